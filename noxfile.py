@@ -1,0 +1,87 @@
+"""The matrix of checks: `nox` runs the tests everywhere, `nox -l` lists the rest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["tests", "lint"]
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+SQLALCHEMIES = {"2.0": "sqlalchemy[asyncio]>=2.0.40,<2.1", "2.1": "sqlalchemy[asyncio]>=2.1.0b1,<2.2"}
+PROJECT = nox.project.load_toml("pyproject.toml")
+CONFORMANCE = Path(os.environ.get("FACADE_CONFORMANCE", "../shared/conformance"))
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    session.install("-e", f".[{extras}]" if extras else ".", *nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("sqlalchemy", SQLALCHEMIES)
+def tests(session: nox.Session, sqlalchemy: str) -> None:
+    """Run the test suite."""
+    install(session, "test")
+    session.install(SQLALCHEMIES[sqlalchemy])
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("off", ["FACADE_SHAPE_CACHE", "FACADE_FAST_ROADS"])
+def without(session: nox.Session, off: str) -> None:
+    """Run the test suite with a short cut switched off: it must only ever change the speed."""
+    install(session, "test")
+    session.run("pytest", *session.posargs, env={off: "0"})
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines the tests reach."""
+    install(session, "test")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs, env={"COVERAGE_CORE": "ctrace"})
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types and layers."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check what type checkers see of the public names."""
+    install(session, "typing")
+    session.run("mypy", "--strict", "tests/typing")
+    session.run("pyright", "tests/typing")
+
+
+@nox.session(python="3.13")
+def conformance(session: nox.Session) -> None:
+    """Run Django's own ORM tests: `nox -s conformance -- --tests django-6.1.3/tests [packages]`."""
+    install(session, extras="all")
+    session.install("django==6.1.3", "setuptools")
+    session.run("python", str(CONFORMANCE / "run.py"), "--target", "facade", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed against the bare drivers and other ORMs."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-n", "-W", "docs", "docs/_build")
