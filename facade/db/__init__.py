@@ -1,0 +1,1 @@
+"""Databases: configuration, pools, drivers, transactions."""

@@ -1,0 +1,144 @@
+"""A channel: one connection in the hands of one lone statement, one stream or one transaction block."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from facade.db.connection import Database
+
+Row = Sequence[Any]
+Params = Sequence[Any]
+
+CLEANUP_SECONDS = 5.0
+"""How long a clean-up (rollback, commit, cursor close, check-in) may take before the connection is closed hard."""
+
+
+@dataclass(slots=True, eq=False)
+class Statement:
+    """One SQL text and what the layers below must know about it; made once per plan.
+
+    ``reads``: it changes nothing, so a lone run may be retried. ``returns``: it returns rows.
+    ``locks``: it takes row locks and therefore belongs into a transaction block.
+    """
+
+    sql: str
+    reads: bool = False
+    returns: bool = False
+    locks: bool = False
+
+
+class Channel(ABC):
+    """One connection that `Database.lend` checked out, until `check_in` or `discard`.
+
+    Code is written in sync style. Under asyncio the same methods run inside a bridge worker and wait
+    there; nothing else differs. A channel serves one statement at a time: whoever shares one between
+    tasks or threads serialises them (blocks have a lock for it).
+
+    **State.** ``in_transaction`` tells whether a transaction that this channel began is open.
+    ``broken`` tells that the connection is gone: its slot in the pool is free again, every statement and
+    every `commit` raises `OperationalError`; `rollback`, `rollback_to`, `release`, `check_in` and
+    `discard` do nothing. There is no third state: when a method returns or raises, the connection is
+    either usable for the next statement or `broken`.
+
+    **Errors** are SQLAlchemy's classes (and facade's `DeadlockDetected`, `SerializationFailure`,
+    `CommitOutcomeUnknown`), with the driver's error as ``__cause__`` and ``orig``.
+
+    **Cancellation** (`BaseException` in general). A statement, `begin` or `savepoint` that is cancelled
+    stops the statement on the server and proves the connection clean within `CLEANUP_SECONDS`, or
+    discards it; then the cancellation goes on. In a transaction a clean connection may still hold a
+    transaction that the server has aborted: roll back to a savepoint, or all of it. `begin` that fails in
+    any way leaves no transaction. `commit`, `rollback`, `release`, `rollback_to`, `check_in` and
+    `discard` run to their end in spite of a cancellation, which is raised again afterwards; past the time
+    limit the connection is discarded.
+
+    ``joined`` channels come from `using_connection`: the transaction belongs to somebody else's
+    SQLAlchemy connection. ``in_transaction`` is true from the start, `begin` and `commit` are refused
+    (use savepoints), `check_in` and `discard` leave the connection to its owner.
+    """
+
+    __slots__ = ("broken", "database", "in_transaction", "read_only")
+
+    joined: ClassVar[bool] = False
+
+    database: Database
+    in_transaction: bool
+    read_only: bool
+    broken: bool
+
+    # statements
+
+    @abstractmethod
+    def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
+        """Run the statement and return all its rows as the driver makes them."""
+
+    @abstractmethod
+    def execute(self, statement: Statement, params: Params) -> int:
+        """Run the statement and return the number of rows it touched."""
+
+    @abstractmethod
+    def execute_lastrowid(self, statement: Statement, params: Params) -> int:
+        """Run an INSERT and return the generated key, for databases without RETURNING."""
+
+    @abstractmethod
+    def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
+        """Run the statement once per parameter row; outside a transaction it is all or nothing."""
+
+    @abstractmethod
+    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
+        """Yield lists of at most ``chunk_size`` rows, read through a server-side cursor where there is one.
+
+        A generator: its ``finally`` closes the cursor. The channel may run other statements meanwhile.
+        Outside a transaction it opens one of its own where the cursor needs it, and ends it.
+        """
+
+    # transactions
+
+    @abstractmethod
+    def begin(self, isolation_level: str | None = None, read_only: bool = False) -> None:
+        """Begin a transaction: ``BEGIN IMMEDIATE`` on SQLite (``DEFERRED`` when read only).
+
+        ``isolation_level`` is one of `ISOLATION_LEVELS` in any case, or `ValueError`.
+        """
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Commit.
+
+        An error says nothing was committed, with two exceptions: `CommitOutcomeUnknown` (the connection
+        was lost after COMMIT went out; the channel is `broken`), and a cancellation, which arrives after
+        COMMIT has finished: ``in_transaction`` is then false. If ``in_transaction`` is still true
+        after an error (SQLite: busy), `rollback` is due.
+        """
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Roll the whole transaction back. A connection that cannot do so is discarded, without an error."""
+
+    @abstractmethod
+    def savepoint(self, name: str) -> None:
+        """Set a savepoint. ``name`` must be an identifier made by facade, never a user's value."""
+
+    @abstractmethod
+    def release(self, name: str) -> None:
+        """Release a savepoint and keep its work."""
+
+    @abstractmethod
+    def rollback_to(self, name: str) -> None:
+        """Undo the work since the savepoint and drop the savepoint. On failure the channel is `broken`."""
+
+    # the end
+
+    @abstractmethod
+    def check_in(self) -> None:
+        """Give the connection back to its pool; an open transaction is rolled back. Again: nothing happens."""
+
+    @abstractmethod
+    def discard(self, error: BaseException | None = None) -> None:
+        """Close the connection hard and free its slot. ``error`` is the reason. Again: nothing happens."""
+
+
+ISOLATION_LEVELS = frozenset({"READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"})

@@ -1,0 +1,1 @@
+"""The fast roads, one module per driver, and the general road through SQLAlchemy."""
