@@ -1,0 +1,181 @@
+"""The settings: `configure()` sets them, `settings` reads them, `on_change()` tells who depends on them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from facade.exceptions import ImproperlyConfigured
+
+ChangeCallback = Callable[[frozenset[str]], object]
+_callbacks: list[ChangeCallback] = []
+
+
+class Settings:
+    """The current values, as attributes. Assigning one notifies those who registered with `on_change`.
+
+    ``FACADE_*`` settings take their first values from environment variables of the same name.
+    """
+
+    DATABASES: Mapping[str, Any]
+    DATABASE_ROUTERS: Sequence[Any]
+    INSTALLED_APPS: Sequence[str]
+    DEFAULT_AUTO_FIELD: str
+    USE_TZ: bool
+    TIME_ZONE: str
+    DEFAULT_TABLESPACE: str
+    DEFAULT_INDEX_TABLESPACE: str
+    ABSOLUTE_URL_OVERRIDES: Mapping[str, Callable[[Any], str]]
+    MEDIA_ROOT: str
+    MEDIA_URL: str
+    FACADE_RETRY_ATTEMPTS: int
+    FACADE_SHAPE_CACHE: bool
+    FACADE_FAST_ROADS: bool
+
+    def __init__(self) -> None:
+        self.__dict__.update(_defaults(os.environ))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        configure(**{name: value})
+
+    def __repr__(self) -> str:
+        # DATABASES holds passwords.
+        return f"<Settings {', '.join(sorted(vars(self)))}>"
+
+
+def _defaults(environment: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "DATABASES": {},
+        "DATABASE_ROUTERS": [],
+        "INSTALLED_APPS": [],
+        "DEFAULT_AUTO_FIELD": "facade.models.BigAutoField",
+        "USE_TZ": True,
+        "TIME_ZONE": "UTC",
+        "DEFAULT_TABLESPACE": "",
+        "DEFAULT_INDEX_TABLESPACE": "",
+        "ABSOLUTE_URL_OVERRIDES": {},
+        "MEDIA_ROOT": "",
+        "MEDIA_URL": "",
+        "FACADE_RETRY_ATTEMPTS": _count("FACADE_RETRY_ATTEMPTS", environment.get("FACADE_RETRY_ATTEMPTS", "3")),
+        "FACADE_SHAPE_CACHE": _switch("FACADE_SHAPE_CACHE", environment.get("FACADE_SHAPE_CACHE", "1")),
+        "FACADE_FAST_ROADS": _switch("FACADE_FAST_ROADS", environment.get("FACADE_FAST_ROADS", "1")),
+    }
+
+
+def configure(**names: Any) -> None:
+    """Set settings; those not named keep their values.
+
+    ``DATABASES`` maps aliases to a URL, a Django-style dict, a SQLAlchemy URL, Engine, AsyncEngine or a pair of them.
+    Other Django settings and names of your own (those that ``Meta.swappable`` points to) are kept as they are.
+
+    Raises ImproperlyConfigured for a value of the wrong kind and for a name that looks like a slip of the pen;
+    nothing is changed then.
+
+    >>> configure(USE_TZ=True, TIME_ZONE="Europe/Vienna")
+    >>> settings.TIME_ZONE
+    'Europe/Vienna'
+    >>> configure(TIMEZONE="UTC")
+    Traceback (most recent call last):
+    facade.exceptions.ImproperlyConfigured: There is no setting 'TIMEZONE'. Did you mean 'TIME_ZONE'?
+    """
+    checked = {name: _checked(name, value) for name, value in names.items()}
+    vars(settings).update(checked)
+    for callback in tuple(_callbacks):
+        callback(frozenset(checked))
+
+
+@contextmanager
+def override(**names: Any) -> Iterator[None]:
+    """Set settings for the length of a ``with`` block."""
+    before = {name: vars(settings)[name] for name in names if name in vars(settings)}
+    configure(**names)
+    try:
+        yield
+    finally:
+        for name in names.keys() - before.keys():
+            del vars(settings)[name]
+        configure(**before)
+
+
+def on_change(callback: ChangeCallback) -> ChangeCallback:
+    """Call ``callback(names)`` after each `configure`, with the names that were set. Usable as a decorator."""
+    _callbacks.append(callback)
+    return callback
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in _CHECKS:
+        return _CHECKS[name](name, value)
+    if name not in vars(settings):
+        _check_spelling(name)
+    return value
+
+
+def _check_spelling(name: str) -> None:
+    known = sorted(vars(settings))
+    close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85)
+    if close:
+        raise ImproperlyConfigured(f"There is no setting {name!r}. Did you mean {close[0]!r}?")
+    if not name.isupper() or name.startswith("FACADE_"):
+        raise ImproperlyConfigured(f"There is no setting {name!r}. Settings: {', '.join(known)}.")
+
+
+def _switch(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"0", "false", "no", "off", ""}:
+        return False
+    raise ImproperlyConfigured(f"{name} is true or false, not {value!r}.")
+
+
+def _count(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise ImproperlyConfigured(f"{name} is a number from 1 up, not {value!r}.")
+    return number
+
+
+def _zone(name: str, value: Any) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (OSError, TypeError, ValueError):
+        raise ImproperlyConfigured(f"{name} is a name like 'Europe/Vienna', not {value!r}.") from None
+    except LookupError:
+        raise ImproperlyConfigured(f"{name}: this system knows no time zone {value!r}.") from None
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ImproperlyConfigured(f"{name} is a dict with strings as keys, not {type(value).__name__}.")
+    return dict(value)
+
+
+def _sequence(name: str, value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise ImproperlyConfigured(f"{name} is a list, not {type(value).__name__}.")
+    return list(value)
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "DATABASES": _mapping,
+    "DATABASE_ROUTERS": _sequence,
+    "INSTALLED_APPS": _sequence,
+    "USE_TZ": _switch,
+    "TIME_ZONE": _zone,
+    "ABSOLUTE_URL_OVERRIDES": _mapping,
+    "FACADE_RETRY_ATTEMPTS": _count,
+    "FACADE_SHAPE_CACHE": _switch,
+    "FACADE_FAST_ROADS": _switch,
+}
+
+settings = Settings()
