@@ -60,7 +60,9 @@ def _defaults(environment: Mapping[str, str]) -> dict[str, Any]:
         "ABSOLUTE_URL_OVERRIDES": {},
         "MEDIA_ROOT": "",
         "MEDIA_URL": "",
-        "FACADE_RETRY_ATTEMPTS": _count("FACADE_RETRY_ATTEMPTS", environment.get("FACADE_RETRY_ATTEMPTS", "3")),
+        "FACADE_RETRY_ATTEMPTS": _count(
+            "FACADE_RETRY_ATTEMPTS", environment.get("FACADE_RETRY_ATTEMPTS", "3")
+        ),
         "FACADE_SHAPE_CACHE": _switch("FACADE_SHAPE_CACHE", environment.get("FACADE_SHAPE_CACHE", "1")),
         "FACADE_FAST_ROADS": _switch("FACADE_FAST_ROADS", environment.get("FACADE_FAST_ROADS", "1")),
     }

@@ -1,0 +1,37 @@
+"""Run synchronous database code under asyncio, without threads.
+
+``spawn(fn)`` runs ``fn`` in a *worker*, a greenlet. Where that code has to wait for an async driver, ``wait()``
+hands the awaitable to the coroutine around the worker and sleeps until its result comes back. So the library is
+written once, as plain functions, and ``aget = twin(get)`` is a whole async method. This package is the only part
+of the library that knows greenlet and asyncio.
+"""
+
+from __future__ import annotations
+
+from facade.bridge.blocking import check_blocking
+from facade.bridge.finishing import CancelledError, complete, finish, gather, sleep
+from facade.bridge.locks import Lock
+from facade.bridge.streams import iterate, iterate_chunks
+from facade.bridge.twins import check_twins, function_twin, twin
+from facade.bridge.workers import in_worker, owner, run, running_loop, spawn, wait
+
+__all__ = [
+    "CancelledError",
+    "Lock",
+    "check_blocking",
+    "check_twins",
+    "complete",
+    "finish",
+    "function_twin",
+    "gather",
+    "in_worker",
+    "iterate",
+    "iterate_chunks",
+    "owner",
+    "run",
+    "running_loop",
+    "sleep",
+    "spawn",
+    "twin",
+    "wait",
+]
