@@ -1,0 +1,127 @@
+"""Django's ORM, with its ``a`` methods on the async roads (over psycopg where the road is asyncpg's)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import connection, models
+
+from benchmarks.contenders import Contender
+from benchmarks.operations import LISTED, PAGE
+
+
+class Author(models.Model):
+    name = models.CharField(max_length=200)
+    email = models.CharField(max_length=200)
+    born = models.DateField()
+    active = models.BooleanField()
+
+    class Meta:
+        app_label = "benchmarks"
+        db_table = "author"
+
+
+class Volume(models.Model):
+    """The columns that ``book`` and ``draft`` have in common."""
+
+    title = models.CharField(max_length=200)
+    isbn = models.CharField(max_length=200)
+    price = models.DecimalField(max_digits=10, decimal_places=2)
+    pages = models.BigIntegerField()
+    published = models.DateField()
+    created_at = models.DateTimeField()
+    in_print = models.BooleanField()
+    author = models.ForeignKey(Author, models.CASCADE, related_name="+")
+    editor = models.ForeignKey(Author, models.CASCADE, related_name="+", null=True)
+
+    class Meta:
+        app_label = "benchmarks"
+        abstract = True
+
+
+class Book(Volume):
+    class Meta(Volume.Meta):
+        db_table = "book"
+
+
+class Draft(Volume):
+    class Meta(Volume.Meta):
+        db_table = "draft"
+
+
+def page(author_id: int) -> Any:
+    return Book.objects.filter(author_id=author_id, in_print=True).order_by("-created_at")[:PAGE]
+
+
+def close_here() -> None:
+    """Close the current thread's connection: the proxy means another one in every thread."""
+    connection.close()
+
+
+class DjangoSync(Contender):
+    def close(self) -> Any:
+        connection.close()
+
+    def get(self, key: int) -> Any:
+        return Book.objects.get(pk=key)
+
+    def page(self, author_id: int) -> Any:
+        return list(page(author_id))
+
+    def list_some(self, count: int) -> Any:
+        return list(Book.objects.order_by("id")[:count])
+
+    list_all = list_some
+
+    def values_list(self, count: int) -> Any:
+        return list(Book.objects.order_by("id").values_list(*LISTED)[:count])
+
+    def select_related(self, count: int) -> Any:
+        return list(Book.objects.select_related("author").order_by("id")[:count])
+
+    def insert(self, values: dict[str, Any]) -> Any:
+        return Draft.objects.create(**values)
+
+    def insert_many(self, rows: list[dict[str, Any]]) -> Any:
+        return Draft.objects.bulk_create([Draft(**values) for values in rows])
+
+    def update(self, change: tuple[int, Decimal]) -> Any:
+        key, price = change
+        return Draft.objects.filter(pk=key).update(price=price)
+
+    def build(self, author_id: int) -> Any:
+        return page(author_id).query.get_compiler("default").as_sql()
+
+
+class DjangoAsync(DjangoSync):
+    async def close(self) -> None:
+        await sync_to_async(close_here)()
+
+    async def get(self, key: int) -> Any:
+        return await Book.objects.aget(pk=key)
+
+    async def page(self, author_id: int) -> Any:
+        return [book async for book in page(author_id)]
+
+    async def list_some(self, count: int) -> Any:
+        return [book async for book in Book.objects.order_by("id")[:count]]
+
+    list_all = list_some
+
+    async def values_list(self, count: int) -> Any:
+        return [row async for row in Book.objects.order_by("id").values_list(*LISTED)[:count]]
+
+    async def select_related(self, count: int) -> Any:
+        return [book async for book in Book.objects.select_related("author").order_by("id")[:count]]
+
+    async def insert(self, values: dict[str, Any]) -> Any:
+        return await Draft.objects.acreate(**values)
+
+    async def insert_many(self, rows: list[dict[str, Any]]) -> Any:
+        return await Draft.objects.abulk_create([Draft(**values) for values in rows])
+
+    async def update(self, change: tuple[int, Decimal]) -> Any:
+        key, price = change
+        return await Draft.objects.filter(pk=key).aupdate(price=price)
