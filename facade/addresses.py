@@ -1,0 +1,57 @@
+"""IP addresses as text: what is one, and the shortest way to write it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from facade.exceptions import ValidationError
+
+MAX_IPV6_LENGTH = 39
+
+
+def is_ipv4(value: Any) -> bool:
+    """Return whether `value` is an IPv4 address: a text, an integer or an address object."""
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_ipv6(text: str) -> ipaddress.IPv6Address:
+    if len(text) > MAX_IPV6_LENGTH:
+        raise ValueError(f"Unable to convert {text} to an IPv6 address (value too long).")
+    return ipaddress.IPv6Address(int(ipaddress.IPv6Address(text)))  # by way of int: drops a scope
+
+
+def is_ipv6(value: Any) -> bool:
+    """Return whether `value` is an IPv6 address: a text of at most 39 characters or an address object."""
+    if isinstance(value, ipaddress.IPv6Address):
+        return True
+    try:
+        _parse_ipv6(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def clean_ipv6_address(
+    ip_str: str, unpack_ipv4: bool = False, error_message: Any = "This is not a valid IPv6 address."
+) -> str:
+    """Return the address in its shortest form; with `unpack_ipv4`, a mapped IPv4 address by itself.
+
+    Raises ValidationError.
+
+    >>> clean_ipv6_address("2001:DB8:0:0::1")
+    '2001:db8::1'
+    >>> clean_ipv6_address("::ffff:a00:1", unpack_ipv4=True)
+    '10.0.0.1'
+    """
+    try:
+        address = _parse_ipv6(ip_str)
+    except ValueError:
+        raise ValidationError(error_message, code="invalid", params={"protocol": "IPv6"})
+    if address.ipv4_mapped is None:
+        return str(address)
+    return str(address.ipv4_mapped) if unpack_ipv4 else f"::ffff:{address.ipv4_mapped}"
