@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.bridge.blocking import check_blocking
@@ -17,6 +19,8 @@ T = TypeVar("T")
 CancelledError = asyncio.CancelledError
 gather = asyncio.gather
 
+_unfinished: set[asyncio.Future[Any]] = set()  # the event loop itself keeps weak references only
+
 
 def finish(awaitable: Awaitable[T], timeout: float) -> T:
     """Wait for something that must run to its end: a rollback, a commit, a check-in.
@@ -29,20 +33,9 @@ def finish(awaitable: Awaitable[T], timeout: float) -> T:
     return wait(_finish(awaitable, timeout))
 
 
-_unfinished: set[asyncio.Future[Any]] = set()  # the event loop itself keeps weak references only
-
-
 async def _finish(awaitable: Awaitable[T], limit: float) -> T:
-    task = asyncio.ensure_future(awaitable)
-    _unfinished.add(task)
-    task.add_done_callback(_finished)
-    deadline = time.monotonic() + limit
-    cancelled: CancelledError | None = None
-    while not task.done() and (left := deadline - time.monotonic()) > 0:
-        try:
-            await asyncio.wait((task,), timeout=left)
-        except CancelledError as error:
-            cancelled = error
+    task = _start(awaitable)
+    cancelled = None if task.done() else await _end(task, limit)
     failure = _failure(task, limit)
     if cancelled is not None:
         raise cancelled from failure
@@ -51,17 +44,51 @@ async def _finish(awaitable: Awaitable[T], limit: float) -> T:
     return task.result()
 
 
+def _start(awaitable: Awaitable[T]) -> asyncio.Future[T]:
+    """Give the awaitable a task of its own: cancelling ours does not reach it. Saves a turn of the loop if it can."""
+    if sys.version_info >= (3, 12) and asyncio.iscoroutine(awaitable):
+        return asyncio.Task(awaitable, loop=asyncio.get_running_loop(), eager_start=True)
+    return asyncio.ensure_future(awaitable)
+
+
+async def _end(task: asyncio.Future[Any], limit: float) -> CancelledError | None:
+    """Sleep until the task is done or the limit is over; return the last cancellation that came in between."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limit
+    cancelled = None
+    _unfinished.add(task)
+    task.add_done_callback(_report)
+    while not task.done() and loop.time() < deadline:
+        woken = loop.create_future()
+        wake = partial(_wake, woken)
+        timer = loop.call_at(deadline, wake)
+        task.add_done_callback(wake)
+        try:
+            await woken
+        except CancelledError as error:
+            cancelled = error
+        finally:
+            timer.cancel()
+            task.remove_done_callback(wake)
+    return cancelled
+
+
+def _wake(woken: asyncio.Future[None], _task: object = None) -> None:
+    if not woken.done():
+        woken.set_result(None)
+
+
+def _report(task: asyncio.Future[Any]) -> None:
+    _unfinished.discard(task)
+    if not task.cancelled():
+        task.exception()  # we report it: asyncio need not warn that nobody did
+
+
 def _failure(task: asyncio.Future[Any], limit: float) -> BaseException | None:
     if not task.done():
         task.cancel()
         return TimeoutError(f"Not finished within {limit:g} seconds.")
     return CancelledError() if task.cancelled() else task.exception()
-
-
-def _finished(task: asyncio.Future[Any]) -> None:
-    _unfinished.discard(task)
-    if not task.cancelled():
-        task.exception()  # reported already: asyncio need not warn
 
 
 def complete(coroutine: Coroutine[Any, Any, T]) -> T:
