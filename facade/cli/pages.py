@@ -1,0 +1,126 @@
+"""Prints the tour: code, SQL, figures and first rows of each stop, and the summary at the end."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+
+FIRST = 3
+STATEMENTS = 9
+THEME = "ansi_dark"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the summary."""
+
+    title: str
+    face: str
+    statements: int
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What there is to show of one stop."""
+
+    record: Record
+    code: str
+    statements: tuple[str, ...]
+    first_rows: tuple[str, ...]
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        face: str,
+        function: Callable[..., Any],
+        result: Any,
+        queries: Sequence[Mapping[str, Any]],
+        seconds: float,
+    ) -> Page:
+        """The page of a function that was called and of the queries that it caused."""
+        record = Record(title, face, len(queries), _count(result), seconds)
+        code = source(function, awaited=face == "async")
+        return cls(record, code, tuple(str(query["sql"]) for query in queries), tuple(first_rows(result)))
+
+    def noting(self, text: str) -> Page:
+        return replace(self, note=text)
+
+
+def source(function: Callable[..., Any], *, awaited: bool = False) -> str:
+    """The body of a function as its reader would write it; a lone queryset is awaited under asyncio."""
+    _, _, body = inspect.getsource(function).partition(":\n")
+    text = textwrap.dedent(body).strip()
+    lone = text.startswith("return ")
+    text = re.sub(r"^return ", "", text, flags=re.MULTILINE)
+    return f"await {text}" if awaited and lone and not text.startswith("await ") else text
+
+
+def _count(result: Any) -> int:
+    return len(result) if isinstance(result, list) else 1
+
+
+def first_rows(result: Any) -> list[str]:
+    """The first rows of a result, one line each."""
+    if isinstance(result, list):
+        shown = [str(row) for row in result[:FIRST]]
+        return shown + [f"… {len(result) - FIRST} more"] * (len(result) > FIRST)
+    if isinstance(result, dict):
+        return [", ".join(f"{name}: {value}" for name, value in result.items())]
+    return str(result).splitlines()[: FIRST + 2]
+
+
+def print_page(console: Console, page: Page) -> None:
+    record = page.record
+    console.print(f"\n[bold]{record.title}[/bold]")
+    console.print(Padding(Syntax(page.code, "python", theme=THEME, word_wrap=True), (0, 2)))
+    statements = page.statements if len(page.statements) <= STATEMENTS else page.statements[:FIRST]
+    for statement in statements:
+        console.print(Padding(Syntax(short(statement), "sql", theme=THEME, word_wrap=True), (0, 4)))
+    if left_out := len(page.statements) - len(statements):
+        console.print(f"    … {_plural(left_out, 'more statement')}", style="dim")
+    for row in page.first_rows:
+        console.print(f"    → {row}", markup=False, highlight=False)
+    figures = f"{_plural(record.statements, 'statement')}, {_duration(record.seconds)}"
+    console.print(f"    {figures}{'; ' * bool(page.note)}{page.note}", style="dim")
+
+
+def short(statement: str) -> str:
+    """A statement without most of its column list."""
+    return re.sub(
+        r"^((?:EXPLAIN .*?)?SELECT (?:DISTINCT )?.{60,90}?), .{60,} (FROM )",
+        r"\1, … \2",
+        " ".join(statement.split()),
+    )
+
+
+def print_summary(console: Console, records: Sequence[Record]) -> None:
+    """The table at the end."""
+    console.rule("Summary")
+    table = Table("step", "face", box=None)
+    for name in ("statements", "rows", "time"):
+        table.add_column(name, justify="right")
+    for record in records:
+        figures = (f"{record.statements:,}", f"{record.rows:,}", _duration(record.seconds))
+        table.add_row(record.title, record.face, *figures)
+    console.print(table)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
