@@ -1,0 +1,420 @@
+"""Open blocks: statements and streams on their connection, and how their work is kept or undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from facade import bridge
+from facade.db import state
+from facade.db.callbacks import Hook, run_hooks
+from facade.db.channel import Channel, Params, Row, Statement
+from facade.db.turns import CUT, Turns, was_done
+from facade.exceptions import DeadlockDetected, Error, TransactionManagementError
+
+if TYPE_CHECKING:
+    from facade.db.connection import Database
+
+R = TypeVar("R")
+B = TypeVar("B", bound="Block")
+Chunks = Generator[list[Row], None, None]
+
+BROKEN = "An error occurred in the current transaction. You can't execute queries until the end of the 'atomic' block."
+_CLOSED = "The connection on {alias!r} was closed inside the block."
+_STREAM_ENDED = "The block on {alias!r} in which this stream was opened has ended, and the stream with it."
+_SAVEPOINTS = "The savepoints on {alias!r} are not those that this block left: it cannot be released."
+
+
+class Options(Protocol):
+    """What a block is asked for; `transaction.Atomic` is one."""
+
+    savepoint: bool
+    isolation_level: str | None
+    read_only: bool
+    _from_testcase: bool
+
+
+class Transaction:
+    """What the blocks on one connection have in common."""
+
+    __slots__ = ("_made", "alias", "channel", "hooks", "lost", "savepoint_ids")
+
+    def __init__(self, channel: Channel) -> None:
+        self.alias = channel.database.alias
+        self.channel = channel
+        self.hooks: list[Hook] = []
+        self.savepoint_ids: list[str | None] = []  # one for each nested block: None where it has no savepoint
+        self.lost: BaseException | None = None  # why nothing of it can be kept
+        self._made = 0
+
+    def new_name(self) -> str:
+        """Name a savepoint: unique here, the same again in the next transaction, as statement caches like it."""
+        self._made += 1
+        return f"facade_{self._made}"
+
+    def lose(self, error: BaseException) -> None:
+        """Note that the database has rolled everything back, or is out of reach."""
+        self.lost = self.lost or error
+        self.hooks.clear()
+
+    def roll_back_to(self, savepoint: str) -> None:
+        """Undo the work since a savepoint and forget the callbacks that were registered since; it stays set."""
+        self.drop_hooks(savepoint)
+        self.channel.rollback_to(savepoint)
+        self.channel.savepoint(savepoint)
+
+    def drop_hooks(self, savepoint: str) -> None:
+        """Forget the callbacks that were registered since a savepoint."""
+        self.hooks[:] = [hook for hook in self.hooks if savepoint not in hook[0]]
+
+    def count_anew(self) -> None:
+        """Start the names again, unless that could make one twice."""
+        if not self.savepoint_ids:
+            self._made = 0
+
+
+class Block(Turns):
+    """One entered block: the body of an `atomic`, or a connection in manual or foreign hands.
+
+    ``scope``: the nearest block, itself included, whose end can undo work: only that one can be broken.
+    """
+
+    __slots__ = (
+        "atomic",
+        "cause",
+        "committed",
+        "level",
+        "manual_ids",
+        "needs_rollback",
+        "scope",
+        "sid",
+        "streams",
+    )
+    parent: Block | None
+    child: Block | None
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        atomic: Options | None = None,
+        parent: Block | None = None,
+        sid: str | None = None,
+        body: bool = True,
+    ) -> None:
+        super().__init__(transaction, parent, body)
+        self.atomic = atomic
+        self.sid = sid
+        self.level = len(transaction.savepoint_ids)
+        self.scope: Block = self if parent is None or sid is not None else parent.scope
+        self.streams: list[Chunks] = []
+        self.manual_ids: list[str] = []  # savepoints made by the user; kept on the scope
+        self.needs_rollback = self.committed = False
+        self.cause: BaseException | None = None  # of needs_rollback
+
+    def __repr__(self) -> str:
+        condition = "cut" if self.cut else "ended" if self.ended else "open"
+        return f"<{condition} {type(self).__name__} on {self.transaction.alias!r}>"
+
+    # statements
+
+    def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
+        """Run the statement on the block's connection and return all its rows."""
+        return self.run(self.transaction.channel.fetch, statement, params)
+
+    def execute(self, statement: Statement, params: Params) -> int:
+        """Run the statement on the block's connection and return the number of rows it touched."""
+        return self.run(self.transaction.channel.execute, statement, params)
+
+    def execute_lastrowid(self, statement: Statement, params: Params) -> int:
+        """Run an INSERT on the block's connection and return the generated key."""
+        return self.run(self.transaction.channel.execute_lastrowid, statement, params)
+
+    def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
+        """Run the statement on the block's connection once per parameter row."""
+        self.run(self.transaction.channel.execute_many, statement, rows)
+
+    def run(self, work: Callable[..., R], *args: Any) -> R:
+        """Do something with the connection when it is this block's turn."""
+        self.turn()
+        try:
+            self.check_usable()
+            return work(*args)
+        except BaseException as error:
+            self.note_failure(error)
+            raise
+        finally:
+            self.lock.release()
+
+    def check_usable(self) -> None:
+        """Raise TransactionManagementError where only a rollback can follow."""
+        if not self.usable():
+            raise TransactionManagementError(BROKEN) from self.scope.cause or self.transaction.lost
+
+    def usable(self) -> bool:
+        """Tell whether the work since the nearest savepoint can still be kept."""
+        return not self.scope.needs_rollback and self.transaction.lost is None
+
+    def note_failure(self, error: BaseException) -> None:
+        """Draw the conclusions from an error that left the driver."""
+        channel = self.transaction.channel
+        deadlocked = isinstance(error, DeadlockDetected) and channel.database.vendor == "mysql"
+        if channel.broken or deadlocked or (self.in_transaction and not channel.in_transaction):
+            self.transaction.lose(error)
+        elif not isinstance(error, Exception):
+            self.mark(error)  # nobody knows how far the statement came
+
+    def mark(self, error: BaseException | None) -> None:
+        """Note that the work since the nearest savepoint must be rolled back."""
+        self.scope.needs_rollback = True
+        self.scope.cause = error
+
+    def set_rollback(self, wanted: bool) -> None:
+        """Ask for a rollback at the end of the nearest block with a savepoint, or take that back."""
+        self.scope.needs_rollback = wanted
+        self.scope.cause = None
+
+    def savepoints(self) -> set[str]:
+        """Return the savepoints whose rollback undoes what is done now."""
+        names: set[str] = set()
+        block: Block | None = self
+        while block is not None:
+            names.update(block.manual_ids)
+            if block.sid is not None:
+                names.add(block.sid)
+            block = block.parent
+        return names
+
+    def close_connection(self) -> None:
+        """Close the connection hard: everything since the outermost block began is lost."""
+        Block.turn(self)
+        try:
+            self.transaction.channel.discard()
+        finally:
+            self.transaction.lose(TransactionManagementError(self.say(_CLOSED)))
+            self.lock.release()
+
+    # streams
+
+    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Chunks:
+        """Yield lists of rows; other statements may run meanwhile. A stream ends with its block at the latest."""
+        self.admit()
+        chunks = cast("Chunks", self.transaction.channel.stream(statement, params, chunk_size))
+        self.streams.append(chunks)
+        try:
+            while (chunk := self._reader().run(self._next, chunks)) is not None:
+                yield chunk
+        finally:
+            # Garbage collection cannot wait: what it leaves open is closed at the block's end.
+            if chunks in self.streams and (self.loop is None or bridge.in_worker()):
+                with suppress(TransactionManagementError):
+                    self._reader().run(self._close_stream, chunks)
+
+    def _next(self, chunks: Chunks) -> list[Row] | None:
+        if chunks not in self.streams:
+            raise TransactionManagementError(self.say(_STREAM_ENDED))
+        chunk = None
+        try:
+            chunk = next(chunks, None)
+        finally:
+            if chunk is None and chunks in self.streams:
+                self.streams.remove(chunks)
+        return chunk
+
+    def _close_stream(self, chunks: Chunks) -> None:
+        if chunks in self.streams:
+            self.streams.remove(chunks)
+            chunks.close()
+
+    def _reader(self) -> Block:
+        """Return the block whose turn reads on: the owner may be in a nested one by now."""
+        block, owner = self, bridge.owner()
+        while block.child is not None and block.child.owner is owner:
+            block = block.child
+        return block
+
+    def close_streams(self) -> BaseException | None:
+        """Close what still reads, having the turn. Returns a cancellation that came meanwhile."""
+        interrupt = None
+        if self.transaction.lost is not None:
+            self.streams.clear()
+        while self.streams:
+            try:
+                self._close_stream(self.streams[-1])
+            except Error:
+                pass  # a cursor that cannot be closed does not outlive the transaction
+            except BaseException as error:
+                interrupt = error
+        return interrupt
+
+    # the end
+
+    @property
+    def in_atomic(self) -> bool:
+        """Whether this is the body of an `atomic`."""
+        return self.atomic is not None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the connection has to be in a transaction now."""
+        return True
+
+    def end(self, error: BaseException | None) -> None:
+        """Leave the block: keep its work, or undo it if ``error`` ended it or something asked for a rollback."""
+        held: list[Turns] = []
+        interrupt: BaseException | None = None
+        if not self.cut:
+            held, interrupt = self.last_turn(error)
+        if self.cut:  # before, or while we waited for the turn
+            self._end_cut(held, error or interrupt)
+        else:
+            interrupt = self.close_streams() or interrupt
+            try:
+                self.settle(error or interrupt)
+            finally:
+                self.leave(held)
+        if interrupt is not None:
+            raise interrupt
+
+    def _end_cut(self, held: list[Turns], error: BaseException | None) -> None:
+        Block.leave(self, held)
+        if error is None:
+            raise TransactionManagementError(self.say(CUT)) from self.transaction.lost
+
+    def settle(self, error: BaseException | None) -> None:
+        """Keep the work or undo it; this is the block's last turn."""
+        raise NotImplementedError
+
+    def leave(self, held: list[Turns]) -> None:
+        """Count as ended, and give the turns back."""
+        self.ended = True
+        self.cause = None  # its traceback leads back here
+        state.pop(self.transaction.alias, self)
+        for block in held:
+            block.lock.release()
+
+    def cut_off(self) -> None:
+        super().cut_off()
+        if self.parent is not None:
+            self.parent.streams.extend(self.streams)  # to be closed there
+        self.streams = []
+        del self.transaction.savepoint_ids[self.level :]
+
+
+class Nested(Block):
+    """A block inside another one: a savepoint, unless it was asked to do without."""
+
+    __slots__ = ()
+    parent: Block
+
+    def settle(self, error: BaseException | None) -> None:
+        transaction = self.transaction
+        intact = transaction.savepoint_ids[self.level :] == [self.sid]
+        del transaction.savepoint_ids[self.level :]
+        if transaction.lost is not None:
+            return
+        if not intact:
+            self.parent.mark(error)
+            raise TransactionManagementError(self.say(_SAVEPOINTS)) from error
+        if error is not None or not self.usable():
+            self._undo(error)
+        elif self.sid is not None:
+            self._release(self.sid)
+
+    def _release(self, sid: str) -> None:
+        try:
+            self.transaction.channel.release(sid)
+        except BaseException as error:
+            if not was_done(error):
+                self._undo(error)
+            raise
+
+    def _undo(self, error: BaseException | None) -> None:
+        if self.sid is None:
+            if error is not None or not self.scope.needs_rollback:
+                self.parent.mark(error)
+            return
+        self.transaction.drop_hooks(self.sid)
+        try:
+            self.transaction.channel.rollback_to(self.sid)
+        except Error as failure:
+            self.transaction.lose(failure)
+        if self.transaction.channel.broken:
+            self.transaction.lose(error or TransactionManagementError(BROKEN))
+
+    def leave(self, held: list[Turns]) -> None:
+        super().leave(held)
+        self.parent.child = None
+        self.parent.lock.release()
+
+
+class Root(Block):
+    """An outermost block: it has the connection, and the transaction on it."""
+
+    __slots__ = ()
+
+    def settle(self, error: BaseException | None) -> None:
+        if error is None and self.usable():
+            self._commit()
+        else:
+            self.transaction.channel.rollback()
+
+    def _commit(self) -> None:
+        channel = self.transaction.channel
+        try:
+            channel.commit()
+        except BaseException as error:
+            self.committed = was_done(error) and not channel.in_transaction and not channel.broken
+            if channel.in_transaction:
+                channel.rollback()
+            raise
+        self.committed = True
+
+    def leave(self, held: list[Turns]) -> None:
+        try:
+            self.transaction.channel.check_in()
+        finally:
+            super().leave(held)
+
+    def end(self, error: BaseException | None) -> None:
+        try:
+            super().end(error)
+        finally:
+            hooks, self.transaction.hooks = self.transaction.hooks, []
+            if self.committed:
+                run_hooks(hooks)
+
+
+def begin(database: Database, atomic: Options, body: bool) -> Block:
+    """Enter an outermost block."""
+    channel = database.lend()
+    try:
+        channel.begin(atomic.isolation_level, atomic.read_only)
+    except BaseException:
+        channel.check_in()
+        raise
+    return entered(Root(Transaction(channel), atomic, body=body))
+
+
+def nest(parent: Block, atomic: Options, body: bool) -> Block:
+    """Enter a block inside another one."""
+    transaction = parent.transaction
+    parent.turn()
+    try:
+        sid = transaction.new_name() if atomic.savepoint and parent.usable() else None
+        if sid is not None:
+            transaction.channel.savepoint(sid)
+    except BaseException as error:
+        parent.note_failure(error)
+        parent.lock.release()
+        raise
+    block = Nested(transaction, atomic, parent, sid, body)
+    transaction.savepoint_ids.append(sid)
+    parent.child = block
+    return entered(block)
+
+
+def entered(block: B) -> B:
+    """Make ``block`` the innermost one of the running code."""
+    state.push(block.transaction.alias, block)
+    return block

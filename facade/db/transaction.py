@@ -1,0 +1,374 @@
+"""`atomic` and the functions around it: the public face of transactions."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
+
+from facade import bridge
+from facade.bridge.workers import TWIN_OF
+from facade.db import blocks, retry, state
+from facade.db.channel import ISOLATION_LEVELS
+from facade.db.connection import Database, connections
+from facade.db.routing import DEFAULT_DB_ALIAS
+from facade.exceptions import DeadlockDetected, SerializationFailure, TransactionManagementError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from facade.db.blocks import Block
+    from facade.db.callbacks import Callback
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NOT_DURABLE = "A durable atomic block cannot be nested within another atomic block."
+_OUTER_DECIDES = "The transaction on {alias!r} has begun already: isolation_level and read_only belong to its outermost block."
+_GENERATOR = "{name} is a generator function: its body runs after the block would have ended. Use `with atomic()` inside it."
+_RETRIES = "retries= runs a whole function again: use atomic(retries=...) as a decorator."
+
+
+def get_connection(using: str | None = None) -> Database:
+    """Return the database of an alias, the default one without."""
+    return connections[using or DEFAULT_DB_ALIAS]
+
+
+class Atomic:
+    """A block whose work is kept as a whole or not at all; see `atomic`.
+
+    One object may be entered many times, also at once by several tasks or threads.
+    """
+
+    def __init__(
+        self,
+        using: str | None = None,
+        savepoint: bool = True,
+        durable: bool = False,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        retries: int = 0,
+    ) -> None:
+        self.using = using
+        self.savepoint = savepoint
+        self.durable = durable
+        self.isolation_level = _checked_level(isolation_level)
+        self.read_only = read_only
+        self.retries = retries
+        self._from_testcase = False  # a test's own block: durable blocks may be nested in it
+        self._open: list[Block] = []
+
+    # as a context manager
+
+    def __enter__(self) -> Block:
+        bridge.check_blocking("A `with atomic()` block", "use `async with atomic()`")
+        return self._enter(body=not bridge.in_worker())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._exit(error)
+
+    async def __aenter__(self) -> Block:
+        return await bridge.spawn(self._enter, body=True)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await bridge.spawn(self._exit, error)
+
+    def _enter(self, body: bool) -> Block:
+        if self.retries:
+            raise TypeError(_RETRIES)
+        alias = self.using or DEFAULT_DB_ALIAS
+        parent = state.current(alias)
+        if parent is None:
+            block = blocks.begin(connections[alias], self, body)
+        else:
+            parent.admit()
+            self._check_nesting(parent)
+            block = blocks.nest(parent, self, body)
+        self._open.append(block)
+        return block
+
+    def _check_nesting(self, parent: Block) -> None:
+        outer = parent.atomic
+        if outer is not None and outer._from_testcase:
+            return
+        if self.durable and outer is not None:
+            raise RuntimeError(_NOT_DURABLE)
+        channel = parent.transaction.channel
+        if self.isolation_level is not None or (self.read_only and not channel.read_only):
+            raise TransactionManagementError(_OUTER_DECIDES.format(alias=channel.database.alias))
+
+    def _exit(self, error: BaseException | None) -> None:
+        block = self._innermost()
+        self._open.remove(block)
+        block.end(error)
+
+    def _innermost(self) -> Block:
+        """Find the block to leave: by the context, or by the owner where another context leaves it."""
+        block = state.current(self.using or DEFAULT_DB_ALIAS)
+        if block is not None and block in self._open:
+            return block
+        if not self._open:
+            raise TransactionManagementError("This block was not entered, or has ended already.")
+        owner = bridge.owner()
+        return next((block for block in reversed(self._open) if block.owner is owner), self._open[-1])
+
+    # as a decorator
+
+    def __call__(self, function: F) -> F:
+        """Make each call of the function a block of its own; a coroutine function stays one.
+
+        Raises TypeError for generator functions.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(_GENERATOR.format(name=getattr(function, "__qualname__", function)))
+        wrap = self._wrap_async if _is_async(function) else self._wrap
+        return cast("F", wrap(function))
+
+    def _wrap(self, function: Callable[P, R]) -> Callable[P, R]:
+        once = self._without_retries()
+
+        @functools.wraps(function)
+        def in_block(*args: P.args, **kwargs: P.kwargs) -> R:
+            for pause in self._pauses():
+                block = None
+                try:
+                    with once as block:
+                        return function(*args, **kwargs)
+                except (DeadlockDetected, SerializationFailure):
+                    if pause is None or not _may_repeat(block):
+                        raise
+                bridge.sleep(pause)
+            raise AssertionError("the last try has no pause after it")
+
+        return in_block
+
+    def _wrap_async(
+        self, function: Callable[P, Coroutine[Any, Any, R]]
+    ) -> Callable[P, Coroutine[Any, Any, R]]:
+        once = self._without_retries()
+
+        @functools.wraps(function)
+        async def in_block(*args: P.args, **kwargs: P.kwargs) -> R:
+            for pause in self._pauses():
+                block = None
+                try:
+                    async with once as block:
+                        return await function(*args, **kwargs)
+                except (DeadlockDetected, SerializationFailure):
+                    if pause is None or not _may_repeat(block):
+                        raise
+                await bridge.spawn(bridge.sleep, pause)
+            raise AssertionError("the last try has no pause after it")
+
+        return in_block
+
+    def _without_retries(self) -> Atomic:
+        once = Atomic(self.using, self.savepoint, self.durable, self.isolation_level, self.read_only)
+        once._from_testcase = self._from_testcase
+        return once
+
+    def _pauses(self) -> chain[float | None]:
+        return chain(retry.delays(self.retries + 1), [None])
+
+
+def _checked_level(level: str | None) -> str | None:
+    if level is None:
+        return None
+    name = level.upper().replace("_", " ")
+    if name not in ISOLATION_LEVELS:
+        raise ValueError(
+            f"{level!r} is no isolation level: choose one of {', '.join(sorted(ISOLATION_LEVELS))}."
+        )
+    return name
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    call = getattr(type(function), "__call__", None)  # noqa: B004 - an object with `async def __call__`
+    return (
+        inspect.iscoroutinefunction(function)
+        or inspect.iscoroutinefunction(call)
+        or hasattr(function, TWIN_OF)
+    )
+
+
+def _may_repeat(block: Block | None) -> bool:
+    """Tell whether the failed try was a whole transaction, and left nothing behind."""
+    return block is not None and block.parent is None and not block.committed
+
+
+@overload
+def atomic(using: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def atomic(
+    using: str | None = None,
+    savepoint: bool = True,
+    durable: bool = False,
+    *,
+    isolation_level: str | None = None,
+    read_only: bool = False,
+    retries: int = 0,
+) -> Atomic: ...
+def atomic(
+    using: Any = None,
+    savepoint: bool = True,
+    durable: bool = False,
+    *,
+    isolation_level: str | None = None,
+    read_only: bool = False,
+    retries: int = 0,
+) -> Any:
+    """Open a block whose work is kept as a whole, or not at all: ``with``, ``async with`` and decorator in one.
+
+    The outermost block is a transaction, a block inside it a savepoint. A block that is left by any exception,
+    cancellation included, is rolled back; so is one inside which a failed `save` was swallowed.
+
+    ``using``: the database's alias. ``savepoint=False``: a nested block without a savepoint; if it fails, the
+    block around it is rolled back. ``durable``: refuse to be nested (RuntimeError). ``isolation_level`` ("READ
+    COMMITTED", "REPEATABLE READ", "SERIALIZABLE", ...) and ``read_only`` hold for the transaction, and only its
+    outermost block may name them. ``retries``: as a decorator only; run the whole function again, up to so many
+    times, when the database reports a deadlock or a serialization failure.
+
+    A block belongs to the task (the thread, for ``with``) that entered it. Operations which that task creates take
+    part, also through ``asyncio.gather(a.asave(), b.asave())``; tasks that it starts do not, unless the block is
+    `Block.shared`, and get DetachedOperation.
+
+        @atomic
+        def transfer(source, target, amount): ...
+
+        async with atomic("other") as block: ...
+    """
+    options = Atomic(None, savepoint, durable, isolation_level, read_only, retries)
+    if callable(using):
+        return options(using)
+    options.using = using
+    return options
+
+
+aatomic = atomic
+
+
+class detached:  # noqa: N801 - used like `atomic`
+    """Leave the open blocks, for the code inside: it works on connections of its own, in transactions of its own.
+
+    ``using`` names one alias; all are left without. For a task that was started inside a block and should not be
+    part of it. On SQLite a detached write waits for the block to end, so the block must not wait for it.
+
+        with transaction.detached():
+            await Log.objects.acreate(text="kept, whatever becomes of the block")
+    """
+
+    def __init__(self, using: str | None = None) -> None:
+        self._using = using
+        self._before: list[Mapping[str, Block]] = []
+
+    def __enter__(self) -> None:
+        self._before.append(state.hide(self._using))
+
+    def __exit__(self, *exc: object) -> None:
+        state.restore(self._before.pop())
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.__exit__()
+
+
+class mark_for_rollback_on_error:  # noqa: N801 - used like `atomic`
+    """Have the block around rolled back if the code inside fails; outside of a block do nothing.
+
+    Cheaper than ``atomic(savepoint=False)`` for code that is one statement.
+    """
+
+    __slots__ = ("_alias",)
+
+    def __init__(self, using: str | None = None) -> None:
+        self._alias = using or DEFAULT_DB_ALIAS
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None:
+            return
+        block = state.current(self._alias)
+        if block is not None and block.in_atomic and block.takes_part():
+            block.mark(error)
+
+
+def on_commit(func: Callback, using: str | None = None, robust: bool = False) -> None:
+    """Call ``func`` after the outermost block has committed; see `Database.on_commit`."""
+    get_connection(using).on_commit(func, robust)
+
+
+def get_autocommit(using: str | None = None) -> bool:
+    """Tell whether a statement that is run now is a transaction of its own."""
+    return get_connection(using).get_autocommit()
+
+
+def set_autocommit(autocommit: bool, using: str | None = None) -> None:
+    """Turn autocommit off or on in the running context; see `Database.set_autocommit`."""
+    get_connection(using).set_autocommit(autocommit)
+
+
+def commit(using: str | None = None) -> None:
+    """Commit the transaction that was begun with autocommit off."""
+    get_connection(using).commit()
+
+
+def rollback(using: str | None = None) -> None:
+    """Roll back the transaction that was begun with autocommit off."""
+    get_connection(using).rollback()
+
+
+def savepoint_create(using: str | None = None) -> str | None:
+    """Set a savepoint in the open block and return its name; outside of a transaction do nothing."""
+    return get_connection(using).savepoint()
+
+
+def savepoint(using: str | None = None) -> str | None:
+    """Set a savepoint: the older name of `savepoint_create`."""
+    return get_connection(using).savepoint()
+
+
+def savepoint_rollback(sid: str | None, using: str | None = None) -> None:
+    """Undo the work since a savepoint, which stays set."""
+    get_connection(using).savepoint_rollback(sid)
+
+
+def savepoint_commit(sid: str | None, using: str | None = None) -> None:
+    """Release a savepoint and keep its work."""
+    get_connection(using).savepoint_commit(sid)
+
+
+def clean_savepoints(using: str | None = None) -> None:
+    """Count savepoint names from one again, unless one is open."""
+    get_connection(using).clean_savepoints()
+
+
+def get_rollback(using: str | None = None) -> bool:
+    """Tell whether the innermost block that has a savepoint will be rolled back."""
+    return get_connection(using).get_rollback()
+
+
+def set_rollback(rollback: bool, using: str | None = None) -> None:
+    """Ask for a rollback of the innermost block that has a savepoint, without an exception; or take that back."""
+    get_connection(using).set_rollback(rollback)
+
+
+aon_commit = bridge.function_twin(on_commit)
+aset_autocommit = bridge.function_twin(set_autocommit)
+acommit = bridge.function_twin(commit)
+arollback = bridge.function_twin(rollback)
+asavepoint = bridge.function_twin(savepoint)
+asavepoint_create = bridge.function_twin(savepoint_create)
+asavepoint_commit = bridge.function_twin(savepoint_commit)
+asavepoint_rollback = bridge.function_twin(savepoint_rollback)
