@@ -1,0 +1,324 @@
+"""Signals: named events, and the ones that models send while they are built, saved and deleted."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from facade import bridge
+
+__all__ = [
+    "ModelSignal",
+    "Signal",
+    "class_prepared",
+    "m2m_changed",
+    "post_delete",
+    "post_init",
+    "post_migrate",
+    "post_save",
+    "pre_delete",
+    "pre_init",
+    "pre_migrate",
+    "pre_save",
+    "receiver",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Response = tuple[Callable[..., Any], Any]
+
+logger = logging.getLogger("facade.dispatch")
+
+
+class _Connection(NamedTuple):
+    key: tuple[Hashable, Hashable]
+    receiver: Any
+    sender: weakref.ref[Any] | None
+    is_async: bool
+
+
+_NOBODY: list[_Connection] = []
+
+
+def _make_id(target: Any) -> Hashable:
+    if hasattr(target, "__func__"):
+        return (id(target.__self__), id(target.__func__))
+    return id(target)
+
+
+_ANY_SENDER = _make_id(None)
+
+
+def _require_receiver(receiver: Any) -> None:
+    if not callable(receiver):
+        raise TypeError("Signal receivers must be callable.")
+    try:
+        parameters = inspect.signature(receiver).parameters.values()
+    except ValueError:  # some builtins have no signature to look at
+        return
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        raise ValueError("Signal receivers must accept keyword arguments (**kwargs).")
+
+
+class Signal:
+    """An event that code can announce with ``send`` and other code can follow with ``connect``.
+
+    ``use_caching=True`` remembers which receivers each sender has; it suits signals that are sent
+    often for few senders, such as those of models.
+
+    >>> ready = Signal()
+    >>> def greet(sender, name, **kwargs):
+    ...     return f"hello {name}"
+    >>> ready.connect(greet)
+    >>> [answer for _, answer in ready.send(sender=None, name="world")]
+    ['hello world']
+    """
+
+    def __init__(self, use_caching: bool = False) -> None:
+        self.receivers: list[_Connection] = []
+        self.lock = threading.Lock()
+        self.use_caching = use_caching
+        self.sender_receivers_cache: MutableMapping[Any, list[_Connection]] = (
+            weakref.WeakKeyDictionary() if use_caching else {}
+        )
+        self._dead_receivers = False
+        #: Called without arguments whenever somebody connects or disconnects.
+        self.watchers: list[Callable[[], Any]] = []
+
+    def connect(
+        self,
+        receiver: Callable[..., Any],
+        sender: Any = None,
+        weak: bool = True,
+        dispatch_uid: Hashable | None = None,
+    ) -> None:
+        """Call ``receiver`` whenever ``sender`` (``None``: anybody) sends this signal.
+
+        With ``weak`` only a weak reference is kept, so a local function must be held by the caller.
+        A second connection with the same ``dispatch_uid`` and sender is ignored.
+        """
+        _require_receiver(receiver)
+        key = self._key(receiver, sender, dispatch_uid)
+        is_async = inspect.iscoroutinefunction(receiver)
+        held = self._weakly(receiver) if weak else receiver
+        with self.lock:
+            self._clear_dead_receivers()
+            if all(known.key != key for known in self.receivers):
+                self.receivers.append(_Connection(key, held, self._sender_ref(sender), is_async))
+            self.sender_receivers_cache.clear()
+        self._tell_watchers()
+
+    def disconnect(
+        self,
+        receiver: Callable[..., Any] | None = None,
+        sender: Any = None,
+        dispatch_uid: Hashable | None = None,
+    ) -> bool:
+        """Undo ``connect`` with the same arguments; return whether there was such a connection."""
+        key = self._key(receiver, sender, dispatch_uid)
+        with self.lock:
+            self._clear_dead_receivers()
+            kept = [known for known in self.receivers if known.key != key]
+            found = len(kept) < len(self.receivers)
+            self.receivers = kept
+            self.sender_receivers_cache.clear()
+        self._tell_watchers()
+        return found
+
+    def has_listeners(self, sender: Any = None) -> bool:
+        """Return whether a ``send`` by ``sender`` would call anybody."""
+        return bool(self.receivers) and any(self._live_receivers(sender))
+
+    def send(self, sender: Any, **named: Any) -> list[Response]:
+        """Call the receivers one after the other and return ``[(receiver, answer), ...]``.
+
+        The first error ends the round and reaches the caller. Coroutine functions come after the plain
+        ones; they are awaited through the running worker, or in a loop of their own where none runs.
+        """
+        if not self._may_have_listeners(sender):
+            return []
+        plain, coroutines = self._live_receivers(sender)
+        responses = [(one, one(signal=self, sender=sender, **named)) for one in plain]
+        responses.extend(
+            (one, bridge.complete(one(signal=self, sender=sender, **named))) for one in coroutines
+        )
+        return responses
+
+    async def asend(self, sender: Any, **named: Any) -> list[Response]:
+        """The awaitable twin of ``send``; coroutine receivers are awaited in turn, in the same task.
+
+        They share the sender's task because a transaction belongs to the task that opened it.
+        """
+        if not self._may_have_listeners(sender):
+            return []
+        return await bridge.spawn(self.send, sender, **named)
+
+    def send_robust(self, sender: Any, **named: Any) -> list[Response]:
+        """Like ``send``, but an ``Exception`` becomes its receiver's answer and is logged."""
+        if not self._may_have_listeners(sender):
+            return []
+        plain, coroutines = self._live_receivers(sender)
+        responses = []
+        for one in (*plain, *coroutines):
+            try:
+                answer = one(signal=self, sender=sender, **named)
+                if one in coroutines:
+                    answer = bridge.complete(answer)
+            except Exception as error:
+                self._log_robust_failure(one, error)
+                answer = error
+            responses.append((one, answer))
+        return responses
+
+    async def asend_robust(self, sender: Any, **named: Any) -> list[Response]:
+        """The awaitable twin of ``send_robust``."""
+        if not self._may_have_listeners(sender):
+            return []
+        return await bridge.spawn(self.send_robust, sender, **named)
+
+    def _tell_watchers(self) -> None:
+        for watcher in self.watchers:
+            watcher()
+
+    def _may_have_listeners(self, sender: Any) -> bool:
+        if not self.receivers:
+            return False
+        return not self._caches(sender) or self.sender_receivers_cache.get(sender) is not _NOBODY
+
+    def _caches(self, sender: Any) -> bool:
+        return self.use_caching and sender is not None
+
+    def _key(self, receiver: Any, sender: Any, dispatch_uid: Hashable | None) -> tuple[Hashable, Hashable]:
+        return (dispatch_uid or _make_id(receiver), _make_id(sender))
+
+    def _weakly(self, receiver: Any) -> weakref.ref[Any]:
+        bound = hasattr(receiver, "__self__") and hasattr(receiver, "__func__")
+        ref: type[weakref.ref[Any]] = weakref.WeakMethod if bound else weakref.ref
+        return ref(receiver, self._flag_dead_receivers)
+
+    def _sender_ref(self, sender: Any) -> weakref.ref[Any] | None:
+        # A collected sender's id may be given to another object: its connections must end with it.
+        if sender is None:
+            return None
+        try:
+            return weakref.ref(sender, self._flag_dead_receivers)
+        except TypeError:
+            return None
+
+    def _log_robust_failure(self, receiver: Any, error: Exception) -> None:
+        name = getattr(receiver, "__qualname__", repr(receiver))
+        logger.error("Error calling %s in Signal.send_robust() (%s)", name, error, exc_info=error)
+
+    def _clear_dead_receivers(self) -> None:
+        """Drop connections whose receiver or sender is gone. The caller holds the lock."""
+        if self._dead_receivers:
+            self._dead_receivers = False
+            self.receivers = [one for one in self.receivers if not _is_dead(one)]
+
+    def _flag_dead_receivers(self, reference: object = None) -> None:
+        # Runs in garbage collection, perhaps while this thread holds the lock: only leave a note.
+        self._dead_receivers = True
+
+    def _live_receivers(self, sender: Any) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
+        """The plain and the coroutine receivers of ``sender``."""
+        plain: list[Callable[..., Any]] = []
+        coroutines: list[Callable[..., Any]] = []
+        for one in self._connections(sender):
+            receiver = one.receiver() if isinstance(one.receiver, weakref.ref) else one.receiver
+            if receiver is None or (one.sender is not None and one.sender() is None):
+                continue
+            (coroutines if one.is_async else plain).append(receiver)
+        return plain, coroutines
+
+    def _connections(self, sender: Any) -> Sequence[_Connection]:
+        caches = self._caches(sender)
+        if caches and not self._dead_receivers:
+            known = self.sender_receivers_cache.get(sender)
+            if known is not None:
+                return known
+        with self.lock:
+            self._clear_dead_receivers()
+            wanted = (_ANY_SENDER, _make_id(sender))
+            found = [one for one in self.receivers if one.key[1] in wanted]
+            if caches:
+                self.sender_receivers_cache[sender] = found or _NOBODY
+        return found
+
+
+def _is_dead(one: _Connection) -> bool:
+    if isinstance(one.receiver, weakref.ref) and one.receiver() is None:
+        return True
+    return one.sender is not None and one.sender() is None
+
+
+def receiver(signal: Signal | Sequence[Signal], **kwargs: Any) -> Callable[[F], F]:
+    """Decorate a function to connect it to one signal or to each of a list of them.
+
+    >>> started = Signal()
+    >>> @receiver(started)
+    ... def note(sender, **kwargs):
+    ...     return "noted"
+    >>> started.has_listeners()
+    True
+    """
+
+    def decorate(function: F) -> F:
+        for one in [signal] if isinstance(signal, Signal) else signal:
+            one.connect(function, **kwargs)
+        return function
+
+    return decorate
+
+
+class ModelSignal(Signal):
+    """A signal whose sender is a model class, or its name ``"app_label.ModelName"`` until it is defined."""
+
+    #: Calls a function with the model of a given name, now or when that model is defined. The model
+    #: registry lies above this module and puts itself here.
+    when_defined: ClassVar[Callable[[Callable[[Any], Any], str, Any], Any]]
+
+    def connect(
+        self,
+        receiver: Callable[..., Any],
+        sender: Any = None,
+        weak: bool = True,
+        dispatch_uid: Hashable | None = None,
+        apps: Any = None,
+    ) -> None:
+        """Like :meth:`Signal.connect`; ``apps`` is the registry in which a named sender is looked up."""
+        connect = partial(super().connect, receiver, weak=weak, dispatch_uid=dispatch_uid)
+        self._with_sender(connect, sender, apps)
+
+    def disconnect(
+        self,
+        receiver: Callable[..., Any] | None = None,
+        sender: Any = None,
+        dispatch_uid: Hashable | None = None,
+        apps: Any = None,
+    ) -> bool:
+        """Like :meth:`Signal.disconnect`, for a sender given as a class or by name."""
+        disconnect = partial(super().disconnect, receiver, dispatch_uid=dispatch_uid)
+        return bool(self._with_sender(disconnect, sender, apps))
+
+    def _with_sender(self, method: Callable[[Any], Any], sender: Any, apps: Any) -> Any:
+        if isinstance(sender, str):
+            return self.when_defined(method, sender, apps)
+        return method(sender)
+
+
+class_prepared = Signal()
+
+pre_init = ModelSignal(use_caching=True)
+post_init = ModelSignal(use_caching=True)
+pre_save = ModelSignal(use_caching=True)
+post_save = ModelSignal(use_caching=True)
+pre_delete = ModelSignal(use_caching=True)
+post_delete = ModelSignal(use_caching=True)
+m2m_changed = ModelSignal(use_caching=True)
+
+pre_migrate = Signal()
+post_migrate = Signal()
