@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -86,21 +86,29 @@ def configure(**names: Any) -> None:
     """
     checked = {name: _checked(name, value) for name, value in names.items()}
     vars(settings).update(checked)
+    _tell(checked)
+
+
+def _tell(names: Iterable[str]) -> None:
+    changed = frozenset(names)
     for callback in tuple(_callbacks):
-        callback(frozenset(checked))
+        callback(changed)
 
 
 @contextmanager
 def override(**names: Any) -> Iterator[None]:
     """Set settings for the length of a ``with`` block."""
-    before = {name: vars(settings)[name] for name in names if name in vars(settings)}
+    before = dict(vars(settings))
     configure(**names)
     try:
         yield
     finally:
-        for name in names.keys() - before.keys():
-            del vars(settings)[name]
-        configure(**before)
+        for name in names:
+            if name in before:
+                vars(settings)[name] = before[name]
+            else:
+                del vars(settings)[name]
+        _tell(names)
 
 
 def on_change(callback: ChangeCallback) -> ChangeCallback:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import sys
 from contextlib import contextmanager
@@ -121,11 +122,10 @@ def pytest_itemcollected(item):
 
 
 def closing_afterwards(test):
+    @functools.wraps(test)
     async def closing(**arguments):
         await _run_and_close(test, **arguments)
 
-    closing.__name__, closing.__qualname__ = test.__name__, test.__qualname__
-    closing.__signature__ = inspect.signature(test)
     return closing
 
 

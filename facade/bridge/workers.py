@@ -115,7 +115,7 @@ async def _drive(owner: object, fn: Callable[..., Any], args: tuple[Any, ...], k
 def _abandon(worker: _Worker, closed: GeneratorExit) -> None:
     """Unwind a worker whose coroutine is being closed: from now on nothing waits for it.
 
-    It counts as no worker any more, so that SQLAlchemy's clean-up code takes its roads without waiting.
+    To SQLAlchemy it is no provider any more, so that its clean-up code takes the roads that do not wait.
     """
     worker.__sqlalchemy_greenlet_provider__ = False
     try:
@@ -190,7 +190,8 @@ def _name_of(fn: Callable[..., Any]) -> str:
 
 def in_worker() -> bool:
     """Tell whether the running code may `wait`: in one of our workers, or in SQLAlchemy's ``run_sync``."""
-    return getattr(getcurrent(), "__sqlalchemy_greenlet_provider__", False)
+    kind = type(getcurrent())
+    return kind is _Worker or (kind is not greenlet and getattr(kind, "__sqlalchemy_greenlet_provider__", False))
 
 
 def wait(awaitable: Awaitable[T]) -> T:
