@@ -1,0 +1,49 @@
+"""SQL text of facade's own with Core elements between its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.elements import ColumnElement
+
+
+class Fragment(ColumnElement[Any]):
+    """SQL text of the program's own, with Core elements between its parts."""
+
+    inherit_cache = False
+
+    def __init__(self, parts: list[Any], type_: Any = None) -> None:
+        self.parts = parts
+        self.type = sa.types.NullType() if type_ is None else sa.types.to_instance(type_)
+
+    @property
+    def _from_objects(self) -> list[Any]:
+        return [table for part in self.parts if not isinstance(part, str) for table in part._from_objects]
+
+    def self_group(self, against: Any = None) -> Any:
+        return self
+
+
+@compiles(Fragment)  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
+def _compile_fragment(element: Fragment, compiler: Any, **options: Any) -> str:
+    escape = compiler.preparer._double_percents
+    return "".join(
+        (part.replace("%", "%%") if escape else part)
+        if isinstance(part, str)
+        else compiler.process(part, **options)
+        for part in element.parts
+    )
+
+
+def template(text: str, *arguments: Any, type_: Any = None) -> Fragment:
+    """Return a Fragment: each `%s` in `text` takes an argument, `%%` is a percent sign."""
+    pieces = text.replace("%%", "\0").split("%s")
+    parts: list[Any] = []
+    for position, piece in enumerate(pieces):
+        if piece:
+            parts.append(piece.replace("\0", "%"))
+        if position < len(arguments):
+            parts.append(arguments[position])
+    return Fragment(parts, type_)

@@ -1,0 +1,165 @@
+"""The SQL of dates and times in each database: parts, truncation, the present.
+
+Moments are stored in UTC (PostgreSQL: as moments), so each function takes them to a time zone first; what is
+cut to a unit of time goes back, so that it can be compared with stored moments.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.conf import settings
+from facade.expressions.fragments import template
+from facade.timezone import get_current_timezone, get_default_timezone, timezone_name
+
+# -- zones --------------------------------------------------------------------------------
+
+
+def zone(compiler: Any, tzinfo: dt.tzinfo | None) -> Any:
+    """Return the name of a time zone as a parameter; None for `tzinfo` means the zone that is current when the query runs."""
+    vendor = compiler.vendor
+    if not settings.USE_TZ:
+        return sa.literal(zone_name(get_default_timezone(), vendor), sa.Text()) if vendor == "postgresql" else None
+    if tzinfo is not None:
+        return sa.literal(zone_name(tzinfo, vendor), sa.Text())
+    return compiler.binds.add(None, sa.Text(), lambda _: zone_name(get_current_timezone(), vendor))
+
+
+def zone_name(tzinfo: dt.tzinfo, vendor: str) -> str:
+    """Return what a database calls a time zone; zones of a fixed offset have no name but the offset."""
+    name = getattr(tzinfo, "key", None) or getattr(tzinfo, "zone", None)
+    if name is None:
+        offset = tzinfo.utcoffset(None)
+        return timezone_name(tzinfo) if offset is None else _offset_name(offset, vendor)
+    return "+00:00" if vendor == "mysql" and name == "UTC" else str(name)
+
+
+def _offset_name(offset: dt.timedelta, vendor: str) -> str:
+    minutes = offset // dt.timedelta(minutes=1)
+    sign = "-" if (minutes < 0) != (vendor == "postgresql") else "+"  # POSIX counts the other way
+    text = f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+    return f"UTC{text}" if vendor == "postgresql" else text
+
+
+def _local(compiler: Any, core: Any, zone: Any) -> Any:
+    """Return a stored moment as the clocks of a zone show it."""
+    if zone is None:
+        return core
+    if compiler.vendor == "postgresql":
+        return template("(%s AT TIME ZONE %s)", _moment(core), zone)
+    if compiler.vendor == "mysql":
+        return template("CONVERT_TZ(%s, '+00:00', %s)", core, zone)
+    return core
+
+
+def _moment(core: Any) -> Any:
+    """Return a column of PostgreSQL as a moment: those without a time zone hold the clock of UTC."""
+    return template("(%s AT TIME ZONE 'UTC')", core) if getattr(core.type, "timezone", True) is False else core
+
+
+# -- parts --------------------------------------------------------------------------------
+
+_POSTGRESQL_PARTS = {
+    "week_day": "EXTRACT(DOW FROM %s) + 1",
+    "iso_week_day": "EXTRACT(ISODOW FROM %s)",
+    "iso_year": "EXTRACT(ISOYEAR FROM %s)",
+    "second": "EXTRACT(SECOND FROM DATE_TRUNC('second', %s))",
+}
+_MYSQL_PARTS = {
+    "week_day": "DAYOFWEEK(%s)",
+    "iso_week_day": "WEEKDAY(%s) + 1",
+    "week": "WEEK(%s, 3)",
+    "iso_year": "(YEARWEEK(%s, 3) DIV 100)",
+}
+
+
+def extract(compiler: Any, part: str, core: Any, zone: Any) -> Any:
+    """Return a part of a date, time, moment or duration; `part` is of a closed list."""
+    local = _local(compiler, core, zone)
+    if compiler.vendor == "sqlite":
+        return template(f"FACADE_EXTRACT('{part}', %s, %s)", core, _or_null(zone), type_=sa.Integer())
+    if compiler.vendor == "mysql":
+        return template(_MYSQL_PARTS.get(part, f"EXTRACT({part.upper()} FROM %s)"), local, type_=sa.Integer())
+    text = _POSTGRESQL_PARTS.get(part, f"EXTRACT({part.upper()} FROM %s)")
+    return template(f"CAST({text} AS INTEGER)", local, type_=sa.Integer())
+
+
+def _or_null(zone: Any) -> Any:
+    return sa.null() if zone is None else zone
+
+
+# -- truncation -----------------------------------------------------------------------------
+
+
+def result_kind(field: Any) -> str:
+    """Return whether a field holds a datetime, a date or a time."""
+    if isinstance(field, fields.DateTimeField):
+        return "datetime"
+    return "date" if isinstance(field, fields.DateField) else "time"
+
+
+def trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) -> Any:
+    """Return a date, time or moment cut to a unit; `kind` and `result` are of closed lists."""
+    if compiler.vendor == "sqlite":
+        return template(f"FACADE_TRUNC('{kind}', '{result}', %s, %s)", core, _or_null(zone))
+    make = _mysql_trunc if compiler.vendor == "mysql" else _postgresql_trunc
+    return make(compiler, kind, core, zone, result)
+
+
+def _postgresql_trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) -> Any:
+    if result == "datetime" and zone is not None:
+        return template(f"DATE_TRUNC('{kind}', %s, %s)", _moment(core), zone)
+    local = _local(compiler, core, zone)
+    if kind in ("date", "time"):
+        return template(f"CAST(%s AS {kind.upper()})", local)
+    cast = {"datetime": "TIMESTAMP", "date": "DATE", "time": "TIME"}[result]
+    return template(f"CAST(DATE_TRUNC('{kind}', %s) AS {cast})", local)
+
+
+_MYSQL_FORMATS = {
+    "year": "%%Y-01-01 00:00:00",
+    "month": "%%Y-%%m-01 00:00:00",
+    "day": "%%Y-%%m-%%d 00:00:00",
+    "hour": "%%Y-%%m-%%d %%H:00:00",
+    "minute": "%%Y-%%m-%%d %%H:%%i:00",
+    "second": "%%Y-%%m-%%d %%H:%%i:%%s",
+}
+
+
+def _mysql_trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) -> Any:
+    local = _local(compiler, core, zone)
+    if kind in ("date", "time"):
+        return template(f"{kind.upper()}(%s)", local)
+    if result == "time":
+        return template(f"CAST(DATE_FORMAT(%s, '{_MYSQL_FORMATS[kind][14:]}') AS TIME)", local)
+    cut = _mysql_cut(kind, local)
+    if result == "date":
+        return template("DATE(%s)", cut)
+    return cut if zone is None else template("CONVERT_TZ(%s, %s, '+00:00')", cut, zone)
+
+
+def _mysql_cut(kind: str, local: Any) -> Any:
+    if kind == "week":
+        return template("CAST(DATE(DATE_SUB(%s, INTERVAL WEEKDAY(%s) DAY)) AS DATETIME)", local, local)
+    if kind == "quarter":
+        text = "CAST(MAKEDATE(YEAR(%s), 1) + INTERVAL QUARTER(%s) QUARTER - INTERVAL 1 QUARTER AS DATETIME)"
+        return template(text, local, local)
+    return template(f"CAST(DATE_FORMAT(%s, '{_MYSQL_FORMATS[kind]}') AS DATETIME)", local)
+
+
+# -- the present -----------------------------------------------------------------------------
+
+
+def now(compiler: Any, type_: Any) -> Any:
+    """Return the time at which the statement began, as moments are stored."""
+    if compiler.vendor == "postgresql":
+        return template("STATEMENT_TIMESTAMP()", type_=type_)
+    if compiler.vendor == "mysql":
+        return template("UTC_TIMESTAMP(6)" if settings.USE_TZ else "CURRENT_TIMESTAMP(6)", type_=type_)
+    if compiler.vendor == "sqlite":
+        return template("STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", type_=type_)
+    return template("CURRENT_TIMESTAMP", type_=type_)
