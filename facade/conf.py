@@ -77,9 +77,9 @@ def configure(**names: Any) -> None:
     Raises ImproperlyConfigured for a value of the wrong kind and for a name that looks like a slip of the pen;
     nothing is changed then.
 
-    >>> configure(USE_TZ=True, TIME_ZONE="Europe/Vienna")
+    >>> configure(USE_TZ=True, TIME_ZONE="UTC")
     >>> settings.TIME_ZONE
-    'Europe/Vienna'
+    'UTC'
     >>> configure(TIMEZONE="UTC")
     Traceback (most recent call last):
     facade.exceptions.ImproperlyConfigured: There is no setting 'TIMEZONE'. Did you mean 'TIME_ZONE'?
@@ -97,18 +97,23 @@ def _tell(names: Iterable[str]) -> None:
 
 @contextmanager
 def override(**names: Any) -> Iterator[None]:
-    """Set settings for the length of a ``with`` block."""
+    """Set settings for the length of a ``with`` block; what was set in it otherwise is undone, too.
+
+    >>> with override(TIME_ZONE="Europe/Vienna"):
+    ...     settings.TIME_ZONE
+    'Europe/Vienna'
+    """
     before = dict(vars(settings))
     configure(**names)
     try:
         yield
     finally:
-        for name in names:
-            if name in before:
-                vars(settings)[name] = before[name]
-            else:
-                del vars(settings)[name]
-        _tell(names)
+        after = vars(settings)
+        changed = {name for name in after.keys() | before.keys() if after.get(name) is not before.get(name)}
+        after.clear()
+        after.update(before)
+        if changed:
+            _tell(changed)
 
 
 def on_change(callback: ChangeCallback) -> ChangeCallback:
