@@ -1,3 +1,5 @@
 """Django's ORM language on SQLAlchemy Core, for sync code and asyncio."""
 
-__version__ = "0.1.0.dev0"
+from facade.version import __version__
+
+__all__ = ["__version__"]

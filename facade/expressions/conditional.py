@@ -1,0 +1,107 @@
+"""CASE WHEN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade.expressions.base import Expression, Value
+from facade.expressions.q import Q
+from facade.fields import Field
+
+
+class When(Expression):
+    """One branch of a Case: `When(age__lt=18, then=Value("minor"))`."""
+
+    conditional = False
+
+    def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
+        if lookups:
+            if condition is None:
+                condition = Q(**lookups)
+            elif getattr(condition, "conditional", False):
+                condition = Q(condition, **lookups)
+        if condition is None or not getattr(condition, "conditional", False) or lookups and not condition:
+            raise TypeError("When() supports a Q object, a boolean expression, or lookups as a condition.")
+        if isinstance(condition, Q) and not condition:
+            raise ValueError("An empty Q() can't be used as a When() condition.")
+        self.condition = condition
+        self.result = then if hasattr(then, "resolve_expression") else Value(then)
+
+    def __str__(self) -> str:
+        return f"WHEN {self.condition!r} THEN {self.result!r}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.condition, self.result]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        self.condition, self.result = exprs
+
+    def _resolve_output_field(self) -> Field[Any] | None:
+        field: Field[Any] | None = self.result._output_field_or_none
+        return field
+
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
+        resolved = self.copy()
+        resolved.condition = query.resolve_condition(
+            self.condition, allow_joins=allow_joins, reuse=reuse, summarize=summarize
+        )
+        resolved.result = self.result.resolve_expression(query, allow_joins, reuse, summarize, for_save)
+        return resolved
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [column for source in self._sources() for column in source.get_group_by_cols()]
+
+
+class Case(Expression):
+    """The first branch that holds, else the default.
+
+    See https://docs.djangoproject.com/en/6.1/ref/models/conditional-expressions/
+    """
+
+    def __init__(
+        self, *cases: When, default: Any = None, output_field: Field[Any] | None = None, **extra: Any
+    ) -> None:
+        if not all(isinstance(case, When) for case in cases):
+            raise TypeError("Positional arguments must all be When objects.")
+        super().__init__(output_field)
+        self.cases: list[Any] = list(cases)
+        self.default = default if hasattr(default, "resolve_expression") else Value(default)
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return f"CASE {', '.join(str(case) for case in self.cases)}, ELSE {self.default!r}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+    def get_source_expressions(self) -> list[Any]:
+        return [*self.cases, self.default]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        *self.cases, self.default = exprs
+
+    def get_group_by_cols(self) -> list[Any]:
+        if not self.cases:
+            return list(self.default.get_group_by_cols())
+        return super().get_group_by_cols()
+
+    def as_core(self, compiler: Any) -> Any:
+        default = compiler.process(self.default)
+        if not self.cases:
+            return default
+        branches = [
+            (compiler.condition(case.condition), compiler.process(case.result)) for case in self.cases
+        ]
+        return sa.case(*branches, else_=default)

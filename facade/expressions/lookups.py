@@ -1,0 +1,474 @@
+"""Comparisons: what follows the last `__` in `filter(price__lt=10)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
+from facade.expressions.base import EMPTY, Arg, Empty, Expression, F, Func, OutOfRange, Value, Values, freeze
+from facade.expressions.subquery import Embedded
+from facade.fields import Field
+
+
+class Lookup(Expression):
+    """A comparison of an expression (`lhs`) with a value (`rhs`).
+
+    `rhs` is an :class:`Arg` when a plain value was given: then :meth:`prepare` makes the user's value fit the column when
+    the filter is written, and :meth:`convert`, if there is one, makes the driver's parameter of it when the query runs.
+    """
+
+    lookup_name: ClassVar[str]
+    prepare_rhs = True
+    can_use_none_as_rhs = False
+    bilateral_transforms: tuple[Any, ...] = ()
+    convert: Callable[[Any], Any] | None = None
+
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        self.lhs, self.rhs = lhs, rhs
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.lhs!r}, {self.rhs!r})"
+
+    conditional = True  # type: ignore[assignment]
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.lhs, self.rhs] if isinstance(self.rhs, (Expression, F)) else [self.lhs]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        self.lhs = exprs[0]
+        if len(exprs) == 2:
+            self.rhs = exprs[1]
+
+    def freeze(self, values: Values) -> Any:
+        frozen = super().freeze(values)
+        if not isinstance(self.rhs, (Expression, F)):
+            frozen.rhs = freeze(self.rhs, values) if not isinstance(self.rhs, bool) else self.rhs
+        return frozen
+
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
+        resolved = super().resolve_expression(query, allow_joins, reuse, summarize, for_save)
+        if query is None or isinstance(self.rhs, (Expression, F)):
+            return resolved
+        return query.place_lookup(type(self), resolved.lhs, self.rhs)
+
+    def _resolve_output_field(self) -> Field[Any] | None:
+        return fields.BooleanField()
+
+    def get_group_by_cols(self) -> list[Any]:
+        columns = list(self.lhs.get_group_by_cols())
+        if isinstance(self.rhs, Expression):
+            columns.extend(self.rhs.get_group_by_cols())
+        return columns
+
+    # -- the value -----------------------------------------------------------------------
+
+    @property
+    def compared_field(self) -> Any:
+        """The field whose values the left side has."""
+        return self.lhs._output_field_or_none
+
+    def prepare(self, value: Any) -> Any:
+        """Return the user's value as the column's type takes it. Raises ValueError or TypeError for a bad one."""
+        field = self.compared_field
+        if not self.prepare_rhs or field is None:
+            return value
+        return field.get_prep_value(value)
+
+    @property
+    def bind_type(self) -> Any:
+        field = self.compared_field
+        return None if field is None else field.column_type
+
+    # -- SQL -------------------------------------------------------------------------------
+
+    def right(self, compiler: Any) -> Any:
+        """Return the Core form of the right side."""
+        if isinstance(self.rhs, Arg):
+            return compiler.bind(self.rhs, self.bind_type, self.convert)
+        if isinstance(self.rhs, Expression):
+            return compiler.process(self.rhs)
+        if self.rhs is None:
+            return sa.null()
+        return compiler.literal(self.prepare(self.rhs), self.bind_type)
+
+    def left(self, compiler: Any) -> Any:
+        return compiler.process(self.lhs)
+
+    def as_core(self, compiler: Any) -> Any:
+        return self.compare(self.left(compiler), self.right(compiler), compiler)
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        """Return the Core condition of two Core expressions."""
+        raise NotImplementedError(f"{type(self).__name__} must implement compare().")
+
+
+class Transform(Func):
+    """A function in a lookup path: the `year` of `published__year__gte=2000`."""
+
+    bilateral = False
+    arity: int | None = 1
+    lookup_name: ClassVar[str]
+
+    @property
+    def lhs(self) -> Any:
+        return self.get_source_expressions()[0]
+
+    def get_bilateral_transforms(self) -> list[Any]:
+        inner = self.lhs.get_bilateral_transforms() if isinstance(self.lhs, Transform) else []
+        return [*inner, type(self)] if self.bilateral else inner
+
+
+class BuiltinLookup(Lookup):
+    """Base of the lookups that come with facade."""
+
+
+def registered(*kinds: type[Field[Any]]) -> Callable[[type[Lookup]], type[Lookup]]:
+    def register(lookup: type[Lookup]) -> type[Lookup]:
+        for kind in kinds or (Field,):
+            kind.register_lookup(lookup)
+        return lookup
+
+    return register
+
+
+def check_range(field: Any, value: Any) -> Any:
+    """Return `value`; raise OutOfRange where no row of an integer column can hold it."""
+    if type(value) is int and (bounds := getattr(field, "integer_range", None)) is not None:
+        low, high = bounds
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise OutOfRange(high=low is None or value > low)
+    return value
+
+
+class RangeChecked(BuiltinLookup):
+    """Comparison of integers: a value outside the column's range answers without the database."""
+
+    underflow: type[Exception] | None = EmptyResultSet
+    overflow: type[Exception] | None = EmptyResultSet
+
+    def prepare(self, value: Any) -> Any:
+        return check_range(self.compared_field, super().prepare(value))
+
+    def as_core(self, compiler: Any) -> Any:
+        if isinstance(self.rhs, OutOfRange):
+            raise (self.overflow if self.rhs.high else self.underflow)  # type: ignore[misc]
+        return super().as_core(compiler)
+
+
+@registered()
+class Exact(RangeChecked):
+    """Equality."""
+
+    lookup_name = "exact"
+    can_use_none_as_rhs = False
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return left == right
+
+    def as_core(self, compiler: Any) -> Any:
+        if (
+            isinstance(self.rhs, bool)
+            and getattr(self.lhs, "conditional", False)
+            and not isinstance(self.lhs, Value)
+        ):
+            condition = compiler.condition(self.lhs)
+            return condition if self.rhs else sa.not_(condition)
+        return super().as_core(compiler)
+
+
+@registered()
+class IExact(BuiltinLookup):
+    """Equality that ignores case."""
+
+    lookup_name = "iexact"
+
+    def prepare(self, value: Any) -> Any:
+        return value if value is None else text(super().prepare(value))
+
+    @property
+    def bind_type(self) -> Any:
+        return sa.Text()
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return compiler.like(left, right, ignore_case=True, exact=True)
+
+    @property
+    def convert(self) -> Any:  # type: ignore[override]
+        return escape_like
+
+
+@registered()
+class GreaterThan(RangeChecked):
+    lookup_name = "gt"
+    underflow = FullResultSet
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return left > right
+
+
+@registered()
+class GreaterThanOrEqual(RangeChecked):
+    lookup_name = "gte"
+    underflow = FullResultSet
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return left >= right
+
+
+@registered()
+class LessThan(RangeChecked):
+    lookup_name = "lt"
+    overflow = FullResultSet
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return left < right
+
+
+@registered()
+class LessThanOrEqual(RangeChecked):
+    lookup_name = "lte"
+    overflow = FullResultSet
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return left <= right
+
+
+class _WholeNumber(Lookup):
+    """On an integer column `gte 1.5` means `gte 2`, and `lt 1.5` means `lt 2`."""
+
+    def prepare(self, value: Any) -> Any:
+        if isinstance(value, float):
+            value = -int(-value // 1)
+        return super().prepare(value)
+
+
+@registered(fields.IntegerField)
+class IntegerGreaterThanOrEqual(_WholeNumber, GreaterThanOrEqual):
+    """On an integer column."""
+
+
+@registered(fields.IntegerField)
+class IntegerLessThan(_WholeNumber, LessThan):
+    """On an integer column."""
+
+
+@registered()
+class In(BuiltinLookup):
+    """Membership: in a list, which is one parameter however long, or in a queryset."""
+
+    lookup_name = "in"
+
+    def prepare(self, value: Any) -> Any:
+        field = self.compared_field
+        if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+            raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {value!r}.")
+        prepared = [self._prepare_item(item) for item in value if item is not None]
+        return [item for item in dict.fromkeys(prepared) if _fits(field, item)]
+
+    def _prepare_item(self, item: Any) -> Any:
+        return super().prepare(item)
+
+    def as_core(self, compiler: Any) -> Any:
+        if isinstance(self.rhs, Empty):
+            raise EmptyResultSet
+        left = self.left(compiler)
+        if isinstance(self.rhs, Arg):
+            return compiler.in_list(left, self.rhs, self.bind_type)
+        if isinstance(self.rhs, Embedded):
+            if self.rhs.query.is_empty:
+                raise EmptyResultSet
+            return left.in_(compiler.subquery(self.rhs))
+        if isinstance(self.rhs, tuple):
+            return left.in_([compiler.process(item) for item in self.rhs if item is not None])
+        return left.in_(compiler.process(self.rhs))
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.lhs, *self.rhs] if isinstance(self.rhs, tuple) else super().get_source_expressions()
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        if isinstance(self.rhs, tuple):
+            self.lhs, *rest = exprs
+            self.rhs = tuple(rest)
+        else:
+            super().set_source_expressions(exprs)
+
+
+def _fits(field: Any, value: Any) -> bool:
+    try:
+        check_range(field, value)
+    except OutOfRange:
+        return False
+    return True
+
+
+def text(value: Any) -> Any:
+    """Return a LIKE or regex operand as text; NUL would cut the pattern short."""
+    value = value if isinstance(value, str) else str(value)
+    if "\0" in value:
+        raise ValueError("A text pattern cannot contain a NUL (0x00) character.")
+    return value
+
+
+def escape_like(value: str) -> str:
+    """Return `value` with LIKE's own characters escaped."""
+    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+class PatternLookup(BuiltinLookup):
+    """LIKE with a pattern made of the value."""
+
+    before = after = ""
+    ignore_case = False
+
+    def prepare(self, value: Any) -> Any:
+        return text(super().prepare(value))
+
+    @property
+    def convert(self) -> Any:  # type: ignore[override]
+        before, after = self.before, self.after
+        return lambda value: f"{before}{escape_like(value)}{after}"
+
+    @property
+    def bind_type(self) -> Any:
+        return sa.Text()
+
+    def right(self, compiler: Any) -> Any:
+        if isinstance(self.rhs, Arg):
+            return super().right(compiler)
+        if isinstance(self.rhs, Expression):
+            return compiler.like_pattern(self.before, compiler.process(self.rhs), self.after)
+        return compiler.literal(self.convert(self.prepare(self.rhs)), sa.Text())
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return compiler.like(left, right, ignore_case=self.ignore_case)
+
+
+@registered()
+class Contains(PatternLookup):
+    lookup_name = "contains"
+    before = after = "%"
+
+
+@registered()
+class IContains(Contains):
+    lookup_name = "icontains"
+    ignore_case = True
+
+
+@registered()
+class StartsWith(PatternLookup):
+    lookup_name = "startswith"
+    after = "%"
+
+
+@registered()
+class IStartsWith(StartsWith):
+    lookup_name = "istartswith"
+    ignore_case = True
+
+
+@registered()
+class EndsWith(PatternLookup):
+    lookup_name = "endswith"
+    before = "%"
+
+
+@registered()
+class IEndsWith(EndsWith):
+    lookup_name = "iendswith"
+    ignore_case = True
+
+
+@registered()
+class Range(BuiltinLookup):
+    """BETWEEN: both ends included."""
+
+    lookup_name = "range"
+
+    def prepare(self, value: Any) -> Any:
+        low, high = value
+        return super().prepare(low), super().prepare(high)
+
+    def as_core(self, compiler: Any) -> Any:
+        if isinstance(self.rhs, Empty) or self.rhs is None:
+            raise EmptyResultSet
+        return self.left(compiler).between(*self._ends(compiler))
+
+    def _ends(self, compiler: Any) -> tuple[Any, Any]:
+        if isinstance(self.rhs, Arg):
+            low = compiler.bind(self.rhs, self.bind_type, _first)
+            return low, compiler.bind(self.rhs, self.bind_type, _second)
+        low, high = self.rhs
+        return compiler.process(low), compiler.process(high)
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.lhs, *self.rhs] if isinstance(self.rhs, tuple) else [self.lhs]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        self.lhs = exprs[0]
+        if len(exprs) == 3:
+            self.rhs = tuple(exprs[1:])
+
+
+def _first(value: Any) -> Any:
+    return value[0]
+
+
+def _second(value: Any) -> Any:
+    return value[1]
+
+
+@registered()
+class IsNull(BuiltinLookup):
+    """Whether there is no value."""
+
+    lookup_name = "isnull"
+    prepare_rhs = False
+
+    def as_core(self, compiler: Any) -> Any:
+        if not isinstance(self.rhs, bool):
+            raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+        left = self.left(compiler)
+        return left.is_(None) if self.rhs else left.is_not(None)
+
+
+@registered()
+class Regex(BuiltinLookup):
+    """A regular expression, in the database's own dialect."""
+
+    lookup_name = "regex"
+    ignore_case = False
+
+    def prepare(self, value: Any) -> Any:
+        return text(super().prepare(value))
+
+    @property
+    def bind_type(self) -> Any:
+        return sa.Text()
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        return compiler.regex(left, right, self.ignore_case)
+
+
+@registered()
+class IRegex(Regex):
+    lookup_name = "iregex"
+    ignore_case = True
+
+
+__all__ = [
+    name
+    for name, item in list(globals().items())
+    if isinstance(item, type) and issubclass(item, (Lookup, Transform))
+]

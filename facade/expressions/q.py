@@ -1,0 +1,240 @@
+"""Conditions: `Q(age__gte=18) | ~Q(name="x")`."""
+
+from __future__ import annotations
+
+import copy as copying
+from collections.abc import Iterator
+from typing import Any
+
+from facade.expressions.base import Arg, Empty, Frozen, OutOfRange, Values, condition_class, freeze, hashable
+
+AND, OR, XOR = "AND", "OR", "XOR"
+CONNECTORS = (AND, OR, XOR)
+MAX_DEPTH = 400
+
+
+class Condition:
+    """A frozen Q: hashable, its constants numbered. Children are Conditions, `(lookup, value)` pairs or expressions."""
+
+    __slots__ = ("children", "connector", "key", "negated")
+
+    def __init__(self, connector: str, negated: bool, children: tuple[Any, ...]) -> None:
+        self.connector, self.negated, self.children = connector, negated, children
+        self.key = (connector, negated, children)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Condition and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class Q(Frozen):
+    """A condition, to be combined with `&`, `|`, `^` and `~`.
+
+    Keywords are field lookups; positional arguments are other conditions.
+    See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#q-objects
+
+    >>> Q(age__gte=18) | Q(guardian__isnull=False)
+    <Q: (OR: ('age__gte', 18), ('guardian__isnull', False))>
+    """
+
+    AND, OR, XOR = AND, OR, XOR
+    default = AND
+    conditional = True
+
+    def __init__(
+        self, *args: Any, _connector: str | None = None, _negated: bool = False, **kwargs: Any
+    ) -> None:
+        if _connector not in (None, *CONNECTORS):
+            raise ValueError(f"_connector must be one of {', '.join(map(repr, CONNECTORS))}, or None.")
+        self.children: list[Any] = [*args, *sorted(kwargs.items())]
+        self.connector = _connector or AND
+        self.negated = _negated
+
+    @classmethod
+    def create(cls, children: Any = None, connector: str | None = None, negated: bool = False) -> Q:
+        """Return a Q of these children as they are."""
+        obj = cls(_connector=connector, _negated=negated)
+        obj.children = list(children or ())
+        return obj
+
+    def __str__(self) -> str:
+        inner = f"({self.connector}: {', '.join(str(child) for child in self.children)})"
+        return f"(NOT {inner})" if self.negated else inner
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+    def __len__(self) -> int:
+        return len(self.children)
+
+    def __bool__(self) -> bool:
+        return bool(self.children)
+
+    def __contains__(self, other: Any) -> bool:
+        return other in self.children
+
+    @property
+    def identity(self) -> Any:
+        return type(self), self.connector, self.negated, tuple(hashable(child) for child in self.children)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Q):
+            return NotImplemented
+        return (self.connector, self.negated, self.children) == (
+            other.connector,
+            other.negated,
+            other.children,
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def copy(self) -> Q:
+        return copying.copy(self)
+
+    # -- combining -------------------------------------------------------------------
+
+    def add(self, data: Any, conn_type: str) -> Any:
+        """Join `data` to this condition in place; trees of one connector stay flat."""
+        if self.connector != conn_type:
+            self.children = [self.create(self.children, self.connector, self.negated), data]
+            self.connector, self.negated = conn_type, False
+            return data
+        if isinstance(data, Q) and not data.negated and (data.connector == conn_type or len(data) == 1):
+            self.children.extend(data.children)
+            return self
+        self.children.append(data)
+        return data
+
+    def _combine(self, other: Any, connector: str) -> Q:
+        if getattr(other, "conditional", False) is False:
+            raise TypeError(other)
+        if not self:
+            return other.copy() if isinstance(other, Q) else type(self)(other)
+        if isinstance(other, Q) and not other:
+            return self.copy()
+        combined = self.create(connector=connector)
+        combined.add(self, connector)
+        combined.add(other, connector)
+        return combined
+
+    def __and__(self, other: Any) -> Q:
+        return self._combine(other, AND)
+
+    def __or__(self, other: Any) -> Q:
+        return self._combine(other, OR)
+
+    def __xor__(self, other: Any) -> Q:
+        return self._combine(other, XOR)
+
+    def __invert__(self) -> Q:
+        inverted = self.copy()
+        inverted.children = list(self.children)
+        inverted.negate()
+        return inverted
+
+    def negate(self) -> None:
+        self.negated = not self.negated
+
+    # -- the three stages --------------------------------------------------------------
+
+    def freeze(self, values: Values) -> Condition:
+        return freeze_condition(self, values, 0)
+
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
+        return query.resolve_condition(self, allow_joins=allow_joins, reuse=reuse, summarize=summarize)
+
+    def flatten(self) -> Iterator[Any]:
+        """Walk this condition and all below it, values and expressions included."""
+        yield self
+        for child in self.children:
+            item = child[1] if isinstance(child, tuple) else child
+            yield from item.flatten() if hasattr(item, "flatten") else (item,)
+
+    def replace_expressions(self, replacements: dict[Any, Any]) -> Q:
+        replaced = [
+            child.replace_expressions(replacements) if hasattr(child, "replace_expressions") else child
+            for child in self.children
+        ]
+        return self.create(replaced, self.connector, self.negated)
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Return (path, args, kwargs) from which an equal Q can be made."""
+        kwargs: dict[str, Any] = {}
+        if self.connector != AND:
+            kwargs["_connector"] = self.connector
+        if self.negated:
+            kwargs["_negated"] = True
+        return "facade.models.Q", tuple(self.children), kwargs
+
+    @property
+    def referenced_base_fields(self) -> set[str]:
+        """The names of the fields, on the model itself, that the condition reads."""
+        return {name.split("__")[0] for name in _names(self)}
+
+
+def _names(condition: Q) -> Iterator[str]:
+    for child in condition.children:
+        if isinstance(child, tuple):
+            yield child[0]
+            child = child[1]
+        if isinstance(child, Q):
+            yield from _names(child)
+        elif hasattr(child, "flatten"):
+            yield from (item.name for item in child.flatten() if hasattr(item, "name"))
+
+
+def freeze_condition(condition: Q, values: Values, depth: int) -> Condition:
+    """Return the frozen form of a Q; one depth limit instead of a RecursionError somewhere below."""
+    if depth > MAX_DEPTH:
+        raise ValueError(
+            f"The condition is nested more than {MAX_DEPTH} levels deep. Combine the parts in one Q, or filter() twice."
+        )
+    return Condition(
+        condition.connector,
+        condition.negated,
+        tuple(_freeze_child(child, values, depth) for child in condition.children),
+    )
+
+
+def _freeze_child(child: Any, values: Values, depth: int) -> Any:
+    if isinstance(child, Q):
+        return freeze_condition(child, values, depth + 1)
+    if isinstance(child, (tuple, list)) and len(child) == 2:
+        return freeze_pair(child[0], child[1], values)
+    return freeze(child, values)
+
+
+def freeze_pair(name: str, value: Any, values: Values) -> Any:
+    """Return the frozen form of one keyword; what isnull compares with is part of the SQL, not a value."""
+    if type(value) is bool and name.endswith("isnull"):
+        return name, value
+    if isinstance(value, (OutOfRange, Empty)):
+        return name, value
+    return name, freeze(value, values)
+
+
+def mark_argument(child: Any, arg: Arg, mark: Any) -> Any:
+    """Return a frozen child with the value of one keyword or lookup replaced by a mark."""
+    if isinstance(child, Condition):
+        return Condition(
+            child.connector, child.negated, tuple(mark_argument(item, arg, mark) for item in child.children)
+        )
+    if isinstance(child, tuple):
+        return (child[0], mark) if child[1] == arg else child
+    if getattr(child, "rhs", None) == arg:
+        child = child.copy()
+        child.rhs = mark
+    return child
+
+
+condition_class.append(Q)

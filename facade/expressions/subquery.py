@@ -1,0 +1,130 @@
+"""Querysets inside expressions: Subquery and Exists."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.expressions.base import Expression, Frozen, Values, freeze
+from facade.fields import Field
+
+
+class Embedded(Expression):
+    """A query that has found its place in an outer query.
+
+    `query` is the resolved inner query, `offset` the number of the first of its arguments among the outer query's,
+    `low` and `high` the places of its slice.
+    """
+
+    contains_aggregate = False
+    contains_over_clause = False
+    contains_subquery = True
+
+    def __init__(self, query: Any, offset: int) -> None:
+        self.query, self.offset = query, offset
+
+    def __repr__(self) -> str:
+        return f"<Embedded: {self.query!r}>"
+
+    @property
+    def identity(self) -> Any:
+        return Embedded, id(self.query), self.offset
+
+    @functools.cached_property
+    def output_field(self) -> Any:
+        return self.query.output_field
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+    def get_group_by_cols(self) -> list[Any]:
+        return []
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.subquery(self).scalar_subquery()
+
+
+class Subquery(Expression):
+    """A queryset as a value: its first column, of its first row.
+
+    See https://docs.djangoproject.com/en/6.1/ref/models/expressions/#subquery-expressions
+    """
+
+    contains_aggregate = False
+    contains_over_clause = False
+    contains_subquery = True
+    empty_result_set_value = None
+
+    def __init__(self, queryset: Any, output_field: Field[Any] | None = None, **extra: Any) -> None:
+        super().__init__(output_field)
+        self.queryset = queryset if isinstance(queryset, Frozen) else queryset.all()
+        self.extra = extra
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.queryset!r})"
+            if isinstance(self.queryset, Expression)
+            else type(self).__name__
+        )
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.queryset] if isinstance(self.queryset, Embedded) else []
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        if exprs:
+            (self.queryset,) = exprs
+
+    def freeze(self, values: Values) -> Any:
+        frozen = self.copy()
+        frozen.queryset = freeze(self.queryset, values)
+        return frozen
+
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
+        resolved = self.copy()
+        resolved.queryset = self._embed(query, allow_joins, reuse)
+        return resolved
+
+    def _embed(self, query: Any, allow_joins: bool, reuse: Any) -> Any:
+        return self.queryset.resolve_expression(query, allow_joins, reuse)
+
+    def _resolve_output_field(self) -> Field[Any] | None:
+        return self.queryset.output_field if isinstance(self.queryset, Embedded) else None
+
+    @property
+    def query(self) -> Any:
+        return self.queryset.query
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [self]
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.process(self.queryset)
+
+
+class Exists(Subquery):
+    """True where the queryset has a row."""
+
+    empty_result_set_value = False
+
+    def __init__(self, queryset: Any, **extra: Any) -> None:
+        super().__init__(queryset, output_field=fields.BooleanField(), **extra)
+
+    def _embed(self, query: Any, allow_joins: bool, reuse: Any) -> Any:
+        embedded = super()._embed(query, allow_joins, reuse)
+        embedded.query = embedded.query.for_exists()
+        return embedded
+
+    def as_core(self, compiler: Any) -> Any:
+        if self.queryset.query.is_empty:
+            return sa.false()
+        return sa.exists(compiler.subquery(self.queryset))

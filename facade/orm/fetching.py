@@ -1,0 +1,115 @@
+"""Fetch modes: what reading a value that was not loaded does; and what a queryset puts on the objects it loaded."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from facade.exceptions import FieldFetchBlocked
+from facade.orm.state import FIRST_VALUES
+
+
+class FetchMode:
+    """Base of the fetch modes. See https://docs.djangoproject.com/en/6.1/topics/db/fetch-modes/"""
+
+    __slots__ = ()
+
+    track_peers = False
+    name = ""
+
+    def fetch(self, fetcher: Any, instance: Any) -> None:
+        """Load what `fetcher` stands for."""
+        raise NotImplementedError("Subclasses must implement this method.")
+
+    def __reduce__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class FetchOne(FetchMode):
+    """Load the value for this instance."""
+
+    __slots__ = ()
+    name = "FETCH_ONE"
+
+    def fetch(self, fetcher: Any, instance: Any) -> None:
+        fetcher.fetch_one(instance)
+
+
+class FetchPeers(FetchMode):
+    """Load the value for all instances that came with this one."""
+
+    __slots__ = ()
+    track_peers = True
+    name = "FETCH_PEERS"
+
+    def fetch(self, fetcher: Any, instance: Any) -> None:
+        peers = [peer for reference in instance._state.peers if (peer := reference()) is not None]
+        if len(peers) > 1:
+            fetcher.fetch_many(peers)
+        else:
+            fetcher.fetch_one(instance)
+
+
+class FetchRaise(FetchMode):
+    """Refuse: everything must have been loaded before."""
+
+    __slots__ = ()
+    name = "FETCH_RAISE"
+
+    def fetch(self, fetcher: Any, instance: Any) -> None:
+        path = f"{type(instance).__qualname__}.{fetcher.field.name}"
+        raise FieldFetchBlocked(
+            f"Fetching of {path} blocked. Load it beforehand: {fetcher.beforehand}."
+        ) from None
+
+
+FETCH_ONE = FetchOne()
+FETCH_PEERS = FetchPeers()
+FETCH_RAISE = FetchRaise()
+FIRST_VALUES["fetch_mode"] = lambda: FETCH_ONE
+
+
+def adopt(queryset: Any, rows: list[Any]) -> None:
+    """Give freshly loaded objects what the queryset knows: its fetch mode, their peers, the objects they belong to."""
+    if queryset._kind != "instances" or not rows:
+        return
+    if (mode := queryset._fetch_mode) is not None:
+        _set_mode(mode, rows)
+    for field, known in (queryset._known_related_objects or {}).items():
+        for row in rows:
+            _relate(field, known, row)
+
+
+def _relate(field: Any, known: dict[Any, Any], row: Any) -> None:
+    if field.is_cached(row):
+        return
+    key = field.get_local_related_value(row)
+    if (related := known.get(key[0] if len(key) == 1 else key)) is not None:
+        setattr(row, field.name, related)
+
+
+def _set_mode(mode: FetchMode, rows: list[Any]) -> None:
+    for group in _groups(rows):
+        peers = tuple(weakref.ref(row) for row in group) if mode.track_peers else ()
+        for row in group:
+            row._state.fetch_mode = mode
+            if peers:
+                row._state.peers = peers
+
+
+def _groups(rows: Iterable[Any], origin: frozenset[int] = frozenset()) -> Iterator[list[Any]]:
+    """Yield the objects that were loaded together, by the relation that led to them, never back to where they hang."""
+    group = list({id(row): row for row in rows}.values())
+    yield group
+    known = origin | {id(row) for row in group}
+    related: dict[str, list[Any]] = {}
+    for row in group:
+        for name, item in row._state.fields_cache.items():
+            if hasattr(item, "_state") and id(item) not in known:
+                related.setdefault(name, []).append(item)
+    for items in related.values():
+        yield from _groups(items, known)

@@ -1,0 +1,255 @@
+"""prefetch_related: related objects of many instances, with one query per relation.
+
+The relations' own descriptors and managers know how to find their objects (`get_prefetch_querysets`); this module walks the paths
+and hands the objects out.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from facade.bridge import function_twin
+from facade.expressions.base import LOOKUP_SEP
+
+
+class Prefetch:
+    """One path of prefetch_related() with a queryset of its own, or another attribute for the result.
+
+    See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#prefetch-objects
+    """
+
+    def __init__(self, lookup: str, queryset: Any = None, to_attr: str | None = None) -> None:
+        self.prefetch_through = lookup
+        self.prefetch_to = lookup
+        if queryset is not None and (
+            getattr(queryset, "_kind", "instances") != "instances" or not hasattr(queryset, "_chain")
+        ):
+            raise ValueError("Prefetch querysets cannot use raw(), values(), and values_list().")
+        if to_attr:
+            self.prefetch_to = LOOKUP_SEP.join([*lookup.split(LOOKUP_SEP)[:-1], to_attr])
+        self.queryset = queryset
+        self.to_attr = to_attr
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        if self.queryset is not None:
+            queryset = self.queryset._chain()
+            queryset._result_cache = []
+            queryset._prefetch_done = True
+            state["queryset"] = queryset
+        return state
+
+    def add_prefix(self, prefix: str) -> None:
+        self.prefetch_to = f"{prefix}{LOOKUP_SEP}{self.prefetch_to}"
+        self.prefetch_through = f"{prefix}{LOOKUP_SEP}{self.prefetch_through}"
+
+    def get_current_prefetch_to(self, level: int) -> str:
+        return LOOKUP_SEP.join(self.prefetch_to.split(LOOKUP_SEP)[: level + 1])
+
+    def get_current_to_attr(self, level: int) -> tuple[str, bool]:
+        parts = self.prefetch_to.split(LOOKUP_SEP)
+        return parts[level], bool(self.to_attr) and level == len(parts) - 1
+
+    def get_current_querysets(self, level: int) -> list[Any] | None:
+        if self.get_current_prefetch_to(level) == self.prefetch_to and self.queryset is not None:
+            return [self.queryset]
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Prefetch) and self.prefetch_to == other.prefetch_to
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.prefetch_to))
+
+
+def normalized(lookups: Iterable[Any], prefix: str | None = None) -> list[Any]:
+    """Return names and Prefetch objects as Prefetch objects, below `prefix`."""
+    found = []
+    for lookup in lookups:
+        prefetch = copy.copy(lookup) if isinstance(lookup, Prefetch) else Prefetch(lookup)
+        if prefix:
+            prefetch.add_prefix(prefix)
+        found.append(prefetch)
+    return found
+
+
+def prefetch_related_objects(model_instances: Any, *related_lookups: Any) -> None:
+    """Load related objects for instances that are there already.
+
+    Raises AttributeError for a name that is no attribute, ValueError for one that cannot be prefetched.
+    """
+    if not model_instances:
+        return
+    todo = list(reversed(normalized(related_lookups)))
+    done: dict[str, Any] = {}
+    automatic: set[Any] = set()
+    followed: set[Any] = set()
+    while todo:
+        lookup = todo.pop()
+        if lookup.prefetch_to in done:
+            if lookup.queryset is not None:
+                raise ValueError(
+                    f"'{lookup.prefetch_to}' lookup was already seen with a different queryset. You may need to adjust the "
+                    "ordering of your lookups."
+                )
+            continue
+        _walk(lookup, list(model_instances), todo, done, automatic, followed)
+
+
+aprefetch_related_objects = function_twin(prefetch_related_objects)
+
+
+def _walk(
+    lookup: Any,
+    objects: list[Any],
+    todo: list[Any],
+    done: dict[str, Any],
+    automatic: set[Any],
+    followed: set[Any],
+) -> None:
+    """Follow one path level by level."""
+    parts = lookup.prefetch_through.split(LOOKUP_SEP)
+    for level, name in enumerate(parts):
+        if not objects:
+            return
+        path = lookup.get_current_prefetch_to(level)
+        if path in done:
+            objects = done[path]
+            continue
+        if not _make_ready(objects):
+            return
+        first = objects[0]
+        to_attr = lookup.get_current_to_attr(level)[0]
+        prefetcher, descriptor, found, is_fetched = _prefetcher(first, name, to_attr)
+        if not found:
+            raise AttributeError(
+                f"Cannot find '{name}' on {type(first).__name__} object, '{lookup.prefetch_through}' is an invalid parameter to "
+                "prefetch_related()"
+            )
+        if level == len(parts) - 1 and prefetcher is None:
+            raise ValueError(
+                f"'{lookup.prefetch_through}' does not resolve to an item that supports prefetching - this is an invalid parameter to "
+                "prefetch_related()."
+            )
+        pending = [obj for obj in objects if not is_fetched(obj)] if prefetcher is not None else []
+        if pending:
+            objects, additional = _prefetch_one_level(pending, prefetcher, lookup, level)
+            if not (path in done or lookup in automatic and descriptor in followed):
+                done[path] = objects
+                more = normalized(reversed(additional), path)
+                automatic.update(more)
+                todo.extend(more)
+            followed.add(descriptor)
+        else:
+            objects = list(_loaded(objects, name, to_attr))
+
+
+def _make_ready(objects: list[Any]) -> bool:
+    """Give each instance its cache; False where the objects are no instances."""
+    for obj in objects:
+        if not hasattr(obj, "_prefetched_objects_cache"):
+            try:
+                obj._prefetched_objects_cache = {}
+            except (AttributeError, TypeError):
+                return False
+    return True
+
+
+def _loaded(objects: list[Any], name: str, to_attr: str) -> Iterator[Any]:
+    """Yield the objects of the next level where this one needed no query."""
+    for obj in objects:
+        cache = getattr(obj, "_prefetched_objects_cache", {})
+        value = (
+            cache[name]
+            if name in cache
+            else getattr(obj, to_attr if to_attr != name and hasattr(obj, to_attr) else name, None)
+        )
+        if value is None:
+            continue
+        if isinstance(value, list):
+            yield from value
+        elif hasattr(value, "_result_cache"):
+            yield from value
+        elif hasattr(value, "all") and not hasattr(value, "_meta"):
+            yield from value.all()
+        else:
+            yield value
+
+
+def _prefetcher(instance: Any, name: str, to_attr: str) -> tuple[Any, Any, bool, Any]:
+    """Return (who can prefetch, the descriptor, whether the attribute exists, how to tell that an instance has it)."""
+    descriptor = getattr(type(instance), name, None)
+    if descriptor is None:
+        return None, None, hasattr(instance, name), None
+    if hasattr(descriptor, "get_prefetch_querysets"):
+        return descriptor, descriptor, True, descriptor.is_cached
+    manager = getattr(instance, name)
+    if not hasattr(manager, "get_prefetch_querysets"):
+        return None, descriptor, True, None
+    if to_attr != name:
+        if isinstance(getattr(type(instance), to_attr, None), property):
+            return manager, descriptor, True, lambda obj: to_attr in obj.__dict__
+        return manager, descriptor, True, lambda obj: hasattr(obj, to_attr)
+    return manager, descriptor, True, lambda obj: name in obj._prefetched_objects_cache
+
+
+def _prefetch_one_level(
+    instances: list[Any], prefetcher: Any, lookup: Any, level: int
+) -> tuple[list[Any], list[Any]]:
+    """Load one relation of all instances; return the related objects and the prefetches their queryset asks for."""
+    queryset, related_key, own_key, single, cache_name, is_descriptor = prefetcher.get_prefetch_querysets(
+        instances, lookup.get_current_querysets(level)
+    )
+    additional = [copy.copy(item) for item in getattr(queryset, "_prefetch_related_lookups", ())]
+    if additional:
+        queryset._prefetch_related_lookups = ()
+    related = list(queryset)
+    by_key: dict[Any, list[Any]] = {}
+    for obj in related:
+        by_key.setdefault(related_key(obj), []).append(obj)
+    to_attr, as_attr = lookup.get_current_to_attr(level)
+    if as_attr and instances:
+        _check_to_attr(instances[0], to_attr)
+    for obj in instances:
+        found = by_key.get(own_key(obj), [])
+        if single:
+            _give_one(
+                obj, found[0] if found else None, cache_name, to_attr if as_attr else None, is_descriptor
+            )
+        elif as_attr:
+            setattr(obj, to_attr, found)
+        else:
+            obj._prefetched_objects_cache[cache_name] = _fetched(
+                obj, to_attr, found, lookup.get_current_querysets(level), queryset
+            )
+    return related, additional
+
+
+def _check_to_attr(instance: Any, to_attr: str) -> None:
+    if any(field.name == to_attr for field in instance._meta.get_fields()):
+        raise ValueError(f"to_attr={to_attr} conflicts with a field on the {type(instance).__name__} model.")
+
+
+def _give_one(obj: Any, value: Any, cache_name: str, to_attr: str | None, is_descriptor: bool) -> None:
+    if to_attr is not None:
+        setattr(obj, to_attr, value)
+    elif is_descriptor:
+        setattr(obj, cache_name, value)
+    else:
+        obj._state.fields_cache[cache_name] = value
+
+
+def _fetched(obj: Any, name: str, found: list[Any], given: list[Any] | None, queryset: Any) -> Any:
+    """Return a queryset of the related manager that has its results already."""
+    manager = getattr(obj, name)
+    if given and hasattr(manager, "_apply_rel_filters"):
+        result = manager._apply_rel_filters(
+            given[0]._unsliced() if hasattr(given[0], "_unsliced") else given[0]
+        )
+    else:
+        result = manager.get_queryset()
+    result._result_cache = found
+    result._prefetch_done = True
+    return result

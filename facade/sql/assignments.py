@@ -1,0 +1,82 @@
+"""The assignments of QuerySet.update()."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facade.exceptions import FieldError
+from facade.expressions.base import Arg
+from facade.expressions.subquery import Embedded
+from facade.sql import paths
+
+
+def set_updates(query: Any, values: tuple[tuple[str, Any], ...]) -> None:
+    """Resolve the assignments of update(); raises FieldError for names that are no columns of the model."""
+    query.clear_ordering(force=True)
+    query.default_cols = True
+    updates = []
+    for name, value in values:
+        field = _updatable(query.opts, name)
+        updates.append((field, _resolved(query, field, value)))
+    query.updates = tuple(updates)
+
+
+def _updatable(opts: Any, name: str) -> Any:
+    field = _known_field(opts, name)
+    if getattr(field, "generated", False):
+        raise FieldError(f"Generated field {field} cannot be updated.")
+    direct = not (field.auto_created and not field.concrete) or not field.concrete
+    if not direct or (field.is_relation and field.many_to_many) or not field.concrete:
+        raise FieldError(
+            f"Cannot update model field {field!r} (only non-relations and foreign keys permitted)."
+        )
+    return field
+
+
+def _known_field(opts: Any, name: str) -> Any:
+    if name == "pk":
+        return opts.pk
+    for field in opts.concrete_fields:
+        if name in (field.name, field.attname):
+            return field
+    if "__" in name:
+        raise paths.unknown_name(name, paths.field_names(opts))
+    return opts.get_field(name)
+
+
+def _resolved(query: Any, field: Any, value: Any) -> Any:
+    if isinstance(value, Arg):
+        return query.place(value, _prepare(query.model, field))
+    if value is None or not hasattr(value, "resolve_expression"):
+        return value
+    resolved = (
+        value.resolve_expression(query, allow_joins=False, for_save=True)
+        if not isinstance(value, Embedded)
+        else value
+    )
+    for kind, has in (
+        ("Aggregate functions", resolved.contains_aggregate),
+        ("Window expressions", resolved.contains_over_clause),
+    ):
+        if has:
+            raise FieldError(f"{kind} are not allowed in this query ({field.name}={value!r}).")
+    if isinstance(resolved, Embedded):
+        resolved = Embedded(resolved.query.clone(), resolved.offset)
+        if not resolved.query.has_select_fields and not resolved.query.select:
+            resolved.query.select_only("pk")
+    return resolved
+
+
+def _prepare(model: type[Any], field: Any) -> Any:
+    def prepare(value: Any) -> Any:
+        if hasattr(type(value), "_meta"):
+            if not field.is_relation:
+                raise TypeError(
+                    f"Tried to update field {field} with a model instance, {value!r}. Use a value compatible with "
+                    f"{type(field).__name__}."
+                )
+            field.remote_field.model  # noqa: B018
+            value = getattr(value, field.target_field.attname)
+        return field.get_db_prep_save(value, None)
+
+    return prepare

@@ -1,0 +1,231 @@
+"""What databases write differently: patterns, lists, arithmetic, locks."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.exceptions import EmptyResultSet, FullResultSet, NotSupportedError
+from facade.expressions.base import Arg, Expression
+from facade.expressions.fragments import Fragment, template
+
+
+class Random(Expression):
+    """A random number: the `?` of order_by."""
+
+    contains_aggregate = False
+
+    def __init__(self) -> None:
+        super().__init__(fields.FloatField())
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+    def get_group_by_cols(self) -> list[Any]:
+        return []
+
+    def as_core(self, compiler: Any) -> Any:
+        return sa.func.rand() if compiler.vendor == "mysql" else sa.func.random()
+
+
+class Named(Expression):
+    """A column of a combined query, by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class ListParameter(sa.types.TypeDecorator[Any]):
+    """A list as one parameter: JSON on SQLite, an array on PostgreSQL."""
+
+    impl = sa.Text
+    cache_ok = False
+
+    def __init__(self, item: Any) -> None:
+        super().__init__()
+        self.item = item
+
+    def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
+        process = self.item.dialect_impl(dialect).bind_processor(dialect)
+        if process is None:
+            return json.dumps
+        return lambda values: json.dumps([process(value) for value in values])
+
+
+# Types whose values survive a trip through JSON on SQLite, as the column stores them.
+_JSON_SAFE = (
+    sa.Integer,
+    sa.String,
+    sa.Float,
+    sa.Date,
+    sa.DateTime,
+    sa.Time,
+    sa.Uuid,
+    sa.Boolean,
+    sa.Numeric,
+    sa.Interval,
+)
+
+
+class Operations:
+    """The part of the compiler that depends on the database."""
+
+    vendor: str
+    dialect: Any
+    binds: Any
+    offset: int
+
+    def bind(self, arg: Arg, type_: Any, convert: Any = None) -> Any:
+        raise NotImplementedError
+
+    @property
+    def supports_aggregate_filter(self) -> bool:
+        return self.vendor in ("postgresql", "sqlite")
+
+    # -- lists -----------------------------------------------------------------------------
+
+    def in_list(self, left: Any, arg: Arg, type_: Any) -> Any:
+        """Return `left IN (list)`, the list one parameter of any length."""
+        if self.vendor == "postgresql":
+            return left == sa.any_(self.bind(arg, sa.ARRAY(_array_item(type_, self.dialect))))
+        if self.vendor == "sqlite" and isinstance(_storage(type_, self.dialect), _JSON_SAFE):
+            each = sa.func.json_each(self.bind(arg, ListParameter(type_))).table_valued("value")
+            return left.in_(sa.select(each.c.value))
+        return left.in_(self.binds.add(self.offset + arg.index, type_, None, expanding=True))
+
+    # -- text --------------------------------------------------------------------------------
+
+    def like(self, left: Any, right: Any, *, ignore_case: bool, exact: bool = False) -> Any:
+        if self.vendor == "postgresql":
+            left = sa.cast(left, sa.Text()) if not isinstance(left.type, (sa.String, sa.Text)) else left
+            if ignore_case:
+                left, right = sa.func.upper(left), sa.func.upper(right)
+        elif self.vendor == "mysql" and not ignore_case:
+            right = template("BINARY %s", right, type_=sa.Text())
+        return template(
+            "%s LIKE %s ESCAPE '\\'" if self.vendor != "mysql" else "%s LIKE %s",
+            left,
+            right,
+            type_=sa.Boolean(),
+        )
+
+    def like_pattern(self, before: str, right: Any, after: str) -> Any:
+        """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
+        pattern = right
+        for character in ("\\", "%", "_"):
+            pattern = sa.func.replace(pattern, character, "\\" + character, type_=sa.Text())
+        for prefix in filter(None, (before,)):
+            pattern = sa.literal(prefix) + pattern
+        for suffix in filter(None, (after,)):
+            pattern = pattern + sa.literal(suffix)
+        return pattern
+
+    def regex(self, left: Any, right: Any, ignore_case: bool) -> Any:
+        if self.vendor == "postgresql":
+            return left.op("~*" if ignore_case else "~", is_comparison=True)(right)
+        if ignore_case:
+            right = sa.literal("(?i)") + right
+        if self.vendor == "mysql":
+            return left.op("REGEXP BINARY" if not ignore_case else "REGEXP", is_comparison=True)(right)
+        return left.op("REGEXP", is_comparison=True)(right)
+
+    # -- arithmetic ----------------------------------------------------------------------------
+
+    def combine(self, expression: Any, left: Any, right: Any, type_: Any) -> Any:
+        """Return `left connector right`, in parentheses."""
+        connector = expression.connector
+        if (special := _COMBINE.get((self.vendor, connector))) is not None:
+            return special(left, right, type_)
+        if connector == "^":
+            return sa.func.power(left, right, type_=type_)
+        if connector not in _OPERATORS:
+            raise NotSupportedError(f"The operator {connector!r} is not supported on {self.vendor}.")
+        operator = "%" if connector == "%%" else connector
+        return template(f"(%s {operator.replace('%', '%%')} %s)", left, right, type_=type_)
+
+    def function(self, expression: Any, arguments: list[Any], type_: Any) -> Any:
+        """Return the call of a Func: its `template` with `function` and the arguments filled in."""
+        data = {**vars(type(expression)), **expression.extra}
+        text = data.get("template", expression.template)
+        function = data.get("function", expression.function) or expression.function
+        if text == "%(function)s(%(expressions)s)":
+            return getattr(sa.func, function)(*arguments, type_=type_)
+        joined = data.get("arg_joiner", expression.arg_joiner).join(["%s"] * len(arguments))
+        filled = text % {
+            **{k: v for k, v in data.items() if isinstance(v, (str, int))},
+            "function": function,
+            "expressions": joined,
+        }
+        return template(filled, *arguments, type_=type_)
+
+    def aggregate(self, expression: Any, arguments: list[Any], type_: Any) -> Any:
+        call = getattr(sa.func, expression.function.lower())
+        return call(*arguments, type_=type_) if type_ is not None else call(*arguments)
+
+    def raw(self, sql: str, params: tuple[Any, ...]) -> Any:
+        return template(
+            f"({sql})",
+            *[self.bind(item, None) if isinstance(item, Arg) else sa.literal(item) for item in params],
+        )
+
+    def nulls(self, term: Any, core: Any, first: bool) -> Any:
+        return term.nulls_first() if first else term.nulls_last()
+
+    # -- combinations and locks -------------------------------------------------------------------
+
+    def combinable(self, select: Any, query: Any) -> Any:
+        """Return a select as a part of UNION; SQLite takes no parentheses there."""
+        if self.vendor != "sqlite":
+            return select
+        if query.is_sliced or query.order_by or query.combinator:
+            return sa.select(*select.subquery().c)
+        return select
+
+    def for_update(self, statement: Any, lock: Any, tables: list[Any]) -> Any:
+        if self.vendor == "sqlite":
+            return statement
+        if lock.no_key and self.vendor != "postgresql":
+            raise NotSupportedError("FOR NO KEY UPDATE is not supported on this database backend.")
+        return statement.with_for_update(
+            nowait=lock.nowait, skip_locked=lock.skip_locked, key_share=lock.no_key, of=tables or None
+        )
+
+
+_OPERATORS = {"+", "-", "*", "/", "%%", "&", "|", "<<", ">>", "#"}
+
+
+def _xor_with_and_or(left: Any, right: Any, type_: Any) -> Any:
+    return template("((%s | %s) - (%s & %s))", left, right, left, right, type_=type_)
+
+
+_COMBINE: dict[tuple[str, str], Callable[[Any, Any, Any], Any]] = {
+    ("sqlite", "#"): _xor_with_and_or,
+    ("mysql", "#"): lambda left, right, type_: template("(%s ^ %s)", left, right, type_=type_),
+}
+
+
+@functools.cache
+def _storage(type_: Any, dialect: Any) -> Any:
+    impl = type_.dialect_impl(dialect)
+    return getattr(impl, "impl_instance", None) or impl
+
+
+def _array_item(type_: Any, dialect: Any) -> Any:
+    return sa.Text() if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum) else type_
+
+
+__all__ = [
+    "EmptyResultSet",
+    "Fragment",
+    "FullResultSet",
+    "ListParameter",
+    "Named",
+    "Operations",
+    "Random",
+    "template",
+]

@@ -1,0 +1,358 @@
+"""Conditions on a query: from frozen Q objects to the WHERE tree, with Django's rules for joins and NULLs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facade.exceptions import FieldError
+from facade.expressions.base import (
+    EMPTY,
+    LOOKUP_SEP,
+    Arg,
+    Col,
+    Expression,
+    F,
+    OuterRef,
+    OutOfRange,
+    Value,
+    Values,
+)
+from facade.expressions.lookups import Lookup
+from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
+from facade.expressions.subquery import Embedded, Exists
+from facade.sql import paths
+from facade.sql.joins import Promoter
+from facade.sql.paths import ManyValues
+from facade.sql.where import Where
+
+
+class Scope:
+    """How the conditions below one point are to be read."""
+
+    __slots__ = (
+        "allow_joins",
+        "branch_negated",
+        "check_filterable",
+        "current_negated",
+        "reuse",
+        "split",
+        "summarize",
+        "update_joins",
+    )
+
+    def __init__(
+        self,
+        reuse: set[str] | None,
+        *,
+        branch_negated: bool = False,
+        current_negated: bool = False,
+        allow_joins: bool = True,
+        split: bool = True,
+        summarize: bool = False,
+        update_joins: bool = True,
+        check_filterable: bool = True,
+    ) -> None:
+        self.reuse, self.allow_joins, self.split, self.summarize = reuse, allow_joins, split, summarize
+        self.branch_negated, self.current_negated = branch_negated, current_negated
+        self.update_joins, self.check_filterable = update_joins, check_filterable
+
+    def inside(self, negated: bool) -> Scope:
+        return Scope(
+            self.reuse,
+            branch_negated=self.branch_negated or negated,
+            current_negated=self.current_negated ^ negated,
+            allow_joins=self.allow_joins,
+            split=self.split,
+            summarize=self.summarize,
+            update_joins=self.update_joins,
+            check_filterable=self.check_filterable,
+        )
+
+
+class Filters:
+    """The half of Query that builds conditions."""
+
+    joins: Any
+    where: Where
+    annotations: dict[str, Any]
+    used_aliases: set[str]
+    model: type[Any]
+
+    def add_condition(self, condition: Condition, reuse_all: bool = False) -> None:
+        """AND a condition to the query.
+
+        Joins that were inner stay inner: together with what is there already, a missing row fails anyway.
+        """
+        inner = self.joins.inner_aliases()
+        reuse = set(self.joins) if reuse_all else self.used_aliases
+        clause, _ = self._condition(condition, Scope(reuse))
+        if clause:
+            self.where.add(clause, AND)
+        self.joins.demote(inner)
+
+    def resolve_condition(
+        self,
+        condition: Any,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        update_joins: bool = False,
+    ) -> Any:
+        """Return a condition inside an expression (When, an aggregate's filter) as a resolved expression."""
+        if isinstance(condition, Q):
+            condition = freeze_condition(condition, _Constants(), 0)
+        if isinstance(condition, Condition):
+            scope = Scope(
+                reuse,
+                allow_joins=allow_joins,
+                split=False,
+                summarize=summarize,
+                update_joins=update_joins,
+                check_filterable=False,
+            )
+            clause, _ = self._condition(condition, scope)
+            self.joins.promote(_joins_of(clause))
+            return clause
+        return condition.resolve_expression(self, allow_joins, reuse, summarize)
+
+    def _condition(self, condition: Condition, scope: Scope) -> tuple[Where, set[str]]:
+        inside = scope.inside(condition.negated)
+        clause = Where(connector=condition.connector, negated=condition.negated)
+        conjunction = (condition.connector == AND) != inside.current_negated
+        if condition.connector not in (AND, OR):
+            conjunction = condition.connector == AND
+        promoter = Promoter(
+            disjunction=not conjunction and condition.connector in (AND, OR), children=len(condition.children)
+        )
+        for child in condition.children:
+            part, needed = self._child(child, inside)
+            promoter.add_votes(needed)
+            if part:
+                clause.add(part, condition.connector)
+        needed_inner = (
+            promoter.apply(self.joins) if scope.update_joins and condition.connector in (AND, OR) else set()
+        )
+        return clause, needed_inner
+
+    def _child(self, child: Any, scope: Scope) -> tuple[Where, set[str]]:
+        if isinstance(child, Condition):
+            return self._condition(child, scope)
+        if isinstance(child, tuple):
+            return self._pair(child, scope)
+        if not getattr(child, "conditional", False):
+            raise TypeError("Cannot filter against a non-conditional expression.")
+        condition = child.resolve_expression(self, scope.allow_joins, scope.reuse, scope.summarize)
+        if not isinstance(condition, (Lookup, Where)):
+            condition = self.build_lookup(["exact"], condition, True)
+        return Where([condition]), set()
+
+    def _pair(self, pair: tuple[str, Any], scope: Scope) -> tuple[Where, set[str]]:
+        """Build the condition of one keyword; return it with the joins that it needs to have a row."""
+        name, value = pair
+        if not name:
+            raise FieldError(f"Cannot parse keyword query {name!r}")
+        annotation, names = self._leading_annotation(name)
+        if scope.check_filterable:
+            _check_filterable(annotation)
+        before = dict(self.joins.counts)
+        resolved = self._resolve_value(value, scope)
+        if scope.check_filterable:
+            _check_filterable(resolved)
+        needed = {alias for alias, count in self.joins.counts.items() if count > before.get(alias, 0)}
+        if annotation is not None:
+            if scope.summarize:
+                annotation = self.resolve_ref(
+                    name.removesuffix(LOOKUP_SEP.join(["", *names])) if names else name, summarize=True
+                )
+            return Where([self.build_lookup(names, annotation, resolved)]), set()
+        try:
+            path = self.resolve_path(
+                paths.split(name), allow_many=not scope.branch_negated or not scope.split
+            )
+        except ManyValues:
+            return self._split_exclude(pair, scope)
+        if (
+            not scope.allow_joins
+            and path.hops
+            and (len(path.hops) > 1 or not path.hops[0].direct or len(names) - len(path.rest) > 1)
+        ):
+            raise FieldError("Joined field references are not permitted in this query")
+        aliases = self.join_path(path, scope.reuse)
+        needed.update(aliases)
+        targets, aliases = self.trim(path, aliases)
+        if scope.reuse is not None:
+            scope.reuse.update(aliases)
+        return self._compare(path, targets, aliases, resolved, needed, scope)
+
+    def _compare(
+        self, path: Any, targets: Any, aliases: list[str], value: Any, needed: set[str], scope: Scope
+    ) -> tuple[Where, set[str]]:
+        alias, final = aliases[-1], path.final_field
+        column: Any = Col(alias, targets[0], final if final.is_relation else targets[0])
+        lookup = self.build_lookup(path.rest, column, value)
+        clause = Where([lookup])
+        is_null_test = lookup.lookup_name == "isnull"
+        require_outer = is_null_test and lookup.rhs is True and not scope.current_negated
+        if scope.current_negated and (not is_null_test or lookup.rhs is False) and lookup.rhs is not None:
+            require_outer = True
+            if not is_null_test:
+                self._exclude_nulls(clause, Col(alias, targets[0]), self.joins[alias].outer, lookup, value)
+        return clause, set() if require_outer else needed
+
+    def _exclude_nulls(self, clause: Where, column: Any, outer: bool, lookup: Any, value: Any) -> None:
+        """Make NOT (column = value) hold where the column is NULL, as Python would have it."""
+        if column.target.null or outer:
+            isnull = column.target.get_lookup("isnull")
+            if lookup.lookup_name == "in" and isinstance(lookup.rhs, tuple) and None in lookup.rhs:
+                clause.add(isnull(column, True), OR)
+            else:
+                clause.add(isnull(column, False), AND)
+        if isinstance(value, Col) and value.target.null:
+            clause.add(value.target.get_lookup("isnull")(value, False), AND)
+
+    def _leading_annotation(self, name: str) -> tuple[Any, list[str]]:
+        """Return the annotation a lookup begins with, and the names behind it."""
+        names = paths.split(name)
+        if self.annotations:
+            for length in range(len(names), 0, -1):
+                if (annotation := self.annotations.get(LOOKUP_SEP.join(names[:length]))) is not None:
+                    return annotation, names[length:]
+        return None, names
+
+    def _resolve_value(self, value: Any, scope: Scope) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._resolve_value(item, scope) for item in value)
+        if isinstance(value, (Condition, OutOfRange)) or not hasattr(value, "resolve_expression"):
+            return value
+        return value.resolve_expression(self, scope.allow_joins, scope.reuse)
+
+    # -- lookups ---------------------------------------------------------------------------
+
+    def build_lookup(self, names: list[str], left: Any, value: Any) -> Any:
+        """Return the lookup that `names` (transforms and the lookup's own name) make of an expression and a value."""
+        *transforms, last = names or ["exact"]
+        for name in transforms:
+            left = self.try_transform(left, name, lookups=names)
+        lookup_class = left.get_lookup(last)
+        if lookup_class is None:
+            if left.output_field.is_relation:
+                raise FieldError(f"Related Field got invalid lookup: {last}")
+            left = self.try_transform(left, last, lookups=names)
+            last = "exact"
+            if (lookup_class := left.get_lookup(last)) is None:
+                raise FieldError(f"Unsupported lookup '{last}' for {type(left.output_field).__name__}.")
+        if value is None and not lookup_class.can_use_none_as_rhs:
+            if last not in ("exact", "iexact"):
+                raise ValueError("Cannot use None as a query value")
+            return left.get_lookup("isnull")(left, True)
+        return self.place_lookup(lookup_class, left, value)
+
+    def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
+        """Make a lookup of a frozen value: its constants get their places and their preparation."""
+        if isinstance(value, Arg):
+            lookup = lookup_class(left, Arg(self.base + value.index))  # type: ignore[attr-defined]
+            self.place(value, lookup.prepare)  # type: ignore[attr-defined]
+            return lookup
+        if isinstance(value, tuple):
+            value = tuple(self._typed(item, left) for item in value)
+        if isinstance(value, Embedded):
+            value = Embedded(value.query.clone(), value.offset)
+        lookup = lookup_class(left, value)
+        if isinstance(value, Embedded):
+            lookup.adapt_query(value.query) if hasattr(lookup, "adapt_query") else adapt_query(
+                lookup, value.query
+            )
+        elif value is EMPTY and lookup.lookup_name not in ("in", "range"):
+            lookup.rhs = lookup.prepare([])
+        return lookup
+
+    def _typed(self, item: Any, left: Any) -> Any:
+        if not isinstance(item, Arg):
+            return item
+        return Value(item, output_field=left._output_field_or_none).resolve_expression(self)
+
+    def try_transform(self, left: Any, name: str, lookups: Any = None) -> Any:
+        """Apply the transform `name`; raises FieldError with the names that would be right."""
+        if (transform := left.get_transform(name)) is not None:
+            return transform(left)
+        field = left.output_field
+        known = sorted({*field.get_lookups()})
+        close = [item for item in known if item and (item.startswith(name) or name.startswith(item))][:3]
+        hint = (
+            f", perhaps you meant {' or '.join(close)}?" if close else " or join on the field not permitted."
+        )
+        raise FieldError(f"Unsupported lookup '{name}' for {type(field).__name__}{hint}")
+
+    # -- negation over several rows -------------------------------------------------------------
+
+    def _split_exclude(self, pair: tuple[str, Any], scope: Scope) -> tuple[Where, set[str]]:
+        """Turn a negated lookup over several rows into EXISTS: an object is excluded when any of its rows matches."""
+        name, value = pair
+        inner = type(self)(self.model)  # type: ignore[call-arg]
+        inner.relations = dict(self.relations)  # type: ignore[attr-defined]
+        inner.base = self.base  # type: ignore[attr-defined]
+        if isinstance(value, F):
+            value = OuterRef(OuterRef(value.name) if isinstance(value, OuterRef) else value.name)  # type: ignore[arg-type]
+        inner.add_condition(Condition(AND, False, ((name, value),)))
+        self.prepare.update(inner.prepare)  # type: ignore[attr-defined]
+        pk = self.model._meta.pk
+        inner.clear_ordering(force=True)  # type: ignore[attr-defined]
+        inner.resolve_outer(self, True, scope.reuse)  # type: ignore[attr-defined]
+        inner.where.add(
+            pk.get_lookup("exact")(Col(inner.initial_alias(), pk), OuterColumn(self.initial_alias(), pk)), AND
+        )  # type: ignore[attr-defined]
+        inner.subquery = True  # type: ignore[attr-defined]
+        exists = Exists(Embedded(inner.for_exists(), 0))  # type: ignore[attr-defined]
+        return Where([self.build_lookup(["exact"], exists, True)]), set()
+
+
+class OuterColumn(Col):
+    """A column of the query around a subquery."""
+
+    @property
+    def identity(self) -> Any:
+        return OuterColumn, self.alias, self.target
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.parent.column(self.alias, self.target)
+
+
+class _Constants(Values):
+    """Freezes nothing: the constants of a condition outside a step stay where they are."""
+
+    def add(self, value: Any) -> Any:
+        return Value(value)
+
+
+def adapt_query(lookup: Any, query: Any) -> None:
+    """Make a queryset on a lookup's right side select what the left side is compared with."""
+    if lookup.lookup_name == "in":
+        if not query.has_select_fields and not query.select:
+            query.select_only("pk")
+    elif lookup.lookup_name in ("exact", "iexact", "gt", "gte", "lt", "lte"):
+        if lookup.lookup_name == "exact" and not query.one_row:
+            raise ValueError(
+                "The QuerySet value for an exact lookup must be limited to one result using slicing."
+            )
+        if not query.has_select_fields and not query.select:
+            query.select_only("pk")
+
+
+def _check_filterable(expression: Any) -> None:
+    if not getattr(expression, "filterable", True):
+        raise _not_filterable(expression)
+    if isinstance(expression, Expression):
+        for source in expression.get_source_expressions():
+            _check_filterable(source)
+
+
+def _not_filterable(expression: Any) -> Exception:
+    return FieldError(f"{type(expression).__name__} is disallowed in the filter clause.")
+
+
+def _joins_of(expression: Any) -> set[str]:
+    return {
+        item.alias
+        for item in expression.flatten()
+        if isinstance(item, Col) and not isinstance(item, OuterColumn)
+    }

@@ -1,0 +1,160 @@
+"""The tables of a query and how they are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from facade.meta.relations import Hop
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """One table of a query: the first one (`parent` is None) or a table joined to `parent`."""
+
+    alias: str
+    model: type[Any]
+    parent: str | None = None
+    hop: Hop | None = None
+    outer: bool = False
+    nullable: bool = False
+    relation: Any = None
+
+    def same(self, other: Join) -> bool:
+        """Whether both join the same rows to the same table."""
+        return (self.model, self.parent, self.hop, self.relation) == (
+            other.model,
+            other.parent,
+            other.hop,
+            other.relation,
+        )
+
+
+class Joins:
+    """The joins of a query by alias, in order. An alias nobody counts on is left out of the FROM clause."""
+
+    __slots__ = ("_joins", "counts")
+
+    def __init__(self) -> None:
+        self._joins: dict[str, Join] = {}
+        self.counts: dict[str, int] = {}
+
+    def copy(self) -> Joins:
+        clone = Joins.__new__(Joins)
+        clone._joins, clone.counts = self._joins.copy(), self.counts.copy()
+        return clone
+
+    def __getitem__(self, alias: str) -> Join:
+        return self._joins[alias]
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in self._joins
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._joins)
+
+    def __len__(self) -> int:
+        return len(self._joins)
+
+    def active(self) -> Iterator[Join]:
+        """The joins that the FROM clause needs."""
+        return (join for alias, join in self._joins.items() if self.counts[alias])
+
+    @property
+    def base(self) -> str | None:
+        return next(iter(self._joins), None)
+
+    def add_base(self, model: type[Any]) -> str:
+        if (alias := self.base) is not None:
+            self.counts[alias] += 1
+            return alias
+        return self._add(Join(model._meta.db_table, model))
+
+    def _add(self, join: Join) -> str:
+        self._joins[join.alias] = join
+        self.counts[join.alias] = 1
+        return join.alias
+
+    def _new_alias(self, model: type[Any]) -> str:
+        name: str = model._meta.db_table
+        return name if name not in self._joins else f"T{len(self._joins) + 1}"
+
+    def join(
+        self, hop: Hop, parent: str, reuse: set[str] | None, nullable: bool, relation: Any = None
+    ) -> str:
+        """Return the alias that `hop` leads to from `parent`; `reuse` names the usable joins, None allows all."""
+        wanted = Join("", hop.target, parent, hop, False, nullable, relation)
+        usable = [
+            alias
+            for alias, join in self._joins.items()
+            if (reuse is None or alias in reuse) and join.same(wanted)
+        ]
+        if usable:
+            alias = (
+                wanted_alias
+                if relation is not None and (wanted_alias := relation.alias) in usable
+                else usable[-1]
+            )
+            self.counts[alias] += 1
+            return alias
+        outer = self._joins[parent].outer or nullable
+        alias = relation.alias if relation is not None else self._new_alias(hop.target)
+        return self._add(replace(wanted, alias=alias, outer=outer))
+
+    def release(self, alias: str) -> None:
+        self.counts[alias] -= 1
+
+    def outer_aliases(self) -> set[str]:
+        return {alias for alias, join in self._joins.items() if join.outer}
+
+    def inner_aliases(self) -> set[str]:
+        return {alias for alias, join in self._joins.items() if not join.outer}
+
+    def promote(self, aliases: Iterable[str]) -> None:
+        """Make joins LEFT OUTER, and with them the joins that hang on them."""
+        todo = list(aliases)
+        while todo:
+            alias = todo.pop()
+            join = self._joins[alias]
+            if join.parent is None:
+                continue
+            parent_outer = self._joins[join.parent].outer
+            if (join.nullable or parent_outer) and not join.outer:
+                self._joins[alias] = replace(join, outer=True)
+                todo.extend(
+                    name for name, other in self._joins.items() if other.parent == alias and name not in todo
+                )
+
+    def demote(self, aliases: Iterable[str]) -> None:
+        """Make joins INNER, and with them the joins they hang on."""
+        todo = list(aliases)
+        while todo:
+            join = self._joins[todo.pop()]
+            if join.outer:
+                self._joins[join.alias] = replace(join, outer=False)
+                if join.parent is not None and self._joins[join.parent].outer:
+                    todo.append(join.parent)
+
+
+class Promoter:
+    """Decides, from what the children of a condition need, which joins must be outer and which may be inner.
+
+    Under OR a join that not all children need must not drop rows; under AND one child that needs it is enough to drop them.
+    """
+
+    def __init__(self, disjunction: bool, children: int) -> None:
+        self.disjunction, self.children = disjunction, children
+        self.votes: dict[str, int] = {}
+
+    def add_votes(self, aliases: Iterable[str]) -> None:
+        for alias in aliases:
+            self.votes[alias] = self.votes.get(alias, 0) + 1
+
+    def apply(self, joins: Joins) -> set[str]:
+        """Change the joins; return those that were made inner."""
+        partial = {alias for alias, votes in self.votes.items() if self.disjunction and votes < self.children}
+        joins.promote(partial)
+        needed = set(self.votes) - partial
+        joins.demote(needed)
+        return needed

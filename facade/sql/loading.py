@@ -1,0 +1,178 @@
+"""Which columns of which models a row carries: select_related, only() and defer()."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from facade.exceptions import FieldError
+from facade.sql.paths import split, unknown_name
+
+MAX_DEPTH = 5
+
+
+@dataclass(slots=True)
+class Part:
+    """The columns of one model instance in a row, and of the instances that hang on it."""
+
+    model: type[Any]
+    alias: str
+    fields: list[Any]
+    deferred: bool
+    link: Any = None
+    reverse: bool = False
+    start: int = 0
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def needs_state(self) -> bool:
+        """Whether loading the row puts a related object on the instance."""
+        return bool(self.parts) or self.link is not None and (self.reverse or self.link.unique)
+
+    def walk(self) -> Iterator[Part]:
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+
+Mask = dict[str, Any]
+
+
+def mask_of(names: frozenset[str]) -> Mask:
+    """Return dotted names as a tree."""
+    tree: Mask = {}
+    for name in names:
+        node = tree
+        for part in split(name):
+            node = node.setdefault(part, {})
+    return tree
+
+
+def _field(opts: Any, name: str) -> Any:
+    """Return the field or relation `name` of only() or defer()."""
+    if name == "pk":
+        return opts.pk
+    for item in opts.get_fields():
+        if name in (item.name, getattr(item, "attname", None)):
+            return item
+        if getattr(item, "auto_created", False) and not item.concrete and name == item.get_accessor_name():
+            return item
+    raise unknown_name(name, [item.name for item in opts.get_fields()])
+
+
+def check_mask(opts: Any, tree: Mask) -> None:
+    """Raise FieldError for a name in only() or defer() that is no field."""
+    for name, below in tree.items():
+        found = _field(opts, name)
+        if below:
+            if not found.is_relation:
+                raise FieldError(
+                    f"Cannot resolve keyword '{next(iter(below))}' into field. Join on '{name}' not permitted."
+                )
+            check_mask(found.related_model._meta, below)
+
+
+def loaded_fields(opts: Any, tree: Mask, deferring: bool) -> list[Any]:
+    """Return the concrete fields to load of a model, in their order."""
+    fields = list(opts.concrete_fields)
+    if not tree:
+        return fields
+    named = {_field(opts, name): below for name, below in tree.items()}
+    if deferring:
+        return [item for item in fields if item.primary_key or item not in named or named[item]]
+    return [item for item in fields if item.primary_key or item in named]
+
+
+def select_parts(query: Any, start_alias: str) -> Part:
+    """Return the instance tree a query loads, its joins added to the query."""
+    names, deferring = query.deferred
+    tree = mask_of(names)
+    requested = query.select_related if isinstance(query.select_related, dict) else None
+    root = _part(query.model, start_alias, tree, deferring)
+    if query.select_related:
+        _related(query, root, requested, tree, deferring, 1)
+    position = 0
+    for part in root.walk():
+        part.start, position = position, position + len(part.fields)
+    return root
+
+
+def _part(model: type[Any], alias: str, tree: Mask, deferring: bool, **link: Any) -> Part:
+    fields = loaded_fields(model._meta, tree, deferring)
+    return Part(model, alias, fields, len(fields) != len(model._meta.concrete_fields), **link)
+
+
+def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferring: bool, depth: int) -> None:
+    if requested is None and depth > MAX_DEPTH:
+        return
+    opts = part.model._meta
+    found = set()
+    for relation, name, reverse in _candidates(opts, requested):
+        found.add(name)
+        if requested is None and relation.null:
+            continue
+        below = _below(opts, relation, name, tree)
+        if not reverse and relation not in part.fields and requested is not None:
+            raise FieldError(
+                f"Field {opts.object_name}.{relation.name} cannot be both deferred and traversed using select_related at the same time."
+            )
+        alias = part.alias
+        for hop in relation.hops:
+            alias = query.joins.join(hop, alias, None, hop.nullable or reverse)
+        child_tree = below if (deferring or below) else {}
+        child = _part(relation.hops[-1].target, alias, child_tree, deferring, link=relation, reverse=reverse)
+        part.parts.append(child)
+        _related(
+            query, child, None if requested is None else requested[name], child_tree, deferring, depth + 1
+        )
+    if requested is not None and (unknown := set(requested) - found):
+        raise _invalid(opts, unknown)
+
+
+def _below(opts: Any, relation: Any, name: str, tree: Mask) -> Mask:
+    return tree.get(name) or tree.get(getattr(relation, "attname", name)) or {}
+
+
+def _candidates(opts: Any, requested: Mask | None) -> Iterator[tuple[Any, str, bool]]:
+    """Yield (relation, name, reverse) for the single-valued relations that are wanted."""
+    for item in opts.fields:
+        if (
+            item.remote_field
+            and getattr(item, "hops", None)
+            and (requested is None or item.name in requested)
+        ):
+            if requested is None and getattr(item.remote_field, "parent_link", False):
+                continue
+            yield item, item.name, False
+    if requested is not None:
+        for relation in opts.related_objects:
+            if relation.one_to_one and (name := relation.field.related_query_name()) in requested:
+                yield relation, name, True
+
+
+def _invalid(opts: Any, names: set[str]) -> FieldError:
+    choices = [item.name for item in opts.fields if item.remote_field]
+    choices += [
+        relation.field.related_query_name() for relation in opts.related_objects if relation.one_to_one
+    ]
+    given = ", ".join(sorted(repr(name) for name in names))[1:-1].replace("', '", "', '")
+    return FieldError(
+        f"Invalid field name(s) given in select_related: '{given}'. Choices are: {', '.join(sorted(choices)) or '(none)'}"
+    )
+
+
+def check_select_related(opts: Any, requested: Mask) -> None:
+    """Raise FieldError for a name in select_related() that is no single-valued relation."""
+    known = {name: relation for relation, name, _ in _candidates(opts, requested)}
+    if unknown := set(requested) - set(known):
+        non_relational = [name for name in sorted(unknown) if any(item.name == name for item in opts.fields)]
+        if non_relational:
+            raise FieldError(
+                f"Non-relational field given in select_related: '{non_relational[0]}'. "
+                f"Choices are: {', '.join(sorted(item.name for item in opts.fields if item.remote_field)) or '(none)'}"
+            )
+        raise _invalid(opts, unknown)
+    for name, below in requested.items():
+        if below:
+            check_select_related(known[name].hops[-1].target._meta, below)

@@ -1,0 +1,94 @@
+"""`qs1 & qs2` and `qs1 | qs2`: two queries on one model become one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facade.expressions.base import Arg, Col, Expression
+from facade.expressions.q import AND, OR
+from facade.expressions.subquery import Embedded
+from facade.sql.joins import Promoter
+from facade.sql.where import Nothing, Where
+
+
+def merge_queries(query: Any, other: Embedded, connector: str) -> None:
+    """Join the conditions of `other` to `query`; what `other` selects, orders and loads wins where it has any."""
+    right = other.query
+    conjunction = connector == AND
+    reuse = set() if conjunction else {alias for alias in query.joins}
+    base = query.initial_alias()
+    renamed = _merge_joins(query, right, reuse, base, conjunction, connector)
+
+    def move(item: Any) -> Any:
+        return _moved(item, renamed, other.offset)
+
+    where = move(right.where) if right.where else Where()
+    query.where.add(
+        where if where else _everything(connector, query, base), connector
+    ) if where or query.where else None
+    if connector == OR and (not right.where or not query.where):
+        query.where = Where()
+    query.annotations = {
+        **query.annotations,
+        **{name: move(item) for name, item in right.annotations.items()},
+    }
+    if right.select:
+        query.select = {name: move(item) for name, item in right.select.items()}
+    if right.order_by:
+        query.order_by = tuple(move(item) for item in right.order_by)
+    if right.group_by is not None:
+        query.group_by = (
+            right.group_by if right.group_by is True else tuple(move(item) for item in right.group_by)
+        )
+
+
+def _everything(connector: str, query: Any, base: str) -> Where:
+    return Where()
+
+
+def _merge_joins(
+    query: Any, right: Any, reuse: set[str], base: str, conjunction: bool, connector: str
+) -> dict[str, str]:
+    """Add the joins of `right`; return their aliases by those they had."""
+    renamed = {right.joins.base: base} if right.joins.base else {}
+    promoter = Promoter(disjunction=not conjunction, children=2)
+    promoter.add_votes(alias for alias in query.joins.inner_aliases() if query.joins[alias].parent)
+    mine: set[str] = set()
+    available = set(reuse)
+    for alias in right.joins:
+        join = right.joins[alias]
+        if join.parent is None or not right.joins.counts[alias]:
+            continue
+        new = query.joins.join(join.hop, renamed[join.parent], available, join.nullable, join.relation)
+        available.discard(new)
+        renamed[alias] = new
+        if not join.outer:
+            mine.add(new)
+    promoter.add_votes(mine)
+    promoter.apply(query.joins)
+    return renamed
+
+
+def _moved(item: Any, renamed: dict[str, str], offset: int) -> Any:
+    """Return an expression of the other query as one of this query."""
+    if isinstance(item, Col):
+        column = item.copy()
+        column.alias = renamed.get(item.alias, item.alias)
+        return column
+    if isinstance(item, Arg):
+        return Arg(item.index + offset)
+    if isinstance(item, Embedded):
+        return Embedded(item.query, item.offset + offset)
+    if not isinstance(item, Expression) or isinstance(item, Nothing):
+        return item
+    moved = (
+        item.with_sources(lambda source: _moved(source, renamed, offset))
+        if item.get_source_expressions()
+        else item.copy()
+    )
+    for name in ("rhs", "value"):
+        if isinstance(getattr(moved, name, None), Arg):
+            setattr(moved, name, _moved(getattr(moved, name), renamed, offset))
+    if isinstance(getattr(moved, "params", None), tuple):
+        moved.params = tuple(_moved(param, renamed, offset) for param in moved.params)
+    return moved

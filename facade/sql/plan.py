@@ -1,0 +1,184 @@
+"""Plans: a shape made ready for one database - the SQL, the binder of its parameters and the loader of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from facade.db.channel import Statement
+from facade.exceptions import EmptyResultSet
+from facade.expressions.base import Arg
+from facade.sql.rows import LOADERS, Loader
+from facade.sql.select import Compiler
+from facade.sql.shape import Shape
+
+Args = tuple[Any, ...]
+
+
+class Plan:
+    """A compiled query: `fetch(database, args)` runs it and returns the loaded rows."""
+
+    __slots__ = ("bind", "load", "statement")
+
+    def __init__(self, statement: Statement, bind: Callable[[Args], Args], load: Loader) -> None:
+        self.statement, self.bind, self.load = statement, bind, load
+
+    def fetch(self, database: Any, args: Args) -> list[Any]:
+        return self.load(database.fetch(self.statement, self.bind(args)), database.alias)
+
+    def execute(self, database: Any, args: Args) -> int:
+        count: int = database.execute(self.statement, self.bind(args))
+        return count
+
+    def stream(self, database: Any, args: Args, chunk_size: int) -> Iterator[list[Any]]:
+        load, alias = self.load, database.alias
+        for rows in database.stream(self.statement, self.bind(args), chunk_size):
+            yield load(rows, alias)
+
+    def sql(self, args: Args) -> tuple[str, Args]:
+        return self.statement.sql, self.bind(args)
+
+
+class EmptyPlan(Plan):
+    """A query that no row can match: it never reaches the database."""
+
+    __slots__ = ()
+
+    def __init__(self, rows: list[Any] | None = None) -> None:
+        super().__init__(Statement("", returns=True), lambda args: (), lambda rows, alias: list(rows))
+        self.statement.rows = rows or []  # type: ignore[attr-defined]
+
+    def fetch(self, database: Any, args: Args) -> list[Any]:
+        return []
+
+    def execute(self, database: Any, args: Args) -> int:
+        return 0
+
+    def stream(self, database: Any, args: Args, chunk_size: int) -> Iterator[list[Any]]:
+        return iter(())
+
+    def sql(self, args: Args) -> tuple[str, Args]:
+        raise EmptyResultSet
+
+
+class ExpandingPlan(Plan):
+    """A plan with lists that the database can only take one parameter per item: the SQL grows with them."""
+
+    __slots__ = ("compiled", "names", "processors")
+
+    def __init__(
+        self, statement: Statement, bind: Callable[[Args], Args], load: Loader, compiled: Any, binds: Any
+    ) -> None:
+        super().__init__(statement, bind, load)
+        self.compiled = compiled
+        self.names = {name: source for name, source in binds.sources.items() if name in compiled.binds}
+        self.processors = compiled._bind_processors
+
+    def expand(self, args: Args) -> tuple[Statement, Args]:
+        values = {name: _converted(args, *source) for name, source in self.names.items()}
+        state = self.compiled.construct_expanded_state(values)
+        values = {**self.compiled.params, **state.parameters}
+        processors = {**self.processors, **state.processors}
+        original = self.statement
+        statement = Statement(state.statement, original.reads, original.returns, original.locks)
+        params = tuple(_processed(processors.get(name), values[name]) for name in state.positiontup or ())
+        return statement, params
+
+    def fetch(self, database: Any, args: Args) -> list[Any]:
+        statement, params = self.expand(args)
+        return self.load(database.fetch(statement, params), database.alias)
+
+    def execute(self, database: Any, args: Args) -> int:
+        count: int = database.execute(*self.expand(args))
+        return count
+
+    def stream(self, database: Any, args: Args, chunk_size: int) -> Iterator[list[Any]]:
+        statement, params = self.expand(args)
+        for rows in database.stream(statement, params, chunk_size):
+            yield self.load(rows, database.alias)
+
+    def sql(self, args: Args) -> tuple[str, Args]:
+        statement, params = self.expand(args)
+        return statement.sql, params
+
+
+def _converted(args: Args, index: int | None, convert: Any) -> Any:
+    value = None if index is None else args[index]
+    return convert(value) if convert else value
+
+
+def _processed(process: Any, value: Any) -> Any:
+    return value if process is None else process(value)
+
+
+def select_plan(shape: Shape, database: Any, kind: str, low: bool = False, high: bool = False) -> Plan:
+    """Return the plan of a shape: its rows as `kind` says, sliced by arguments behind the shape's own."""
+    key = (kind, database.plan_key, low, high)
+    if (plan := shape.plans.get(key)) is None:
+        plan = shape.plans[key] = _make_plan(shape, database, kind, low, high)
+    return plan  # type: ignore[no-any-return]
+
+
+def _make_plan(shape: Shape, database: Any, kind: str, low: bool, high: bool) -> Plan:
+    query = shape.query.clone()
+    if high:
+        query.high = Arg(query.arity)
+    if low:
+        query.low = Arg(query.arity + high)
+    compiler = Compiler(query, database.compile_dialect, database.vendor)
+    try:
+        statement = compiler.statement()
+    except EmptyResultSet:
+        return EmptyPlan()
+    extra = len(list(statement.selected_columns)) != compiler.layout.width
+    load = (
+        _no_rows
+        if query.exists_only
+        else LOADERS[kind](compiler.layout, database.compile_dialect, database, extra)
+    )
+    return compile_plan(statement, compiler, database, load, reads=query.lock is None, returns=True)
+
+
+def _no_rows(rows: Sequence[Any], alias: str) -> list[Any]:
+    return list(rows)
+
+
+def compile_plan(
+    statement: Any, compiler: Compiler, database: Any, load: Loader, *, reads: bool, returns: bool
+) -> Plan:
+    """Compile a Core statement whose parameters come from arguments."""
+    compiled = statement.compile(dialect=database.compile_dialect)
+    locks = compiler.query.lock is not None and database.vendor != "sqlite"
+    ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)
+    if compiled.post_compile_params:
+        return ExpandingPlan(ready, _unbound, load, compiled, compiler.binds)
+    return Plan(ready, binder(compiled, compiler.binds), load)
+
+
+def _unbound(args: Args) -> Args:
+    raise NotImplementedError
+
+
+def binder(compiled: Any, binds: Any) -> Callable[[Args], Args]:
+    """Return a generated function from a queryset's arguments to the driver's parameters."""
+    names: dict[str, Any] = {}
+    items = [_parameter(name, compiled, binds, names) for name in compiled.positiontup or ()]
+    text = f"def bind(a):\n    return ({''.join(item + ', ' for item in items)})"
+    exec(compile(text, "<binder>", "exec"), names)  # noqa: S102
+    bind: Callable[[Args], Args] = names["bind"]
+    return bind
+
+
+def _parameter(name: str, compiled: Any, binds: Any, names: dict[str, Any]) -> str:
+    process = compiled._bind_processors.get(name)
+    if name not in binds.sources:
+        value = compiled.params[name]
+        names[f"k_{name}"] = value if process is None else process(value)
+        return f"k_{name}"
+    index, convert = binds.sources[name]
+    text = "None" if index is None else f"a[{index}]"  # without an argument the converter makes the value
+    for prefix, function in (("c", convert), ("b", process)):
+        if function is not None:
+            names[f"{prefix}_{name}"] = function
+            text = f"{prefix}_{name}({text})"
+    return text

@@ -1,0 +1,453 @@
+"""What a queryset asks for, with the values left out: the state of which SQL is made.
+
+A Query is changed only while a step is applied to a fresh copy (see `sql/shape`); from then on it is shared and never touched.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
+from facade.exceptions import FieldError
+from facade.expressions.base import Arg, Col, Expression, F, OrderBy, Outer, Ref
+from facade.expressions.q import AND
+from facade.expressions.subquery import Embedded
+from facade.sql import paths
+from facade.sql.filters import Filters
+from facade.sql.joins import Joins
+from facade.sql.paths import ManyValues, Path
+from facade.sql.where import Nothing, Where
+
+MAX_DEPTH = 5
+
+
+class Lock:
+    """The options of SELECT … FOR UPDATE."""
+
+    __slots__ = ("no_key", "nowait", "of", "skip_locked")
+
+    def __init__(self, nowait: bool, skip_locked: bool, of: tuple[str, ...], no_key: bool) -> None:
+        self.nowait, self.skip_locked, self.of, self.no_key = nowait, skip_locked, of, no_key
+
+
+class Query(Filters):
+    """One SELECT: tables, conditions, annotations, selection, order and limits."""
+
+    subquery = False
+    default_cols = True
+    default_ordering = True
+    standard_ordering = True
+    select_related: Any = False
+    lock: Lock | None = None
+    distinct = False
+    distinct_fields: tuple[str, ...] = ()
+    order_by: tuple[Any, ...] = ()
+    group_by: Any = None
+    low: Any = None
+    high: Any = None
+    one_row = False
+    deferred: tuple[frozenset[str], bool] = (frozenset(), True)
+    annotation_mask: frozenset[str] | None = None
+    selected: tuple[str, ...] | None = None
+    combinator: str | None = None
+    combinator_all = False
+    combined: tuple[Embedded, ...] = ()
+    inner: Embedded | None = None
+    updates: tuple[tuple[Any, Any], ...] = ()
+    exists_only = False
+    sticky = False
+    dates: Any = None
+
+    def __init__(self, model: type[Any]) -> None:
+        self.model = model
+        self.arity = 0
+        self.base = 0
+        self.prepare: dict[int, Callable[[Any], Any] | None] = {}
+        self.joins = Joins()
+        self.used_aliases: set[str] = set()
+        self.where = Where()
+        self.annotations: dict[str, Any] = {}
+        self.select: dict[str, Any] = {}
+        self.relations: dict[str, Any] = {}
+        self.extra: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<Query on {self.model.__name__}>"
+
+    def clone(self) -> Self:
+        clone = copy.copy(self)
+        clone.joins = self.joins.copy()
+        clone.where = self.where.clone()
+        clone.annotations = self.annotations.copy()
+        clone.select = self.select.copy()
+        clone.used_aliases = set(self.used_aliases) if self.sticky else set()
+        clone.sticky = False
+        clone.relations = self.relations.copy()
+        clone.prepare = {}
+        clone.base = self.arity
+        return clone
+
+    @property
+    def opts(self) -> Any:
+        return self.model._meta
+
+    # -- arguments ---------------------------------------------------------------------
+
+    def place(self, arg: Arg, prepare: Callable[[Any], Any] | None) -> Arg:
+        """Give a value of the step that is being applied its number in the query; `prepare` makes it fit its column."""
+        placed = Arg(self.base + arg.index)
+        self.prepare[arg.index] = prepare
+        return placed
+
+    # -- state questions -------------------------------------------------------------------
+
+    @property
+    def is_sliced(self) -> bool:
+        return self.low is not None or self.high is not None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.where.is_nothing
+
+    def set_empty(self) -> None:
+        self.where.add(Nothing(), AND)
+
+    @property
+    def has_select_fields(self) -> bool:
+        return self.selected is not None
+
+    @property
+    def annotation_select(self) -> dict[str, Any]:
+        """The annotations that are part of the result."""
+        mask = self.annotation_mask
+        return (
+            self.annotations
+            if mask is None
+            else {name: item for name, item in self.annotations.items() if name in mask}
+        )
+
+    @property
+    def is_ordered(self) -> bool:
+        return bool(self.order_by or self.default_ordering and self.opts.ordering and not self.group_by)
+
+    @property
+    def output_field(self) -> Any:
+        """The field of the only selected column, None where there are several."""
+        if len(self.select) == 1:
+            (column,) = self.select.values()
+            return column.output_field
+        if len(self.annotation_select) == 1 and not self.default_cols:
+            (annotation,) = self.annotation_select.values()
+            return annotation.output_field
+        return self.opts.pk if self.default_cols else None
+
+    # -- joins ---------------------------------------------------------------------------
+
+    def initial_alias(self) -> str:
+        return self.joins.add_base(self.model)
+
+    def resolve_path(self, names: list[str], allow_many: bool = True, complete: bool = False) -> Path:
+        return paths.resolve(
+            names,
+            self.opts,
+            annotations=self.annotation_select,
+            relations=self.relations,
+            allow_many=allow_many,
+            complete=complete,
+        )
+
+    def join_path(self, path: Path, reuse: set[str] | None = None) -> list[str]:
+        """Add the joins of a path; return the aliases on the way, the base table first."""
+        aliases = [self.initial_alias()]
+        for position, hop in enumerate(path.hops):
+            relation = path.relation if position == path.relation_hop else None
+            alias = self.joins.join(hop, aliases[-1], reuse if hop.many else None, hop.nullable, relation)
+            if relation is not None and reuse is not None:
+                reuse.add(alias)
+            aliases.append(alias)
+        return aliases
+
+    def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]:
+        """Drop joins from the end of a path whose only purpose is a value that the table before them has as well."""
+        targets, aliases = path.targets, list(aliases)
+        for position in range(len(path.hops) - 1, -1, -1):
+            hop = path.hops[position]
+            if len(aliases) == 1 or not hop.direct or position == path.relation_hop:
+                break
+            near = {far.column: near for near, far in hop.columns}
+            if not all(target.column in near for target in targets):
+                break
+            targets = tuple(near[target.column] for target in targets)
+            self.joins.release(aliases.pop())
+        return targets, aliases
+
+    def column_of(
+        self, name: str, reuse: set[str] | None = None, allow_joins: bool = True, allow_many: bool = True
+    ) -> Any:
+        """Return the expression that a field path, with transforms at its end, stands for."""
+        names = paths.split(name)
+        path = self.resolve_path(names, allow_many)
+        if path.rest and not hasattr(path.final_field, "get_transform"):
+            raise FieldError(
+                f"Cannot resolve keyword '{path.rest[0]}' into field. Join on '{name}' not permitted."
+            )
+        aliases = self.join_path(path, reuse)
+        targets, aliases = self.trim(path, aliases)
+        if not allow_joins and len(aliases) > 1:
+            raise FieldError("Joined field references are not permitted in this query")
+        if len(targets) > 1:
+            raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
+        if reuse is not None:
+            reuse.update(aliases)
+        expression: Any = Col(aliases[-1], targets[0])
+        for transform in path.rest:
+            expression = self.try_transform(expression, transform, name)
+        return expression
+
+    def resolve_ref(
+        self, name: str, allow_joins: bool = True, reuse: set[str] | None = None, summarize: bool = False
+    ) -> Any:
+        """Return what F(name) stands for in this query."""
+        if name in self.annotations:
+            return self._annotation_ref(name, allow_joins, summarize)
+        first, *rest = paths.split(name)
+        if (annotation := self.annotations.get(first)) is not None:
+            for transform in rest:
+                annotation = self.try_transform(annotation, transform, name)
+            return annotation
+        return self.column_of(name, reuse, allow_joins)
+
+    def _annotation_ref(self, name: str, allow_joins: bool, summarize: bool) -> Any:
+        annotation = self.annotations[name]
+        if not allow_joins and any(
+            isinstance(item, Col) and self.joins[item.alias].parent for item in annotation.flatten()
+        ):
+            raise FieldError("Joined field references are not permitted in this query")
+        if not summarize:
+            return annotation
+        if name not in self.annotation_select:
+            raise FieldError(f"Cannot aggregate over the '{name}' alias. Use annotate() to promote it.")
+        return Ref(name, annotation)
+
+    # -- annotations ---------------------------------------------------------------------
+
+    def add_annotation(
+        self, annotation: Any, alias: str, select: bool = True, summarize: bool = False
+    ) -> None:
+        """Add an annotation under a name; without `select` it can be used but is not part of the result."""
+        resolved = annotation.resolve_expression(self, allow_joins=True, reuse=None, summarize=summarize)
+        if select:
+            self.annotation_mask = None if self.annotation_mask is None else self.annotation_mask | {alias}
+            if self.selected is not None and alias not in self.selected:
+                self.selected = (*self.selected, alias)
+        else:
+            self.annotation_mask = frozenset(self.annotation_select) - {alias}
+        self.annotations[alias] = resolved
+
+    def set_group_by(self) -> None:
+        """Group by everything selected that is not an aggregate."""
+        group_by = list(self.select.values())
+        for name, annotation in self.annotation_select.items():
+            columns = annotation.get_group_by_cols()
+            group_by.extend(
+                [Ref(name, annotation)] if columns and not annotation.contains_aggregate else columns
+            )
+        self.group_by = tuple(group_by)
+
+    # -- selection ---------------------------------------------------------------------------
+
+    def clear_select(self) -> None:
+        self.select, self.selected, self.default_cols, self.select_related = {}, None, False, False
+        self.annotation_mask = frozenset()
+
+    def add_fields(self, names: Iterable[str], allow_many: bool = True) -> None:
+        """Select the fields that the names stand for."""
+        for name in names:
+            try:
+                self.select[name] = self.column_of(name, allow_many=allow_many)
+            except ManyValues:
+                raise FieldError(f"Invalid field name: '{name}'") from None
+        self.default_cols = self.default_cols and not self.select
+
+    def select_only(self, name: str) -> None:
+        """Select one column: what a queryset that is compared with a column must do."""
+        self.clear_select()
+        self.add_fields([name])
+
+    def set_values(self, names: tuple[str, ...]) -> None:
+        """Turn the rows into the named values; without names all fields and annotations."""
+        self.select_related, self.deferred = False, (frozenset(), True)
+        grouped_by_model = self.group_by is True
+        if grouped_by_model:
+            self.select = {}
+            self.add_fields((field.attname for field in self.opts.concrete_fields), False)
+            self.set_group_by()
+        self.select = {}
+        if names:
+            fields = self._split_names(names)
+            self.default_cols = False
+        else:
+            fields = [field.attname for field in self.opts.concrete_fields]
+            self.annotation_mask = None if self.annotation_mask is None else self.annotation_mask
+        self.add_fields(fields)
+        self.selected = names or None
+        if names and self.group_by and not grouped_by_model and isinstance(self.group_by, tuple):
+            self.group_by = tuple(
+                self.annotations[item.refs] if isinstance(item, Ref) and item.refs not in names else item
+                for item in self.group_by
+            )
+
+    def _split_names(self, names: tuple[str, ...]) -> list[str]:
+        """Return the names that are fields; the annotations among the names are selected, the others masked."""
+        selectable = self.annotation_select
+        fields = [name for name in names if name not in selectable]
+        for name in fields:
+            if name in self.annotations:
+                hint = (
+                    f"It was excluded by a previous values() or values_list() call. Include '{name}' in that call to select it."
+                    if selectable
+                    else "Use annotate() to promote it."
+                )
+                raise FieldError(f"Cannot select the '{name}' alias. {hint}")
+        if self.annotations:
+            self.annotation_mask = frozenset(name for name in names if name in selectable)
+        return fields
+
+    # -- order ------------------------------------------------------------------------------------
+
+    def add_ordering(self, *ordering: Any) -> None:
+        """Append to the order; names are checked now, and resolved when the SQL is made."""
+        errors = []
+        for item in ordering:
+            if isinstance(item, str):
+                self._check_ordering_name(item)
+            elif not hasattr(item, "resolve_expression"):
+                errors.append(item)
+            if getattr(item, "contains_aggregate", False):
+                raise FieldError(
+                    f"Using an aggregate in order_by() without also including it in annotate() is not allowed: {item}"
+                )
+        if errors:
+            raise FieldError(f"Invalid order_by arguments: {errors}")
+        if ordering:
+            self.order_by += ordering
+        else:
+            self.default_ordering = False
+
+    def _check_ordering_name(self, name: str) -> None:
+        if name == "?":
+            return
+        name = name.removeprefix("-")
+        if name in self.annotations:
+            return
+        first, *rest = paths.split(name)
+        if (annotation := self.annotations.get(first)) is not None:
+            for transform in rest:
+                annotation = self.try_transform(annotation, transform, name)
+            return
+        path = self.resolve_path(paths.split(name))
+        expression: Any = Col("", path.targets[0])
+        for transform in path.rest:
+            expression = self.try_transform(expression, transform, name)
+
+    def clear_ordering(self, force: bool = False, clear_default: bool = True) -> None:
+        """Forget the order where that cannot change the result, or with `force` anyway."""
+        if not force and (self.is_sliced or self.distinct_fields or self.lock):
+            return
+        self.order_by = ()
+        if clear_default:
+            self.default_ordering = False
+
+    # -- loading -----------------------------------------------------------------------------------
+
+    def add_select_related(self, names: Iterable[str]) -> None:
+        tree: dict[str, Any] = (
+            copy.deepcopy(self.select_related) if isinstance(self.select_related, dict) else {}
+        )
+        for name in names:
+            node = tree
+            for part in paths.split(name):
+                node = node.setdefault(part, {})
+        self.select_related = tree
+
+    def defer(self, names: Iterable[str]) -> None:
+        existing, deferring = self.deferred
+        names = frozenset(names)
+        if deferring:
+            self.deferred = existing | names, True
+        elif left := existing - names:
+            self.deferred = left, False
+        else:
+            self.deferred = (names - existing, True) if names - existing else (frozenset(), True)
+
+    def load_only(self, names: Iterable[str]) -> None:
+        existing, deferring = self.deferred
+        wanted = frozenset(self.opts.pk.name if name == "pk" else name for name in names)
+        self.deferred = (wanted - existing if deferring else wanted), False
+
+    # -- inside other queries -----------------------------------------------------------------------
+
+    def resolve_outer(self, outer: Any, allow_joins: bool = True, reuse: set[str] | None = None) -> None:
+        """Resolve the references to the query around this one."""
+
+        def resolve(item: Any) -> Any:
+            return resolve_outer_refs(item, outer, allow_joins, reuse)
+
+        self.where = resolve(self.where)
+        self.annotations = {name: resolve(item) for name, item in self.annotations.items()}
+        self.select = {name: resolve(item) for name, item in self.select.items()}
+        self.order_by = tuple(
+            resolve(item) if isinstance(item, Expression) else item for item in self.order_by
+        )
+        for embedded in self.combined:
+            embedded.query.resolve_outer(outer, allow_joins, reuse)
+
+    def for_exists(self) -> Self:
+        """Return this query reduced to the question whether it has a row."""
+        query = self.clone()
+        if not (query.distinct and query.is_sliced) and not query.combinator:
+            if query.group_by is True:
+                query.add_fields((field.attname for field in self.opts.concrete_fields), False)
+                query.set_group_by()
+            elif isinstance(query.group_by, tuple):
+                query.group_by = tuple(
+                    self.annotations[i.refs] if isinstance(i, Ref) else i for i in query.group_by
+                )
+            query.clear_select()
+        query.clear_ordering(force=not query.is_sliced)
+        query.exists_only = True
+        query.lock = None
+        return query
+
+
+def resolve_outer_refs(item: Any, outer: Any, allow_joins: bool, reuse: set[str] | None) -> Any:
+    """Return an expression whose references to the outer query are resolved against it."""
+    if isinstance(item, F):
+        return item.resolve_expression(outer, allow_joins, reuse)
+    if isinstance(item, Embedded):
+        inner = item.query.clone()
+        inner.resolve_outer(_Through(outer), allow_joins, reuse)
+        return Embedded(inner, item.offset)
+    if isinstance(item, Expression) and item.get_source_expressions():
+        return item.with_sources(lambda source: resolve_outer_refs(source, outer, allow_joins, reuse))
+    return item
+
+
+class _Through:
+    """Stands, for a query two levels down, for the middle query: references stay open by one level."""
+
+    def __init__(self, outer: Any) -> None:
+        self.outer = outer
+
+    def resolve_ref(self, name: str, *args: Any) -> Any:
+        return Outer(self.outer.resolve_ref(name, *args))
+
+
+def ordering_of(item: Any, default_descending: bool) -> Any:
+    """Return an order_by() item as an OrderBy over an unresolved expression, or a string with its direction."""
+    if isinstance(item, OrderBy):
+        return item.reverse_ordering() if default_descending else item
+    if hasattr(item, "resolve_expression"):
+        return OrderBy(item, descending=default_descending)
+    return item

@@ -1,0 +1,219 @@
+"""Loaders: functions, generated for the columns of one plan, that turn driver rows into what the caller wants."""
+
+from __future__ import annotations
+
+import decimal
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from facade import fields
+from facade.expressions.base import Col, Expression, Ref
+from facade.sql.binder import Converter, reader
+from facade.sql.loading import Part
+from facade.sql.select import Layout
+
+Loader = Callable[[Sequence[Any], str], list[Any]]
+
+# The class of `instance._state` and the key under which a row's database waits for the state to be made: the model layer,
+# which stands above, puts them here.
+state_classes: list[tuple[type[Any], str]] = []
+
+
+class Source:
+    """The text of a loader under construction and the objects its names stand for."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {}
+        self.lines: list[str] = []
+
+    def name(self, prefix: str, value: Any) -> str:
+        name = f"{prefix}{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def build(self, header: str, footer: str) -> Loader:
+        text = "\n".join([header, *self.lines, footer])
+        namespace = dict(self.names)
+        exec(compile(text, "<loader>", "exec"), namespace)  # noqa: S102
+        loader: Loader = namespace["load"]
+        return loader
+
+
+def converter(expression: Any, dialect: Any, database: Any) -> Converter | None:
+    """Return what makes the Python value of a selected expression, None where the driver's value is right."""
+    while isinstance(expression, Ref):
+        expression = expression.source
+    field = expression if isinstance(expression, fields.Field) else expression._output_field_or_none
+    if field is None:
+        return None
+    field = getattr(field, "target_field", field) if field.is_relation else field
+    convert = reader(field, dialect, database)
+    if isinstance(expression, Expression) and not isinstance(expression, Col):
+        return _computed(field, convert)
+    return convert
+
+
+def _computed(field: Any, convert: Converter | None) -> Converter | None:
+    """Return the converter of a computed value: drivers return other number types for those than for columns."""
+    if isinstance(field, fields.FloatField):
+        return _none_or(float)
+    if isinstance(field, fields.IntegerField):
+        return _none_or(int)
+    if isinstance(field, fields.DecimalField) and convert is None:
+        return _none_or(
+            lambda value: value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
+        )
+    return convert
+
+
+def _none_or(kind: Callable[[Any], Any]) -> Converter:
+    return lambda value: None if value is None else kind(value)
+
+
+def _unpack(width: int) -> str:
+    return "".join(f"c{index}, " for index in range(width)) + "*_"
+
+
+class RowSource(Source):
+    """A source that knows the converters of its columns."""
+
+    def __init__(self, converters: list[Converter | None], extra: bool) -> None:
+        super().__init__()
+        self.converters = converters
+        width = len(converters)
+        self.target = "".join(f"c{index}, " for index in range(width)) + ("*_" if extra else "")
+
+    def value(self, index: int) -> str:
+        convert = self.converters[index]
+        return f"c{index}" if convert is None else f"{self.name('f', convert)}(c{index})"
+
+
+def instance_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+    """Return a loader of model instances with everything that select_related() and annotate() put on them."""
+    part = layout.part
+    assert part is not None
+    columns: list[Any] = [field for node in part.walk() for field in node.fields]
+    expressions = [expression for _, expression in layout.annotations]
+    source = RowSource([converter(item, dialect, database) for item in (*columns, *expressions)], extra)
+    annotations = [
+        (name, source.value(len(columns) + index)) for index, (name, _) in enumerate(layout.annotations)
+    ]
+    _build_instance(source, part, "o", "        ", annotations)
+    source.lines.append("        append(o)")
+    header = f"def load(rows, db):\n    out = []\n    append = out.append\n    for ({source.target}) in rows:"
+    return source.build(header, "    return out")
+
+
+def _build_instance(
+    source: RowSource, part: Part, name: str, indent: str, annotations: list[tuple[str, str]]
+) -> None:
+    """Write the lines that make the instance `name` of the columns of `part`, and those that hang on it."""
+    values = [(field.attname, source.value(part.start + index)) for index, field in enumerate(part.fields)]
+    model = source.name("model", part.model)
+    if part.model._meta.fast_init:
+        _fast_instance(source, part, name, indent, model, [*values, *annotations])
+    else:
+        names = source.name("fields", [field.attname for field in part.fields])
+        items = ", ".join(value for _, value in values)
+        source.lines.append(f"{indent}{name} = {model}.from_db(db, {names}, [{items}])")
+        source.lines.extend(f"{indent}setattr({name}, {key!r}, {value})" for key, value in annotations)
+        if part.needs_state:
+            source.lines.append(f"{indent}{name}s = {name}._state")
+    for number, child in enumerate(part.parts):
+        _build_related(source, part, child, name, f"{name}{number}", indent)
+
+
+def _fast_instance(
+    source: RowSource, part: Part, name: str, indent: str, model: str, values: list[tuple[str, str]]
+) -> None:
+    state_class, loaded_from = state_classes[0]
+    new = source.name("new", object.__new__)
+    items = "".join(f"{key!r}: {value}, " for key, value in values)
+    if part.needs_state:
+        state = source.name("state", state_class)
+        source.lines += [
+            f"{indent}{name}s = {new}({state})",
+            f"{indent}{name}s.db = db",
+            f"{indent}{name}s.adding = False",
+            f"{indent}{name}s.fields_cache = {{}}",
+        ]
+        items = f"'_state': {name}s, {items}"
+    else:
+        items = f"{loaded_from!r}: db, {items}"
+    source.lines += [f"{indent}{name} = {new}({model})", f"{indent}{name}.__dict__ = {{{items}}}"]
+
+
+def _build_related(source: RowSource, part: Part, child: Part, parent: str, name: str, indent: str) -> None:
+    pk = child.start + next(index for index, field in enumerate(child.fields) if field.primary_key)
+    near, far = (child.link, child.link.remote_field)
+    both = child.reverse or child.link.unique
+    source.lines.append(f"{indent}if c{pk} is None:")
+    source.lines.append(f"{indent}    {name} = None")
+    source.lines.append(f"{indent}else:")
+    _build_instance(source, child, name, indent + "    ", [])
+    if both:
+        source.lines.append(f"{indent}    {name}s.fields_cache[{far.cache_name!r}] = {parent}")
+    source.lines.append(f"{indent}{parent}s.fields_cache[{near.cache_name!r}] = {name}")
+
+
+# -- rows of values ------------------------------------------------------------------------
+
+
+def _value_source(layout: Layout, dialect: Any, database: Any, extra: bool) -> tuple[RowSource, list[str]]:
+    part = layout.part
+    columns: list[tuple[str, Any]] = []
+    if part is not None:
+        columns += [(field.attname, field) for field in part.fields]
+        columns += layout.annotations
+    else:
+        columns += layout.columns
+    source = RowSource([converter(item, dialect, database) for _, item in columns], extra)
+    return source, [name for name, _ in columns]
+
+
+def dict_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+    """Return the loader of values()."""
+    source, names = _value_source(layout, dialect, database, extra)
+    items = ", ".join(f"{name!r}: {source.value(index)}" for index, name in enumerate(names))
+    return source.build("def load(rows, db):", f"    return [{{{items}}} for ({source.target}) in rows]")
+
+
+def tuple_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+    """Return the loader of values_list()."""
+    source, _ = _value_source(layout, dialect, database, extra)
+    if not extra and not any(source.converters):
+        return source.build(
+            "def load(rows, db):",
+            "    return rows if type(rows) is list and rows and type(rows[0]) is tuple else list(map(tuple, rows))",
+        )
+    items = "".join(f"{source.value(index)}, " for index in range(len(source.converters)))
+    return source.build("def load(rows, db):", f"    return [({items}) for ({source.target}) in rows]")
+
+
+def flat_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+    """Return the loader of values_list(flat=True)."""
+    source, _ = _value_source(layout, dialect, database, True)
+    return source.build(
+        "def load(rows, db):",
+        f"    return [{source.value(0)} for (c0, *_) in rows]"
+        if extra or len(source.converters) > 1
+        else f"    return [{source.value(0)} for (c0,) in rows]",
+    )
+
+
+def named_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+    """Return the loader of values_list(named=True)."""
+    source, names = _value_source(layout, dialect, database, extra)
+    row = source.name("row", namedtuple("Row", names))  # type: ignore[misc]
+    items = ", ".join(source.value(index) for index in range(len(names)))
+    return source.build("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
+
+
+LOADERS: dict[str, Callable[[Layout, Any, Any, bool], Loader]] = {
+    "instances": instance_loader,
+    "dicts": dict_loader,
+    "tuples": tuple_loader,
+    "flat": flat_loader,
+    "named": named_loader,
+}

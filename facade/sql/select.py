@@ -1,0 +1,497 @@
+"""From a Query to a SQLAlchemy Core `select()`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, NotSupportedError
+from facade.expressions.base import Arg, OrderBy, Ref
+from facade.expressions.subquery import Embedded
+from facade.fields import Field
+from facade.sql import dialects
+from facade.sql.loading import Part, select_parts
+from facade.sql.paths import split
+
+Convert = Callable[[Any], Any]
+
+
+class Binds:
+    """The parameters of a statement: which argument each takes, and how it is converted."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, tuple[int | None, Convert | None]] = {}
+
+    def add(self, index: int | None, type_: Any, convert: Convert | None, **options: Any) -> Any:
+        name = f"p{len(self.sources) + 1}"
+        self.sources[name] = (index, convert)
+        return sa.bindparam(name, type_=type_, required=False, **options)
+
+
+class Layout:
+    """What the columns of a row are: an instance (with related ones) or named values."""
+
+    __slots__ = ("annotations", "columns", "part", "width")
+
+    def __init__(
+        self, part: Part | None, annotations: list[tuple[str, Any]], columns: list[tuple[str, Any]]
+    ) -> None:
+        self.part, self.annotations, self.columns = part, annotations, columns
+        self.width = 0
+
+
+class Compiler(dialects.Operations):
+    """Makes Core of one query; expressions ask it for tables, columns and parameters."""
+
+    def __init__(
+        self, query: Any, dialect: Any, vendor: str, parent: Compiler | None = None, offset: int = 0
+    ) -> None:
+        self.query = query.clone()
+        self.dialect, self.vendor, self.parent = dialect, vendor, parent
+        self.level: int = 0 if parent is None else parent.level + 1
+        self.offset: int = offset if parent is None else parent.offset + offset
+        self.binds: Binds = Binds() if parent is None else parent.binds
+        self.tables: dict[str, Any] = {}
+        self.labels: dict[str, Any] = {}
+        self.inner: Any = None
+        self.layout = Layout(None, [], [])
+
+    # -- what expressions ask for --------------------------------------------------------
+
+    def process(self, expression: Any) -> Any:
+        """Return the Core form of a resolved expression."""
+        if isinstance(expression, Arg):
+            return self.bind(expression, None)
+        try:
+            return expression.as_core(self)
+        except EmptyResultSet:
+            value = getattr(expression, "empty_result_set_value", NotImplemented)
+            if value is NotImplemented or self._is_condition(expression):
+                raise
+            return sa.null() if value is None else self.literal(value, None)
+
+    @staticmethod
+    def _is_condition(expression: Any) -> bool:
+        return bool(getattr(expression, "conditional", False)) and not hasattr(expression, "default")
+
+    def condition(self, expression: Any) -> Any:
+        """Return the Core form of a conditional expression."""
+        core = expression.as_core(self)
+        return core if isinstance(core.type, sa.Boolean) else sa.type_coerce(core, sa.Boolean())
+
+    def boolean(self, expression: Any) -> Any:
+        """Return a condition as a value that can be selected."""
+        try:
+            return self.condition(expression)
+        except EmptyResultSet:
+            return sa.false()
+        except FullResultSet:
+            return sa.true()
+
+    def column(self, alias: str, field: Field[Any]) -> Any:
+        return self.table(alias).c[field.column]
+
+    def table(self, alias: str) -> Any:
+        if (table := self.tables.get(alias)) is None:
+            model = self.query.joins[alias].model
+            table = model._meta.table
+            if self.level or alias != model._meta.db_table:
+                table = table.alias(self._alias_name(alias))
+            self.tables[alias] = table
+        return table
+
+    def _alias_name(self, alias: str) -> str:
+        return f"{chr(ord('T') + self.level)}{len(self.tables)}" if self.level else alias
+
+    def bind(self, arg: Arg, type_: Any, convert: Convert | None = None) -> Any:
+        return self.binds.add(self.offset + arg.index, type_, convert)
+
+    def literal(self, value: Any, type_: Any) -> Any:
+        return sa.literal(value, type_) if type_ is not None else sa.literal(value)
+
+    def reference(self, name: str, source: Any) -> Any:
+        if self.inner is not None:
+            return self.inner.c[name]
+        return self.labels[name] if name in self.labels else self.process(source)
+
+    def subquery(self, embedded: Embedded) -> Any:
+        """Return the Core select of a query inside this one."""
+        inner = Compiler(embedded.query, self.dialect, self.vendor, self, embedded.offset)
+        statement = inner.statement()
+        outer = [table for compiler in inner.ancestors() for table in compiler.tables.values()]
+        return statement.correlate(*outer) if hasattr(statement, "correlate") and outer else statement
+
+    def ancestors(self) -> list[Compiler]:
+        return [] if self.parent is None else [self.parent, *self.parent.ancestors()]
+
+    # -- the statement ---------------------------------------------------------------------
+
+    def statement(self) -> Any:
+        """Return the Core select; `layout` then describes its rows. Raises EmptyResultSet where no row can match."""
+        if self.query.combinator:
+            return self._combination()
+        return self._select()
+
+    def _select(self) -> Any:
+        query = self.query
+        if query.inner is not None:
+            self.inner = self.subquery(query.inner).subquery("subquery")
+        elif not query.joins:
+            query.initial_alias()
+        columns = self._columns()
+        where, having = query.where.split_having(must_group_by=query.group_by is not None)
+        order = self._order()
+        criteria = self._criteria(where), self._criteria(having)
+        statement = sa.select(*columns).select_from(self._from())
+        if criteria[0] is not None:
+            statement = statement.where(criteria[0])
+        statement = self._grouped(statement, columns, order)
+        if criteria[1] is not None:
+            statement = statement.having(criteria[1])
+        statement = self._distinct(statement, columns, order)
+        if order:
+            statement = statement.order_by(*order)
+        return self._locked(self._limited(statement))
+
+    def _criteria(self, where: Any) -> Any:
+        if not where:
+            return None
+        try:
+            return self.condition(where)
+        except FullResultSet:
+            return None
+
+    def _from(self) -> Any:
+        if self.inner is not None:
+            return self.inner
+        joined = None
+        for join in self.query.joins.active():
+            table = self.table(join.alias)
+            if joined is None:
+                joined = table
+            else:
+                joined = joined.join(table, self._on(join), isouter=join.outer)
+        return joined
+
+    def _on(self, join: Any) -> Any:
+        parts = [
+            self.column(join.parent, near) == self.column(join.alias, far) for near, far in join.hop.columns
+        ]
+        restrict = getattr(join.hop.join_field, "get_extra_restriction", None)
+        if restrict is not None and (extra := restrict(join.alias, join.parent)) is not None:
+            parts.append(self.condition(extra))
+        if join.relation is not None and join.relation.resolved is not None:
+            parts.append(self.condition(join.relation.resolved))
+        return sa.and_(*parts)
+
+    # -- columns -----------------------------------------------------------------------------
+
+    def _columns(self) -> list[Any]:
+        query, layout = self.query, self.layout
+        if query.exists_only:
+            return [sa.literal_column("1").label("a")]
+        columns: list[Any] = []
+        if query.default_cols and query.inner is None:
+            part = select_parts(query, query.joins.base)
+            layout.part = part
+            for node in part.walk():
+                columns.extend(self.column(node.alias, field) for field in node.fields)
+        named = query.selected if query.selected is not None else (*query.select, *query.annotation_select)
+        annotations = query.annotation_select
+        for name in named:
+            expression = annotations[name] if name in annotations else query.select[name]
+            columns.append(self._labelled(name, expression))
+            (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
+        layout.width = len(columns)
+        return columns
+
+    def _labelled(self, name: str, expression: Any) -> Any:
+        core = (
+            self.boolean(expression)
+            if getattr(expression, "conditional", False)
+            else self.process(expression)
+        )
+        if name in self.query.annotation_select or self.level:
+            core = self.labels[name] = core.label(name)
+        return core
+
+    # -- grouping and order --------------------------------------------------------------------
+
+    def _grouped(self, statement: Any, columns: list[Any], order: list[Any]) -> Any:
+        query = self.query
+        if query.group_by is None:
+            return statement
+        terms: list[Any] = []
+        if query.group_by is True:
+            terms.extend(columns[: self._model_width()])
+            terms.extend(self._group_terms(query.annotation_select.items()))
+        else:
+            terms.extend(self.process(item) for item in query.group_by)
+        if query.where.contains_aggregate:
+            _, having = query.where.split_having(must_group_by=True)
+            terms.extend(self.process(item) for item in having.get_group_by_cols())
+        for item in self._ordered:
+            terms.extend(self.process(column) for column in item.get_group_by_cols())
+        return statement.group_by(*_unique(terms)) if terms else statement
+
+    def _model_width(self) -> int:
+        part = self.layout.part
+        return sum(len(node.fields) for node in part.walk()) if part is not None else 0
+
+    def _group_terms(self, annotations: Any) -> list[Any]:
+        terms = []
+        for name, annotation in annotations:
+            if annotation.contains_aggregate:
+                terms.extend(self.process(item) for item in annotation.get_group_by_cols())
+            elif annotation.get_group_by_cols():
+                terms.append(self.labels.get(name, None) if name in self.labels else self.process(annotation))
+        return terms
+
+    _ordered: list[Any] = []
+
+    def _order(self) -> list[Any]:
+        self._ordered = self._order_terms()
+        seen: set[Any] = set()
+        terms = []
+        for item in self._ordered:
+            if item.expression not in seen:
+                seen.add(item.expression)
+                terms.append(self.process(item))
+        return terms
+
+    def _order_terms(self) -> list[OrderBy]:
+        query = self.query
+        if query.exists_only and not query.is_sliced and not query.order_by:
+            return []
+        items = query.order_by
+        if not items and query.default_ordering and query.group_by is None and query.inner is None:
+            items = tuple(query.opts.ordering or ())
+        return [term for item in items for term in self._order_item(item, not query.standard_ordering)]
+
+    def _order_item(self, item: Any, reverse: bool) -> list[OrderBy]:
+        query = self.query
+        if item == "?":
+            return [OrderBy(dialects.Random())]
+        if isinstance(item, str):
+            return self._order_name(item, reverse)
+        ordering = item if isinstance(item, OrderBy) else item.asc()
+        name = getattr(ordering.expression, "name", None)
+        if name in query.annotation_select:
+            ordering = ordering.copy()
+            ordering.expression = Ref(name, query.annotations[name])
+        else:
+            ordering = ordering.resolve_expression(query)
+        return [ordering.reverse_ordering() if reverse else ordering]
+
+    def _order_name(self, item: str, reverse: bool) -> list[OrderBy]:
+        query = self.query
+        name, descending = item.removeprefix("-"), item.startswith("-") != reverse
+        if name in query.annotation_select:
+            return [OrderBy(Ref(name, query.annotations[name]), descending)]
+        if name in query.annotations:
+            return [OrderBy(query.annotations[name], descending)]
+        if split(name)[0] in query.annotations:
+            return [OrderBy(query.resolve_ref(name), descending)]
+        return self._order_path(name, descending, query.opts, "", ())
+
+    def _order_path(
+        self, name: str, descending: bool, opts: Any, prefix: str, seen: tuple[Any, ...]
+    ) -> list[OrderBy]:
+        """Order by a field; a relation orders by the default order of the model it leads to."""
+        query = self.query
+        path = query.resolve_path(split(prefix + name))
+        final = path.final_field
+        last = split(name)[-1]
+        related = path.hops[-1].target._meta if path.hops and final.is_relation else None
+        if (
+            related is not None
+            and related.ordering
+            and last not in ("pk", getattr(final, "attname", None))
+            and not path.rest
+        ):
+            if (marker := (final, prefix + name)) in seen or any(item[0] is final for item in seen):
+                raise FieldError("Infinite loop caused by ordering.")
+            return [
+                term
+                for item in related.ordering
+                for term in self._order_related(
+                    item, descending, related, f"{prefix}{name}__", (*seen, marker)
+                )
+            ]
+        return [OrderBy(query.column_of(prefix + name), descending)]
+
+    def _order_related(
+        self, item: Any, descending: bool, opts: Any, prefix: str, seen: tuple[Any, ...]
+    ) -> list[OrderBy]:
+        if isinstance(item, str):
+            flipped = item.startswith("-") != descending
+            return self._order_path(item.removeprefix("-"), flipped, opts, prefix, seen)
+        ordering = item if isinstance(item, OrderBy) else OrderBy(item)
+        resolved = ordering.copy()
+        resolved.expression = self.query.resolve_prefixed(ordering.expression, prefix)
+        return [resolved.reverse_ordering() if descending else resolved]
+
+    def ordering(self, item: OrderBy) -> Any:
+        core = self.process(item.expression)
+        term = core.desc() if item.descending else core.asc()
+        if item.nulls_first:
+            return self.nulls(term, core, first=True)
+        return self.nulls(term, core, first=False) if item.nulls_last else term
+
+    # -- the rest of the statement ----------------------------------------------------------------
+
+    def _distinct(self, statement: Any, columns: list[Any], order: list[Any]) -> Any:
+        query = self.query
+        if not query.distinct:
+            return statement
+        if query.distinct_fields:
+            if self.vendor != "postgresql":
+                raise NotSupportedError("DISTINCT ON fields is not supported by this database backend")
+            return statement.distinct(*[self._distinct_field(name) for name in query.distinct_fields])
+        present = {str(column) for column in columns}
+        extra = [
+            self.process(item.expression) for item in self._ordered if not isinstance(item.expression, Ref)
+        ]
+        return statement.add_columns(*[column for column in extra if str(column) not in present]).distinct()
+
+    def _distinct_field(self, name: str) -> Any:
+        if name in self.query.annotations:
+            return self.process(self.query.annotations[name])
+        return self.process(self.query.column_of(name))
+
+    def _limited(self, statement: Any) -> Any:
+        query = self.query
+        if query.exists_only and query.high is None:
+            statement = statement.limit(sa.literal_column("1"))
+        if query.high is not None:
+            statement = statement.limit(self._limit(query.high))
+        if query.low is not None:
+            statement = statement.offset(self._limit(query.low))
+        return statement
+
+    def _limit(self, value: Any) -> Any:
+        return (
+            self.bind(value, sa.Integer()) if isinstance(value, Arg) else sa.literal_column(str(int(value)))
+        )
+
+    def _locked(self, statement: Any) -> Any:
+        lock = self.query.lock
+        if lock is None:
+            return statement
+        return self.for_update(statement, lock, self._lock_tables(lock.of))
+
+    def _lock_tables(self, names: tuple[str, ...]) -> list[Any]:
+        """Return the tables that select_for_update(of=…) names."""
+        if not names:
+            return []
+        part = self.layout.part
+        known: dict[str, Part] = {}
+        if part is not None:
+            _name_parts(part, "", known)
+        if unknown := [name for name in names if name not in known]:
+            raise FieldError(
+                f"Invalid field name(s) given in select_for_update(of=(...)): {', '.join(unknown)}. Only relational fields followed in the "
+                f"query are allowed. Choices are: {', '.join(known)}."
+            )
+        return [self.table(known[name].alias) for name in names]
+
+    # -- UNION and its kin ------------------------------------------------------------------------
+
+    def _combination(self) -> Any:
+        query = self.query
+        selects, empty = [], 0
+        for position, embedded in enumerate(query.combined):
+            compiler = Compiler(
+                embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset
+            )
+            compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
+            self._share_selection(compiler.query)
+            try:
+                select = compiler.statement()
+            except EmptyResultSet:
+                empty += 1
+                if query.combinator == "intersection" or query.combinator == "difference" and position == 0:
+                    raise
+                continue
+            if not selects:
+                self.layout = compiler.layout
+            selects.append(self.combinable(select, compiler.query))
+        if not selects:
+            raise EmptyResultSet
+        combine = {
+            "union": sa.union_all if query.combinator_all else sa.union,
+            "intersection": sa.intersect,
+            "difference": sa.except_,
+        }
+        statement = combine[query.combinator](*selects) if len(selects) > 1 else selects[0]
+        if len(selects) > 1:
+            if order := self._combined_order(statement):
+                statement = statement.order_by(*order)
+            return self._limited(statement)
+        return self._limited(self._alone(statement))
+
+    def _alone(self, statement: Any) -> Any:
+        inner = statement.subquery()
+        statement = sa.select(*inner.c)
+        order = self._combined_order(inner)
+        return statement.order_by(*order) if order else statement
+
+    def _share_selection(self, part: Any) -> None:
+        """Give a part of a combination the columns that values() on the whole asks for."""
+        query = self.query
+        if not part.has_select_fields and query.has_select_fields and not part.combinator:
+            part.set_values(tuple(query.selected))
+
+    def _combined_order(self, statement: Any) -> list[Any]:
+        query = self.query
+        items = query.order_by
+        if not items and query.default_ordering and not query.has_select_fields:
+            items = tuple(query.opts.ordering or ())
+        terms = []
+        for item in items:
+            ordering = _as_order(item)
+            name = ordering.expression.name if hasattr(ordering.expression, "name") else None
+            if name is None:
+                raise FieldError("ORDER BY term does not match any column in the result set.")
+            column = self._combined_column(statement, name)
+            descending = ordering.descending == query.standard_ordering
+            terms.append(column.desc() if descending else column.asc())
+        return terms
+
+    def _combined_column(self, statement: Any, name: str) -> Any:
+        layout = self.layout
+        names = [field.name for field in layout.part.fields] if layout.part is not None else []
+        attnames = [field.attname for field in layout.part.fields] if layout.part is not None else []
+        labels = [label for label, _ in (layout.annotations if layout.part is not None else layout.columns)]
+        wanted = self.query.opts.pk.name if name == "pk" else name
+        for known in ([*names, *labels], [*attnames, *labels]):
+            if wanted in known:
+                columns = list(
+                    statement.selected_columns if hasattr(statement, "selected_columns") else statement.c
+                )
+                return (
+                    sa.literal_column(str(known.index(wanted) + 1))
+                    if hasattr(statement, "selected_columns")
+                    else columns[known.index(wanted)]
+                )
+        raise FieldError("ORDER BY term does not match any column in the result set.")
+
+
+def _as_order(item: Any) -> OrderBy:
+    if isinstance(item, str):
+        return OrderBy(dialects.Named(item.removeprefix("-")), item.startswith("-"))
+    return item if isinstance(item, OrderBy) else OrderBy(item)
+
+
+def _name_parts(part: Part, prefix: str, known: dict[str, Part]) -> None:
+    known[prefix or "self"] = part
+    for child in part.parts:
+        name = child.link.name if not child.reverse else child.link.field.related_query_name()
+        _name_parts(child, f"{prefix}__{name}" if prefix else name, known)
+
+
+def _unique(terms: list[Any]) -> list[Any]:
+    unique: dict[int, Any] = {id(term): term for term in terms}
+    return list(unique.values())

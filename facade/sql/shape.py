@@ -1,0 +1,243 @@
+"""Shapes: the tree of queries without their values, each built once and found again by its steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from facade import conf
+from facade.conf import settings
+from facade.expressions.base import Arg
+from facade.expressions.q import AND, Condition
+from facade.meta import registry
+from facade.sql.aggregation import reduce_to_existence, summarize
+from facade.sql.assignments import set_updates
+from facade.sql.loading import check_mask, check_select_related, mask_of
+from facade.sql.merging import merge_queries
+from facade.sql.query import Query
+
+MAX_SHAPES = 20_000
+
+Step = Callable[..., None]
+STEPS: dict[str, Step] = {}
+
+
+def step(function: Step) -> Step:
+    """Register a function that applies a step to a fresh Query; a step's key is its name and the function's arguments."""
+    STEPS[function.__name__] = function
+    return function
+
+
+class Shape:
+    """A Query and what was made of it: the shapes one step further, and the plans.
+
+    Shapes are found by structure: two querysets written alike share one. Nothing depends on that but speed.
+    """
+
+    __slots__ = ("_unordered", "children", "keyed", "plans", "prepare", "query")
+
+    def __init__(self, query: Query, keyed: bool = True, prepare: tuple[Any, ...] = ()) -> None:
+        self.query, self.keyed, self.prepare = query, keyed, prepare
+        self.children: dict[Any, Shape] = {}
+        self.plans: dict[Any, Any] = {}
+        self._unordered: Shape | None = None
+
+    @property
+    def unordered(self) -> Shape:
+        """The same rows in no order: what looks for one object does not need any."""
+        if (found := self._unordered) is None:
+            found = self._unordered = self.child(("unordered",), 0) if self.query.is_ordered else self
+        return found
+
+    def child(self, key: tuple[Any, ...], count: int, keyed: bool = True) -> Shape:
+        """Return the shape that the step `key`, which carries `count` values, leads to."""
+        if not keyed or not self.keyed or not settings.FACADE_SHAPE_CACHE:
+            return self._build(key, count, keyed=False)
+        try:
+            if (found := self.children.get(key)) is not None:
+                return found
+        except TypeError:  # an unhashable part: correct, but not shared
+            return self._build(key, count, keyed=False)
+        return self.children.setdefault(key, _counted(self._build(key, count, keyed=True)))
+
+    def _build(self, key: tuple[Any, ...], count: int, keyed: bool) -> Shape:
+        query = self.query.clone()
+        STEPS[key[0]](query, *key[1:])
+        query.arity = self.query.arity + count
+        prepare = tuple(query.prepare.get(index) for index in range(count))
+        query.prepare = {}
+        return Shape(query, keyed, prepare if any(prepare) else ())
+
+    def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the values of the step that led here, prepared for their columns."""
+        if not self.prepare:
+            return tuple(values)
+        return tuple(
+            [value if fit is None else fit(value) for fit, value in zip(self.prepare, values, strict=True)]
+        )
+
+
+_roots: dict[type[Any], Shape] = {}
+_lock = threading.Lock()
+_count = 0
+
+
+def _counted(shape: Shape) -> Shape:
+    global _count
+    with _lock:
+        _count += 1
+        if _count > MAX_SHAPES:
+            _forget()
+    return shape
+
+
+def _forget() -> None:
+    global _count
+    _roots.clear()
+    _count = 0
+
+
+def clear() -> None:
+    """Forget all shapes: models, relations, lookups or settings have changed."""
+    with _lock:
+        _forget()
+
+
+def root(model: type[Any]) -> Shape:
+    """Return the shape of `model.objects.all()`."""
+    try:
+        return _roots[model]
+    except KeyError:
+        return _roots.setdefault(model, Shape(Query(model)))
+
+
+registry.on_change(clear)
+
+
+@conf.on_change
+def _settings_changed(changed: frozenset[str]) -> None:
+    clear()
+
+
+# -- the steps ----------------------------------------------------------------------------
+
+
+@step
+def filter_plain(query: Query, *names: str) -> None:
+    query.add_condition(Condition(AND, False, tuple((name, Arg(index)) for index, name in enumerate(names))))
+
+
+@step
+def condition(query: Query, frozen: Condition) -> None:
+    query.add_condition(frozen)
+
+
+@step
+def sticky(query: Query) -> None:
+    query.used_aliases = set(query.used_aliases)
+    query.sticky = True
+
+
+@step
+def annotate(query: Query, annotations: tuple[tuple[str, Any], ...], select: bool) -> None:
+    for name, expression in annotations:
+        query.add_annotation(expression, name, select)
+    if any(query.annotations[name].contains_aggregate for name, _ in annotations):
+        if query.selected is None:
+            query.group_by = True
+        else:
+            query.set_group_by()
+
+
+@step
+def values(query: Query, names: tuple[str, ...]) -> None:
+    query.set_values(names)
+
+
+@step
+def order_by(query: Query, items: tuple[Any, ...]) -> None:
+    query.clear_ordering(force=True, clear_default=False)
+    query.add_ordering(*items)
+
+
+@step
+def unordered(query: Query) -> None:
+    query.clear_ordering(force=True)
+
+
+@step
+def reverse(query: Query) -> None:
+    query.standard_ordering = not query.standard_ordering
+
+
+@step
+def distinct(query: Query, names: tuple[str, ...]) -> None:
+    for name in names:
+        query.resolve_path(name.split("__"))
+    query.distinct, query.distinct_fields = True, names
+
+
+@step
+def nothing(query: Query) -> None:
+    query.set_empty()
+
+
+@step
+def select_related(query: Query, names: tuple[str, ...] | bool) -> None:
+    if isinstance(names, bool):
+        query.select_related = names
+    else:
+        query.add_select_related(names)
+        check_select_related(query.opts, query.select_related)
+
+
+@step
+def defer(query: Query, names: tuple[str, ...] | None) -> None:
+    if names is None:
+        query.deferred = (frozenset(), True)
+    else:
+        query.defer(names)
+        check_mask(query.opts, mask_of(frozenset(names)))
+
+
+@step
+def only(query: Query, names: tuple[str, ...]) -> None:
+    query.load_only(names)
+    check_mask(query.opts, mask_of(frozenset(names)))
+
+
+@step
+def lock(query: Query, options: Any) -> None:
+    query.select_related, query.lock = query.select_related, options
+
+
+@step
+def combine(
+    query: Query, name: str, all_rows: bool, parts: tuple[Any, ...], selected: tuple[str, ...] | None
+) -> None:
+    query.combined = tuple(part.resolve_expression(query) for part in parts)
+    query.combinator, query.combinator_all = name, all_rows
+    query.selected = selected
+
+
+@step
+def merge(query: Query, connector: str, other: Any) -> None:
+    merge_queries(query, other.resolve_expression(query), connector)
+
+
+@step
+def aggregate(
+    query: Query, aggregates: tuple[tuple[str, Any], ...], sliced: tuple[Arg | None, Arg | None]
+) -> None:
+    summarize(query, dict(aggregates), sliced)
+
+
+@step
+def exists(query: Query) -> None:
+    reduce_to_existence(query)
+
+
+@step
+def update(query: Query, values: tuple[tuple[str, Any], ...]) -> None:
+    set_updates(query, values)

@@ -1,0 +1,81 @@
+"""QuerySet.update() and QuerySet.delete(): one UPDATE or DELETE with the query's conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade.exceptions import EmptyResultSet
+from facade.expressions.base import Arg
+from facade.expressions.subquery import Embedded
+from facade.sql.plan import EmptyPlan, Plan, compile_plan
+from facade.sql.select import Compiler
+from facade.sql.shape import Shape
+
+
+def update_plan(shape: Shape, database: Any) -> Plan:
+    """Return the plan of the UPDATE that the shape's last step asks for."""
+    return _plan(shape, database, "update", _update)
+
+
+def delete_plan(shape: Shape, database: Any) -> Plan:
+    """Return the plan of a DELETE of the shape's rows."""
+    return _plan(shape, database, "delete", _delete)
+
+
+def _plan(shape: Shape, database: Any, kind: str, make: Any) -> Plan:
+    key = (kind, database.plan_key)
+    if (plan := shape.plans.get(key)) is None:
+        compiler = Compiler(shape.query, database.compile_dialect, database.vendor)
+        try:
+            plan = compile_plan(make(compiler), compiler, database, _count, reads=False, returns=False)
+        except EmptyResultSet:
+            plan = EmptyPlan()
+        shape.plans[key] = plan
+    return plan  # type: ignore[no-any-return]
+
+
+def _count(rows: Any, alias: str) -> list[Any]:
+    return list(rows)
+
+
+def _update(compiler: Compiler) -> Any:
+    query = compiler.query
+    table = compiler.table(query.initial_alias())
+    values = {}
+    for field, value in query.updates:
+        values[table.c[field.column]] = _stored(compiler, field, value)
+    if not values:
+        raise EmptyResultSet
+    return _where(compiler, table, table.update().values(values))
+
+
+def _delete(compiler: Compiler) -> Any:
+    table = compiler.table(compiler.query.initial_alias())
+    return _where(compiler, table, table.delete())
+
+
+def _stored(compiler: Compiler, field: Any, value: Any) -> Any:
+    if isinstance(value, Arg):
+        return compiler.bind(value, field.column_type)
+    if value is None:
+        return sa.null()
+    return compiler.boolean(value) if getattr(value, "conditional", False) else compiler.process(value)
+
+
+def _where(compiler: Compiler, table: Any, statement: Any) -> Any:
+    """Restrict a statement on one table to the query's rows; other tables are reached through a subquery."""
+    query = compiler.query
+    joined = [join for join in query.joins.active() if join.parent is not None]
+    if not joined and not query.where.contains_aggregate:
+        criteria = compiler._criteria(query.where)
+        return statement if criteria is None else statement.where(criteria)
+    inner = query.clone()
+    inner.clear_ordering(force=True)
+    inner.updates = ()
+    inner.select_only("pk")
+    keys = compiler.subquery(Embedded(inner, 0))
+    if compiler.vendor == "mysql":
+        keys = sa.select(*keys.subquery().c)
+    return statement.where(table.c[query.opts.pk.column].in_(keys))

@@ -1,0 +1,153 @@
+"""The WHERE tree: resolved conditions under AND, OR and XOR, with NOT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.exceptions import EmptyResultSet, FullResultSet
+from facade.expressions.base import Expression
+from facade.expressions.q import AND, OR, XOR
+
+
+class Nothing(Expression):
+    """A condition that no row meets."""
+
+    contains_aggregate = False
+    contains_over_clause = False
+    conditional = True  # type: ignore[assignment]
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+    def as_core(self, compiler: Any) -> Any:
+        raise EmptyResultSet
+
+
+class Where(Expression):
+    """Conditions joined by one connector."""
+
+    conditional = True  # type: ignore[assignment]
+
+    def __init__(
+        self, children: list[Any] | None = None, connector: str = AND, negated: bool = False
+    ) -> None:
+        super().__init__(fields.BooleanField())
+        self.children = children or []
+        self.connector, self.negated = connector, negated
+
+    def __repr__(self) -> str:
+        inner = f" {self.connector} ".join(repr(child) for child in self.children)
+        return f"NOT ({inner})" if self.negated else f"({inner})"
+
+    def __bool__(self) -> bool:
+        return bool(self.children)
+
+    def __len__(self) -> int:
+        return len(self.children)
+
+    def get_source_expressions(self) -> list[Any]:
+        return self.children
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        self.children = exprs
+
+    def clone(self) -> Where:
+        return Where(list(self.children), self.connector, self.negated)
+
+    def add(self, child: Any, connector: str) -> None:
+        """Join `child` to the tree; nodes with the same connector are merged."""
+        if self.connector != connector:
+            self.children = [Where(self.children, self.connector, self.negated)]
+            self.connector, self.negated = connector, False
+        if (
+            isinstance(child, Where)
+            and not child.negated
+            and (child.connector == connector or len(child) == 1)
+        ):
+            self.children.extend(child.children)
+        else:
+            self.children.append(child)
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [column for child in self.children for column in child.get_group_by_cols()]
+
+    @property
+    def is_nothing(self) -> bool:
+        return any(isinstance(child, Nothing) for child in self.children)
+
+    # -- HAVING --------------------------------------------------------------------------
+
+    def split_having(self, must_group_by: bool = False) -> tuple[Where | None, Where | None]:
+        """Return what can stay in WHERE and what must move to HAVING."""
+        if not self.contains_aggregate:
+            return self, None
+        whole = (
+            self.connector == XOR
+            or self.negated != (self.connector == OR)
+            or must_group_by
+            and self.connector == OR
+        )
+        if whole:
+            return None, self
+        stays, moves = (
+            Where(connector=self.connector, negated=self.negated),
+            Where(connector=self.connector, negated=self.negated),
+        )
+        for child in self.children:
+            where, having = (
+                child.split_having(must_group_by)
+                if isinstance(child, Where)
+                else ((None, child) if child.contains_aggregate else (child, None))
+            )
+            if where is not None:
+                stays.children.append(where)
+            if having is not None:
+                moves.children.append(having)
+        return stays or None, moves or None
+
+    # -- SQL --------------------------------------------------------------------------------
+
+    def as_core(self, compiler: Any) -> Any:
+        parts: list[Any] = []
+        total = len(self.children)
+        full_needed, empty_needed = (total, 1) if self.connector == AND else (1, total)
+        for child in self.children:
+            try:
+                parts.append(compiler.condition(child))
+            except EmptyResultSet:
+                empty_needed -= 1
+                if self.connector == XOR:
+                    continue
+            except FullResultSet:
+                full_needed -= 1
+                if self.connector == XOR:
+                    parts.append(sa.true())
+                    full_needed += 1
+            if empty_needed == 0:
+                raise FullResultSet if self.negated else EmptyResultSet
+            if full_needed == 0:
+                raise EmptyResultSet if self.negated else FullResultSet
+        if not parts:
+            raise _nothing_left(self)
+        combined = _join(self.connector, parts)
+        return sa.not_(combined) if self.negated else combined
+
+
+def _nothing_left(where: Where) -> type[Exception]:
+    """Say what a node is whose children all fell away: an empty node holds for every row, an OR of nothing for none."""
+    empty = bool(where.children) and where.connector != AND
+    return EmptyResultSet if empty != where.negated else FullResultSet
+
+
+def _join(connector: str, parts: list[Any]) -> Any:
+    if connector == AND:
+        return sa.and_(*parts)
+    if connector == OR:
+        return sa.or_(*parts)
+    if len(parts) == 1:
+        return parts[0]
+    count = sum((sa.case((part, 1), else_=0) for part in parts[1:]), sa.case((parts[0], 1), else_=0))
+    return (count % 2) == 1
