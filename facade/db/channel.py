@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from facade.db.connection import Database
+    from facade.db.database import Database
 
 Row = Sequence[Any]
 Params = Sequence[Any]
@@ -31,6 +31,16 @@ class Statement:
     locks: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """What a statement gave: its rows and their column names (None where it returns no rows), and the counts."""
+
+    rows: Sequence[Row] = ()
+    columns: Sequence[str] | None = None
+    rowcount: int = -1
+    lastrowid: int | None = None
+
+
 class Channel(ABC):
     """One connection that `Database.lend` checked out, until `check_in` or `discard`.
 
@@ -38,7 +48,8 @@ class Channel(ABC):
     there; nothing else differs. A channel serves one statement at a time: whoever shares one between
     tasks or threads serialises them (blocks have a lock for it).
 
-    **State.** ``in_transaction`` tells whether a transaction that this channel began is open.
+    **State.** ``in_transaction`` tells whether a transaction that this channel began is open, ``read_only``
+    whether it was begun so.
     ``broken`` tells that the connection is gone: its slot in the pool is free again, every statement and
     every `commit` raises `OperationalError`; `rollback`, `rollback_to`, `release`, `check_in` and
     `discard` do nothing. There is no third state: when a method returns or raises, the connection is
@@ -60,14 +71,18 @@ class Channel(ABC):
     (use savepoints), `check_in` and `discard` leave the connection to its owner.
     """
 
-    __slots__ = ("broken", "database", "in_transaction", "read_only")
+    __slots__ = ("broken", "in_transaction", "read_only")
 
     joined: ClassVar[bool] = False
 
-    database: Database
     in_transaction: bool
     read_only: bool
     broken: bool
+
+    @property
+    @abstractmethod
+    def database(self) -> Database:
+        """The database it is connected to."""
 
     # statements
 
@@ -86,6 +101,10 @@ class Channel(ABC):
     @abstractmethod
     def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
         """Run the statement once per parameter row; outside a transaction it is all or nothing."""
+
+    @abstractmethod
+    def perform(self, statement: Statement, params: Params) -> Outcome:
+        """Run a statement of which nothing is known, and return all that the driver tells about it."""
 
     @abstractmethod
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
@@ -108,10 +127,10 @@ class Channel(ABC):
     def commit(self) -> None:
         """Commit.
 
-        An error says nothing was committed, with two exceptions: `CommitOutcomeUnknown` (the connection
-        was lost after COMMIT went out; the channel is `broken`), and a cancellation, which arrives after
-        COMMIT has finished: ``in_transaction`` is then false. If ``in_transaction`` is still true
-        after an error (SQLite: busy), `rollback` is due.
+        An error says that nothing was committed, with two exceptions: `CommitOutcomeUnknown` (the connection
+        was lost after COMMIT went out; the channel is `broken`), and a cancellation, which arrives when
+        COMMIT has ended: it succeeded if the cancellation's ``__cause__`` is None. If ``in_transaction`` is
+        still true after an error (SQLite: busy), `rollback` is due.
         """
 
     @abstractmethod

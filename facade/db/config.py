@@ -1,0 +1,297 @@
+"""The configuration of one database, read from any of the forms that ``DATABASES`` takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from facade.exceptions import ImproperlyConfigured
+
+_DIALECTS = {
+    "postgres": "postgresql",
+    "postgresql_psycopg2": "postgresql",
+    "postgis": "postgresql",
+    "sqlite3": "sqlite",
+    "spatialite": "sqlite",
+}
+
+# Drivers by preference, with the module that must be installed.
+_SYNC_DRIVERS = {
+    "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2")),
+    "sqlite": (("pysqlite", "sqlite3"),),
+    "mysql": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb")),
+    "mariadb": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb")),
+}
+_ASYNC_DRIVERS = {
+    "postgresql": (("asyncpg", "asyncpg"), ("psycopg", "psycopg")),
+    "sqlite": (("aiosqlite", "aiosqlite"),),
+    "mysql": (("asyncmy", "asyncmy"), ("aiomysql", "aiomysql")),
+    "mariadb": (("asyncmy", "asyncmy"), ("aiomysql", "aiomysql")),
+}
+_BOTH_FACES = frozenset({"psycopg"})
+_ASYNC_ONLY = frozenset({"asyncpg", "aiosqlite", "asyncmy", "aiomysql"})
+
+_URL_KEYS = ("USER", "PASSWORD", "HOST", "PORT")
+_OWN_KEYS = frozenset(
+    {
+        "ENGINE", "URL", "NAME", "OPTIONS", "SYNC_OPTIONS", "ASYNC_OPTIONS", "ISOLATION_LEVEL",
+        "TRANSACTION_POOLING", "ALLOW_BLOCKING", "CONN_MAX_AGE", "CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS",
+        "POOL_SIZE", "MAX_OVERFLOW", "POOL_TIMEOUT", "POOL_RECYCLE", "POOL_PRE_PING", "ECHO", *_URL_KEYS,
+    }
+)  # fmt: skip
+_DJANGO_KEYS = frozenset({"ATOMIC_REQUESTS", "AUTOCOMMIT", "TEST", "TIME_ZONE"})  # taken, without a meaning here
+
+_memory_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """The limits of each of a database's pools; times in seconds."""
+
+    size: int = 5
+    overflow: int = 10
+    timeout: float = 30.0
+    recycle: float = -1
+    pre_ping: bool = False
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """How one database is reached: by URL, or through engines that exist already.
+
+    A face without URL and engine has no driver: ``missing`` says which face lacks what.
+    """
+
+    alias: str
+    url: URL | None = None
+    async_url: URL | None = None
+    engine: Engine | None = None
+    async_engine: AsyncEngine | None = None
+    pool: PoolSettings = PoolSettings()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    async_options: Mapping[str, Any] = field(default_factory=dict)
+    isolation_level: str | None = None
+    init_command: str | None = None
+    transaction_pooling: bool = False
+    allow_blocking: bool = False
+    echo: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def any_url(self) -> URL:
+        """The URL of the database, whichever driver it names."""
+        if self.url is not None:
+            return self.url
+        if self.engine is not None:
+            return self.engine.url
+        if self.async_url is not None:
+            return self.async_url
+        assert self.async_engine is not None
+        return self.async_engine.url
+
+    @property
+    def dialect_name(self) -> str:
+        """SQLAlchemy's name for the kind of database."""
+        return self.any_url.get_backend_name()
+
+    @property
+    def memory(self) -> bool:
+        """Whether it is a SQLite database without a file."""
+        return self.dialect_name == "sqlite" and is_memory(self.any_url)
+
+
+def read(alias: str, value: Any) -> DatabaseSettings:
+    """Return the settings in ``value``, one entry of ``DATABASES``.
+
+    Takes a URL string, a SQLAlchemy URL, a dict as Django has it (or with a ``URL``), an Engine, an AsyncEngine, or
+    a pair of these, one for each face. Raises ImproperlyConfigured naming the alias and what is wrong.
+    """
+    try:
+        if isinstance(value, Mapping):
+            return _from_dict(alias, value)
+        if isinstance(value, (tuple, list)):
+            return _from_pair(alias, value)
+        return _complete(_half(alias, value))
+    except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
+        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {error}") from error
+
+
+def _half(alias: str, value: Any) -> DatabaseSettings:
+    if isinstance(value, Engine):
+        return DatabaseSettings(alias, engine=value)
+    if isinstance(value, AsyncEngine):
+        return DatabaseSettings(alias, async_engine=value)
+    if not isinstance(value, (str, URL)):
+        raise TypeError(
+            "give a URL, a dict with ENGINE and NAME, an Engine, an AsyncEngine, or a pair of them, "
+            f"not {type(value).__name__}."
+        )
+    url = _normal(make_url(value), alias)
+    if _driver(url) in _ASYNC_ONLY:
+        return DatabaseSettings(alias, async_url=url)
+    return DatabaseSettings(alias, url=url)
+
+
+def _from_pair(alias: str, value: Any) -> DatabaseSettings:
+    if len(value) != 2:
+        raise ValueError(f"a pair has two halves, not {len(value)}.")
+    halves = [_half(alias, part) for part in value]
+    made = [half for half in halves if half.async_engine is not None or half.async_url is not None]
+    if len(made) != 1:
+        raise ValueError("one half of a pair is for the sync face, the other for the async face.")
+    other = halves[0] if made[0] is halves[1] else halves[1]
+    return replace(other, async_url=made[0].async_url, async_engine=made[0].async_engine)
+
+
+def _complete(settings: DatabaseSettings) -> DatabaseSettings:
+    """Derive the half that was not given from the URL of the other."""
+    url = settings.any_url
+    if (settings.engine is not None or settings.async_engine is not None) and is_memory(url):
+        return settings  # that database is the given engine's alone
+    if settings.url is None and settings.engine is None:
+        settings = replace(settings, url=_with_driver(url, _SYNC_DRIVERS))
+    elif settings.async_url is None and settings.async_engine is None:
+        settings = replace(settings, async_url=_with_driver(url, _ASYNC_DRIVERS))
+    if settings.url is not None and "+" not in settings.url.drivername:
+        settings = replace(settings, url=_with_driver(settings.url, _SYNC_DRIVERS) or settings.url)
+    return settings
+
+
+def _driver(url: URL) -> str | None:
+    return url.drivername.partition("+")[2] or None
+
+
+def _with_driver(url: URL, drivers: Mapping[str, tuple[tuple[str, str], ...]]) -> URL | None:
+    backend, given = url.get_backend_name(), _driver(url)
+    if given in _BOTH_FACES:
+        return url
+    for name, module in drivers.get(backend, ()):
+        if find_spec(module) is not None:
+            return url.set(drivername=f"{backend}+{name}")
+    return None
+
+
+def missing_driver(settings: DatabaseSettings, face: str) -> str:
+    """Say what a face lacks."""
+    if settings.memory:
+        return (
+            f"Database {settings.alias!r} is an engine on a private in-memory database, which has no {face} face. "
+            "Configure 'sqlite://' instead of the engine, or use a file."
+        )
+    drivers = (_SYNC_DRIVERS if face == "sync" else _ASYNC_DRIVERS).get(settings.dialect_name, ())
+    names = " or ".join(name for name, _ in drivers) or f"a driver for its {face} face"
+    return f"Database {settings.alias!r} ({settings.dialect_name}) has no {face} face: install {names}."
+
+
+# URLs
+
+
+def _normal(url: URL, alias: str) -> URL:
+    backend, plus, driver = url.drivername.partition("+")
+    backend = _DIALECTS.get(backend, backend)
+    url = url.set(drivername=f"{backend}{plus}{driver}")
+    url.get_dialect()  # raises for what SQLAlchemy does not know
+    if backend == "sqlite":
+        return _normal_sqlite(url, alias)
+    return url
+
+
+def _normal_sqlite(url: URL, alias: str) -> URL:
+    name = url.database
+    if name in (None, "", ":memory:"):
+        # One database for both faces, all connections and threads; each URL that is read gets one of its own.
+        return url.set(database=f"file:/facade-{alias}-{next(_memory_numbers)}", query={"vfs": "memdb", "uri": "true"})
+    if name.startswith("file:") and "uri" not in url.query:
+        path, _, query = name.partition("?")
+        pairs = dict(part.partition("=")[::2] for part in query.split("&") if part)
+        return url.set(database=path, query={**url.query, **pairs, "uri": "true"})
+    return url
+
+
+def is_memory(url: URL) -> bool:
+    """Tell whether a SQLite URL names a database without a file."""
+    name = url.database
+    return url.get_backend_name() == "sqlite" and (
+        name in (None, "", ":memory:", "file::memory:")
+        or url.query.get("mode") == "memory"
+        or url.query.get("vfs") == "memdb"
+    )
+
+
+# Django-style dicts
+
+
+def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
+    unknown = sorted(set(given) - _OWN_KEYS - _DJANGO_KEYS)
+    if unknown:
+        raise ValueError(f"unknown keys {', '.join(map(repr, unknown))}. Keys: {', '.join(sorted(_OWN_KEYS))}.")
+    settings = _complete(_half(alias, given["URL"])) if "URL" in given else _complete(_half(alias, _url(given)))
+    options = dict(given.get("OPTIONS") or {})
+    pool = _pool(given, options.pop("pool", None))
+    init_command = options.pop("init_command", None) if settings.dialect_name == "sqlite" else None
+    options.pop("transaction_mode", None) if settings.dialect_name == "sqlite" else None
+    return replace(
+        settings,
+        pool=pool,
+        isolation_level=_isolation_level(given.get("ISOLATION_LEVEL") or options.pop("isolation_level", None)),
+        init_command=init_command,
+        options={**options, **(given.get("SYNC_OPTIONS") or {})},
+        async_options={**options, **(given.get("ASYNC_OPTIONS") or {})},
+        transaction_pooling=bool(given.get("TRANSACTION_POOLING") or given.get("DISABLE_SERVER_SIDE_CURSORS")),
+        allow_blocking=bool(given.get("ALLOW_BLOCKING")),
+        echo=bool(given.get("ECHO")),
+        raw=dict(given),
+    )
+
+
+def _url(given: Mapping[str, Any]) -> URL:
+    engine = str(given.get("ENGINE") or "")
+    backend = engine.rpartition(".")[2]
+    if not backend:
+        raise ValueError("ENGINE is missing, for example 'postgresql' or 'django.db.backends.sqlite3'.")
+    backend = _DIALECTS.get(backend, backend)
+    name = str(given.get("NAME") or "")
+    if backend.partition("+")[0] == "sqlite":
+        return URL.create(backend, database=name or None)
+    host, query = given.get("HOST") or None, {}
+    if host and str(host).startswith("/"):  # the folder of a Unix socket
+        host, query = None, {"host": str(host)}
+    return URL.create(
+        backend,
+        username=given.get("USER") or None,
+        password=given.get("PASSWORD") or None,
+        host=host,
+        port=int(given["PORT"]) if given.get("PORT") else None,
+        database=name or None,
+        query=query,
+    )
+
+
+def _pool(given: Mapping[str, Any], django: Any) -> PoolSettings:
+    """Read our keys; what Django calls OPTIONS["pool"] and CONN_* serves where ours say nothing."""
+    sizes = django if isinstance(django, Mapping) else {}
+    low = int(sizes.get("min_size", 4))
+    high = int(sizes.get("max_size", low)) if sizes else 0
+    age = given.get("CONN_MAX_AGE")
+    defaults = PoolSettings()
+    return PoolSettings(
+        size=int(given.get("POOL_SIZE", low if sizes else defaults.size)),
+        overflow=int(given.get("MAX_OVERFLOW", high - low if sizes else defaults.overflow)),
+        timeout=float(given.get("POOL_TIMEOUT", sizes.get("timeout", defaults.timeout))),
+        recycle=float(given.get("POOL_RECYCLE", age or sizes.get("max_lifetime", defaults.recycle))),
+        pre_ping=bool(given.get("POOL_PRE_PING", given.get("CONN_HEALTH_CHECKS", defaults.pre_ping))),
+    )
+
+
+def _isolation_level(value: Any) -> str | None:
+    """Read a level by name; psycopg's enumeration members have one, too."""
+    if value is None:
+        return None
+    return str(getattr(value, "name", value)).replace("_", " ").upper()

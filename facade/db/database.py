@@ -1,0 +1,333 @@
+"""`Database`: one configured database with both its faces; every statement starts here."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from facade import bridge
+from facade.conf import settings as project
+from facade.db import capture, engines, state
+from facade.db.channel import Channel, Outcome, Params, Row, Statement
+from facade.db.config import DatabaseSettings, missing_driver
+from facade.db.control import TransactionControl
+from facade.db.cursor import Cursor
+from facade.db.retry import delays, is_lost
+from facade.exceptions import ImproperlyConfigured, TransactionManagementError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlalchemy.engine import Dialect, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from facade.db.lending import Lender
+
+R = TypeVar("R")
+
+PING = Statement("SELECT 1", reads=True, returns=True)
+_VENDORS = {"mariadb": "mysql"}
+_DISPLAY_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "oracle": "Oracle"}
+# Drivers of the two faces for which a statement compiles to the same text and processors.
+_SAME_SQL = frozenset({("pysqlite", "aiosqlite"), ("aiosqlite", "pysqlite"), ("psycopg", "psycopg")})
+_NO_BLOCK = "select_for_update cannot be used outside of a transaction."
+
+
+class Database(TransactionControl):
+    """One database: what runs statements on it, and what is known about it.
+
+    Each statement runs in the block that the running code is in, or else alone, on a connection from the pool and in
+    autocommit. The sync face uses one engine, the async face another; which one is meant follows from where the
+    code runs. Everything is written in sync style: under asyncio it runs inside a worker of the bridge.
+    """
+
+    def __init__(self, alias: str, settings: DatabaseSettings) -> None:
+        self.alias = alias
+        self.settings = settings
+        self.settings_dict = dict(settings.raw)
+        self.vendor = _VENDORS.get(settings.dialect_name, settings.dialect_name)
+        self.display_name = _DISPLAY_NAMES.get(self.vendor, self.vendor)
+        self.features = SimpleNamespace()
+        self.sync_lender: Lender | None = None
+        self.async_lender: Lender | None = None
+        self._async_engine: AsyncEngine | None = None
+        self._dialects: dict[bool, Dialect] = {}
+        self._anchor: sqlite3.Connection | None = None
+        self._making = threading.Lock()
+        self.queries_log: deque[capture.Query] = deque(maxlen=capture.QUERIES_KEPT)
+        self._log = capture.Log(self.queries_log)
+
+    def __repr__(self) -> str:
+        return f"<Database {self.alias!r}: {self.settings.any_url!r}>"
+
+    # statements
+
+    def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
+        """Run the statement and return all its rows as the driver makes them.
+
+        A lone read whose connection is lost is tried again (``FACADE_RETRY_ATTEMPTS``).
+        Raises SQLAlchemy's database errors, and PoolExhausted.
+        """
+        block = state.current(self.alias)
+        if block is not None:
+            return block.fetch(statement, params)
+        channel = self._lend_for(statement)
+        try:
+            return channel.fetch(statement, params)
+        except Exception as error:
+            if not (statement.reads and is_lost(error)):
+                raise
+            lost = error
+        finally:
+            channel.check_in()
+        return self._fetch_again(statement, params, lost)
+
+    def _fetch_again(self, statement: Statement, params: Params, lost: Exception) -> Sequence[Row]:
+        for delay in delays():
+            bridge.sleep(delay)
+            channel = self.lend()
+            try:
+                return channel.fetch(statement, params)
+            except Exception as error:
+                if not is_lost(error):
+                    raise
+                lost = error
+            finally:
+                channel.check_in()
+        raise lost
+
+    def execute(self, statement: Statement, params: Params) -> int:
+        """Run the statement and return the number of rows it touched."""
+        block = state.current(self.alias)
+        if block is not None:
+            return block.execute(statement, params)
+        channel = self._lend_for(statement)
+        try:
+            return channel.execute(statement, params)
+        finally:
+            channel.check_in()
+
+    def execute_lastrowid(self, statement: Statement, params: Params) -> int:
+        """Run an INSERT and return the generated key, for databases without RETURNING."""
+        return self._run(lambda channel: channel.execute_lastrowid(statement, params))
+
+    def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
+        """Run the statement once per parameter row, all of them or none."""
+        self._run(lambda channel: channel.execute_many(statement, rows))
+
+    def perform(self, statement: Statement, params: Params) -> Outcome:
+        """Run a statement of which nothing is known; returns its rows, columns and counts."""
+        return self._run(lambda channel: channel.perform(statement, params))
+
+    def _run(self, work: Callable[[Channel], R]) -> R:
+        block = state.current(self.alias)
+        if block is not None:
+            return block.run(work, block.transaction.channel)
+        channel = self.lend()
+        try:
+            return work(channel)
+        finally:
+            channel.check_in()
+
+    def stream(self, statement: Statement, params: Params, chunk_size: int = 2000) -> Iterator[list[Row]]:
+        """Yield lists of at most ``chunk_size`` rows, through a server-side cursor where there is one.
+
+        Other statements may run between the lists. Closing the generator closes the cursor and frees the connection.
+        """
+        block = state.current(self.alias)
+        if block is not None:
+            return block.stream(statement, params, chunk_size)
+        return self._lone_stream(statement, params, chunk_size)
+
+    def _lone_stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
+        pauses = delays()
+        while True:
+            started = False
+            channel = self._lend_for(statement)
+            try:
+                for chunk in channel.stream(statement, params, chunk_size):
+                    started = True
+                    yield chunk
+                return
+            except Exception as error:
+                pause = next(pauses, None)
+                if started or pause is None or not is_lost(error):
+                    raise
+            finally:
+                channel.check_in()
+            bridge.sleep(pause)
+
+    def cursor(self) -> Cursor:
+        """Return a cursor for SQL by hand, with ``%s`` placeholders whatever the driver's are."""
+        return Cursor(self)
+
+    # connections
+
+    @property
+    def lender(self) -> Lender:
+        """What lends connections to the running code: that of the async face in a worker, else that of the sync face.
+
+        Raises SynchronousOnlyOperation where the code would block an event loop.
+        """
+        if bridge.in_worker():
+            return self.async_lender or self._make_async()
+        if bridge.running_loop() is not None and not self.settings.allow_blocking:
+            bridge.check_blocking()
+        return self.sync_lender or self._make_sync()
+
+    def lend(self) -> Channel:
+        """Check a connection out of the pool; the caller ends with ``check_in()`` or ``discard()``."""
+        return self.lender.lend()
+
+    def _lend_for(self, statement: Statement) -> Channel:
+        if statement.locks and self.vendor != "sqlite":
+            raise TransactionManagementError(_NO_BLOCK)
+        return self.lender.lend()
+
+    def _make_sync(self) -> Lender:
+        if self.settings.url is None and self.settings.engine is None:
+            raise ImproperlyConfigured(missing_driver(self.settings, "sync"))
+        with self._making:
+            if self.sync_lender is None:
+                self._hold_memory()
+                self.sync_lender = engines.sync_lender(self, project.FACADE_FAST_ROADS)
+            return self.sync_lender
+
+    def _make_async(self) -> Lender:
+        if self.settings.async_url is None and self.settings.async_engine is None:
+            raise ImproperlyConfigured(missing_driver(self.settings, "async"))
+        with self._making:
+            if self.async_lender is None:
+                self._hold_memory()
+                self.async_lender, self._async_engine = engines.async_lender(self, project.FACADE_FAST_ROADS)
+            return self.async_lender
+
+    def _hold_memory(self) -> None:
+        """Keep an in-memory database in existence while no pool has a connection to it."""
+        url = self.settings.url
+        if self._anchor is None and self.settings.memory and url is not None:
+            self._anchor = engines.open_sqlite(url)
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine of the sync face."""
+        return (self.sync_lender or self._make_sync()).engine
+
+    @property
+    def async_engine(self) -> AsyncEngine:
+        """The SQLAlchemy engine of the async face; each event loop has connections of its own in it."""
+        if self._async_engine is None:
+            self._make_async()
+        assert self._async_engine is not None
+        return self._async_engine
+
+    def close(self) -> None:
+        """Close this face's connections (under asyncio: of the running event loop); the next statement opens new ones.
+
+        A connection that is in use is closed when it is given back; that of an open block is closed at once, and
+        the block's work is lost.
+        """
+        bridge.check_blocking()
+        if self.close_block():
+            return
+        if self.sync_lender is not None:
+            self.sync_lender.close()
+        if self.async_lender is not None:
+            self.async_lender.close()
+
+    aclose = bridge.twin(close)
+
+    def dispose(self) -> None:
+        """Close all and let an in-memory database go: the alias is being configured anew."""
+        for lender in (self.sync_lender, self.async_lender):
+            if lender is not None:
+                lender.close()
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
+
+    def abandon(self) -> list[object]:
+        """Start anew in a forked child, leaving the parent's connections untouched; returns what must stay alive."""
+        self._making = threading.Lock()
+        return [lender.abandon() for lender in (self.sync_lender, self.async_lender) if lender is not None]
+
+    def ensure_connection(self) -> None:
+        """Connect, if no connection is open. Raises what connecting raises."""
+        if state.current(self.alias) is None:
+            self.lend().check_in()
+
+    def is_usable(self) -> bool:
+        """Tell whether the database answers."""
+        try:
+            self.fetch(PING, ())
+        except Exception:
+            return False
+        return True
+
+    aensure_connection = bridge.twin(ensure_connection)
+    ais_usable = bridge.twin(is_usable)
+
+    # what plans are compiled for
+
+    @property
+    def compile_dialect(self) -> Dialect:
+        """The dialect of the running face, with positional placeholders. Both faces share one if their SQL is equal."""
+        return self._dialects.get(bridge.in_worker()) or self._find_dialect()
+
+    plan_key = compile_dialect
+
+    def _find_dialect(self) -> Dialect:
+        face = bridge.in_worker()
+        bridge.check_blocking()
+        lender = (self.async_lender or self._make_async()) if face else (self.sync_lender or self._make_sync())
+        other = self._dialects.get(not face)
+        made = lender.compile_dialect()
+        if other is not None and (other.driver, made.driver) in _SAME_SQL:
+            made = other
+        self._dialects[face] = made
+        return made
+
+    def placeholder(self, number: int) -> str:
+        """Write the placeholder of the nth value, counted from 1, for the running face's driver."""
+        style = self.compile_dialect.paramstyle
+        return {"qmark": "?", "numeric_dollar": f"${number}"}.get(style, "%s")
+
+    @property
+    def can_return_rows_from_insert(self) -> bool:
+        """Whether INSERT has a RETURNING clause."""
+        return bool(self.compile_dialect.insert_returning)
+
+    @property
+    def max_parameters(self) -> int:
+        """How many values one statement may carry."""
+        if self.vendor == "sqlite":
+            return 32766
+        return 32767 if self.compile_dialect.driver == "asyncpg" else 65535
+
+    # watching
+
+    @property
+    def queries(self) -> list[capture.Query]:
+        """The statements that were logged: those run while `force_debug_cursor` was on."""
+        return list(self.queries_log)
+
+    @property
+    def force_debug_cursor(self) -> bool:
+        """Whether statements of the running context are logged in `queries_log`."""
+        return capture.is_watching(self.alias, self._log)
+
+    @force_debug_cursor.setter
+    def force_debug_cursor(self, on: bool) -> None:
+        if on and not self.force_debug_cursor:
+            capture.watch(self.alias, self._log)
+        elif not on:
+            capture.unwatch(self.alias, self._log)
+
+    queries_logged = force_debug_cursor
+
+    def execute_wrapper(self, wrapper: capture.Wrapper) -> capture.Watch:
+        """Call ``wrapper(execute, sql, params, many, context)`` around each statement inside a ``with`` block."""
+        return capture.Watch(self.alias, wrapper)

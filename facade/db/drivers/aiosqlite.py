@@ -1,0 +1,157 @@
+"""SQLite under asyncio: aiosqlite's thread does each operation in one go, so a statement costs one hop there."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from aiosqlite.core import _STOP_RUNNING_SENTINEL
+
+from facade import bridge
+from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
+from facade.db.drivers.base import outcome_of
+from facade.db.drivers.sqlite import SqliteChannel, _Fetched, begin_sql
+
+_INTERRUPT_EVERY = 0.05
+
+
+class Job:
+    """A function for the connection's thread; one that was given up before its turn does nothing."""
+
+    __slots__ = ("args", "dropped", "fn")
+
+    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.fn = fn
+        self.args = args
+        self.dropped = False
+
+    def __call__(self) -> Any:
+        return None if self.dropped else self.fn(*self.args)
+
+
+class AiosqliteChannel(SqliteChannel):
+    """A channel on an `aiosqlite.Connection`."""
+
+    __slots__ = ()
+
+    waits = True
+
+    def _hop(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """Run ``fn(connection, *args)`` in the connection's thread."""
+        raw = self.raw
+        if not raw._running:
+            raise sqlite3.OperationalError("The connection is closed.")
+        job = Job(fn, (raw._conn, *args))
+        try:
+            return bridge.wait(raw._execute(job))
+        except BaseException:
+            job.dropped = True
+            raise
+
+    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        return self._hop(_fetchall, sql, params)  # type: ignore[no-any-return]
+
+    def _count(self, sql: str, params: Params) -> int:
+        return self._hop(_rowcount, sql, params)  # type: ignore[no-any-return]
+
+    def _lastrowid(self, sql: str, params: Params) -> int:
+        return self._hop(_lastrowid, sql, params)  # type: ignore[no-any-return]
+
+    def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        self._hop(sqlite3.Connection.executemany, sql, rows)
+
+    def _outcome(self, sql: str, params: Params) -> Outcome:
+        return self._hop(_outcome, sql, params)  # type: ignore[no-any-return]
+
+    def _cursor(self, sql: str, params: Params) -> Any:
+        if self.database.settings.memory and not self.in_transaction:
+            return _Fetched(self._rows(sql, params))
+        return self._hop(sqlite3.Connection.execute, sql, params)
+
+    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+        if isinstance(cursor, _Fetched):
+            return cursor.fetchmany(size)
+        return self._hop(_fetchmany, cursor, size)  # type: ignore[no-any-return]
+
+    def _close_cursor(self, cursor: Any) -> None:
+        if not isinstance(cursor, _Fetched):
+            self._hop(_close, cursor)
+
+    def _command(self, sql: str) -> str | None:
+        self._hop(sqlite3.Connection.execute, sql)
+        return None
+
+    def _begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
+        return begin_sql(isolation_level, read_only)
+
+    def _is_closed(self) -> bool:
+        return self.raw is None or not self.raw._running
+
+    def _holds_transaction(self) -> bool:
+        return self.raw.in_transaction  # type: ignore[no-any-return]
+
+    def _settle(self) -> bool:
+        """Interrupt what runs until the thread has nothing left to do.
+
+        Once is not enough: an interruption that comes just before the statement starts has no effect.
+        """
+        deadline = time.monotonic() + CLEANUP_SECONDS
+        while time.monotonic() < deadline:
+            interrupt(self.raw)
+            with suppress(TimeoutError):
+                bridge.finish(self.raw._execute(_nothing), _INTERRUPT_EVERY)
+                return True
+        return False
+
+    @staticmethod
+    def kill(raw: Any) -> None:
+        """Let the thread close the connection and end; its event loop may end before."""
+        interrupt(raw)
+        raw._running = False
+        raw._tx.put_nowait((None, partial(_end, raw)))
+
+
+def interrupt(raw: Any) -> None:
+    """Make the running statement fail; the coroutine behind it does not wait for anything."""
+    with suppress(StopIteration, ValueError, sqlite3.Error):
+        raw.interrupt().send(None)
+
+
+def _fetchall(connection: sqlite3.Connection, sql: str, params: Params) -> Sequence[Row]:
+    return connection.execute(sql, params).fetchall()
+
+
+def _rowcount(connection: sqlite3.Connection, sql: str, params: Params) -> int:
+    return connection.execute(sql, params).rowcount
+
+
+def _lastrowid(connection: sqlite3.Connection, sql: str, params: Params) -> int | None:
+    return connection.execute(sql, params).lastrowid
+
+
+def _outcome(connection: sqlite3.Connection, sql: str, params: Params) -> Outcome:
+    cursor = connection.execute(sql, params)
+    return outcome_of(cursor, cursor.description is not None)
+
+
+def _fetchmany(connection: sqlite3.Connection, cursor: sqlite3.Cursor, size: int) -> list[Row]:
+    return cursor.fetchmany(size)
+
+
+def _close(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> None:
+    cursor.close()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _end(raw: Any) -> object:
+    connection, raw._connection = raw._connection, None
+    if connection is not None:
+        connection.close()
+    return _STOP_RUNNING_SENTINEL

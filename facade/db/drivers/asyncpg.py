@@ -1,0 +1,107 @@
+"""PostgreSQL through asyncpg."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from facade import bridge
+from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
+from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
+
+
+def is_alive(raw: Any) -> bool:
+    """Tell whether a connection is open; its event loop has noticed if it is not."""
+    return not raw.is_closed()
+
+
+class AsyncpgChannel(PostgresqlChannel):
+    """A channel on an `asyncpg.Connection`."""
+
+    __slots__ = ()
+
+    waits = True
+    alive = staticmethod(is_alive)
+    many_is_atomic = True
+
+    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        return bridge.wait(self.raw.fetch(sql, *params))  # type: ignore[no-any-return]
+
+    def _count(self, sql: str, params: Params) -> int:
+        return _rowcount(bridge.wait(self.raw.execute(sql, *params)))
+
+    def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        bridge.wait(self.raw.executemany(sql, rows))
+
+    def _outcome(self, sql: str, params: Params) -> Outcome:
+        return bridge.wait(_outcome(self.raw, sql, params))
+
+    def _cursor(self, sql: str, params: Params) -> Any:
+        # asyncpg's own cursors insist on a transaction that was begun through its transaction objects,
+        # which hide what the server answers to COMMIT.
+        name = cursor_name()
+        bridge.wait(self.raw.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", *params))
+        return _Cursor(name)
+
+    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+        if cursor.fetch is None or cursor.size != size:
+            cursor.fetch = bridge.wait(self.raw.prepare(f"FETCH FORWARD {int(size)} FROM {cursor.name}"))
+            cursor.size = size
+        return bridge.wait(cursor.fetch.fetch())  # type: ignore[no-any-return]
+
+    def _close_cursor(self, cursor: Any) -> None:
+        cursor.fetch = None
+        bridge.wait(self.raw.execute(f"CLOSE {cursor.name}"))
+
+    def _command(self, sql: str) -> str | None:
+        return bridge.wait(self.raw.execute(sql))  # type: ignore[no-any-return]
+
+    def _is_closed(self) -> bool:
+        return self.raw.is_closed()  # type: ignore[no-any-return]
+
+    def _holds_transaction(self) -> bool:
+        return self.raw.is_in_transaction()  # type: ignore[no-any-return]
+
+    def _settle(self) -> bool:
+        """Wait until the server has confirmed the cancellation that asyncpg sent, by answering something else."""
+        bridge.finish(self.raw.execute(""), CLEANUP_SECONDS)
+        return True
+
+    @staticmethod
+    def kill(raw: Any) -> None:
+        try:
+            raw.terminate()
+        except RuntimeError:  # its event loop is closed: let the server see the end, at least
+            _shut_down(raw)
+
+
+class _Cursor:
+    """A server-side cursor, and the prepared FETCH that reads it."""
+
+    __slots__ = ("fetch", "name", "size")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.size = 0
+        self.fetch: Any = None
+
+
+async def _outcome(raw: Any, sql: str, params: Params) -> Outcome:
+    statement = await raw.prepare(sql)
+    rows = await statement.fetch(*params)
+    attributes = statement.get_attributes()
+    columns = [attribute.name for attribute in attributes] if attributes else None
+    return Outcome(rows, columns, _rowcount(statement.get_statusmsg()))
+
+
+def _rowcount(status: str) -> int:
+    """Read ``UPDATE 3`` or ``INSERT 0 3``; commands without a count touch no rows."""
+    count = status.rpartition(" ")[2]
+    return int(count) if count.isdigit() else -1
+
+
+def _shut_down(raw: Any) -> None:
+    with suppress(Exception):
+        raw._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,470 @@
+"""What the channels of all drivers share: the choice of the road, and what happens when something goes wrong.
+
+A driver's module supplies the verbs with a leading underscore; they work on ``raw``, the driver's connection.
+Statements leave that fast road one by one for SQLAlchemy's `Connection` while somebody listens to the engine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from facade import bridge
+from facade.db.capture import note, observe, watched
+from facade.db.channel import CLEANUP_SECONDS, ISOLATION_LEVELS, Channel, Outcome, Params, Row, Statement
+from facade.db.errors import says_lost, translated
+from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from facade.db.database import Database
+    from facade.db.lending import Lender
+
+R = TypeVar("R")
+
+_UNKNOWN = "The connection to {!r} was lost while it committed: whether the work was saved is unknown."
+
+
+class DriverChannel(Channel):
+    """A channel with a fast road.
+
+    ``token`` is what the lender knows the connection by. ``connection`` is the SQLAlchemy connection on the same
+    driver connection, made when a statement first needs it.
+    """
+
+    __slots__ = ("_lender", "_returned", "connection", "raw", "token")
+
+    waits: ClassVar[bool] = False
+    """Whether the driver is an asyncio driver."""
+
+    alive: ClassVar[Callable[[Any], bool] | None] = None
+    """Tells without waiting whether an idle driver connection is still open; None where nothing can tell."""
+
+    autocommits: ClassVar[bool] = True
+    """Whether the driver connection must be in autocommit mode: the channel begins and ends transactions itself."""
+
+    stream_needs_transaction: ClassVar[bool] = False
+    many_is_atomic: ClassVar[bool] = False
+
+    def __init__(self, lender: Lender, token: Any, raw: Any) -> None:
+        self._lender = lender
+        self.token = token
+        self.raw = raw
+        self.connection: Connection | None = None
+        self.in_transaction = self.read_only = self.broken = self._returned = False
+
+    @property
+    def database(self) -> Database:
+        return self._lender.database
+
+    # statements
+
+    def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
+        if watched() is not None or self._lender.listened():
+            return self._noticed(self._rows, self._general_rows, statement.sql, params)
+        try:
+            return self._rows(statement.sql, params)
+        except BaseException as error:
+            self._failed(error, statement.sql, params)
+
+    def execute(self, statement: Statement, params: Params) -> int:
+        if watched() is not None or self._lender.listened():
+            return self._noticed(self._count, self._general_count, statement.sql, params)
+        try:
+            return self._count(statement.sql, params)
+        except BaseException as error:
+            self._failed(error, statement.sql, params)
+
+    def execute_lastrowid(self, statement: Statement, params: Params) -> int:
+        return self._noticed(self._lastrowid, self._general_lastrowid, statement.sql, params)
+
+    def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
+        if not rows:
+            return
+        if self.in_transaction or self.many_is_atomic:
+            self._noticed(self._many, self._general_many, statement.sql, rows, many=True)
+            return
+        self.begin()
+        try:
+            self._noticed(self._many, self._general_many, statement.sql, rows, many=True)
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def perform(self, statement: Statement, params: Params) -> Outcome:
+        return self._noticed(self._outcome, self._general_outcome, statement.sql, params)
+
+    def _noticed(
+        self,
+        fast: Callable[[str, Any], R],
+        general: Callable[[str, Any], R],
+        sql: str,
+        params: Any,
+        many: bool = False,
+    ) -> R:
+        """Run a statement where somebody may be watching it."""
+        run = general if self._lender.listened() else fast
+        try:
+            return observe(self.database, run, sql, params, many)
+        except BaseException as error:
+            self._failed(error, sql, params)
+
+    # streams
+
+    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
+        own = self.stream_needs_transaction and not self.in_transaction
+        if own:
+            self.begin()
+        try:
+            yield from self._chunks(statement.sql, params, chunk_size)
+        except BaseException as error:
+            if own:
+                self.rollback()
+            if isinstance(error, GeneratorExit):
+                raise
+            self._failed(error, statement.sql, params)
+        if own:
+            self.commit()
+
+    def _chunks(self, sql: str, params: Params, size: int) -> Iterator[list[Row]]:
+        """Open a cursor, yield what it gives, close it."""
+        if self._lender.listened():
+            cursor = observe(self.database, self._general_cursor, sql, params)
+            fetch, close = self._fetch_general, self._close_general
+        else:
+            cursor = observe(self.database, self._cursor, sql, params)
+            fetch, close = self._fetch_some, self._close_cursor
+        try:
+            while rows := fetch(cursor, size):
+                yield rows
+                if len(rows) < size:
+                    break
+        except GeneratorExit:
+            self._clean_up(lambda: close(cursor))
+            raise
+        except BaseException:
+            if self._usable():
+                with suppress(Exception):
+                    self._to_the_end(lambda: close(cursor))
+            raise
+        self._to_the_end(lambda: close(cursor))
+
+    def _usable(self) -> bool:
+        return not (self.broken or self._returned or self._is_closed())
+
+    # what a driver supplies; each may wait, and raises the driver's errors
+
+    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        raise NotImplementedError
+
+    def _count(self, sql: str, params: Params) -> int:
+        raise NotImplementedError
+
+    def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        raise NotImplementedError
+
+    def _lastrowid(self, sql: str, params: Params) -> int:
+        raise NotImplementedError
+
+    def _outcome(self, sql: str, params: Params) -> Outcome:
+        raise NotImplementedError
+
+    def _cursor(self, sql: str, params: Params) -> Any:
+        """Run the statement behind a cursor."""
+        raise NotImplementedError
+
+    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+        raise NotImplementedError
+
+    def _close_cursor(self, cursor: Any) -> None:
+        raise NotImplementedError
+
+    def _command(self, sql: str) -> str | None:
+        """Run BEGIN, COMMIT or ROLLBACK and return what the server says it has done."""
+        raise NotImplementedError
+
+    def _begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
+        raise NotImplementedError
+
+    def _is_closed(self) -> bool:
+        """Tell whether the driver knows that the connection is gone."""
+        raise NotImplementedError
+
+    def _holds_transaction(self) -> bool:
+        """Tell whether the server has a transaction open, by what the driver knows."""
+        raise NotImplementedError
+
+    def _settle(self) -> bool:
+        """After an interrupted statement: stop it, and tell whether the connection is ready for the next one."""
+        raise NotImplementedError
+
+    @staticmethod
+    def kill(raw: Any) -> None:
+        """Close a driver connection at once, without waiting."""
+        raise NotImplementedError
+
+    # the general road, over the same driver connection
+
+    def _general(self) -> Connection:
+        if self.connection is None:
+            self._check_open()
+            self.connection = self._lender.connect(self.token)
+        return self.connection
+
+    def _general_result(self, sql: str, params: Any, **options: Any) -> Any:
+        return self._general().exec_driver_sql(sql, params, execution_options=options)
+
+    def _general_rows(self, sql: str, params: Params) -> Sequence[Row]:
+        result = self._general_result(sql, tuple(params))
+        try:
+            return result.cursor.fetchall()  # type: ignore[no-any-return]
+        finally:
+            result.close()
+            self._general_end()
+
+    def _general_count(self, sql: str, params: Params) -> int:
+        result = self._general_result(sql, tuple(params))
+        count: int = result.rowcount
+        result.close()
+        self._general_end()
+        return count
+
+    def _general_lastrowid(self, sql: str, params: Params) -> int:
+        result = self._general_result(sql, tuple(params))
+        key: int = result.cursor.lastrowid
+        result.close()
+        self._general_end()
+        return key
+
+    def _general_outcome(self, sql: str, params: Params) -> Outcome:
+        result = self._general_result(sql, tuple(params))
+        outcome = outcome_of(result.cursor, result.returns_rows)
+        outcome.rowcount = result.rowcount
+        result.close()
+        self._general_end()
+        return outcome
+
+    def _general_many(self, sql: str, rows: Sequence[Params]) -> None:
+        self._general_result(sql, [tuple(row) for row in rows]).close()
+        self._general_end()
+
+    def _general_cursor(self, sql: str, params: Params) -> Any:
+        return self._general_result(sql, tuple(params), stream_results=True)
+
+    def _fetch_general(self, result: Any, size: int) -> list[Row]:
+        return [tuple(row) for row in result.fetchmany(size)]
+
+    def _close_general(self, result: Any) -> None:
+        result.close()
+
+    def _general_end(self) -> None:
+        """End SQLAlchemy's implicit transaction after a lone statement."""
+        if not self.in_transaction and self.connection is not None:
+            self.connection.commit()
+
+    # transactions
+
+    def begin(self, isolation_level: str | None = None, read_only: bool = False) -> None:
+        level = checked_level(isolation_level) or self._lender.isolation_level
+        self._check_open()
+        try:
+            self._begin(level, read_only)
+        except BaseException as error:
+            self._begin_failed(error)
+        self.in_transaction = True
+        self.read_only = read_only
+
+    def _begin(self, isolation_level: str | None, read_only: bool) -> None:
+        self._timed(self._begin_sql(isolation_level, read_only))
+        if self._lender.listened():
+            self._general().begin()
+
+    def _begin_failed(self, error: BaseException) -> NoReturn:
+        try:
+            self._failed(error)
+        finally:
+            if self._usable() and self._holds_transaction():
+                self.in_transaction = True
+                self.rollback()
+
+    def commit(self) -> None:
+        self._check_open()
+        if self._is_closed() or (self.alive is not None and not self.alive(self.raw)):
+            self._failed(ConnectionError("The connection was lost before COMMIT."))
+        try:
+            self._to_the_end(self._commit)
+        except BaseException as error:
+            self._commit_failed(error)
+        self.in_transaction = False
+
+    def _commit(self) -> None:
+        done = self._timed("COMMIT")
+        if self.connection is not None:
+            self.connection.commit()
+        if done == "ROLLBACK":
+            raise TransactionManagementError(
+                "An earlier error had aborted the transaction, and COMMIT rolled it back: nothing was saved."
+            )
+
+    def _commit_failed(self, error: BaseException) -> NoReturn:
+        """Raise what the caller is to see; a cancellation of the waiting task has COMMIT's own error as cause."""
+        waited = isinstance(error, bridge.CancelledError)
+        cause = error.__cause__ if waited else error
+        if cause is not None and self._leaves_unknown(cause):
+            self.discard(cause)
+            unknown = CommitOutcomeUnknown(_UNKNOWN.format(self.database.alias), cause)
+            raise (error if waited else unknown) from (unknown if waited else cause)
+        self.in_transaction = self._usable() and self._holds_transaction()
+        if waited:
+            raise error
+        self._failed(error)
+
+    def _leaves_unknown(self, error: BaseException) -> bool:
+        return isinstance(error, TimeoutError) or not isinstance(error, Exception) or self._is_lost(error)
+
+    def rollback(self) -> None:
+        if self.broken or not self.in_transaction:
+            return
+        self._clean_up(self._rollback)
+        self.in_transaction = False
+
+    def _rollback(self) -> None:
+        self._timed("ROLLBACK")
+        if self.connection is not None:
+            self.connection.rollback()
+
+    def savepoint(self, name: str) -> None:
+        self.execute(Statement(f"SAVEPOINT {name}"), ())
+
+    def release(self, name: str) -> None:
+        if not self.broken:
+            self._to_the_end(lambda: self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ()))
+
+    def rollback_to(self, name: str) -> None:
+        if not self.broken:
+            self._clean_up(lambda: self._rollback_to(name))
+
+    def _rollback_to(self, name: str) -> None:
+        self.execute(Statement(f"ROLLBACK TO SAVEPOINT {name}"), ())
+        self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ())
+
+    def _timed(self, sql: str) -> str | None:
+        if watched() is None:
+            return self._command(sql)
+        start = time.perf_counter()
+        try:
+            return self._command(sql)
+        finally:
+            note(self.database, sql, time.perf_counter() - start)
+
+    # the end
+
+    def check_in(self) -> None:
+        if self._returned:
+            return
+        try:
+            if self.in_transaction:
+                self.rollback()
+            if self.connection is not None and not self.broken:
+                self._clean_up(self.connection.close)
+        finally:
+            self._returned = True
+            if not self.broken:
+                self._lender.give_back(self.token)
+            self.connection = self.raw = None
+
+    def discard(self, error: BaseException | None = None) -> None:
+        if self._returned or self.broken:
+            return
+        self.broken = True
+        self.in_transaction = False
+        connection, self.connection = self.connection, None
+        raw, self.raw = self.raw, None
+        self._lender.throw_away(self.token, raw, connection, error)
+
+    def _to_the_end(self, work: Callable[[], R]) -> R:
+        """Do something in spite of cancellation, which is raised afterwards."""
+        if not self.waits:
+            return work()
+        if not bridge.in_worker():
+            raise ConnectionError("The coroutine around this operation was closed: nothing can wait for it.")
+        return bridge.finish(bridge.spawn(work), CLEANUP_SECONDS)
+
+    def _clean_up(self, work: Callable[[], object]) -> None:
+        """Do something that must succeed, or else the connection is discarded."""
+        try:
+            self._to_the_end(work)
+        except BaseException as error:
+            failure = error if isinstance(error, Exception) else error.__cause__
+            if failure is not None or not isinstance(error, bridge.CancelledError):
+                self.discard(failure or error)
+            if not isinstance(error, Exception):
+                raise
+
+    # failures
+
+    def _check_open(self) -> None:
+        if self.broken or self._returned:
+            self._failed(ConnectionError("closed"))
+
+    def _failed(self, error: BaseException, sql: str | None = None, params: Any = None) -> NoReturn:
+        """Bring the channel into a known state and raise what the caller is to see."""
+        if self.broken or self._returned:
+            raise _closed(self.broken, sql, params) from error
+        if not isinstance(error, Exception) or isinstance(error, TimeoutError):
+            if not self._settled():
+                self.discard(error)
+        elif self._is_lost(error):
+            self._lender.retire()
+            self.discard(error)
+        raise translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
+
+    def _settled(self) -> bool:
+        if self.waits and not bridge.in_worker():
+            return False
+        try:
+            return self._settle() and self._holds_transaction() == self.in_transaction
+        except bridge.CancelledError as again:
+            return again.__cause__ is None and self._holds_transaction() == self.in_transaction
+        except BaseException:
+            return False
+
+    def _is_lost(self, error: BaseException) -> bool:
+        if isinstance(error, DBAPIError):
+            return error.connection_invalidated
+        return says_lost(error) or self._is_closed()
+
+
+def outcome_of(cursor: Any, returns_rows: bool) -> Outcome:
+    """Read a DB-API cursor to its end."""
+    outcome = Outcome(rowcount=cursor.rowcount, lastrowid=getattr(cursor, "lastrowid", None))
+    if returns_rows:
+        outcome.columns = [column[0] for column in cursor.description]
+        outcome.rows = cursor.fetchall()
+    return outcome
+
+
+def checked_level(isolation_level: str | None) -> str | None:
+    """Return the level in capitals.
+
+    Raises ValueError for anything that is not an isolation level.
+    """
+    if isolation_level is None:
+        return None
+    level = isolation_level.replace("_", " ").upper()
+    if level not in ISOLATION_LEVELS:
+        raise ValueError(
+            f"{isolation_level!r} is not an isolation level; choose one of {', '.join(sorted(ISOLATION_LEVELS))}."
+        )
+    return level
+
+
+def _closed(broken: bool, sql: str | None, params: Any) -> BaseException:
+    reason = "was lost" if broken else "was given back to its pool"
+    return translated(ConnectionError(f"The connection {reason} before this statement."), sql, params, lost=broken)

@@ -1,0 +1,141 @@
+"""PostgreSQL through psycopg 3, sync and async."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from psycopg.pq import TransactionStatus
+
+from facade import bridge
+from facade.db.channel import Outcome, Params, Row
+from facade.db.drivers.base import outcome_of
+from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
+
+_OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+_READY = (TransactionStatus.IDLE, *_OPEN)
+_CLOSED_BY_SERVER = "server closed the connection"
+
+
+def is_alive(raw: Any) -> bool:
+    """Tell whether an idle connection is open: a closed one has its end to be read."""
+    if raw.closed:
+        return False
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    return not poll.poll(0) or _takes_in(raw)
+
+
+def _takes_in(raw: Any) -> bool:
+    """Read what the server sent unasked: a notification, or the end."""
+    with suppress(Exception):
+        raw.pgconn.consume_input()
+        return not raw.closed
+    return False
+
+
+class PsycopgChannel(PostgresqlChannel):
+    """A channel on a `psycopg.Connection`."""
+
+    __slots__ = ()
+
+    alive = staticmethod(is_alive)
+
+    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+
+    def _count(self, sql: str, params: Params) -> int:
+        return self.raw.execute(sql, params).rowcount  # type: ignore[no-any-return]
+
+    def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        with self.raw.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+    def _outcome(self, sql: str, params: Params) -> Outcome:
+        cursor = self.raw.execute(sql, params)
+        return outcome_of(cursor, cursor.description is not None)
+
+    def _cursor(self, sql: str, params: Params) -> Any:
+        cursor = self.raw.cursor(cursor_name())
+        cursor.execute(sql, params)
+        return cursor
+
+    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+        return cursor.fetchmany(size)  # type: ignore[no-any-return]
+
+    def _close_cursor(self, cursor: Any) -> None:
+        cursor.close()
+
+    def _command(self, sql: str) -> str | None:
+        return self.raw.execute(sql).statusmessage  # type: ignore[no-any-return]
+
+    def _is_closed(self) -> bool:
+        return self.raw.closed  # type: ignore[no-any-return]
+
+    def _holds_transaction(self) -> bool:
+        return self.raw.info.transaction_status in _OPEN
+
+    def _settle(self) -> bool:
+        # psycopg itself cancels an interrupted statement and waits for its end.
+        return self.raw.info.transaction_status in _READY
+
+    @staticmethod
+    def kill(raw: Any) -> None:
+        raw.pgconn.finish()
+
+
+class AsyncPsycopgChannel(PsycopgChannel):
+    """A channel on a `psycopg.AsyncConnection`."""
+
+    __slots__ = ()
+
+    waits = True
+
+    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        return bridge.wait(_fetchall(self.raw, sql, params))
+
+    def _count(self, sql: str, params: Params) -> int:
+        return bridge.wait(self.raw.execute(sql, params)).rowcount  # type: ignore[no-any-return]
+
+    def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        bridge.wait(_executemany(self.raw, sql, rows))
+
+    def _outcome(self, sql: str, params: Params) -> Outcome:
+        return bridge.wait(_outcome(self.raw, sql, params))
+
+    def _cursor(self, sql: str, params: Params) -> Any:
+        cursor = self.raw.cursor(cursor_name())
+        bridge.wait(cursor.execute(sql, params))
+        return cursor
+
+    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+        return bridge.wait(cursor.fetchmany(size))  # type: ignore[no-any-return]
+
+    def _close_cursor(self, cursor: Any) -> None:
+        bridge.wait(cursor.close())
+
+    def _command(self, sql: str) -> str | None:
+        return bridge.wait(self.raw.execute(sql)).statusmessage  # type: ignore[no-any-return]
+
+
+async def _fetchall(raw: Any, sql: str, params: Params) -> Sequence[Row]:
+    cursor = await raw.execute(sql, params)
+    return await cursor.fetchall()  # type: ignore[no-any-return]
+
+
+async def _outcome(raw: Any, sql: str, params: Params | None) -> Outcome:
+    cursor = await raw.execute(sql, params)
+    outcome = Outcome(rowcount=cursor.rowcount)
+    if cursor.description is not None:
+        outcome.columns = [column.name for column in cursor.description]
+        outcome.rows = await cursor.fetchall()
+    return outcome
+
+
+async def _executemany(raw: Any, sql: str, rows: Sequence[Params]) -> None:
+    async with raw.cursor() as cursor:
+        await cursor.executemany(sql, rows)

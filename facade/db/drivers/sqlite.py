@@ -1,0 +1,132 @@
+"""SQLite through the standard library's sqlite3, and what every SQLite connection of facade is set up with."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from facade.db import sqlite_functions
+from facade.db.channel import Outcome, Params, Row
+from facade.db.drivers.base import DriverChannel, outcome_of
+
+BUSY_SECONDS = 30.0
+
+Setup = Callable[[sqlite3.Connection], object]
+_setups: list[Setup] = []
+
+
+def on_connect(setup: Setup) -> Setup:
+    """Call ``setup(connection)`` for each new SQLite connection of both faces. Usable as a decorator.
+
+    It gets the `sqlite3.Connection` itself, in the thread that uses it; this is the place to register functions.
+    """
+    _setups.append(setup)
+    return setup
+
+
+def prepare(connection: sqlite3.Connection, init_command: str | None = None) -> None:
+    """Set a fresh connection up: own settings, registered functions, then the user's statements."""
+    connection.isolation_level = None  # the driver begins nothing by itself
+    connection.execute("PRAGMA foreign_keys = ON")
+    if not _is_memory(connection):
+        with suppress(sqlite3.OperationalError):  # a read-only file or file system
+            connection.execute("PRAGMA journal_mode = WAL")
+    _refuse_double_quoted_strings(connection)
+    for setup in _setups:
+        setup(connection)
+    if init_command:
+        connection.executescript(init_command)
+
+
+def _is_memory(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("PRAGMA database_list").fetchone()[2]
+
+
+def _refuse_double_quoted_strings(connection: sqlite3.Connection) -> None:
+    """Make a misspelled column an error, not a string; Python 3.12 and later can."""
+    setconfig = getattr(connection, "setconfig", None)
+    if setconfig is not None:
+        with suppress(sqlite3.OperationalError):
+            setconfig(getattr(sqlite3, "SQLITE_DBCONFIG_DQS_DML"), False)  # noqa: B009 - unknown to 3.11
+            setconfig(getattr(sqlite3, "SQLITE_DBCONFIG_DQS_DDL"), False)  # noqa: B009
+
+
+on_connect(sqlite_functions.register)
+
+
+def begin_sql(isolation_level: str | None, read_only: bool) -> str:
+    """Return how a block begins: writers take their turn at the start, readers never wait."""
+    return "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
+
+
+class SqliteChannel(DriverChannel):
+    """A channel on a `sqlite3.Connection`."""
+
+    __slots__ = ()
+
+    alive: ClassVar[Callable[[Any], bool] | None] = None
+
+    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+
+    def _count(self, sql: str, params: Params) -> int:
+        return self.raw.execute(sql, params).rowcount  # type: ignore[no-any-return]
+
+    def _lastrowid(self, sql: str, params: Params) -> int:
+        return self.raw.execute(sql, params).lastrowid  # type: ignore[no-any-return]
+
+    def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        self.raw.executemany(sql, rows)
+
+    def _outcome(self, sql: str, params: Params) -> Outcome:
+        cursor = self.raw.execute(sql, params)
+        return outcome_of(cursor, cursor.description is not None)
+
+    def _cursor(self, sql: str, params: Params) -> Any:
+        if self.database.settings.memory and not self.in_transaction:
+            # Nobody could write while a cursor is open, and the data is in memory anyway.
+            return _Fetched(self._rows(sql, params))
+        return self.raw.execute(sql, params)
+
+    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+        return cursor.fetchmany(size)  # type: ignore[no-any-return]
+
+    def _close_cursor(self, cursor: Any) -> None:
+        cursor.close()
+
+    def _command(self, sql: str) -> str | None:
+        self.raw.execute(sql)
+        return None
+
+    def _begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
+        return begin_sql(isolation_level, read_only)
+
+    def _is_closed(self) -> bool:
+        return self.raw is None
+
+    def _holds_transaction(self) -> bool:
+        return self.raw.in_transaction  # type: ignore[no-any-return]
+
+    def _settle(self) -> bool:
+        return True
+
+    @staticmethod
+    def kill(raw: Any) -> None:
+        raw.close()
+
+
+class _Fetched:
+    """A cursor over rows that are all there."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self._next = 0
+
+    def fetchmany(self, size: int) -> list[Row]:
+        start, self._next = self._next, self._next + size
+        return list(self._rows[start : self._next])
+
+    def close(self) -> None:
+        self._rows = ()

@@ -1,0 +1,109 @@
+"""The engines that facade makes for itself, and how their connections are set up."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from facade import bridge
+from facade.db.drivers import channel_class, sqlite
+from facade.db.lending import EngineLender, Lender
+from facade.db.options import for_driver
+from facade.db.pools import LoopPool, ThreadPool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.engine import URL, Engine
+
+    from facade.db.config import DatabaseSettings
+    from facade.db.database import Database
+    from facade.db.drivers.base import DriverChannel
+
+# Parameters are always sent by position; SQLAlchemy's default for these drivers is by name.
+_PARAMSTYLES = {"psycopg": "format", "psycopg2": "format", "pymysql": "format", "mysqldb": "format",
+                "asyncmy": "format", "aiomysql": "format"}  # fmt: skip
+
+
+def sync_lender(database: Database, fast: bool) -> Lender:
+    """Make the lender of a database's sync face."""
+    settings = database.settings
+    if settings.engine is not None:
+        return _lender(EngineLender, database, settings.engine, fast)
+    assert settings.url is not None
+    url, arguments = for_driver(settings.url, settings.options)
+    options = _options(settings, url, arguments, fast)
+    return _lender(Lender, database, create_engine(url, poolclass=ThreadPool, **options), fast)
+
+
+def async_lender(database: Database, fast: bool) -> tuple[Lender, AsyncEngine]:
+    """Make the lender of a database's async face, and the engine to show for it."""
+    settings = database.settings
+    if settings.async_engine is not None:
+        return _lender(EngineLender, database, settings.async_engine.sync_engine, fast), settings.async_engine
+    assert settings.async_url is not None
+    url, arguments = for_driver(settings.async_url, settings.async_options)
+    options = _options(settings, url, arguments, fast)
+    engine = create_async_engine(url, poolclass=LoopPool, **options)
+    return _lender(Lender, database, engine.sync_engine, fast), engine
+
+
+def _lender(kind: type[Lender], database: Database, engine: Engine, fast: bool) -> Lender:
+    channels = channel_class(engine.dialect, fast)
+    if kind is Lender:
+        pool: Any = engine.pool
+        pool.alive, pool.kill = channels.alive, channels.kill
+        pool.autocommit = channels.autocommits
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
+    return kind(database, engine, channels)
+
+
+def _options(
+    settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any], fast: bool
+) -> dict[str, Any]:
+    pool = settings.pool
+    options: dict[str, Any] = {
+        "alias": settings.alias,
+        "pool_size": pool.size,
+        "max_overflow": pool.overflow,
+        "pool_timeout": pool.timeout,
+        "pool_recycle": pool.recycle,
+        "pool_pre_ping": pool.pre_ping,
+        "connect_args": {**_defaults(settings, url), **arguments},
+        "echo": settings.echo,
+    }
+    paramstyle = _PARAMSTYLES.get(url.get_driver_name())
+    return {**options, "paramstyle": paramstyle} if paramstyle else options
+
+
+def _defaults(settings: DatabaseSettings, url: URL) -> dict[str, Any]:
+    """Return the driver's arguments where the user gave none."""
+    backend, driver = url.get_backend_name(), url.get_driver_name()
+    if backend == "sqlite":
+        return {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256}
+    if settings.transaction_pooling and driver == "psycopg":
+        return {"prepare_threshold": None}
+    if settings.transaction_pooling and driver == "asyncpg":
+        return {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return {}
+
+
+def _sqlite_setup(init_command: str | None) -> Any:
+    def connect(dbapi_connection: Any, record: object) -> None:
+        if isinstance(dbapi_connection, sqlite3.Connection):
+            sqlite.prepare(dbapi_connection, init_command)
+        else:
+            raw = dbapi_connection.driver_connection
+            bridge.wait(raw._execute(sqlite.prepare, raw._conn, init_command))
+
+    return connect
+
+
+def open_sqlite(url: URL) -> sqlite3.Connection:
+    """Open a connection that keeps an in-memory database in existence."""
+    arguments, options = url.get_dialect()().create_connect_args(url)
+    return sqlite3.connect(*arguments, **{**options, "check_same_thread": False})

@@ -1,0 +1,158 @@
+"""What drivers raise, as SQLAlchemy's classes: the same ones on every road."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+
+from facade.exceptions import DeadlockDetected, SerializationFailure
+
+ErrorClass = type[DBAPIError]
+
+# PostgreSQL: SQLSTATE, whole or its class (the first two characters).
+_BY_STATE: dict[str, ErrorClass] = {
+    "40001": SerializationFailure,
+    "40P01": DeadlockDetected,
+    "08": OperationalError,
+    "0A": NotSupportedError,
+    "20": ProgrammingError,
+    "21": ProgrammingError,
+    "22": DataError,
+    "23": IntegrityError,
+    "24": InternalError,
+    "25": InternalError,
+    "26": OperationalError,
+    "27": OperationalError,
+    "28": OperationalError,
+    "2B": InternalError,
+    "2D": InternalError,
+    "2F": InternalError,
+    "34": OperationalError,
+    "38": OperationalError,
+    "39": OperationalError,
+    "3B": OperationalError,
+    "3D": ProgrammingError,
+    "3F": ProgrammingError,
+    "40": OperationalError,
+    "42": ProgrammingError,
+    "44": ProgrammingError,
+    "53": OperationalError,
+    "54": OperationalError,
+    "55": OperationalError,
+    "57": OperationalError,
+    "58": OperationalError,
+    "HV": InternalError,
+    "P0": InternalError,
+    "XX": InternalError,
+}
+
+# MySQL and MariaDB: the error number, which their drivers give as the first argument.
+_BY_NUMBER: dict[int, ErrorClass] = {1213: DeadlockDetected, 1020: SerializationFailure}
+
+_SQLITE_BUSY_SNAPSHOT = 517  # a reader that wants to write after somebody else has written
+
+_BY_NAME: dict[str, ErrorClass] = {
+    "DataError": DataError,
+    "IntegrityError": IntegrityError,
+    "InternalError": InternalError,
+    "InternalClientError": InternalError,  # asyncpg's own state is broken
+    "NotSupportedError": NotSupportedError,
+    "OperationalError": OperationalError,
+    "ProgrammingError": ProgrammingError,
+    "InterfaceError": InterfaceError,
+    "DatabaseError": DatabaseError,
+    "Error": DBAPIError,
+}
+
+# Errors that drivers let through from the socket, or raise while they encode a parameter.
+_BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
+    (OSError, OperationalError),  # TimeoutError and ConnectionError are OSErrors
+    (EOFError, OperationalError),
+    (OverflowError, DataError),
+    (UnicodeError, DataError),
+)
+
+# The server went away or is about to: 57P01..57P05 are its ways of saying so.
+_LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05")
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE of a PostgreSQL driver's error."""
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def error_class(error: BaseException) -> ErrorClass | None:
+    """Return the SQLAlchemy class for a driver's error; None for what no driver should raise."""
+    state = sqlstate(error)
+    if state is not None:
+        return _BY_STATE.get(state) or _BY_STATE.get(state[:2], DatabaseError)
+    named = next((_BY_NAME[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _BY_NAME), None)
+    if named is not None:
+        return _numbered(error) or named
+    return next((cls for kind, cls in _BY_TYPE if isinstance(error, kind)), None)
+
+
+def _numbered(error: BaseException) -> ErrorClass | None:
+    if getattr(error, "sqlite_errorcode", None) == _SQLITE_BUSY_SNAPSHOT:
+        return SerializationFailure
+    number = error.args[0] if error.args else None
+    return _BY_NUMBER.get(number) if isinstance(number, int) else None
+
+
+def says_lost(error: BaseException) -> bool:
+    """Tell whether the error itself says that the connection is of no more use."""
+    state = sqlstate(error)
+    if state is not None:
+        return state.startswith(_LOST_STATES)
+    return isinstance(error, (OSError, EOFError)) or type(error).__name__ == "InternalClientError"
+
+
+def translated(
+    error: BaseException, sql: str | None = None, params: Any = None, *, lost: bool = False, hide: bool = False
+) -> BaseException:
+    """Return what to raise for a driver's error; its ``orig`` and ``__cause__`` are that error.
+
+    ``lost`` tells that the connection is gone with it, ``hide`` keeps the parameters out of the message. What is
+    SQLAlchemy's already keeps its statement, and gets the class that the fast roads would give it.
+    """
+    if isinstance(error, SQLAlchemyError):
+        return _refined(error)
+    cls = error_class(error)
+    if cls is None:
+        return error
+    wrapped = cls(sql, params, error, hide, lost)
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
+    raw = driver_error(error)
+    if not isinstance(error, DBAPIError) or raw is None:
+        return error
+    cls = error_class(raw)
+    if cls is None or (cls is type(error) and raw is error.orig):
+        return error
+    refined = cls(error.statement, error.params, raw, error.hide_parameters, error.connection_invalidated)
+    refined.__cause__ = raw
+    return refined
+
+
+def driver_error(error: BaseException) -> BaseException | None:
+    """Return the driver's own error behind one of SQLAlchemy's (None if there is none)."""
+    orig = error.orig if isinstance(error, DBAPIError) else None
+    if orig is not None and type(orig).__module__.startswith("sqlalchemy."):
+        return orig.__cause__ or orig  # its asyncio adapters emulate DB-API classes
+    return orig

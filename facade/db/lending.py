@@ -1,0 +1,224 @@
+"""Lenders: where the channels of a database's sync or async face come from, and where they go back to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exc
+
+from facade import bridge
+from facade.db.channel import CLEANUP_SECONDS
+from facade.db.errors import translated
+from facade.db.retry import delays, may_connect_later
+from facade.exceptions import PoolExhausted
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Dialect, Engine
+
+    from facade.db.database import Database
+    from facade.db.drivers.base import DriverChannel
+    from facade.db.pools import Entry, LendingPool
+
+# What a listener to statements registers for. Those of the engine's and of the dialect's event families.
+_ENGINE_EVENTS = (
+    "before_cursor_execute", "after_cursor_execute", "before_execute", "after_execute", "begin", "commit",
+    "rollback", "savepoint", "rollback_savepoint", "release_savepoint", "engine_connect",
+)  # fmt: skip
+_DIALECT_EVENTS = ("handle_error", "do_execute", "do_execute_no_params", "do_executemany")
+_POOL_EVENTS = ("checkout", "checkin", "reset")
+
+_KNOWN = frozenset({"sqlite", "postgresql"})  # one SQL for all supported versions
+# What a dialect learns from its server or from its maker.
+_LEARNT = (
+    "server_version_info", "default_schema_name", "is_mariadb", "insert_returning", "delete_returning",
+    "update_returning", "_json_serializer", "_json_deserializer",
+)  # fmt: skip
+
+
+class Lender:
+    """Lends connections of a pool of our own."""
+
+    def __init__(self, database: Database, engine: Engine, channel_class: type[DriverChannel]) -> None:
+        self.database = database
+        self.engine = engine
+        self.dialect = engine.dialect
+        self.channel_class = channel_class
+        self.hides_parameters = engine.hide_parameters
+        self.isolation_level = database.settings.isolation_level
+
+    @property
+    def pool(self) -> LendingPool:
+        """The engine's pool; ``engine.dispose()`` puts another one in its place."""
+        return self.engine.pool  # type: ignore[return-value]
+
+    def lend(self) -> DriverChannel:
+        """Check a connection out, connecting again where that failed for a reason that passes.
+
+        Raises PoolExhausted or a database error.
+        """
+        try:
+            entry = self.engine.pool.take()  # type: ignore[attr-defined]
+        except Exception as error:
+            entry = self._take_later(error)
+        channel = entry.lent = self.channel_class(self, entry, entry.raw)
+        return channel
+
+    def _take_later(self, error: Exception) -> Entry:
+        deadline = time.monotonic() + self.pool.timeout()
+        for delay in delays():
+            if not may_connect_later(error) or time.monotonic() + delay > deadline:
+                break
+            bridge.sleep(delay)
+            try:
+                return self.pool.take()
+            except Exception as another:
+                error = another
+        raise translated(error, lost=may_connect_later(error))
+
+    def connect(self, token: Any) -> Connection:
+        """Return a SQLAlchemy connection on a lent connection."""
+        with self.pool.handing_over(token):
+            return self.engine.connect()
+
+    def give_back(self, token: Any) -> None:
+        """Take a connection back, ready for the next statement."""
+        self.engine.pool.give_back(token)  # type: ignore[attr-defined]
+
+    def throw_away(self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None) -> None:
+        """Close a connection hard and free its place."""
+        if connection is not None:
+            _invalidate(connection, error)
+        self.pool.drop(token)
+
+    def retire(self) -> None:
+        """Replace the idle connections, too: the server has gone."""
+        self.pool.retire()
+
+    def close(self) -> None:
+        """Close the connections of this face; those in use when they come back."""
+        if bridge.in_worker() or not self.dialect.is_async:
+            self.pool.close()
+
+    def abandon(self) -> object:
+        """Leave all connections to the parent process; returns what must stay alive."""
+        return self.pool.abandon()
+
+    def compile_dialect(self) -> Dialect:
+        """Return the dialect to compile statements with: one with positional placeholders that knows its server."""
+        self._ask_server()
+        return self.dialect
+
+    def _ask_server(self) -> None:
+        """Connect once where the SQL depends on the server's kind or version."""
+        if self.dialect.name not in _KNOWN and getattr(self.dialect, "server_version_info", None) is None:
+            self.lend().check_in()
+
+    def listened(self) -> bool:
+        """Tell whether somebody wants to see statements pass through SQLAlchemy."""
+        engine = self.engine
+        if engine._has_events or self.dialect._has_events:
+            return self._has_listeners()
+        return engine.logger.isEnabledFor(logging.INFO)  # type: ignore[no-any-return]
+
+    def _has_listeners(self) -> bool:
+        """Look closely: the flags stay set when listeners go."""
+        engine, dialect = self.engine, self.dialect
+        return (
+            any(getattr(engine.dispatch, name, None) for name in _ENGINE_EVENTS)
+            or any(getattr(dialect.dispatch, name, None) for name in _DIALECT_EVENTS)
+            or engine.logger.isEnabledFor(logging.INFO)
+        )
+
+
+class EngineLender(Lender):
+    """Lends connections of an engine that somebody else made; they go back as they came."""
+
+    def __init__(self, database: Database, engine: Engine, channel_class: type[DriverChannel]) -> None:
+        super().__init__(database, engine, channel_class)
+        self.isolation_level = _configured_level(engine)
+
+    def lend(self) -> DriverChannel:
+        try:
+            connection = self._connect()
+        except exc.TimeoutError as error:
+            raise self._exhausted(error) from error
+        except Exception as error:
+            raise translated(error, lost=may_connect_later(error))
+        raw = connection.connection.driver_connection
+        channel = self.channel_class(self, connection, raw)
+        channel.connection = connection
+        return channel
+
+    def _connect(self) -> Connection:
+        connection = self.engine.connect()
+        if not self.channel_class.autocommits:
+            return connection
+        try:
+            return connection.execution_options(isolation_level="AUTOCOMMIT")
+        except BaseException:
+            connection.close()
+            raise
+
+    def _exhausted(self, error: Exception) -> PoolExhausted:
+        return PoolExhausted(
+            f"The pool of database {self.database.alias!r}, whose engine was configured elsewhere, is exhausted: "
+            f"{self.engine.pool.status()}. Raise the engine's pool_size, max_overflow or pool_timeout, "
+            "or return connections sooner: end blocks and streams."
+        )
+
+    def connect(self, token: Any) -> Connection:
+        return token  # type: ignore[no-any-return]
+
+    def give_back(self, token: Any) -> None:
+        token.close()
+
+    def throw_away(self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None) -> None:
+        _invalidate(token, error)
+
+    def close(self) -> None:
+        if bridge.in_worker() or not self.dialect.is_async:
+            self.engine.dispose()
+
+    def abandon(self) -> object:
+        pool = self.engine.pool
+        self.engine.dispose(close=False)
+        return pool
+
+    def compile_dialect(self) -> Dialect:
+        self._ask_server()
+        if self.dialect.positional:
+            return self.dialect
+        twin: Dialect = type(self.dialect)(paramstyle="format", dbapi=self.dialect.dbapi)  # type: ignore[call-arg]
+        for name in _LEARNT:
+            if hasattr(self.dialect, name):
+                setattr(twin, name, getattr(self.dialect, name))
+        return twin
+
+    def retire(self) -> None:
+        with suppress(AttributeError):
+            self.engine.pool._invalidate(None)  # type: ignore[arg-type]
+
+
+def _configured_level(engine: Engine) -> str | None:
+    """Return the isolation level that the engine's maker asked for: blocks are to have it, too."""
+    level = engine.get_execution_options().get("isolation_level")
+    level = level or getattr(engine.dialect, "_on_connect_isolation_level", None)
+    return None if level == "AUTOCOMMIT" else level
+
+
+def _invalidate(connection: Connection, error: BaseException | None) -> None:
+    """Let SQLAlchemy close the connection; in spite of cancellation, and for a limited time."""
+    with suppress(Exception):
+        if bridge.in_worker():
+            bridge.finish(bridge.spawn(_invalidate_and_close, connection, error), CLEANUP_SECONDS)
+        else:
+            _invalidate_and_close(connection, error)
+
+
+def _invalidate_and_close(connection: Connection, error: BaseException | None) -> None:
+    if not connection.closed:
+        connection.invalidate(error)
+        connection.close()

@@ -1,0 +1,509 @@
+"""Pools of facade's own engines: SQLAlchemy pools that lend an idle connection in one step.
+
+They are `sqlalchemy.pool.Pool` subclasses, so an engine on them works as any engine does. Facade takes connections
+past SQLAlchemy's per-check-out proxy, which costs ten times what the rest of a check-out costs: `take`,
+`give_back` and `drop` are that short way. Connections are kept in the driver's autocommit mode, the one that lone
+statements need; who comes through the engine gets SQLAlchemy's default mode.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar
+
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
+
+from facade import bridge
+from facade.db.channel import CLEANUP_SECONDS
+from facade.exceptions import PoolExhausted
+
+
+class Entry:
+    """One pooled connection: SQLAlchemy's record of it, and the driver's own connection object."""
+
+    __slots__ = ("born", "lent", "raw", "record", "retiring", "shelf")
+
+    def __init__(self, record: ConnectionPoolEntry, shelf: Shelf) -> None:
+        self.record = record
+        self.raw: Any = record.driver_connection
+        self.shelf = shelf
+        self.lent: Any = None  # the last channel on it
+        self.born = time.monotonic()
+        self.retiring = False  # not to be lent again
+
+
+class Shelf:
+    """The connections of a pool: those of this process or, under asyncio, of one event loop."""
+
+    __slots__ = ("closed", "entries", "guardian", "idle", "loop", "opened", "waiting")
+
+    def __init__(self, loop: Any = None) -> None:
+        self.loop = loop
+        self.idle: deque[Entry] = deque()
+        self.entries: dict[ConnectionPoolEntry, Entry] = {}
+        self.opened = 0  # including those that are just being opened
+        self.waiting: deque[Any] = deque()
+        self.closed = False
+        self.guardian: Any = None
+
+
+class LendingPool(Pool):
+    """What the pools of both faces have in common.
+
+    At most ``pool_size`` idle connections are kept and ``max_overflow`` more opened on demand; 0 and -1 take the
+    limits away. ``recycle`` is the age in seconds past which a connection is replaced (-1: never). ``alias`` is
+    the database's, for messages.
+    """
+
+    _is_asyncio: ClassVar[bool] = False
+
+    alive: Callable[[Any], bool] | None = None
+    """Tells without waiting whether an idle driver connection is still open; None if there is no such way."""
+
+    kill: Callable[[Any], None] | None = None
+    """Closes a driver connection hard, without waiting."""
+
+    autocommit: bool = True
+    """False where connections stay in SQLAlchemy's default mode."""
+
+    def __init__(
+        self,
+        creator: Any,
+        alias: str = "",
+        pool_size: int = 5,
+        max_overflow: int = 10,
+        timeout: float = 30.0,
+        recycle: float = -1,
+        pre_ping: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(creator, **options)
+        self._arguments = (alias, pool_size, max_overflow, timeout, recycle, pre_ping)
+        self._options = options
+        self.alias = alias
+        self._size, self._overflow, self._timeout = pool_size, max_overflow, timeout
+        self._limit = float("inf") if pool_size == 0 or max_overflow < 0 else pool_size + max_overflow
+        self._keep = float("inf") if pool_size == 0 else pool_size
+        self._max_age, self._pings = recycle, pre_ping
+        self._handed = threading.local()
+        self._handed_over: set[ConnectionPoolEntry] = set()
+
+    # the short way
+
+    def take(self) -> Entry:
+        """Return a connection: an idle one, or a new one, or one that is given back in time.
+
+        Raises PoolExhausted when none comes within the pool's timeout, and what the driver raises on connecting.
+        """
+        entry = self._take()
+        while not self._is_sound(entry):
+            self.drop(entry)
+            entry = self._take()
+        return entry
+
+    @abstractmethod
+    def _take(self) -> Entry: ...
+
+    @abstractmethod
+    def give_back(self, entry: Entry) -> None:
+        """Put a taken connection back."""
+
+    def drop(self, entry: Entry) -> None:
+        """Close a taken connection hard; its place in the pool is free."""
+        if self.kill is not None:
+            with suppress(Exception):
+                self.kill(entry.raw)
+        self._forget(entry)
+
+    def retire(self) -> None:
+        """Lend none of the present connections again: their server has gone."""
+        shelf = self.here()
+        if shelf is not None:
+            self._mark(shelf)
+            for entry in self._drain(shelf):
+                self.drop(entry)
+
+    def close(self) -> None:
+        """Close idle connections now and lent ones when they come back; the pool stays usable."""
+        shelf = self.here()
+        if shelf is not None:
+            self._mark(shelf)
+            self._close_idle(shelf)
+
+    @abstractmethod
+    def abandon(self) -> object:
+        """Start anew without touching the present connections (after a fork); returns what must be kept alive."""
+
+    @abstractmethod
+    def here(self) -> Shelf | None:
+        """Return the shelf of this process or of the running event loop, if there is one."""
+
+    # SQLAlchemy's way: what a Pool subclass supplies
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        handed: Entry | None = getattr(self._handed, "entry", None)
+        if handed is None:
+            return self._lend_out()
+        self._handed.entry = None
+        self._handed_over.add(handed.record)
+        return handed.record
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        if record in self._handed_over:
+            self._handed_over.discard(record)  # it still belongs to the channel that handed it over
+        else:
+            self._take_in(record)
+
+    def _invalidate(self, connection: Any, exception: BaseException | None = None, _checkin: bool = True) -> None:
+        self.retire()
+        if _checkin and getattr(connection, "is_valid", False):
+            connection.invalidate(exception)
+
+    def recreate(self) -> LendingPool:
+        """Return a pool of the same kind; part of ``engine.dispose()``."""
+        options = {**self._options, "_dispatch": self.dispatch, "dialect": self._dialect}
+        pool = type(self)(self._creator, *self._arguments, **options)
+        pool.alive, pool.kill, pool.autocommit = self.alive, self.kill, self.autocommit
+        return pool
+
+    def dispose(self) -> None:
+        """Close the connections; part of ``engine.dispose()``."""
+        self.close()
+
+    @contextmanager
+    def handing_over(self, entry: Entry) -> Iterator[None]:
+        """Make the next check-out of this thread get ``entry``, which the caller has taken and keeps owning."""
+        self._handed.entry = entry
+        try:
+            yield
+        finally:
+            self._handed.entry = None
+
+    def _lend_out(self) -> ConnectionPoolEntry:
+        entry = self.take()
+        try:
+            if self.autocommit:
+                self._dialect.reset_isolation_level(_dbapi_connection(entry.record))
+        except BaseException:
+            self.drop(entry)
+            raise
+        return entry.record
+
+    def _take_in(self, record: ConnectionPoolEntry) -> None:
+        entry = self._entry(record)
+        if entry is None:
+            record.close()  # came back after its event loop's end
+        elif record.dbapi_connection is None:
+            self._forget(entry)  # invalidated
+        else:
+            self._restore(entry)
+            self.give_back(entry)
+
+    def _restore(self, entry: Entry) -> None:
+        try:
+            self._enter_autocommit(entry.record)
+        except BaseException:
+            self.drop(entry)
+            raise
+
+    def _enter_autocommit(self, record: ConnectionPoolEntry) -> None:
+        if self.autocommit:
+            connection = _dbapi_connection(record)
+            self._dialect.do_commit(connection)  # settings that a listener made are to stay
+            self._dialect.set_isolation_level(connection, "AUTOCOMMIT")
+
+    # figures, under QueuePool's names
+
+    def size(self) -> int:
+        """Return how many idle connections are kept."""
+        return self._size
+
+    def checkedin(self) -> int:
+        """Return how many connections are idle."""
+        shelf = self.here()
+        return len(shelf.idle) if shelf else 0
+
+    def checkedout(self) -> int:
+        """Return how many connections are in use."""
+        shelf = self.here()
+        return shelf.opened - len(shelf.idle) if shelf else 0
+
+    def overflow(self) -> int:
+        """Return how many connections there are beyond the size; negative below it."""
+        shelf = self.here()
+        return (shelf.opened if shelf else 0) - self._size
+
+    def timeout(self) -> float:
+        """Return how many seconds a check-out waits at most."""
+        return self._timeout
+
+    def status(self) -> str:
+        """Describe the figures."""
+        return (
+            f"Pool size: {self.size()}  Connections in pool: {self.checkedin()} "
+            f"Current Overflow: {self.overflow()} Current Checked out connections: {self.checkedout()}"
+        )
+
+    # parts
+
+    def _is_sound(self, entry: Entry) -> bool:
+        if self.alive is not None and not self.alive(entry.raw):
+            self.retire()  # it is seldom the only one
+            return False
+        if 0 <= self._max_age < time.monotonic() - entry.born:
+            return False
+        return not self._pings or self._answers(entry)
+
+    def _answers(self, entry: Entry) -> bool:
+        try:
+            return bool(self._dialect.do_ping(_dbapi_connection(entry.record)))
+        except Exception:
+            return False
+
+    def _open(self, shelf: Shelf) -> Entry:
+        """Open the connection for which a place is reserved."""
+        try:
+            record = self._create_connection()
+            self._enter_autocommit(record)
+        except BaseException:
+            self._free(shelf)
+            raise
+        entry = shelf.entries[record] = Entry(record, shelf)
+        return entry
+
+    @abstractmethod
+    def _entry(self, record: ConnectionPoolEntry) -> Entry | None: ...
+
+    @abstractmethod
+    def _free(self, shelf: Shelf) -> None:
+        """Give a reserved place to whoever waits for one."""
+
+    def _is_surplus(self, entry: Entry) -> bool:
+        shelf = entry.shelf
+        return entry.retiring or shelf.closed or (shelf.opened > self._keep and not shelf.waiting)
+
+    def _close_entry(self, entry: Entry) -> None:
+        try:
+            entry.record.close()
+        finally:
+            self._forget(entry)
+
+    def _forget(self, entry: Entry) -> None:
+        if entry.shelf.entries.pop(entry.record, None) is not None:
+            self._free(entry.shelf)
+
+    def _mark(self, shelf: Shelf) -> None:
+        for entry in list(shelf.entries.values()):
+            entry.retiring = True
+
+    def _drain(self, shelf: Shelf) -> Iterator[Entry]:
+        with suppress(IndexError):  # other threads take, too
+            while True:
+                yield shelf.idle.pop()
+
+    def _close_idle(self, shelf: Shelf) -> None:
+        for entry in self._drain(shelf):
+            self._close_entry(entry)
+
+    def _exhausted(self) -> PoolExhausted:
+        return PoolExhausted(
+            f"The pool of database {self.alias!r} is exhausted: all connections (POOL_SIZE {self._size}, "
+            f"MAX_OVERFLOW {self._overflow}) stayed in use for {self._timeout:g} seconds (POOL_TIMEOUT). "
+            "Raise these settings, or return connections sooner: end blocks and streams."
+        )
+
+
+class ThreadPool(LendingPool):
+    """The pool of a sync face: all threads of the process share it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._shelf = Shelf()
+        self._changed = threading.Condition()
+
+    def here(self) -> Shelf:
+        return self._shelf
+
+    def _entry(self, record: ConnectionPoolEntry) -> Entry | None:
+        return self._shelf.entries.get(record)
+
+    def _take(self) -> Entry:
+        try:
+            return self._shelf.idle.pop()  # atomic, so it needs no lock
+        except IndexError:
+            return self._take_slowly()
+
+    def _take_slowly(self) -> Entry:
+        shelf = self._shelf
+        with self._changed:
+            shelf.waiting.append(None)  # before looking: `give_back` appends first and looks here afterwards
+            try:
+                entry = self._wait_for(shelf, time.monotonic() + self._timeout)
+            finally:
+                shelf.waiting.pop()
+        return entry or self._open(shelf)
+
+    def _wait_for(self, shelf: Shelf, deadline: float) -> Entry | None:
+        """Wait for an idle connection, or for a place to open one in (None)."""
+        while True:
+            with suppress(IndexError):
+                return shelf.idle.pop()
+            if shelf.opened < self._limit:
+                shelf.opened += 1
+                return None
+            if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                raise self._exhausted()
+
+    def give_back(self, entry: Entry) -> None:
+        shelf = entry.shelf
+        if (entry.retiring or shelf.opened > self._keep) and self._is_surplus(entry):
+            self._close_entry(entry)
+            return
+        shelf.idle.append(entry)
+        if shelf.waiting:
+            with self._changed:
+                self._changed.notify()
+
+    def _free(self, shelf: Shelf) -> None:
+        with self._changed:
+            shelf.opened -= 1
+            self._changed.notify()
+
+    def abandon(self) -> object:
+        kept = self._shelf
+        self._shelf = Shelf()
+        self._changed = threading.Condition()
+        self._handed = threading.local()
+        return kept
+
+
+class LoopPool(LendingPool):
+    """The pool of an async face: each event loop has connections, and limits, of its own.
+
+    The first check-out in a loop starts an async generator that does nothing but wait. Loops close their
+    generators before they end (``asyncio.run`` sees to it), and that one then closes the connections, while
+    they still can be closed. Of loops that end without, `sweep` cuts the connections.
+    """
+
+    _is_asyncio: ClassVar[bool] = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._shelves: dict[Any, Shelf] = {}
+
+    def here(self) -> Shelf | None:
+        return self._shelves.get(bridge.running_loop())
+
+    def _entry(self, record: ConnectionPoolEntry) -> Entry | None:
+        return next((s.entries[record] for s in self._shelves.values() if record in s.entries), None)
+
+    def _take(self) -> Entry:
+        shelf = self._shelves.get(bridge.running_loop()) or self._new_shelf()
+        if shelf.idle:
+            return shelf.idle.pop()
+        if shelf.opened < self._limit:
+            shelf.opened += 1
+            return self._open(shelf)
+        return self._queue(shelf)
+
+    def _queue(self, shelf: Shelf) -> Entry:
+        """Wait until an entry, or a place to open one in (None), is handed to our future."""
+        turn = shelf.loop.create_future()
+        timer = shelf.loop.call_later(self._timeout, self._expire, turn)
+        shelf.waiting.append(turn)
+        try:
+            entry: Entry | None = bridge.wait(turn)
+        except BaseException:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._pass_on(shelf, turn.result())  # it came together with a cancellation
+            raise
+        finally:
+            timer.cancel()
+            with suppress(ValueError):
+                shelf.waiting.remove(turn)
+        return entry or self._open(shelf)
+
+    def _expire(self, turn: Any) -> None:
+        if not turn.done():
+            turn.set_exception(self._exhausted())
+
+    def _pass_on(self, shelf: Shelf, entry: Entry | None) -> None:
+        """Hand an entry, or a reserved place, to the next in the queue; keep it if there is none."""
+        while shelf.waiting:
+            turn = shelf.waiting.popleft()
+            if not turn.done():
+                turn.set_result(entry)
+                return
+        if entry is None:
+            shelf.opened -= 1
+        else:
+            shelf.idle.append(entry)
+
+    def give_back(self, entry: Entry) -> None:
+        shelf = entry.shelf
+        if (entry.retiring or shelf.closed or shelf.opened > self._keep) and self._is_surplus(entry):
+            self._close_entry(entry)
+        elif shelf.waiting:
+            self._pass_on(shelf, entry)
+        else:
+            shelf.idle.append(entry)
+
+    def _free(self, shelf: Shelf) -> None:
+        self._pass_on(shelf, None)
+
+    def _close_entry(self, entry: Entry) -> None:
+        """Close in spite of cancellation; hard if that takes too long, or if nothing can wait here."""
+        if not bridge.in_worker():
+            self.drop(entry)
+            return
+        try:
+            bridge.finish(bridge.spawn(entry.record.close), CLEANUP_SECONDS)
+        finally:
+            self.drop(entry)
+
+    # the life of event loops
+
+    def _new_shelf(self) -> Shelf:
+        self.sweep()
+        loop = bridge.running_loop()
+        shelf = Shelf(loop)
+        guardian = self._guard(shelf)
+        bridge.wait(guardian.__anext__())
+        shelf.guardian = guardian
+        # Another task may have been as fast while we waited.
+        return self._shelves.setdefault(loop, shelf)
+
+    async def _guard(self, shelf: Shelf) -> Any:
+        try:
+            yield
+        finally:
+            await bridge.spawn(self._end, shelf)
+
+    def _end(self, shelf: Shelf) -> None:
+        shelf.closed = True
+        if self._shelves.get(shelf.loop) is shelf:
+            del self._shelves[shelf.loop]
+        self._close_idle(shelf)
+
+    def sweep(self) -> None:
+        """Cut the connections of event loops that were closed without closing their generators."""
+        for loop in [loop for loop in self._shelves if loop.is_closed()]:
+            shelf = self._shelves.pop(loop)
+            shelf.closed = True
+            for entry in list(shelf.entries.values()):
+                self.drop(entry)
+
+    def abandon(self) -> object:
+        kept = self._shelves
+        self._shelves = {}
+        self._handed = threading.local()
+        return kept
+
+
+def _dbapi_connection(record: ConnectionPoolEntry) -> Any:
+    return record.dbapi_connection

@@ -1,0 +1,52 @@
+"""Trying again, where the first try cannot have had an effect."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from sqlalchemy.exc import DBAPIError
+
+from facade.conf import settings
+from facade.db.errors import driver_error, sqlstate
+
+FIRST_DELAY = 0.05
+LONGEST_DELAY = 2.0
+
+# A server that starts, stops, recovers or has no connection slot left will be there again.
+_PASSING_STATES = ("08", "53300", "57P01", "57P02", "57P03")
+_PASSING_WORDS = ("starting up", "shutting down", "recovery mode", "not yet accepting", "too many c")
+_MYSQL_PASSING = frozenset({1040, 1053, 2002, 2003, 2006, 2013})
+
+
+def delays(attempts: int | None = None) -> Iterator[float]:
+    """Yield the pauses between tries, in seconds: growing exponentially, with jitter, one fewer than tries.
+
+    ``attempts`` is ``settings.FACADE_RETRY_ATTEMPTS`` unless given.
+    """
+    tries = settings.FACADE_RETRY_ATTEMPTS if attempts is None else attempts
+    for n in range(tries - 1):
+        yield min(FIRST_DELAY * 2**n, LONGEST_DELAY) * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether a statement failed because its connection was lost."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def may_connect_later(error: BaseException) -> bool:
+    """Tell whether connecting failed for a reason that passes: not for a wrong password or an unknown database."""
+    raw = driver_error(error) or error
+    state = sqlstate(raw)
+    if state is not None:
+        return state.startswith(_PASSING_STATES)
+    if isinstance(raw, (OSError, EOFError)):
+        return not isinstance(raw, PermissionError)
+    if raw.args and isinstance(raw.args[0], int):
+        return raw.args[0] in _MYSQL_PASSING
+    return type(raw).__module__.startswith("psycopg") and _libpq_passing(str(raw))
+
+
+def _libpq_passing(message: str) -> bool:
+    """libpq reports a failed connection as text only; what the server itself refused is marked FATAL."""
+    return "FATAL" not in message or any(words in message for words in _PASSING_WORDS)
