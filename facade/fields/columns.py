@@ -1,0 +1,104 @@
+"""The column types of fields, by the internal type that a field names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from facade import types
+
+ColumnType = TypeEngine[Any]
+
+
+def _text(field: Any) -> ColumnType:
+    return sa.String(field.max_length, collation=getattr(field, "db_collation", None))
+
+
+def _long_text(field: Any) -> ColumnType:
+    collation = getattr(field, "db_collation", None)
+    return sa.Text(collation=collation).with_variant(mysql.LONGTEXT(collation=collation), "mysql", "mariadb")
+
+
+def _decimal(field: Any) -> ColumnType:
+    return types.Decimal(getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
+
+
+def _json(field: Any) -> ColumnType:
+    made = types.JSON(getattr(field, "encoder", None), getattr(field, "decoder", None))
+    made.label = f"Field '{field.name}'"
+    return made
+
+
+def _unsigned(plain: type[sa.Integer], of_mysql: Any) -> Callable[[Any], ColumnType]:
+    return lambda field: plain().with_variant(of_mysql(unsigned=True), "mysql", "mariadb")
+
+
+def _counting(plain: type[sa.Integer]) -> Callable[[Any], ColumnType]:
+    # SQLite counts only in columns of the type INTEGER.
+    return lambda field: plain().with_variant(sa.Integer(), "sqlite")
+
+
+BY_INTERNAL_TYPE: dict[str, Callable[[Any], ColumnType]] = {
+    "AutoField": lambda field: sa.Integer(),
+    "BigAutoField": _counting(sa.BigInteger),
+    "BigIntegerField": lambda field: sa.BigInteger(),
+    "BinaryField": lambda field: types.Binary(),
+    "BooleanField": lambda field: types.Boolean(),
+    "CharField": _text,
+    "DateField": lambda field: types.Date(),
+    "DateTimeField": lambda field: types.DateTime(),
+    "DecimalField": _decimal,
+    "DurationField": lambda field: types.Duration(),
+    "FileField": _text,
+    "FilePathField": _text,
+    "FloatField": lambda field: types.Float(),
+    "GenericIPAddressField": lambda field: types.IPAddress(),
+    "IntegerField": lambda field: sa.Integer(),
+    "JSONField": _json,
+    "PositiveBigIntegerField": _unsigned(sa.BigInteger, mysql.BIGINT),
+    "PositiveIntegerField": _unsigned(sa.Integer, mysql.INTEGER),
+    "PositiveSmallIntegerField": _unsigned(sa.SmallInteger, mysql.SMALLINT),
+    "SlugField": _text,
+    "SmallAutoField": _counting(sa.SmallInteger),
+    "SmallIntegerField": lambda field: sa.SmallInteger(),
+    "TextField": _long_text,
+    "TimeField": lambda field: types.Time(),
+    "UUIDField": lambda field: types.UUID(),
+}
+
+
+def column_type(field: Any) -> ColumnType | None:
+    """Return the type of the field's column, None if its internal type has none."""
+    make = BY_INTERNAL_TYPE.get(field.get_internal_type())
+    return None if make is None else make(field)
+
+
+class WrittenType(UserDefinedType[Any]):
+    """A column type as a field's `db_type()` writes it."""
+
+    cache_ok = True
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def get_col_spec(self, **options: Any) -> str:
+        return str(self.field.db_type(None))
+
+
+class DialectView:
+    """What `db_type()` is given as its connection while DDL is compiled."""
+
+    def __init__(self, dialect: sa.Dialect) -> None:
+        self.dialect = dialect
+        self.vendor = "mysql" if dialect.name == "mariadb" else dialect.name
+        self.settings_dict = {"ENGINE": f"django.db.backends.{self.vendor}"}
+
+
+@compiles(WrittenType)
+def _write(type_: WrittenType, compiler: Any, **options: Any) -> str:
+    return str(type_.field.db_type(DialectView(compiler.dialect)))

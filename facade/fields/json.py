@@ -1,0 +1,87 @@
+"""JSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+
+from facade.fields.base import Field
+from facade.fields.options import AnyValue, JSONOptions
+from facade.types.json import json_writer
+
+if TYPE_CHECKING:
+    from facade.checks import CheckMessage
+
+
+class JSONField(Field[AnyValue]):
+    """JSON documents: dicts, lists, texts, numbers, truth values.
+
+    None is stored as NULL; the null of JSON is written `JSONNull()`. `encoder` and `decoder` are classes like those
+    of the module `json`.
+    """
+
+    empty_strings_allowed = False
+    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Value must be valid JSON."}
+    description = "A JSON object"
+
+    key_transform: ClassVar[Any] = None
+    """Makes a transform of a key in a path, `data__owner__name`; `facade.expressions` sets it."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *names: Any, null: bool = ..., **options: Unpack[JSONOptions]) -> None: ...
+
+        encoder: Any
+        decoder: Any
+
+    else:
+
+        def __init__(self, *names: Any, encoder: Any = None, decoder: Any = None, **options: Any) -> None:
+            for word, given in (("encoder", encoder), ("decoder", decoder)):
+                if given and not callable(given):
+                    raise ValueError(f"The {word} parameter must be a callable object.")
+            self.encoder, self.decoder = encoder, decoder
+            super().__init__(*names, **options)
+
+    def get_internal_type(self) -> str:
+        return "JSONField"
+
+    def get_transform(self, lookup_name: str) -> Any:
+        found = super().get_transform(lookup_name)
+        if found is None and type(self).key_transform is not None:
+            return type(self).key_transform(lookup_name)
+        return found
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return `value`, which the column's type has read already; for subclasses to build on."""
+        return value
+
+    def get_db_converters(self, connection: Any = None) -> list[Callable[[Any, Any, Any], Any]]:
+        own = type(self).from_db_value is not JSONField.from_db_value
+        return super().get_db_converters(connection) if own else []
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)
+        try:
+            json_writer(self.encoder, "")(value)
+        except (TypeError, ValueError):
+            self._refuse("invalid", value)
+
+    def value_to_string(self, obj: Any) -> Any:
+        return self.value_from_object(obj)
+
+    def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
+        name, path, args, options = super().deconstruct()
+        options |= {key: given for key in ("encoder", "decoder") if (given := getattr(self, key)) is not None}
+        return name, path, args, options
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        found = super().check(**kwargs)
+        if self.has_default() and self.default is not None and not callable(self.default):
+            msg = (
+                f"{type(self).__name__} default should be a callable instead of an instance so that it's not "
+                "shared between all field instances."
+            )
+            hint = "Use a callable instead, e.g., use `dict` instead of `{}`."
+            found.append(self._warning(msg, "E010", hint))
+        return found

@@ -1,0 +1,359 @@
+"""Numbers: integers of several sizes, floating-point and decimal ones."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, overload
+
+from facade.exceptions import NumericValueOutOfRange
+from facade.fields.base import Field
+from facade.fields.options import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
+from facade.promises import kept
+from facade.validators import DecimalValidator, MaxValueValidator, MinValueValidator
+
+if TYPE_CHECKING:
+    from facade.checks import CheckMessage
+
+
+def _refuse_number(field: Any, value: Any, error: Exception) -> NoReturn:
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    raise kind(f"Field '{field.name}' expected a number but got {value!r}.") from error
+
+
+class IntegerField(Field[IntegerValue]):
+    """Integers of 32 bits."""
+
+    empty_strings_allowed = False
+    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” value must be an integer."}
+    description = "Integer"
+    bits = 31
+    """The size of the column, without the sign."""
+    lowest: int | None = None
+    """The smallest value, where the column's type alone does not set it."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: IntegerField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: IntegerField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "IntegerField"
+
+    @property
+    def integer_range(self) -> tuple[int, int]:
+        """The smallest and the largest value that the column holds."""
+        low, high = -(2**self.bits), 2**self.bits - 1
+        return (low if self.lowest is None else self.lowest), high
+
+    @cached_property
+    def validators(self) -> list[Callable[[Any], object]]:
+        given: list[Callable[[Any], object]] = super().validators
+        low, high = self.integer_range
+        if not any(limit >= low for limit in _limits(given, MinValueValidator)):
+            given.append(MinValueValidator(low))
+        if not any(limit <= high for limit in _limits(given, MaxValueValidator)):
+            given.append(MaxValueValidator(high))
+        return given
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or type(value) is int:
+            return value
+        try:
+            return int(value)
+        except (TypeError, ValueError, OverflowError):
+            self._refuse("invalid", value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        if value is None or type(value) is int:
+            return value
+        value = kept(value)
+        try:
+            return int(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            _refuse_number(self, value, error)
+
+    def check_storable(self, given: Any, prepared: Any) -> None:
+        if prepared is None:
+            return
+        if isinstance(given, (float, decimal.Decimal)) and given != prepared:
+            raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
+        low, high = self.integer_range
+        if not low <= prepared <= high:
+            raise NumericValueOutOfRange(
+                f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}."
+            )
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        return [*super().check(**kwargs), *self._check_max_length()]
+
+    def _check_max_length(self) -> Iterator[CheckMessage]:
+        if self.max_length is not None:
+            msg = f"'max_length' is ignored when used with {type(self).__name__}."
+            yield self._warning(msg, "W122", "Remove 'max_length' from field")
+
+
+def _limits(validators: list[Callable[[Any], object]], kind: Any) -> Iterator[Any]:
+    for validator in validators:
+        if isinstance(validator, kind):
+            yield validator.limit_value() if callable(validator.limit_value) else validator.limit_value
+
+
+class BigIntegerField(IntegerField[IntegerValue]):
+    """Integers of 64 bits."""
+
+    description = "Big (8 byte) integer"
+    bits = 63
+    MAX_BIGINT = 2**63 - 1
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: BigIntegerField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: BigIntegerField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "BigIntegerField"
+
+
+class SmallIntegerField(IntegerField[IntegerValue]):
+    """Integers of 16 bits."""
+
+    description = "Small integer"
+    bits = 15
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: SmallIntegerField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: SmallIntegerField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "SmallIntegerField"
+
+
+class PositiveBigIntegerField(BigIntegerField[IntegerValue]):
+    """Integers of 64 bits from 0 up."""
+
+    description = "Positive big integer"
+    lowest = 0
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: PositiveBigIntegerField[int],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: PositiveBigIntegerField[int | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[Options],
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "PositiveBigIntegerField"
+
+
+class PositiveIntegerField(IntegerField[IntegerValue]):
+    """Integers of 32 bits from 0 up."""
+
+    description = "Positive integer"
+    lowest = 0
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: PositiveIntegerField[int],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: PositiveIntegerField[int | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[Options],
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "PositiveIntegerField"
+
+
+class PositiveSmallIntegerField(SmallIntegerField[IntegerValue]):
+    """Integers of 16 bits from 0 up."""
+
+    description = "Positive small integer"
+    lowest = 0
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: PositiveSmallIntegerField[int],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: PositiveSmallIntegerField[int | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[Options],
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "PositiveSmallIntegerField"
+
+
+class FloatField(Field[FloatValue]):
+    """Floating-point numbers of double precision."""
+
+    empty_strings_allowed = False
+    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” value must be a float."}
+    description = "Floating point number"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: FloatField[float], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: FloatField[float | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "FloatField"
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or type(value) is float:
+            return value
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            self._refuse("invalid", value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        if value is None or type(value) is float:
+            return value
+        value = kept(value)
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            _refuse_number(self, value, error)
+
+
+class DecimalField(Field[DecimalValue]):
+    """Decimal numbers of up to `max_digits` digits, `decimal_places` of them behind the point."""
+
+    empty_strings_allowed = False
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "“%(value)s” value must be a decimal number."
+    }
+    description = "Decimal number"
+
+    @overload
+    def __init__(
+        self: DecimalField[decimal.Decimal],
+        *names: Name,
+        null: Literal[False] = ...,
+        **options: Unpack[DecimalOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DecimalField[decimal.Decimal | None],
+        *names: Name,
+        null: Literal[True],
+        **options: Unpack[DecimalOptions],
+    ) -> None: ...
+    def __init__(
+        self, *names: Any, max_digits: int | None = None, decimal_places: int | None = None, **options: Any
+    ) -> None:
+        self.max_digits, self.decimal_places = max_digits, decimal_places
+        super().__init__(*names, **options)
+
+    def get_internal_type(self) -> str:
+        return "DecimalField"
+
+    @cached_property
+    def validators(self) -> list[Callable[[Any], object]]:
+        return [*super().validators, DecimalValidator(self.max_digits, self.decimal_places)]
+
+    @cached_property
+    def context(self) -> decimal.Context:
+        """What rounds floats to the digits of the column."""
+        return decimal.Context(prec=self.max_digits)
+
+    def to_python(self, value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            number = (
+                self.context.create_decimal(value) if isinstance(value, float) else decimal.Decimal(value)
+            )
+        except (decimal.InvalidOperation, TypeError, ValueError):
+            self._refuse("invalid", value)
+        return number if number.is_finite() else self._refuse("invalid", value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.to_python(kept(value))
+
+    def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
+        name, path, args, options = super().deconstruct()
+        if self.max_digits is not None:
+            options["max_digits"] = self.max_digits
+        if self.decimal_places is not None:
+            options["decimal_places"] = self.decimal_places
+        return name, path, args, options
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        found = super().check(**kwargs)
+        digits, places = _number(self.max_digits), _number(self.decimal_places)
+        if places is not None and not places >= 0:
+            found.append(self._error("'decimal_places' must be a non-negative integer.", "E131"))
+        if digits is not None and not digits > 0:
+            found.append(self._error("'max_digits' must be a positive integer.", "E133"))
+        if digits is not None and places is not None and places > digits:
+            found.append(self._error("'max_digits' must be greater or equal to 'decimal_places'.", "E134"))
+        return found
+
+
+def _number(value: Any) -> float | None:
+    """Return an option as a number; what is none fails every comparison."""
+    try:
+        return None if value is None else int(value)
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,56 @@
+"""What the column types have in common."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+T = TypeVar("T")
+Processor = Callable[[Any], Any] | None
+
+MYSQL = frozenset({"mysql", "mariadb"})
+
+
+class Base(TypeDecorator[T]):
+    """Base of the types: what the driver takes and gives is right as it is, unless a subclass says otherwise."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        return None
+
+    def literal_processor(self, dialect: Dialect) -> Callable[[Any], str]:
+        """Return the function that writes a value into DDL, where nothing can be bound."""
+        bind = self.bind_processor(dialect)
+        own = self.impl_instance.literal_processor(dialect)
+        text: Callable[[str], str] = sa.String().literal_processor(dialect)  # type: ignore[no-untyped-call]
+
+        def process(value: Any) -> str:
+            value = value if bind is None else bind(value)
+            if value is None:
+                return "NULL"
+            if isinstance(value, _NUMBERS) and not isinstance(value, bool):
+                return str(value)
+            return text(str(value)) if isinstance(value, str) or own is None else str(own(value))
+
+        return process
+
+
+_NUMBERS = (int, float, decimal.Decimal)
+
+
+def cast_where_bound(type_: Any) -> TypeEngine[Any]:
+    """Let the compiler write ``$1::type``, so that a text parameter is taken for what it is."""
+    type_.render_bind_cast = True
+    made: TypeEngine[Any] = type_
+    return made

@@ -1,0 +1,84 @@
+"""Decimal numbers, on databases that have them and on SQLite."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facade.types.base import MYSQL, Base, Processor
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.types import TypeEngine
+
+
+class Decimal(Base[decimal.Decimal]):
+    """Decimal numbers, with exactly `decimal_places` digits behind the point; None and None: any.
+
+    SQLite keeps them as numbers (NUMERIC affinity): 15 significant digits, and integers of 64 bits, are exact.
+    """
+
+    impl = sa.Numeric
+
+    def __init__(self, max_digits: int | None = None, decimal_places: int | None = None) -> None:
+        self.max_digits = max_digits
+        self.decimal_places = decimal_places
+        super().__init__(max_digits, decimal_places)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in MYSQL and self.max_digits is None:
+            return dialect.type_descriptor(sa.Numeric(65, 30))
+        return dialect.type_descriptor(sa.Numeric(self.max_digits, self.decimal_places))
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return _number_of_decimal if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        return _decimal_reader(self.max_digits, self.decimal_places) if dialect.name == "sqlite" else None
+
+
+_EXACT_INTEGERS = 2**53  # below, every integer is a float
+_EXACT_DIGITS = 15  # a float keeps that many decimal digits
+_WIDE = decimal.Context(prec=1000)
+
+
+def _number_of_decimal(value: Any) -> float | int | None:
+    if value is None:
+        return None
+    number = float(value)
+    if -_EXACT_INTEGERS < number < _EXACT_INTEGERS:
+        return number
+    whole = int(value)
+    return whole if whole == value and -(2**63) <= whole < 2**63 else number
+
+
+def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any], decimal.Decimal | None]:
+    if places is None:
+        return _any_decimal
+    unit = decimal.Decimal(1).scaleb(-places)
+    form = f"%.{places}f"
+    whole_form = f"%d.{'0' * places}" if places else "%d"
+    make = decimal.Decimal
+
+    def process(value: Any) -> decimal.Decimal | None:
+        if type(value) is float:
+            return make(form % value)
+        if type(value) is int:
+            return make(whole_form % value)
+        return None if value is None else make(value).quantize(unit, context=_WIDE)
+
+    def process_long(value: Any) -> decimal.Decimal | None:
+        if type(value) is float:
+            value = repr(value)  # the shortest text that means this float, not all of its binary digits
+        return None if value is None else make(value).quantize(unit, context=_WIDE)
+
+    return process if max_digits is not None and max_digits <= _EXACT_DIGITS else process_long
+
+
+def _any_decimal(value: Any) -> decimal.Decimal | None:
+    if type(value) is float:
+        return decimal.Decimal(f"{value:.15g}")
+    return None if value is None else decimal.Decimal(value)

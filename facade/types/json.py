@@ -1,0 +1,116 @@
+"""JSON documents."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import reprlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from facade.types.base import Base, Processor, cast_where_bound
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.types import TypeEngine
+
+
+class JSON(Base[Any]):
+    """JSON documents: jsonb on PostgreSQL, text on SQLite.
+
+    `encoder` and `decoder` are classes like those of the module `json`. None is SQL's NULL; the null of JSON is
+    `sqlalchemy.JSON.NULL`. NaN and infinities, NUL characters and lone surrogates raise ValueError: they are no JSON,
+    or cannot be stored everywhere.
+    """
+
+    impl = sa.JSON
+
+    label = "A JSON column"  # how errors call it
+
+    def __init__(self, encoder: Any = None, decoder: Any = None) -> None:
+        self.encoder = encoder
+        self.decoder = decoder
+        super().__init__(none_as_null=True)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return self._binary_document(dialect)
+        if dialect.name == "sqlite":
+            # A column of SQLite's type name JSON would turn the text '1.0' into the number 1.
+            return dialect.type_descriptor(sa.Text())
+        return dialect.type_descriptor(sa.JSON(none_as_null=True))
+
+    def _binary_document(self, dialect: Dialect) -> TypeEngine[Any]:
+        document: Any = postgresql.JSONB(none_as_null=True)
+        document = dialect.type_descriptor(document)
+        document.decoded_by_driver = dialect.driver in _DECODING_DRIVERS
+        return cast_where_bound(document)
+
+    def column_expression(self, column: Any) -> Any:
+        """Select text where the driver would decode with its own decoder instead of the wanted one."""
+        if self.decoder is not None and getattr(self.impl_instance, "decoded_by_driver", False):
+            return sa.type_coerce(sa.cast(column, sa.Text()), self)
+        return column
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return json_writer(self.encoder, self.label)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        if self.decoder is None and dialect.driver in _DECODING_DRIVERS:
+            return None
+        return _json_reader(self.decoder)
+
+
+_DECODING_DRIVERS = frozenset({"psycopg", "psycopg2", "pg8000"})
+_plain_encode = json.JSONEncoder(allow_nan=False).encode
+_plain_decode = json.JSONDecoder().decode
+
+
+def json_writer(encoder: Any, label: str) -> Callable[[Any], str | None]:
+    encode = _plain_encode if encoder is None else functools.partial(json.dumps, cls=encoder, allow_nan=False)
+
+    def process(value: Any) -> str | None:
+        if value is None:
+            return None
+        if value is sa.JSON.NULL:
+            return "null"
+        try:
+            text: str = encode(value)
+            if "\\u0000" in text or "\\ud" in text:
+                _check_characters(text)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{label} cannot hold {reprlib.repr(value)}: {error}") from error
+        return text
+
+    return process
+
+
+_PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
+
+
+def _check_characters(text: str) -> None:
+    """Refuse the escapes of JSON that databases cannot store."""
+    escapes = _PAIR.sub("", text.replace(r"\\", ""))
+    if r"\u0000" in escapes:
+        raise ValueError("JSON cannot be stored with a NUL (0x00) character in it.")
+    if r"\ud" in escapes and re.search(r"\\ud[89a-f]", escapes):
+        raise ValueError("JSON cannot be stored with one half of a surrogate pair in it.")
+
+
+def _json_reader(decoder: Any) -> Callable[[Any], Any]:
+    decode = _plain_decode if decoder is None else functools.partial(json.loads, cls=decoder)
+
+    def process(value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return decode(value)
+        except (TypeError, json.JSONDecodeError):
+            return value  # a part that the database has already taken out of its document
+
+    return process

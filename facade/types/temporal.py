@@ -1,0 +1,207 @@
+"""Moments, days, times of day and lengths of time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+
+from facade.conf import settings
+from facade.dateparse import parse_date, parse_datetime, parse_time
+from facade.timezone import UTC, get_default_timezone
+from facade.types.base import MYSQL, Base, Processor, T
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.types import TypeEngine
+
+
+class DateTime(Base[dt.datetime]):
+    """Moments: aware and in UTC; with the setting ``USE_TZ`` off, naive and in the zone ``TIME_ZONE``.
+
+    PostgreSQL has a type for moments (`timezone=False` takes the one without a zone instead). Elsewhere, and there,
+    columns hold the clock of UTC; with ``USE_TZ`` off, that of ``TIME_ZONE``. SQLite holds it as Django writes it.
+    """
+
+    impl = sa.DateTime
+
+    def __init__(self, timezone: bool = True) -> None:
+        self.timezone = timezone
+        super().__init__(timezone)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in MYSQL:
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(sa.DateTime(timezone=self.timezone))
+
+    def _has_moments(self, dialect: Dialect) -> bool:
+        return self.timezone and dialect.name not in MYSQL and dialect.name != "sqlite"
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        if self._has_moments(dialect):
+            return _aware
+        return _text_of_datetime if dialect.name == "sqlite" else _clock
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        if dialect.name == "sqlite":
+            return _datetime_of_text
+        if not self._has_moments(dialect):
+            return _datetime_of_clock
+        if dialect.driver == "asyncpg" and settings.USE_TZ:
+            return None  # asyncpg gives UTC
+        return _datetime_of_moment
+
+
+def _aware(value: dt.datetime | None) -> dt.datetime | None:
+    if value is None or value.tzinfo is not None:
+        return value
+    return value.replace(tzinfo=UTC if settings.USE_TZ else get_default_timezone())
+
+
+def _clock(value: dt.datetime | None, backend: str = "The") -> dt.datetime | None:
+    if value is None or value.tzinfo is None:
+        return value
+    if not settings.USE_TZ:
+        raise ValueError(f"{backend} backend does not support timezone-aware datetimes when USE_TZ is False.")
+    return value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _text_of_datetime(value: dt.datetime | None) -> str | None:
+    naive = _clock(value, "SQLite")
+    return None if naive is None else naive.isoformat(" ")
+
+
+_read_datetime = dt.datetime.fromisoformat
+
+
+def _datetime_of_text(value: Any) -> dt.datetime | None:
+    if value is None:
+        return None
+    try:
+        return _read_datetime(value + "+00:00") if settings.USE_TZ else _read_datetime(value)
+    except (TypeError, ValueError):
+        return _datetime_of_clock(_read(parse_datetime, value))
+
+
+def _read(parse: Callable[[str], T | None], value: Any) -> T:
+    """Read what the fast function refused: an unusual spelling, or nothing that can be read."""
+    text = str(value)
+    if (found := parse(text)) is None:
+        raise ValueError(f"The database holds {text!r}, which is none of the values of its column.")
+    return found
+
+
+def _datetime_of_clock(value: dt.datetime | None) -> dt.datetime | None:
+    if value is None or not settings.USE_TZ:
+        return value
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _datetime_of_moment(value: dt.datetime | None) -> dt.datetime | None:
+    if value is None:
+        return None
+    if settings.USE_TZ:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    return value.astimezone(get_default_timezone()).replace(tzinfo=None)
+
+
+class Date(Base[dt.date]):
+    """Days."""
+
+    impl = sa.Date
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return _text_of_date if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        return _date_of_text if dialect.name == "sqlite" else None
+
+
+def _text_of_date(value: dt.date | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+_read_date = dt.date.fromisoformat
+
+
+def _date_of_text(value: Any) -> dt.date | None:
+    if value is None:
+        return None
+    try:
+        return _read_date(value)
+    except (TypeError, ValueError):
+        return _read(parse_date, str(value)[:10])  # what functions make of a date may have a time
+
+
+class Time(Base[dt.time]):
+    """Times of day, without a zone."""
+
+    impl = sa.Time
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(mysql.TIME(fsp=6) if dialect.name in MYSQL else sa.Time())
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return _text_of_time if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        if dialect.name == "sqlite":
+            return _time_of_text
+        return _time_of_duration if dialect.name in MYSQL else None
+
+
+def _text_of_time(value: dt.time | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is not None:
+        raise ValueError("SQLite backend does not support timezone-aware times.")
+    return value.isoformat()
+
+
+_read_time = dt.time.fromisoformat
+
+
+def _time_of_text(value: Any) -> dt.time | None:
+    if value is None:
+        return None
+    try:
+        return _read_time(value)
+    except (TypeError, ValueError):
+        return _read(parse_time, str(value).rpartition(" ")[2])  # and here a date
+
+
+_MIDNIGHT = dt.datetime(1, 1, 1)  # noqa: DTZ001 - a clock, nowhere
+
+
+def _time_of_duration(value: Any) -> dt.time | None:
+    return (_MIDNIGHT + value).time() if isinstance(value, dt.timedelta) else value
+
+
+class Duration(Base[dt.timedelta]):
+    """Lengths of time: an interval on PostgreSQL, elsewhere an integer of microseconds."""
+
+    impl = sa.Interval
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        native = dialect.name == "postgresql"
+        return dialect.type_descriptor(postgresql.INTERVAL() if native else sa.BigInteger())
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return None if dialect.name == "postgresql" else _microseconds
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        return None if dialect.name == "postgresql" else _duration_of_microseconds
+
+
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def _microseconds(value: Any) -> int | None:
+    return value // _MICROSECOND if isinstance(value, dt.timedelta) else value
+
+
+def _duration_of_microseconds(value: Any) -> dt.timedelta | None:
+    return None if value is None else dt.timedelta(0, 0, value)
