@@ -1,0 +1,1 @@
+"""What is known about models: their registry, options, relations, indexes and constraints."""

@@ -1,0 +1,290 @@
+"""Constraints that a model declares in ``Meta.constraints``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from facade.exceptions import ValidationError
+from facade.expressions.base import Expression, F
+from facade.expressions.q import Q
+
+__all__ = ["BaseConstraint", "CheckConstraint", "Deferrable", "UniqueConstraint", "as_expressions"]
+
+
+def as_expressions(expressions: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return expressions with plain names turned into ``F()``."""
+    return tuple(F(one) if isinstance(one, str) else one for one in expressions)
+
+
+class BaseConstraint:
+    """What constraints have in common: a name and what to say when they are violated."""
+
+    default_violation_error_message = "Constraint “%(name)s” is violated."
+    violation_error_code: str | None = None
+    violation_error_message: str | None = None
+    non_db_attrs = ("violation_error_code", "violation_error_message")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        violation_error_code: str | None = None,
+        violation_error_message: str | None = None,
+    ) -> None:
+        self.name = name
+        if violation_error_code is not None:
+            self.violation_error_code = violation_error_code
+        self.violation_error_message = (
+            self.default_violation_error_message
+            if violation_error_message is None
+            else violation_error_message
+        )
+
+    @property
+    def contains_expressions(self) -> bool:
+        """Whether the constraint is on expressions instead of fields."""
+        return False
+
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+        """Raise ``ValidationError`` if saving ``instance`` would violate the constraint."""
+        raise NotImplementedError
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def get_violation_error_message(self) -> str:
+        return str(self.violation_error_message) % {"name": self.name}
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Return ``(path, args, kwargs)`` from which an equal constraint can be made."""
+        kwargs: dict[str, Any] = {"name": self.name}
+        if self._has_own_message:
+            kwargs["violation_error_message"] = self.violation_error_message
+        if self.violation_error_code is not None:
+            kwargs["violation_error_code"] = self.violation_error_code
+        return public_path(type(self)), (), kwargs
+
+    def clone(self) -> Any:
+        """Return an equal constraint."""
+        _, args, kwargs = self.deconstruct()
+        return type(self)(*args, **kwargs)
+
+    @property
+    def _has_own_message(self) -> bool:
+        return self.violation_error_message not in (None, self.default_violation_error_message)
+
+    def _described(self, **parts: Any) -> str:
+        if self.violation_error_code is not None:
+            parts["violation_error_code"] = repr(self.violation_error_code)
+        if self._has_own_message:
+            parts["violation_error_message"] = repr(self.violation_error_message)
+        inner = " ".join(f"{name}={value}" for name, value in parts.items())
+        return f"<{type(self).__qualname__}: {inner}>"
+
+
+def public_path(cls: type[Any]) -> str:
+    """Return the dotted path under which users import a class of this package."""
+    module = "facade.models" if cls.__module__.startswith("facade.meta.") else cls.__module__
+    return f"{module}.{cls.__name__}"
+
+
+class CheckConstraint(BaseConstraint):
+    """A condition that the database checks for each row.
+
+    >>> CheckConstraint(condition=Q(age__gte=18), name="grown_up")
+    <CheckConstraint: condition=(AND: ('age__gte', 18)) name='grown_up'>
+    """
+
+    def __init__(
+        self,
+        *,
+        condition: Any,
+        name: str,
+        violation_error_code: str | None = None,
+        violation_error_message: str | None = None,
+    ) -> None:
+        if not (isinstance(condition, (Q, Expression)) and condition.conditional):
+            raise TypeError("CheckConstraint.condition must be a Q instance or boolean expression.")
+        self.condition = condition
+        super().__init__(
+            name=name,
+            violation_error_code=violation_error_code,
+            violation_error_message=violation_error_message,
+        )
+
+    def __repr__(self) -> str:
+        return self._described(condition=self.condition, name=repr(self.name))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CheckConstraint):
+            return NotImplemented
+        return self.deconstruct()[2] == other.deconstruct()[2]
+
+    __hash__ = BaseConstraint.__hash__
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        return path, args, {**kwargs, "condition": self.condition}
+
+
+class Deferrable(Enum):
+    """When a unique constraint is checked: at the end of the transaction, or at once unless told otherwise."""
+
+    DEFERRED = "deferred"
+    IMMEDIATE = "immediate"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}.{self._name_}"
+
+
+class UniqueConstraint(BaseConstraint):
+    """Rows that may not have equal values in some fields, or of some expressions.
+
+    ``condition`` restricts it to the rows that meet a Q.
+
+    >>> UniqueConstraint(fields=["author", "title"], name="one_title_per_author")
+    <UniqueConstraint: fields=('author', 'title') name='one_title_per_author'>
+    """
+
+    def __init__(
+        self,
+        *expressions: Any,
+        fields: Any = (),
+        name: str,
+        condition: Q | None = None,
+        deferrable: Deferrable | None = None,
+        include: Any = None,
+        opclasses: Any = (),
+        nulls_distinct: bool | None = None,
+        violation_error_code: str | None = None,
+        violation_error_message: str | None = None,
+    ) -> None:
+        self.fields = tuple(fields)
+        self.condition = condition
+        self.deferrable = deferrable
+        self.include = tuple(include) if isinstance(include, (list, tuple)) else include
+        self.opclasses = opclasses
+        self.nulls_distinct = nulls_distinct
+        self.expressions = expressions
+        self._check_what(name)
+        self._check_types()
+        self._check_deferrable()
+        self.include = self.include or ()
+        self.expressions = as_expressions(expressions)
+        super().__init__(
+            name=name,
+            violation_error_code=violation_error_code,
+            violation_error_message=violation_error_message,
+        )
+
+    def _check_what(self, name: str) -> None:
+        if not name:
+            raise ValueError("A unique constraint must be named.")
+        if not self.expressions and not self.fields:
+            raise ValueError("At least one field or expression is required to define a unique constraint.")
+        if self.expressions and self.fields:
+            raise ValueError("UniqueConstraint.fields and expressions are mutually exclusive.")
+
+    def _check_deferrable(self) -> None:
+        if self.deferrable:
+            for value, what in (
+                (self.condition, "conditions"),
+                (self.include, "include fields"),
+                (self.opclasses, "opclasses"),
+                (self.expressions, "expressions"),
+            ):
+                if value:
+                    raise ValueError(f"UniqueConstraint with {what} cannot be deferred.")
+        if self.expressions and self.opclasses:
+            raise ValueError(
+                "UniqueConstraint.opclasses cannot be used with expressions. Use "
+                "facade.contrib.postgres.indexes.OpClass() instead."
+            )
+        if self.opclasses and len(self.fields) != len(self.opclasses):
+            raise ValueError(
+                "UniqueConstraint.fields and UniqueConstraint.opclasses must have the same number of elements."
+            )
+
+    def _check_types(self) -> None:
+        if not isinstance(self.condition, (Q, type(None))):
+            raise ValueError("UniqueConstraint.condition must be a Q instance.")
+        if not isinstance(self.deferrable, (Deferrable, type(None))):
+            raise TypeError("UniqueConstraint.deferrable must be a Deferrable instance.")
+        if not isinstance(self.include, (tuple, type(None))):
+            raise TypeError("UniqueConstraint.include must be a list or tuple.")
+        if not isinstance(self.opclasses, (list, tuple)):
+            raise TypeError("UniqueConstraint.opclasses must be a list or tuple.")
+        if not isinstance(self.nulls_distinct, (bool, type(None))):
+            raise TypeError("UniqueConstraint.nulls_distinct must be a bool.")
+
+    @property
+    def contains_expressions(self) -> bool:
+        return bool(self.expressions)
+
+    @property
+    def is_total(self) -> bool:
+        """Whether the constraint is on plain fields and holds for all rows."""
+        return self.condition is None and not self.expressions
+
+    def __repr__(self) -> str:
+        parts: dict[str, Any] = {}
+        if self.fields:
+            parts["fields"] = repr(self.fields)
+        if self.expressions:
+            parts["expressions"] = repr(self.expressions)
+        parts["name"] = repr(self.name)
+        if self.condition is not None:
+            parts["condition"] = self.condition
+        if self.deferrable is not None:
+            parts["deferrable"] = self.deferrable
+        if self.include:
+            parts["include"] = repr(self.include)
+        if self.opclasses:
+            parts["opclasses"] = repr(self.opclasses)
+        if self.nulls_distinct is not None:
+            parts["nulls_distinct"] = repr(self.nulls_distinct)
+        return self._described(**parts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, UniqueConstraint):
+            return NotImplemented
+        return self.deconstruct()[1:] == other.deconstruct()[1:]
+
+    __hash__ = BaseConstraint.__hash__
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, _, kwargs = super().deconstruct()
+        for name in ("fields", "condition", "deferrable", "include", "opclasses"):
+            value = getattr(self, name)
+            if value:
+                kwargs[name] = value
+        if self.nulls_distinct is not None:
+            kwargs["nulls_distinct"] = self.nulls_distinct
+        return path, self.expressions, kwargs
+
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+        """Raise ``ValidationError`` if another row has the instance's values.
+
+        Constraints on expressions, or with a condition, are left to the database.
+        """
+        if not self.is_total or (exclude and set(exclude).intersection(self.fields)):
+            return
+        wanted = {}
+        for name in self.fields:
+            field = model._meta.get_field(name)
+            value = getattr(instance, field.attname)
+            if value is None and self.nulls_distinct is not False:
+                return
+            wanted.update({f"{field.name}__isnull": True} if value is None else {field.name: value})
+        others = model._default_manager.using(using).filter(**wanted)
+        if not instance._state.adding and instance._is_pk_set(model._meta):
+            others = others.exclude(pk=instance._get_pk_val(model._meta))
+        if others.exists():
+            raise self._violation(model, instance)
+
+    def _violation(self, model: Any, instance: Any) -> ValidationError:
+        if self._has_own_message:
+            return ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
+        error = instance.unique_error_message(model, self.fields)
+        return ValidationError(error, code=error.code)

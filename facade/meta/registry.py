@@ -1,0 +1,391 @@
+"""The registry of models: applications, models by label, and functions that wait for a model."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from facade import configuration
+from facade.exceptions import ImproperlyConfigured
+from facade.signals import ModelSignal, post_init, pre_init
+
+__all__ = ["AppConfig", "Apps", "apps", "current", "isolate_apps", "model_key", "on_change"]
+
+ModelKey = tuple[str, str]
+Operation = Callable[..., Any]
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+_watchers: list[Callable[[], Any]] = []
+
+
+def on_change(callback: Callable[[], Any]) -> Callable[[], Any]:
+    """Call ``callback`` whenever what was derived from models may have become wrong.
+
+    That is when a model or a field is added to any registry, and when somebody begins or ceases to listen
+    to ``pre_init`` or ``post_init``, which decides how instances are made.
+    """
+    _watchers.append(callback)
+    return callback
+
+
+def _tell_watchers() -> None:
+    for callback in _watchers:
+        callback()
+
+
+def model_key(model: Any) -> ModelKey:
+    """Return ``(app_label, model_name)`` of a model class or of its name ``"app_label.ModelName"``.
+
+    >>> model_key("library.Book")
+    ('library', 'book')
+    """
+    if not isinstance(model, str):
+        return model._meta.app_label, model._meta.model_name
+    try:
+        app_label, model_name = model.split(".")
+    except ValueError:
+        raise ValueError(
+            f"Invalid model reference '{model}'. String model references must be of the form "
+            "'app_label.ModelName'."
+        ) from None
+    return app_label, model_name.lower()
+
+
+class AppConfig:
+    """One application: a package with models, known by its label.
+
+    A subclass may set ``name``, ``label``, ``verbose_name`` and ``default_auto_field``.
+    """
+
+    name: str = ""
+    label: str = ""
+    verbose_name: str = ""
+    default_auto_field: str | None = None
+
+    def __init__(self, name: str = "", apps: Apps | None = None) -> None:
+        self.name = name or type(self).name
+        self.label = type(self).label or self.name.rpartition(".")[2]
+        self.verbose_name = type(self).verbose_name or self.label.title()
+        self.apps = apps
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.label}>"
+
+    @classmethod
+    def create(cls, entry: str | AppConfig, apps: Apps) -> AppConfig:
+        """Return the configuration that an item of ``INSTALLED_APPS`` stands for.
+
+        An item is the dotted name of a package, or of an :class:`AppConfig` subclass.
+        """
+        if isinstance(entry, AppConfig):
+            entry.apps = apps
+            return entry
+        module, _, last = entry.rpartition(".")
+        if not module or not last[:1].isupper():
+            return cls(entry, apps)
+        config = getattr(import_module(module), last, None)
+        if not (isinstance(config, type) and issubclass(config, AppConfig)):
+            raise ImproperlyConfigured(f"'{entry}' isn't a subclass of AppConfig.")
+        return config(apps=apps)
+
+    @property
+    def module(self) -> Any:
+        """The application's package, imported on first use."""
+        return import_module(self.name)
+
+    @property
+    def models_module(self) -> Any:
+        """The application's ``models`` module if it was imported, else ``None``."""
+        return sys.modules.get(f"{self.name}.models")
+
+    def get_model(self, model_name: str, require_ready: bool = True) -> Any:
+        """Return the model of this name, whatever its case; ``LookupError`` if there is none."""
+        return self._registry().get_registered_model(self.label, model_name)
+
+    def get_models(self, include_auto_created: bool = False, include_swapped: bool = False) -> list[Any]:
+        """Return this application's models; see :meth:`Apps.get_models`."""
+        models = self._registry().all_models[self.label].values()
+        return [model for model in models if _is_wanted(model, include_auto_created, include_swapped)]
+
+    def import_models(self) -> None:
+        """Import the application's ``models`` module, if it has one."""
+        name = f"{self.name}.models"
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name not in {name, self.name}:
+                raise
+
+    def _registry(self) -> Apps:
+        return apps if self.apps is None else self.apps
+
+
+def _is_wanted(model: Any, include_auto_created: bool, include_swapped: bool) -> bool:
+    opts = model._meta
+    return (include_auto_created or not opts.auto_created) and (include_swapped or not opts.swapped)
+
+
+class Apps:
+    """A set of models that know each other.
+
+    There is one for the program, ``facade.apps.apps``; more can be made for tests or with ``Meta.apps``.
+    A model registers itself when its class is defined, whether or not its application is installed.
+    """
+
+    def __init__(self, installed_apps: Iterable[str | AppConfig] | None = ()) -> None:
+        self.all_models: dict[str, dict[str, Any]] = defaultdict(dict)
+        self.app_configs: dict[str, AppConfig] = {}
+        self.ready = self.apps_ready = self.models_ready = True
+        self.stored_app_configs: list[dict[str, AppConfig]] = []
+        #: Tables of models without a ``Meta.metadata`` of their own.
+        self.metadata = MetaData(naming_convention=NAMING_CONVENTION)
+        self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
+        self._lock = threading.RLock()
+        self.install(installed_apps or ())
+
+    def install(self, installed: Iterable[str | AppConfig]) -> None:
+        """Replace the installed applications; nothing is imported but named :class:`AppConfig` classes."""
+        configs: dict[str, AppConfig] = {}
+        for entry in installed:
+            config = AppConfig.create(entry, self)
+            if config.label in configs:
+                raise ImproperlyConfigured(f"Application labels aren't unique, duplicates: {config.label}")
+            configs[config.label] = config
+        self.app_configs = configs
+        self.clear_cache()
+
+    def import_models(self) -> None:
+        """Import the ``models`` module of each installed application, as ``"app.Model"`` references need."""
+        for config in list(self.app_configs.values()):
+            config.import_models()
+
+    # -- applications -----------------------------------------------------------------------------
+
+    def get_app_configs(self) -> Iterable[AppConfig]:
+        """Return the installed applications."""
+        return self.app_configs.values()
+
+    def get_app_config(self, app_label: str) -> AppConfig:
+        """Return an installed application; ``LookupError`` if no application has this label."""
+        try:
+            return self.app_configs[app_label]
+        except KeyError:
+            message = f"No installed app with label '{app_label}'."
+        for config in self.app_configs.values():
+            if config.name == app_label:
+                message += f" Did you mean '{config.label}'?"
+        raise LookupError(message)
+
+    def is_installed(self, app_name: str) -> bool:
+        """Return whether ``INSTALLED_APPS`` has this full name, such as ``"shop.orders"``."""
+        return any(config.name == app_name for config in self.app_configs.values())
+
+    def get_containing_app_config(self, object_name: str) -> AppConfig | None:
+        """Return the innermost installed application that a dotted path lies in."""
+        holders = [
+            config for config in self.app_configs.values() if f"{object_name}.".startswith(f"{config.name}.")
+        ]
+        return max(holders, key=lambda config: len(config.name), default=None)
+
+    def check_apps_ready(self) -> None:
+        """Do nothing: applications are known as soon as they are configured."""
+
+    def check_models_ready(self) -> None:
+        """Do nothing: models are known as soon as they are defined."""
+
+    # -- models -----------------------------------------------------------------------------------
+
+    def get_models(self, include_auto_created: bool = False, include_swapped: bool = False) -> list[Any]:
+        """Return the models, in order of definition.
+
+        Models made for many-to-many relations, and those swapped for another one, only when asked for.
+        """
+        return [
+            model
+            for models in list(self.all_models.values())
+            for model in list(models.values())
+            if _is_wanted(model, include_auto_created, include_swapped)
+        ]
+
+    def get_model(self, app_label: str, model_name: str | None = None, require_ready: bool = True) -> Any:
+        """Return a model by ``("library", "book")`` or ``"library.Book"``.
+
+        ``LookupError`` if there is no such application or model.
+
+        >>> apps.get_model("nowhere.Thing")
+        Traceback (most recent call last):
+        LookupError: No installed app with label 'nowhere'.
+        """
+        if model_name is None:
+            app_label, model_name = app_label.split(".")
+        models = self.all_models.get(app_label)
+        if not models:
+            self.get_app_config(app_label)
+            models = {}
+        try:
+            return models[model_name.lower()]
+        except KeyError:
+            raise LookupError(f"App '{app_label}' doesn't have a '{model_name}' model.") from None
+
+    def get_registered_model(self, app_label: str, model_name: str) -> Any:
+        """Like :meth:`get_model`, without asking whether such an application exists."""
+        try:
+            return self.all_models[app_label][model_name.lower()]
+        except KeyError:
+            raise LookupError(f"Model '{app_label}.{model_name}' not registered.") from None
+
+    def register_model(self, app_label: str, model: Any) -> None:
+        """Add a model and run what was waiting for it."""
+        name = model._meta.model_name
+        with self._lock:
+            known = self.all_models[app_label].get(name)
+            if known is not None:
+                self._check_redefinition(app_label, known, model)
+            self.all_models[app_label][name] = model
+            self.do_pending_operations(model)
+            self.clear_cache()
+
+    def _check_redefinition(self, app_label: str, known: Any, model: Any) -> None:
+        name = model._meta.model_name
+        if (known.__name__, known.__module__) != (model.__name__, model.__module__):
+            raise RuntimeError(
+                f"Conflicting '{name}' models in application '{app_label}': {known} and {model}."
+            )
+        warnings.warn(
+            f"Model '{app_label}.{name}' was already registered. Reloading models is not advised as it can "
+            "lead to inconsistencies, most notably with related models.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def get_swappable_settings_name(self, to_string: str) -> str | None:
+        """Return the setting that may swap the model ``"app_label.ModelName"`` for another, if any."""
+        wanted = to_string.lower()
+        for model in self.get_models(include_swapped=True):
+            opts = model._meta
+            swapped = opts.swapped
+            if (swapped and swapped.lower() == wanted) or (opts.swappable and opts.label_lower == wanted):
+                return str(opts.swappable)
+        return None
+
+    # -- waiting for models -------------------------------------------------------------------------
+
+    def lazy_model_operation(self, function: Operation, *model_keys: ModelKey) -> None:
+        """Call ``function`` with the models of these keys as soon as all of them are registered."""
+        if not model_keys:
+            function()
+            return
+        first, *rest = model_keys
+
+        def with_model(model: Any) -> None:
+            self.lazy_model_operation(partial(with_model.func, model), *rest)  # type: ignore[attr-defined]
+
+        with_model.func = function  # type: ignore[attr-defined]
+        with self._lock:
+            model = self.all_models[first[0]].get(first[1])
+            if model is None:
+                self._pending_operations[first].append(with_model)
+        if model is not None:
+            with_model(model)
+
+    def do_pending_operations(self, model: Any) -> None:
+        """Run what was waiting for this model."""
+        key = (model._meta.app_label, model._meta.model_name)
+        for function in self._pending_operations.pop(key, []):
+            function(model)
+
+    def pending_models(self) -> list[str]:
+        """Return the labels of models that others refer to and that are not defined yet."""
+        return [".".join(key) for key, functions in self._pending_operations.items() if functions]
+
+    def clear_cache(self) -> None:
+        """Forget what was derived from the set of models, here and at those who asked to be told."""
+        for models in list(self.all_models.values()):
+            for model in list(models.values()):
+                model._meta._expire_cache()
+        _tell_watchers()
+
+    # -- for test suites ------------------------------------------------------------------------------
+
+    def set_available_apps(self, available: Iterable[str]) -> None:
+        """Restrict the installed applications to some of them, until :meth:`unset_available_apps`."""
+        names = set(available)
+        unknown = names - {config.name for config in self.app_configs.values()}
+        if unknown:
+            raise ValueError(
+                f"Available apps isn't a subset of installed apps, extra apps: {', '.join(unknown)}"
+            )
+        self.stored_app_configs.append(self.app_configs)
+        self.app_configs = {
+            label: config for label, config in self.app_configs.items() if config.name in names
+        }
+        self.clear_cache()
+
+    def unset_available_apps(self) -> None:
+        """Undo :meth:`set_available_apps`."""
+        self.app_configs = self.stored_app_configs.pop()
+        self.clear_cache()
+
+    def set_installed_apps(self, installed: Iterable[str | AppConfig]) -> None:
+        """Install other applications, until :meth:`unset_installed_apps`."""
+        self.stored_app_configs.append(self.app_configs)
+        self.install(installed)
+
+    def unset_installed_apps(self) -> None:
+        """Undo :meth:`set_installed_apps`."""
+        self.unset_available_apps()
+
+
+apps = Apps()
+
+_stack: list[Apps] = [apps]
+
+
+def current() -> Apps:
+    """Return the registry that new models join: ``apps``, or that of :func:`isolate_apps`."""
+    return _stack[-1]
+
+
+@contextmanager
+def isolate_apps(*labels: str) -> Iterator[Apps]:
+    """Let the models defined in the block join a registry of their own, which is handed out.
+
+    ``labels`` are the names of its installed applications.
+    """
+    isolated = Apps(labels)
+    _stack.append(isolated)
+    try:
+        yield isolated
+    finally:
+        _stack.remove(isolated)
+
+
+def _when_defined(function: Operation, label: str, registry: Apps | None = None) -> None:
+    (current() if registry is None else registry).lazy_model_operation(function, model_key(label))
+
+
+ModelSignal.when_defined = staticmethod(_when_defined)
+pre_init.watchers.append(_tell_watchers)
+post_init.watchers.append(_tell_watchers)
+
+
+@configuration.on_change
+def _install(changed: frozenset[str]) -> None:
+    if "INSTALLED_APPS" in changed:
+        apps.install(configuration.settings.INSTALLED_APPS)

@@ -1,0 +1,327 @@
+"""Models as SQLAlchemy tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.naming import conv
+
+from facade.exceptions import ImproperlyConfigured
+from facade.expressions.base import Expression, F
+from facade.expressions.q import Q
+from facade.fields.related import ForeignKey, lazy_related_operation
+from facade.meta import registry
+from facade.meta.constraints import CheckConstraint, UniqueConstraint
+from facade.meta.options import Options
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+__all__ = ["ModelExpression", "declare", "expression_compiler", "metadata", "table_for"]
+
+# (expression, model, dialect) -> a Core element that names columns without their table. The query layer,
+# which stands above, puts its compiler here.
+ExpressionCompiler = Callable[[Any, type[Any], "Dialect"], sa.ColumnElement[Any]]
+expression_compiler: list[ExpressionCompiler] = []
+
+_QUALIFIED = re.compile(r'"(?P<schema>[^"]+)"\."(?P<name>[^"]+)"')
+_TABLE = "_table"
+
+
+class ModelExpression(sa.ColumnElement[Any]):
+    """A condition or expression of a model, made SQL when the dialect is known."""
+
+    __visit_name__ = "model_expression"
+    inherit_cache = False
+
+    def __init__(self, model: type[Any], expression: Any) -> None:
+        self.model, self.expression = model, expression
+
+
+@compiles(ModelExpression)
+def _compile_expression(element: ModelExpression, compiler: Any, **options: Any) -> str:
+    if not expression_compiler:
+        raise ImproperlyConfigured("Expressions in tables need facade.models to be imported.")
+    core = expression_compiler[0](element.expression, element.model, compiler.dialect)
+    return str(compiler.process(core, **{**options, "literal_binds": True, "include_table": False}))
+
+
+class DefaultValue(sa.ColumnElement[Any]):
+    """A plain ``db_default``, written as the column's type writes it."""
+
+    __visit_name__ = "default_value"
+    inherit_cache = False
+
+    def __init__(self, field: Any, value: Any) -> None:
+        self.field, self.value = field, value
+
+
+@compiles(DefaultValue)
+def _compile_default(element: DefaultValue, compiler: Any, **options: Any) -> str:
+    value = element.field.get_prep_value(element.value)
+    column_type = element.field.column_type.dialect_impl(compiler.dialect)
+    process = column_type.bind_processor(compiler.dialect)
+    return _literal(value if process is None else process(value), compiler.dialect)
+
+
+def _literal(value: Any, dialect: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return ("true" if value else "false") if dialect.supports_native_boolean else str(int(value))
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, (bytes, memoryview)):
+        digits = bytes(value).hex()
+        return f"'\\x{digits}'" if dialect.name == "postgresql" else f"x'{digits}'"
+    text = str(value).replace("'", "''")
+    return f"'{text}'"
+
+
+class Reference(sa.ForeignKeyConstraint):
+    """A foreign key that is checked at the end of the transaction, where the database can wait that long."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, deferrable=True, initially="DEFERRED", **options)
+
+
+@compiles(Reference, "mysql")
+@compiles(Reference, "mariadb")
+def _compile_immediate(element: Any, compiler: Any, **options: Any) -> str:
+    plain = sa.ForeignKeyConstraint.__new__(sa.ForeignKeyConstraint)
+    plain.__dict__.update(element.__dict__, deferrable=None, initially=None)
+    return str(compiler.visit_foreign_key_constraint(plain, **options))
+
+
+# -- the table of a model --------------------------------------------------------------------------
+
+
+def table_for(model: type[Any]) -> sa.Table:
+    """Return the table that holds the model's own columns, made when it is first asked for.
+
+    Tables that its foreign keys refer to are made, too. ``ImproperlyConfigured`` if one refers to a model
+    that is not defined.
+    """
+    opts: Options = model._meta  # type: ignore[attr-defined]
+    made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
+    columns = list(opts.local_concrete_fields)
+    if made is not None:
+        if made[1] == columns:
+            return made[0]
+        _forget_tables(opts.apps)
+    if opts.abstract:
+        raise TypeError(f"{opts.object_name} is abstract and has no table.")
+    _check_targets(opts)
+    table = _new_table(opts)
+    opts.__dict__[_TABLE] = (table, columns)
+    try:
+        _add_references(table, opts)
+    except BaseException:
+        _forget_table(opts)
+        raise
+    _add_together(table, opts)
+    for constraint in opts.constraints:
+        _add_constraint(table, opts, constraint)
+    for index in opts.indexes:
+        _add_index(table, opts, index)
+    return table
+
+
+def _new_table(opts: Options) -> sa.Table:
+    qualified = _QUALIFIED.fullmatch(opts.db_table)
+    schema, name = (qualified["schema"], qualified["name"]) if qualified else (None, opts.db_table)
+    options: dict[str, Any] = {"schema": schema, "comment": opts.db_table_comment or None}
+    if opts.db_tablespace:
+        options["postgresql_tablespace"] = opts.db_tablespace
+    if opts.auto_field is not None and opts.auto_field.model is opts.concrete_model:
+        options["sqlite_autoincrement"] = True
+    columns = [_column(opts, field) for field in opts.local_concrete_fields]
+    table = sa.Table(name, _home(opts, name, schema), *columns, **options)
+    for field in opts.local_concrete_fields:
+        _add_check(table, field)
+    return table
+
+
+def _home(opts: Options, name: str, schema: str | None) -> sa.MetaData:
+    """The MetaData for a table: one apart for tables that are not to be created or are there already."""
+    home = opts.apps.metadata if opts.metadata is None else opts.metadata
+    taken = (f"{schema or home.schema}.{name}" if schema or home.schema else name) in home.tables
+    if opts.managed and not opts.swapped and not taken:
+        return home
+    return sa.MetaData(naming_convention=registry.NAMING_CONVENTION)
+
+
+def _forget_table(opts: Options) -> None:
+    made = opts.__dict__.pop(_TABLE, None)
+    if made is not None:
+        made[0].metadata.remove(made[0])
+
+
+def _forget_tables(apps: registry.Apps) -> None:
+    """Make all tables anew: those that refer to a changed one hold its old columns."""
+    for model in apps.get_models(include_auto_created=True, include_swapped=True):
+        _forget_table(model._meta)
+
+
+# -- columns -----------------------------------------------------------------------------------------
+
+
+def _column(opts: Options, field: Any) -> sa.Column[Any]:
+    items: list[Any] = []
+    options: dict[str, Any] = {
+        "nullable": field.null and not field.primary_key,
+        "primary_key": field.primary_key,
+        "autoincrement": False,
+        "comment": field.db_comment or None,
+        "unique": (field.unique and not field.primary_key) or None,
+        "index": (field.db_index and not field.unique) or None,
+    }
+    if field is opts.auto_field:
+        options["autoincrement"] = True
+        items.append(sa.Identity(always=False))
+    if field.generated:
+        items.append(sa.Computed(ModelExpression(opts.model, field.expression), persisted=field.db_persist))
+    elif field.has_db_default():
+        options["server_default"] = _server_default(opts, field)
+    return sa.Column(field.column, field.column_type, *items, **options)
+
+
+def _server_default(opts: Options, field: Any) -> Any:
+    default = field.db_default
+    if isinstance(default, (Expression, F, Q)):
+        return ModelExpression(opts.model, default)
+    return DefaultValue(field, default)
+
+
+def _add_check(table: sa.Table, field: Any) -> None:
+    """Let the database check what the column's type does not say."""
+    column = table.c[field.column]
+    kind = field.get_internal_type()
+    condition: sa.ColumnElement[bool]
+    if kind in ("PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"):
+        # MySQL has unsigned columns.
+        condition, here = column >= 0, lambda dialect: dialect.name not in ("mysql", "mariadb")
+    elif kind == "JSONField":
+        condition, here = (
+            sa.func.json_valid(column) | column.is_(None),
+            lambda dialect: dialect.name == "sqlite",
+        )
+    else:
+        return
+    check = sa.CheckConstraint(condition, name=conv(f"{table.name}_{column.name}_check"))
+    check.ddl_if(callable_=lambda ddl, target, bind, dialect, **_: here(dialect))
+    table.append_constraint(check)
+
+
+# -- constraints -------------------------------------------------------------------------------------
+
+
+def _check_targets(opts: Options) -> None:
+    for field in opts.local_concrete_fields:
+        target = field.remote_field.model if isinstance(field, ForeignKey) else None
+        if isinstance(target, str):
+            raise ImproperlyConfigured(
+                f"{opts.label}.{field.name} refers to '{target}', which is not defined. Import the module that "
+                "defines it."
+            )
+
+
+def _add_references(table: sa.Table, opts: Options) -> None:
+    for field in opts.local_concrete_fields:
+        if not isinstance(field, ForeignKey):
+            continue
+        target = field.remote_field.model
+        if field.db_constraint and not target._meta.swapped:
+            far = table_for(target._meta.concrete_model).c[field.target_field.column]
+            action = getattr(field.remote_field.on_delete, "operation", None)
+            table.append_constraint(Reference([table.c[field.column]], [far], ondelete=action))
+
+
+def _columns(table: sa.Table, opts: Options, names: Iterable[str]) -> list[sa.Column[Any]]:
+    return [table.c[opts.get_field(name).column] for name in names]
+
+
+def _add_together(table: sa.Table, opts: Options) -> None:
+    for names in opts.unique_together:
+        table.append_constraint(sa.UniqueConstraint(*_columns(table, opts, names)))
+
+
+def _add_constraint(table: sa.Table, opts: Options, constraint: Any) -> None:
+    if isinstance(constraint, CheckConstraint):
+        condition = ModelExpression(opts.model, constraint.condition)
+        table.append_constraint(sa.CheckConstraint(condition, name=conv(constraint.name)))
+    elif isinstance(constraint, UniqueConstraint):
+        _add_unique(table, opts, constraint)
+
+
+def _add_unique(table: sa.Table, opts: Options, constraint: UniqueConstraint) -> None:
+    if constraint.condition or constraint.expressions or constraint.include or constraint.opclasses:
+        _add_index(table, opts, constraint, unique=True, nulls_distinct=constraint.nulls_distinct)
+        return
+    options: dict[str, Any] = {}
+    if constraint.deferrable is not None:
+        options.update(deferrable=True, initially=constraint.deferrable.value.upper())
+    if constraint.nulls_distinct is not None:
+        options["postgresql_nulls_not_distinct"] = not constraint.nulls_distinct
+    columns = _columns(table, opts, constraint.fields)
+    table.append_constraint(sa.UniqueConstraint(*columns, name=conv(constraint.name), **options))
+
+
+def _add_index(
+    table: sa.Table, opts: Options, index: Any, unique: bool = False, nulls_distinct: bool | None = None
+) -> None:
+    options: dict[str, Any] = {}
+    if index.condition is not None:
+        condition = ModelExpression(opts.model, index.condition)
+        options.update(sqlite_where=condition, postgresql_where=condition)
+    if index.include:
+        options["postgresql_include"] = [column.name for column in _columns(table, opts, index.include)]
+    if nulls_distinct is not None:
+        options["postgresql_nulls_not_distinct"] = not nulls_distinct
+    items = list(_index_items(table, opts, index))
+    if index.opclasses:
+        options["postgresql_ops"] = dict(zip((item.name for item in items), index.opclasses, strict=True))
+    # MySQL knows no partial indexes: it does without, as an index is no promise. A unique one would be.
+    made = sa.Index(conv(index.name), *items, unique=unique, _table=table, **options)
+    if unique and index.condition is not None:
+        made.ddl_if(dialect=("sqlite", "postgresql"))
+
+
+def _index_items(table: sa.Table, opts: Options, index: Any) -> Iterator[Any]:
+    for expression in index.expressions:
+        yield ModelExpression(opts.model, expression)
+    for name, order in getattr(index, "fields_orders", [(name, "") for name in index.fields]):
+        (column,) = _columns(table, opts, [name])
+        yield column.desc() if order else column
+
+
+# -- all tables --------------------------------------------------------------------------------------
+
+
+def declare(model: type[Any]) -> None:
+    """Make the model's table as soon as the models it refers to are defined."""
+    targets = [
+        field.remote_field.model
+        for field in model._meta.local_concrete_fields  # type: ignore[attr-defined]
+        if isinstance(field, ForeignKey)
+    ]
+    lazy_related_operation(lambda owner, *_: table_for(owner), model, *targets)
+
+
+def metadata(apps: registry.Apps | None = None) -> sa.MetaData:
+    """Return the MetaData with the tables of all models that have no ``Meta.metadata`` of their own.
+
+    This is what Alembic's ``target_metadata`` wants.
+    """
+    apps = registry.apps if apps is None else apps
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy:
+            table_for(model)
+    return apps.metadata
+
+
+Options.build_table = staticmethod(table_for)
