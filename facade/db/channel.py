@@ -71,13 +71,12 @@ class Channel(ABC):
     (use savepoints), `check_in` and `discard` leave the connection to its owner.
     """
 
-    __slots__ = ("broken", "in_transaction", "read_only")
-
     joined: ClassVar[bool] = False
 
-    in_transaction: bool
-    read_only: bool
-    broken: bool
+    # Values that most channels never change are the class's: a lone statement makes a channel, too.
+    in_transaction: bool = False
+    read_only: bool = False
+    broken: bool = False
 
     @property
     @abstractmethod

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade import bridge
-from facade.conf import settings as project
+from facade.configuration import settings as project
 from facade.db import capture, engines, state
 from facade.db.channel import Channel, Outcome, Params, Row, Statement
 from facade.db.config import DatabaseSettings, missing_driver
@@ -74,7 +74,9 @@ class Database(TransactionControl):
         block = state.current(self.alias)
         if block is not None:
             return block.fetch(statement, params)
-        channel = self._lend_for(statement)
+        if statement.locks:
+            self._check_locks()
+        channel = self.lender.lend()
         try:
             return channel.fetch(statement, params)
         except Exception as error:
@@ -104,7 +106,7 @@ class Database(TransactionControl):
         block = state.current(self.alias)
         if block is not None:
             return block.execute(statement, params)
-        channel = self._lend_for(statement)
+        channel = self.lender.lend()
         try:
             return channel.execute(statement, params)
         finally:
@@ -143,10 +145,12 @@ class Database(TransactionControl):
         return self._lone_stream(statement, params, chunk_size)
 
     def _lone_stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
+        if statement.locks:
+            self._check_locks()
         pauses = delays()
         while True:
             started = False
-            channel = self._lend_for(statement)
+            channel = self.lender.lend()
             try:
                 for chunk in channel.stream(statement, params, chunk_size):
                     started = True
@@ -182,10 +186,9 @@ class Database(TransactionControl):
         """Check a connection out of the pool; the caller ends with ``check_in()`` or ``discard()``."""
         return self.lender.lend()
 
-    def _lend_for(self, statement: Statement) -> Channel:
-        if statement.locks and self.vendor != "sqlite":
+    def _check_locks(self) -> None:
+        if self.vendor != "sqlite":  # it has no row locks: asking for them changes nothing
             raise TransactionManagementError(_NO_BLOCK)
-        return self.lender.lend()
 
     def _make_sync(self) -> Lender:
         if self.settings.url is None and self.settings.engine is None:

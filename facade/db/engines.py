@@ -55,8 +55,7 @@ def _lender(kind: type[Lender], database: Database, engine: Engine, fast: bool) 
     channels = channel_class(engine.dialect, fast)
     if kind is Lender:
         pool: Any = engine.pool
-        pool.alive, pool.kill = channels.alive, channels.kill
-        pool.autocommit = channels.autocommits
+        pool.serve(channels.alive, channels.kill, channels.autocommits)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
     return kind(database, engine, channels)

@@ -29,8 +29,6 @@ Joinable = Connection | AsyncConnection | Session | AsyncSession
 class JoinedChannel(GeneralChannel):
     """A channel on a connection whose transaction its owner begins and ends."""
 
-    __slots__ = ()
-
     joined = True
 
     def __init__(self, lender: Lender, token: Any, raw: Any) -> None:
@@ -63,8 +61,6 @@ class JoinedChannel(GeneralChannel):
 
 class AsyncJoinedChannel(JoinedChannel):
     """The same for an asyncio driver."""
-
-    __slots__ = ()
 
     waits = True
 

@@ -26,13 +26,14 @@ from facade.exceptions import PoolExhausted
 class Entry:
     """One pooled connection: SQLAlchemy's record of it, and the driver's own connection object."""
 
-    __slots__ = ("born", "lent", "raw", "record", "retiring", "shelf")
+    __slots__ = ("born", "lent", "poll", "raw", "record", "retiring", "shelf")
 
     def __init__(self, record: ConnectionPoolEntry, shelf: Shelf) -> None:
         self.record = record
         self.raw: Any = record.driver_connection
         self.shelf = shelf
         self.lent: Any = None  # the last channel on it
+        self.poll: Any = None  # what the driver's channel looks for signs of life with
         self.born = time.monotonic()
         self.retiring = False  # not to be lent again
 
@@ -62,8 +63,8 @@ class LendingPool(Pool):
 
     _is_asyncio: ClassVar[bool] = False
 
-    alive: Callable[[Any], bool] | None = None
-    """Tells without waiting whether an idle driver connection is still open; None if there is no such way."""
+    alive: Callable[[Entry], bool] | None = None
+    """Tells without waiting whether an idle connection is still open; None if there is no such way."""
 
     kill: Callable[[Any], None] | None = None
     """Closes a driver connection hard, without waiting."""
@@ -90,17 +91,28 @@ class LendingPool(Pool):
         self._limit = float("inf") if pool_size == 0 or max_overflow < 0 else pool_size + max_overflow
         self._keep = float("inf") if pool_size == 0 else pool_size
         self._max_age, self._pings = recycle, pre_ping
+        self.looks = recycle >= 0 or pre_ping  # whether `take` has to look at idle connections
         self._handed = threading.local()
         self._handed_over: set[ConnectionPoolEntry] = set()
 
+    def serve(
+        self, alive: Callable[[Entry], bool] | None, kill: Callable[[Any], None], autocommit: bool
+    ) -> None:
+        """Learn what there is to know about the driver."""
+        self.alive, self.kill, self.autocommit = alive, kill, autocommit
+        self.looks = self.looks or alive is not None
+
     # the short way
 
+    @abstractmethod
     def take(self) -> Entry:
         """Return a connection: an idle one, or a new one, or one that is given back in time.
 
         Raises PoolExhausted when none comes within the pool's timeout, and what the driver raises on connecting.
         """
-        entry = self._take()
+
+    def _take_sound(self, entry: Entry) -> Entry:
+        """Look at what was taken, and take another one if it is too old or gone."""
         while not self._is_sound(entry):
             self.drop(entry)
             entry = self._take()
@@ -168,7 +180,7 @@ class LendingPool(Pool):
         """Return a pool of the same kind; part of ``engine.dispose()``."""
         options = {**self._options, "_dispatch": self.dispatch, "dialect": self._dialect}
         pool = type(self)(self._creator, *self._arguments, **options)
-        pool.alive, pool.kill, pool.autocommit = self.alive, self.kill, self.autocommit
+        pool.serve(self.alive, self.kill, self.autocommit)
         return pool
 
     def dispose(self) -> None:
@@ -252,7 +264,7 @@ class LendingPool(Pool):
     # parts
 
     def _is_sound(self, entry: Entry) -> bool:
-        if self.alive is not None and not self.alive(entry.raw):
+        if self.alive is not None and not self.alive(entry):
             self.retire()  # it is seldom the only one
             return False
         if 0 <= self._max_age < time.monotonic() - entry.born:
@@ -332,13 +344,14 @@ class ThreadPool(LendingPool):
     def _entry(self, record: ConnectionPoolEntry) -> Entry | None:
         return self._shelf.entries.get(record)
 
-    def _take(self) -> Entry:
+    def take(self) -> Entry:
         try:
-            return self._shelf.idle.pop()  # atomic, so it needs no lock
+            entry = self._shelf.idle.pop()  # atomic, so it needs no lock
         except IndexError:
-            return self._take_slowly()
+            entry = self._take()
+        return self._take_sound(entry) if self.looks else entry
 
-    def _take_slowly(self) -> Entry:
+    def _take(self) -> Entry:
         shelf = self._shelf
         with self._changed:
             shelf.waiting.append(None)  # before looking: `give_back` appends first and looks here afterwards
@@ -401,6 +414,11 @@ class LoopPool(LendingPool):
 
     def _entry(self, record: ConnectionPoolEntry) -> Entry | None:
         return next((s.entries[record] for s in self._shelves.values() if record in s.entries), None)
+
+    def take(self) -> Entry:
+        shelf = self._shelves.get(bridge.running_loop())
+        entry = shelf.idle.pop() if shelf is not None and shelf.idle else self._take()
+        return self._take_sound(entry) if self.looks else entry
 
     def _take(self) -> Entry:
         shelf = self._shelves.get(bridge.running_loop()) or self._new_shelf()

@@ -36,8 +36,6 @@ class Job:
 class AiosqliteChannel(SqliteChannel):
     """A channel on an `aiosqlite.Connection`."""
 
-    __slots__ = ()
-
     waits = True
 
     def _hop(self, fn: Callable[..., Any], *args: Any) -> Any:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import bridge
 from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 
+if TYPE_CHECKING:
+    from facade.db.pools import Entry
 
-def is_alive(raw: Any) -> bool:
+
+def is_alive(entry: Entry) -> bool:
     """Tell whether a connection is open; its event loop has noticed if it is not."""
-    return not raw.is_closed()
+    return not entry.raw.is_closed()
 
 
 class AsyncpgChannel(PostgresqlChannel):
     """A channel on an `asyncpg.Connection`."""
-
-    __slots__ = ()
 
     waits = True
     alive = staticmethod(is_alive)

@@ -37,13 +37,11 @@ class DriverChannel(Channel):
     driver connection, made when a statement first needs it.
     """
 
-    __slots__ = ("_lender", "_returned", "connection", "raw", "token")
-
     waits: ClassVar[bool] = False
     """Whether the driver is an asyncio driver."""
 
     alive: ClassVar[Callable[[Any], bool] | None] = None
-    """Tells without waiting whether an idle driver connection is still open; None where nothing can tell."""
+    """Tells without waiting whether an idle entry's connection is still open; None where nothing can tell."""
 
     autocommits: ClassVar[bool] = True
     """Whether the driver connection must be in autocommit mode: the channel begins and ends transactions itself."""
@@ -51,12 +49,13 @@ class DriverChannel(Channel):
     stream_needs_transaction: ClassVar[bool] = False
     many_is_atomic: ClassVar[bool] = False
 
+    connection: Connection | None = None
+    _returned: bool = False
+
     def __init__(self, lender: Lender, token: Any, raw: Any) -> None:
         self._lender = lender
         self.token = token
         self.raw = raw
-        self.connection: Connection | None = None
-        self.in_transaction = self.read_only = self.broken = self._returned = False
 
     @property
     def database(self) -> Database:
@@ -295,7 +294,7 @@ class DriverChannel(Channel):
 
     def commit(self) -> None:
         self._check_open()
-        if self._is_closed() or (self.alive is not None and not self.alive(self.raw)):
+        if self._is_closed():
             self._failed(ConnectionError("The connection was lost before COMMIT."))
         try:
             self._to_the_end(self._commit)
@@ -377,7 +376,7 @@ class DriverChannel(Channel):
             self._returned = True
             if not self.broken:
                 self._lender.give_back(self.token)
-            self.connection = self.raw = None
+            self.raw = None
 
     def discard(self, error: BaseException | None = None) -> None:
         if self._returned or self.broken:

@@ -12,8 +12,6 @@ from facade.db.drivers.base import DriverChannel
 class GeneralChannel(DriverChannel):
     """A channel for the drivers that have no fast road, and for all where fast roads are switched off."""
 
-    __slots__ = ()
-
     autocommits = False
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
@@ -96,7 +94,5 @@ class GeneralChannel(DriverChannel):
 
 class AsyncGeneralChannel(GeneralChannel):
     """The same over an asyncio driver."""
-
-    __slots__ = ()
 
     waits = True

@@ -17,8 +17,6 @@ def cursor_name() -> str:
 class PostgresqlChannel(DriverChannel):
     """A channel to PostgreSQL: how its transactions begin, and that its cursors live in one."""
 
-    __slots__ = ()
-
     stream_needs_transaction = True
 
     def _begin_sql(self, isolation_level: str | None, read_only: bool) -> str:

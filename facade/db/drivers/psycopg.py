@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
 
@@ -14,20 +14,27 @@ from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import outcome_of
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 
+if TYPE_CHECKING:
+    from facade.db.pools import Entry
+
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _READY = (TransactionStatus.IDLE, *_OPEN)
-_CLOSED_BY_SERVER = "server closed the connection"
 
 
-def is_alive(raw: Any) -> bool:
+def is_alive(entry: Entry) -> bool:
     """Tell whether an idle connection is open: a closed one has its end to be read."""
-    if raw.closed:
-        return False
+    if entry.poll is None:
+        entry.poll = _poll(entry.raw)
+    return not entry.poll(0) or _takes_in(entry.raw)
+
+
+def _poll(raw: Any) -> Callable[[int], object]:
+    """Return what tells whether there is something to be read."""
     if not hasattr(select, "poll"):
-        return True
+        return lambda timeout: raw.closed
     poll = select.poll()
     poll.register(raw.fileno(), select.POLLIN)
-    return not poll.poll(0) or _takes_in(raw)
+    return poll.poll
 
 
 def _takes_in(raw: Any) -> bool:
@@ -40,8 +47,6 @@ def _takes_in(raw: Any) -> bool:
 
 class PsycopgChannel(PostgresqlChannel):
     """A channel on a `psycopg.Connection`."""
-
-    __slots__ = ()
 
     alive = staticmethod(is_alive)
 
@@ -90,8 +95,6 @@ class PsycopgChannel(PostgresqlChannel):
 
 class AsyncPsycopgChannel(PsycopgChannel):
     """A channel on a `psycopg.AsyncConnection`."""
-
-    __slots__ = ()
 
     waits = True
 

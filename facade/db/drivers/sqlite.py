@@ -64,8 +64,6 @@ def begin_sql(isolation_level: str | None, read_only: bool) -> str:
 class SqliteChannel(DriverChannel):
     """A channel on a `sqlite3.Connection`."""
 
-    __slots__ = ()
-
     alive: ClassVar[Callable[[Any], bool] | None] = None
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
