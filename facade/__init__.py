@@ -1,5 +1,50 @@
 """Django's ORM language on SQLAlchemy Core, for sync code and asyncio."""
 
+from __future__ import annotations
+
+from facade import models, transaction
+from facade.bridge import run
+from facade.configuration import configure, settings
+from facade.db.capture import CaptureQueriesContext
+from facade.db.connection import (
+    ahealth_check,
+    close_all,
+    close_all_async,
+    connection,
+    connections,
+    health_check,
+    pool_stats,
+    using_connection,
+)
+from facade.db.routing import DEFAULT_DB_ALIAS, router
+from facade.db.transaction import aatomic, atomic
+from facade.sql.schema import acreate_all, adrop_all, create_all, drop_all
 from facade.version import __version__
 
-__all__ = ["__version__"]
+
+
+__all__ = [
+    "__version__",
+    "DEFAULT_DB_ALIAS",
+    "CaptureQueriesContext",
+    "aatomic",
+    "acreate_all",
+    "adrop_all",
+    "ahealth_check",
+    "atomic",
+    "close_all",
+    "close_all_async",
+    "configure",
+    "connection",
+    "connections",
+    "create_all",
+    "drop_all",
+    "health_check",
+    "models",
+    "pool_stats",
+    "router",
+    "run",
+    "settings",
+    "transaction",
+    "using_connection",
+]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from zoneinfo import ZoneInfo
 
-from facade.conf import settings
+from facade.configuration import settings
 
 UTC = dt.UTC
 

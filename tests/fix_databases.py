@@ -19,7 +19,7 @@ import pymysql
 import pytest
 from sqlalchemy import make_url
 
-from facade.conf import configure
+from facade.configuration import configure
 from facade.db.capture import CaptureQueriesContext
 from facade.db.connection import close_all, connections
 from facade.sql.schema import create_all

@@ -9,7 +9,7 @@ import pkgutil
 import pytest
 
 import facade
-from facade.conf import override
+from facade.configuration import override
 
 
 def names_of_modules():

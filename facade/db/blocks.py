@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from facade import bridge
 from facade.db import state
 from facade.db.callbacks import Hook, run_hooks
-from facade.db.channel import Channel, Params, Row, Statement
+from facade.db.channel import Channel, Outcome, Params, Row, Statement
 from facade.db.turns import CUT, Turns, was_done
 from facade.exceptions import DeadlockDetected, Error, TransactionManagementError
 
@@ -134,6 +134,10 @@ class Block(Turns):
         """Run the statement on the block's connection once per parameter row."""
         self.run(self.transaction.channel.execute_many, statement, rows)
 
+    def perform(self, statement: Statement, params: Params) -> Outcome:
+        """Run a statement of which nothing is known on the block's connection."""
+        return self.run(self.transaction.channel.perform, statement, params)
+
     def run(self, work: Callable[..., R], *args: Any) -> R:
         """Do something with the connection when it is this block's turn."""
         self.turn()
@@ -202,7 +206,7 @@ class Block(Turns):
         chunks = cast("Chunks", self.transaction.channel.stream(statement, params, chunk_size))
         self.streams.append(chunks)
         try:
-            while (chunk := self._reader().run(self._next, chunks)) is not None:
+            while (chunk := self._advance(chunks)) is not None:
                 yield chunk
         finally:
             # Garbage collection cannot wait: what it leaves open is closed at the block's end.
@@ -210,9 +214,12 @@ class Block(Turns):
                 with suppress(TransactionManagementError):
                     self._reader().run(self._close_stream, chunks)
 
-    def _next(self, chunks: Chunks) -> list[Row] | None:
+    def _advance(self, chunks: Chunks) -> list[Row] | None:
         if chunks not in self.streams:
             raise TransactionManagementError(self.say(_STREAM_ENDED))
+        return self._reader().run(self._next, chunks)
+
+    def _next(self, chunks: Chunks) -> list[Row] | None:
         chunk = None
         try:
             chunk = next(chunks, None)

@@ -39,7 +39,7 @@ def run_callback(callback: Callback, robust: bool, when: str = "") -> None:
     except Exception as error:
         if not robust:
             raise
-        logger.exception("Error calling %s in on_commit()%s (%s).", _name(callback), when, error)
+        logger.exception("Error calling %s in on_commit()%s (%s).", _name(callback), when, error)  # noqa: TRY401 - one line says all
 
 
 def _call(callback: Callback) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from facade import bridge, conf
+from facade import bridge, configuration
 from facade.db import config
 from facade.db.database import Database
 from facade.db.routing import DEFAULT_DB_ALIAS
@@ -37,7 +37,7 @@ class Connections(Mapping[str, Database]):
     @property
     def databases(self) -> Mapping[str, Any]:
         """The setting ``DATABASES``."""
-        return conf.settings.DATABASES
+        return configuration.settings.DATABASES
 
     settings = databases
 
@@ -128,7 +128,7 @@ async def close_all_async() -> None:
 aclose_all = close_all_async
 
 
-@conf.on_change
+@configuration.on_change
 def _forget_databases(changed: frozenset[str]) -> None:
     if changed & _AFFECTING:
         connections.forget()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError
 
-from facade.conf import settings
+from facade.configuration import settings
 from facade.db.errors import driver_error, sqlstate
 
 FIRST_DELAY = 0.05

@@ -12,6 +12,8 @@ from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import EMPTY, Arg, Empty, Expression, F, Func, OutOfRange, Value, Values, freeze
 from facade.expressions.subquery import Embedded
 from facade.fields import Field
+from facade.fields.registry import RegisterLookupMixin
+from facade.fields.registry import RegisterLookupMixin
 
 
 class Lookup(Expression):
@@ -113,7 +115,7 @@ class Lookup(Expression):
         raise NotImplementedError(f"{type(self).__name__} must implement compare().")
 
 
-class Transform(Func):
+class Transform(RegisterLookupMixin, Func):
     """A function in a lookup path: the `year` of `published__year__gte=2000`."""
 
     bilateral = False

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facade import fields
-from facade.conf import settings
+from facade.configuration import settings
 from facade.expressions.base import Arg, OutOfRange
 from facade.expressions.functions.datetime import (
     Extract,

@@ -8,7 +8,7 @@ from functools import cached_property, partialmethod, total_ordering
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, overload
 
 from facade.choices import BlankChoiceIterator, CallableChoiceIterator, flatten_choices, normalize_choices
-from facade.conf import settings
+from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
 from facade.fields.checks import FieldChecks
 from facade.fields.cleaning import Cleaning

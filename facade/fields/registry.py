@@ -14,13 +14,13 @@ on_change: list[Callable[[], object]] = []
 class ClassOrInstanceMethod:
     """A method with one body for the class and another for its instances."""
 
-    def __init__(self, of_class: Callable[..., Any], of_instance: Callable[..., Any]) -> None:
+    def __init__(self, of_class: Any, of_instance: Callable[..., Any]) -> None:
         self.of_class = of_class
         self.of_instance = of_instance
 
     def __get__(self, instance: Any, owner: type[Any]) -> Callable[..., Any]:
         if instance is None:
-            return self.of_class.__get__(owner, type(owner))  # type: ignore[no-any-return]
+            return self.of_class.__get__(None, owner)  # type: ignore[no-any-return]
         return self.of_instance.__get__(instance, owner)  # type: ignore[no-any-return]
 
 
@@ -45,8 +45,6 @@ class RegisterLookupMixin:
 
     class_lookups: ClassVar[dict[str, type[Any]]]
     instance_lookups: dict[str, type[Any]]
-    register_lookup: ClassVar[ClassOrInstanceMethod]
-    get_lookups: ClassVar[ClassOrInstanceMethod]
 
     @classmethod
     def get_class_lookups(cls) -> dict[str, type[Any]]:
@@ -99,6 +97,10 @@ class RegisterLookupMixin:
     def _unregister_instance_lookup(self, lookup: Any, lookup_name: str | None = None) -> None:
         del self.instance_lookups[_name(lookup, lookup_name)]
         _changed()
+
+    register_lookup = ClassOrInstanceMethod(register_class_lookup, register_instance_lookup)
+    _unregister_lookup = ClassOrInstanceMethod(_unregister_class_lookup, _unregister_instance_lookup)
+    get_lookups = ClassOrInstanceMethod(get_class_lookups, get_instance_lookups)
 
 
 def is_transform(lookup: Any) -> bool:

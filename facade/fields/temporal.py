@@ -7,7 +7,7 @@ import warnings
 from functools import partialmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
-from facade.conf import settings
+from facade.configuration import settings
 from facade.dateparse import duration_string, parse_date, parse_datetime, parse_duration, parse_time
 from facade.fields.base import Field
 from facade.fields.options import (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 from facade import fields as model_fields
-from facade.conf import settings
+from facade.configuration import settings
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import NotSupportedError
 from facade.expressions.base import LOOKUP_SEP, PLAIN, Arg, Expression, F, Frozen, OutOfRange, Values, freeze

@@ -686,6 +686,18 @@ class QuerySet(Chain, Generic[M, R]):
         def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Any: ...
 
 
+class _EmptyMeta(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, QuerySet) and instance._shape.query.is_empty
+
+
+class EmptyQuerySet(metaclass=_EmptyMeta):
+    """`isinstance(queryset, EmptyQuerySet)` tells whether a queryset is that of `none()`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError("EmptyQuerySet can't be instantiated")
+
+
 class QueryView:
     """What `queryset.query` shows of the query."""
 

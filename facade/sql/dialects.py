@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, FullResultSet, NotSupportedError
+from facade.expressions import durations
 from facade.expressions.base import Arg, Expression
 from facade.expressions.fragments import Fragment, template
 
@@ -138,6 +139,9 @@ class Operations:
 
     def combine(self, expression: Any, left: Any, right: Any, type_: Any) -> Any:
         """Return `left connector right`, in parentheses."""
+        temporal = durations.combine(self.vendor, expression, left, right, type_)
+        if temporal is not None:
+            return temporal
         connector = expression.connector
         if (special := _COMBINE.get((self.vendor, connector))) is not None:
             return special(left, right, type_)

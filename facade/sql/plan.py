@@ -44,9 +44,8 @@ class EmptyPlan(Plan):
 
     __slots__ = ()
 
-    def __init__(self, rows: list[Any] | None = None) -> None:
-        super().__init__(Statement("", returns=True), lambda args: (), lambda rows, alias: list(rows))
-        self.statement.rows = rows or []  # type: ignore[attr-defined]
+    def __init__(self) -> None:
+        super().__init__(Statement("", returns=True), lambda args: (), lambda rows, alias: [])
 
     def fetch(self, database: Any, args: Args) -> list[Any]:
         return []

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from facade import conf
-from facade.conf import settings
+from facade import configuration
+from facade.configuration import settings
 from facade.expressions.base import Arg
 from facade.expressions.q import AND, Condition
 from facade.meta import registry
@@ -115,7 +115,7 @@ def root(model: type[Any]) -> Shape:
 registry.on_change(clear)
 
 
-@conf.on_change
+@configuration.on_change
 def _settings_changed(changed: frozenset[str]) -> None:
     clear()
 

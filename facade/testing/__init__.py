@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from facade import conf
+from facade import configuration
 from facade.db.capture import CaptureQueriesContext
 from facade.db.connection import close_all, connections
 from facade.meta.registry import apps, isolate_apps
@@ -97,7 +97,7 @@ def reset_connections() -> None:
 
 def setting_changed(name: str, value: Any, enter: bool) -> None:
     """Follow a setting that a test framework overrides (`enter`) or puts back."""
-    conf.configure(**{name: value})
+    configuration.configure(**{name: value})
 
 
 @contextmanager

@@ -23,6 +23,10 @@ class Base(TypeDecorator[T]):
 
     cache_ok = True
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.cache_ok = True  # SQLAlchemy wants each class to say so itself
+
     def bind_processor(self, dialect: Dialect) -> Processor:
         return None
 

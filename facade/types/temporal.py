@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
-from facade.conf import settings
+from facade.configuration import settings
 from facade.dateparse import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
 from facade.types.base import MYSQL, Base, Processor, T

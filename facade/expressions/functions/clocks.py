@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from facade import fields
-from facade.conf import settings
+from facade.configuration import settings
 from facade.expressions.fragments import template
 from facade.timezone import get_current_timezone, get_default_timezone, timezone_name
 

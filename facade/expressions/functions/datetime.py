@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.conf import settings
+from facade.configuration import settings
 from facade.expressions.base import F, Func
 from facade.expressions.functions import clocks
 from facade.expressions.lookups import Transform

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from facade import conf
-from facade.conf import configure, on_change, override, settings
+from facade import configuration
+from facade.configuration import configure, on_change, override, settings
 from facade.exceptions import ImproperlyConfigured
 
 
@@ -26,11 +26,11 @@ def changes():
     seen = []
     on_change(seen.append)
     yield seen
-    conf._callbacks.remove(seen.append)
+    configuration._callbacks.remove(seen.append)
 
 
 def test_defaults():
-    defaults = conf._defaults({})
+    defaults = configuration._defaults({})
     assert defaults["DATABASES"] == {}
     assert defaults["USE_TZ"] is True
     assert defaults["TIME_ZONE"] == "UTC"
@@ -68,7 +68,7 @@ def test_they_see_the_new_values():
     try:
         configure(USE_TZ=False)
     finally:
-        conf._callbacks.remove(look)
+        configuration._callbacks.remove(look)
     assert seen == [False]
 
 
@@ -77,7 +77,7 @@ def test_on_change_is_usable_as_a_decorator():
     def look(names):
         """Do nothing."""
 
-    conf._callbacks.remove(look)
+    configuration._callbacks.remove(look)
     assert callable(look)
 
 
@@ -170,7 +170,7 @@ def test_the_repr_shows_no_values():
     ],
 )
 def test_environment_variables_give_the_first_value(variable, value, expected):
-    program = f"from facade.conf import settings; print(settings.{variable})"
+    program = f"from facade.configuration import settings; print(settings.{variable})"
     output = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {variable: value},

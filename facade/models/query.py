@@ -1,0 +1,20 @@
+"""Querysets and what belongs to them."""
+
+from facade.orm.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
+from facade.orm.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
+from facade.orm.queryset import MAX_GET_RESULTS, REPR_OUTPUT_SIZE, EmptyQuerySet, QuerySet
+from facade.orm.raw import RawQuerySet
+
+__all__ = [
+    "FETCH_ONE",
+    "FETCH_PEERS",
+    "FETCH_RAISE",
+    "MAX_GET_RESULTS",
+    "REPR_OUTPUT_SIZE",
+    "EmptyQuerySet",
+    "Prefetch",
+    "QuerySet",
+    "RawQuerySet",
+    "aprefetch_related_objects",
+    "prefetch_related_objects",
+]

@@ -1,0 +1,513 @@
+"""Querysets over one table and over foreign keys: what they return, and how many statements that takes."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import pickle
+from decimal import Decimal
+
+import pytest
+
+from facade.exceptions import FieldError, NotSupportedError
+from facade.models import Avg, Case, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, Sum, Value, When
+from tests.models import Author, Book, Category, Profile, Publisher
+
+
+@pytest.fixture
+def library(database, face):
+    database.create(Publisher, Author, Book, Profile, Category)
+    north, south = face(
+        Publisher.objects.bulk_create, [Publisher(name="North", city="Oslo"), Publisher(name="South", city="Rome")]
+    )
+    ada, bob, cyd = face(
+        Author.objects.bulk_create,
+        [Author(name="Ada", age=36, email="ada@x.org"), Author(name="Bob", age=50), Author(name="Cyd")],
+    )
+    face(
+        Book.objects.bulk_create,
+        [
+            Book(title="Alpha", author=ada, publisher=north, pages=100, price=Decimal("9.50"), published=datetime.date(2001, 2, 3)),
+            Book(title="Beta", author=ada, publisher=south, pages=200, price=Decimal("19.00"), published=datetime.date(2002, 5, 1)),
+            Book(title="Gamma", author=bob, publisher=north, pages=300, price=Decimal("29.99"), published=datetime.date(2002, 6, 1)),
+            Book(title="Delta", author=bob, publisher=None, pages=50, price=Decimal("5.00"), published=None),
+        ],
+    )
+    return ada, bob, cyd
+
+
+def titles(face, queryset):
+    return sorted(book.title for book in face.list(queryset))
+
+
+# -- filters -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lookups", "expected"),
+    [
+        ({"title": "Alpha"}, ["Alpha"]),
+        ({"title__exact": "Alpha"}, ["Alpha"]),
+        ({"title__iexact": "ALPHA"}, ["Alpha"]),
+        ({"title__contains": "lt"}, ["Delta"]),
+        ({"title__icontains": "A"}, ["Alpha", "Beta", "Delta", "Gamma"]),
+        ({"title__startswith": "Be"}, ["Beta"]),
+        ({"title__istartswith": "be"}, ["Beta"]),
+        ({"title__endswith": "mma"}, ["Gamma"]),
+        ({"title__iendswith": "MMA"}, ["Gamma"]),
+        ({"title__in": ["Alpha", "Beta", "nothing"]}, ["Alpha", "Beta"]),
+        ({"title__in": []}, []),
+        ({"pages__gt": 200}, ["Gamma"]),
+        ({"pages__gte": 200}, ["Beta", "Gamma"]),
+        ({"pages__lt": 100}, ["Delta"]),
+        ({"pages__lte": 100}, ["Alpha", "Delta"]),
+        ({"pages__gte": 99.5}, ["Alpha", "Beta", "Gamma"]),
+        ({"pages__range": (100, 200)}, ["Alpha", "Beta"]),
+        ({"published__isnull": True}, ["Delta"]),
+        ({"published": None}, ["Delta"]),
+        ({"published__isnull": False}, ["Alpha", "Beta", "Gamma"]),
+        ({"title__regex": "^[AB]"}, ["Alpha", "Beta"]),
+        ({"title__iregex": "^[ab]"}, ["Alpha", "Beta"]),
+        ({"price": "9.50"}, ["Alpha"]),
+        ({"price__lt": Decimal(10)}, ["Alpha", "Delta"]),
+        ({"price__in": [Decimal("9.50"), Decimal("5")]}, ["Alpha", "Delta"]),
+        ({"published__gte": "2002-05-01"}, ["Beta", "Gamma"]),
+        ({"author__name": "Ada"}, ["Alpha", "Beta"]),
+        ({"author__name__in": ["Bob"]}, ["Delta", "Gamma"]),
+        ({"author__age__gt": 40}, ["Delta", "Gamma"]),
+        ({"publisher__isnull": True}, ["Delta"]),
+        ({"publisher__name": "North", "author__name": "Ada"}, ["Alpha"]),
+        ({"pages__in": [100, 2**70]}, ["Alpha"]),
+        ({"pages": 2**70}, []),
+        ({"pages__lt": 2**70}, ["Alpha", "Beta", "Delta", "Gamma"]),
+        ({"pages__gt": 2**70}, []),
+        ({"pages__gt": -(2**70)}, ["Alpha", "Beta", "Delta", "Gamma"]),
+    ],
+)
+@pytest.mark.portable
+def test_filter(face, library, lookups, expected):
+    assert titles(face, Book.objects.filter(**lookups)) == expected
+    everything = {"Alpha", "Beta", "Gamma", "Delta"}
+    assert titles(face, Book.objects.exclude(**lookups)) == sorted(everything - set(expected))
+
+
+def test_lookups_across_relations_by_instance_id_and_queryset(face, library):
+    ada, bob, _ = library
+    assert titles(face, Book.objects.filter(author=ada)) == ["Alpha", "Beta"]
+    assert titles(face, Book.objects.filter(author=ada.pk)) == ["Alpha", "Beta"]
+    assert titles(face, Book.objects.filter(author_id=ada.pk)) == ["Alpha", "Beta"]
+    assert titles(face, Book.objects.filter(author__in=[bob])) == ["Delta", "Gamma"]
+    assert titles(face, Book.objects.filter(author__in=Author.objects.filter(name="Bob"))) == ["Delta", "Gamma"]
+    assert titles(face, Book.objects.filter(author=Author.objects.filter(name="Bob")[:1])) == ["Delta", "Gamma"]
+
+
+def test_reverse_foreign_key(face, library):
+    found = Author.objects.filter(books__pages__gt=150).order_by("name")
+    assert [author.name for author in face.list(found)] == ["Ada", "Bob"]
+    # One filter(): one book meets both conditions. Two filters: any book meets each.
+    assert face(Author.objects.filter(books__title="Alpha", books__pages=200).count) == 0
+    assert face(Author.objects.filter(books__title="Alpha").filter(books__pages=200).count) == 1
+    assert [a.name for a in face.list(Author.objects.exclude(books__pages=100).order_by("name"))] == ["Bob", "Cyd"]
+    assert [a.name for a in face.list(Author.objects.filter(books=None))] == ["Cyd"]
+    assert [a.name for a in face.list(Author.objects.filter(books__isnull=True))] == ["Cyd"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (Q(title="Alpha") | Q(title="Beta"), ["Alpha", "Beta"]),
+        (~Q(title="Alpha"), ["Beta", "Delta", "Gamma"]),
+        (Q(pages__gt=60) & ~Q(author__name="Ada"), ["Gamma"]),
+        (Q(publisher__name="North") | Q(pages=50), ["Alpha", "Delta", "Gamma"]),
+        (Q(title="Alpha") ^ Q(pages__gte=100), ["Beta", "Gamma"]),
+        (Q(), ["Alpha", "Beta", "Delta", "Gamma"]),
+        (~Q(publisher__name="North"), ["Beta", "Delta"]),
+        (Q(pages=F("pages")), ["Alpha", "Beta", "Delta", "Gamma"]),
+        (Q(pages__gt=F("author__age") * 3), ["Beta", "Gamma"]),
+        (Q(pk__in=[]) | Q(title="Beta"), ["Beta"]),
+        (~Q(pk__in=[]), ["Alpha", "Beta", "Delta", "Gamma"]),
+    ],
+)
+def test_q_objects(face, library, condition, expected):
+    assert titles(face, Book.objects.filter(condition)) == expected
+
+
+def test_the_same_shape_serves_other_values(face, library):
+    for pages, expected in ((100, ["Alpha"]), (200, ["Beta"]), (300, ["Gamma"]), (7, [])):
+        assert titles(face, Book.objects.filter(pages=pages)) == expected
+    shape = Book.objects.filter(pages=1)._shape
+    assert shape is Book.objects.filter(pages=2)._shape or not shape.keyed
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: Book.objects.filter(titel="x"), "Cannot resolve keyword 'titel' into field. Choices are: .*Did you mean 'title'"),
+        (lambda: Book.objects.filter(title__foo="x"), "Unsupported lookup 'foo' for CharField"),
+        (lambda: Book.objects.filter(author__foo="x"), "Unsupported lookup|Related Field got invalid lookup|Cannot resolve"),
+        (lambda: Book.objects.order_by("nmae"), "Cannot resolve keyword 'nmae'"),
+        (lambda: Book.objects.values("nmae"), "Cannot resolve keyword 'nmae'"),
+        (lambda: Book.objects.values_list("nmae"), "Cannot resolve keyword 'nmae'"),
+        (lambda: Book.objects.only("nmae"), "nmae"),
+        (lambda: Book.objects.defer("nmae"), "nmae"),
+        (lambda: Book.objects.select_related("nmae"), "Invalid field name.* given in select_related: 'nmae'"),
+        (lambda: Book.objects.select_related("title"), "Non-relational field given in select_related: 'title'"),
+        (lambda: Book.objects.annotate(x=F("nmae")), "Cannot resolve keyword 'nmae'"),
+    ],
+)
+def test_unknown_names_fail_before_any_sql(make, error, database, assert_queries):
+    with assert_queries(0), pytest.raises(FieldError, match=error):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: Book.objects.filter(pages="many"), ValueError),
+        (lambda: Book.objects.filter(pages=[1]), TypeError),
+        (lambda: Book.objects.filter(published="yesterday"), Exception),
+        (lambda: Book.objects.filter(title__contains="a\0b"), ValueError),
+        (lambda: Book.objects.filter(pages__isnull=1), ValueError),
+        (lambda: Book.objects.filter(pages__in=5), TypeError),
+        (lambda: Book.objects.filter(**{"_connector": "OR 1=1", "pages": 1}), TypeError),
+        (lambda: Book.objects.annotate(**{'a" FROM x --': Value(1)}), ValueError),
+        (lambda: Book.objects.filter("title"), TypeError),
+        (lambda: Book.objects.all()[-1], ValueError),
+        (lambda: Book.objects.all()["a"], TypeError),
+        (lambda: Book.objects.all()[:3].filter(pages=1), TypeError),
+        (lambda: Book.objects.all()[:3].order_by("pages"), TypeError),
+        (lambda: Book.objects.values_list("title", "pages", flat=True), TypeError),
+        (lambda: Book.objects.dates("published", "hour"), ValueError),
+    ],
+)
+def test_bad_values_fail_before_any_sql(make, error, database, assert_queries):
+    with assert_queries(0), pytest.raises(error):
+        make()
+
+
+# -- order and slices ------------------------------------------------------------------------
+
+
+def test_order(face, library):
+    assert [b.title for b in face.list(Book.objects.order_by("-pages"))] == ["Gamma", "Beta", "Alpha", "Delta"]
+    assert [b.title for b in face.list(Book.objects.order_by("author__name", "-title"))] == ["Beta", "Alpha", "Gamma", "Delta"]
+    assert [b.title for b in face.list(Book.objects.order_by("pages").reverse())] == ["Gamma", "Beta", "Alpha", "Delta"]
+    assert [b.title for b in face.list(Book.objects.order_by(F("published").desc(nulls_last=True), "pk"))][-1] == "Delta"
+    assert [b.title for b in face.list(Book.objects.order_by("publisher", "title"))][-2:] in (["Gamma", "Beta"], ["Beta", "Delta"])
+    assert len(face.list(Book.objects.order_by("?"))) == 4
+
+
+def test_slices(face, library, assert_queries):
+    books = Book.objects.order_by("title")
+    names = ["Alpha", "Beta", "Delta", "Gamma"]
+    for part in (slice(1, 3), slice(None, 2), slice(2, None), slice(0, 100), slice(3, 3), slice(10, 20)):
+        assert [b.title for b in face.list(books[part])] == names[part]
+    assert [b.title for b in face.list(books[1:][:2])] == names[1:3]
+    assert [b.title for b in face.list(books[1:4][1:2])] == names[1:4][1:2]
+    with assert_queries(0):
+        assert face.list(books[3:3]) == []
+    with assert_queries(1):
+        assert books[2].title == "Delta"
+    with pytest.raises(IndexError):
+        books[10]
+
+
+# -- results -------------------------------------------------------------------------------------
+
+
+@pytest.mark.portable
+def test_get(face, library, assert_queries):
+    with assert_queries(1):
+        assert face(Book.objects.get, title="Alpha").pages == 100
+    with pytest.raises(Book.DoesNotExist, match="Book matching query does not exist."):
+        face(Book.objects.get, title="Omega")
+    with pytest.raises(Book.MultipleObjectsReturned, match=r"get\(\) returned more than one Book -- it returned 4!"):
+        face(Book.objects.get)
+    assert face(Book.objects.get_or_none, title="Omega") is None
+
+
+def test_first_last_latest_earliest(face, library):
+    assert face(Book.objects.first).title == "Alpha"
+    assert face(Book.objects.last).title == "Delta"
+    assert face(Book.objects.order_by("-pages").first).title == "Gamma"
+    assert face(Book.objects.order_by("-pages").last).title == "Delta"
+    assert face(Book.objects.filter(pages=1).first) is None
+    assert face(Book.objects.exclude(published=None).latest).title == "Gamma"
+    assert face(Book.objects.exclude(published=None).earliest, "published").title == "Alpha"
+    with pytest.raises(Book.DoesNotExist):
+        face(Book.objects.none().latest)
+    with pytest.raises(ValueError, match="get_latest_by"):
+        face(Author.objects.latest)
+
+
+def test_count_exists_contains(face, library, assert_queries):
+    ada, _, _ = library
+    with assert_queries(1):
+        assert face(Book.objects.count) == 4
+    assert face(Book.objects.order_by("title")[1:3].count) == 2
+    assert face(Book.objects.all()[10:].count) == 0
+    assert face(Book.objects.values("author").distinct().count) == 2
+    with assert_queries(1) as captured:
+        assert face(Book.objects.filter(pages=100).exists) is True
+    assert "LIMIT" in captured[0]["sql"].upper()
+    assert face(Book.objects.filter(pages=1).exists) is False
+    assert face(Author.objects.contains, ada) is True
+    assert face(Author.objects.exclude(pk=ada.pk).contains, ada) is False
+    with assert_queries(0):
+        assert face(Book.objects.none().count) == 0
+        assert face(Book.objects.none().exists) is False
+
+
+def test_in_bulk(face, library):
+    ada, bob, _ = library
+    assert face(Author.objects.in_bulk, [ada.pk, bob.pk, 999]) == {ada.pk: ada, bob.pk: bob}
+    assert face(Author.objects.in_bulk, []) == {}
+    assert len(face(Author.objects.in_bulk)) == 3
+    assert len(face(Author.objects.in_bulk, range(40_000))) == 3
+    with pytest.raises(ValueError, match="must be a unique field"):
+        face(Author.objects.in_bulk, ["Ada"], field_name="name")
+
+
+def test_a_list_of_any_length_is_one_statement(face, library, assert_queries):
+    with assert_queries(1):
+        assert face(Book.objects.filter(pages__in=range(100_000)).count) == 4
+
+
+def test_values(face, library):
+    ada, _, _ = library
+    assert face.list(Author.objects.filter(pk=ada.pk).values()) == [{"id": ada.pk, "name": "Ada", "age": 36, "email": "ada@x.org"}]
+    rows = Book.objects.order_by("title").values("title", "author__name")
+    assert face.list(rows)[0] == {"title": "Alpha", "author__name": "Ada"}
+    assert face.list(Book.objects.order_by("title").values_list("title", "pages"))[:2] == [("Alpha", 100), ("Beta", 200)]
+    assert face.list(Book.objects.order_by("title").values_list("title", flat=True))[:2] == ["Alpha", "Beta"]
+    named = face.list(Book.objects.order_by("title").values_list("title", "pages", named=True))[0]
+    assert (named.title, named.pages) == ("Alpha", 100)
+    assert face.list(Book.objects.order_by("title").values_list(Book.title, flat=True))[0] == "Alpha"
+    row = face.list(Book.objects.filter(title="Alpha").values_list("price", "published", "author"))[0]
+    assert row == (Decimal("9.50"), datetime.date(2001, 2, 3), ada.pk)
+    assert [type(item) for item in row] == [Decimal, datetime.date, int]
+    assert face.list(Book.objects.values("author__name").distinct().order_by("author__name")) == [
+        {"author__name": "Ada"},
+        {"author__name": "Bob"},
+    ]
+
+
+def test_results_are_kept(face, library, assert_queries):
+    books = Book.objects.order_by("title")
+    with assert_queries(1):
+        first = face.list(books)
+        second = face.list(books)
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    with assert_queries(0):
+        assert len(books) == 4
+        assert books[1].title == "Beta"
+        assert bool(books)
+        assert face(books.count) == 4
+        assert face(books.exists)
+
+
+def test_only_and_defer(face, library, assert_queries):
+    book = face(Book.objects.only("title").get, title="Alpha")
+    assert book.get_deferred_fields() == {"author_id", "publisher_id", "pages", "price", "published"}
+    with assert_queries(1):
+        assert book.pages == 100
+    book = face(Book.objects.defer("pages", "price").get, title="Alpha")
+    assert book.get_deferred_fields() == {"pages", "price"}
+    book = face(Book.objects.select_related("author").only("title", "author__name").get, title="Alpha")
+    with assert_queries(0):
+        assert book.author.name == "Ada"
+    assert book.author.get_deferred_fields() == {"age", "email"}
+
+
+# -- loading ------------------------------------------------------------------------------------------
+
+
+def test_select_related(face, library, assert_queries):
+    with assert_queries(1):
+        books = face.list(Book.objects.select_related("author", "publisher").order_by("title"))
+        assert [(b.author.name, b.publisher and b.publisher.name) for b in books] == [
+            ("Ada", "North"),
+            ("Ada", "South"),
+            ("Bob", None),
+            ("Bob", "North"),
+        ]
+
+
+def test_select_related_over_one_to_one(face, library, assert_queries):
+    ada, _, _ = library
+    face(Profile.objects.create, author=ada, biography="Countess")
+    with assert_queries(1):
+        authors = face.list(Author.objects.select_related("profile").order_by("name"))
+        assert authors[0].profile.biography == "Countess"
+        assert authors[0].profile.author is authors[0]
+        with pytest.raises(Profile.DoesNotExist):
+            _ = authors[1].profile
+
+
+def test_prefetch_related(face, library, assert_queries):
+    with assert_queries(2):
+        authors = face.list(Author.objects.prefetch_related("books").order_by("name"))
+        assert [[b.title for b in author.books.all()] for author in authors] == [["Alpha", "Beta"], ["Gamma", "Delta"], []]
+        assert authors[0].books.all()[0].author is authors[0]
+    with assert_queries(3):
+        authors = face.list(Author.objects.prefetch_related("books__publisher").order_by("name"))
+        assert authors[0].books.all()[0].publisher.name == "North"
+    wanted = Prefetch("books", queryset=Book.objects.filter(pages__gt=60).order_by("-pages"), to_attr="long_books")
+    with assert_queries(2):
+        authors = face.list(Author.objects.prefetch_related(wanted).order_by("name"))
+        assert [[b.title for b in author.long_books] for author in authors] == [["Beta", "Alpha"], ["Gamma"], []]
+
+
+# -- annotations and aggregates -------------------------------------------------------------------------
+
+
+def test_aggregate(face, library, assert_queries):
+    with assert_queries(1):
+        result = face(
+            Book.objects.aggregate,
+            Count("id"),
+            total=Sum("pages"),
+            long=Count("id", filter=Q(pages__gt=150)),
+            mean=Avg("pages"),
+            dearest=Max("price"),
+            cheapest=Min("price"),
+            nothing=Sum("pages", filter=Q(pages=1), default=0),
+        )
+    assert result == {
+        "id__count": 4,
+        "total": 650,
+        "long": 2,
+        "mean": 162.5,
+        "dearest": Decimal("29.99"),
+        "cheapest": Decimal("5.00"),
+        "nothing": 0,
+    }
+    assert type(result["mean"]) is float
+    assert type(result["dearest"]) is Decimal
+    assert face(Book.objects.filter(pages=1).aggregate, Sum("pages")) == {"pages__sum": None}
+    assert face(Book.objects.order_by("title")[:2].aggregate, Sum("pages")) == {"pages__sum": 300}
+    assert face(Book.objects.none().aggregate, n=Count("id"), s=Sum("pages")) == {"n": 0, "s": None}
+
+
+def test_annotate(face, library):
+    authors = Author.objects.annotate(n=Count("books"), pages=Sum("books__pages")).order_by("name")
+    assert [(a.name, a.n, a.pages) for a in face.list(authors)] == [("Ada", 2, 300), ("Bob", 2, 350), ("Cyd", 0, None)]
+    assert [a.name for a in face.list(authors.filter(n__gt=0, pages__gt=300))] == ["Bob"]
+    grouped = Book.objects.values("author__name").annotate(n=Count("id"), top=Max("pages")).order_by("author__name")
+    assert face.list(grouped) == [{"author__name": "Ada", "n": 2, "top": 200}, {"author__name": "Bob", "n": 2, "top": 300}]
+    assert face(authors.aggregate, Avg("n")) == {"n__avg": pytest.approx(4 / 3)}
+    assert face(authors.filter(n=2).count) == 2
+    doubled = Book.objects.annotate(double=F("pages") * 2).filter(double__gte=400).order_by("-double")
+    assert [(b.title, b.double) for b in face.list(doubled)] == [("Gamma", 600), ("Beta", 400)]
+    hidden = face.list(Book.objects.alias(double=F("pages") * 2).filter(double=200))
+    assert [b.title for b in hidden] == ["Alpha"]
+    assert not hasattr(hidden[0], "double")
+
+
+def test_case_and_subqueries(face, library):
+    size = Case(When(pages__gte=200, then=Value("long")), default=Value("short"))
+    assert [b.size for b in face.list(Book.objects.annotate(size=size).order_by("title"))] == ["short", "long", "short", "long"]
+    newest = Book.objects.filter(author=OuterRef("pk")).order_by("-pages")
+    authors = Author.objects.annotate(top=Subquery(newest.values("title")[:1])).order_by("name")
+    assert [a.top for a in face.list(authors)] == ["Beta", "Gamma", None]
+    assert [a.name for a in face.list(Author.objects.filter(~Exists(newest)))] == ["Cyd"]
+    assert [a.has for a in face.list(Author.objects.annotate(has=Exists(newest.filter(pages__gt=250))).order_by("name"))] == [
+        False,
+        True,
+        False,
+    ]
+
+
+# -- writing ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.portable
+def test_update(face, library, assert_queries):
+    with assert_queries(1):
+        assert face(Book.objects.filter(pages__gte=200).update, pages=F("pages") + 1, title="Big") == 2
+    assert sorted(face.list(Book.objects.values_list("title", "pages"))) == [("Alpha", 100), ("Big", 201), ("Big", 301), ("Delta", 50)]
+    assert face(Book.objects.filter(author__name="Ada").update, publisher=None) == 2
+    assert face(Book.objects.filter(publisher=None).count) == 3
+    with assert_queries(0), pytest.raises(FieldError):
+        face(Book.objects.update, nmae=1)
+    with pytest.raises(TypeError, match="slice"):
+        face(Book.objects.all()[:2].update, pages=1)
+
+
+@pytest.mark.portable
+def test_delete(face, library, assert_queries):
+    count, by_model = face(Book.objects.filter(pages__lt=100).delete)
+    assert (count, list(by_model.values())) == (1, [1])
+    assert face(Book.objects.count) == 3
+    count, by_model = face(Author.objects.filter(name="Ada").delete)
+    assert count == 3
+    assert sorted(by_model.values()) == [1, 2]
+
+
+# -- sets -----------------------------------------------------------------------------------------------------
+
+
+def test_union_intersection_difference(face, library):
+    short = Book.objects.filter(pages__lte=200)
+    north = Book.objects.filter(publisher__name="North")
+    assert titles(face, short.union(north)) == ["Alpha", "Beta", "Delta", "Gamma"]
+    assert titles(face, short.union(north, all=True)) == ["Alpha", "Alpha", "Beta", "Delta", "Gamma"]
+    assert titles(face, short.intersection(north)) == ["Alpha"]
+    assert titles(face, short.difference(north)) == ["Beta", "Delta"]
+    assert [b.title for b in face.list(short.union(north).order_by("-pages")[:2])] == ["Gamma", "Beta"]
+    assert face(short.union(north).count) == 4
+    assert face.list(short.union(north).values_list("title", flat=True).order_by("title")) == ["Alpha", "Beta", "Delta", "Gamma"]
+    with pytest.raises(NotSupportedError, match=r"filter\(\) after union\(\)"):
+        short.union(north).filter(pages=1)
+
+
+def test_and_or(face, library):
+    ada, north = Book.objects.filter(author__name="Ada"), Book.objects.filter(publisher__name="North")
+    assert titles(face, ada & north) == ["Alpha"]
+    assert titles(face, ada | north) == ["Alpha", "Beta", "Gamma"]
+    assert titles(face, ada & Book.objects.none()) == []
+    assert titles(face, ada | Book.objects.none()) == ["Alpha", "Beta"]
+
+
+# -- the rest -----------------------------------------------------------------------------------------------------
+
+
+def test_iterator(face, library, assert_queries):
+    with assert_queries(1):
+        found = [book.title for book in face.iterate(Book.objects.order_by("title").iterator, 2)]
+    assert found == ["Alpha", "Beta", "Delta", "Gamma"]
+    with pytest.raises(ValueError, match="strictly positive"):
+        face.list(Book.objects.iterator(0))
+
+
+def test_none(face, library, assert_queries):
+    with assert_queries(0):
+        assert face.list(Book.objects.none()) == []
+        assert face(Book.objects.none().update, pages=1) == 0
+        assert face(Book.objects.filter(pk__in=[]).first) is None
+
+
+def test_dates(face, library):
+    assert face.list(Book.objects.dates("published", "year")) == [datetime.date(2001, 1, 1), datetime.date(2002, 1, 1)]
+    assert face.list(Book.objects.dates("published", "month", order="DESC"))[0] == datetime.date(2002, 6, 1)
+
+
+def test_raw(face, library, assert_queries):
+    with assert_queries(1):
+        books = face.list(Book.objects.raw("SELECT id, title, pages * 2 AS double FROM tests_book WHERE pages > %s ORDER BY id", [150]))
+    assert [(b.title, b.double) for b in books] == [("Beta", 400), ("Gamma", 600)]
+
+
+def test_explain(face, library):
+    assert face(Book.objects.filter(pages=1).explain)
+    with pytest.raises(ValueError, match="format"):
+        face(Book.objects.explain, format="nonsense; --")
+
+
+def test_copies(face, library):
+    books = Book.objects.filter(pages__gt=60).order_by("title")
+    assert [b.title for b in face.list(copy.deepcopy(books))] == ["Alpha", "Beta", "Gamma"]
+    assert [b.title for b in pickle.loads(pickle.dumps(books))] == ["Alpha", "Beta", "Gamma"]
+    assert "Alpha" in repr(books)
+
+
