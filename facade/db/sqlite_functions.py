@@ -13,15 +13,17 @@ import operator
 import random
 import re
 import secrets
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from facade.dateparse import parse_datetime, parse_time
+
+if TYPE_CHECKING:
+    import sqlite3
 
 UTC = dt.UTC
 Clock = dt.datetime | dt.time
@@ -290,14 +292,21 @@ _FUNCTIONS: list[tuple[str, int, Callable[..., Any]]] = [
     ("FACADE_TRUNC", 4, truncate),
     ("FACADE_ADD", 2, _total(_add)),
     ("FACADE_DIFFERENCE", 2, _total(_difference)),
-    ("REGEXP", 2, lambda pattern, value: None if pattern is None or value is None else _regexp(pattern, value)),
+    (
+        "REGEXP",
+        2,
+        lambda pattern, value: None if pattern is None or value is None else _regexp(pattern, value),
+    ),
     ("COT", 1, _total(lambda angle: 1 / math.tan(angle))),
     ("LPAD", 3, _total(_lpad)),
     ("RPAD", 3, _total(_rpad)),
     ("REPEAT", 2, _total(lambda text, count: str(text) * count)),
     ("REVERSE", 1, _total(lambda text: str(text)[::-1])),
     ("SIGN", 1, _total(_sign)),
-    *((name.upper(), 1, _total(_digest(name))) for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")),
+    *(
+        (name.upper(), 1, _total(_digest(name)))
+        for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+    ),
 ]
 
 _VOLATILE: list[tuple[str, int, Callable[..., Any]]] = [
@@ -321,7 +330,19 @@ _AGGREGATES: list[tuple[str, Any]] = [
 _MATH: list[tuple[str, int, Callable[..., Any]]] = [
     *(
         (name.upper(), 1, _total(getattr(math, name)))
-        for name in ("acos", "asin", "atan", "cos", "degrees", "exp", "floor", "radians", "sin", "sqrt", "tan")
+        for name in (
+            "acos",
+            "asin",
+            "atan",
+            "cos",
+            "degrees",
+            "exp",
+            "floor",
+            "radians",
+            "sin",
+            "sqrt",
+            "tan",
+        )
     ),
     ("ATAN2", 2, _total(math.atan2)),
     ("CEILING", 1, _total(math.ceil)),

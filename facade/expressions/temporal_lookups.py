@@ -25,7 +25,14 @@ from facade.expressions.functions.datetime import (
     TruncDate,
     TruncTime,
 )
-from facade.expressions.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, Lookup
+from facade.expressions.lookups import (
+    Exact,
+    GreaterThan,
+    GreaterThanOrEqual,
+    LessThan,
+    LessThanOrEqual,
+    Lookup,
+)
 from facade.timezone import get_current_timezone
 
 for _part in (
@@ -79,7 +86,10 @@ class YearLookup(Lookup):
 
 def year_bound(year_of: Extract, end: str) -> Callable[[int], dt.date]:
     """Return a function from a year to its first or last day, or moment; the current time zone is that of the call."""
-    moments, iso = isinstance(year_of.lhs.output_field, fields.DateTimeField), isinstance(year_of, ExtractIsoYear)
+    moments, iso = (
+        isinstance(year_of.lhs.output_field, fields.DateTimeField),
+        isinstance(year_of, ExtractIsoYear),
+    )
     day_of = _first_day if end == "first" else _last_day
 
     def bound(year: int) -> dt.date:

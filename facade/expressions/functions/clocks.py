@@ -23,7 +23,11 @@ def zone(compiler: Any, tzinfo: dt.tzinfo | None) -> Any:
     """Return the name of a time zone as a parameter; None for `tzinfo` means the zone that is current when the query runs."""
     vendor = compiler.vendor
     if not settings.USE_TZ:
-        return sa.literal(zone_name(get_default_timezone(), vendor), sa.Text()) if vendor == "postgresql" else None
+        return (
+            sa.literal(zone_name(get_default_timezone(), vendor), sa.Text())
+            if vendor == "postgresql"
+            else None
+        )
     if tzinfo is not None:
         return sa.literal(zone_name(tzinfo, vendor), sa.Text())
     return compiler.binds.add(None, sa.Text(), lambda _: zone_name(get_current_timezone(), vendor))
@@ -56,9 +60,16 @@ def _local(compiler: Any, core: Any, zone: Any) -> Any:
     return core
 
 
+def utc(core: Any) -> Any:
+    """Return a moment of PostgreSQL as the clock of UTC shows it."""
+    return template("(%s AT TIME ZONE 'UTC')", _moment(core))
+
+
 def _moment(core: Any) -> Any:
     """Return a column of PostgreSQL as a moment: those without a time zone hold the clock of UTC."""
-    return template("(%s AT TIME ZONE 'UTC')", core) if getattr(core.type, "timezone", True) is False else core
+    return (
+        template("(%s AT TIME ZONE 'UTC')", core) if getattr(core.type, "timezone", True) is False else core
+    )
 
 
 # -- parts --------------------------------------------------------------------------------

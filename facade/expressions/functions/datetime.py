@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -12,8 +11,11 @@ from facade.configuration import settings
 from facade.expressions.base import F, Func
 from facade.expressions.functions import clocks
 from facade.expressions.lookups import Transform
-from facade.fields import Field
 from facade.timezone import get_current_timezone
+
+if TYPE_CHECKING:
+    from facade.fields import Field
+    import datetime as dt
 
 DATE_PARTS = frozenset({"year", "iso_year", "quarter", "month", "week", "week_day", "iso_week_day", "day"})
 TIME_PARTS = frozenset({"hour", "minute", "second"})
@@ -80,7 +82,9 @@ class Extract(Zoned):
 
 def _check_extraction(field: Field[Any], part: str) -> None:
     if not isinstance(field, (fields.DateField, fields.TimeField, fields.DurationField)):
-        raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
+        raise ValueError(
+            "Extract input expression must be DateField, DateTimeField, TimeField, or DurationField."
+        )
     if _is_day(field) and part in TIME_PARTS:
         raise ValueError(f"Cannot extract time component '{part}' from DateField '{field.name}'.")
     if isinstance(field, fields.DurationField) and part in _NOT_IN_DURATIONS:
@@ -182,7 +186,9 @@ class LocalDateTimeField(fields.DateTimeField):  # type: ignore[type-arg,unused-
         name, path, args, options = super().deconstruct()
         return name, path, args, {**options, "tzinfo": self.tzinfo}
 
-    def from_db_value(self, value: dt.datetime | None, expression: Any, connection: Any) -> dt.datetime | None:
+    def from_db_value(
+        self, value: dt.datetime | None, expression: Any, connection: Any
+    ) -> dt.datetime | None:
         if value is None or value.tzinfo is None:
             return value
         return value.astimezone(self.tzinfo or get_current_timezone())

@@ -1,0 +1,1 @@
+"""Expressions: what may stand in a filter, an annotation, an ordering or an update."""

@@ -1,0 +1,91 @@
+"""Arithmetic with dates, times and durations where a database has no operators for it.
+
+PostgreSQL has intervals. Elsewhere durations are integers of microseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.expressions.fragments import template
+
+
+def combine(vendor: str, expression: Any, left: Any, right: Any, type_: Any) -> Any:
+    """Return the Core form of `left connector right`; None where the operator itself will do."""
+    kinds = _kind(expression.lhs), _kind(expression.rhs)
+    if "moment" not in kinds and "duration" not in kinds:
+        return None
+    if vendor == "postgresql":
+        return _on_postgresql(expression, left, right, type_)
+    make = _SQLITE if vendor == "sqlite" else _MYSQL
+    operation = (kinds[0], expression.connector, kinds[1])
+    return make[operation](left, right, type_) if operation in make else None
+
+
+def _kind(expression: Any) -> str | None:
+    field = expression._output_field_or_none
+    if isinstance(field, (fields.DateField, fields.TimeField)):
+        return "moment"
+    return "duration" if isinstance(field, fields.DurationField) else "number"
+
+
+def _on_postgresql(expression: Any, left: Any, right: Any, type_: Any) -> Any:
+    """Return days as an interval where PostgreSQL would give their number."""
+    days = all(
+        isinstance(side._output_field_or_none, fields.DateField)
+        and not isinstance(side._output_field_or_none, fields.DateTimeField)
+        for side in (expression.lhs, expression.rhs)
+    )
+    if not days or expression.connector != "-":
+        return None
+    return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
+
+
+def _times(left: Any, right: Any, type_: Any) -> Any:
+    return template("CAST(ROUND(%s * %s) AS INTEGER)", left, right, type_=type_)
+
+
+def _over(left: Any, right: Any, type_: Any) -> Any:
+    return template("CAST(ROUND(%s * 1.0 / %s) AS INTEGER)", left, right, type_=type_)
+
+
+_SQLITE = {
+    ("moment", "+", "duration"): lambda left, right, t: template("FACADE_ADD(%s, %s)", left, right, type_=t),
+    ("duration", "+", "moment"): lambda left, right, t: template("FACADE_ADD(%s, %s)", right, left, type_=t),
+    ("moment", "-", "duration"): lambda left, right, t: template(
+        "FACADE_ADD(%s, -(%s))", left, right, type_=t
+    ),
+    ("moment", "-", "moment"): lambda left, right, t: template(
+        "FACADE_DIFFERENCE(%s, %s)", left, right, type_=t
+    ),
+    ("duration", "*", "number"): _times,
+    ("number", "*", "duration"): _times,
+    ("duration", "/", "number"): _over,
+}
+
+
+def _mysql_difference(left: Any, right: Any, type_: Any) -> Any:
+    if isinstance(left.type, sa.Time):
+        text = "(TIME_TO_SEC(%s) * 1000000 + MICROSECOND(%s) - TIME_TO_SEC(%s) * 1000000 - MICROSECOND(%s))"
+        return template(text, left, left, right, right, type_=type_)
+    return template("TIMESTAMPDIFF(MICROSECOND, %s, %s)", right, left, type_=type_)
+
+
+def _mysql_add(left: Any, right: Any, type_: Any) -> Any:
+    return template("(%s + INTERVAL (%s) MICROSECOND)", left, right, type_=type_)
+
+
+_MYSQL = {
+    ("moment", "+", "duration"): _mysql_add,
+    ("duration", "+", "moment"): lambda left, right, t: _mysql_add(right, left, t),
+    ("moment", "-", "duration"): lambda left, right, t: template(
+        "(%s - INTERVAL (%s) MICROSECOND)", left, right, type_=t
+    ),
+    ("moment", "-", "moment"): _mysql_difference,
+    ("duration", "*", "number"): lambda left, right, t: template("ROUND(%s * %s)", left, right, type_=t),
+    ("number", "*", "duration"): lambda left, right, t: template("ROUND(%s * %s)", left, right, type_=t),
+    ("duration", "/", "number"): lambda left, right, t: template("ROUND(%s / %s)", left, right, type_=t),
+}

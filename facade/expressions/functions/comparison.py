@@ -1,0 +1,121 @@
+"""Functions that convert, choose and compare values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.expressions.base import Func
+from facade.expressions.fragments import template
+from facade.expressions.functions import clocks
+from facade.expressions.functions.vendors import VendorFunc
+
+if TYPE_CHECKING:
+    from facade.fields import Field
+
+
+class Cast(Func):
+    """The value as the type of another field: `Cast("code", IntegerField())`."""
+
+    function = "CAST"
+
+    def __init__(self, expression: Any, output_field: Field[Any]) -> None:
+        super().__init__(expression, output_field=output_field)
+
+    def as_core(self, compiler: Any) -> Any:
+        (source,) = self._sources()
+        core, field = compiler.process(source), self.output_field
+        if compiler.vendor == "sqlite" and isinstance(field, (fields.DateField, fields.TimeField)):
+            core = template(f"FACADE_TRUNC('date', '{clocks.result_kind(field)}', %s, NULL)", core)
+            return sa.type_coerce(core, field.column_type)
+        if compiler.vendor == "mysql":
+            return _mysql_cast(core, field)
+        if compiler.vendor == "postgresql" and _loses_zone(source._output_field_or_none, field):
+            core = clocks.utc(core)
+        return sa.cast(core, field.column_type)
+
+
+def _loses_zone(source: Any, field: Field[Any]) -> bool:
+    """Return whether PostgreSQL would read a moment in the time zone of its session."""
+    dates = isinstance(field, (fields.DateField, fields.TimeField)) and not isinstance(
+        field, fields.DateTimeField
+    )
+    return dates and isinstance(source, fields.DateTimeField)
+
+
+def _mysql_cast(core: Any, field: Field[Any]) -> Any:
+    if isinstance(field, fields.FloatField):
+        return template("(%s + 0.0)", core, type_=field.column_type)
+    if isinstance(field, fields.BooleanField):
+        return template("(%s <> 0)", core, type_=field.column_type)
+    if isinstance(field, fields.JSONField):
+        return template("JSON_EXTRACT(%s, '$')", core, type_=field.column_type)
+    return sa.cast(core, field.column_type)
+
+
+class _Several(VendorFunc):
+    """A function of two or more values."""
+
+    def __init__(self, *expressions: Any, **extra: Any) -> None:
+        if len(expressions) < 2:
+            raise ValueError(f"{type(self).__name__} must take at least two expressions")
+        super().__init__(*expressions, **extra)
+
+
+class Coalesce(_Several):
+    """The first value that is not NULL."""
+
+    function = "COALESCE"
+
+    @property
+    def empty_result_set_value(self) -> Any:
+        for source in self._sources():
+            if (value := source.empty_result_set_value) is NotImplemented or value is not None:
+                return value
+        return None
+
+
+class Collate(Func):
+    """The text, to be compared and sorted by a collation of the database."""
+
+    function = "COLLATE"
+    allowed_default = False
+    _name = re.compile(r"[\w-]+", re.ASCII)
+
+    def __init__(self, expression: Any, collation: str) -> None:
+        if not (collation and self._name.fullmatch(collation)):
+            raise ValueError(f"Invalid collation name: {collation!r}.")
+        self.collation = collation
+        super().__init__(expression)
+
+    def as_core(self, compiler: Any) -> Any:
+        name = compiler.dialect.identifier_preparer.quote_identifier(self.collation)
+        (source,) = self._sources()
+        return template(f"%s COLLATE {name}", compiler.process(source), type_=self.output_field.column_type)
+
+
+class Greatest(_Several):
+    """The largest value. With a NULL among them: NULL on SQLite and MySQL, the largest of the others on PostgreSQL."""
+
+    function = "GREATEST"
+    spellings: ClassVar[dict[str, dict[str, str]]] = {"sqlite": {"function": "MAX"}}
+
+
+class Least(_Several):
+    """The smallest value. With a NULL among them: NULL on SQLite and MySQL, the smallest of the others on PostgreSQL."""
+
+    function = "LEAST"
+    spellings: ClassVar[dict[str, dict[str, str]]] = {"sqlite": {"function": "MIN"}}
+
+
+class NullIf(Func):
+    """NULL where the two are equal, else the first."""
+
+    function = "NULLIF"
+    arity = 2
+
+
+__all__ = ["Cast", "Coalesce", "Collate", "Greatest", "Least", "NullIf"]

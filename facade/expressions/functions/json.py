@@ -1,0 +1,75 @@
+"""Functions that make JSON documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.expressions.base import Func, Value
+from facade.expressions.fragments import template
+from facade.expressions.functions.vendors import Fixed
+
+
+class _JSONFunc(Func):
+    """A function whose arguments become parts of a document."""
+
+    _output_field = fields.JSONField()
+    _on_postgresql: str
+
+    def as_core(self, compiler: Any) -> Any:
+        arguments = [_part(compiler, source) for source in self._sources()]
+        name = self._on_postgresql if compiler.vendor == "postgresql" else self.function
+        return getattr(sa.func, str(name))(*arguments, type_=self.output_field.column_type)
+
+
+def _part(compiler: Any, source: Any) -> Any:
+    """Return an argument; SQLite has to be told what is JSON and what is true or false."""
+    core, field = compiler.process(source), source._output_field_or_none
+    if compiler.vendor == "sqlite":
+        if isinstance(field, fields.JSONField):
+            return sa.func.json(core)
+        if isinstance(field, fields.BooleanField):
+            text = "JSON(CASE WHEN %s IS NULL THEN 'null' WHEN %s THEN 'true' ELSE 'false' END)"
+            return template(text, core, core)
+    if compiler.vendor == "postgresql" and isinstance(field, (fields.CharField, fields.TextField)):
+        return sa.cast(core, sa.Text())
+    return core
+
+
+class JSONArray(_JSONFunc):
+    """A JSON array of the values."""
+
+    function = "JSON_ARRAY"
+    _on_postgresql = "jsonb_build_array"
+
+
+class JSONObject(_JSONFunc):
+    """A JSON object: `JSONObject(name="author__name", books=Count("books"))`."""
+
+    function = "JSON_OBJECT"
+    _on_postgresql = "jsonb_build_object"
+
+    def __init__(self, **items: Any) -> None:
+        super().__init__(*(part for key, value in items.items() for part in (Fixed(key), value)))
+
+
+class JSONNull(Value):
+    """The null of JSON, which is another thing than NULL."""
+
+    def __init__(self) -> None:
+        super().__init__(None, output_field=fields.JSONField())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def as_core(self, compiler: Any) -> Any:
+        if compiler.vendor == "postgresql":
+            return template("'null'::jsonb", type_=self.output_field.column_type)
+        if compiler.vendor == "mysql":
+            return template("JSON_EXTRACT('null', '$')", type_=self.output_field.column_type)
+        return template("'null'", type_=self.output_field.column_type)
+
+
+__all__ = ["JSONArray", "JSONNull", "JSONObject"]

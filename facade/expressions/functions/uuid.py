@@ -1,0 +1,59 @@
+"""Functions that make UUIDs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TYPE_CHECKING
+
+from facade import fields
+from facade.exceptions import NotSupportedError
+from facade.expressions.functions.vendors import VendorFunc
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+
+class UUID4(VendorFunc):
+    """A random UUID. Not on MySQL; MariaDB has it from 11.7 on."""
+
+    function = "UUIDV4"
+    arity = 0
+    _output_field = fields.UUIDField()
+    spellings: ClassVar[dict[str, dict[str, str]]] = {
+        "postgresql": {"function": "GEN_RANDOM_UUID"},
+        "mysql": {"function": "UUID_V4"},
+    }
+
+    def as_core(self, compiler: Any) -> Any:
+        _refuse_mysql(self, compiler)
+        return super().as_core(compiler)
+
+
+class UUID7(VendorFunc):
+    """A UUID that sorts by the time at which it was made; PostgreSQL shifts that time by the duration `shift`.
+
+    PostgreSQL has it from 18 on, MariaDB from 11.7, MySQL not at all.
+    """
+
+    function = "UUIDV7"
+    _output_field = fields.UUIDField()
+    spellings: ClassVar[dict[str, dict[str, str]]] = {"mysql": {"function": "UUID_V7"}}
+
+    def __init__(self, shift: dt.timedelta | Any = None, **extra: Any) -> None:
+        super().__init__(*([] if shift is None else [shift]), **extra)
+
+    def as_core(self, compiler: Any) -> Any:
+        _refuse_mysql(self, compiler)
+        if self.source_expressions and compiler.vendor != "postgresql":
+            raise NotSupportedError("The shift argument to UUID7 is not supported on this database backend.")
+        version = getattr(compiler.dialect, "server_version_info", None)
+        if compiler.vendor == "postgresql" and version and version < (18,):
+            raise NotSupportedError("UUID7 requires PostgreSQL version 18 or later.")
+        return super().as_core(compiler)
+
+
+def _refuse_mysql(expression: Any, compiler: Any) -> None:
+    if compiler.vendor == "mysql" and not getattr(compiler.dialect, "is_mariadb", False):
+        raise NotSupportedError(f"{type(expression).__name__} is not supported on MySQL.")
+
+
+__all__ = ["UUID4", "UUID7"]

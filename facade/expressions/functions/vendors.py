@@ -1,0 +1,47 @@
+"""Functions that databases spell differently."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TYPE_CHECKING
+
+from facade import fields
+from facade.expressions.base import Func, Value
+
+if TYPE_CHECKING:
+    from facade.fields import Field
+
+
+class VendorFunc(Func):
+    """A function whose options (`function`, `template`, `arg_joiner`) differ from database to database."""
+
+    spellings: ClassVar[dict[str, dict[str, str]]] = {}
+
+    def as_core(self, compiler: Any) -> Any:
+        spelling = self.spellings.get(compiler.vendor)
+        if spelling is None:
+            return super().as_core(compiler)
+        spelled = self.copy()
+        spelled.extra = {**spelling, **self.extra}
+        return super(VendorFunc, spelled).as_core(compiler)
+
+
+class NumericResult(Func):
+    """A function of numbers: a Decimal for decimals, else a float."""
+
+    def _resolve_output_field(self) -> Field[Any] | None:
+        sources = [source._output_field_or_none for source in self._sources()]
+        if any(isinstance(field, fields.DecimalField) for field in sources):
+            return fields.DecimalField()
+        if not sources or any(isinstance(field, fields.IntegerField) for field in sources):
+            return fields.FloatField()
+        return super()._resolve_output_field()
+
+
+class Fixed(Value):
+    """A constant that belongs to the shape of a query: another value is another query."""
+
+    def freeze(self, values: Any) -> Any:
+        return self
+
+
+__all__ = ["Fixed", "NumericResult", "VendorFunc"]

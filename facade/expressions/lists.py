@@ -1,0 +1,69 @@
+"""Several expressions as one: the columns of PARTITION BY and ORDER BY."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facade.expressions.base import Expression, F, OrderBy, as_expression
+from facade.expressions.fragments import template
+
+
+class ExpressionList(Expression):
+    """Expressions with commas between them."""
+
+    conditional = False  # type: ignore[assignment]
+
+    def __init__(self, *expressions: Any) -> None:
+        self.source_expressions = [as_expression(item) for item in expressions]
+
+    def __str__(self) -> str:
+        return ", ".join(str(source) for source in self.source_expressions)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
+    def get_source_expressions(self) -> list[Any]:
+        return self.source_expressions
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        self.source_expressions = exprs
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [column for source in self._sources() for column in source.get_group_by_cols()]
+
+    def as_core(self, compiler: Any) -> Any:
+        parts = [compiler.process(source) for source in self._sources()]
+        return template(", ".join(["%s"] * len(parts)), *parts)
+
+
+class OrderByList(ExpressionList):
+    """The terms of an ORDER BY inside an expression; a name with `-` before it is one in descending order."""
+
+    def __init__(self, *expressions: Any) -> None:
+        super().__init__(*(_ordering(item) for item in expressions))
+
+    def __str__(self) -> str:
+        return f"ORDER BY {super().__str__()}"
+
+    @classmethod
+    def from_param(cls, context: str, param: Any) -> OrderByList | None:
+        """Return what a user gave for an order: a name, an expression, or a list of them."""
+        if param is None or (isinstance(param, (list, tuple)) and not param):
+            return None
+        if isinstance(param, (list, tuple)):
+            return cls(*param)
+        if isinstance(param, str) or hasattr(param, "resolve_expression"):
+            return cls(param)
+        raise ValueError(
+            f"{context} must be either a string reference to a field, an expression, or a list or tuple of them "
+            f"not {param!r}."
+        )
+
+
+def _ordering(item: Any) -> Any:
+    if isinstance(item, str) and item.startswith("-"):
+        return OrderBy(F(item[1:]), descending=True)
+    return item
+
+
+__all__ = ["ExpressionList", "OrderByList"]
