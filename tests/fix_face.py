@@ -88,7 +88,7 @@ class Face:
 
 def twin_of(fn):
     """Find ``aget`` for the bound method ``get``, and ``ahealth_check`` for the function ``health_check``."""
-    home = getattr(fn, "__self__", None) or sys.modules[fn.__module__]
+    home = fn.__self__ if hasattr(fn, "__self__") else sys.modules[fn.__module__]
     return getattr(home, f"a{fn.__name__}")
 
 

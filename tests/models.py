@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import uuid
 
@@ -123,7 +123,7 @@ class Token(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     label = models.CharField(max_length=30, default="token")
     uses = models.IntegerField(db_default=0)
-    issued = models.DateField(default=datetime.date.today)
+    issued = models.DateField(default=dt.date.today)
     note = models.CharField(max_length=30, db_default="none")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 
 import pytest
@@ -10,6 +11,7 @@ from facade import models
 from facade.apps import AppConfig, Apps, apps, isolate_apps
 from facade.configuration import override
 from facade.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
+from facade.meta import registry as registries
 from facade.meta.options import normalize_together
 from facade.orm.assembly import label_for
 from facade.signals import class_prepared
@@ -594,21 +596,17 @@ def test_functions_wait_for_models(isolated):
 
 
 def test_watchers_hear_of_new_models():
-    from facade.meta import registry
-
     heard = []
-    registry.on_change(lambda: heard.append(1))
+    registries.on_change(lambda: heard.append(1))
 
     class Thing(models.Model):
         pass
 
     assert heard
-    registry._watchers.pop()
+    registries._watchers.pop()
 
 
 def test_the_applications_models_are_imported_on_request(monkeypatch):
-    import sys
-
     made = types.ModuleType("shopping")
     made.__path__ = []
     below = types.ModuleType("shopping.models")

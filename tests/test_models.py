@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import pickle
 
 import pytest
 
 from facade import models
 from facade.apps import isolate_apps
+from facade.meta import registry
 from facade.orm.construction import DEFERRED
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.signals import post_init, pre_init
@@ -83,7 +84,7 @@ def test_properties_can_be_given(isolated):
 def test_defaults_are_called_for_each_instance():
     one, other = Token(), Token()
     assert one.id != other.id
-    assert one.issued == datetime.date.today()  # noqa: DTZ011 - the default's own words
+    assert one.issued == dt.date.today()  # noqa: DTZ011 - the default's own words
     assert one.label == "token"
 
 
@@ -228,8 +229,6 @@ def test_rows_skip_init_only_while_nobody_listens(listening):
 
 
 def test_those_who_keep_loaders_hear_of_listeners():
-    from facade.meta import registry
-
     heard = []
     registry.on_change(lambda: heard.append(1))
 
@@ -322,7 +321,7 @@ def test_instances_are_equal_by_model_and_key():
 
 def test_instances_without_a_key_equal_only_themselves_and_have_no_hash():
     author = Author()
-    assert author == author  # noqa: PLR0124
+    assert author == author
     assert author != Author()
     with pytest.raises(TypeError, match="Model instances without primary key value are unhashable"):
         hash(author)
@@ -446,7 +445,7 @@ def test_the_neighbours_by_a_date_are_found(database, isolated):
 
     database.create(Event)
     first, third, second, fourth = (
-        Event.objects.create(day=datetime.date(2020, 1, day), kind=day % 2) for day in (1, 3, 2, 3)
+        Event.objects.create(day=dt.date(2020, 1, day), kind=day % 2) for day in (1, 3, 2, 3)
     )
     assert second.get_previous_by_day() == first
     assert second.get_next_by_day() == third

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facade import models
+from facade import acreate_all, models
 from facade.apps import isolate_apps
 from facade.exceptions import FieldError, SynchronousOnlyOperation
 from facade.meta.relations import Hop
@@ -336,8 +336,6 @@ def test_a_parents_row_is_made_of_the_childs_values():
 
 
 async def test_loading_in_a_running_loop_is_refused_with_the_ways_out(database):
-    from facade import acreate_all
-
     await acreate_all(models=[Publisher, Author, Book, Profile])
     ada = await Author.objects.acreate(name="Ada")
     await Book.objects.acreate(title="One", author=ada)

@@ -76,7 +76,8 @@ class Database(TransactionControl):
             return block.fetch(statement, params)
         if statement.locks:
             self._check_locks()
-        channel = self.lender.lend()
+        lender = self.lender
+        channel = lender.lend_alone()
         try:
             return channel.fetch(statement, params)
         except Exception as error:
@@ -84,7 +85,7 @@ class Database(TransactionControl):
                 raise
             lost = error
         finally:
-            channel.check_in()
+            lender.end_alone(channel)
         return self._fetch_again(statement, params, lost)
 
     def _fetch_again(self, statement: Statement, params: Params, lost: Exception) -> Sequence[Row]:
@@ -106,11 +107,12 @@ class Database(TransactionControl):
         block = state.current(self.alias)
         if block is not None:
             return block.execute(statement, params)
-        channel = self.lender.lend()
+        lender = self.lender
+        channel = lender.lend_alone()
         try:
             return channel.execute(statement, params)
         finally:
-            channel.check_in()
+            lender.end_alone(channel)
 
     def execute_lastrowid(self, statement: Statement, params: Params) -> int:
         """Run an INSERT and return the generated key, for databases without RETURNING."""

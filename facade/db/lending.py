@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from facade.db.database import Database
     from facade.db.drivers.base import DriverChannel
-    from facade.db.pools import Entry, LendingPool
+    from facade.db.pools import Entry
 
 # What a listener to statements registers for. Those of the engine's and of the dialect's event families.
 _ENGINE_EVENTS = (
@@ -28,7 +28,6 @@ _ENGINE_EVENTS = (
     "rollback", "savepoint", "rollback_savepoint", "release_savepoint", "engine_connect",
 )  # fmt: skip
 _DIALECT_EVENTS = ("handle_error", "do_execute", "do_execute_no_params", "do_executemany")
-_POOL_EVENTS = ("checkout", "checkin", "reset")
 
 _KNOWN = frozenset({"sqlite", "postgresql"})  # one SQL for all supported versions
 # What a dialect learns from its server or from its maker.
@@ -44,27 +43,50 @@ class Lender:
     def __init__(self, database: Database, engine: Engine, channel_class: type[DriverChannel]) -> None:
         self.database = database
         self.engine = engine
+        self.pool: Any = engine.pool
         self.dialect = engine.dialect
         self.channel_class = channel_class
         self.hides_parameters = engine.hide_parameters
         self.isolation_level = database.settings.isolation_level
-
-    @property
-    def pool(self) -> LendingPool:
-        """The engine's pool; ``engine.dispose()`` puts another one in its place."""
-        return self.engine.pool  # type: ignore[return-value]
 
     def lend(self) -> DriverChannel:
         """Check a connection out, connecting again where that failed for a reason that passes.
 
         Raises PoolExhausted or a database error.
         """
-        try:
-            entry = self.engine.pool.take()  # type: ignore[attr-defined]
-        except Exception as error:
-            entry = self._take_later(error)
+        entry = self._take()
         channel = entry.lent = self.channel_class(self, entry, entry.raw)
         return channel
+
+    def lend_alone(self) -> DriverChannel:
+        """Check a connection out for one statement; `end_alone` takes the channel back.
+
+        Each connection has one channel for this, which saves making it.
+        """
+        try:
+            entry: Entry = self.pool.take()
+        except Exception as error:
+            entry = self._take_later(error)
+        channel = entry.channel
+        if channel is None:
+            channel = entry.channel = self.channel_class(self, entry, entry.raw)
+        return channel  # type: ignore[no-any-return]
+
+    def end_alone(self, channel: DriverChannel) -> None:
+        """Take the channel back from a lone statement."""
+        if channel.broken:
+            return
+        if channel.connection is None:
+            self.pool.give_back(channel.token)
+        else:
+            channel.token.channel = None
+            channel.check_in()
+
+    def _take(self) -> Entry:
+        try:
+            return self.pool.take()  # type: ignore[no-any-return]
+        except Exception as error:
+            return self._take_later(error)
 
     def _take_later(self, error: Exception) -> Entry:
         deadline = time.monotonic() + self.pool.timeout()
@@ -73,7 +95,7 @@ class Lender:
                 break
             bridge.sleep(delay)
             try:
-                return self.pool.take()
+                return self.pool.take()  # type: ignore[no-any-return]
             except Exception as another:
                 error = another
         raise translated(error, lost=may_connect_later(error))
@@ -85,7 +107,7 @@ class Lender:
 
     def give_back(self, token: Any) -> None:
         """Take a connection back, ready for the next statement."""
-        self.engine.pool.give_back(token)  # type: ignore[attr-defined]
+        self.pool.give_back(token)
 
     def throw_away(self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None) -> None:
         """Close a connection hard and free its place."""
@@ -104,7 +126,7 @@ class Lender:
 
     def abandon(self) -> object:
         """Leave all connections to the parent process; returns what must stay alive."""
-        return self.pool.abandon()
+        return self.pool.abandon()  # type: ignore[no-any-return]
 
     def compile_dialect(self) -> Dialect:
         """Return the dialect to compile statements with: one with positional placeholders that knows its server."""
@@ -151,6 +173,12 @@ class EngineLender(Lender):
         channel = self.channel_class(self, connection, raw)
         channel.connection = connection
         return channel
+
+    def lend_alone(self) -> DriverChannel:
+        return self.lend()
+
+    def end_alone(self, channel: DriverChannel) -> None:
+        channel.check_in()
 
     def _connect(self) -> Connection:
         connection = self.engine.connect()

@@ -26,13 +26,14 @@ from facade.exceptions import PoolExhausted
 class Entry:
     """One pooled connection: SQLAlchemy's record of it, and the driver's own connection object."""
 
-    __slots__ = ("born", "lent", "poll", "raw", "record", "retiring", "shelf")
+    __slots__ = ("born", "channel", "lent", "poll", "raw", "record", "retiring", "shelf")
 
     def __init__(self, record: ConnectionPoolEntry, shelf: Shelf) -> None:
         self.record = record
         self.raw: Any = record.driver_connection
         self.shelf = shelf
-        self.lent: Any = None  # the last channel on it
+        self.channel: Any = None  # the one for lone statements
+        self.lent: Any = None  # the last other one
         self.poll: Any = None  # what the driver's channel looks for signs of life with
         self.born = time.monotonic()
         self.retiring = False  # not to be lent again
@@ -84,14 +85,12 @@ class LendingPool(Pool):
         **options: Any,
     ) -> None:
         super().__init__(creator, **options)
-        self._arguments = (alias, pool_size, max_overflow, timeout, recycle, pre_ping)
-        self._options = options
         self.alias = alias
         self._size, self._overflow, self._timeout = pool_size, max_overflow, timeout
         self._limit = float("inf") if pool_size == 0 or max_overflow < 0 else pool_size + max_overflow
         self._keep = float("inf") if pool_size == 0 else pool_size
         self._max_age, self._pings = recycle, pre_ping
-        self.looks = recycle >= 0 or pre_ping  # whether `take` has to look at idle connections
+        self._sound: Callable[[Entry], bool] | None = self._is_sound  # None: take them as they are
         self._handed = threading.local()
         self._handed_over: set[ConnectionPoolEntry] = set()
 
@@ -100,7 +99,7 @@ class LendingPool(Pool):
     ) -> None:
         """Learn what there is to know about the driver."""
         self.alive, self.kill, self.autocommit = alive, kill, autocommit
-        self.looks = self.looks or alive is not None
+        self._sound = self._is_sound if self._max_age >= 0 or self._pings else alive
 
     # the short way
 
@@ -111,12 +110,16 @@ class LendingPool(Pool):
         Raises PoolExhausted when none comes within the pool's timeout, and what the driver raises on connecting.
         """
 
-    def _take_sound(self, entry: Entry) -> Entry:
-        """Look at what was taken, and take another one if it is too old or gone."""
-        while not self._is_sound(entry):
+    def _take_another(self, entry: Entry) -> Entry:
+        """Take another connection for one that turned out to be gone, or too old."""
+        sound = self._sound or _always
+        while True:
+            if self.alive is not None and not self.alive(entry):
+                self.retire()  # it is seldom the only one
             self.drop(entry)
             entry = self._take()
-        return entry
+            if sound(entry):
+                return entry
 
     @abstractmethod
     def _take(self) -> Entry: ...
@@ -177,11 +180,8 @@ class LendingPool(Pool):
             connection.invalidate(exception)
 
     def recreate(self) -> LendingPool:
-        """Return a pool of the same kind; part of ``engine.dispose()``."""
-        options = {**self._options, "_dispatch": self.dispatch, "dialect": self._dialect}
-        pool = type(self)(self._creator, *self._arguments, **options)
-        pool.serve(self.alive, self.kill, self.autocommit)
-        return pool
+        """Return the pool that follows when ``engine.dispose()`` has closed this one: itself."""
+        return self
 
     def dispose(self) -> None:
         """Close the connections; part of ``engine.dispose()``."""
@@ -265,7 +265,6 @@ class LendingPool(Pool):
 
     def _is_sound(self, entry: Entry) -> bool:
         if self.alive is not None and not self.alive(entry):
-            self.retire()  # it is seldom the only one
             return False
         if 0 <= self._max_age < time.monotonic() - entry.born:
             return False
@@ -349,7 +348,8 @@ class ThreadPool(LendingPool):
             entry = self._shelf.idle.pop()  # atomic, so it needs no lock
         except IndexError:
             entry = self._take()
-        return self._take_sound(entry) if self.looks else entry
+        sound = self._sound
+        return entry if sound is None or sound(entry) else self._take_another(entry)
 
     def _take(self) -> Entry:
         shelf = self._shelf
@@ -418,7 +418,8 @@ class LoopPool(LendingPool):
     def take(self) -> Entry:
         shelf = self._shelves.get(bridge.running_loop())
         entry = shelf.idle.pop() if shelf is not None and shelf.idle else self._take()
-        return self._take_sound(entry) if self.looks else entry
+        sound = self._sound
+        return entry if sound is None or sound(entry) else self._take_another(entry)
 
     def _take(self) -> Entry:
         shelf = self._shelves.get(bridge.running_loop()) or self._new_shelf()
@@ -521,6 +522,10 @@ class LoopPool(LendingPool):
         self._shelves = {}
         self._handed = threading.local()
         return kept
+
+
+def _always(entry: Entry) -> bool:
+    return True
 
 
 def _dbapi_connection(record: ConnectionPoolEntry) -> Any:

@@ -438,9 +438,12 @@ class IsNull(BuiltinLookup):
     lookup_name = "isnull"
     prepare_rhs = False
 
-    def as_core(self, compiler: Any) -> Any:
-        if not isinstance(self.rhs, bool):
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        if not isinstance(rhs, bool):
             raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+        super().__init__(lhs, rhs)
+
+    def as_core(self, compiler: Any) -> Any:
         left = self.left(compiler)
         return left.is_(None) if self.rhs else left.is_not(None)
 

@@ -185,7 +185,8 @@ class Field(FieldChecks, Cleaning, RegisterLookupMixin, Generic[AnyValue]):
     @overload
     def __get__(self, instance: object, owner: Any = None) -> AnyValue: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is None:
+        # A field of no model is a plain attribute: an expression class may have `output_field = DateTimeField()`.
+        if instance is None or "attname" not in self.__dict__:
             return self
         if self.attname not in instance.__dict__:
             instance._fetch_deferred(self)

@@ -7,9 +7,7 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar
-
-from sqlalchemy import MetaData, Table
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import configuration
 from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
@@ -19,6 +17,9 @@ from facade.meta import registry
 from facade.meta.indexes import names_digest
 from facade.meta.structure import FieldList, Structure
 from facade.signals import post_init, pre_init
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData, Table
 
 __all__ = ["Options", "normalize_together"]
 

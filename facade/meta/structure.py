@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import insort
 from functools import cached_property
-from typing import Any, ClassVar, NoReturn
+from itertools import pairwise
+from typing import Any, ClassVar, NoReturn, Self
 
 from facade.exceptions import FieldDoesNotExist
 from facade.meta.constraints import UniqueConstraint
@@ -21,12 +22,12 @@ IMMUTABLE_WARNING = (
 PROXY_PARENTS = object()
 
 
-class FieldList(tuple[Any, ...]):
+class FieldList(tuple[Any, ...]):  # noqa: SLOT001 - it carries its warning
     """A tuple that says, to who tries to change it, what it is and what to do instead."""
 
     warning: str
 
-    def __new__(cls, name: str, items: Any) -> FieldList:
+    def __new__(cls, name: str, items: Any) -> Self:
         new = super().__new__(cls, items)
         new.warning = IMMUTABLE_WARNING % name
         return new
@@ -344,7 +345,7 @@ class Structure:
         concrete = self.concrete_model
         chain = [*reversed(concrete._meta.get_base_chain(parent)), concrete]
         hops: list[Hop] = []
-        for ancestor, child in zip(chain, chain[1:], strict=False):
+        for ancestor, child in pairwise(chain):
             hops += child._meta.get_ancestor_link(ancestor).reverse_hops
         return tuple(hops)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from functools import partialmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade import configuration
 from facade.bridge import check_twins
@@ -19,11 +19,18 @@ from facade.exceptions import (
 from facade.fields.related import OneToOneField, lazy_related_operation, resolve_relation
 from facade.meta import registry
 from facade.meta.options import Options
-from facade.orm.on_delete import CASCADE
 from facade.orm.manager import Manager
+from facade.orm.on_delete import CASCADE
 from facade.orm.ordering import make_foreign_order_accessors
 from facade.signals import class_prepared
 from facade.sql.tables import declare
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from facade.orm.model import Model
+
+M = TypeVar("M", bound="Model")
 
 __all__ = ["ModelBase", "label_for"]
 
@@ -191,15 +198,15 @@ class ModelBase(type):
         cls.add_to_class("objects", manager)
 
     @property
-    def _base_manager(cls) -> Any:
-        return cls._meta.base_manager
+    def _base_manager(cls: type[M]) -> Manager[M]:  # type: ignore[misc]
+        return cls._meta.base_manager  # type: ignore[no-any-return]
 
     @property
-    def _default_manager(cls) -> Any:
-        return cls._meta.default_manager
+    def _default_manager(cls: type[M]) -> Manager[M]:  # type: ignore[misc]
+        return cls._meta.default_manager  # type: ignore[no-any-return]
 
     @property
-    def __table__(cls) -> Any:
+    def __table__(cls) -> Table:
         """The model's SQLAlchemy ``Table``."""
         return cls._meta.table
 

@@ -18,7 +18,7 @@ from facade.sql.aliases import check_alias
 from facade.sql.ordering import totally_ordered
 from facade.sql.paths import field_names
 from facade.sql.query import Lock
-from facade.sql.shape import Shape, root
+from facade.sql.shape import Shape, refuse_q_options, root
 
 _new = object.__new__
 
@@ -205,8 +205,7 @@ class Chain(Frozen):
             self._refuse_combined("exclude" if negated else "filter")
         if (args or kwargs) and (self._low or self._high is not None):
             raise TypeError("Cannot filter a query once a slice has been taken.")
-        if invalid := {"_connector", "_negated"} & kwargs.keys():
-            raise TypeError(f"The following kwargs are invalid: {', '.join(sorted(map(repr, invalid)))}")
+        refuse_q_options(kwargs)
         if not args and not kwargs:
             return self._chain()
         clone = self._clone()

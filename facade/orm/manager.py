@@ -6,7 +6,7 @@ import copy
 import inspect
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from facade.db.routing import router
 from facade.orm.queryset import QuerySet, manager_maker
@@ -152,7 +152,7 @@ if TYPE_CHECKING:
     class Manager(QuerySet[M, M], BaseManager, Generic[M]):  # type: ignore[misc]
         """The default manager."""
 
-        def __get__(self, instance: None, owner: type[M]) -> Manager[M]: ...
+        def __get__(self, instance: None, owner: Any) -> Self: ...
 
 else:
 

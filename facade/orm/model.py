@@ -6,13 +6,11 @@ import copy
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from facade.version import __version__
 from facade.bridge import twin
 from facade.exceptions import FieldDoesNotExist, MultipleObjectsReturned, ObjectDoesNotExist, ObjectNotUpdated
 from facade.expressions.base import DatabaseDefault
 from facade.expressions.q import Q
 from facade.meta import registry
-from facade.meta.options import Options
 from facade.orm.assembly import ModelBase
 from facade.orm.construction import DEFERRED, Initialiser, construct, has_plain_init, initialiser
 from facade.orm.descriptors import DeferredFetcher, fetch_missing
@@ -22,9 +20,12 @@ from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import ModelState, StateAttribute
 from facade.orm.validation import Validation
 from facade.signals import post_init, pre_init
+from facade.version import __version__
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+
+    from facade.meta.options import Options
 
 __all__ = ["DEFERRED", "Model", "ModelBase", "model_unpickle"]
 
@@ -43,13 +44,10 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     if TYPE_CHECKING:
         _meta: ClassVar[Options]  # type: ignore[misc]
         _state: ModelState
-        objects: ClassVar[Manager]
+        objects: ClassVar[Manager[Self]]
         DoesNotExist: ClassVar[type[ObjectDoesNotExist]]
         MultipleObjectsReturned: ClassVar[type[MultipleObjectsReturned]]
         NotUpdated: ClassVar[type[ObjectNotUpdated]]
-        _default_manager: ClassVar[Manager]
-        _base_manager: ClassVar[Manager]
-        __table__: ClassVar[Table]
         pk: Any
     else:
         _state = StateAttribute()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import quoted_name
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, NotSupportedError
 from facade.expressions.base import Arg, OrderBy, Ref
@@ -214,7 +215,7 @@ class Compiler(dialects.Operations):
             else self.process(expression)
         )
         if name in self.query.annotation_select or self.level:
-            core = self.labels[name] = core.label(name)
+            core = self.labels[name] = core.label(quoted_name(name, quote=True))
         return core
 
     # -- grouping and order --------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from facade import configuration
@@ -21,6 +21,13 @@ MAX_SHAPES = 20_000
 
 Step = Callable[..., None]
 STEPS: dict[str, Step] = {}
+
+
+def refuse_q_options(names: Iterable[str]) -> None:
+    """Raise TypeError for keywords that are options of Q: a dict from outside must not turn conditions round."""
+    if invalid := {"_connector", "_negated"}.intersection(names):
+        raise TypeError(f"The following kwargs are invalid: {', '.join(sorted(map(repr, invalid)))}")
+
 
 
 def step(function: Step) -> Step:
@@ -125,6 +132,7 @@ def _settings_changed(changed: frozenset[str]) -> None:
 
 @step
 def filter_plain(query: Query, *names: str) -> None:
+    refuse_q_options(names)
     query.add_condition(Condition(AND, False, tuple((name, Arg(index)) for index, name in enumerate(names))))
 
 

@@ -39,14 +39,14 @@ class ModelExpression(sa.ColumnElement[Any]):
     inherit_cache = False
 
     def __init__(self, model: type[Any], expression: Any) -> None:
-        self.model, self.expression = model, expression
+        self.model, self.source = model, expression
 
 
 @compiles(ModelExpression)
 def _compile_expression(element: ModelExpression, compiler: Any, **options: Any) -> str:
     if not expression_compiler:
         raise ImproperlyConfigured("Expressions in tables need facade.models to be imported.")
-    core = expression_compiler[0](element.expression, element.model, compiler.dialect)
+    core = expression_compiler[0](element.source, element.model, compiler.dialect)
     return str(compiler.process(core, **{**options, "literal_binds": True, "include_table": False}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,8 +54,14 @@ class Base(TypeDecorator[T]):
 _NUMBERS = (int, float, decimal.Decimal)
 
 
-def cast_where_bound(type_: Any) -> TypeEngine[Any]:
-    """Let the compiler write ``$1::type``, so that a text parameter is taken for what it is."""
-    type_.render_bind_cast = True
-    made: TypeEngine[Any] = type_
-    return made
+def cast_where_bound(dialect: Dialect, kind: type[TypeEngine[Any]], **options: Any) -> TypeEngine[Any]:
+    """Return the dialect's own type for `kind`, with parameters written ``$1::type``.
+
+    A text that is bound is taken for what it is, then.
+    """
+    return _with_cast(type(dialect.type_descriptor(kind(**options))))(**options)
+
+
+@functools.cache
+def _with_cast(kind: type[TypeEngine[Any]]) -> type[TypeEngine[Any]]:
+    return type(kind.__name__, (kind,), {"render_bind_cast": True})

@@ -38,21 +38,15 @@ class JSON(Base[Any]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            return self._binary_document(dialect)
+            return cast_where_bound(dialect, postgresql.JSONB, none_as_null=True)
         if dialect.name == "sqlite":
             # A column of SQLite's type name JSON would turn the text '1.0' into the number 1.
             return dialect.type_descriptor(sa.Text())
         return dialect.type_descriptor(sa.JSON(none_as_null=True))
 
-    def _binary_document(self, dialect: Dialect) -> TypeEngine[Any]:
-        document: Any = postgresql.JSONB(none_as_null=True)
-        document = dialect.type_descriptor(document)
-        document.decoded_by_driver = dialect.driver in _DECODING_DRIVERS
-        return cast_where_bound(document)
-
     def column_expression(self, column: Any) -> Any:
-        """Select text where the driver would decode with its own decoder instead of the wanted one."""
-        if self.decoder is not None and getattr(self.impl_instance, "decoded_by_driver", False):
+        """Select text where PostgreSQL's drivers would decode with their own decoder instead of the wanted one."""
+        if self.decoder is not None and isinstance(self.impl_instance, postgresql.JSONB):
             return sa.type_coerce(sa.cast(column, sa.Text()), self)
         return column
 
@@ -60,12 +54,11 @@ class JSON(Base[Any]):
         return json_writer(self.encoder, self.label)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        if self.decoder is None and dialect.driver in _DECODING_DRIVERS:
+        if self.decoder is None and dialect.name == "postgresql":
             return None
         return _json_reader(self.decoder)
 
 
-_DECODING_DRIVERS = frozenset({"psycopg", "psycopg2", "pg8000"})
 _plain_encode = json.JSONEncoder(allow_nan=False).encode
 _plain_decode = json.JSONDecoder().decode
 

@@ -105,7 +105,7 @@ class IPAddress(Base[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name != "postgresql":
             return dialect.type_descriptor(sa.CHAR(39))
-        return cast_where_bound(dialect.type_descriptor(postgresql.INET()))
+        return cast_where_bound(dialect, postgresql.INET)
 
     def bind_processor(self, dialect: Dialect) -> Processor:
         return _text_or_none

@@ -81,7 +81,7 @@ def _datetime_of_text(value: Any) -> dt.datetime | None:
     if value is None:
         return None
     try:
-        return _read_datetime(value + "+00:00") if settings.USE_TZ else _read_datetime(value)
+        return _read_datetime(value + "Z") if settings.USE_TZ else _read_datetime(value)
     except (TypeError, ValueError):
         return _datetime_of_clock(_read(parse_datetime, value))
 

@@ -1,0 +1,303 @@
+"""Many rows at once, and rows that are found or made: what querysets delegate to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import reduce
+from operator import or_
+from typing import Any, TypeVar
+
+from facade.db.connection import connections
+from facade.db.transaction import atomic
+from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError
+from facade.expressions.aggregates import Max
+from facade.expressions.base import DatabaseDefault, Frozen, Value
+from facade.expressions.conditional import Case, When
+from facade.expressions.q import Q
+from facade.fields import AutoField, Field
+from facade.orm.persistence import LOOKUP_SEP
+from facade.sql.binder import ExpressionFound
+from facade.sql.conflict import Conflict, check_ignore, check_update
+from facade.sql.insert import BulkInsert
+from facade.sql.update import update_many
+
+M = TypeVar("M")
+
+# -- bulk_create ---------------------------------------------------------------------------------------
+
+
+def bulk_create(
+    queryset: Any,
+    objs: Iterable[M],
+    batch_size: int | None = None,
+    ignore_conflicts: bool = False,
+    update_conflicts: bool = False,
+    update_fields: Iterable[str] | None = None,
+    unique_fields: Iterable[str] | None = None,
+) -> Any:
+    """Insert `objs` on the queryset's database, one statement per batch, without signals; return them as a list.
+
+    Rows that are there already are skipped with `ignore_conflicts`; with `update_conflicts` they get the values of
+    `update_fields`, a conflict being equal values in `unique_fields`.
+    """
+    model = queryset.model
+    _check_batch_size(batch_size)
+    for parent in model._meta.all_parents:
+        if parent._meta.concrete_model is not model._meta.concrete_model:
+            raise ValueError("Can't bulk create a multi-table inherited model")
+    if not objs:
+        return objs
+    update = [model._meta.get_field(name) for name in update_fields or ()]
+    unique = [model._meta.pk if name == "pk" else model._meta.get_field(name) for name in unique_fields or ()]
+    queryset._for_write = True
+    alias = queryset.db
+    conflict = _conflict(model, connections[alias].vendor, ignore_conflicts, update_conflicts, update, unique)
+    objs = list(objs)
+    with_key, without_key = _by_key(objs)
+    _set_orders(model, alias, objs)
+    fields = tuple(
+        field for field in model._meta.concrete_model._meta.local_concrete_fields if not field.generated
+    )
+    without_auto = tuple(field for field in fields if not isinstance(field, AutoField))
+    with atomic(using=alias, savepoint=False) if with_key and without_key else nullcontext():
+        _insert(model, alias, with_key, fields, batch_size, conflict)
+        _insert(model, alias, without_key, without_auto, batch_size, conflict)
+    return objs
+
+
+def _check_batch_size(batch_size: int | None) -> None:
+    if batch_size is not None and batch_size <= 0:
+        raise ValueError("Batch size must be a positive integer.")
+
+
+def _conflict(
+    model: Any, vendor: str, ignore: bool, update: bool, update_fields: list[Any], unique_fields: list[Any]
+) -> Conflict | None:
+    if ignore and update:
+        raise ValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
+    if ignore:
+        check_ignore(vendor)
+        return Conflict()
+    if not update:
+        return None
+    if not update_fields:
+        raise ValueError(
+            "Fields that will be updated when a row insertion fails on conflicts must be provided."
+        )
+    check_update(vendor, bool(unique_fields))
+    if not all(field.concrete for field in update_fields):
+        raise ValueError("bulk_create() can only be used with concrete fields in update_fields.")
+    if any(field in model._meta.pk_fields for field in update_fields):
+        raise ValueError("bulk_create() cannot be used with primary keys in update_fields.")
+    if not all(field.concrete for field in unique_fields):
+        raise ValueError("bulk_create() can only be used with concrete fields in unique_fields.")
+    return Conflict(tuple(update_fields), tuple(unique_fields))
+
+
+def _by_key(objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Separate the instances that have a primary key, or make one themselves, from those that get it by the database."""
+    with_key: list[Any] = []
+    without_key: list[Any] = []
+    for obj in objs:
+        obj._prepare_related_fields_for_save(operation_name="bulk_create")
+        if not (known := obj._is_pk_set()) and not isinstance(obj.pk, DatabaseDefault):
+            obj.pk = obj._meta.pk.get_pk_value_on_save(obj)
+            known = obj._is_pk_set()
+        (with_key if known else without_key).append(obj)
+    return with_key, without_key
+
+
+def _insert(
+    model: Any,
+    alias: str,
+    objs: list[Any],
+    fields: tuple[Any, ...],
+    batch_size: int | None,
+    conflict: Conflict | None,
+) -> None:
+    if not objs:
+        return
+    database, table = connections[alias], model._meta.concrete_model
+    ignores = conflict is not None and not conflict.update
+    returned: tuple[Any, ...] = ()
+    if database.can_return_rows_from_insert and not ignores:
+        returned = tuple(table._meta.db_returning_fields)
+    insert = BulkInsert(table, fields, returned, database, conflict)
+    batches = insert.batches(objs, batch_size)
+    with atomic(using=alias, savepoint=False) if len(batches) > 1 else nullcontext():
+        for batch in batches:
+            insert.run(batch)
+    for obj in objs:
+        obj._state.adding = False
+        obj._state.db = alias
+
+
+def _set_orders(model: Any, alias: str, objs: Sequence[Any]) -> None:
+    """Number the instances of a model with `order_with_respect_to` on behind those that are there."""
+    if not (field := model._meta.order_with_respect_to):
+        return
+    siblings = [field.get_filter_kwargs_for_object(obj) for obj in objs]
+    unique = {tuple(one.values()): one for one in siblings}
+    names = list(siblings[0])
+    found = model._base_manager.using(alias).filter(reduce(or_, (Q(**one) for one in unique.values())))
+    following = dict.fromkeys(unique, 0)
+    for *key, last in found.order_by().values_list(*names).annotate(facade_last=Max("_order")):
+        following[tuple(key)] = last + 1
+    for obj, one in zip(objs, siblings, strict=True):
+        if getattr(obj, "_order", None) is None:
+            group = tuple(one.values())
+            obj._order = following[group]
+            following[group] += 1
+
+
+# -- bulk_update ---------------------------------------------------------------------------------------
+
+
+def bulk_update(
+    queryset: Any, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+) -> int:
+    """Store the named fields of `objs`, one UPDATE per batch, without signals; return the number of rows found."""
+    _check_batch_size(batch_size)
+    if not fields:
+        raise ValueError("Field names must be given to bulk_update().")
+    objs = tuple(objs)
+    if not all(obj._is_pk_set() for obj in objs):
+        raise ValueError("All bulk_update() objects must have a primary key set.")
+    chosen = _updatable(queryset.model._meta, fields)
+    if not objs:
+        return 0
+    for obj in objs:
+        obj._prepare_related_fields_for_save(operation_name="bulk_update", fields=chosen)
+    queryset._for_write = True
+    alias = queryset.db
+    with atomic(using=alias, savepoint=False):
+        if not queryset._has_filters():
+            tables = {field.model for field in chosen}
+            try:
+                return max(_update_table(table, objs, chosen, alias, batch_size) for table in tables)
+            except ExpressionFound:
+                pass
+        return _update_filtered(queryset.using(alias), objs, chosen, batch_size)
+
+
+def _updatable(opts: Any, names: Iterable[str]) -> list[Any]:
+    chosen = [opts.get_field(name) for name in names]
+    if not all(field.concrete for field in chosen):
+        raise ValueError("bulk_update() can only be used with concrete fields.")
+    keys = {*opts.pk_fields, *(key for parent in opts.all_parents for key in parent._meta.pk_fields)}
+    if not keys.isdisjoint(chosen):
+        raise ValueError("bulk_update() cannot be used with primary key fields.")
+    return chosen
+
+
+def _update_table(
+    table: Any, objs: Sequence[Any], fields: list[Any], alias: str, batch_size: int | None
+) -> int:
+    own = tuple(field for field in fields if field.model is table)
+    return update_many(objs, table, own, connections[alias], batch_size)
+
+
+def _update_filtered(queryset: Any, objs: Sequence[Any], fields: list[Any], batch_size: int | None) -> int:
+    """Update through the queryset, for values that are expressions and for querysets that leave rows out."""
+    limit = max(1, connections[queryset.db].max_parameters // (2 * (len(fields) + 1)))
+    size = min(limit, batch_size) if batch_size else limit
+    found = 0
+    for start in range(0, len(objs), size):
+        batch = objs[start : start + size]
+        values = {field.attname: _case(batch, field) for field in fields}
+        found += queryset.filter(pk__in=[obj.pk for obj in batch]).update(**values)
+    return found
+
+
+def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
+    def value(obj: Any) -> Any:
+        current = getattr(obj, field.attname)
+        return current if isinstance(current, Frozen) else Value(current, output_field=field)
+
+    return Case(*(When(pk=obj.pk, then=value(obj)) for obj in objs), output_field=field)
+
+
+# -- found or made -----------------------------------------------------------------------------------
+
+
+def get_or_create(
+    queryset: Any, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+) -> tuple[Any, bool]:
+    """Return the object that `kwargs` find, or the one made of them and `defaults`; and whether it was made.
+
+    If somebody else makes it in the meantime, theirs is returned, in a transaction as well.
+    """
+    queryset._for_write = True
+    try:
+        return queryset.get(**kwargs), False
+    except queryset.model.DoesNotExist:
+        params = _params(queryset.model, kwargs, defaults or {})
+    try:
+        # A block of its own, that is a savepoint in a transaction: a failed INSERT leaves the rest intact.
+        with atomic(using=queryset.db):
+            return queryset.create(**_called(params)), True
+    except IntegrityError:
+        try:
+            return queryset.get(**kwargs), False
+        except queryset.model.DoesNotExist:
+            pass
+        raise
+
+
+def update_or_create(
+    queryset: Any,
+    defaults: Mapping[str, Any] | None = None,
+    create_defaults: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> tuple[Any, bool]:
+    """Give the object that `kwargs` find the values of `defaults`, or make one of `kwargs` and `create_defaults`.
+
+    `create_defaults` is `defaults` unless given. The row is locked while it changes. Returns the object and whether it was
+    made.
+    """
+    values = defaults or {}
+    queryset._for_write = True
+    with atomic(using=queryset.db):
+        locked = queryset.select_for_update()
+        obj, created = locked.get_or_create(values if create_defaults is None else create_defaults, **kwargs)
+        if not created:
+            for name, value in _called(values).items():
+                setattr(obj, name, value)
+            obj.save(using=queryset.db, update_fields=_changed(queryset.model._meta, values))
+    return obj, created
+
+
+def _changed(opts: Any, names: Iterable[str]) -> set[str] | None:
+    """Return the fields to update: those named and those that set themselves on save; None if others are named."""
+    changed = set(names)
+    if not opts._non_pk_concrete_field_names.issuperset(changed):
+        return None
+    for field in opts.local_concrete_fields:
+        if field not in opts.pk_fields and type(field).pre_save is not Field.pre_save:
+            changed.add(field.name)
+    return changed
+
+
+def _params(model: Any, lookups: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a new object: the plain names among the lookups, and the defaults."""
+    params = {name: value for name, value in lookups.items() if LOOKUP_SEP not in name}
+    params.update(defaults)
+    if unknown := sorted(name for name in params if not _settable(model, name)):
+        raise FieldError(
+            "Invalid field name(s) for model {}: '{}'.".format(model._meta.object_name, "', '".join(unknown))
+        )
+    return params
+
+
+def _settable(model: Any, name: str) -> bool:
+    try:
+        model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return name in model._meta._property_names and getattr(model, name).fset is not None
+    return True
+
+
+def _called(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with callables replaced by what they return."""
+    return {name: value() if callable(value) else value for name, value in values.items()}

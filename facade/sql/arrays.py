@@ -1,0 +1,72 @@
+"""Columns as arrays: on PostgreSQL a whole column of values travels as one parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import types
+from sqlalchemy.dialects import postgresql
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+    from facade.db.connection import Database
+
+ROWS_MAX = 30_000  # arrays need few parameters, but the whole statement is held in memory
+
+# The element's type name, without length or precision: the column itself judges what is too long. The order matters
+# where one type derives from another. A type that is not here travels as single parameters.
+_NAMES: list[tuple[type[types.TypeEngine[Any]], str | None]] = [
+    (types.Enum, None),
+    (postgresql.CITEXT, None),
+    (types.String, "text"),
+    (types.Boolean, "boolean"),
+    (types.SmallInteger, "smallint"),
+    (types.BigInteger, "bigint"),
+    (types.Integer, "integer"),
+    (types.Double, "double precision"),
+    (types.Float, "double precision"),
+    (types.Numeric, "numeric"),
+    (types.Date, "date"),
+    (types.Uuid, "uuid"),
+    (types.LargeBinary, "bytea"),
+    (types.Interval, "interval"),
+    (postgresql.INTERVAL, "interval"),
+    (postgresql.JSONB, "jsonb"),
+    (types.JSON, "json"),
+    (postgresql.INET, "inet"),
+]
+
+
+def _implementation(type_: types.TypeEngine[Any], dialect: Dialect) -> types.TypeEngine[Any]:
+    found = type_.dialect_impl(dialect)
+    while isinstance(found, types.TypeDecorator):
+        found = found.impl_instance.dialect_impl(dialect)
+    return found
+
+
+def element_type(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
+    """Return the SQL name of `type_` as an array's element, None when its values have to travel one by one."""
+    found = _implementation(type_, dialect)
+    if found._has_bind_expression:
+        return None
+    if isinstance(found, types.DateTime):
+        return "timestamptz" if found.timezone else "timestamp"
+    if isinstance(found, types.Time):
+        return "timetz" if found.timezone else "time"
+    return next((name for kind, name in _NAMES if isinstance(found, kind)), None)
+
+
+def element_types(kinds: Iterable[types.TypeEngine[Any]], database: Database) -> tuple[str, ...]:
+    """Return the element type of each column, nothing at all unless every column can travel as an array."""
+    if database.vendor != "postgresql":
+        return ()
+    found = [element_type(kind, database.compile_dialect) for kind in kinds]
+    return () if None in found else tuple(name for name in found if name is not None)
+
+
+def placeholders(database: Database, names: Sequence[str]) -> str:
+    """Return the typed array parameters of a statement."""
+    numbered = database.compile_dialect.paramstyle == "numeric_dollar"
+    return ", ".join(f"${i}::{name}[]" if numbered else f"%s::{name}[]" for i, name in enumerate(names, 1))

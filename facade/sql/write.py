@@ -1,0 +1,214 @@
+"""What all writes share: the columns of one table, the plans' cache, compiled text and the seam for expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from facade import configuration
+from facade.expressions.base import DatabaseDefault, Expression, F, Frozen, Value
+from facade.expressions.q import Q
+from facade.fields import Field
+from facade.sql.binder import Converter, Source, reader
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+    from facade.db.connection import Database
+P = TypeVar("P")
+
+# (expression, model, field it is stored in, database, whether the row is new) -> a Core element without joins.
+# The query layer, which stands above, puts its compiler here.
+ExpressionCompiler = Callable[[Any, type[Any], Field[Any], "Database", bool], sa.ColumnElement[Any]]
+expression_compiler: list[ExpressionCompiler] = []
+
+DEFAULT_KEYWORD = ("postgresql", "mysql")  # where a VALUES group may say DEFAULT
+WHERE = "facade_where_"
+PLANS_MAX = 256  # per table; a program that saves ever new sets of fields starts again
+
+
+def database_default(field: Any) -> DatabaseDefault:
+    """Return what stands for the default that the database applies, in an instance that is not saved."""
+    default = field.db_default
+    expression = default if isinstance(default, Frozen) else Value(default, output_field=field)
+    return DatabaseDefault(expression, output_field=field)
+
+
+Field.database_default = staticmethod(database_default)
+
+
+class Generation:
+    """Counts the changes of settings: a plan holds converters that settings such as USE_TZ decide about."""
+
+    number = 0
+
+
+@configuration.on_change
+def _settings_changed(*names: Any) -> None:
+    Generation.number += 1
+
+
+def referenced_names(expression: Any) -> Iterator[str]:
+    """Yield the names of the fields that an unresolved expression refers to."""
+    if isinstance(expression, F):
+        yield expression.name.partition("__")[0]
+    elif isinstance(expression, Q):
+        for child in expression.children:
+            if isinstance(child, tuple):
+                yield child[0].partition("__")[0]
+                yield from referenced_names(child[1])
+            else:
+                yield from referenced_names(child)
+    elif isinstance(expression, Expression):
+        for source in expression.get_source_expressions():
+            yield from referenced_names(source)
+
+
+class TableWriter:
+    """The columns of one model's own table, sorted by what a write does with them, and the compiled plans."""
+
+    def __init__(self, model: type[Any]) -> None:
+        opts = model._meta
+        self.model, self.generation = model, Generation.number
+        self.table: sa.Table = opts.table
+        local = tuple(opts.local_concrete_fields)
+        self.pk_fields = tuple(opts.pk_fields)
+        self.auto_field = opts.auto_field
+        self.makes_keys = all(field.has_default() or field.has_db_default() for field in self.pk_fields)
+        self.generated = tuple(field for field in local if field.generated)
+        self.fields = tuple(field for field in local if not field.generated)
+        self.fields_without_auto = tuple(field for field in self.fields if field is not self.auto_field)
+        self.updatable = tuple(field for field in self.fields if field not in self.pk_fields)
+        self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
+        self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
+        self.plans: dict[Any, Any] = {}
+
+    def generated_from(self, fields: Iterable[Field[Any]]) -> list[Field[Any]]:
+        """Return the columns that the database computes from `fields`."""
+        names = {name for field in fields for name in (field.name, field.attname)}
+        return [field for field in self.generated if not names.isdisjoint(referenced_names(field.expression))]  # type: ignore[attr-defined]
+
+    def column(self, field: Field[Any]) -> sa.Column[Any]:
+        return self.table.c[field.column]
+
+    def insert_fields(self, obj: Any, pk_set: bool) -> tuple[Field[Any], ...]:
+        """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
+        fields = self.fields if pk_set else self.fields_without_auto
+        if not self.defaulted:
+            return fields
+        return tuple(
+            field
+            for field in fields
+            if field not in self.defaulted or type(getattr(obj, field.attname)) is not DatabaseDefault
+        )
+
+    def plan(self, make: Callable[..., P], database: Database, *choices: Any) -> P:
+        """Return the plan that `make(self, database, *choices)` builds, from the cache when it was built before."""
+        key = (make, database.alias, database.plan_key, choices)
+        if (found := self.plans.get(key)) is None:
+            if len(self.plans) >= PLANS_MAX:
+                self.plans.clear()
+            found = self.plans[key] = make(self, database, *choices)
+        return found  # type: ignore[no-any-return]
+
+
+def table_writer(model: type[Any]) -> TableWriter:
+    """Return the writer of the table that `model` (not one of its parents) is stored in."""
+    derived = model._meta.derived
+    found: TableWriter | None = derived.get("table_writer")
+    if found is None or found.generation != Generation.number:
+        found = derived["table_writer"] = TableWriter(model)
+    return found
+
+
+class Text(NamedTuple):
+    """SQL with its parameters' names in order."""
+
+    sql: str
+    names: Sequence[str]
+
+
+def compile_text(statement: Any, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
+    """Compile a Core statement whose parameters come later; `columns` are those an INSERT or UPDATE names."""
+    compiled = statement.compile(dialect=dialect, column_keys=None if columns is None else list(columns))
+    return Text(str(compiled), tuple(compiled.positiontup or ()))
+
+
+def compile_values(statement: Any, dialect: Dialect) -> tuple[str, tuple[Any, ...]]:
+    """Compile a Core statement that holds its values; return the SQL and the driver's parameters."""
+    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    values, processors = compiled.params, compiled._bind_processors
+    names = compiled.positiontup or ()
+    return str(compiled), tuple(
+        processors[name](values[name]) if name in processors else values[name] for name in names
+    )
+
+
+def placeholder(dialect: Dialect, number: int) -> str:
+    """Return how the driver writes its parameter `number`, counted from 1."""
+    if dialect.paramstyle == "numeric_dollar":
+        return f"${number}"
+    return "?" if dialect.paramstyle == "qmark" else "%s"
+
+
+def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that single out one row, with parameters named by `WHERE` and the field's number."""
+    columns = [writer.column(field) for field in writer.pk_fields]
+    return [column == sa.bindparam(f"{WHERE}{i}", type_=column.type) for i, column in enumerate(columns)]
+
+
+def sources(
+    writer: TableWriter, fields: Sequence[Field[Any]], names: Iterable[str], add: bool | None
+) -> list[Source]:
+    """Return where each parameter called `names` comes from: a column of `fields` or a part of the primary key."""
+    known: dict[str, Source] = {writer.column(field).key: (field, add) for field in fields}
+    known.update({f"{WHERE}{i}": (field, None) for i, field in enumerate(writer.pk_fields)})
+    return [known[name] for name in names]
+
+
+def column_element(
+    writer: TableWriter, field: Field[Any], value: Any, database: Database, new: bool
+) -> sa.ColumnElement[Any]:
+    """Return the Core form of one value to store, be it a plain one or an expression."""
+    if isinstance(value, DatabaseDefault):
+        if new and database.vendor in DEFAULT_KEYWORD:
+            return sa.literal_column("DEFAULT")
+        value = value.expression
+    if isinstance(value, Frozen):
+        return expression_compiler[0](value, writer.model, field, database, new)
+    stored = field.get_db_prep_save(value, connection=database)
+    return sa.bindparam(None, stored, type_=writer.column(field).type, unique=True)
+
+
+class Returned:
+    """The columns a write gives back and how they come to the instance."""
+
+    __slots__ = ("columns", "fields", "readers")
+
+    def __init__(self, writer: TableWriter, fields: Iterable[Field[Any]], database: Database) -> None:
+        self.fields = tuple(fields)
+        self.columns = [writer.column(field) for field in self.fields]
+        dialect = database.compile_dialect
+        self.readers: list[tuple[str, Converter | None]] = [
+            (field.attname, reader(field, dialect, database)) for field in self.fields
+        ]
+
+    def assign(self, obj: Any, row: Sequence[Any]) -> None:
+        for (attname, read), value in zip(self.readers, row, strict=True):
+            setattr(obj, attname, value if read is None else read(value))
+
+    def assign_all(self, objs: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
+        """Assign one row to each instance; without rows the database has given nothing back."""
+        if not rows:
+            return
+        for i, (attname, read) in enumerate(self.readers):
+            for obj, row in zip(objs, rows, strict=True):
+                setattr(obj, attname, row[i] if read is None else read(row[i]))
+
+
+def forget(obj: Any, fields: Iterable[Field[Any]]) -> None:
+    """Make `fields` deferred on `obj`: the database has computed values that it could not return."""
+    for field in fields:
+        obj.__dict__.pop(field.attname, None)
