@@ -32,7 +32,7 @@ class Cursor:
         self._position = 0
         self._closed = False
 
-    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Self:
+    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Cursor:
         """Run a statement; without ``params`` a percent sign in it means itself."""
         self._check_open()
         text, values = positional(sql, params, self.db.placeholder)
@@ -40,7 +40,7 @@ class Cursor:
         self._position = 0
         return self
 
-    def executemany(self, sql: str, param_list: Sequence[Sequence[Any]]) -> Self:
+    def executemany(self, sql: str, param_list: Sequence[Sequence[Any]]) -> Cursor:
         """Run a statement once for each entry of ``param_list``."""
         self._check_open()
         made = [positional(sql, params, self.db.placeholder) for params in param_list]

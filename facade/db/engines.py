@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from facade import bridge
 from facade.db.drivers import channel_class, sqlite
+from facade.db.drivers.base import DriverChannel
 from facade.db.lending import EngineLender, Lender
 from facade.db.options import for_driver
 from facade.db.pools import LoopPool, ThreadPool
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from facade.db.config import DatabaseSettings
     from facade.db.database import Database
-    from facade.db.drivers.base import DriverChannel
 
 # Parameters are always sent by position; SQLAlchemy's default for these drivers is by name.
 _PARAMSTYLES = {"psycopg": "format", "psycopg2": "format", "pymysql": "format", "mysqldb": "format",
@@ -55,7 +55,8 @@ def _lender(kind: type[Lender], database: Database, engine: Engine, fast: bool) 
     channels = channel_class(engine.dialect, fast)
     if kind is Lender:
         pool: Any = engine.pool
-        pool.serve(channels.alive, channels.kill, channels.autocommits)
+        alive = None if channels.alive is DriverChannel.alive else channels.alive
+        pool.serve(alive, channels.kill, channels.autocommits)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
     return kind(database, engine, channels)
@@ -105,4 +106,6 @@ def _sqlite_setup(init_command: str | None) -> Any:
 def open_sqlite(url: URL) -> sqlite3.Connection:
     """Open a connection that keeps an in-memory database in existence."""
     arguments, options = url.get_dialect()().create_connect_args(url)
-    return sqlite3.connect(*arguments, **{**options, "check_same_thread": False})
+    connect: Any = sqlite3.connect
+    connection: sqlite3.Connection = connect(*arguments, **{**options, "check_same_thread": False})
+    return connection

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 TIMEOUT = 5.0
 
-PoolFigures = TypedDict(
-    "PoolFigures", {"size": int, "idle": int, "in_use": int, "overflow": int, "max_overflow": int, "timeout": float}
-)  # fmt: skip
+class PoolFigures(TypedDict):
+    """The limits and the connections of one pool; ``timeout`` is in seconds."""
+
+    size: int
+    idle: int
+    in_use: int
+    overflow: int
+    max_overflow: int
+    timeout: float
 
 
 class Health(TypedDict):

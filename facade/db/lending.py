@@ -126,7 +126,7 @@ class Lender:
 
     def abandon(self) -> object:
         """Leave all connections to the parent process; returns what must stay alive."""
-        return self.pool.abandon()  # type: ignore[no-any-return]
+        return self.pool.abandon()
 
     def compile_dialect(self) -> Dialect:
         """Return the dialect to compile statements with: one with positional placeholders that knows its server."""
@@ -143,7 +143,7 @@ class Lender:
         engine = self.engine
         if engine._has_events or self.dialect._has_events:
             return self._has_listeners()
-        return engine.logger.isEnabledFor(logging.INFO)  # type: ignore[no-any-return]
+        return engine.logger.isEnabledFor(logging.INFO)
 
     def _has_listeners(self) -> bool:
         """Look closely: the flags stay set when listeners go."""

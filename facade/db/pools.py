@@ -200,7 +200,8 @@ class LendingPool(Pool):
         entry = self.take()
         try:
             if self.autocommit:
-                self._dialect.reset_isolation_level(_dbapi_connection(entry.record))
+                dialect: Any = self._dialect
+                dialect.reset_isolation_level(entry.record.dbapi_connection)
         except BaseException:
             self.drop(entry)
             raise
@@ -225,9 +226,9 @@ class LendingPool(Pool):
 
     def _enter_autocommit(self, record: ConnectionPoolEntry) -> None:
         if self.autocommit:
-            connection = _dbapi_connection(record)
-            self._dialect.do_commit(connection)  # settings that a listener made are to stay
-            self._dialect.set_isolation_level(connection, "AUTOCOMMIT")
+            dialect: Any = self._dialect
+            dialect.do_commit(record.dbapi_connection)  # settings that a listener made are to stay
+            dialect.set_isolation_level(record.dbapi_connection, "AUTOCOMMIT")
 
     # figures, under QueuePool's names
 
@@ -271,8 +272,9 @@ class LendingPool(Pool):
         return not self._pings or self._answers(entry)
 
     def _answers(self, entry: Entry) -> bool:
+        dialect: Any = self._dialect
         try:
-            return bool(self._dialect.do_ping(_dbapi_connection(entry.record)))
+            return bool(dialect.do_ping(entry.record.dbapi_connection))
         except Exception:
             return False
 
@@ -526,7 +528,3 @@ class LoopPool(LendingPool):
 
 def _always(entry: Entry) -> bool:
     return True
-
-
-def _dbapi_connection(record: ConnectionPoolEntry) -> Any:
-    return record.dbapi_connection

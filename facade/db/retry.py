@@ -48,5 +48,5 @@ def may_connect_later(error: BaseException) -> bool:
 
 
 def _libpq_passing(message: str) -> bool:
-    """libpq reports a failed connection as text only; what the server itself refused is marked FATAL."""
+    """Read what libpq says; what the server itself refused is marked FATAL."""
     return "FATAL" not in message or any(words in message for words in _PASSING_WORDS)

@@ -15,20 +15,14 @@ if TYPE_CHECKING:
     from facade.db.pools import Entry
 
 
-def is_alive(entry: Entry) -> bool:
-    """Tell whether a connection is open; its event loop has noticed if it is not."""
-    return not entry.raw.is_closed()
-
-
 class AsyncpgChannel(PostgresqlChannel):
     """A channel on an `asyncpg.Connection`."""
 
     waits = True
-    alive = staticmethod(is_alive)
     many_is_atomic = True
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
-        return bridge.wait(self.raw.fetch(sql, *params))  # type: ignore[no-any-return]
+        return bridge.wait(self.raw.fetch(sql, *params))
 
     def _count(self, sql: str, params: Params) -> int:
         return _rowcount(bridge.wait(self.raw.execute(sql, *params)))
@@ -50,7 +44,7 @@ class AsyncpgChannel(PostgresqlChannel):
         if cursor.fetch is None or cursor.size != size:
             cursor.fetch = bridge.wait(self.raw.prepare(f"FETCH FORWARD {int(size)} FROM {cursor.name}"))
             cursor.size = size
-        return bridge.wait(cursor.fetch.fetch())  # type: ignore[no-any-return]
+        return bridge.wait(cursor.fetch.fetch())
 
     def _close_cursor(self, cursor: Any) -> None:
         cursor.fetch = None
@@ -69,6 +63,11 @@ class AsyncpgChannel(PostgresqlChannel):
         """Wait until the server has confirmed the cancellation that asyncpg sent, by answering something else."""
         bridge.finish(self.raw.execute(""), CLEANUP_SECONDS)
         return True
+
+    @staticmethod
+    def alive(entry: Entry) -> bool:
+        """Tell whether a connection is open; its event loop has noticed if it is not."""
+        return not entry.raw.is_closed()
 
     @staticmethod
     def kill(raw: Any) -> None:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from facade.db.database import Database
     from facade.db.lending import Lender
+    from facade.db.pools import Entry
 
 R = TypeVar("R")
+Reader = tuple[Callable[[str, Params], Any], Callable[[Any, int], list[Row]], Callable[[Any], None]]
 
 _UNKNOWN = "The connection to {!r} was lost while it committed: whether the work was saved is unknown."
 
@@ -39,9 +41,6 @@ class DriverChannel(Channel):
 
     waits: ClassVar[bool] = False
     """Whether the driver is an asyncio driver."""
-
-    alive: ClassVar[Callable[[Any], bool] | None] = None
-    """Tells without waiting whether an idle entry's connection is still open; None where nothing can tell."""
 
     autocommits: ClassVar[bool] = True
     """Whether the driver connection must be in autocommit mode: the channel begins and ends transactions itself."""
@@ -133,12 +132,8 @@ class DriverChannel(Channel):
 
     def _chunks(self, sql: str, params: Params, size: int) -> Iterator[list[Row]]:
         """Open a cursor, yield what it gives, close it."""
-        if self._lender.listened():
-            cursor = observe(self.database, self._general_cursor, sql, params)
-            fetch, close = self._fetch_general, self._close_general
-        else:
-            cursor = observe(self.database, self._cursor, sql, params)
-            fetch, close = self._fetch_some, self._close_cursor
+        open_, fetch, close = self._general_reader if self._lender.listened() else self._reader
+        cursor = observe(self.database, open_, sql, params)
         try:
             while rows := fetch(cursor, size):
                 yield rows
@@ -153,6 +148,14 @@ class DriverChannel(Channel):
                     self._to_the_end(lambda: close(cursor))
             raise
         self._to_the_end(lambda: close(cursor))
+
+    @property
+    def _reader(self) -> Reader:
+        return self._cursor, self._fetch_some, self._close_cursor
+
+    @property
+    def _general_reader(self) -> Reader:
+        return self._general_cursor, self._fetch_general, self._close_general
 
     def _usable(self) -> bool:
         return not (self.broken or self._returned or self._is_closed())
@@ -202,6 +205,11 @@ class DriverChannel(Channel):
     def _settle(self) -> bool:
         """After an interrupted statement: stop it, and tell whether the connection is ready for the next one."""
         raise NotImplementedError
+
+    @staticmethod
+    def alive(entry: Entry) -> bool:
+        """Tell without waiting whether an idle connection is still open, as far as the driver can."""
+        return True
 
     @staticmethod
     def kill(raw: Any) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel
+
+if TYPE_CHECKING:
+    from facade.db.channel import Outcome, Params, Row
 
 
 class GeneralChannel(DriverChannel):

@@ -21,13 +21,6 @@ _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _READY = (TransactionStatus.IDLE, *_OPEN)
 
 
-def is_alive(entry: Entry) -> bool:
-    """Tell whether an idle connection is open: a closed one has its end to be read."""
-    if entry.poll is None:
-        entry.poll = _poll(entry.raw)
-    return not entry.poll(0) or _takes_in(entry.raw)
-
-
 def _poll(raw: Any) -> Callable[[int], object]:
     """Return what tells whether there is something to be read."""
     if not hasattr(select, "poll"):
@@ -47,8 +40,6 @@ def _takes_in(raw: Any) -> bool:
 
 class PsycopgChannel(PostgresqlChannel):
     """A channel on a `psycopg.Connection`."""
-
-    alive = staticmethod(is_alive)
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
         return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]
@@ -89,6 +80,13 @@ class PsycopgChannel(PostgresqlChannel):
         return self.raw.info.transaction_status in _READY
 
     @staticmethod
+    def alive(entry: Entry) -> bool:
+        """Tell whether an idle connection is open: a closed one has its end to be read."""
+        if entry.poll is None:
+            entry.poll = _poll(entry.raw)
+        return not entry.poll(0) or _takes_in(entry.raw)
+
+    @staticmethod
     def kill(raw: Any) -> None:
         raw.pgconn.finish()
 
@@ -116,7 +114,7 @@ class AsyncPsycopgChannel(PsycopgChannel):
         return cursor
 
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
-        return bridge.wait(cursor.fetchmany(size))  # type: ignore[no-any-return]
+        return bridge.wait(cursor.fetchmany(size))
 
     def _close_cursor(self, cursor: Any) -> None:
         bridge.wait(cursor.close())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from facade.db import sqlite_functions
-from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel, outcome_of
+
+if TYPE_CHECKING:
+    from facade.db.channel import Outcome, Params, Row
 
 BUSY_SECONDS = 30.0
 
@@ -63,8 +65,6 @@ def begin_sql(isolation_level: str | None, read_only: bool) -> str:
 
 class SqliteChannel(DriverChannel):
     """A channel on a `sqlite3.Connection`."""
-
-    alive: ClassVar[Callable[[Any], bool] | None] = None
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
         return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]
