@@ -31,7 +31,11 @@ class BaseManager:
     _db: str | None
     _hints: dict[str, Any]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    if TYPE_CHECKING:
+        # `Model.objects` is declared as one of these: any manager may take its place.
+        def __get__(self, instance: None, owner: type[M]) -> Manager[M]: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         obj = super().__new__(cls)
         obj._constructor_args = (args, kwargs)  # type: ignore[attr-defined]
         return obj
@@ -152,7 +156,7 @@ if TYPE_CHECKING:
     class Manager(QuerySet[M, M], BaseManager, Generic[M]):  # type: ignore[misc]
         """The default manager."""
 
-        def __get__(self, instance: None, owner: Any) -> Self: ...
+        def __get__(self, instance: None, owner: Any) -> Self: ...  # type: ignore[override]
 
 else:
 

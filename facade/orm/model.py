@@ -14,7 +14,7 @@ from facade.meta import registry
 from facade.orm.assembly import ModelBase
 from facade.orm.construction import DEFERRED, Initialiser, construct, has_plain_init, initialiser
 from facade.orm.descriptors import DeferredFetcher, fetch_missing
-from facade.orm.manager import Manager
+from facade.orm.manager import BaseManager, Manager
 from facade.orm.persistence import Persistence
 from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import ModelState, StateAttribute
@@ -44,7 +44,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     if TYPE_CHECKING:
         _meta: ClassVar[Options]  # type: ignore[misc]
         _state: ModelState
-        objects: ClassVar[Manager[Self]]
+        objects = BaseManager()
         DoesNotExist: ClassVar[type[ObjectDoesNotExist]]
         MultipleObjectsReturned: ClassVar[type[MultipleObjectsReturned]]
         NotUpdated: ClassVar[type[ObjectNotUpdated]]
