@@ -43,6 +43,7 @@ from facade.fields import (
     URLField,
     UUIDField,
 )
+from facade.fields.many_to_many import ManyToManyField
 from facade.fields.related import ForeignKey, ForeignObject, OneToOneField
 from facade.fields.relations import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from facade.meta.constraints import BaseConstraint, CheckConstraint, Deferrable, UniqueConstraint
@@ -60,6 +61,7 @@ from facade.orm.deletion import (
     SET_NULL,
 )
 from facade.orm.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
+from facade.orm import many_to_many  # noqa: F401 - it makes many-to-many fields work
 from facade.orm.manager import Manager
 from facade.orm.model import Model
 from facade.orm.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
@@ -122,6 +124,7 @@ __all__ = [
     "JSONField",
     "Lookup",
     "Manager",
+    "ManyToManyField",
     "ManyToManyRel",
     "ManyToOneRel",
     "Max",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from facade import fields as model_fields
 from facade.configuration import settings
 from facade.db.routing import DEFAULT_DB_ALIAS, router
-from facade.exceptions import NotSupportedError
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import LOOKUP_SEP, PLAIN, Arg, Expression, F, Frozen, OutOfRange, Values, freeze
 from facade.expressions.q import AND, OR, XOR, Condition, Q, freeze_condition, freeze_pair, mark_argument
 from facade.expressions.subquery import Embedded
@@ -93,7 +93,6 @@ class Chain(Frozen):
     _prefetch_done = False
     _known_related_objects: Any = None
     _for_write = False
-    _sticky_filter = False
     _fetch_mode: Any = None
 
     # -- copies ---------------------------------------------------------------------------
@@ -107,9 +106,11 @@ class Chain(Frozen):
         return clone
 
     def _chain(self) -> Self:
-        if self._sticky_filter:
-            return self._step(("sticky",), ())
         return self._clone()
+
+    def _next_is_sticky(self) -> Self:
+        """Return a copy whose next two filters speak of the same related rows: what filters of a related manager need."""
+        return self._step(("sticky",))
 
     def _with(self, **changes: Any) -> Self:
         clone = self._clone()
@@ -191,12 +192,14 @@ class Chain(Frozen):
 
     def _narrow(self, kwargs: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments after `filter(**kwargs)`."""
-        for value in kwargs.values():
+        values = tuple(kwargs.values())
+        for value in values:
             if type(value) not in PLAIN:
                 return self._condition_shape(False, (), kwargs)
-        shape = self._shape.child(("filter_plain", *kwargs), len(kwargs))
+        key = ("filter_plain", *kwargs)
+        shape = self._shape.children.get(key) or self._shape.child(key, len(values))
         try:
-            return shape, self._args + shape.bind(kwargs.values())  # type: ignore[arg-type]
+            return shape, self._args + shape.bind(values)
         except OutOfRange:
             return self._condition_shape(False, (), kwargs)
 
@@ -337,12 +340,15 @@ class Chain(Frozen):
     def order_by(self, *field_names: Any) -> Self:
         """Order by fields, `-` before a name for descending, `?` for random, or by expressions."""
         self._refuse_sliced("reorder a query")
+        for item in field_names:
+            if type(item) is not str:
+                return self._order_by_expressions(field_names)
+        return self._step(("order_by", field_names))
+
+    def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
         values = Values()
-        names = tuple(
-            _name_of(item) if not isinstance(item, Expression | F) else freeze(item, values)
-            for item in field_names
-        )
-        return self._step(("order_by", names), values, values.keyed)
+        frozen = tuple(freeze(item, values) if isinstance(item, Frozen) else _name_of(item) for item in items)
+        return self._step(("order_by", frozen), values, values.keyed)
 
     def reverse(self) -> Self:
         """Turn the order round."""
@@ -515,7 +521,7 @@ class Chain(Frozen):
 
     def _refuse_combined(self, operation: str) -> None:
         if combinator := self._shape.query.combinator:
-            raise NotSupportedError(f"Calling QuerySet.{operation}() after {combinator}() is not supported.")
+            raise UnsupportedFeature(f"Calling QuerySet.{operation}() after {combinator}() is not supported.")
 
     def _refuse_sliced(self, operation: str) -> None:
         if self._low or self._high is not None:

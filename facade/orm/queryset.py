@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 from facade.bridge import iterate_chunks, spawn, twin
 from facade.db.connection import connections
 from facade.db.transaction import mark_for_rollback_on_error
-from facade.exceptions import EmptyResultSet, NotSupportedError
+from facade.exceptions import EmptyResultSet, UnsupportedFeature
 from facade.expressions.aggregates import Count
 from facade.expressions.base import Values, freeze
 from facade.orm import bulk
@@ -34,6 +34,7 @@ T1, T2, T3, T4 = TypeVar("T1"), TypeVar("T2"), TypeVar("T3"), TypeVar("T4")
 MAX_GET_RESULTS = 21
 REPR_OUTPUT_SIZE = 20
 DEFAULT_CHUNK = 2000
+_PLAIN_STATE = 3  # what every queryset has: the model, the shape and the arguments
 
 
 class QuerySet(Chain, Generic[M, R]):
@@ -145,13 +146,7 @@ class QuerySet(Chain, Generic[M, R]):
         return self._narrowed(key, key + 1)._results()[0]
 
     def _slice(self, key: slice) -> Any:
-        for bound in (key.start, key.stop):
-            if bound is not None and not hasattr(bound, "__index__"):
-                raise TypeError(f"QuerySet indices must be integers or slices, not {type(bound).__name__}.")
-        start = None if key.start is None else int(key.start)
-        stop = None if key.stop is None else int(key.stop)
-        if (start or 0) < 0 or (stop or 0) < 0:
-            raise ValueError("Negative indexing is not supported.")
+        start, stop = _bound(key.start), _bound(key.stop)
         if self._result_cache is not None:
             return self._result_cache[key]
         narrowed = self._narrowed(start, stop)
@@ -186,6 +181,8 @@ class QuerySet(Chain, Generic[M, R]):
         return self._get_slowly(args, kwargs)
 
     def _is_plain_get(self, args: tuple[Any, ...]) -> bool:
+        if not args and len(self.__dict__) == _PLAIN_STATE:
+            return not self._shape.query.combinator
         return not (
             args
             or self._low
@@ -193,14 +190,13 @@ class QuerySet(Chain, Generic[M, R]):
             or self._prefetch_related_lookups
             or self._known_related_objects
             or self._fetch_mode is not None
-            or self._sticky_filter
             or self._shape.query.combinator
         )
 
     def _get_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         query = self._shape.query
         if query.combinator and (args or kwargs):
-            raise NotSupportedError(
+            raise UnsupportedFeature(
                 f"Calling QuerySet.get(...) with filters after {query.combinator}() is not supported."
             )
         clone = self.filter(*args, **kwargs) if args or kwargs else self._chain()
@@ -715,6 +711,17 @@ class QueryView:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._queryset._shape.query, name)
+
+
+def _bound(bound: Any) -> int | None:
+    """Return one end of a slice, checked."""
+    if bound is None:
+        return None
+    if not hasattr(bound, "__index__"):
+        raise TypeError(f"QuerySet indices must be integers or slices, not {type(bound).__name__}.")
+    if bound < 0:
+        raise ValueError("Negative indexing is not supported.")
+    return int(bound)
 
 
 def run_updates(shape: Any, database: Any, args: tuple[Any, ...]) -> int:

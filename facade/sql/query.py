@@ -56,7 +56,7 @@ class Query(Filters):
     inner: Embedded | None = None
     updates: tuple[tuple[Any, Any], ...] = ()
     exists_only = False
-    sticky = False
+    sticky = 0  # how many more steps may speak of the same rows of a many-valued relation
     dates: Any = None
 
     def __init__(self, model: type[Any]) -> None:
@@ -82,7 +82,7 @@ class Query(Filters):
         clone.annotations = self.annotations.copy()
         clone.select = self.select.copy()
         clone.used_aliases = set(self.used_aliases) if self.sticky else set()
-        clone.sticky = False
+        clone.sticky = max(self.sticky - 1, 0)
         clone.relations = self.relations.copy()
         clone.prepare = {}
         clone.base = self.arity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from facade import configuration
 from facade.configuration import settings
 from facade.expressions.base import Arg
 from facade.expressions.q import AND, Condition
+from facade.fields import registry as lookups
 from facade.meta import registry
 from facade.sql.aggregation import reduce_to_existence, summarize
 from facade.sql.assignments import set_updates
@@ -42,13 +44,15 @@ class Shape:
     Shapes are found by structure: two querysets written alike share one. Nothing depends on that but speed.
     """
 
-    __slots__ = ("_unordered", "children", "keyed", "plans", "prepare", "query")
+    __slots__ = ("__weakref__", "_unordered", "children", "keyed", "plans", "prepare", "query")
 
     def __init__(self, query: Query, keyed: bool = True, prepare: tuple[Any, ...] = ()) -> None:
         self.query, self.keyed, self.prepare = query, keyed, prepare
         self.children: dict[Any, Shape] = {}
         self.plans: dict[Any, Any] = {}
         self._unordered: Shape | None = None
+        with _lock:
+            _living.add(self)
 
     @property
     def unordered(self) -> Shape:
@@ -66,7 +70,9 @@ class Shape:
                 return found
         except TypeError:  # an unhashable part: correct, but not shared
             return self._build(key, count, keyed=False)
-        return self.children.setdefault(key, _counted(self._build(key, count, keyed=True)))
+        if len(_living) >= MAX_SHAPES:
+            clear()
+        return self.children.setdefault(key, self._build(key, count, keyed=True))
 
     def _build(self, key: tuple[Any, ...], count: int, keyed: bool) -> Shape:
         query = self.query.clone()
@@ -78,37 +84,31 @@ class Shape:
 
     def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """Return the values of the step that led here, prepared for their columns."""
-        if not self.prepare:
+        prepare = self.prepare
+        if not prepare:
             return tuple(values)
-        return tuple(
-            [value if fit is None else fit(value) for fit, value in zip(self.prepare, values, strict=True)]
-        )
+        if len(prepare) == 1:
+            (fit,), (value,) = prepare, values
+            return (fit(value),)
+        return tuple([value if fit is None else fit(value) for fit, value in zip(prepare, values, strict=True)])
 
 
 _roots: dict[type[Any], Shape] = {}
 _lock = threading.Lock()
-_count = 0
-
-
-def _counted(shape: Shape) -> Shape:
-    global _count
-    with _lock:
-        _count += 1
-        if _count > MAX_SHAPES:
-            _forget()
-    return shape
-
-
-def _forget() -> None:
-    global _count
-    _roots.clear()
-    _count = 0
+_living: weakref.WeakSet[Shape] = weakref.WeakSet()
 
 
 def clear() -> None:
-    """Forget all shapes: models, relations, lookups or settings have changed."""
+    """Forget all shapes: models, relations, lookups or settings have changed, or there are too many.
+
+    A queryset that somebody holds keeps its shape, but nothing that was made of it.
+    """
     with _lock:
-        _forget()
+        _roots.clear()
+        for shape in list(_living):
+            shape.children.clear()
+            shape.plans.clear()
+            shape._unordered = None
 
 
 def root(model: type[Any]) -> Shape:
@@ -120,6 +120,7 @@ def root(model: type[Any]) -> Shape:
 
 
 registry.on_change(clear)
+lookups.on_change.append(clear)
 
 
 @configuration.on_change
@@ -143,8 +144,7 @@ def condition(query: Query, frozen: Condition) -> None:
 
 @step
 def sticky(query: Query) -> None:
-    query.used_aliases = set(query.used_aliases)
-    query.sticky = True
+    query.sticky = 2
 
 
 @step
