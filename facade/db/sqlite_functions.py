@@ -303,6 +303,7 @@ _FUNCTIONS: list[tuple[str, int, Callable[..., Any]]] = [
     ("REPEAT", 2, _total(lambda text, count: str(text) * count)),
     ("REVERSE", 1, _total(lambda text: str(text)[::-1])),
     ("SIGN", 1, _total(_sign)),
+    ("FLOOR", 1, _total(math.floor)),  # SQLAlchemy puts one in place of SQLite's that fails for NULL
     *(
         (name.upper(), 1, _total(_digest(name)))
         for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")

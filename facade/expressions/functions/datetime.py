@@ -16,6 +16,7 @@ from facade.timezone import get_current_timezone
 if TYPE_CHECKING:
     from facade.fields import Field
     import datetime as dt
+    from collections.abc import Callable
 
 DATE_PARTS = frozenset({"year", "iso_year", "quarter", "month", "week", "week_day", "iso_week_day", "day"})
 TIME_PARTS = frozenset({"hour", "minute", "second"})
@@ -62,12 +63,12 @@ class Extract(Zoned):
         self.tzinfo = tzinfo
         super().__init__(expression, **extra)
 
-    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
-        resolved = super().resolve_expression(query, *args, **kwargs)
-        field = resolved.lhs._output_field_or_none
+    def with_sources(self, change: Callable[[Any], Any]) -> Self:
+        changed = super().with_sources(change)
+        field = getattr(changed.lhs, "_output_field_or_none", None)
         if field is not None:
-            _check_extraction(field, resolved.lookup_name)
-        return resolved
+            _check_extraction(field, str(changed.lookup_name))
+        return changed
 
     def as_core(self, compiler: Any) -> Any:
         assert self.lookup_name is not None
@@ -215,14 +216,13 @@ class TruncBase(Zoned):
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(query, *args, **kwargs)
         source, result = resolved.lhs.output_field, resolved.output_field
-        _check_truncation(source, result, resolved.kind, self._names_result(source, result))
+        own = type(self)._output_field
+        target = own or (result if type(source) is not type(result) else fields.DateTimeField())
+        _check_truncation(source, result, resolved.kind, type(target).__name__)
         if type(result) is fields.DateTimeField and settings.USE_TZ:
             resolved = resolved.copy()
             resolved._output_field = LocalDateTimeField(self.tzinfo)
         return resolved
-
-    def _names_result(self, source: Field[Any], result: Field[Any]) -> bool:
-        return type(self)._output_field is not None or type(source) is not type(result)
 
     def as_core(self, compiler: Any) -> Any:
         zone = self.zone(compiler)
@@ -231,7 +231,7 @@ class TruncBase(Zoned):
         return sa.type_coerce(core, self.output_field.column_type)
 
 
-def _check_truncation(source: Field[Any], result: Field[Any], kind: str | None, named: bool) -> None:
+def _check_truncation(source: Field[Any], result: Field[Any], kind: str | None, target: str) -> None:
     if not isinstance(source, (fields.DateField, fields.TimeField)):
         raise TypeError(f"{source.name!r} isn't a DateField, TimeField, or DateTimeField.")
     if not isinstance(result, (fields.DateField, fields.TimeField)):
@@ -239,12 +239,11 @@ def _check_truncation(source: Field[Any], result: Field[Any], kind: str | None, 
     if kind not in DATE_KINDS | TIME_KINDS:
         raise ValueError(f"Unsupported lookup type: {kind!r}")
     moment = isinstance(result, fields.DateTimeField)
-    for wrong_source, name, wrong_kinds in (
+    for wrong, name, kinds in (
         (_is_day(source), "DateField", TIME_KINDS),
         (isinstance(source, fields.TimeField), "TimeField", DATE_KINDS),
     ):
-        if wrong_source and (moment or kind in wrong_kinds):
-            target = type(result).__name__ if named else "DateTimeField"
+        if wrong and (moment or kind in kinds):
             raise ValueError(f"Cannot truncate {name} '{source.name}' to {target}.")
 
 
