@@ -44,13 +44,14 @@ class Shape:
     Shapes are found by structure: two querysets written alike share one. Nothing depends on that but speed.
     """
 
-    __slots__ = ("__weakref__", "_unordered", "children", "keyed", "plans", "prepare", "query")
+    __slots__ = ("__weakref__", "_unordered", "children", "current", "keyed", "plans", "prepare", "query")
 
     def __init__(self, query: Query, keyed: bool = True, prepare: tuple[Any, ...] = ()) -> None:
         self.query, self.keyed, self.prepare = query, keyed, prepare
         self.children: dict[Any, Shape] = {}
         self.plans: dict[Any, Any] = {}
         self._unordered: Shape | None = None
+        self.current = True  # of a root: False once the shapes were cleared
         with _lock:
             _living.add(self)
 
@@ -94,7 +95,7 @@ class Shape:
 
 
 _roots: dict[type[Any], Shape] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finalizer may make a queryset while this thread holds it
 _living: weakref.WeakSet[Shape] = weakref.WeakSet()
 
 
@@ -106,6 +107,7 @@ def clear() -> None:
     with _lock:
         _roots.clear()
         for shape in list(_living):
+            shape.current = False
             shape.children.clear()
             shape.plans.clear()
             shape._unordered = None
