@@ -7,6 +7,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -117,7 +118,7 @@ class Signal:
         receiver: Callable[..., Any] | None = None,
         sender: Any = None,
         dispatch_uid: Hashable | None = None,
-    ) -> bool:
+    ) -> bool | None:
         """Undo ``connect`` with the same arguments; return whether there was such a connection."""
         key = self._key(receiver, sender, dispatch_uid)
         with self.lock:
@@ -139,14 +140,7 @@ class Signal:
         The first error ends the round and reaches the caller. Coroutine functions come after the plain
         ones; they are awaited through the running worker, or in a loop of their own where none runs.
         """
-        if not self._may_have_listeners(sender):
-            return []
-        plain, coroutines = self._live_receivers(sender)
-        responses = [(one, one(signal=self, sender=sender, **named)) for one in plain]
-        responses.extend(
-            (one, bridge.complete(one(signal=self, sender=sender, **named))) for one in coroutines
-        )
-        return responses
+        return self._round(sender, named, robust=False)
 
     async def asend(self, sender: Any, **named: Any) -> list[Response]:
         """The awaitable twin of ``send``; coroutine receivers are awaited in turn, in the same task.
@@ -159,26 +153,55 @@ class Signal:
 
     def send_robust(self, sender: Any, **named: Any) -> list[Response]:
         """Like ``send``, but an ``Exception`` becomes its receiver's answer and is logged."""
-        if not self._may_have_listeners(sender):
-            return []
-        plain, coroutines = self._live_receivers(sender)
-        responses = []
-        for one in (*plain, *coroutines):
-            try:
-                answer = one(signal=self, sender=sender, **named)
-                if one in coroutines:
-                    answer = bridge.complete(answer)
-            except Exception as error:
-                self._log_robust_failure(one, error)
-                answer = error
-            responses.append((one, answer))
-        return responses
+        return self._round(sender, named, robust=True)
 
     async def asend_robust(self, sender: Any, **named: Any) -> list[Response]:
         """The awaitable twin of ``send_robust``."""
         if not self._may_have_listeners(sender):
             return []
         return await bridge.spawn(self.send_robust, sender, **named)
+
+    def _round(self, sender: Any, named: dict[str, Any], robust: bool) -> list[Response]:
+        if not self._may_have_listeners(sender):
+            return []
+        plain, coroutines = self._live_receivers(sender)
+        named.update(signal=self, sender=sender)
+        responses: list[Response] = []
+        for one in plain:
+            try:
+                responses.append((one, one(**named)))
+            except Exception as error:
+                if not robust:
+                    raise
+                self._note_failure(one, error, responses)
+        if coroutines:
+            context = bridge.complete(self._await_in_turn(coroutines, named, robust, responses))
+            # A loop of its own ran in a copy of the context: what was set there is to be seen here.
+            for variable, value in context.items():
+                if variable.get(None) is not value:
+                    variable.set(value)
+        return responses
+
+    async def _await_in_turn(
+        self,
+        receivers: list[Callable[..., Any]],
+        named: dict[str, Any],
+        robust: bool,
+        responses: list[Response],
+    ) -> Context:
+        for one in receivers:
+            try:
+                responses.append((one, await one(**named)))
+            except Exception as error:
+                if not robust:
+                    raise
+                self._note_failure(one, error, responses)
+        return copy_context()
+
+    def _note_failure(self, receiver: Any, error: Exception, responses: list[Response]) -> None:
+        name = getattr(receiver, "__qualname__", repr(receiver))
+        logger.error("Error calling %s in Signal.send_robust() (%s)", name, error, exc_info=error)
+        responses.append((receiver, error))
 
     def _tell_watchers(self) -> None:
         for watcher in self.watchers:
@@ -208,10 +231,6 @@ class Signal:
             return weakref.ref(sender, self._flag_dead_receivers)
         except TypeError:
             return None
-
-    def _log_robust_failure(self, receiver: Any, error: Exception) -> None:
-        name = getattr(receiver, "__qualname__", repr(receiver))
-        logger.error("Error calling %s in Signal.send_robust() (%s)", name, error, exc_info=error)
 
     def _clear_dead_receivers(self) -> None:
         """Drop connections whose receiver or sender is gone. The caller holds the lock."""
@@ -299,10 +318,10 @@ class ModelSignal(Signal):
         sender: Any = None,
         dispatch_uid: Hashable | None = None,
         apps: Any = None,
-    ) -> bool:
-        """Like :meth:`Signal.disconnect`, for a sender given as a class or by name."""
+    ) -> bool | None:
+        """Like :meth:`Signal.disconnect`; ``None`` for a sender given by name, which may not exist yet."""
         disconnect = partial(super().disconnect, receiver, dispatch_uid=dispatch_uid)
-        return bool(self._with_sender(disconnect, sender, apps))
+        return self._with_sender(disconnect, sender, apps)  # type: ignore[no-any-return]
 
     def _with_sender(self, method: Callable[[Any], Any], sender: Any, apps: Any) -> Any:
         if isinstance(sender, str):

@@ -74,6 +74,20 @@ def normalize_together(value: Any) -> Any:
     return tuple(tuple(one) for one in value)
 
 
+class _Plural:
+    """The plural of a name that is translated when it is shown."""
+
+    def __init__(self, singular: Any) -> None:
+        self.singular = singular
+
+    def __str__(self) -> str:
+        return f"{self.singular}s"
+
+
+def _plural(name: Any) -> Any:
+    return f"{name}s" if isinstance(name, str) else _Plural(name)
+
+
 def _table_name(name: str) -> str:
     if len(name) <= MAX_TABLE_NAME:
         return name
@@ -171,7 +185,7 @@ class Options(Structure):
             self._read(self.meta)
         self.meta = None
         if self.verbose_name_plural is None:
-            self.verbose_name_plural = f"{self.verbose_name}s"
+            self.verbose_name_plural = _plural(self.verbose_name)
         if not self.db_table:
             self.db_table = _table_name(f"{self.app_label}_{self.model_name}")
 
@@ -237,7 +251,10 @@ class Options(Structure):
     def _get_default_pk_class(self) -> Any:
         source, path = "DEFAULT_AUTO_FIELD", configuration.settings.DEFAULT_AUTO_FIELD
         config = self.app_config
-        if config is not None and config.default_auto_field is not None:
+        if (
+            config is not None
+            and type(config).default_auto_field is not registry.AppConfig.default_auto_field
+        ):
             source = f"{type(config).__module__}.{type(config).__qualname__}.default_auto_field"
             path = config.default_auto_field
         if not path:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import MetaData
@@ -76,7 +77,6 @@ class AppConfig:
     name: str = ""
     label: str = ""
     verbose_name: str = ""
-    default_auto_field: str | None = None
 
     def __init__(self, name: str = "", apps: Apps | None = None) -> None:
         self.name = name or type(self).name
@@ -105,6 +105,26 @@ class AppConfig:
         return config(apps=apps)
 
     @property
+    def default_auto_field(self) -> str:
+        """The dotted name of the class of automatic primary keys; a subclass may set its own."""
+        return configuration.settings.DEFAULT_AUTO_FIELD
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """The application's models by their lower-case names."""
+        return self._registry().all_models[self.label]
+
+    @property
+    def path(self) -> str:
+        """The folder of the application's package; empty if it cannot be found."""
+        try:
+            spec = find_spec(self.name)
+        except (ImportError, ValueError):
+            spec = None
+        folders = spec.submodule_search_locations if spec is not None else None
+        return next(iter(folders), "") if folders else ""
+
+    @property
     def module(self) -> Any:
         """The application's package, imported on first use."""
         return import_module(self.name)
@@ -120,8 +140,11 @@ class AppConfig:
 
     def get_models(self, include_auto_created: bool = False, include_swapped: bool = False) -> list[Any]:
         """Return this application's models; see :meth:`Apps.get_models`."""
-        models = self._registry().all_models[self.label].values()
-        return [model for model in models if _is_wanted(model, include_auto_created, include_swapped)]
+        return [
+            model
+            for model in self.models.values()
+            if _is_wanted(model, include_auto_created, include_swapped)
+        ]
 
     def import_models(self) -> None:
         """Import the application's ``models`` module, if it has one."""
