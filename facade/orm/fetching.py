@@ -80,16 +80,22 @@ def adopt(queryset: Any, rows: list[Any]) -> None:
     if (mode := queryset._fetch_mode) is not None:
         _set_mode(mode, rows)
     for field, known in (queryset._known_related_objects or {}).items():
-        for row in rows:
-            _relate(field, known, row)
+        _relate(field, known, rows)
 
 
-def _relate(field: Any, known: dict[Any, Any], row: Any) -> None:
-    if field.is_cached(row):
-        return
-    key = field.get_local_related_value(row)
-    if (related := known.get(key[0] if len(key) == 1 else key)) is not None:
-        setattr(row, field.name, related)
+def _relate(field: Any, known: dict[Any, Any], rows: list[Any]) -> None:
+    """Put the object a row refers to on it, where the key is loaded and nothing better is there."""
+    names = [own.attname for own in field.local_related_fields]
+    remote, name = field.remote_field, field.cache_name
+    for row in rows:
+        values, cache = row.__dict__, row._state.fields_cache
+        if name in cache or any(own not in values for own in names):
+            continue
+        key = values[names[0]] if len(names) == 1 else tuple([values[own] for own in names])
+        if (related := known.get(key)) is not None:
+            cache[name] = related
+            if not remote.multiple:
+                remote.set_cached_value(related, row)
 
 
 def _set_mode(mode: FetchMode, rows: list[Any]) -> None:

@@ -24,6 +24,19 @@ class Part:
     reverse: bool = False
     start: int = 0
     parts: list[Part] = field(default_factory=list)
+    tables: dict[Any, str] = field(default_factory=dict)
+
+    def alias_of(self, query: Any, model: type[Any]) -> str:
+        """Return the alias of the table of `model`: the part's own model, or an ancestor, joined when it is first needed."""
+        concrete = model._meta.concrete_model
+        if (alias := self.tables.get(concrete)) is None:
+            alias = self.alias
+            for hop in self.model._meta.get_path_to_parent(concrete):
+                known = self.tables.get(hop.target)
+                alias = known or query.joins.join(hop, alias, None, hop.nullable)
+                self.tables[hop.target] = alias
+            self.tables[concrete] = alias
+        return alias
 
     @property
     def needs_state(self) -> bool:
@@ -89,7 +102,7 @@ def select_parts(query: Any, start_alias: str) -> Part:
     names, deferring = query.deferred
     tree = mask_of(names)
     requested = query.select_related if isinstance(query.select_related, dict) else None
-    root = _part(query.model, start_alias, tree, deferring)
+    root = _part(query, query.model, start_alias, tree, deferring)
     if query.select_related:
         _related(query, root, requested, tree, deferring, 1)
     position = 0
@@ -98,9 +111,13 @@ def select_parts(query: Any, start_alias: str) -> Part:
     return root
 
 
-def _part(model: type[Any], alias: str, tree: Mask, deferring: bool, **link: Any) -> Part:
+def _part(query: Any, model: type[Any], alias: str, tree: Mask, deferring: bool, **link: Any) -> Part:
     fields = loaded_fields(model._meta, tree, deferring)
-    return Part(model, alias, fields, len(fields) != len(model._meta.concrete_fields), **link)
+    part = Part(model, alias, fields, len(fields) != len(model._meta.concrete_fields), **link)
+    part.tables[model._meta.concrete_model] = alias
+    for item in fields:
+        part.alias_of(query, item.model)
+    return part
 
 
 def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferring: bool, depth: int) -> None:
@@ -117,11 +134,12 @@ def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferri
             raise FieldError(
                 f"Field {opts.object_name}.{relation.name} cannot be both deferred and traversed using select_related at the same time."
             )
-        alias = part.alias
+        alias = part.alias_of(query, relation.model)
         for hop in relation.hops:
             alias = query.joins.join(hop, alias, None, hop.nullable or reverse)
         child_tree = below if (deferring or below) else {}
-        child = _part(relation.hops[-1].target, alias, child_tree, deferring, link=relation, reverse=reverse)
+        target = relation.related_model if reverse else relation.hops[-1].target
+        child = _part(query, target, alias, child_tree, deferring, link=relation, reverse=reverse)
         part.parts.append(child)
         _related(
             query, child, None if requested is None else requested[name], child_tree, deferring, depth + 1

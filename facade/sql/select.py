@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
-from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, NotSupportedError
+from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Arg, OrderBy, Ref
 from facade.expressions.subquery import Embedded
 from facade.fields import Field
@@ -198,7 +198,7 @@ class Compiler(dialects.Operations):
             part = select_parts(query, query.joins.base)
             layout.part = part
             for node in part.walk():
-                columns.extend(self.column(node.alias, field) for field in node.fields)
+                columns.extend(self.column(node.alias_of(query, field.model), field) for field in node.fields)
         named = query.selected if query.selected is not None else (*query.select, *query.annotation_select)
         annotations = query.annotation_select
         for name in named:
@@ -349,7 +349,7 @@ class Compiler(dialects.Operations):
             return statement
         if query.distinct_fields:
             if self.vendor != "postgresql":
-                raise NotSupportedError("DISTINCT ON fields is not supported by this database backend")
+                raise UnsupportedFeature("DISTINCT ON fields is not supported by this database backend")
             return statement.distinct(*[self._distinct_field(name) for name in query.distinct_fields])
         present = {str(column) for column in columns}
         extra = [
