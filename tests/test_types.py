@@ -29,7 +29,7 @@ DRIVERS = [
 ]
 
 laws = settings(
-    max_examples=25,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -114,6 +114,10 @@ def naive():
         yield
 
 
+# Moments that have a day before and after in every zone.
+FIRST, LAST = (dt.datetime.fromisoformat(day) for day in ("1000-01-03", "9999-12-29"))
+
+
 def exact(value):
     """A value with its type: True is not 1, and 8.0 is not Decimal("8.0")."""
     return type(value), value
@@ -129,7 +133,7 @@ CASES = {
     "whole float": (types.Float(), 3.0),
     "decimal": (types.Decimal(10, 2), Decimal("12345678.90")),
     "whole decimal": (types.Decimal(10, 3), Decimal("8.000")),
-    "decimal without places": (types.Decimal(5, 0), Decimal("12345")),
+    "decimal without places": (types.Decimal(5, 0), Decimal(12345)),
     "negative decimal": (types.Decimal(4, 4), Decimal("-0.0001")),
     "long decimal": (types.Decimal(19, 2), Decimal("12345678901234567.00")),
     "moment": (types.DateTime(), MOMENT),
@@ -176,14 +180,14 @@ class TestDecimals:
         places = data.draw(st.integers(0, digits))
         limit = 10**digits - 1
         values = [
-            Decimal(n).scaleb(-places) for n in data.draw(st.lists(st.integers(-limit, limit), max_size=30))
+            Decimal(n).scaleb(-places) for n in data.draw(st.lists(st.integers(-limit, limit), max_size=60))
         ]
         assert [v.as_tuple() for v in store(types.Decimal(digits, places), values)] == [
             _positive_zero(v).as_tuple() for v in values
         ]
 
     @laws
-    @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=30))
+    @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=60))
     def test_whole_numbers_of_64_bits_are_exact(self, store, numbers):
         values = [Decimal(n) for n in numbers]
         assert store(types.Decimal(20, 0), values) == values
@@ -218,17 +222,12 @@ class TestDecimals:
 
 
 def _positive_zero(value):
-    return abs(value) if not value else value
+    return value or abs(value)
 
 
 class TestMoments:
     @laws
-    @given(
-        st.lists(
-            st.datetimes(dt.datetime(1000, 1, 3), dt.datetime(9999, 12, 29), timezones=st.timezones()),
-            max_size=30,
-        )
-    )
+    @given(st.lists(st.datetimes(FIRST, LAST, timezones=st.timezones()), max_size=60))
     def test_every_moment_comes_back_in_utc(self, store, moments):
         moments = [moment.astimezone(UTC) for moment in moments]
         found = store(types.DateTime(), moments)
@@ -252,12 +251,12 @@ class TestMoments:
             assert store.run(work).tzinfo is UTC
 
     def test_without_zones_a_clock_comes_back_as_it_was(self, store, naive):
-        clock = dt.datetime(2024, 7, 1, 22, 30, 5, 240)
+        clock = dt.datetime.fromisoformat("2024-07-01 22:30:05.000240")
         assert store.one(types.DateTime(), clock) == clock
 
     def test_without_zones_a_clock_means_the_default_zone(self, store, naive):
         def work(connection):
-            literal = sa.literal(dt.datetime(2024, 7, 1, 12), types.DateTime())
+            literal = sa.literal(dt.datetime.fromisoformat("2024-07-01 12:00"), types.DateTime())
             return connection.execute(sa.select(sa.cast(literal, sa.DateTime(timezone=True)))).scalar()
 
         if store.vendor == "postgresql":
@@ -314,14 +313,14 @@ def _read_text(store, text, type_):
 
 class TestDurations:
     @laws
-    @given(st.lists(st.timedeltas(dt.timedelta(days=-1_000_000), dt.timedelta(days=1_000_000)), max_size=30))
+    @given(st.lists(st.timedeltas(dt.timedelta(days=-1_000_000), dt.timedelta(days=1_000_000)), max_size=60))
     def test_every_duration_comes_back(self, store, durations):
         assert store(types.Duration(), durations) == durations
 
 
 class TestUUIDs:
     @laws
-    @given(st.lists(st.uuids(), max_size=30))
+    @given(st.lists(st.uuids(), max_size=60))
     def test_every_uuid_comes_back(self, store, values):
         assert store(types.UUID(), values) == values
 
@@ -390,25 +389,23 @@ class TestJSON:
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [float("-inf")]}], ids=str)
     def test_what_is_no_number_of_json_is_refused(self, sqlite_store, value):
-        with pytest.raises(sa.exc.StatementError, match="cannot hold .*JSON compliant"):
+        with pytest.raises(sa.exc.StatementError, match=r"cannot hold .*JSON compliant"):
             sqlite_store.one(types.JSON(), value)
 
     @pytest.mark.parametrize(
         "value", ["a\0b", {"\0": 1}, "\\\0", "\ud83d", "\udc00x", "\\\ud83d", "\ude00\ud83d"]
     )
     def test_characters_that_cannot_be_stored_are_refused(self, sqlite_store, value):
-        with pytest.raises(sa.exc.StatementError, match="cannot hold .*cannot be stored"):
+        with pytest.raises(sa.exc.StatementError, match=r"cannot hold .*cannot be stored"):
             sqlite_store.one(types.JSON(), value)
 
-    @pytest.mark.parametrize(
-        "value", [r"\u0000", "\\u0000", r"\ud83d", "😀", "\\😀", "\\\\u0000", "\ud7ff\ue000"]
-    )
+    @pytest.mark.parametrize("value", [r"\u0000", r"\ud83d", "😀", "\\😀", "\\\\u0000", "\ud7ff\ue000"])
     def test_texts_that_only_look_like_it_are_stored(self, store, value):
         assert store.one(types.JSON(), value) == value
 
     def test_what_cannot_be_serialised_is_refused(self, sqlite_store):
         with pytest.raises(
-            sa.exc.StatementError, match="A JSON column cannot hold .*is not JSON serializable"
+            sa.exc.StatementError, match=r"A JSON column cannot hold .*is not JSON serializable"
         ):
             sqlite_store.one(types.JSON(), {1, 2})
 
@@ -426,9 +423,9 @@ class TestJSON:
 
 
 class TestDDL:
-    def defaults(self, store):
+    def defaults(self, store, dialect):
         columns = [
-            sa.Column(f"c{n}", type_, server_default=sa.text(self.literal(store, type_, value)))
+            sa.Column(f"c{n}", type_, server_default=sa.text(self.literal(dialect, type_, value)))
             for n, (type_, value) in enumerate(self.values(store))
         ]
         return sa.Table("kept", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), *columns)
@@ -437,19 +434,17 @@ class TestDDL:
         cases = [
             case
             for case in CASES
-            if store.vendor != "mysql" or "JSON" not in case and case not in ("dict", "bytes")
+            if store.vendor != "mysql" or ("JSON" not in case and case not in ("dict", "bytes"))
         ]
         return [CASES[case] for case in cases]
 
-    def literal(self, store, type_, value):
-        literal = sa.literal(value, type_).compile(
-            dialect=store.url.get_dialect()(), compile_kwargs={"literal_binds": True}
-        )
+    def literal(self, dialect, type_, value):
+        literal = sa.literal(value, type_).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         return f"({literal})".replace(":", "\\:").replace("%%", "%")
 
     def test_values_can_be_written_into_ddl(self, store, zone):
         def work(connection):
-            table = self.defaults(store)
+            table = self.defaults(store, connection.dialect)
             table.drop(connection, checkfirst=True)
             table.create(connection)
             connection.execute(sa.insert(table), {"id": 1})

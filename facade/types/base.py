@@ -59,9 +59,11 @@ def cast_where_bound(dialect: Dialect, kind: type[TypeEngine[Any]], **options: A
 
     A text that is bound is taken for what it is, then.
     """
-    return _with_cast(type(dialect.type_descriptor(kind(**options))))(**options)
+    own: Any = type(dialect.type_descriptor(kind(**options)))
+    made: TypeEngine[Any] = _with_cast(own)(**options)
+    return made
 
 
 @functools.cache
-def _with_cast(kind: type[TypeEngine[Any]]) -> type[TypeEngine[Any]]:
+def _with_cast(kind: Any) -> Any:
     return type(kind.__name__, (kind,), {"render_bind_cast": True})
