@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from facade.db.config import DatabaseSettings
     from facade.db.database import Database
 
+CONNECT_SECONDS = 10
+
 # Parameters are always sent by position; SQLAlchemy's default for these drivers is by name.
 _PARAMSTYLES = {"psycopg": "format", "psycopg2": "format", "pymysql": "format", "mysqldb": "format",
                 "asyncmy": "format", "aiomysql": "format"}  # fmt: skip
@@ -35,7 +37,7 @@ def sync_lender(database: Database, fast: bool) -> Lender:
         return _lender(EngineLender, database, settings.engine, fast)
     assert settings.url is not None
     url, arguments = for_driver(settings.url, settings.options)
-    options = _options(settings, url, arguments, fast)
+    options = _options(settings, url, arguments)
     return _lender(Lender, database, create_engine(url, poolclass=ThreadPool, **options), fast)
 
 
@@ -46,25 +48,23 @@ def async_lender(database: Database, fast: bool) -> tuple[Lender, AsyncEngine]:
         return _lender(EngineLender, database, settings.async_engine.sync_engine, fast), settings.async_engine
     assert settings.async_url is not None
     url, arguments = for_driver(settings.async_url, settings.async_options)
-    options = _options(settings, url, arguments, fast)
+    options = _options(settings, url, arguments)
     engine = create_async_engine(url, poolclass=LoopPool, **options)
     return _lender(Lender, database, engine.sync_engine, fast), engine
 
 
 def _lender(kind: type[Lender], database: Database, engine: Engine, fast: bool) -> Lender:
-    channels = channel_class(engine.dialect, fast)
+    channels = channel_class(engine.dialect, database.settings.transaction_pooling)
     if kind is Lender:
         pool: Any = engine.pool
         alive = None if channels.alive is DriverChannel.alive else channels.alive
         pool.serve(alive, channels.kill, channels.autocommits)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
-    return kind(database, engine, channels)
+    return kind(database, engine, channels, slow=not fast)
 
 
-def _options(
-    settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any], fast: bool
-) -> dict[str, Any]:
+def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
     pool = settings.pool
     options: dict[str, Any] = {
         "alias": settings.alias,
@@ -85,10 +85,11 @@ def _defaults(settings: DatabaseSettings, url: URL) -> dict[str, Any]:
     backend, driver = url.get_backend_name(), url.get_driver_name()
     if backend == "sqlite":
         return {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256}
-    if settings.transaction_pooling and driver == "psycopg":
-        return {"prepare_threshold": None}
-    if settings.transaction_pooling and driver == "asyncpg":
-        return {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    if driver == "psycopg":
+        return {"connect_timeout": CONNECT_SECONDS, **({"prepare_threshold": None} if settings.transaction_pooling else {})}
+    if driver == "asyncpg":
+        caches = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        return {"timeout": CONNECT_SECONDS, **(caches if settings.transaction_pooling else {})}
     return {}
 
 

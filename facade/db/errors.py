@@ -130,6 +130,7 @@ def translated(
     """
     if isinstance(error, SQLAlchemyError):
         return _refined(error)
+    error = _unwrapped(error)
     cls = error_class(error)
     if cls is None:
         return error
@@ -151,8 +152,13 @@ def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
 
 
 def driver_error(error: BaseException) -> BaseException | None:
-    """Return the driver's own error behind one of SQLAlchemy's (None if there is none)."""
-    orig = error.orig if isinstance(error, DBAPIError) else None
-    if orig is not None and type(orig).__module__.startswith("sqlalchemy."):
-        return orig.__cause__ or orig  # its asyncio adapters emulate DB-API classes
-    return orig
+    """Return the driver's own error behind one of SQLAlchemy's or of its adapters' (None if there is none)."""
+    if isinstance(error, DBAPIError):
+        return None if error.orig is None else _unwrapped(error.orig)
+    return None if isinstance(error, SQLAlchemyError) else _unwrapped(error)
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """Return what is behind the DB-API classes that SQLAlchemy's asyncio adapters emulate."""
+    emulated = type(error).__module__.startswith("sqlalchemy.dialects.")
+    return error.__cause__ or error if emulated else error

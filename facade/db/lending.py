@@ -38,10 +38,13 @@ _LEARNT = (
 
 
 class Lender:
-    """Lends connections of a pool of our own."""
+    """Lends connections of a pool of our own. ``slow`` makes every statement pass through SQLAlchemy."""
 
-    def __init__(self, database: Database, engine: Engine, channel_class: type[DriverChannel]) -> None:
+    def __init__(
+        self, database: Database, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
+    ) -> None:
         self.database = database
+        self.slow = slow
         self.engine = engine
         self.pool: Any = engine.pool
         self.dialect = engine.dialect
@@ -103,7 +106,11 @@ class Lender:
     def connect(self, token: Any) -> Connection:
         """Return a SQLAlchemy connection on a lent connection."""
         with self.pool.handing_over(token):
-            return self.engine.connect()
+            connection = self.engine.connect()
+        if connection.connection.driver_connection is not token.raw:
+            connection.close()
+            raise ConnectionError("A listener to the pool's events has replaced the connection.")
+        return connection
 
     def give_back(self, token: Any) -> None:
         """Take a connection back, ready for the next statement."""
@@ -120,9 +127,11 @@ class Lender:
         self.pool.retire()
 
     def close(self) -> None:
-        """Close the connections of this face; those in use when they come back."""
+        """Close the connections of this face (of the running event loop); those in use when they come back."""
         if bridge.in_worker() or not self.dialect.is_async:
             self.pool.close()
+        else:
+            self.pool.sweep()
 
     def abandon(self) -> object:
         """Leave all connections to the parent process; returns what must stay alive."""
@@ -141,8 +150,8 @@ class Lender:
     def listened(self) -> bool:
         """Tell whether somebody wants to see statements pass through SQLAlchemy."""
         engine = self.engine
-        if engine._has_events or self.dialect._has_events:
-            return self._has_listeners()
+        if engine._has_events or self.dialect._has_events or self.slow:
+            return self.slow or self._has_listeners()
         return engine.logger.isEnabledFor(logging.INFO)
 
     def _has_listeners(self) -> bool:
@@ -158,8 +167,10 @@ class Lender:
 class EngineLender(Lender):
     """Lends connections of an engine that somebody else made; they go back as they came."""
 
-    def __init__(self, database: Database, engine: Engine, channel_class: type[DriverChannel]) -> None:
-        super().__init__(database, engine, channel_class)
+    def __init__(
+        self, database: Database, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
+    ) -> None:
+        super().__init__(database, engine, channel_class, slow)
         self.isolation_level = _configured_level(engine)
 
     def lend(self) -> DriverChannel:

@@ -282,11 +282,11 @@ class LendingPool(Pool):
         """Open the connection for which a place is reserved."""
         try:
             record = self._create_connection()
-            self._enter_autocommit(record)
         except BaseException:
             self._free(shelf)
             raise
         entry = shelf.entries[record] = Entry(record, shelf)
+        self._restore(entry)
         return entry
 
     @abstractmethod
@@ -313,6 +313,13 @@ class LendingPool(Pool):
     def _mark(self, shelf: Shelf) -> None:
         for entry in list(shelf.entries.values()):
             entry.retiring = True
+
+    def _orphan(self, shelf: Shelf) -> None:
+        """Make the channels of a parent process refuse to work in this one."""
+        for entry in shelf.entries.values():
+            for channel in (entry.channel, entry.lent):
+                if channel is not None:
+                    channel.broken = True
 
     def _drain(self, shelf: Shelf) -> Iterator[Entry]:
         with suppress(IndexError):  # other threads take, too
@@ -391,6 +398,7 @@ class ThreadPool(LendingPool):
 
     def abandon(self) -> object:
         kept = self._shelf
+        self._orphan(kept)
         self._shelf = Shelf()
         self._changed = threading.Condition()
         self._handed = threading.local()
@@ -521,6 +529,8 @@ class LoopPool(LendingPool):
 
     def abandon(self) -> object:
         kept = self._shelves
+        for shelf in kept.values():
+            self._orphan(shelf)
         self._shelves = {}
         self._handed = threading.local()
         return kept

@@ -22,11 +22,13 @@ _FAST = {
 }
 
 
-def channel_class(dialect: Dialect, fast: bool = True) -> type[DriverChannel]:
-    """Return the kind of channel for a dialect's driver; ``fast=False`` asks for the general road."""
-    known = _FAST.get((dialect.name, dialect.driver, dialect.is_async)) if fast else None
+def channel_class(dialect: Dialect, transaction_pooling: bool = False) -> type[DriverChannel]:
+    """Return the kind of channel for a dialect's driver, perhaps one that is reached through a pgbouncer."""
+    known = _FAST.get((dialect.name, dialect.driver, dialect.is_async))
     if known is None:
         return AsyncGeneralChannel if dialect.is_async else GeneralChannel
     module, name = known
+    if transaction_pooling and dialect.driver == "asyncpg":
+        name = "BouncedAsyncpgChannel"
     cls: type[DriverChannel] = getattr(import_module(f"{__name__}.{module}"), name)
     return cls

@@ -77,6 +77,33 @@ class AsyncpgChannel(PostgresqlChannel):
             _shut_down(raw)
 
 
+class BouncedAsyncpgChannel(AsyncpgChannel):
+    """A channel through a pgbouncer that hands servers out by transaction.
+
+    asyncpg prepares a statement and runs it in two steps, which have to meet the same server: in one transaction.
+    """
+
+    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        return self._whole(self.raw.fetch(sql, *params))  # type: ignore[no-any-return]
+
+    def _count(self, sql: str, params: Params) -> int:
+        return _rowcount(self._whole(self.raw.execute(sql, *params)))
+
+    def _outcome(self, sql: str, params: Params) -> Outcome:
+        return self._whole(_outcome(self.raw, sql, params))  # type: ignore[no-any-return]
+
+    def _whole(self, work: Any) -> Any:
+        return bridge.wait(work if self.in_transaction else _in_transaction(self.raw, work))
+
+
+async def _in_transaction(raw: Any, work: Any) -> Any:
+    try:
+        async with raw.transaction():
+            return await work
+    finally:
+        work.close()
+
+
 class _Cursor:
     """A server-side cursor, and the prepared FETCH that reads it."""
 
