@@ -48,7 +48,7 @@ class IntegerField(Field[IntegerValue]):
     def get_internal_type(self) -> str:
         return "IntegerField"
 
-    @property
+    @cached_property
     def integer_range(self) -> tuple[int, int]:
         """The smallest and the largest value that the column holds."""
         low, high = -(2**self.bits), 2**self.bits - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable
 from importlib import import_module
@@ -24,6 +25,7 @@ class BaseManager:
     auto_created = False
     use_in_migrations = False
     _built_with_asmanager = False
+    _shared: Any = None
     _queryset_class: ClassVar[type[Any]]
 
     model: Any
@@ -106,6 +108,7 @@ class BaseManager:
         manager = copy.copy(self)
         manager._db = using or self._db
         manager._hints = hints or self._hints
+        manager._shared = None
         return manager
 
     @property
@@ -116,6 +119,13 @@ class BaseManager:
     def get_queryset(self) -> Any:
         """Return a new queryset; override it to change what the manager shows."""
         return self._queryset_class(model=self.model, using=self._db, hints=self._hints)
+
+    def _share(self) -> Any:
+        """Return the queryset that reading methods start from; it is kept where get_queryset() is not overridden."""
+        queryset = self.get_queryset()
+        if type(self).get_queryset is BaseManager.get_queryset:
+            self._shared = queryset
+        return queryset
 
     def all(self) -> Any:
         """Return a queryset of everything the manager shows."""
@@ -136,19 +146,50 @@ def _is_method(item: Any) -> bool:
     return inspect.isfunction(item)
 
 
+# Methods that leave the queryset they are called on as it is: one queryset can serve all calls of the manager.
+READING = frozenset(
+    {
+        "aggregate",
+        "alias",
+        "annotate",
+        "count",
+        "defer",
+        "distinct",
+        "exclude",
+        "exists",
+        "filter",
+        "first",
+        "get",
+        "get_or_none",
+        "in_bulk",
+        "last",
+        "none",
+        "only",
+        "order_by",
+        "prefetch_related",
+        "select_related",
+        "using",
+        "values",
+        "values_list",
+    }
+)
+
+
 def _forwarder(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a manager's method that calls the queryset's."""
+
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         return getattr(self.get_queryset(), name)(*args, **kwargs)
 
-    forward.__name__ = method.__name__
-    forward.__qualname__ = method.__qualname__
-    forward.__doc__ = method.__doc__
-    forward.__module__ = method.__module__
-    forward.__wrapped__ = method  # type: ignore[attr-defined]
-    for key, value in method.__dict__.items():
-        if key != "__wrapped__":
-            setattr(forward, key, value)
-    return forward
+    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        queryset = self._shared
+        if queryset is None or not queryset._shape.current:
+            queryset = self._share()
+        return method(queryset, *args, **kwargs)
+
+    made = read if name in READING else forward
+    functools.update_wrapper(made, method)
+    return made
 
 
 if TYPE_CHECKING:

@@ -24,9 +24,14 @@ class Conflict(NamedTuple):
     unique: tuple[Field[Any], ...] = ()
 
 
+def can_ignore(vendor: str) -> bool:
+    """Return whether the database can skip conflicting rows."""
+    return vendor in _TARGETED or vendor == _UNTARGETED
+
+
 def check_ignore(vendor: str) -> None:
     """Raise `NotSupportedError` where the database cannot skip conflicting rows."""
-    if vendor not in _TARGETED and vendor != _UNTARGETED:
+    if not can_ignore(vendor):
         raise UnsupportedFeature("This database backend does not support ignoring conflicts.")
 
 

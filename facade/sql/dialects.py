@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FullResultSet, NotSupportedError
+from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
 from facade.expressions import durations
 from facade.expressions.base import Arg, Expression
 from facade.expressions.fragments import Fragment, template
@@ -148,7 +148,7 @@ class Operations:
         if connector == "^":
             return sa.func.power(left, right, type_=type_)
         if connector not in _OPERATORS:
-            raise NotSupportedError(f"The operator {connector!r} is not supported on {self.vendor}.")
+            raise UnsupportedFeature(f"The operator {connector!r} is not supported on {self.vendor}.")
         operator = "%" if connector == "%%" else connector
         return template(f"(%s {operator.replace('%', '%%')} %s)", left, right, type_=type_)
 
@@ -194,7 +194,7 @@ class Operations:
         if self.vendor == "sqlite":
             return statement
         if lock.no_key and self.vendor != "postgresql":
-            raise NotSupportedError("FOR NO KEY UPDATE is not supported on this database backend.")
+            raise UnsupportedFeature("FOR NO KEY UPDATE is not supported on this database backend.")
         return statement.with_for_update(
             nowait=lock.nowait, skip_locked=lock.skip_locked, key_share=lock.no_key, of=tables or None
         )

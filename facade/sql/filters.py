@@ -251,7 +251,7 @@ class Filters:
         """Make a lookup of a frozen value: its constants get their places and their preparation."""
         if isinstance(value, Arg):
             lookup = lookup_class(left, Arg(self.base + value.index))  # type: ignore[attr-defined]
-            self.place(value, lookup.prepare)  # type: ignore[attr-defined]
+            self.place(value, lookup.preparation)  # type: ignore[attr-defined]
             return lookup
         if isinstance(value, tuple):
             value = tuple(self._typed(item, left) for item in value)

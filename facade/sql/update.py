@@ -146,7 +146,8 @@ class UpdateMany:
 
     @property
     def _names(self) -> list[str]:
-        return [f"c{i}" for i in range(self.width)]
+        # SQLite names the columns of VALUES so, and takes no other names.
+        return [f"column{i}" for i in range(1, self.width + 1)]
 
     def _assignments(self, database: Database) -> tuple[str, str, str]:
         """Return the quoted table, the SET list and the join condition against `d`."""
@@ -180,8 +181,7 @@ class UpdateMany:
     def _run_values(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
         table, assigned, same = self._assignments(database)
         groups = ", ".join([f"({', '.join('?' * self.width)})"] * len(rows))
-        source = f"WITH d({', '.join(self._names)}) AS (VALUES {groups})"
-        statement = Statement(f"{source} UPDATE {table} SET {assigned} FROM d WHERE {same}")
+        statement = Statement(f"UPDATE {table} SET {assigned} FROM (VALUES {groups}) AS d WHERE {same}")
         return database.execute(statement, list(chain.from_iterable(rows)))
 
     def _run_cases(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
