@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from facade import models, transaction
+from facade import acreate_all, models, transaction
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, NotSupportedError
 from facade.models import F
 from facade.models.functions import Lower
@@ -363,6 +363,13 @@ def test_get_or_create_finds_then_makes(face, countries):
     assert (found, found.name, created) == (made, "Austria", False)
 
 
+def test_get_or_create_is_a_look_and_an_insert(face, countries, assert_queries):
+    with assert_queries(2):
+        face(Country.objects.get_or_create, code="AT", defaults={"name": "Austria"})
+    with assert_queries(1):
+        face(Country.objects.get_or_create, code="AT", defaults={"name": "Austria"})
+
+
 def test_callable_defaults_are_called(face, countries):
     country, _ = face(Country.objects.get_or_create, code="AT", defaults={"name": lambda: "Austria"})
     assert country.name == "Austria"
@@ -436,14 +443,14 @@ def test_loser_of_the_race_updates_the_winners_row(face, countries, monkeypatch)
 
 def lose_the_race(monkeypatch, database):
     """Let somebody else insert the row between the look and the INSERT."""
-    save = Country.save
+    create = models.QuerySet.create
 
-    def late(self, **options):
-        monkeypatch.setattr(Country, "save", save)
+    def late(self, **values):
+        monkeypatch.setattr(models.QuerySet, "create", create)
         database.observe("INSERT INTO tests_country (code, name) VALUES ('AT', 'theirs')")
-        save(self, **options)
+        return self.create(**values)
 
-    monkeypatch.setattr(Country, "save", late)
+    monkeypatch.setattr(models.QuerySet, "create", late)
 
 
 def test_many_threads_make_one_row(database):
@@ -463,7 +470,7 @@ def test_many_threads_make_one_row(database):
 
 
 async def test_many_tasks_make_one_row(database):
-    database.create(Country)
+    await acreate_all(models=[Country])
     rows = await asyncio.gather(
         *(Country.objects.aget_or_create(code="AT", defaults={"name": "Austria"}) for _ in range(8))
     )

@@ -62,13 +62,13 @@ def people(database):
 
 
 @pytest.fixture
-def toppings(kitchen, face):
-    return [face(Topping.objects.create, name=name) for name in ("ham", "cheese", "basil")]
+def toppings(kitchen):
+    return [Topping.objects.create(name=name) for name in ("ham", "cheese", "basil")]
 
 
 @pytest.fixture
-def pizza(kitchen, face):
-    return face(Pizza.objects.create, name="one")
+def pizza(kitchen):
+    return Pizza.objects.create(name="one")
 
 
 def names(rows):

@@ -15,18 +15,18 @@ def library(database):
 
 
 @pytest.fixture
-def ada(library, face):
-    return face(Author.objects.create, name="Ada")
+def ada(library):
+    return Author.objects.create(name="Ada")
 
 
 @pytest.fixture
-def grace(library, face):
-    return face(Author.objects.create, name="Grace")
+def grace(library):
+    return Author.objects.create(name="Grace")
 
 
 @pytest.fixture
-def press(library, face):
-    return face(Publisher.objects.create, name="Press")
+def press(library):
+    return Publisher.objects.create(name="Press")
 
 
 def book(author, title="x", **values):

@@ -16,7 +16,8 @@ from facade.expressions.base import DatabaseDefault, Frozen, Value
 from facade.expressions.conditional import Case, When
 from facade.expressions.q import Q
 from facade.fields import AutoField, Field
-from facade.orm.persistence import LOOKUP_SEP
+from facade.orm.persistence import LOOKUP_SEP, Persistence
+from facade.signals import post_save, pre_save
 from facade.sql.binder import ExpressionFound
 from facade.sql.conflict import Conflict, check_ignore, check_update
 from facade.sql.insert import BulkInsert
@@ -234,8 +235,8 @@ def get_or_create(
     except queryset.model.DoesNotExist:
         params = _params(queryset.model, kwargs, defaults or {})
     try:
-        # A block of its own, that is a savepoint in a transaction: a failed INSERT leaves the rest intact.
-        with atomic(using=queryset.db):
+        # In a transaction a block is a savepoint: a failed INSERT leaves the rest intact. A lone INSERT needs none.
+        with nullcontext() if _is_lone_insert(queryset) else atomic(using=queryset.db):
             return queryset.create(**_called(params)), True
     except IntegrityError:
         try:
@@ -243,6 +244,14 @@ def get_or_create(
         except queryset.model.DoesNotExist:
             pass
         raise
+
+
+def _is_lone_insert(queryset: Any) -> bool:
+    """Return whether saving a new object is one statement outside of any transaction."""
+    model = queryset.model
+    plain = model.save is Persistence.save and not model._meta.parents
+    heard = pre_save.has_listeners(model) or post_save.has_listeners(model)
+    return plain and not heard and not connections[queryset.db].in_atomic_block
 
 
 def update_or_create(

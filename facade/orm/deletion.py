@@ -396,19 +396,25 @@ class Collector:
             setattr(obj, model._meta.pk.attname, None)
             return count, {model._meta.label: count}
         deleted: Counter[str] = Counter()
-        with atomic(using=self.using, savepoint=False):
-            self._announce(pre_delete, self.instances_with_model())
-            for rows in self.fast_deletes:
-                if count := rows._raw_delete(using=self.using):
-                    deleted[rows.model._meta.label] += count
-            for (field, value), groups in self.field_updates.items():
-                self._update_field(field, value, groups)
-            for model, instances in self.data.items():
-                if count := self._delete_instances(model, instances[::-1]):
-                    deleted[model._meta.label] += count
+        lone = len(self.fast_deletes) == 1 and not self.data and not self.field_updates
+        block = mark_for_rollback_on_error(using=self.using) if lone else atomic(using=self.using, savepoint=False)
+        with block:
+            self._delete_all(deleted)
         for model, obj in self.instances_with_model():
             setattr(obj, model._meta.pk.attname, None)
         return deleted.total(), dict(deleted)
+
+    def _delete_all(self, deleted: Counter[str]) -> None:
+        """Run the statements and count the rows."""
+        self._announce(pre_delete, self.instances_with_model())
+        for rows in self.fast_deletes:
+            if count := rows._raw_delete(using=self.using):
+                deleted[rows.model._meta.label] += count
+        for (field, value), groups in self.field_updates.items():
+            self._update_field(field, value, groups)
+        for model, instances in self.data.items():
+            if count := self._delete_instances(model, instances[::-1]):
+                deleted[model._meta.label] += count
 
     def _single_instance(self) -> tuple[type[Any], Any] | None:
         """Return the only thing to delete, if it is an instance that nobody else cares about."""

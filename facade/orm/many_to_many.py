@@ -21,6 +21,7 @@ from facade.orm.manager import Manager
 from facade.orm.model import Model
 from facade.orm.on_delete import CASCADE
 from facade.signals import m2m_changed
+from facade.sql.conflict import can_ignore
 
 __all__ = [
     "ManyToManyDescriptor",
@@ -396,7 +397,7 @@ class ManyRelatedManager:
         values = {name: value() if callable(value) else value for name, value in (defaults or {}).items()}
         keys = self._target_keys(target, objs)
         # A model of the user's own may forbid a pair for other reasons than being there: those must be seen.
-        ignore = self.through._meta.auto_created and connections[alias].features.supports_ignore_conflicts
+        ignore = self.through._meta.auto_created and can_ignore(connections[alias].vendor)
         # The mirrored pairs of a symmetrical relation are no news.
         announced = (self.reverse or source is self.source_field) and m2m_changed.has_listeners(self.through)
         manager = self.through._default_manager.using(alias)

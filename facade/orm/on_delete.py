@@ -22,6 +22,9 @@ __all__ = [
     "DatabaseOnDelete",
 ]
 
+#: Databases that check foreign keys at the end of the transaction.
+DEFERRING = ("sqlite", "postgresql")
+
 # (collector, the foreign key, the rows that refer to the object, alias of the database)
 OnDelete = Callable[[Any, Any, Any, str], None]
 
@@ -31,7 +34,7 @@ def CASCADE(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # n
     collector.collect(
         sub_objs, source=field.remote_field.model, nullable=field.null, fail_on_restricted=False
     )
-    if field.null and not connections[using].features.can_defer_constraint_checks:
+    if field.null and connections[using].vendor not in DEFERRING:
         collector.add_field_update(field, None, sub_objs)
 
 
