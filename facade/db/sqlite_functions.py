@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import math
 import operator
 import random
@@ -17,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from facade.dateparse import parse_datetime, parse_time
@@ -192,6 +193,23 @@ def _digest(name: str) -> Callable[[Any], str]:
     return digest
 
 
+# -- documents ------------------------------------------------------------------------------
+
+
+def _canonical(text: Any) -> str:
+    """Return a JSON document as text that is the same for documents of the same value."""
+    return json.dumps(_evened(json.loads(text)), sort_keys=True, separators=(",", ":"))
+
+
+def _evened(value: Any) -> Any:
+    """Return a value with 1.0 as 1."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_evened(item) for item in value]
+    return {key: _evened(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 # -- numbers and identifiers ----------------------------------------------------------------
 
 
@@ -291,6 +309,7 @@ _FUNCTIONS: list[tuple[str, int, Callable[..., Any]]] = [
     ("FACADE_EXTRACT", 3, extract),
     ("FACADE_TRUNC", 4, truncate),
     ("FACADE_ADD", 2, _total(_add)),
+    ("FACADE_JSON", 1, _total(_canonical)),
     ("FACADE_DIFFERENCE", 2, _total(_difference)),
     (
         "REGEXP",

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any, ClassVar
 
 from facade import fields
-from facade.exceptions import NotSupportedError
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.aggregates import Aggregate
 from facade.expressions.base import Value
 from facade.expressions.fragments import template
@@ -51,7 +51,7 @@ class OrderedAggregate(Aggregate):
 
     def as_core(self, compiler: Any) -> Any:
         if self.order_by is not None and not _orders(compiler):
-            raise NotSupportedError(
+            raise UnsupportedFeature(
                 "This database backend does not support specifying an order on aggregates."
             )
         arguments = [compiler.process(source) for source in self.source_expressions]
@@ -100,7 +100,7 @@ class StringAgg(OrderedAggregate):
             return called._on_mysql(compiler, arguments, condition)
         if compiler.vendor == "sqlite" and self.distinct:
             if not self.comma:
-                raise NotSupportedError(
+                raise UnsupportedFeature(
                     f"{self.name} does not support distinct with multiple expressions on this database backend."
                 )
             arguments = arguments[:1]

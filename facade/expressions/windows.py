@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, ClassVar, TYPE_CHECKING
 
 from facade import fields
-from facade.exceptions import NotSupportedError
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import Expression, as_expression
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import Fixed
@@ -127,13 +127,13 @@ class WindowFrame(Expression):
         return []
 
     def check(self, start: Any, end: Any, vendor: str) -> None:
-        """Raise ValueError for bounds that are no rows of a frame, NotSupportedError for those the database does not know."""
+        """Raise ValueError for bounds that are no rows of a frame, UnsupportedFeature for those the database does not know."""
         raise NotImplementedError
 
     def as_core(self, compiler: Any) -> Any:
         self.check(self.start.value, self.end.value, compiler.vendor)
         if self.exclusion is not None and compiler.vendor == "mysql":
-            raise NotSupportedError("This backend does not support window frame exclusions.")
+            raise UnsupportedFeature("This backend does not support window frame exclusions.")
         return template(str(self))
 
 
@@ -169,7 +169,7 @@ class ValueRange(WindowFrame):
         if end is not None and (not isinstance(end, int) or end < 0):
             raise ValueError(f"end argument must be a positive integer, zero, or None, but got '{end}'.")
         if vendor == "postgresql" and (start or end):
-            raise NotSupportedError(
+            raise UnsupportedFeature(
                 "PostgreSQL only supports UNBOUNDED together with PRECEDING and FOLLOWING."
             )
 

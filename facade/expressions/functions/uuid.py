@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, TYPE_CHECKING
 
 from facade import fields
-from facade.exceptions import NotSupportedError
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.functions.vendors import VendorFunc
 
 if TYPE_CHECKING:
@@ -44,16 +44,16 @@ class UUID7(VendorFunc):
     def as_core(self, compiler: Any) -> Any:
         _refuse_mysql(self, compiler)
         if self.source_expressions and compiler.vendor != "postgresql":
-            raise NotSupportedError("The shift argument to UUID7 is not supported on this database backend.")
+            raise UnsupportedFeature("The shift argument to UUID7 is not supported on this database backend.")
         version = getattr(compiler.dialect, "server_version_info", None)
         if compiler.vendor == "postgresql" and version and version < (18,):
-            raise NotSupportedError("UUID7 requires PostgreSQL version 18 or later.")
+            raise UnsupportedFeature("UUID7 requires PostgreSQL version 18 or later.")
         return super().as_core(compiler)
 
 
 def _refuse_mysql(expression: Any, compiler: Any) -> None:
     if compiler.vendor == "mysql" and not getattr(compiler.dialect, "is_mariadb", False):
-        raise NotSupportedError(f"{type(expression).__name__} is not supported on MySQL.")
+        raise UnsupportedFeature(f"{type(expression).__name__} is not supported on MySQL.")
 
 
 __all__ = ["UUID4", "UUID7"]

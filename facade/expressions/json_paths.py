@@ -1,0 +1,197 @@
+"""Parts of JSON documents: `F("data__owner__name")`, `KT("data__tags__0")`.
+
+Keys are data: they are bound, never written into SQL. A key of digits is an index of an array, from the end if it is negative.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from facade import fields
+from facade.exceptions import UnsupportedFeature
+from facade.expressions.base import LOOKUP_SEP
+from facade.expressions.fragments import template
+from facade.expressions.lookups import Transform
+
+_INDEX = re.compile(r"-?[0-9]{1,9}")
+# Paths of SQLite give wrong answers for quotes, backslashes and whatever JSON may write as an escape.
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_]+")
+
+
+class Place(NamedTuple):
+    """A document, in Core's form, and the path that leads to one part of it."""
+
+    document: Any
+    keys: tuple[str, ...]
+
+
+class KeyTransform(Transform):
+    """The part of a document behind a key or an index: `KeyTransform("name", "data")`."""
+
+    def __init__(self, key_name: Any, *expressions: Any, **extra: Any) -> None:
+        super().__init__(*expressions, **extra)
+        self.key_name = str(key_name)
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys on the way from the document to the part."""
+        before = self.lhs.keys() if isinstance(self.lhs, KeyTransform) else ()
+        return (*before, self.key_name)
+
+    def place(self, compiler: Any) -> Place:
+        """Return where the part lies."""
+        document = self.lhs
+        while isinstance(document, KeyTransform):
+            document = document.lhs
+        return Place(compiler.process(document), self.keys())
+
+    def as_core(self, compiler: Any) -> Any:
+        """Return the part as functions of the database use it: on SQLite texts and numbers, not JSON."""
+        return _VALUES[compiler.vendor](self.place(compiler), self.output_field.column_type)
+
+    def as_selected(self, compiler: Any) -> Any:
+        """Return the part as JSON, to be read as the column itself is; None where `as_core` is that already."""
+        return json_part(compiler, self) if compiler.vendor == "sqlite" else None
+
+
+class KeyTransformFactory:
+    """What a JSONField answers when it is asked for a transform: any name is a key."""
+
+    def __init__(self, key_name: str) -> None:
+        self.key_name = key_name
+
+    def __call__(self, *expressions: Any, **extra: Any) -> KeyTransform:
+        return KeyTransform(self.key_name, *expressions, **extra)
+
+
+fields.JSONField.key_transform = KeyTransformFactory
+
+
+class KeyTextTransform(KeyTransform):
+    """The part of a document behind a key or an index, as text; the null of JSON is NULL."""
+
+    _output_field = fields.TextField()
+
+    def as_core(self, compiler: Any) -> Any:
+        return _TEXTS[compiler.vendor](self.place(compiler))
+
+    def as_selected(self, compiler: Any) -> Any:
+        return None
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        return self.output_field.get_lookup(lookup_name)
+
+    @classmethod
+    def from_lookup(cls, lookup: str) -> KeyTextTransform:
+        """Return the transform that a path of names such as `"data__owner__name"` stands for."""
+        transform, *keys = lookup.split(LOOKUP_SEP)
+        if not keys:
+            raise ValueError("Lookup must contain key or index transforms.")
+        expression: Any = transform
+        for key in keys:
+            expression = cls(key, expression)
+        return expression  # type: ignore[no-any-return]
+
+
+KT = KeyTextTransform.from_lookup
+
+
+def json_part(compiler: Any, expression: Any) -> Any:
+    """Return an expression whose value is JSON, as JSON."""
+    if compiler.vendor != "sqlite" or not isinstance(expression, KeyTransform):
+        return compiler.process(expression)
+    document, path = sqlite_path(expression.place(compiler))
+    return template("(%s -> %s)", document, path, type_=expression.output_field.column_type)
+
+
+# -- PostgreSQL ---------------------------------------------------------------------------------
+
+
+def _text(value: str) -> Any:
+    return sa.literal(value, sa.Text())
+
+
+def postgresql_part(place: Place, type_: Any, arrow: str = "->") -> Any:
+    """Return a part of a document: as jsonb, or as text with the arrow `->>`."""
+    document, keys = place
+    if not keys:
+        return document
+    if len(keys) > 1:
+        path = sa.literal(list(keys), sa.ARRAY(sa.Text()))
+        return template(f"(%s {arrow.replace('-', '#')} %s)", document, path, type_=type_)
+    (key,) = keys
+    name = sa.literal(int(key), sa.Integer()) if _INDEX.fullmatch(key) else _text(key)
+    return template(f"(%s {arrow} %s)", document, name, type_=type_)
+
+
+# -- SQLite -------------------------------------------------------------------------------------
+
+
+def sqlite_path(place: Place) -> tuple[Any, Any]:
+    """Return a document and a path in it, as a parameter.
+
+    What a path cannot express is looked for among the keys of the object.
+    """
+    document, path = place.document, "$"
+    for key in place.keys:
+        if _INDEX.fullmatch(key):
+            path += f"[#{key}]" if key.startswith("-") else f"[{int(key)}]"
+        elif _PLAIN_KEY.fullmatch(key):
+            path += f'."{key}"'
+        else:
+            document, path = _behind_key(document, path, key), "$"
+    return document, _text(path)
+
+
+def _behind_key(document: Any, path: str, key: str) -> Any:
+    value = "CASE type WHEN 'text' THEN JSON_QUOTE(value) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+    value += "WHEN 'null' THEN 'null' ELSE value END"
+    return template(
+        f"(SELECT {value} FROM JSON_EACH(%s, %s) WHERE key = %s)", document, _text(path), _text(key)
+    )
+
+
+def _sqlite_value(place: Place, type_: Any) -> Any:
+    pair = sqlite_path(place)
+    text = "(CASE WHEN JSON_TYPE(%s, %s) IN ('false', 'true', 'null') THEN JSON_TYPE(%s, %s) ELSE JSON_EXTRACT(%s, %s) END)"
+    return template(text, *pair, *pair, *pair, type_=type_)
+
+
+def _sqlite_text(place: Place) -> Any:
+    pair = sqlite_path(place)
+    text = "(CASE WHEN JSON_TYPE(%s, %s) IN ('false', 'true') THEN JSON_TYPE(%s, %s) "
+    text += "ELSE CAST(JSON_EXTRACT(%s, %s) AS TEXT) END)"
+    return template(text, *pair, *pair, *pair, type_=sa.Text())
+
+
+# -- MySQL --------------------------------------------------------------------------------------
+
+
+def mysql_path(keys: tuple[str, ...]) -> Any:
+    """Return a path as a parameter."""
+    steps = []
+    for key in keys:
+        index = _INDEX.fullmatch(key)
+        if index and key.startswith("-"):
+            raise UnsupportedFeature(
+                "Using negative JSON array indices is not supported on this database backend."
+            )
+        quoted = key.replace("\\", "\\\\").replace('"', '\\"')
+        steps.append(f"[{int(key)}]" if index else f'."{quoted}"')
+    return _text("$" + "".join(steps))
+
+
+def mysql_part(place: Place, type_: Any) -> Any:
+    return template("JSON_EXTRACT(%s, %s)", place.document, mysql_path(place.keys), type_=type_)
+
+
+_VALUES: dict[str, Any] = {"postgresql": postgresql_part, "sqlite": _sqlite_value, "mysql": mysql_part}
+_TEXTS: dict[str, Any] = {
+    "postgresql": lambda place: postgresql_part(place, sa.Text(), "->>"),
+    "sqlite": _sqlite_text,
+    "mysql": lambda place: template("JSON_UNQUOTE(%s)", mysql_part(place, None), type_=sa.Text()),
+}
+
+__all__ = ["KT", "KeyTextTransform", "KeyTransform", "KeyTransformFactory"]
