@@ -35,7 +35,7 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
     if right.select:
         query.select = {name: move(item) for name, item in right.select.items()}
     if right.order_by:
-        query.order_by = tuple(move(item) for item in right.order_by)
+        query.order_by, query.order_base = right.order_by, other.offset + right.order_base
     if right.group_by is not None:
         query.group_by = (
             right.group_by if right.group_by is True else tuple(move(item) for item in right.group_by)

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Self
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Arg, Col, Expression, F, OrderBy, Outer, Ref
+from facade.expressions.base import (
+    Arg,
+    Col,
+    Expression,
+    F,
+    OrderBy,
+    Outer,
+    OuterRef,
+    Ref,
+    ResolvedOuterRef,
+)
 from facade.expressions.q import AND
 from facade.expressions.subquery import Embedded
 from facade.sql import paths
@@ -43,6 +54,7 @@ class Query(Filters):
     distinct = False
     distinct_fields: tuple[str, ...] = ()
     order_by: tuple[Any, ...] = ()
+    order_base = 0  # the number of the first argument of the expressions in order_by, which stay unresolved
     group_by: Any = None
     low: Any = None
     high: Any = None
@@ -201,6 +213,8 @@ class Query(Filters):
         if reuse is not None:
             reuse.update(aliases)
         expression: Any = Col(aliases[-1], targets[0])
+        if path.rest and path.final_field.is_relation and expression.get_transform(path.rest[0]) is None:
+            raise paths.unknown_name(path.rest[0], paths.field_names(path.hops[-1].target._meta))
         for transform in path.rest:
             expression = self.try_transform(expression, transform, name)
         return expression
@@ -332,8 +346,22 @@ class Query(Filters):
             raise FieldError(f"Invalid order_by arguments: {errors}")
         if ordering:
             self.order_by += ordering
+            self.order_base = self.base
+            self._prepare_ordering(ordering)
         else:
             self.default_ordering = False
+
+    def _prepare_ordering(self, ordering: tuple[Any, ...]) -> None:
+        """Find out how the values in expressions have to be prepared; the expressions are resolved with the SQL."""
+        expressions = [item for item in ordering if not isinstance(item, str)]
+        if not expressions or self.combinator:
+            return
+        probe = self.clone()
+        probe.base = self.base
+        for item in expressions:
+            with suppress(FieldError):  # what it names may be annotated later
+                item.resolve_expression(probe)
+        self.prepare.update(probe.prepare)
 
     def _check_ordering_name(self, name: str) -> None:
         if name == "?":
@@ -398,7 +426,8 @@ class Query(Filters):
         self.annotations = {name: resolve(item) for name, item in self.annotations.items()}
         self.select = {name: resolve(item) for name, item in self.select.items()}
         self.order_by = tuple(
-            resolve(item) if isinstance(item, Expression) else item for item in self.order_by
+            item if isinstance(item, str) else _unresolved_outer_refs(item, self, resolve)
+            for item in self.order_by
         )
         for embedded in self.combined:
             embedded.query.resolve_outer(outer, allow_joins, reuse)
@@ -431,6 +460,17 @@ def resolve_outer_refs(item: Any, outer: Any, allow_joins: bool, reuse: set[str]
         return Embedded(inner, item.offset)
     if isinstance(item, Expression) and item.get_source_expressions():
         return item.with_sources(lambda source: resolve_outer_refs(source, outer, allow_joins, reuse))
+    return item
+
+
+def _unresolved_outer_refs(item: Any, query: Any, resolve: Callable[[Any], Any]) -> Any:
+    """Do so in an expression that is still unresolved: names of its own query stay as they are."""
+    if isinstance(item, OuterRef):
+        return resolve(item.resolve_expression(query))
+    if isinstance(item, F):
+        return resolve(item) if isinstance(item, ResolvedOuterRef) else item
+    if isinstance(item, Expression) and item.get_source_expressions():
+        return item.with_sources(lambda source: _unresolved_outer_refs(source, query, resolve))
     return item
 
 

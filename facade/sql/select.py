@@ -274,6 +274,7 @@ class Compiler(dialects.Operations):
     def _order_item(self, item: Any, reverse: bool) -> list[OrderBy]:
         query = self.query
         if item == "?":
+        query.base = query.order_base
             return [OrderBy(dialects.Random())]
         if isinstance(item, str):
             return self._order_name(item, reverse)
