@@ -10,6 +10,7 @@ import pytest
 
 from facade import models
 from facade.apps import isolate_apps
+from facade.configuration import override
 from facade.meta import registry
 from facade.orm.construction import DEFERRED
 from facade.orm.state import LOADED_FROM, ModelState
@@ -413,8 +414,6 @@ def test_an_instance_stands_for_its_key_in_columns():
 
 
 def test_get_absolute_url_can_be_set_for_a_model(isolated):
-    from facade.configuration import override
-
     with override(ABSOLUTE_URL_OVERRIDES={"tests.thing": lambda thing: f"/things/{thing.pk}/"}):
 
         class Thing(models.Model):

@@ -12,6 +12,7 @@ from facade import models
 from facade.apps import isolate_apps
 from facade.exceptions import ImproperlyConfigured, IntegrityError
 from facade.meta.constraints import Deferrable
+from facade.models import functions
 from facade.sql.schema import existing_tables
 from facade.sql.tables import metadata
 from tests.models import (
@@ -291,6 +292,73 @@ def test_indexes_have_names_orders_and_included_columns(isolated):
     assert made["seat_idx"] == "CREATE INDEX seat_idx ON tests_seat (row, place DESC)"
     assert made["covering_idx"] == "CREATE INDEX covering_idx ON tests_seat (row) INCLUDE (place)"
     assert made["ix_tests_seat_place"] == "CREATE INDEX ix_tests_seat_place ON tests_seat (place)"
+
+
+def test_expressions_make_checks_indexes_defaults_and_generated_columns(isolated):
+    class Thing(models.Model):
+        name = models.CharField(
+            max_length=5, db_default=functions.Coalesce(models.Value("a"), models.Value("b"))
+        )
+        size = models.IntegerField(db_default=3)
+        twice = models.GeneratedField(
+            expression=models.F("size") * 2, output_field=models.IntegerField(), db_persist=True
+        )
+
+        class Meta:
+            constraints = [
+                models.CheckConstraint(condition=models.Q(size__gt=0), name="positive"),
+                models.UniqueConstraint(fields=["size"], condition=models.Q(name="x"), name="partial"),
+                models.UniqueConstraint(functions.Lower("name"), name="caseless"),
+            ]
+            indexes = [models.Index(functions.Lower("name").desc(), "size", name="sorted_idx")]
+
+    text = ddl(Thing.__table__, postgresql.dialect())
+    assert "name VARCHAR(5) DEFAULT coalesce('a', 'b') NOT NULL" in text
+    assert "twice INTEGER GENERATED ALWAYS AS ((size * 2)) STORED" in text
+    assert "CONSTRAINT positive CHECK (size > 0)" in text
+    made = {
+        index.name: str(CreateIndex(index).compile(dialect=sqlite.dialect()))
+        for index in Thing.__table__.indexes
+    }
+    assert made["partial"] == "CREATE UNIQUE INDEX partial ON tests_thing (size) WHERE name = 'x'"
+    assert made["caseless"] == "CREATE UNIQUE INDEX caseless ON tests_thing ((LOWER(name)))"
+    assert made["sorted_idx"] == "CREATE INDEX sorted_idx ON tests_thing ((LOWER(name)) DESC, size)"
+
+
+def test_required_features_decide_whether_a_table_is_created(face, database, isolated):
+    class Commented(models.Model):
+        class Meta:
+            required_db_features = {"supports_comments"}
+
+    class Elsewhere(models.Model):
+        class Meta:
+            required_db_vendor = "oracle"
+
+    face(facade.create_all, models=[Commented, Elsewhere])
+    there = {name for _, name in existing_tables()}
+    assert ("tests_commented" in there) == (database.vendor == "postgresql")
+    assert "tests_elsewhere" not in there
+
+
+def test_expressions_hold_in_the_database(face, database, isolated):
+    class Thing(models.Model):
+        name = models.CharField(
+            max_length=5, db_default=functions.Coalesce(models.Value("a"), models.Value("b"))
+        )
+        size = models.IntegerField(db_default=3)
+        twice = models.GeneratedField(
+            expression=models.F("size") * 2, output_field=models.IntegerField(), db_persist=True
+        )
+
+        class Meta:
+            constraints = [models.CheckConstraint(condition=models.Q(size__gt=0), name="positive")]
+            indexes = [models.Index(functions.Lower("name").desc(), "size", name="sorted_idx")]
+
+    face(facade.create_all, models=[Thing])
+    thing = face(Thing.objects.create)
+    assert (thing.name, thing.size, thing.twice) == ("a", 3, 6)
+    with pytest.raises(IntegrityError):
+        face(Thing.objects.create, size=0)
 
 
 def test_comments_are_kept(isolated):

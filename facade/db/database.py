@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, TypeVar
 
 from facade import bridge
@@ -15,6 +14,7 @@ from facade.db.channel import Channel, Outcome, Params, Row, Statement
 from facade.db.config import DatabaseSettings, missing_driver
 from facade.db.control import TransactionControl
 from facade.db.cursor import Cursor
+from facade.db.features import Features
 from facade.db.retry import delays, is_lost
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 
@@ -50,7 +50,7 @@ class Database(TransactionControl):
         self.settings_dict = dict(settings.raw)
         self.vendor = _VENDORS.get(settings.dialect_name, settings.dialect_name)
         self.display_name = _DISPLAY_NAMES.get(self.vendor, self.vendor)
-        self.features = SimpleNamespace()
+        self.features = Features(self.vendor)
         self.sync_lender: Lender | None = None
         self.async_lender: Lender | None = None
         self._async_engine: AsyncEngine | None = None

@@ -48,7 +48,7 @@ class BaseConstraint:
 
     def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
         """Raise ``ValidationError`` if saving ``instance`` would violate the constraint."""
-        raise NotImplementedError
+        raise NotImplementedError("This method must be implemented by a subclass.")
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -49,8 +49,8 @@ class Index:
         self.fields = fields
         self.expressions = expressions
         self._check_types()
-        self._check_named()
         self._check_what()
+        self._check_named()
         self.fields = list(fields)
         #: Pairs of a field's name and its order, ``""`` or ``"DESC"``.
         self.fields_orders = [

@@ -110,9 +110,10 @@ class _Source:
         parameters = "".join(f"{name}={default}, " for name, default in self.parameters)
         head = [f"def initialise(__self__, /, {'*, ' if parameters else ''}{parameters}**__rest__):"]
         if self.plain:
-            head += ["    __data__ = __self__.__dict__", "    __data__['_state'] = __State__()"]
+            head += ["    __data__ = __self__.__dict__", "    __state__ = __data__['_state'] = __State__()"]
         else:
-            head += ["    __self__._state = __State__()"]
+            head += ["    __state__ = __self__._state = __State__()"]
+        head += ["    __state__.adding, __state__.db = True, None"]
         tail = ["    if __rest__:", "        __leftovers__(__self__, __rest__)"]
         if not self.plain:
             tail += ["    super(__Base__, __self__).__init__()"]

@@ -66,10 +66,14 @@ class DeferredFetcher(_Fetcher):
 
     def fetch_many(self, instances: list[Any]) -> None:
         attname = self.field.attname
-        manager = self.field.model._base_manager.using(instances[0]._state.db)
-        values = dict(manager.filter(pk__in={one.pk for one in instances}).values_list("pk", attname))
-        for instance in instances:
-            setattr(instance, attname, values[instance.pk])
+        missing = [one for one in instances if attname not in one.__dict__ and one._is_pk_set()]
+        if not missing:
+            return
+        rows = self.field.model._base_manager.using(missing[0]._state.db)
+        values = dict(rows.filter(pk__in=[one.pk for one in missing]).values_list("pk", attname))
+        for instance in missing:
+            if instance.pk in values:
+                setattr(instance, attname, values[instance.pk])
 
 
 class _RelationDescriptor(_Fetcher):

@@ -23,8 +23,6 @@ from facade.signals import post_init, pre_init
 from facade.version import __version__
 
 if TYPE_CHECKING:
-    from sqlalchemy import Table
-
     from facade.meta.options import Options
 
 __all__ = ["DEFERRED", "Model", "ModelBase", "model_unpickle"]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.naming import conv
 
 from facade.exceptions import ImproperlyConfigured
-from facade.expressions.base import Expression, F
+from facade.expressions.base import Expression, F, OrderBy
 from facade.expressions.q import Q
 from facade.fields.related import ForeignKey, lazy_related_operation
 from facade.meta import registry
@@ -48,6 +48,17 @@ def _compile_expression(element: ModelExpression, compiler: Any, **options: Any)
         raise ImproperlyConfigured("Expressions in tables need facade.models to be imported.")
     core = expression_compiler[0](element.source, element.model, compiler.dialect)
     return str(compiler.process(core, **{**options, "literal_binds": True, "include_table": False}))
+
+
+class IndexExpression(ModelExpression):
+    """An expression that an index holds: it stands in parentheses, as MySQL and PostgreSQL ask."""
+
+    inherit_cache = False
+
+
+@compiles(IndexExpression)
+def _compile_index_expression(element: IndexExpression, compiler: Any, **options: Any) -> str:
+    return f"({_compile_expression(element, compiler, **options)})"
 
 
 class DefaultValue(sa.ColumnElement[Any]):
@@ -293,10 +304,21 @@ def _add_index(
 
 def _index_items(table: sa.Table, opts: Options, index: Any) -> Iterator[Any]:
     for expression in index.expressions:
-        yield ModelExpression(opts.model, expression)
+        yield _index_item(table, opts, expression)
     for name, order in getattr(index, "fields_orders", [(name, "") for name in index.fields]):
         (column,) = _columns(table, opts, [name])
         yield column.desc() if order else column
+
+
+def _index_item(table: sa.Table, opts: Options, expression: Any) -> Any:
+    if isinstance(expression, OrderBy):
+        item = _index_item(table, opts, expression.expression)
+        item = item.desc() if expression.descending else item.asc()
+        item = item.nulls_first() if expression.nulls_first else item
+        return item.nulls_last() if expression.nulls_last else item
+    if type(expression) is F:
+        return _columns(table, opts, [expression.name])[0]
+    return IndexExpression(opts.model, expression)
 
 
 # -- all tables --------------------------------------------------------------------------------------
