@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from facade.choices import Choices, IntegerChoices, TextChoices
 from facade.exceptions import ObjectDoesNotExist, ProtectedError, RestrictedError
-from facade.expressions import related_lookups, temporal_lookups  # noqa: F401 - they register themselves
+from facade.expressions import json_lookups, related_lookups, temporal_lookups  # noqa: F401 - they register themselves
 from facade.expressions.aggregates import Aggregate, AnyValue, Avg, Count, Max, Min, StdDev, Sum, Variance
 from facade.expressions.base import Expression, ExpressionWrapper, F, Func, OrderBy, OuterRef, RawSQL, Value
+from facade.expressions.bit_aggregates import BitAnd, BitOr, BitXor
 from facade.expressions.conditional import Case, When
+from facade.expressions.functions.json import JSONNull
 from facade.expressions.lookups import Lookup, Transform
+from facade.expressions.ordered_aggregates import StringAgg
 from facade.expressions.q import Q
 from facade.expressions.subquery import Exists, Subquery
+from facade.expressions.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
 from facade.fields import (
     NOT_PROVIDED,
     AutoField,
@@ -48,6 +52,7 @@ from facade.fields.related import ForeignKey, ForeignObject, OneToOneField
 from facade.fields.relations import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from facade.meta.constraints import BaseConstraint, CheckConstraint, Deferrable, UniqueConstraint
 from facade.meta.indexes import Index
+from facade.orm import many_to_many  # noqa: F401 - it makes many-to-many fields work
 from facade.orm.deletion import (
     CASCADE,
     DB_CASCADE,
@@ -61,7 +66,6 @@ from facade.orm.deletion import (
     SET_NULL,
 )
 from facade.orm.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
-from facade.orm import many_to_many  # noqa: F401 - it makes many-to-many fields work
 from facade.orm.manager import Manager
 from facade.orm.model import Model
 from facade.orm.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
@@ -74,13 +78,11 @@ __all__ = [
     "DB_SET_DEFAULT",
     "DB_SET_NULL",
     "DO_NOTHING",
-    "F",
     "FETCH_ONE",
     "FETCH_PEERS",
     "FETCH_RAISE",
     "NOT_PROVIDED",
     "PROTECT",
-    "Q",
     "RESTRICT",
     "SET",
     "SET_DEFAULT",
@@ -93,6 +95,9 @@ __all__ = [
     "BigAutoField",
     "BigIntegerField",
     "BinaryField",
+    "BitAnd",
+    "BitOr",
+    "BitXor",
     "BooleanField",
     "Case",
     "CharField",
@@ -109,6 +114,7 @@ __all__ = [
     "Exists",
     "Expression",
     "ExpressionWrapper",
+    "F",
     "Field",
     "FilePathField",
     "FloatField",
@@ -122,6 +128,7 @@ __all__ = [
     "IntegerChoices",
     "IntegerField",
     "JSONField",
+    "JSONNull",
     "Lookup",
     "Manager",
     "ManyToManyField",
@@ -140,13 +147,16 @@ __all__ = [
     "PositiveSmallIntegerField",
     "Prefetch",
     "ProtectedError",
+    "Q",
     "QuerySet",
     "RawSQL",
     "RestrictedError",
+    "RowRange",
     "SlugField",
     "SmallAutoField",
     "SmallIntegerField",
     "StdDev",
+    "StringAgg",
     "Subquery",
     "Sum",
     "TextChoices",
@@ -157,8 +167,12 @@ __all__ = [
     "UUIDField",
     "UniqueConstraint",
     "Value",
+    "ValueRange",
     "Variance",
     "When",
+    "Window",
+    "WindowFrame",
+    "WindowFrameExclusion",
     "aprefetch_related_objects",
     "prefetch_related_objects",
 ]

@@ -19,7 +19,10 @@ from facade.expressions.base import (
     Value,
 )
 from facade.expressions.conditional import Case, When
+from facade.expressions.functions.json import JSONNull
+from facade.expressions.lists import ExpressionList, OrderByList
 from facade.expressions.subquery import Exists, Subquery
+from facade.expressions.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
 
 __all__ = [
     "Case",
@@ -29,17 +32,25 @@ __all__ = [
     "DatabaseDefault",
     "Exists",
     "Expression",
+    "ExpressionList",
     "ExpressionWrapper",
     "F",
     "Func",
+    "JSONNull",
     "NegatedExpression",
     "OrderBy",
+    "OrderByList",
     "OuterRef",
     "RawSQL",
     "Ref",
     "ResolvedOuterRef",
+    "RowRange",
     "Star",
     "Subquery",
     "Value",
+    "ValueRange",
     "When",
+    "Window",
+    "WindowFrame",
+    "WindowFrameExclusion",
 ]

@@ -1,4 +1,7 @@
 """Lookups, to compare with or to derive new ones from."""
 
+from facade.expressions.json_lookups import *  # noqa: F403
+from facade.expressions.json_paths import *  # noqa: F403
 from facade.expressions.lookups import *  # noqa: F403
-from facade.expressions.lookups import __all__  # noqa: F401, PLC0414
+from facade.expressions.related_lookups import *  # noqa: F403
+from facade.expressions.temporal_lookups import *  # noqa: F403
