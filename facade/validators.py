@@ -153,6 +153,11 @@ class DomainNameValidator(RegexValidator):
 
     message = "Enter a valid domain name."
     max_length = 255
+    #: The parts of a name as regular expressions, to build others of.
+    ul = _LETTER
+    hostname_re = _LABEL
+    domain_re = rf"(?:\.{_LABEL})*"
+    tld_re = rf"\.{_TOP_LEVEL}\.?"
 
     def __init__(self, *, accept_idna: bool = True, **options: Any) -> None:
         self.accept_idna = accept_idna

@@ -511,3 +511,39 @@ def test_copies(face, library):
     assert "Alpha" in repr(books)
 
 
+
+
+# -- what a queryset hands on ----------------------------------------------------------------
+
+
+def test_only_on_a_related_manager_does_not_load_the_key(face, library, assert_queries):
+    ada, *_ = library
+    with assert_queries(1):
+        assert len([book.pk for book in face.list(ada.books.only("pk"))]) == 2
+
+
+def test_annotated_queryset_as_a_subquery_groups_its_key(face, library):
+    busy = Author.objects.annotate(n=Count("books")).filter(n__gt=1)
+    assert face(Author.objects.filter(pk__in=busy).count) == 2
+    assert face(Author.objects.annotate(n=Count("books")).filter(n=2).update, age=1) == 2
+
+
+def test_update_refuses_an_order_by_an_aggregate(face, library):
+    with pytest.raises(FieldError, match="Cannot update when ordering by an aggregate"):
+        face(Author.objects.annotate(n=Count("books")).order_by("n").update, age=1)
+
+
+def test_negation_needs_a_condition(face, library):
+    with pytest.raises(TypeError, match="Cannot negate non-conditional expressions"):
+        face(Author.objects.update, age=~F("name"))
+
+
+def test_unknown_name_behind_a_relation_lists_the_names_there(library):
+    with pytest.raises(FieldError, match="Cannot resolve keyword 'nmae' into field. Choices are: age"):
+        Book.objects.values_list("author__nmae")
+
+
+def test_unknown_name_in_only_is_both_errors(library):
+    for error in FieldError, FieldDoesNotExist:
+        with pytest.raises(error, match="Author has no field named 'nmae'"):
+            Author.objects.only("nmae")

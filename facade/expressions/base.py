@@ -942,6 +942,12 @@ class NegatedExpression(ExpressionWrapper):
     def __invert__(self) -> Any:
         return self.expression
 
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        resolved = super().resolve_expression(*args, **kwargs)
+        if not getattr(resolved.expression, "conditional", False):
+            raise TypeError("Cannot negate non-conditional expressions.")
+        return resolved
+
     def as_core(self, compiler: Any) -> Any:
         return sa.not_(compiler.condition(self.expression))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import warnings
@@ -129,12 +128,6 @@ class AppConfig:
     def module(self) -> Any:
         """The application's package, imported on first use."""
         return import_module(self.name)
-
-    @property
-    def path(self) -> str:
-        """The directory of the application's package."""
-        folders = list(getattr(self.module, "__path__", ()))
-        return folders[0] if folders else os.path.dirname(getattr(self.module, "__file__", None) or "")
 
     @property
     def models_module(self) -> Any:

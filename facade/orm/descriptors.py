@@ -270,7 +270,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
         self.cache_name = related.cache_name
 
     @property
-    def field(self) -> Any:  # type: ignore[override]
+    def field(self) -> Any:
         return self.related
 
     @property

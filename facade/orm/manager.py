@@ -189,7 +189,15 @@ def _forwarder(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
     made = read if name in READING else forward
     functools.update_wrapper(made, method)
+    made.__signature__ = _bare_signature(method)  # type: ignore[attr-defined]
     return made
+
+
+def _bare_signature(method: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature without annotations: at run time they are names that only type checkers can look up."""
+    signature = inspect.signature(method)
+    bare = [item.replace(annotation=item.empty) for item in signature.parameters.values()]
+    return signature.replace(parameters=bare, return_annotation=signature.empty)
 
 
 if TYPE_CHECKING:

@@ -121,6 +121,8 @@ class Persistence:
         if announced and post_save.receivers:
             post_save.send(sender=origin, created=created, **facts)
 
+    asave_base = twin(save_base)
+
     def _save_tables(
         self,
         cls: type[Any],
@@ -229,7 +231,7 @@ class Persistence:
         if not fields:
             # The table holds nothing but the key, or `update_fields` names fields of other tables only.
             return named or row_exists(self, cls, database)
-        if not cls._meta.select_on_save or forced:
+        if not self._meta.select_on_save or forced:
             return update_one(self, cls, database, fields, raw)
         # Triggers may make an UPDATE report no row though there is one.
         if not row_exists(self, cls, database):

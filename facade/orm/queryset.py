@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from facade.bridge import iterate_chunks, spawn, twin
 from facade.db.connection import connections
-from facade.db.transaction import mark_for_rollback_on_error
+from facade.db.transaction import atomic, mark_for_rollback_on_error
 from facade.exceptions import EmptyResultSet, UnsupportedFeature
 from facade.expressions.aggregates import Count
 from facade.expressions.base import Values, freeze
@@ -19,6 +19,7 @@ from facade.orm.fetching import adopt
 from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.raw import RawQuerySet
 from facade.orm.state import LOADED_FROM, ModelState
+from facade.sql.assignments import tables_of
 from facade.sql.plan import Plan, select_plan
 from facade.sql.rows import state_classes
 from facade.sql.shape import root
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Any)
 R = TypeVar("R", covariant=True)
-T1, T2, T3, T4 = TypeVar("T1"), TypeVar("T2"), TypeVar("T3"), TypeVar("T4")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
 
 MAX_GET_RESULTS = 21
 REPR_OUTPUT_SIZE = 20
@@ -78,10 +82,13 @@ class QuerySet(Chain, Generic[M, R]):
         if self._high is not None and self._high <= self._low:
             return []
         database = connections[self.db]
-        rows = self._plan(database).fetch(database, self._plan_args())
+        rows = self._plan(database).fetch(database, self._plan_args(), *self._load_options())
         if self._known_related_objects or self._fetch_mode is not None:
             adopt(self, rows)
         return rows
+
+    def _load_options(self) -> tuple[Any, ...]:
+        return () if self._fetch_mode is None or self._kind != "instances" else (self._fetch_mode,)
 
     def _fetch_all(self) -> None:
         if self._result_cache is None:
@@ -417,7 +424,8 @@ class QuerySet(Chain, Generic[M, R]):
         database = connections[self.db]
         if self._high is not None and self._high <= self._low:
             return
-        for rows in self._plan(database).stream(database, self._plan_args(), chunk_size):
+        plan = self._plan(database)
+        for rows in plan.stream(database, self._plan_args(), chunk_size, *self._load_options()):
             if self._known_related_objects or self._fetch_mode is not None:
                 adopt(self, rows)
             if self._prefetch_related_lookups:
@@ -447,13 +455,16 @@ class QuerySet(Chain, Generic[M, R]):
         finally:
             chunks.close()
 
-    def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
+    def aiterator(self, chunk_size: int = DEFAULT_CHUNK) -> AsyncGenerator[R, None]:
         """The asynchronous `iterator()`, for `async for`."""
-        return iterate_chunks(self._chunks(self._check_chunk_size(chunk_size)))
+        return iterate_chunks(self._checked_chunks(chunk_size))
+
+    def _checked_chunks(self, chunk_size: int) -> Generator[list[Any], None, None]:
+        yield from self._chunks(self._check_chunk_size(chunk_size))
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def create(self, **kwargs: Any) -> R:
+    def create(self, /, **kwargs: Any) -> R:
         """Make an object, save it and return it."""
         names = (
             {field.name for field in self.model._meta.related_objects if field.one_to_one}
@@ -465,6 +476,8 @@ class QuerySet(Chain, Generic[M, R]):
             raise ValueError(f"The following fields do not exist in this model: {known[1:-1]}")
         obj = self.model(**kwargs)
         self._for_write = True
+        if self._fetch_mode is not None:
+            obj._state.fetch_mode = self._fetch_mode
         obj.save(force_insert=True, using=self.db)
         return obj  # type: ignore[no-any-return]
 
@@ -492,7 +505,7 @@ class QuerySet(Chain, Generic[M, R]):
 
     abulk_update = twin(bulk_update)
 
-    def get_or_create(self, defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> tuple[R, bool]:
+    def get_or_create(self, /, defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> tuple[R, bool]:
         """Return (object, whether it was created)."""
         return bulk.get_or_create(self, defaults, **kwargs)
 
@@ -512,18 +525,39 @@ class QuerySet(Chain, Generic[M, R]):
     def _has_filters(self) -> bool:
         return bool(self._shape.query.where)
 
-    def update(self, **kwargs: Any) -> int:
+    def update(self, /, **kwargs: Any) -> int:
         """Assign values or expressions in the database; return the number of rows found."""
         self._refuse_combined("update")
         self._check_update()
         if not kwargs:
             return 0
         self._for_write = True
+        if self.model._meta.parents:
+            tables = tables_of(self.model._meta, kwargs)
+            if tables.keys() != {self.model._meta.concrete_model}:
+                return self._update_tables(tables, kwargs)
         values = Values()
         pairs = tuple((name, freeze(value, values)) for name, value in kwargs.items())
         return self._run_update(pairs, values)
 
     aupdate = twin(update)
+
+    def _update_tables(self, tables: dict[type[Any], list[str]], kwargs: dict[str, Any]) -> int:
+        """Update columns of several tables, the model's own and its parents', of the same objects."""
+        opts = self.model._meta
+        keys = {model: _key_from(opts, model) for model in tables}
+        names = tuple(dict.fromkeys(keys.values()))
+        with atomic(using=self.db, savepoint=False):
+            rows = self._plain_keys().values_list(*names)._results()
+            for model, assigned in tables.items():
+                position = names.index(keys[model])
+                queryset = QuerySet(model, using=self.db).filter(pk__in=[row[position] for row in rows])
+                queryset.update(**{name: kwargs[name] for name in assigned})
+        self._result_cache = None
+        return len(rows)
+
+    def _plain_keys(self) -> QuerySet[Any, Any]:
+        return QuerySet(self.model, using=self.db).filter(pk__in=self.order_by().values("pk"))
 
     def _check_update(self) -> None:
         query = self._shape.query
@@ -575,7 +609,7 @@ class QuerySet(Chain, Generic[M, R]):
 
     # -- the rest ---------------------------------------------------------------------------------------------------
 
-    def explain(self, *, format: str | None = None, **options: Any) -> str:
+    def explain(self, /, *, format: str | None = None, **options: Any) -> str:
         """Return how the database would run the query. Formats and options are those the database has."""
         database = connections[self.db]
         plan = self._plan(database)
@@ -604,9 +638,15 @@ class QuerySet(Chain, Generic[M, R]):
             hints=self._hints,
         )
 
-    async def araw(self, raw_query: str, params: Any = (), **options: Any) -> list[Any]:
+    async def araw(
+        self,
+        raw_query: str,
+        params: Any = (),
+        translations: Mapping[str, str] | None = None,
+        using: str | None = None,
+    ) -> list[Any]:
         """Await the objects of `raw()` as a list."""
-        return list(await self.raw(raw_query, params, **options))
+        return list(await self.raw(raw_query, params, translations, using))
 
     async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
         """Await the rows of `values()`."""
@@ -722,6 +762,12 @@ def _bound(bound: Any) -> int | None:
     if bound < 0:
         raise ValueError("Negative indexing is not supported.")
     return int(bound)
+
+
+def _key_from(opts: Any, model: type[Any]) -> str:
+    """Return the name of the field of a model that holds the key of its row in the table of an ancestor."""
+    path = opts.get_path_to_parent(model)
+    return "pk" if all(hop.join_field.primary_key for hop in path) else str(model._meta.pk.name)
 
 
 def run_updates(shape: Any, database: Any, args: tuple[Any, ...]) -> int:

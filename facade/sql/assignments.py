@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from facade.exceptions import FieldError
@@ -12,6 +13,7 @@ from facade.sql import paths
 
 def set_updates(query: Any, values: tuple[tuple[str, Any], ...]) -> None:
     """Resolve the assignments of update(); raises FieldError for names that are no columns of the model."""
+    _check_order(query)
     query.clear_ordering(force=True)
     query.default_cols = True
     updates = []
@@ -21,15 +23,29 @@ def set_updates(query: Any, values: tuple[tuple[str, Any], ...]) -> None:
     query.updates = tuple(updates)
 
 
+def _check_order(query: Any) -> None:
+    for item in query.order_by:
+        name = item.removeprefix("-") if isinstance(item, str) else getattr(item, "name", None)
+        annotation = query.annotations.get(name)
+        if annotation is not None and annotation.contains_aggregate:
+            raise FieldError(f"Cannot update when ordering by an aggregate: {annotation}")
+
+
+def tables_of(opts: Any, names: Iterable[str]) -> dict[type[Any], list[str]]:
+    """Group the names of update() by the model, the own one or a parent, whose table holds the column."""
+    tables: dict[type[Any], list[str]] = {}
+    for name in names:
+        model = _updatable(opts, name).model._meta.concrete_model
+        tables.setdefault(model, []).append(name)
+    return tables
+
+
 def _updatable(opts: Any, name: str) -> Any:
     field = _known_field(opts, name)
     if getattr(field, "generated", False):
         raise FieldError(f"Generated field {field} cannot be updated.")
-    direct = not (field.auto_created and not field.concrete) or not field.concrete
-    if not direct or (field.is_relation and field.many_to_many) or not field.concrete:
-        raise FieldError(
-            f"Cannot update model field {field!r} (only non-relations and foreign keys permitted)."
-        )
+    if not field.concrete or (field.is_relation and field.many_to_many):
+        raise FieldError(f"Cannot update model field {field!r} (only concrete fields are permitted).")
     return field
 
 
@@ -59,7 +75,7 @@ def _resolved(query: Any, field: Any, value: Any) -> Any:
         ("Window expressions", resolved.contains_over_clause),
     ):
         if has:
-            raise FieldError(f"{kind} are not allowed in this query ({field.name}={value!r}).")
+            raise FieldError(f"{kind} are not allowed in this query ({field.name}={resolved!r}).")
     if isinstance(resolved, Embedded):
         resolved = Embedded(resolved.query.clone(), resolved.offset)
         if not resolved.query.has_select_fields and not resolved.query.select:

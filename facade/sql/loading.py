@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from facade.exceptions import FieldError
-from facade.sql.paths import split, unknown_name
+from facade.exceptions import FieldDoesNotExist, FieldError
+from facade.sql.paths import split
 
 MAX_DEPTH = 5
 
@@ -62,6 +62,10 @@ def mask_of(names: frozenset[str]) -> Mask:
     return tree
 
 
+class UnknownField(FieldError, FieldDoesNotExist):
+    """A name in only() or defer() that is no field."""
+
+
 def _field(opts: Any, name: str) -> Any:
     """Return the field or relation `name` of only() or defer()."""
     if name == "pk":
@@ -71,7 +75,8 @@ def _field(opts: Any, name: str) -> Any:
             return item
         if getattr(item, "auto_created", False) and not item.concrete and name == item.get_accessor_name():
             return item
-    raise unknown_name(name, [item.name for item in opts.get_fields()])
+    known = ", ".join(sorted(item.name for item in opts.get_fields()))
+    raise UnknownField(f"{opts.object_name} has no field named '{name}'. Choices are: {known}")
 
 
 def check_mask(opts: Any, tree: Mask) -> None:
@@ -92,9 +97,10 @@ def loaded_fields(opts: Any, tree: Mask, deferring: bool) -> list[Any]:
     if not tree:
         return fields
     named = {_field(opts, name): below for name, below in tree.items()}
+    always = opts.pk_fields
     if deferring:
-        return [item for item in fields if item.primary_key or item not in named or named[item]]
-    return [item for item in fields if item.primary_key or item in named]
+        return [item for item in fields if item in always or item not in named or named[item]]
+    return [item for item in fields if item in always or item in named]
 
 
 def select_parts(query: Any, start_alias: str) -> Part:

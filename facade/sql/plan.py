@@ -23,17 +23,18 @@ class Plan:
     def __init__(self, statement: Statement, bind: Callable[[Args], Args], load: Loader) -> None:
         self.statement, self.bind, self.load = statement, bind, load
 
-    def fetch(self, database: Any, args: Args) -> list[Any]:
-        return self.load(database.fetch(self.statement, self.bind(args)), database.alias)
+    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
+        """Run the query; `options` are those of the loader: a fetch mode for instances."""
+        return self.load(database.fetch(self.statement, self.bind(args)), database.alias, *options)
 
     def execute(self, database: Any, args: Args) -> int:
         count: int = database.execute(self.statement, self.bind(args))
         return count
 
-    def stream(self, database: Any, args: Args, chunk_size: int) -> Iterator[list[Any]]:
+    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Iterator[list[Any]]:
         load, alias = self.load, database.alias
         for rows in database.stream(self.statement, self.bind(args), chunk_size):
-            yield load(rows, alias)
+            yield load(rows, alias, *options)
 
     def sql(self, args: Args) -> tuple[str, Args]:
         return self.statement.sql, self.bind(args)
@@ -47,13 +48,13 @@ class EmptyPlan(Plan):
     def __init__(self) -> None:
         super().__init__(Statement("", returns=True), lambda args: (), lambda rows, alias: [])
 
-    def fetch(self, database: Any, args: Args) -> list[Any]:
+    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
         return []
 
     def execute(self, database: Any, args: Args) -> int:
         return 0
 
-    def stream(self, database: Any, args: Args, chunk_size: int) -> Iterator[list[Any]]:
+    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Iterator[list[Any]]:
         return iter(())
 
     def sql(self, args: Args) -> tuple[str, Args]:
@@ -83,18 +84,18 @@ class ExpandingPlan(Plan):
         params = tuple(_processed(processors.get(name), values[name]) for name in state.positiontup or ())
         return statement, params
 
-    def fetch(self, database: Any, args: Args) -> list[Any]:
+    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
         statement, params = self.expand(args)
-        return self.load(database.fetch(statement, params), database.alias)
+        return self.load(database.fetch(statement, params), database.alias, *options)
 
     def execute(self, database: Any, args: Args) -> int:
         count: int = database.execute(*self.expand(args))
         return count
 
-    def stream(self, database: Any, args: Args, chunk_size: int) -> Iterator[list[Any]]:
+    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Iterator[list[Any]]:
         statement, params = self.expand(args)
         for rows in database.stream(statement, params, chunk_size):
-            yield self.load(rows, database.alias)
+            yield self.load(rows, database.alias, *options)
 
     def sql(self, args: Args) -> tuple[str, Args]:
         statement, params = self.expand(args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import inspect
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from facade.sql.binder import Converter, reader
 from facade.sql.loading import Part
 from facade.sql.select import Layout
 
-Loader = Callable[[Sequence[Any], str], list[Any]]
+Loader = Callable[..., list[Any]]  # (rows, alias), and for instances the fetch mode
 
 # The class of `instance._state` and the key under which a row's database waits for the state to be made: the model layer,
 # which stands above, puts them here.
@@ -101,7 +102,8 @@ def instance_loader(layout: Layout, dialect: Any, database: Any, extra: bool) ->
     ]
     _build_instance(source, part, "o", "        ", annotations)
     source.lines.append("        append(o)")
-    header = f"def load(rows, db):\n    out = []\n    append = out.append\n    for ({source.target}) in rows:"
+    mode = source.name("mode", _no_state().fetch_mode)
+    header = f"def load(rows, db, mode={mode}):\n    out = []\n    append = out.append\n    for ({source.target}) in rows:"
     return source.build(header, "    return out")
 
 
@@ -116,12 +118,23 @@ def _build_instance(
     else:
         names = source.name("fields", [field.attname for field in part.fields])
         items = ", ".join(value for _, value in values)
-        source.lines.append(f"{indent}{name} = {model}.from_db(db, {names}, [{items}])")
+        mode = ", fetch_mode=mode" if _takes_fetch_mode(part.model) else ""
+        source.lines.append(f"{indent}{name} = {model}.from_db(db, {names}, [{items}]{mode})")
         source.lines.extend(f"{indent}setattr({name}, {key!r}, {value})" for key, value in annotations)
         if part.needs_state:
             source.lines.append(f"{indent}{name}s = {name}._state")
     for number, child in enumerate(part.parts):
         _build_related(source, part, child, name, f"{name}{number}", indent)
+
+
+def _takes_fetch_mode(model: type[Any]) -> bool:
+    """Whether a `from_db()` that the user may have written wants to know how missing values are fetched."""
+    parameters = inspect.signature(model.from_db).parameters.values()
+    return any(item.name == "fetch_mode" or item.kind is item.VAR_KEYWORD for item in parameters)
+
+
+def _no_state() -> Any:
+    return object.__new__(state_classes[0][0])
 
 
 def _fast_instance(

@@ -209,6 +209,8 @@ class Compiler(dialects.Operations):
         return columns
 
     def _labelled(self, name: str, expression: Any) -> Any:
+        if (core := self._read_form(expression)) is not None:
+            return core.label(quoted_name(name, quote=True))
         core = (
             self.boolean(expression)
             if getattr(expression, "conditional", False)
@@ -217,6 +219,11 @@ class Compiler(dialects.Operations):
         if name in self.query.annotation_select or self.level:
             core = self.labels[name] = core.label(quoted_name(name, quote=True))
         return core
+
+    def _read_form(self, expression: Any) -> Any:
+        """Return the form in which a value is read where it differs from that in which the database uses it."""
+        as_selected = getattr(expression, "as_selected", None)
+        return None if self.level or as_selected is None else as_selected(self)
 
     # -- grouping and order --------------------------------------------------------------------
 
@@ -227,6 +234,7 @@ class Compiler(dialects.Operations):
         terms: list[Any] = []
         if query.group_by is True:
             terms.extend(columns[: self._model_width()])
+            terms.extend(self.process(item) for item in query.select.values())
             terms.extend(self._group_terms(query.annotation_select.items()))
         else:
             terms.extend(self.process(item) for item in query.group_by)
@@ -242,7 +250,7 @@ class Compiler(dialects.Operations):
         return sum(len(node.fields) for node in part.walk()) if part is not None else 0
 
     def _group_terms(self, annotations: Any) -> list[Any]:
-        terms = []
+        terms: list[Any] = []
         for name, annotation in annotations:
             if annotation.contains_aggregate:
                 terms.extend(self.process(item) for item in annotation.get_group_by_cols())
@@ -266,6 +274,7 @@ class Compiler(dialects.Operations):
         query = self.query
         if query.exists_only and not query.is_sliced and not query.order_by:
             return []
+        query.base = query.order_base
         items = query.order_by
         if not items and query.default_ordering and query.group_by is None and query.inner is None:
             items = tuple(query.opts.ordering or ())
@@ -274,7 +283,6 @@ class Compiler(dialects.Operations):
     def _order_item(self, item: Any, reverse: bool) -> list[OrderBy]:
         query = self.query
         if item == "?":
-        query.base = query.order_base
             return [OrderBy(dialects.Random())]
         if isinstance(item, str):
             return self._order_name(item, reverse)
@@ -403,7 +411,8 @@ class Compiler(dialects.Operations):
 
     def _combination(self) -> Any:
         query = self.query
-        selects, empty = [], 0
+        selects: list[Any] = []
+        empty = 0
         for position, embedded in enumerate(query.combined):
             compiler = Compiler(
                 embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset
@@ -422,7 +431,7 @@ class Compiler(dialects.Operations):
             selects.append(self.combinable(select, compiler.query))
         if not selects:
             raise EmptyResultSet
-        combine = {
+        combine: dict[str, Any] = {
             "union": sa.union_all if query.combinator_all else sa.union,
             "intersection": sa.intersect,
             "difference": sa.except_,

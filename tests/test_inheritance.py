@@ -1,0 +1,65 @@
+"""Models with a table for each class: rows come from the child's table and its parents', and go there."""
+
+from __future__ import annotations
+
+import pytest
+
+from facade.exceptions import FieldError
+from facade.models import F
+from tests.models import Author, Place, Restaurant
+
+
+@pytest.fixture
+def restaurants(database):
+    database.create(Author, Place, Restaurant)
+    owner = Author.objects.create(name="Ada")
+    first = Restaurant.objects.create(name="One", address="A street", serves_pizza=True, owner=owner)
+    second = Restaurant.objects.create(name="Two", address="B street")
+    Place.objects.create(name="Park", address="C street")
+    return first, second
+
+
+def test_rows_carry_the_fields_of_the_parents(face, restaurants, assert_queries):
+    with assert_queries(1):
+        rows = face.list(Restaurant.objects.order_by("name"))
+        assert [(row.pk, row.id, row.name, row.serves_pizza) for row in rows] == [
+            (restaurants[0].pk, restaurants[0].pk, "One", True),
+            (restaurants[1].pk, restaurants[1].pk, "Two", False),
+        ]
+
+
+def test_select_related_from_a_child(face, restaurants, assert_queries):
+    with assert_queries(1):
+        row = face(Restaurant.objects.select_related("owner").get, name="One")
+        assert row.owner.name == "Ada"
+
+
+def test_select_related_from_the_parent_to_the_child(face, restaurants, assert_queries):
+    with assert_queries(1):
+        rows = face.list(Place.objects.select_related("restaurant").order_by("name"))
+        assert [row.restaurant.name for row in rows if row.name != "Park"] == ["One", "Two"]
+        with pytest.raises(Restaurant.DoesNotExist):
+            rows[1].restaurant  # noqa: B018
+
+
+def test_only_leaves_the_parents_fields_out(face, restaurants):
+    row = face(Restaurant.objects.only("name").get, name="One")
+    assert row.get_deferred_fields() == {"id", "address", "serves_pizza", "owner_id"}
+    assert row.id == row.pk
+
+
+@pytest.mark.parametrize("values", [{"name": "Same"}, {"serves_pizza": True}, {"name": "Same", "serves_pizza": True}])
+def test_update_reaches_the_table_that_holds_the_column(face, restaurants, values):
+    assert face(Restaurant.objects.update, **values) == 2
+    assert face.list(Restaurant.objects.values(*values)) == [values, values]
+    assert face(Place.objects.get, name="Park").address == "C street"
+
+
+def test_update_of_a_parents_column_by_an_expression(face, restaurants):
+    assert face(Restaurant.objects.filter(serves_pizza=True).update, address=F("name")) == 1
+    assert face.list(Place.objects.order_by("name").values_list("address", flat=True)) == ["One", "C street", "B street"]
+
+
+def test_update_refuses_what_is_no_column(face, restaurants):
+    with pytest.raises(FieldError, match="only concrete fields are permitted"):
+        face(Place.objects.update, restaurant=1)
