@@ -325,7 +325,7 @@ class ModelSignal(Signal):
 
     def _with_sender(self, method: Callable[[Any], Any], sender: Any, apps: Any) -> Any:
         if isinstance(sender, str):
-            return self.when_defined(method, sender, apps)
+            return type(self).when_defined(method, sender, apps)
         return method(sender)
 
 

@@ -22,8 +22,15 @@ __all__ = [
 RECURSIVE_RELATIONSHIP_CONSTANT = "self"
 
 #: What is computed from the models at both ends, and must not travel with a copy of the field.
-_RESOLVED = ("related_fields", "reverse_related_fields", "local_related_fields", "foreign_related_fields")
-_RESOLVED += ("hops", "reverse_hops", "cache_name")
+_RESOLVED = (
+    "cache_name",
+    "foreign_related_fields",
+    "hops",
+    "local_related_fields",
+    "related_fields",
+    "reverse_hops",
+    "reverse_related_fields",
+)
 
 
 def resolve_relation(scope_model: Any, relation: Any) -> Any:

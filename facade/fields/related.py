@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from facade.db.routing import router
@@ -67,7 +66,7 @@ class ForeignKey(ForeignObject[AnyValue]):
     """
 
     rel_class: ClassVar[type[ForeignObjectRel]] = ManyToOneRel
-    descriptor_class: ClassVar[Callable[[Any], Any] | None] = ForeignKeyAttribute
+    descriptor_class = ForeignKeyAttribute
     empty_strings_allowed = False
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "%(model)s instance with %(field)s %(value)r is not a valid choice."

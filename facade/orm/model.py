@@ -40,7 +40,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     """
 
     if TYPE_CHECKING:
-        _meta: ClassVar[Options]  # type: ignore[misc]
+        _meta: ClassVar[Options]
         _state: ModelState
         objects = BaseManager()
         DoesNotExist: ClassVar[type[ObjectDoesNotExist]]

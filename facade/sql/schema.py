@@ -89,7 +89,7 @@ def _with_tables_between(models: Iterable[type[Any]] | None) -> Iterator[Any]:
         return
     for model in models:
         yield model
-        for field in model._meta.local_many_to_many:  # type: ignore[attr-defined]
+        for field in model._meta.local_many_to_many:
             through = field.remote_field.through
             if through is not None and through._meta.auto_created:
                 yield through

@@ -96,8 +96,8 @@ def _literal(value: Any, dialect: Any) -> str:
 class Reference(sa.ForeignKeyConstraint):
     """A foreign key that is checked at the end of the transaction, where the database can wait that long."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, deferrable=True, initially="DEFERRED", **options)
+    def __init__(self, columns: Any, targets: Any, ondelete: str | None) -> None:
+        super().__init__(columns, targets, ondelete=ondelete, deferrable=True, initially="DEFERRED")
 
 
 @compiles(Reference, "mysql")
@@ -117,7 +117,7 @@ def table_for(model: type[Any]) -> sa.Table:
     Tables that its foreign keys refer to are made, too. ``ImproperlyConfigured`` if one refers to a model
     that is not defined.
     """
-    opts: Options = model._meta  # type: ignore[attr-defined]
+    opts: Options = model._meta
     made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
     columns = list(opts.local_concrete_fields)
     if made is not None:
@@ -208,24 +208,40 @@ def _server_default(opts: Options, field: Any) -> Any:
     return DefaultValue(field, default)
 
 
+def _only_where(item: Any, wanted: Callable[[str], bool]) -> Any:
+    """Leave a constraint or an index out of the DDL of dialects whose name is not wanted."""
+
+    def decide(ddl: Any, target: Any, bind: Any, *, dialect: Any, **details: Any) -> bool:
+        return wanted(dialect.name)
+
+    return item.ddl_if(callable_=decide)
+
+
 def _add_check(table: sa.Table, field: Any) -> None:
     """Let the database check what the column's type does not say."""
     column = table.c[field.column]
     kind = field.get_internal_type()
     condition: sa.ColumnElement[bool]
     if kind in ("PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"):
-        # MySQL has unsigned columns.
-        condition, here = column >= 0, lambda dialect: dialect.name not in ("mysql", "mariadb")
+        condition, wanted = column >= 0, _has_no_unsigned_columns
     elif kind == "JSONField":
-        condition, here = (
-            sa.func.json_valid(column) | column.is_(None),
-            lambda dialect: dialect.name == "sqlite",
-        )
+        condition, wanted = sa.func.json_valid(column) | column.is_(None), _has_no_json_columns
     else:
         return
     check = sa.CheckConstraint(condition, name=conv(f"{table.name}_{column.name}_check"))
-    check.ddl_if(callable_=lambda ddl, target, bind, dialect, **_: here(dialect))
-    table.append_constraint(check)
+    table.append_constraint(_only_where(check, wanted))
+
+
+def _has_no_unsigned_columns(dialect: str) -> bool:
+    return dialect not in ("mysql", "mariadb")
+
+
+def _has_no_json_columns(dialect: str) -> bool:
+    return dialect == "sqlite"
+
+
+def _has_partial_indexes(dialect: str) -> bool:
+    return dialect in ("sqlite", "postgresql")
 
 
 # -- constraints -------------------------------------------------------------------------------------
@@ -299,7 +315,7 @@ def _add_index(
     # MySQL knows no partial indexes: it does without, as an index is no promise. A unique one would be.
     made = sa.Index(conv(index.name), *items, unique=unique, _table=table, **options)
     if unique and index.condition is not None:
-        made.ddl_if(dialect=("sqlite", "postgresql"))
+        _only_where(made, _has_partial_indexes)
 
 
 def _index_items(table: sa.Table, opts: Options, index: Any) -> Iterator[Any]:
@@ -328,7 +344,7 @@ def declare(model: type[Any]) -> None:
     """Make the model's table as soon as the models it refers to are defined."""
     targets = [
         field.remote_field.model
-        for field in model._meta.local_concrete_fields  # type: ignore[attr-defined]
+        for field in model._meta.local_concrete_fields
         if isinstance(field, ForeignKey)
     ]
     lazy_related_operation(lambda owner, *_: table_for(owner), model, *targets)
