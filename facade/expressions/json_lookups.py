@@ -112,8 +112,15 @@ class JSONIn(In):
             return self._in_list(compiler, left, self.rhs)
         if isinstance(self.rhs, Embedded):
             return super().as_core(compiler)
-        items = [_comparable(compiler, json_part(compiler, item)) for item in self.rhs if item is not None]
+        items = [self._item(compiler, item) for item in self.rhs if item is not None]
         return left.in_(items)
+
+    def _item(self, compiler: Any, item: Any) -> Any:
+        """Return one value of a list with expressions in it; constants of other types become JSON."""
+        if isinstance(item, Value) and not _is_json(item) and item.value is not None:
+            item = item.copy()
+            item._output_field = self.lhs.output_field
+        return _comparable(compiler, json_part(compiler, item))
 
     def _in_list(self, compiler: Any, left: Any, arg: Arg) -> Any:
         values = compiler.bind(arg, JSONList(self.bind_type, compiler.vendor == "sqlite"))
@@ -327,7 +334,7 @@ class KeyTransformGte(_KeyOrder, GreaterThanOrEqual):
     """Larger or equal."""
 
 
-class _KeyText(Lookup):
+class KeyTransformTextLookupMixin(Lookup):
     """A comparison of the text of a part."""
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
@@ -337,7 +344,7 @@ class _KeyText(Lookup):
 
 
 @KeyTransform.register_lookup
-class KeyTransformIExact(_KeyText, IExact):
+class KeyTransformIExact(KeyTransformTextLookupMixin, IExact):
     """Equality of texts, ignoring case."""
 
     can_use_none_as_rhs = True
@@ -349,38 +356,38 @@ class KeyTransformIExact(_KeyText, IExact):
 
 
 @KeyTransform.register_lookup
-class KeyTransformIContains(_KeyText, IContains):
+class KeyTransformIContains(KeyTransformTextLookupMixin, IContains):
     """Contains a text, ignoring case."""
 
 
 @KeyTransform.register_lookup
-class KeyTransformStartsWith(_KeyText, StartsWith):
+class KeyTransformStartsWith(KeyTransformTextLookupMixin, StartsWith):
     """Begins with a text."""
 
 
 @KeyTransform.register_lookup
-class KeyTransformIStartsWith(_KeyText, IStartsWith):
+class KeyTransformIStartsWith(KeyTransformTextLookupMixin, IStartsWith):
     """Begins with a text, ignoring case."""
 
 
 @KeyTransform.register_lookup
-class KeyTransformEndsWith(_KeyText, EndsWith):
+class KeyTransformEndsWith(KeyTransformTextLookupMixin, EndsWith):
     """Ends with a text."""
 
 
 @KeyTransform.register_lookup
-class KeyTransformIEndsWith(_KeyText, IEndsWith):
+class KeyTransformIEndsWith(KeyTransformTextLookupMixin, IEndsWith):
     """Ends with a text, ignoring case."""
 
 
 @KeyTransform.register_lookup
-class KeyTransformRegex(_KeyText, Regex):
+class KeyTransformRegex(KeyTransformTextLookupMixin, Regex):
     """Matches a regular expression."""
 
 
 @KeyTransform.register_lookup
-class KeyTransformIRegex(_KeyText, IRegex):
+class KeyTransformIRegex(KeyTransformTextLookupMixin, IRegex):
     """Matches a regular expression, ignoring case."""
 
 
-__all__ = ["ContainedBy", "DataContains", "HasAnyKeys", "HasKey", "HasKeys", "JSONExact", "JSONIn"]
+__all__ = ["ContainedBy", "DataContains", "HasAnyKeys", "HasKey", "HasKeys", "JSONExact", "JSONIn", "KeyTransformTextLookupMixin"]

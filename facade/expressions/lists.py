@@ -42,9 +42,6 @@ class OrderByList(ExpressionList):
     def __init__(self, *expressions: Any) -> None:
         super().__init__(*(_ordering(item) for item in expressions))
 
-    def __str__(self) -> str:
-        return f"ORDER BY {super().__str__()}"
-
     @classmethod
     def from_param(cls, context: str, param: Any) -> OrderByList | None:
         """Return what a user gave for an order: a name, an expression, or a list of them."""

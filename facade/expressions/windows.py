@@ -126,12 +126,12 @@ class WindowFrame(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def check(self, start: Any, end: Any, vendor: str) -> None:
+    def window_frame_start_end(self, vendor: str, start: Any, end: Any) -> None:
         """Raise ValueError for bounds that are no rows of a frame, UnsupportedFeature for those the database does not know."""
-        raise NotImplementedError
+        raise NotImplementedError("Subclasses must implement window_frame_start_end().")
 
     def as_core(self, compiler: Any) -> Any:
-        self.check(self.start.value, self.end.value, compiler.vendor)
+        self.window_frame_start_end(compiler.vendor, self.start.value, self.end.value)
         if self.exclusion is not None and compiler.vendor == "mysql":
             raise UnsupportedFeature("This backend does not support window frame exclusions.")
         return template(str(self))
@@ -150,7 +150,7 @@ class RowRange(WindowFrame):
 
     frame_type = "ROWS"
 
-    def check(self, start: Any, end: Any, vendor: str) -> None:
+    def window_frame_start_end(self, vendor: str, start: Any, end: Any) -> None:
         if isinstance(start, int) and isinstance(end, int) and start > end:
             raise ValueError("start cannot be greater than end.")
         for name, value in (("start", start), ("end", end)):
@@ -163,7 +163,7 @@ class ValueRange(WindowFrame):
 
     frame_type = "RANGE"
 
-    def check(self, start: Any, end: Any, vendor: str) -> None:
+    def window_frame_start_end(self, vendor: str, start: Any, end: Any) -> None:
         if start is not None and (not isinstance(start, int) or start > 0):
             raise ValueError(f"start argument must be a negative integer, zero, or None, but got '{start}'.")
         if end is not None and (not isinstance(end, int) or end < 0):

@@ -201,6 +201,15 @@ class Field(FieldChecks, Cleaning, RegisterLookupMixin, Generic[AnyValue]):
         """The field itself."""
         return self
 
+    slicer: ClassVar[Any] = None
+    """Makes the expression of a part of a value; `facade.expressions` sets it where values have parts."""
+
+    def slice_expression(self, expression: Any, start: int, length: int | None) -> Any:
+        """Return the expression of the part from position `start`, counted from 1. Texts have parts."""
+        if type(self).slicer is None:
+            raise UnsupportedFeature("This field does not support slicing.")
+        return type(self).slicer(expression, start, length)
+
     def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
         """Become the field `name` of a model; `private_only`: of each of its subclasses anew."""
         self.set_attributes_from_name(name)

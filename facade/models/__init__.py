@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from facade.choices import Choices, IntegerChoices, TextChoices
 from facade.exceptions import ObjectDoesNotExist, ProtectedError, RestrictedError
-from facade.expressions import json_lookups, related_lookups, temporal_lookups  # noqa: F401 - they register themselves
+from facade.expressions import (  # noqa: F401 - they register themselves
+    json_lookups,
+    related_lookups,
+    temporal_lookups,
+    uuid_lookups,
+)
 from facade.expressions.aggregates import Aggregate, AnyValue, Avg, Count, Max, Min, StdDev, Sum, Variance
 from facade.expressions.base import Expression, ExpressionWrapper, F, Func, OrderBy, OuterRef, RawSQL, Value
 from facade.expressions.bit_aggregates import BitAnd, BitOr, BitXor

@@ -252,6 +252,10 @@ class Substr(VendorFunc):
         super().__init__(expression, pos, *([] if length is None else [length]), **extra)
 
 
+fields.CharField.slicer = Substr
+fields.TextField.slicer = Substr
+
+
 class Upper(Transform):
     """In upper case."""
 
