@@ -116,7 +116,7 @@ def read(alias: str, value: Any) -> DatabaseSettings:
     try:
         if isinstance(value, Mapping):
             return _from_dict(alias, value)
-        if isinstance(value, (tuple, list)):
+        if isinstance(value, (tuple, list)) and not isinstance(value, URL):  # a URL is a named tuple
             return _from_pair(alias, value)
         return _complete(_half(alias, value))
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:

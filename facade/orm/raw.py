@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from typing import Any
 
-from facade.bridge import spawn
+from facade.bridge import iterate, spawn
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.exceptions import FieldDoesNotExist
@@ -69,6 +69,13 @@ class RawQuerySet:
     def iterator(self) -> Iterator[Any]:
         """Iterate over freshly loaded objects."""
         return iter(self._load())
+
+    def aiterator(self) -> AsyncGenerator[Any, None]:
+        """The asynchronous `iterator()`, for `async for`."""
+        return iterate(self._fresh())
+
+    def _fresh(self) -> Generator[Any, None, None]:
+        yield from self._load()
 
     # -- loading -------------------------------------------------------------------------------
 
