@@ -187,7 +187,7 @@ def _forwarder(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
             queryset = self._share()
         return method(queryset, *args, **kwargs)
 
-    made = read if name in READING else forward
+    made = read if name in READING or (name[0] == "a" and name[1:] in READING) else forward
     functools.update_wrapper(made, method)
     made.__signature__ = _bare_signature(method)  # type: ignore[attr-defined]
     return made

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from facade.expressions.base import Arg, Col, Expression
-from facade.expressions.q import AND, OR
+from facade.expressions.q import AND
 from facade.expressions.subquery import Embedded
 from facade.sql.joins import Promoter
-from facade.sql.where import Nothing, Where
+from facade.sql.where import Nothing
 
 
 def merge_queries(query: Any, other: Embedded, connector: str) -> None:
@@ -17,17 +17,12 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
     conjunction = connector == AND
     reuse = set() if conjunction else {alias for alias in query.joins}
     base = query.initial_alias()
-    renamed = _merge_joins(query, right, reuse, base, conjunction, connector)
+    renamed = _merge_joins(query, right, reuse, base, conjunction)
 
     def move(item: Any) -> Any:
         return _moved(item, renamed, other.offset)
 
-    where = move(right.where) if right.where else Where()
-    query.where.add(
-        where if where else _everything(connector, query, base), connector
-    ) if where or query.where else None
-    if connector == OR and (not right.where or not query.where):
-        query.where = Where()
+    query.where.add(move(right.where), connector)
     query.annotations = {
         **query.annotations,
         **{name: move(item) for name, item in right.annotations.items()},
@@ -42,13 +37,7 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
         )
 
 
-def _everything(connector: str, query: Any, base: str) -> Where:
-    return Where()
-
-
-def _merge_joins(
-    query: Any, right: Any, reuse: set[str], base: str, conjunction: bool, connector: str
-) -> dict[str, str]:
+def _merge_joins(query: Any, right: Any, reuse: set[str], base: str, conjunction: bool) -> dict[str, str]:
     """Add the joins of `right`; return their aliases by those they had."""
     renamed = {right.joins.base: base} if right.joins.base else {}
     promoter = Promoter(disjunction=not conjunction, children=2)
