@@ -153,7 +153,7 @@ class Combinable:
     BITAND, BITOR, BITLEFTSHIFT, BITRIGHTSHIFT, BITXOR = "&", "|", "<<", ">>", "#"
 
     def _combine(self, other: Any, connector: str, reversed: bool) -> CombinedExpression:
-        if not isinstance(other, (Expression, F)):
+        if not isinstance(other, Frozen):
             other = Value(other)
         left, right = (other, self) if reversed else (self, other)
         return CombinedExpression(left, connector, right)
@@ -625,7 +625,7 @@ class Value(Expression):
         if isinstance(self.value, Arg):
             return compiler.bind(self.value, type_)
         if self.value is None:
-            return sa.null()
+            return compiler.literal(sa.JSON.NULL, type_) if isinstance(field, fields.JSONField) else sa.null()
         return compiler.literal(self._prepare(self.value), type_)
 
 
@@ -777,7 +777,7 @@ class Func(Expression):
 
 def as_expression(value: Any) -> Any:
     """Return `value` as an expression: a string names a field, anything else is a constant."""
-    if isinstance(value, (Expression, F)) or hasattr(value, "resolve_expression"):
+    if isinstance(value, Frozen):
         return value
     return F(value) if isinstance(value, str) else Value(value)
 

@@ -337,7 +337,7 @@ class KeyTransformGte(_KeyOrder, GreaterThanOrEqual):
 class KeyTransformTextLookupMixin(Lookup):
     """A comparison of the text of a part."""
 
-    def __init__(self, lhs: Any, rhs: Any) -> None:
+    def __init__(self, lhs: Any, rhs: Any = None) -> None:
         if not isinstance(lhs, KeyTransform):
             raise TypeError("Transform should be an instance of KeyTransform in order to use this lookup.")
         super().__init__(KeyTextTransform(lhs.key_name, *lhs.source_expressions, **lhs.extra), rhs)

@@ -64,12 +64,5 @@ class JSONNull(Value):
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def as_core(self, compiler: Any) -> Any:
-        if compiler.vendor == "postgresql":
-            return template("'null'::jsonb", type_=self.output_field.column_type)
-        if compiler.vendor == "mysql":
-            return template("JSON_EXTRACT('null', '$')", type_=self.output_field.column_type)
-        return template("'null'", type_=self.output_field.column_type)
-
 
 __all__ = ["JSONArray", "JSONNull", "JSONObject"]
