@@ -22,6 +22,7 @@ from facade.sql.binder import ExpressionFound
 from facade.sql.conflict import Conflict, check_ignore, check_update
 from facade.sql.insert import BulkInsert
 from facade.sql.update import update_many
+from facade.sql.write import table_writer
 
 M = TypeVar("M")
 
@@ -55,7 +56,7 @@ def bulk_create(
     alias = queryset.db
     conflict = _conflict(model, connections[alias].vendor, ignore_conflicts, update_conflicts, update, unique)
     objs = list(objs)
-    with_key, without_key = _by_key(objs)
+    with_key, without_key = _by_key(model, objs)
     _set_orders(model, alias, objs)
     fields = tuple(
         field for field in model._meta.concrete_model._meta.local_concrete_fields if not field.generated
@@ -96,13 +97,15 @@ def _conflict(
     return Conflict(tuple(update_fields), tuple(unique_fields))
 
 
-def _by_key(objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _by_key(model: Any, objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Separate the instances that have a primary key, or make one themselves, from those that get it by the database."""
+    counted = table_writer(model._meta.concrete_model).counts_keys
     with_key: list[Any] = []
     without_key: list[Any] = []
     for obj in objs:
         obj._prepare_related_fields_for_save(operation_name="bulk_create")
-        if not (known := obj._is_pk_set()) and not isinstance(obj.pk, DatabaseDefault):
+        known = obj._is_pk_set()
+        if not known and not counted and not isinstance(obj.pk, DatabaseDefault):
             obj.pk = obj._meta.pk.get_pk_value_on_save(obj)
             known = obj._is_pk_set()
         (with_key if known else without_key).append(obj)

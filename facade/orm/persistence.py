@@ -13,7 +13,7 @@ from facade.orm.deletion import Collector
 from facade.signals import post_save, pre_save
 from facade.sql.insert import insert_one
 from facade.sql.update import row_exists, update_one
-from facade.sql.write import table_writer
+from facade.sql.write import Columns, table_writer
 
 if TYPE_CHECKING:
     from facade.meta.options import Options
@@ -22,6 +22,26 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Persistence")
 
 LOOKUP_SEP = "__"
+
+
+class Saved:
+    """What saving needs to know about the fields of a model, worked out once."""
+
+    __slots__ = ("attnames", "generic", "relations")
+
+    def __init__(self, opts: Options) -> None:
+        self.attnames = frozenset(field.attname for field in opts.concrete_fields if not field.generated)
+        self.relations = tuple(field for field in opts.concrete_fields if field.is_relation)
+        self.generic = tuple(
+            field for field in opts.private_fields if field.is_relation and hasattr(field, "fk_field")
+        )
+
+    @classmethod
+    def of(cls, opts: Options) -> Saved:
+        derived = opts.derived
+        if (found := derived.get("saved")) is None:
+            found = derived["saved"] = cls(opts)
+        return found  # type: ignore[no-any-return]
 
 
 class Persistence:
@@ -59,7 +79,8 @@ class Persistence:
         saved yet, ``NotUpdated`` if an update was insisted on and there is no such row.
         """
         self._prepare_related_fields_for_save(operation_name="save")
-        using = using or router.db_for_write(type(self), instance=self)
+        if not using:
+            using = router.db_for_write(type(self), instance=self)
         if force_insert and (force_update or update_fields):
             raise ValueError("Cannot force both insert and updating in model saving.")
         names: frozenset[str] | None = None
@@ -67,8 +88,8 @@ class Persistence:
             if not (names := frozenset(update_fields)):
                 return
             self._check_update_fields(names)
-        elif not force_insert and using == self._state.db:
-            names = self._loaded_fields()
+        elif not force_insert and not self.__dict__.keys() >= Saved.of(self._meta).attnames:
+            names = self._loaded_fields(using)
         self.save_base(using=using, force_insert=force_insert, force_update=force_update, update_fields=names)
 
     asave = twin(save)
@@ -80,16 +101,12 @@ class Persistence:
                 f"non-concrete fields: {', '.join(sorted(unknown))}"
             )
 
-    def _loaded_fields(self) -> frozenset[str] | None:
-        """Return the fields to update if some are deferred: all the others."""
-        values, opts = self.__dict__, self._meta
-        missing = [
-            field for field in opts.concrete_fields if field.attname not in values and not field.generated
-        ]
-        if not missing or not self._is_pk_set():
+    def _loaded_fields(self, using: str) -> frozenset[str] | None:
+        """Return the fields to update where some are deferred: all the others. None stands for all there are."""
+        if using != self._state.db or not self._is_pk_set():
             return None
-        left_out = {*missing, *opts.pk_fields}
-        return frozenset(field.attname for field in opts.concrete_fields if field not in left_out) or None
+        loaded = Saved.of(self._meta).attnames & self.__dict__.keys()
+        return loaded.difference(field.attname for field in self._meta.pk_fields) or None
 
     def save_base(
         self,
@@ -103,23 +120,27 @@ class Persistence:
 
         ``raw`` (for loading fixtures) saves no parents and stores the attributes as they are.
         """
-        using = using or router.db_for_write(type(self), instance=self)
-        origin = type(self)
-        cls = origin._meta.concrete_model if origin._meta.proxy else origin
-        facts = {"instance": self, "raw": raw, "using": using, "update_fields": update_fields}
+        origin = cls = type(self)
+        if not using:
+            using = router.db_for_write(origin, instance=self)
+        if origin._meta.proxy:
+            cls = origin._meta.concrete_model
         announced = not cls._meta.auto_created
         if announced and pre_save.receivers:
-            pre_save.send(sender=origin, **facts)
+            pre_save.send(sender=origin, instance=self, raw=raw, using=using, update_fields=update_fields)
         if cls._meta.parents:
             with atomic(using=using, savepoint=False):
                 created = self._save_tables(cls, raw, force_insert, force_update, using, update_fields)
         else:
             with mark_for_rollback_on_error(using=using):
-                created = self._save_tables(cls, raw, force_insert, force_update, using, update_fields)
-        self._state.db = using
-        self._state.adding = False
+                if type(force_insert) is not bool:
+                    force_insert = bool(self._validate_force_insert(force_insert))
+                created = self._save_table(cls, using, raw, force_insert, force_update, update_fields)
+        state = self._state
+        state.db, state.adding = using, False
         if announced and post_save.receivers:
-            post_save.send(sender=origin, created=created, **facts)
+            facts = {"created": created, "update_fields": update_fields, "raw": raw, "using": using}
+            post_save.send(sender=origin, instance=self, **facts)
 
     asave_base = twin(save_base)
 
@@ -198,7 +219,8 @@ class Persistence:
     ) -> bool:
         """Update or insert the row in the table of `cls`; return whether it was inserted."""
         meta, writer, database = cls._meta, table_writer(cls), connections[using]
-        if not (pk_set := self._is_pk_set(meta)) and (key := meta.pk.get_pk_value_on_save(self)) is not None:
+        pk_set = self._is_pk_set(meta)
+        if not pk_set and not writer.counts_keys and (key := meta.pk.get_pk_value_on_save(self)) is not None:
             setattr(self, meta.pk.attname, key)
             pk_set = self._is_pk_set(meta)
         if not pk_set and (force_update or update_fields):
@@ -208,7 +230,7 @@ class Persistence:
         if pk_set and not force_insert and not made:
             fields = writer.updatable
             if update_fields:
-                fields = tuple(
+                fields = writer.columns(
                     one for one in fields if one.name in update_fields or one.attname in update_fields
                 )
             if self._update_row(
@@ -225,7 +247,7 @@ class Persistence:
         return True
 
     def _update_row(
-        self, cls: type[Any], database: Any, fields: tuple[Any, ...], raw: bool, forced: bool, named: bool
+        self, cls: type[Any], database: Any, fields: Columns, raw: bool, forced: bool, named: bool
     ) -> bool:
         """Update the row in the table of `cls`; return whether there is one."""
         if not fields:
@@ -248,21 +270,19 @@ class Persistence:
         self, operation_name: str, fields: Iterable[Any] | None = None
     ) -> None:
         """Take over the keys of related objects saved since they were assigned; refuse those that are not saved."""
-        if not (cache := self._state.fields_cache):
+        saved = Saved.of(self._meta)
+        if not (saved.relations or saved.generic) or not (cache := self._state.fields_cache):
             return
-        for field in self._meta.concrete_fields:
-            if field.is_relation and field.cache_name in cache and (not fields or field in fields):
+        for field in saved.relations:
+            if field.cache_name in cache and (not fields or field in fields):
                 self._prepare_related_field(field, operation_name)
-        for field in self._meta.private_fields:
+        for field in saved.generic:
             if (
-                field.is_relation
-                and field.is_cached(self)
-                and hasattr(field, "fk_field")
+                (obj := cache.get(field.cache_name))
+                and not obj._is_pk_set()
                 and (not fields or field in fields)
             ):
-                obj = field.get_cached_value(self, default=None)
-                if obj and not obj._is_pk_set():
-                    raise ValueError(_unsaved(operation_name, field))
+                raise ValueError(_unsaved(operation_name, field))
 
     def _prepare_related_field(self, field: Any, operation_name: str) -> None:
         obj = getattr(self, field.name, None)

@@ -100,7 +100,8 @@ def select_rows(
     model: type[Any], fields: Fields, conditions: Conditions, database: Database
 ) -> list[list[Any]]:
     """Return the Python values of `fields` in the rows of the table of `model` that meet one of the conditions."""
-    plan = table_writer(model).plan(_Select, database, tuple(fields))
+    writer = table_writer(model)
+    plan = writer.plan(_Select, database, writer.columns(fields))
     sql, params = _closed(plan.sql, (), model, database, conditions)
     rows = database.fetch(Statement(sql, reads=True, returns=True), params)
     return [

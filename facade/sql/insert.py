@@ -15,6 +15,7 @@ from facade.sql import arrays
 from facade.sql.binder import ExpressionFound, current_value, row_binder
 from facade.sql.conflict import Conflict, insert_into
 from facade.sql.write import (
+    Columns,
     Returned,
     TableWriter,
     Text,
@@ -219,9 +220,10 @@ class BulkInsert:
         conflict: Conflict | None = None,
     ) -> None:
         self.writer, self.database = table_writer(model), database
-        self.fields, self.returned, self.conflict = fields, returned, conflict
+        self.fields, self.returned = self.writer.columns(fields), self.writer.columns(returned)
+        self.conflict = conflict
 
-    def _plan(self, fields: Fields) -> InsertMany:
+    def _plan(self, fields: Columns) -> InsertMany:
         return self.writer.plan(InsertMany, self.database, fields, self.returned, self.conflict)
 
     def batches(self, objs: Sequence[Any], batch_size: int | None) -> list[Sequence[Any]]:
@@ -243,11 +245,11 @@ class BulkInsert:
         plan.returned.assign_all(batch, rows)
 
 
-def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Fields) -> Fields:
+def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Columns) -> Columns:
     """Leave out the columns that the database fills in on every row of the batch."""
     if not writer.defaulted:
         return fields
-    return tuple(
+    return writer.columns(
         field
         for field in fields
         if field not in writer.defaulted

@@ -13,6 +13,7 @@ from facade.expressions.base import Frozen
 from facade.sql import arrays
 from facade.sql.binder import ExpressionFound, current_value, row_binder
 from facade.sql.write import (
+    Columns,
     Returned,
     TableWriter,
     column_element,
@@ -68,7 +69,7 @@ class UpdateOne:
         return bool(rows)
 
 
-def update_one(obj: Any, model: type[Any], database: Database, fields: Fields, raw: bool = False) -> bool:
+def update_one(obj: Any, model: type[Any], database: Database, fields: Columns, raw: bool = False) -> bool:
     """Update `fields` of the row of `obj` in the table of `model`; return whether the row exists."""
     writer = table_writer(model)
     add = None if raw else False
@@ -226,6 +227,7 @@ def update_many(
 
     Raises :class:`~facade.sql.binder.ExpressionFound` when a value is an expression.
     """
-    plan = table_writer(model).plan(UpdateMany, database, fields)
+    writer = table_writer(model)
+    plan = writer.plan(UpdateMany, database, writer.columns(fields))
     size = min(plan.rows_max, batch_size) if batch_size else plan.rows_max
     return sum(plan.run(objs[start : start + size], database) for start in range(0, len(objs), size))

@@ -50,6 +50,16 @@ def _settings_changed(*names: Any) -> None:
     Generation.number += 1
 
 
+class Columns(tuple[Field[Any], ...]):
+    """The fields that a statement names. A table's writer keeps one object for each choice: caches find it by identity."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 def referenced_names(expression: Any) -> Iterator[str]:
     """Yield the names of the fields that an unresolved expression refers to."""
     if isinstance(expression, F):
@@ -76,11 +86,16 @@ class TableWriter:
         local = tuple(opts.local_concrete_fields)
         self.pk_fields = tuple(opts.pk_fields)
         self.auto_field = opts.auto_field
+        # The key is counted by the database, and nothing in Python has a say in it.
+        self.counts_keys = opts.pk is self.auto_field and not opts.pk.has_default()
         self.makes_keys = all(field.has_default() or field.has_db_default() for field in self.pk_fields)
         self.generated = tuple(field for field in local if field.generated)
-        self.fields = tuple(field for field in local if not field.generated)
-        self.fields_without_auto = tuple(field for field in self.fields if field is not self.auto_field)
-        self.updatable = tuple(field for field in self.fields if field not in self.pk_fields)
+        self._columns: dict[tuple[str, ...], Columns] = {}
+        self.fields = self.columns(field for field in local if not field.generated)
+        self.fields_without_auto = self.columns(
+            field for field in self.fields if field is not self.auto_field
+        )
+        self.updatable = self.columns(field for field in self.fields if field not in self.pk_fields)
         self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
         self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
         self.plans: dict[Any, Any] = {}
@@ -93,12 +108,20 @@ class TableWriter:
     def column(self, field: Field[Any]) -> sa.Column[Any]:
         return self.table.c[field.column]
 
-    def insert_fields(self, obj: Any, pk_set: bool) -> tuple[Field[Any], ...]:
+    def columns(self, fields: Iterable[Field[Any]]) -> Columns:
+        """Return the object that stands for these fields in statements."""
+        columns = Columns(fields)
+        names = tuple(field.attname for field in columns)
+        if len(self._columns) >= PLANS_MAX:
+            self._columns.clear()
+        return self._columns.setdefault(names, columns)
+
+    def insert_fields(self, obj: Any, pk_set: bool) -> Columns:
         """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
         fields = self.fields if pk_set else self.fields_without_auto
         if not self.defaulted:
             return fields
-        return tuple(
+        return self.columns(
             field
             for field in fields
             if field not in self.defaulted or type(getattr(obj, field.attname)) is not DatabaseDefault
@@ -185,7 +208,9 @@ def column_element(
 class Returned:
     """The columns a write gives back and how they come to the instance."""
 
-    __slots__ = ("columns", "fields", "readers")
+    __slots__ = ("assign", "columns", "fields", "readers")
+
+    assign: Callable[[Any, Sequence[Any]], None]
 
     def __init__(self, writer: TableWriter, fields: Iterable[Field[Any]], database: Database) -> None:
         self.fields = tuple(fields)
@@ -194,8 +219,13 @@ class Returned:
         self.readers: list[tuple[str, Converter | None]] = [
             (field.attname, reader(field, dialect, database)) for field in self.fields
         ]
+        self.assign = _assign_one(self.readers[0][0]) if self._is_plain_key else self._assign
 
-    def assign(self, obj: Any, row: Sequence[Any]) -> None:
+    @property
+    def _is_plain_key(self) -> bool:
+        return len(self.readers) == 1 and self.readers[0][1] is None
+
+    def _assign(self, obj: Any, row: Sequence[Any]) -> None:
         for (attname, read), value in zip(self.readers, row, strict=True):
             setattr(obj, attname, value if read is None else read(value))
 
@@ -206,6 +236,15 @@ class Returned:
         for i, (attname, read) in enumerate(self.readers):
             for obj, row in zip(objs, rows, strict=True):
                 setattr(obj, attname, row[i] if read is None else read(row[i]))
+
+
+def _assign_one(attname: str) -> Callable[[Any, Sequence[Any]], None]:
+    """Return a function that takes over the only value of a row, a counted key in most cases."""
+
+    def assign(obj: Any, row: Sequence[Any]) -> None:
+        setattr(obj, attname, row[0])
+
+    return assign
 
 
 def forget(obj: Any, fields: Iterable[Field[Any]]) -> None:
