@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ASYNC_FORMS = {
     "__iter__": "use `async for`, or `await` it",
+    "_iterator": "use `async for` with aiterator()",
     "__len__": "`await` it first",
     "__bool__": "`await` it first, or use aexists()",
     "__contains__": "`await` it first, or use acontains()",

@@ -445,9 +445,9 @@ class QuerySet(Chain, Generic[M, R]):
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[R]:
         """Iterate over the results without keeping them: `chunk_size` rows at a time are in memory."""
-        return self._items(self._check_chunk_size(chunk_size))
+        return self._iterator(self._check_chunk_size(chunk_size))
 
-    def _items(self, chunk_size: int) -> Iterator[Any]:
+    def _iterator(self, chunk_size: int) -> Iterator[Any]:
         chunks = self._chunks(chunk_size)
         try:
             for chunk in chunks:
