@@ -595,6 +595,17 @@ def test_functions_wait_for_models(isolated):
     assert got[1:] == [(One,)]
 
 
+def test_watchers_hear_of_new_fields():
+    class Thing(models.Model):
+        pass
+
+    heard = []
+    registries.on_change(lambda: heard.append(1))
+    models.IntegerField().contribute_to_class(Thing, "size")
+    registries._watchers.pop()
+    assert heard
+
+
 def test_watchers_hear_of_new_models():
     heard = []
     registries.on_change(lambda: heard.append(1))

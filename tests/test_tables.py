@@ -10,7 +10,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 import facade
 from facade import models
 from facade.apps import isolate_apps
-from facade.exceptions import ImproperlyConfigured, IntegrityError
+from facade.exceptions import DataError, ImproperlyConfigured, IntegrityError
 from facade.meta.constraints import Deferrable
 from facade.models import functions
 from facade.sql.schema import existing_tables
@@ -375,6 +375,7 @@ def test_comments_are_kept(isolated):
 # -- in a database ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.portable
 def test_all_tables_are_created_and_dropped(face, database):
     face(facade.create_all, models=ALL)
     made = {(None, model._meta.db_table) for model in ALL}
@@ -385,6 +386,7 @@ def test_all_tables_are_created_and_dropped(face, database):
     face(facade.drop_all, models=ALL)
 
 
+@pytest.mark.portable
 def test_without_models_all_of_them_are_created(face, database, isolated):
     class Thing(models.Model):
         pass
@@ -399,9 +401,10 @@ def test_without_models_all_of_them_are_created(face, database, isolated):
     assert (None, "tests_unmanaged") not in there
 
 
+@pytest.mark.portable
 def test_tables_are_created_where_asked(face, database):
     face(facade.create_all, models=[Publisher], using="other")
-    assert existing_tables() == set()
+    assert (None, "tests_publisher") not in existing_tables()
     assert existing_tables("other") >= {(None, "tests_publisher")}
 
 
@@ -421,6 +424,7 @@ def test_a_failure_leaves_no_table_behind(face, database, isolated):
     assert existing_tables() == set()
 
 
+@pytest.mark.portable
 def test_cycles_of_foreign_keys_are_created_and_dropped(face, database, isolated):
     class One(models.Model):
         two = models.ForeignKey("Two", models.CASCADE, null=True)
@@ -436,12 +440,13 @@ def test_cycles_of_foreign_keys_are_created_and_dropped(face, database, isolated
     assert face(One.objects.get).two == two
 
 
+@pytest.mark.portable
 def test_positive_numbers_are_checked_by_the_database(face, database, isolated):
     class Thing(models.Model):
         size = models.PositiveIntegerField()
 
     face(facade.create_all, models=[Thing])
-    with pytest.raises(IntegrityError):
+    with pytest.raises((IntegrityError, DataError)):
         face(Thing.objects.create, size=models.Value(-1))
 
 

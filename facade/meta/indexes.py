@@ -8,7 +8,9 @@ from typing import Any
 from facade.expressions.q import Q
 from facade.meta.constraints import as_expressions, public_path
 
-__all__ = ["Index", "names_digest"]
+__all__ = ["Index", "names_digest", "shortened"]
+
+MAX_NAME = 63  # the shortest limit of the databases: PostgreSQL's
 
 
 def names_digest(*names: str, length: int) -> str:
@@ -17,6 +19,13 @@ def names_digest(*names: str, length: int) -> str:
     for name in names:
         digest.update(name.encode())
     return digest.hexdigest()[:length]
+
+
+def shortened(name: str) -> str:
+    """Return a name that every database takes: a long one is cut, and ends with a digest."""
+    if len(name) <= MAX_NAME:
+        return name
+    return f"{name[: MAX_NAME - 4]}{names_digest(name, length=4)}"
 
 
 class Index:
@@ -49,8 +58,9 @@ class Index:
         self.fields = fields
         self.expressions = expressions
         self._check_types()
+        self._check_named(opclasses=opclasses, condition=condition)
         self._check_what()
-        self._check_named()
+        self._check_named(expressions=expressions)
         self.fields = list(fields)
         #: Pairs of a field's name and its order, ``""`` or ``"DESC"``.
         self.fields_orders = [
@@ -69,18 +79,10 @@ class Index:
         if not isinstance(self.include, (list, tuple, type(None))):
             raise ValueError("Index.include must be a list or tuple.")
 
-    def _check_named(self) -> None:
-        if self.name:
-            return
-        for value, what in (
-            (self.opclasses, "opclasses"),
-            (self.condition, "condition"),
-            (self.expressions, "expressions"),
-        ):
-            if value:
+    def _check_named(self, **parts: Any) -> None:
+        for what, value in parts.items():
+            if value and not self.name:
                 raise ValueError(f"An index must be named to use {what}.")
-        if self.include:
-            raise ValueError("A covering index must be named.")
 
     def _check_what(self) -> None:
         if not self.expressions and not self.fields:
@@ -96,6 +98,8 @@ class Index:
             raise ValueError("Index.fields and Index.opclasses must have the same number of elements.")
         if not all(isinstance(field, str) for field in self.fields):
             raise ValueError("Index.fields must contain only strings with field names.")
+        if self.include and not self.name:
+            raise ValueError("A covering index must be named.")
 
     @property
     def contains_expressions(self) -> bool:

@@ -14,7 +14,7 @@ from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from facade.fields.auto import AutoField
 from facade.fields.order import OrderWrt
 from facade.meta import registry
-from facade.meta.indexes import names_digest
+from facade.meta.indexes import shortened
 from facade.meta.structure import FieldList, Structure
 from facade.signals import post_init, pre_init
 
@@ -54,8 +54,6 @@ DEFAULT_NAMES = (
     "metadata",
 )
 
-MAX_TABLE_NAME = 63  # the shortest limit of the databases: PostgreSQL's
-
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<!^)(?=[A-Z][a-z])")
 
 
@@ -86,12 +84,6 @@ class _Plural:
 
 def _plural(name: Any) -> Any:
     return f"{name}s" if isinstance(name, str) else _Plural(name)
-
-
-def _table_name(name: str) -> str:
-    if len(name) <= MAX_TABLE_NAME:
-        return name
-    return f"{name[: MAX_TABLE_NAME - 4]}{names_digest(name, length=4)}"
 
 
 class Options(Structure):
@@ -187,7 +179,7 @@ class Options(Structure):
         if self.verbose_name_plural is None:
             self.verbose_name_plural = _plural(self.verbose_name)
         if not self.db_table:
-            self.db_table = _table_name(f"{self.app_label}_{self.model_name}")
+            self.db_table = shortened(f"{self.app_label}_{self.model_name}")
 
     def _read(self, meta: Any) -> None:
         label = self.app_label

@@ -240,10 +240,7 @@ class Apps:
         Models made for many-to-many relations, and those swapped for another one, only when asked for.
         """
         return [
-            model
-            for models in list(self.all_models.values())
-            for model in list(models.values())
-            if _is_wanted(model, include_auto_created, include_swapped)
+            model for model in self._registered() if _is_wanted(model, include_auto_created, include_swapped)
         ]
 
     def get_model(self, app_label: str, model_name: str | None = None, require_ready: bool = True) -> Any:
@@ -282,7 +279,7 @@ class Apps:
                 self._check_redefinition(app_label, known, model)
             self.all_models[app_label][name] = model
             self.do_pending_operations(model)
-            self.clear_cache()
+            self._forget_relations()
 
     def _check_redefinition(self, app_label: str, known: Any, model: Any) -> None:
         name = model._meta.model_name
@@ -339,10 +336,22 @@ class Apps:
 
     def clear_cache(self) -> None:
         """Forget what was derived from the set of models, here and at those who asked to be told."""
-        for models in list(self.all_models.values()):
-            for model in list(models.values()):
-                model._meta._expire_cache()
+        for model in self._registered():
+            model._meta._expire_cache()
         _tell_watchers()
+
+    def field_added(self, model: Any) -> None:
+        """Tell those who watch that a model has a new field, unless its class is still being made."""
+        if self.all_models[model._meta.app_label].get(model._meta.model_name) is model:
+            self._forget_relations()
+
+    def _forget_relations(self) -> None:
+        for model in self._registered():
+            model._meta._expire_cache(forward=False)
+        _tell_watchers()
+
+    def _registered(self) -> list[Any]:
+        return [model for models in list(self.all_models.values()) for model in list(models.values())]
 
     # -- for test suites ------------------------------------------------------------------------------
 

@@ -108,13 +108,11 @@ class Structure:
             insort(self.local_fields, field)
             self.setup_pk(field)
         target = getattr(field.remote_field, "model", None) if field.is_relation else None
-        if target is None:
-            self._expire_cache(reverse=False)
-            return
+        self._expire_cache(reverse=target is not None)
         target_options = getattr(target, "_meta", None)
         if target_options is not None:
             target_options._expire_cache(forward=False)
-        self._expire_cache()
+        self.apps.field_added(self.model)
 
     def setup_pk(self, field: Any) -> None:
         """Make ``field`` the primary key if it says so and there is none yet."""

@@ -16,6 +16,7 @@ from facade.expressions.q import Q
 from facade.fields.related import ForeignKey, lazy_related_operation
 from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint
+from facade.meta.indexes import shortened
 from facade.meta.options import Options
 
 if TYPE_CHECKING:
@@ -184,7 +185,8 @@ def _forget_tables(apps: registry.Apps) -> None:
 def _column(opts: Options, field: Any) -> sa.Column[Any]:
     items: list[Any] = []
     options: dict[str, Any] = {
-        "nullable": field.null and not field.primary_key,
+        # What a generated column holds follows from its expression, NULL included.
+        "nullable": (field.null or field.generated) and not field.primary_key,
         "primary_key": field.primary_key,
         "autoincrement": False,
         "comment": field.db_comment or None,
@@ -228,7 +230,7 @@ def _add_check(table: sa.Table, field: Any) -> None:
         condition, wanted = sa.func.json_valid(column) | column.is_(None), _has_no_json_columns
     else:
         return
-    check = sa.CheckConstraint(condition, name=conv(f"{table.name}_{column.name}_check"))
+    check = sa.CheckConstraint(condition, name=conv(shortened(f"{table.name}_{column.name}_check")))
     table.append_constraint(_only_where(check, wanted))
 
 
