@@ -363,3 +363,32 @@ async def test_loading_in_a_running_loop_is_refused_with_the_ways_out(database):
     with pytest.raises(SynchronousOnlyOperation, match=r"only\(\) or defer\(\)"):
         slim.name  # noqa: B018
     assert await slim.afetch("name") == "Ada"
+
+
+def test_a_relation_may_span_columns(face, database, isolated, assert_queries):
+    class Flight(models.Model):
+        carrier = models.CharField(max_length=2)
+        number = models.IntegerField()
+
+        class Meta:
+            unique_together = ["carrier", "number"]
+
+    class Seat(models.Model):
+        carrier = models.CharField(max_length=2)
+        number = models.IntegerField()
+        flight = models.ForeignObject(
+            Flight, models.CASCADE, ["carrier", "number"], ["carrier", "number"], related_name="seats"
+        )
+
+    database.create(Flight, Seat)
+    face(Flight.objects.create, carrier="OS", number=1)
+    flight = face(Flight.objects.create, carrier="OS", number=2)
+    seat = face(Seat.objects.create, flight=flight)
+    assert (seat.carrier, seat.number) == ("OS", 2)
+    found = face(Seat.objects.get)
+    with assert_queries(1):
+        assert found.flight == flight
+    assert face(Seat.objects.filter(flight__number=2).count) == 1
+    with assert_queries(2):
+        (found,) = face.list(Seat.objects.prefetch_related("flight"))
+        assert found.flight == flight

@@ -150,7 +150,7 @@ def test_parents_are_checked_too(face, database):
     database.create(Author, Place, Restaurant)
     face(Place.objects.create, pk=5, name="a")
     found = errors_of(face, Restaurant(id=5, place_ptr_id=5, name="b").full_clean, exclude=["owner"])
-    assert found == {"id": ["Restaurant with this ID already exists."]}
+    assert found == {"id": ["Place with this ID already exists."]}
 
 
 # -- constraints -------------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 from facade.db.routing import router
 from facade.exceptions import SynchronousOnlyOperation
+from facade.expressions.q import Q
 from facade.fields.related import ForeignObject, OneToOneField
 from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.related import create_reverse_many_to_one_manager
@@ -196,11 +197,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
         queryset = self._prefetch_queryset(instances, querysets)
         own_key, far_key = field.get_local_related_value, field.get_foreign_related_value
         owners = {own_key(one): one for one in instances}
-        if len(field.foreign_related_fields) == 1:
-            keys = [key for (key,) in owners if key is not None]
-            queryset = queryset.filter(**{f"{field.foreign_related_fields[0].name}__in": keys})
-        else:
-            queryset = queryset.filter(**{f"{field.related_query_name()}__in": instances})
+        queryset = queryset.filter(_any_of(field.foreign_related_fields, owners))
         if not field.remote_field.multiple:
             for related in queryset:
                 field.remote_field.set_cached_value(related, owners[far_key(related)])
@@ -314,7 +311,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
         queryset = self._prefetch_queryset(instances, querysets)
         own_key, far_key = field.get_foreign_related_value, field.get_local_related_value
         owners = {own_key(one): one for one in instances}
-        queryset = queryset.filter(**{f"{field.name}__in": instances})
+        queryset = queryset.filter(_any_of(field.local_related_fields, owners))
         for related in queryset:
             field.set_cached_value(related, owners[far_key(related)])
         return queryset, far_key, own_key, True, self.related.cache_name, False
@@ -360,6 +357,16 @@ class ReverseManyToOneDescriptor:
         raise TypeError(
             f"Direct assignment to the reverse side of a related set is prohibited. Use {name}.set() instead."
         )
+
+
+def _any_of(fields: tuple[Any, ...], keys: Iterable[tuple[Any, ...]]) -> Q:
+    """The condition that the fields hold one of the keys; those with a None refer to nothing."""
+    keys = [key for key in keys if None not in key]
+    if len(fields) == 1:
+        return Q(**{f"{fields[0].attname}__in": [key for (key,) in keys]})
+    names = [field.attname for field in fields]
+    found = [Q(**dict(zip(names, key, strict=True))) for key in keys]
+    return Q(*found, _connector=Q.OR) if found else Q(pk__in=[])
 
 
 def _missing_class(related: Any, model: Any, name: str) -> type[Exception]:

@@ -189,7 +189,7 @@ class Validation:
 
     def unique_error_message(self, model_class: type[Any], unique_check: Sequence[str]) -> ValidationError:
         """Return the error for values that another row of `model_class` has."""
-        opts = self._meta
+        opts = model_class._meta
         params = {
             "model": self,
             "model_class": model_class,
