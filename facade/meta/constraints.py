@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -9,7 +10,19 @@ from facade.exceptions import ValidationError
 from facade.expressions.base import Expression, F
 from facade.expressions.q import Q
 
-__all__ = ["BaseConstraint", "CheckConstraint", "Deferrable", "UniqueConstraint", "as_expressions"]
+# (condition, model, expressions of the instance's values by field name, alias of the database) -> whether
+# the condition holds, None for unknown. The modules that build SQL lie above this one and put theirs here.
+ConditionChecker = Callable[[Any, Any, dict[str, Any], str], bool | None]
+condition_checker: list[ConditionChecker] = []
+
+__all__ = [
+    "BaseConstraint",
+    "CheckConstraint",
+    "Deferrable",
+    "UniqueConstraint",
+    "as_expressions",
+    "condition_checker",
+]
 
 
 def as_expressions(expressions: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -112,6 +125,18 @@ class CheckConstraint(BaseConstraint):
             violation_error_code=violation_error_code,
             violation_error_message=violation_error_message,
         )
+
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+        """Raise ``ValidationError`` if the condition is false for the instance's values.
+
+        A condition that involves fields of ``exclude`` is left to the database.
+        """
+        names = {field.split("__")[0] for field in getattr(self.condition, "referenced_base_fields", ())}
+        if not condition_checker or names.intersection(exclude or ()):
+            return
+        values = instance._get_field_expression_map(meta=model._meta, exclude=exclude)
+        if condition_checker[0](self.condition, model, values, using) is False:
+            raise ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
 
     def __repr__(self) -> str:
         return self._described(condition=self.condition, name=repr(self.name))

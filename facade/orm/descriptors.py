@@ -363,7 +363,8 @@ def _any_of(fields: tuple[Any, ...], keys: Iterable[tuple[Any, ...]]) -> Q:
     """The condition that the fields hold one of the keys; those with a None refer to nothing."""
     keys = [key for key in keys if None not in key]
     if len(fields) == 1:
-        return Q(**{f"{fields[0].attname}__in": [key for (key,) in keys]})
+        wanted: dict[str, Any] = {f"{fields[0].attname}__in": [key for (key,) in keys]}
+        return Q(**wanted)
     names = [field.attname for field in fields]
     found = [Q(**dict(zip(names, key, strict=True))) for key in keys]
     return Q(*found, _connector=Q.OR) if found else Q(pk__in=[])
