@@ -53,6 +53,7 @@ class DriverChannel(Channel):
 
     def __init__(self, lender: Lender, token: Any, raw: Any) -> None:
         self._lender = lender
+    _quiet: bool = False  # its transaction is that of a stream, which counts as one statement
         self.token = token
         self.raw = raw
 
@@ -116,7 +117,7 @@ class DriverChannel(Channel):
     # streams
 
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
-        own = self.stream_needs_transaction and not self.in_transaction
+        own = self._quiet = self.stream_needs_transaction and not self.in_transaction
         if own:
             self.begin()
         try:
@@ -362,7 +363,7 @@ class DriverChannel(Channel):
         self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ())
 
     def _timed(self, sql: str) -> str | None:
-        if watched() is None:
+        if watched() is None or self._quiet:
             return self._command(sql)
         start = time.perf_counter()
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
@@ -57,7 +57,8 @@ class PsycopgChannel(PostgresqlChannel):
 
     def _cursor(self, sql: str, params: Params) -> Any:
         cursor = self.raw.cursor(cursor_name())
-        cursor.execute(sql, params)
+        with _forgotten_on_error(cursor):
+            cursor.execute(sql, params)
         return cursor
 
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
@@ -110,7 +111,8 @@ class AsyncPsycopgChannel(PsycopgChannel):
 
     def _cursor(self, sql: str, params: Params) -> Any:
         cursor = self.raw.cursor(cursor_name())
-        bridge.wait(cursor.execute(sql, params))
+        with _forgotten_on_error(cursor):
+            bridge.wait(cursor.execute(sql, params))
         return cursor
 
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
@@ -121,6 +123,16 @@ class AsyncPsycopgChannel(PsycopgChannel):
 
     def _command(self, sql: str) -> str | None:
         return bridge.wait(self.raw.execute(sql)).statusmessage  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _forgotten_on_error(cursor: Any) -> Iterator[None]:
+    """A cursor that was not opened is gone with its failed transaction; psycopg would warn that it is open."""
+    try:
+        yield
+    except BaseException:
+        cursor._closed = True
+        raise
 
 
 async def _fetchall(raw: Any, sql: str, params: Params) -> Sequence[Row]:
