@@ -11,7 +11,28 @@ import pytest
 
 from facade import CaptureQueriesContext, connection
 from facade.exceptions import FieldDoesNotExist, FieldError, NotSupportedError
-from facade.models import Avg, Case, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, Sum, Value, When
+from facade.models import (
+    Avg,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Lookup,
+    Max,
+    Min,
+    OuterRef,
+    Prefetch,
+    Q,
+    Subquery,
+    Sum,
+    Transform,
+    Value,
+    When,
+)
+from facade.models.lookups import Exact, GreaterThan
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review
 
 
@@ -547,3 +568,76 @@ def test_unknown_name_in_only_is_both_errors(library):
     for error in FieldError, FieldDoesNotExist:
         with pytest.raises(error, match="Author has no field named 'nmae'"):
             Author.objects.only("nmae")
+
+
+# -- SQL of the user's own, in expressions, transforms and lookups -------------------------------
+
+
+class DividedBy(Lookup):
+    lookup_name = "divided_by"
+
+    def as_sql(self, compiler, connection):
+        lhs, lhs_params = self.process_lhs(compiler, connection)
+        rhs, rhs_params = self.process_rhs(compiler, connection)
+        return f"{lhs} %% {rhs} = 0", [*lhs_params, *rhs_params]
+
+
+class Last(Transform):
+    lookup_name = "last"
+    bilateral = True
+
+    def as_sql(self, compiler, connection):
+        sql, params = compiler.compile(self.lhs)
+        return f"SUBSTR({sql}, LENGTH({sql}), 1)", params * 2
+
+
+class Shout(Func):
+    function = "LOWER"
+
+    def as_sqlite(self, compiler, connection, **extra):
+        return self.as_sql(compiler, connection, function="UPPER", **extra)
+
+    as_postgresql = as_sqlite
+
+
+@pytest.fixture
+def own_lookups():
+    IntegerField.register_lookup(DividedBy)
+    CharField.register_lookup(Last)
+    yield
+    IntegerField._unregister_lookup(DividedBy)
+    CharField._unregister_lookup(Last)
+
+
+def test_lookups_and_transforms_with_sql_of_their_own(face, library, own_lookups):
+    assert titles(face, Book.objects.filter(pages__divided_by=100)) == ["Alpha", "Beta", "Gamma"]
+    assert titles(face, Book.objects.exclude(pages__divided_by=F("pages") * 2)) == ["Alpha", "Beta", "Delta", "Gamma"]
+    assert titles(face, Book.objects.filter(title__last="xa", pages__lt=100)) == ["Delta"]
+    assert face.list(Author.objects.order_by("name").values_list("name__last", flat=True)) == ["a", "b", "d"]
+
+
+def test_functions_with_sql_for_one_database(face, library):
+    assert face.list(Author.objects.annotate(loud=Shout("name")).order_by("loud").values_list("loud", flat=True)) == [
+        "ADA",
+        "BOB",
+        "CYD",
+    ]
+
+
+def test_conditions_as_values(face, library):
+    flags = Author.objects.annotate(old=Exact(F("age"), 36) | GreaterThan(F("age"), 49)).order_by("name")
+    assert face.list(flags.values_list("old", flat=True)) == [True, True, None]
+    assert face(Author.objects.filter(GreaterThan(50, F("age"))).get).name == "Ada"
+
+
+def test_lists_with_none(face, library, assert_queries):
+    assert face(Author.objects.filter(age__in=[36, None]).count) == 1
+    assert face(Author.objects.exclude(age__in=[36, None]).get).name == "Bob"
+    assert face(Author.objects.exclude(age__in=[None]).count) == 2
+    with assert_queries(0):
+        assert face.list(Author.objects.filter(age__in=[None])) == []
+
+
+def test_text_lookups_on_numbers(face, library):
+    assert face(Author.objects.filter(age__regex=r"^3\d$").get).name == "Ada"
+    assert face(Author.objects.filter(age__startswith="5").get).name == "Bob"

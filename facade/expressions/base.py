@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import FieldError
+from facade.expressions.written import SQL, Written
 from facade.fields import Field
 
 LOOKUP_SEP = "__"
@@ -56,6 +57,22 @@ class Arg:
 
     def __repr__(self) -> str:
         return f"Arg({self.index})"
+
+
+class ArgWithNone(Arg):
+    """The place of a list with None in it, or with nothing else (`only`): NOT IN then says something about NULL as well."""
+
+    __slots__ = ("only",)
+
+    def __init__(self, index: int, only: bool) -> None:
+        super().__init__(index)
+        self.only = only
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is ArgWithNone and (other.index, other.only) == (self.index, self.only)
+
+    def __hash__(self) -> int:
+        return hash((ArgWithNone, self.index, self.only))
 
 
 class Empty:
@@ -121,8 +138,12 @@ def freeze(value: Any, values: Values) -> Any:
 def _freeze_container(items: Any, values: Values) -> Any:
     if any(isinstance(item, Frozen) for item in items):
         return tuple(freeze(item, values) for item in items)
-    values.add(items)
-    return Arg(len(values) - 1) if items else EMPTY
+    arg = values.add(items)
+    if not items:
+        return EMPTY
+    if None not in items:
+        return arg
+    return ArgWithNone(arg.index, all(item is None for item in items))
 
 
 def hashable(value: Any) -> Any:
@@ -248,7 +269,7 @@ def as_condition(expression: Any) -> Any:
     return condition_class[0](expression)
 
 
-class Expression(Combinable, Frozen):
+class Expression(Combinable, Written, Frozen):
     """Base of all expressions.
 
     A subclass names its children through `get_source_expressions` and `set_source_expressions` and gives its SQLAlchemy form
@@ -774,6 +795,20 @@ class Func(Expression):
         arguments = [compiler.process(source) for source in self._sources()]
         return compiler.function(self, arguments, None if field is None else field.column_type)
 
+    def as_sql(
+        self,
+        compiler: Any,
+        connection: Any,
+        function: str | None = None,
+        template: str | None = None,
+        arg_joiner: str | None = None,
+        **extra_context: Any,
+    ) -> SQL:
+        given = {"function": function, "template": template, "arg_joiner": arg_joiner}
+        changed = self.copy()
+        changed.extra = {**self.extra, **extra_context, **{k: v for k, v in given.items() if v is not None}}
+        return "%s", [changed.as_core(compiler.core)]
+
 
 def as_expression(value: Any) -> Any:
     """Return `value` as an expression: a string names a field, anything else is a constant."""
@@ -1053,4 +1088,4 @@ class DatabaseDefault(Expression):
         return f"DatabaseDefault({self.expression!r})"
 
     def as_core(self, compiler: Any) -> Any:
-        return compiler.default(self)
+        return compiler.process(self.expression)

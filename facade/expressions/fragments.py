@@ -44,6 +44,6 @@ def template(text: str, *arguments: Any, type_: Any = None) -> Fragment:
     for position, piece in enumerate(pieces):
         if piece:
             parts.append(piece.replace("\0", "%"))
-        if position < len(arguments):
+        if position < min(len(arguments), len(pieces) - 1):
             parts.append(arguments[position])
     return Fragment(parts, type_)

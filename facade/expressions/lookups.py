@@ -11,6 +11,7 @@ from facade import fields
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import EMPTY, Arg, Empty, Expression, F, Func, OutOfRange, Value, Values, freeze
 from facade.expressions.subquery import Embedded
+from facade.expressions.written import SQL
 from facade.fields import Field
 from facade.fields.registry import RegisterLookupMixin
 from facade.fields.registry import RegisterLookupMixin
@@ -23,9 +24,10 @@ class Lookup(Expression):
     the filter is written, and :meth:`convert`, if there is one, makes the driver's parameter of it when the query runs.
     """
 
-    lookup_name: ClassVar[str]
+    lookup_name: ClassVar[str | None] = None
     prepare_rhs = True
     can_use_none_as_rhs = False
+    skips_none: ClassVar[bool] = False
     bilateral_transforms: tuple[Any, ...] = ()
     convert: Callable[[Any], Any] | None = None
 
@@ -46,6 +48,8 @@ class Lookup(Expression):
             self.rhs = exprs[1]
 
     def freeze(self, values: Values) -> Any:
+        if not hasattr(self.lhs, "resolve_expression"):
+            return type(self)(Value(self.lhs), self.rhs).freeze(values)
         frozen = super().freeze(values)
         if not isinstance(self.rhs, (Expression, F)):
             frozen.rhs = freeze(self.rhs, values) if not isinstance(self.rhs, bool) else self.rhs
@@ -111,6 +115,14 @@ class Lookup(Expression):
 
     def left(self, compiler: Any) -> Any:
         return compiler.process(self.lhs)
+
+    def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> SQL:
+        """Return (SQL, parameters) of the left side, for `as_sql()`."""
+        return "%s", [self.left(compiler.core) if lhs is None else compiler.core.process(lhs)]
+
+    def process_rhs(self, compiler: Any, connection: Any) -> SQL:
+        """Return (SQL, parameters) of the right side, for `as_sql()`."""
+        return "%s", [self.right(compiler.core)]
 
     def as_core(self, compiler: Any) -> Any:
         return self.compare(self.left(compiler), self.right(compiler), compiler)
@@ -211,6 +223,7 @@ class IExact(BuiltinLookup):
     """Equality that ignores case."""
 
     lookup_name = "iexact"
+    prepare_rhs = False
 
     def prepare(self, value: Any) -> Any:
         return value if value is None else text(super().prepare(value))
@@ -287,6 +300,7 @@ class In(BuiltinLookup):
     """Membership: in a list, which is one parameter however long, or in a queryset."""
 
     lookup_name = "in"
+    skips_none = True
 
     def prepare(self, value: Any) -> Any:
         field = self.compared_field
@@ -349,6 +363,7 @@ class PatternLookup(BuiltinLookup):
 
     before = after = ""
     ignore_case = False
+    prepare_rhs = False
 
     def prepare(self, value: Any) -> Any:
         return text(super().prepare(value))
@@ -471,6 +486,7 @@ class Regex(BuiltinLookup):
 
     lookup_name = "regex"
     ignore_case = False
+    prepare_rhs = False
 
     def prepare(self, value: Any) -> Any:
         return text(super().prepare(value))

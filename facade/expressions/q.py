@@ -28,6 +28,16 @@ class Condition:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
+        return query.resolve_condition(self, allow_joins=allow_joins, reuse=reuse, summarize=summarize)
+
 
 class Q(Frozen):
     """A condition, to be combined with `&`, `|`, `^` and `~`.

@@ -61,12 +61,17 @@ class YearLookup(Lookup):
     """A comparison of a year with a number: one of the column with the ends of that year, which an index can serve."""
 
     ends: tuple[str, ...] = ("first",)
+    preparation = Lookup.preparation  # the range is that of years, not of the column
 
     def prepare(self, value: Any) -> Any:
         year = super().prepare(value)
         if not dt.MINYEAR <= year <= dt.MAXYEAR:
             raise OutOfRange(high=year > dt.MAXYEAR)
         return year
+
+    @property
+    def preparation(self) -> Callable[[Any], Any]:
+        return self.prepare
 
     def as_core(self, compiler: Any) -> Any:
         if not isinstance(self.rhs, (Arg, int)):

@@ -102,8 +102,8 @@ class Operations:
     # -- text --------------------------------------------------------------------------------
 
     def like(self, left: Any, right: Any, *, ignore_case: bool, exact: bool = False) -> Any:
+        left = self._text(left)
         if self.vendor == "postgresql":
-            left = sa.cast(left, sa.Text()) if not isinstance(left.type, (sa.String, sa.Text)) else left
             if ignore_case:
                 left, right = sa.func.upper(left), sa.func.upper(right)
         elif self.vendor == "mysql" and not ignore_case:
@@ -114,6 +114,12 @@ class Operations:
             right,
             type_=sa.Boolean(),
         )
+
+    def _text(self, value: Any) -> Any:
+        """Return a value for pattern matching: PostgreSQL does that with text only."""
+        if self.vendor != "postgresql" or isinstance(value.type, sa.String):
+            return value
+        return sa.cast(value, sa.Text())
 
     def like_pattern(self, before: str, right: Any, after: str) -> Any:
         """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
@@ -127,6 +133,7 @@ class Operations:
         return pattern
 
     def regex(self, left: Any, right: Any, ignore_case: bool) -> Any:
+        left = self._text(left)
         if self.vendor == "postgresql":
             return left.op("~*" if ignore_case else "~", is_comparison=True)(right)
         if ignore_case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 from facade.exceptions import FieldError
@@ -9,11 +10,12 @@ from facade.expressions.base import (
     EMPTY,
     LOOKUP_SEP,
     Arg,
+    ArgWithNone,
     Col,
+    Empty,
     Expression,
     F,
     OuterRef,
-    OutOfRange,
     Value,
     Values,
 )
@@ -203,7 +205,7 @@ class Filters:
         """Make NOT (column = value) hold where the column is NULL, as Python would have it."""
         if column.target.null or outer:
             isnull = column.target.get_lookup("isnull")
-            if lookup.lookup_name == "in" and isinstance(lookup.rhs, tuple) and None in lookup.rhs:
+            if lookup.lookup_name == "in" and _has_none(value):
                 clause.add(isnull(column, True), OR)
             else:
                 clause.add(isnull(column, False), AND)
@@ -222,7 +224,7 @@ class Filters:
     def _resolve_value(self, value: Any, scope: Scope) -> Any:
         if isinstance(value, tuple):
             return tuple(self._resolve_value(item, scope) for item in value)
-        if isinstance(value, (Condition, OutOfRange)) or not hasattr(value, "resolve_expression"):
+        if not hasattr(value, "resolve_expression"):
             return value
         return value.resolve_expression(self, scope.allow_joins, scope.reuse)
 
@@ -235,20 +237,35 @@ class Filters:
             left = self.try_transform(left, name, lookups=names)
         lookup_class = left.get_lookup(last)
         if lookup_class is None:
-            if left.output_field.is_relation:
-                raise FieldError(f"Related Field got invalid lookup: {last}")
-            left = self.try_transform(left, last, lookups=names)
+            left = self.try_transform(left, last)
             last = "exact"
             if (lookup_class := left.get_lookup(last)) is None:
                 raise FieldError(f"Unsupported lookup '{last}' for {type(left.output_field).__name__}.")
-        if value is None and not lookup_class.can_use_none_as_rhs:
+        value = self._transformed(value, left)
+        if value is None and not getattr(lookup_class, "can_use_none_as_rhs", False):
             if last not in ("exact", "iexact"):
                 raise ValueError("Cannot use None as a query value")
             return left.get_lookup("isnull")(left, True)
         return self.place_lookup(lookup_class, left, value)
 
+    def _transformed(self, value: Any, left: Any) -> Any:
+        """Apply the transforms of the left side that are for both sides."""
+        transforms = left.get_bilateral_transforms() if hasattr(left, "get_bilateral_transforms") else ()
+        if not transforms or value is None:
+            return value
+        if isinstance(value, Arg):
+            value = Value(value, output_field=left._output_field_or_none).resolve_expression(self)
+        for transform in transforms:
+            value = (
+                tuple(transform(item) for item in value) if isinstance(value, tuple) else transform(value)
+            )
+        return value
+
     def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
         """Make a lookup of a frozen value: its constants get their places and their preparation."""
+        if isinstance(value, ArgWithNone) and value.only and getattr(lookup_class, "skips_none", False):
+            self.place(value, None)  # type: ignore[attr-defined]
+            value = EMPTY
         if isinstance(value, Arg):
             lookup = lookup_class(left, Arg(self.base + value.index))  # type: ignore[attr-defined]
             self.place(value, lookup.preparation)  # type: ignore[attr-defined]
@@ -262,7 +279,7 @@ class Filters:
             lookup.adapt_query(value.query) if hasattr(lookup, "adapt_query") else adapt_query(
                 lookup, value.query
             )
-        elif value is EMPTY and lookup.lookup_name not in ("in", "range"):
+        elif isinstance(value, Empty) and lookup.lookup_name not in ("in", "range"):
             lookup.rhs = lookup.prepare([])
         return lookup
 
@@ -276,12 +293,12 @@ class Filters:
         if (transform := left.get_transform(name)) is not None:
             return transform(left)
         field = left.output_field
-        known = sorted({*field.get_lookups()})
-        close = [item for item in known if item and (item.startswith(name) or name.startswith(item))][:3]
-        hint = (
-            f", perhaps you meant {' or '.join(close)}?" if close else " or join on the field not permitted."
+        rest = LOOKUP_SEP.join(lookups[lookups.index(name) :]) if isinstance(lookups, list) else name
+        close = difflib.get_close_matches(name, [*field.get_lookups()])
+        hint = f", perhaps you meant {' or '.join(close)}?" if close else "."
+        raise FieldError(
+            f"Unsupported lookup '{rest}' for {type(field).__name__} or join on the field not permitted{hint}"
         )
-        raise FieldError(f"Unsupported lookup '{name}' for {type(field).__name__}{hint}")
 
     # -- negation over several rows -------------------------------------------------------------
 
@@ -336,6 +353,10 @@ def adapt_query(lookup: Any, query: Any) -> None:
             )
         if not query.has_select_fields and not query.select:
             query.select_only("pk")
+
+
+def _has_none(value: Any) -> bool:
+    return isinstance(value, ArgWithNone) or isinstance(value, tuple) and None in value
 
 
 def _check_filterable(expression: Any) -> None:

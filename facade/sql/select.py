@@ -11,6 +11,7 @@ from sqlalchemy.sql import quoted_name
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Arg, OrderBy, Ref
 from facade.expressions.subquery import Embedded
+from facade.expressions.written import core_of
 from facade.fields import Field
 from facade.sql import dialects
 from facade.sql.loading import Part, select_parts
@@ -56,6 +57,7 @@ class Compiler(dialects.Operations):
         self.binds: Binds = Binds() if parent is None else parent.binds
         self.tables: dict[str, Any] = {}
         self.labels: dict[str, Any] = {}
+        self.positions: dict[Any, int] = {}
         self.inner: Any = None
         self.layout = Layout(None, [], [])
 
@@ -66,7 +68,7 @@ class Compiler(dialects.Operations):
         if isinstance(expression, Arg):
             return self.bind(expression, None)
         try:
-            return expression.as_core(self)
+            return core_of(expression, self)
         except EmptyResultSet:
             value = getattr(expression, "empty_result_set_value", NotImplemented)
             if value is NotImplemented or self._is_condition(expression):
@@ -79,7 +81,7 @@ class Compiler(dialects.Operations):
 
     def condition(self, expression: Any) -> Any:
         """Return the Core form of a conditional expression."""
-        core = expression.as_core(self)
+        core = core_of(expression, self)
         return core if isinstance(core.type, sa.Boolean) else sa.type_coerce(core, sa.Boolean())
 
     def boolean(self, expression: Any) -> Any:
@@ -204,6 +206,7 @@ class Compiler(dialects.Operations):
         for name in named:
             expression = annotations[name] if name in annotations else query.select[name]
             columns.append(self._labelled(name, expression))
+            self.positions.setdefault(expression, len(columns))
             (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
         layout.width = len(columns)
         return columns
@@ -234,10 +237,10 @@ class Compiler(dialects.Operations):
         terms: list[Any] = []
         if query.group_by is True:
             terms.extend(columns[: self._model_width()])
-            terms.extend(self.process(item) for item in query.select.values())
+            terms.extend(self._group_term(item) for item in query.select.values())
             terms.extend(self._group_terms(query.annotation_select.items()))
         else:
-            terms.extend(self.process(item) for item in query.group_by)
+            terms.extend(self._group_term(item) for item in query.group_by)
         if query.where.contains_aggregate:
             _, having = query.where.split_having(must_group_by=True)
             terms.extend(self.process(item) for item in having.get_group_by_cols())
@@ -255,8 +258,18 @@ class Compiler(dialects.Operations):
             if annotation.contains_aggregate:
                 terms.extend(self.process(item) for item in annotation.get_group_by_cols())
             elif annotation.get_group_by_cols():
-                terms.append(self.labels.get(name, None) if name in self.labels else self.process(annotation))
+                terms.append(self._group_term(Ref(name, annotation)))
         return terms
+
+    def _group_term(self, item: Any) -> Any:
+        """Return a term of GROUP BY.
+
+        PostgreSQL cannot tell that two expressions are the same when they hold parameters: selected ones go by their position.
+        """
+        source = item.source if isinstance(item, Ref) else item
+        if self.vendor == "postgresql" and not isinstance(source, Col) and source in self.positions:
+            return sa.literal_column(str(self.positions[source]))
+        return self.process(item)
 
     _ordered: list[Any] = []
 
