@@ -6,6 +6,7 @@ from facade.fields.auto import AutoField, AutoFieldMixin, BigAutoField, SmallAut
 from facade.fields.base import BLANK_CHOICE_DASH, BLANK_CHOICE_LABEL, NOT_PROVIDED, Field, Operand
 from facade.fields.binary import BinaryField
 from facade.fields.boolean import BooleanField
+from facade.fields.files import FieldFile, FileField, ImageField, ImageFieldFile
 from facade.fields.generated import GeneratedField
 from facade.fields.json import JSONField
 from facade.fields.network import GenericIPAddressField
@@ -49,10 +50,14 @@ __all__ = [
     "DurationField",
     "EmailField",
     "Field",
+    "FieldFile",
+    "FileField",
     "FilePathField",
     "FloatField",
     "GeneratedField",
     "GenericIPAddressField",
+    "ImageField",
+    "ImageFieldFile",
     "IntegerField",
     "JSONField",
     "Operand",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import decimal
+import functools
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, overload
 
+from facade import configuration
+from facade.db.registry import connections
+from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.exceptions import NumericValueOutOfRange
 from facade.fields.base import Field
 from facade.fields.options import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
@@ -15,6 +19,16 @@ from facade.validators import DecimalValidator, MaxValueValidator, MinValueValid
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+
+
+@functools.cache
+def _default_is_sqlite() -> bool:
+    return DEFAULT_DB_ALIAS in connections.databases and connections[DEFAULT_DB_ALIAS].vendor == "sqlite"
+
+
+@configuration.on_change
+def _forget_default(names: frozenset[str]) -> None:
+    _default_is_sqlite.cache_clear()
 
 
 def _refuse_number(field: Any, value: Any, error: Exception) -> NoReturn:
@@ -48,11 +62,15 @@ class IntegerField(Field[IntegerValue]):
     def get_internal_type(self) -> str:
         return "IntegerField"
 
-    @cached_property
+    @property
     def integer_range(self) -> tuple[int, int]:
-        """The smallest and the largest value that the column holds."""
-        low, high = -(2**self.bits), 2**self.bits - 1
-        return (low if self.lowest is None else self.lowest), high
+        """The smallest and the largest value that the column holds: in a SQLite database, 64 bits."""
+        return self._ranges[_default_is_sqlite()]
+
+    @cached_property
+    def _ranges(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        sizes = (self.bits, 63)
+        return tuple((-(2**n) if self.lowest is None else self.lowest, 2**n - 1) for n in sizes)  # type: ignore[return-value]
 
     @cached_property
     def validators(self) -> list[Callable[[Any], object]]:
