@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from facade.db.pools import Entry
 
 R = TypeVar("R")
-Reader = tuple[Callable[[str, Params], Any], Callable[[Any, int], list[Row]], Callable[[Any], None]]
 
 _UNKNOWN = "The connection to {!r} was lost while it committed: whether the work was saved is unknown."
 
@@ -47,13 +47,16 @@ class DriverChannel(Channel):
 
     stream_needs_transaction: ClassVar[bool] = False
     many_is_atomic: ClassVar[bool] = False
+    cursors_see_writes: ClassVar[bool] = False
+    """Whether an open cursor would go on to rows that are written meanwhile on its connection."""
 
+    _readers: Sequence[Reader] = ()
     connection: Connection | None = None
     _returned: bool = False
+    _quiet: bool = False  # its transaction is that of a stream, which counts as one statement
 
     def __init__(self, lender: Lender, token: Any, raw: Any) -> None:
         self._lender = lender
-    _quiet: bool = False  # its transaction is that of a stream, which counts as one statement
         self.token = token
         self.raw = raw
 
@@ -65,8 +68,10 @@ class DriverChannel(Channel):
 
     def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
         if watched() is not None or self._lender.listened():
-            return self._noticed(self._rows, self._general_rows, statement.sql, params)
+            return self._noticed(self._rows, self._general_rows, statement.sql, params, reads=statement.reads)
         try:
+            if self._readers and not statement.reads:
+                self._detach_readers()
             return self._rows(statement.sql, params)
         except BaseException as error:
             self._failed(error, statement.sql, params)
@@ -75,6 +80,8 @@ class DriverChannel(Channel):
         if watched() is not None or self._lender.listened():
             return self._noticed(self._count, self._general_count, statement.sql, params)
         try:
+            if self._readers:
+                self._detach_readers()
             return self._count(statement.sql, params)
         except BaseException as error:
             self._failed(error, statement.sql, params)
@@ -106,10 +113,13 @@ class DriverChannel(Channel):
         sql: str,
         params: Any,
         many: bool = False,
+        reads: bool = False,
     ) -> R:
         """Run a statement where somebody may be watching it."""
         run = general if self._lender.listened() else fast
         try:
+            if self._readers and not reads:
+                self._detach_readers()
             return observe(self.database, run, sql, params, many)
         except BaseException as error:
             self._failed(error, sql, params)
@@ -133,30 +143,42 @@ class DriverChannel(Channel):
 
     def _chunks(self, sql: str, params: Params, size: int) -> Iterator[list[Row]]:
         """Open a cursor, yield what it gives, close it."""
-        open_, fetch, close = self._general_reader if self._lender.listened() else self._reader
-        cursor = observe(self.database, open_, sql, params)
+        reader = self._open(sql, params)
         try:
-            while rows := fetch(cursor, size):
+            while rows := reader.read(size):
                 yield rows
                 if len(rows) < size:
                     break
         except GeneratorExit:
-            self._clean_up(lambda: close(cursor))
+            self._clean_up(lambda: self._close(reader))
             raise
         except BaseException:
             if self._usable():
                 with suppress(Exception):
-                    self._to_the_end(lambda: close(cursor))
+                    self._to_the_end(lambda: self._close(reader))
             raise
-        self._to_the_end(lambda: close(cursor))
+        self._to_the_end(lambda: self._close(reader))
 
-    @property
-    def _reader(self) -> Reader:
-        return self._cursor, self._fetch_some, self._close_cursor
+    def _open(self, sql: str, params: Params) -> Reader:
+        if self._lender.listened():
+            cursor = observe(self.database, self._general_cursor, sql, params)
+            reader = Reader(cursor, self._fetch_general, self._close_general)
+        else:
+            cursor = observe(self.database, self._cursor, sql, params)
+            reader = Reader(cursor, self._fetch_some, self._close_cursor)
+        if self.cursors_see_writes:
+            self._readers = [*self._readers, reader]
+        return reader
 
-    @property
-    def _general_reader(self) -> Reader:
-        return self._general_cursor, self._fetch_general, self._close_general
+    def _close(self, reader: Reader) -> None:
+        self._readers = [other for other in self._readers if other is not reader]
+        reader.close()
+
+    def _detach_readers(self) -> None:
+        """Before a write: read what open streams have not handed out yet, as it is now."""
+        readers, self._readers = self._readers, ()
+        for reader in readers:
+            reader.detach()
 
     def _usable(self) -> bool:
         return not (self.broken or self._returned or self._is_closed())
@@ -447,6 +469,40 @@ class DriverChannel(Channel):
         if isinstance(error, DBAPIError):
             return error.connection_invalidated
         return says_lost(error) or self._is_closed()
+
+
+class Reader:
+    """An open cursor, or what was left in it when it had to be closed."""
+
+    __slots__ = ("_close", "_cursor", "_fetch", "_rest")
+
+    def __init__(
+        self, cursor: Any, fetch: Callable[[Any, int], list[Row]], close: Callable[[Any], None]
+    ) -> None:
+        self._cursor = cursor
+        self._fetch = fetch
+        self._close = close
+        self._rest: Iterator[Row] | None = None
+
+    def read(self, size: int) -> list[Row]:
+        """Return at most ``size`` further rows."""
+        if self._rest is None:
+            return self._fetch(self._cursor, size)
+        return list(islice(self._rest, size))
+
+    def detach(self) -> None:
+        """Keep the rest in memory and close the cursor."""
+        rest: list[Row] = []
+        while rows := self._fetch(self._cursor, 2000):
+            rest += rows
+        self.close()
+        self._rest = iter(rest)
+
+    def close(self) -> None:
+        """Close the cursor, once."""
+        if self._rest is None:
+            self._close(self._cursor)
+        self._rest = iter(())
 
 
 def outcome_of(cursor: Any, returns_rows: bool) -> Outcome:

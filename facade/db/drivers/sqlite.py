@@ -66,6 +66,8 @@ def begin_sql(isolation_level: str | None, read_only: bool) -> str:
 class SqliteChannel(DriverChannel):
     """A channel on a `sqlite3.Connection`."""
 
+    cursors_see_writes = True
+
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
         return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]
 
@@ -100,6 +102,23 @@ class SqliteChannel(DriverChannel):
 
     def _begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
         return begin_sql(isolation_level, read_only)
+
+    def _begin(self, isolation_level: str | None, read_only: bool) -> None:
+        super()._begin(isolation_level, read_only)
+        if read_only:
+            self._command("PRAGMA query_only = ON")
+
+    def _commit(self) -> None:
+        super()._commit()
+        self._allow_writes()
+
+    def _rollback(self) -> None:
+        super()._rollback()
+        self._allow_writes()
+
+    def _allow_writes(self) -> None:
+        if self.read_only:
+            self._command("PRAGMA query_only = OFF")
 
     def _is_closed(self) -> bool:
         return self.raw is None
