@@ -8,6 +8,7 @@ from typing import Any
 
 from facade import fields
 from facade.configuration import settings
+from facade.exceptions import FullResultSet
 from facade.expressions.base import Arg, OutOfRange
 from facade.expressions.functions.datetime import (
     Extract,
@@ -61,7 +62,6 @@ class YearLookup(Lookup):
     """A comparison of a year with a number: one of the column with the ends of that year, which an index can serve."""
 
     ends: tuple[str, ...] = ("first",)
-    preparation = Lookup.preparation  # the range is that of years, not of the column
 
     def prepare(self, value: Any) -> Any:
         year = super().prepare(value)
@@ -74,9 +74,12 @@ class YearLookup(Lookup):
         return self.prepare
 
     def as_core(self, compiler: Any) -> Any:
-        if not isinstance(self.rhs, (Arg, int)):
+        if isinstance(self.rhs, (Arg, int)):
+            return self.enclose(compiler.process(self.lhs.lhs), *(self._end(compiler, end) for end in self.ends))
+        try:
             return super().as_core(compiler)
-        return self.enclose(compiler.process(self.lhs.lhs), *(self._end(compiler, end) for end in self.ends))
+        except FullResultSet:  # all dates lie before, or behind, that year
+            return compiler.process(self.lhs.lhs).is_not(None)
 
     def _end(self, compiler: Any, end: str) -> Any:
         bound, type_ = year_bound(self.lhs, end), self.lhs.lhs.output_field.column_type
