@@ -371,18 +371,18 @@ class Collector:
 
     def sort(self) -> None:
         """Bring the models in an order in which rows go before those they refer to, if there is one."""
-        ordered: list[type[Any]] = []
+        waiting, ordered = list(self.data), list[type[Any]]()
         done: set[type[Any]] = set()
-        while len(ordered) < len(self.data):
-            ready = [
-                model
-                for model in self.data
-                if model not in ordered and self.dependencies.get(model._meta.concrete_model, set()) <= done
-            ]
-            if not ready:
+        while waiting:
+            before, waiting = waiting, []
+            for model in before:
+                if self.dependencies.get(model._meta.concrete_model, set()) <= done:
+                    ordered.append(model)
+                    done.add(model._meta.concrete_model)
+                else:
+                    waiting.append(model)
+            if waiting == before:
                 return
-            ordered.append(ready[0])
-            done.add(ready[0]._meta.concrete_model)
         self.data = {model: self.data[model] for model in ordered}
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -397,7 +397,11 @@ class Collector:
             return count, {model._meta.label: count}
         deleted: Counter[str] = Counter()
         lone = len(self.fast_deletes) == 1 and not self.data and not self.field_updates
-        block = mark_for_rollback_on_error(using=self.using) if lone else atomic(using=self.using, savepoint=False)
+        block = (
+            mark_for_rollback_on_error(using=self.using)
+            if lone
+            else atomic(using=self.using, savepoint=False)
+        )
         with block:
             self._delete_all(deleted)
         for model, obj in self.instances_with_model():

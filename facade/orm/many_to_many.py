@@ -18,7 +18,7 @@ from facade.fields.many_to_many import ManyToManyField
 from facade.fields.related import ForeignKey
 from facade.orm.descriptors import ReverseManyToOneDescriptor
 from facade.orm.manager import Manager
-from facade.orm.model import Model
+from facade.orm.model import Model, ModelBase
 from facade.orm.on_delete import CASCADE
 from facade.signals import m2m_changed
 from facade.sql.conflict import can_ignore
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 MAX_TABLE_NAME = 63
+Keys = set[Any]
 PREFETCHED_KEY = "_prefetch_related_val_"
 
 
@@ -67,7 +68,8 @@ def create_many_to_many_intermediary_model(field: Any, model: type[Any]) -> type
     }
     lazy_related_operation(_set_managed, model, target, name)
     keys = {near: ForeignKey(model, **options), far: ForeignKey(target, **options)}
-    return type(Model)(name, (Model,), {"Meta": meta, "__module__": model.__module__, **keys})
+    made: type[Any] = ModelBase(name, (Model,), {"Meta": meta, "__module__": model.__module__, **keys})
+    return made
 
 
 def _model_name(model: Any) -> str:
@@ -321,7 +323,7 @@ class ManyRelatedManager:
         alias = router.db_for_write(type(self.instance), instance=self.instance)
         return super(ManyRelatedManager, self.db_manager(alias))  # type: ignore[attr-defined]
 
-    def create(self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+    def create(self, /, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
         """Save and return a new object, related to the instance."""
         obj = self._writing().create(**kwargs)
         self.add(obj, through_defaults=through_defaults)
@@ -330,7 +332,7 @@ class ManyRelatedManager:
     acreate = twin(create)
 
     def get_or_create(
-        self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
+        self, /, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> tuple[Any, bool]:
         """Find a related object, or make one and relate it; see ``QuerySet.get_or_create``."""
         obj, created = self._writing().get_or_create(**kwargs)
@@ -341,7 +343,7 @@ class ManyRelatedManager:
     aget_or_create = twin(get_or_create)
 
     def update_or_create(
-        self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
+        self, /, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> tuple[Any, bool]:
         """Update a related object, or make one and relate it; see ``QuerySet.update_or_create``."""
         obj, created = self._writing().update_or_create(**kwargs)
@@ -365,9 +367,9 @@ class ManyRelatedManager:
             raw=raw,
         )
 
-    def _target_keys(self, field: Any, objs: Iterable[Any]) -> set[Any]:
+    def _target_keys(self, field: Any, objs: Iterable[Any]) -> Keys:
         """Return the values by which the table between refers to `objs`; refuse objects that cannot be related."""
-        keys = set()
+        keys: Keys = Keys()
         for obj in objs:
             if isinstance(obj, self.model):
                 if not router.allow_relation(obj, self.instance):
@@ -481,5 +483,5 @@ def create_forward_many_to_many_manager(superclass: type[Any], rel: Any, reverse
     return type("ManyRelatedManager", bases, {"rel": rel, "reverse": reverse})
 
 
-ManyToManyField.build_through = staticmethod(create_many_to_many_intermediary_model)  # type: ignore[assignment]
+ManyToManyField.build_through = staticmethod(create_many_to_many_intermediary_model)
 ManyToManyField.accessor_class = ManyToManyDescriptor

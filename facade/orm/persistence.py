@@ -9,6 +9,7 @@ from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.transaction import atomic, mark_for_rollback_on_error
+from facade.expressions.base import DatabaseDefault
 from facade.orm.deletion import Collector
 from facade.signals import post_save, pre_save
 from facade.sql.insert import insert_one
@@ -41,7 +42,7 @@ class Saved:
         derived = opts.derived
         if (found := derived.get("saved")) is None:
             found = derived["saved"] = cls(opts)
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 class Persistence:
@@ -169,7 +170,8 @@ class Persistence:
             return (cls,)
         if not isinstance(force_insert, tuple):
             raise TypeError("force_insert must be a bool or tuple.")
-        for member in force_insert:
+        members: tuple[Any, ...] = force_insert
+        for member in members:
             if not (isinstance(member, type) and issubclass(member, Persistence)):
                 raise TypeError(f"Invalid force_insert member. {member!r} must be a model subclass.")
             if not issubclass(cls, member):
@@ -220,9 +222,8 @@ class Persistence:
         """Update or insert the row in the table of `cls`; return whether it was inserted."""
         meta, writer, database = cls._meta, table_writer(cls), connections[using]
         pk_set = self._is_pk_set(meta)
-        if not pk_set and not writer.counts_keys and (key := meta.pk.get_pk_value_on_save(self)) is not None:
-            setattr(self, meta.pk.attname, key)
-            pk_set = self._is_pk_set(meta)
+        if not pk_set and not writer.counts_keys:
+            pk_set = self._make_key(meta)
         if not pk_set and (force_update or update_fields):
             raise ValueError("Cannot force an update in save() with no primary key.")
         # A key that was made just now can have no row yet.
@@ -245,6 +246,14 @@ class Persistence:
             self._set_next_order(cls, using)
         insert_one(self, cls, database, pk_set, raw)
         return True
+
+    def _make_key(self, meta: Any) -> bool:
+        """Set the primary key's default; return whether there is a key now."""
+        if isinstance(self._get_pk_val(meta), DatabaseDefault):
+            return False
+        if (key := meta.pk.get_pk_value_on_save(self)) is not None:
+            setattr(self, meta.pk.attname, key)
+        return self._is_pk_set(meta)
 
     def _update_row(
         self, cls: type[Any], database: Any, fields: Columns, raw: bool, forced: bool, named: bool

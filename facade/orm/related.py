@@ -120,9 +120,9 @@ class ReverseManager:
         alias = self._write_alias()
         for obj in objs:
             self._check_type(obj)
+            setattr(obj, self.field.name, self.instance)
             if bulk and (obj._state.adding or obj._state.db != alias):
                 raise ValueError(f"{obj!r} instance isn't saved. Use bulk=False or save the object first.")
-            setattr(obj, self.field.name, self.instance)
         if bulk:
             rows = self.model._base_manager.using(alias).filter(pk__in=[obj.pk for obj in objs])
             rows.update(**{self.field.name: self.instance})
@@ -160,7 +160,7 @@ class ReverseManager:
         self._check_fk_val()
         return super(ReverseManager, self.db_manager(self._write_alias()))  # type: ignore[attr-defined]
 
-    def create(self, **kwargs: Any) -> Any:
+    def create(self, /, **kwargs: Any) -> Any:
         """Save and return a new object that refers to the instance."""
         writing = self._writing()
         self._remove_prefetched_objects()
@@ -168,13 +168,13 @@ class ReverseManager:
 
     acreate = twin(create)
 
-    def get_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+    def get_or_create(self, /, **kwargs: Any) -> tuple[Any, bool]:
         """Find a row among those that refer to the instance, or make it; see ``QuerySet.get_or_create``."""
         return self._writing().get_or_create(**{**kwargs, self.field.name: self.instance})  # type: ignore[no-any-return]
 
     aget_or_create = twin(get_or_create)
 
-    def update_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+    def update_or_create(self, /, **kwargs: Any) -> tuple[Any, bool]:
         """Update a row among those that refer to the instance, or make it; see ``QuerySet.update_or_create``."""
         return self._writing().update_or_create(**{**kwargs, self.field.name: self.instance})  # type: ignore[no-any-return]
 

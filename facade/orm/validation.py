@@ -45,7 +45,7 @@ class Validation:
         ``exclude`` names fields to leave out. Raises one ``ValidationError`` with the errors of all checks.
         """
         errors: dict[str, list[ValidationError]] = {}
-        left_out = set(exclude or ())
+        left_out = _names(exclude)
 
         def run(check: Callable[..., None], **options: Any) -> None:
             try:
@@ -69,7 +69,7 @@ class Validation:
 
     def clean_fields(self, exclude: Iterable[str] | None = None) -> None:
         """Let each field clean its value; raises ``ValidationError`` with a dict of the errors by field."""
-        left_out, errors = set(exclude or ()), {}
+        left_out, errors = _names(exclude), dict[str, list[ValidationError]]()
         for field in self._meta.fields:
             if field.name in left_out or field.generated:
                 continue
@@ -108,17 +108,17 @@ class Validation:
         self, exclude: Iterable[str] | None = None, include_meta_constraints: bool = False
     ) -> tuple[list[UniqueCheck], list[DateCheck]]:
         """Return what has to be looked up, leaving out what involves the fields of `exclude`."""
-        left_out = set(exclude or ())
+        left_out = _names(exclude)
         unique_checks: list[UniqueCheck] = []
         date_checks: list[DateCheck] = []
         models = [type(self), *self._meta.all_parents]
         for model in models:
-            together = list(model._meta.unique_together)  # type: ignore[attr-defined]
+            together = list(model._meta.unique_together)
             if include_meta_constraints:
-                together += [one.fields for one in model._meta.total_unique_constraints]  # type: ignore[attr-defined]
+                together += [one.fields for one in model._meta.total_unique_constraints]
             unique_checks += [(model, tuple(names)) for names in together if left_out.isdisjoint(names)]
         for model in models:
-            for field in model._meta.local_fields:  # type: ignore[attr-defined]
+            for field in model._meta.local_fields:
                 if field.name in left_out:
                     continue
                 if (names := _unique_names(field)) and left_out.isdisjoint(names):
@@ -234,7 +234,7 @@ class Validation:
 
     def _get_field_expression_map(self, meta: Any, exclude: Iterable[str] | None = None) -> dict[str, Any]:
         """Return an expression for the value of each field, by field name, for constraints to be evaluated with."""
-        left_out, found = set(exclude or ()), dict[str, Any]()
+        left_out, found = _names(exclude), dict[str, Any]()
         generated = []
         for field in meta.local_concrete_fields:
             if field.name in left_out:
@@ -264,5 +264,10 @@ def _unique_names(field: Any) -> tuple[str, ...]:
 
 
 def _capitalised(text: Any) -> str:
-    text = str(text)
-    return text[:1].upper() + text[1:]
+    words = str(text)
+    return words[:1].upper() + words[1:]
+
+
+def _names(exclude: Iterable[str] | None) -> set[str]:
+    """Return the names of fields to leave out; one may be given as a string."""
+    return {exclude} if isinstance(exclude, str) else set(exclude or ())

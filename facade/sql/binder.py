@@ -41,6 +41,8 @@ def prepared(field: Field[Any], value: Any, database: Any) -> Any:
     """Return `value` as the field stores it, before the column type's own conversion."""
     if isinstance(value, Frozen):
         raise ExpressionFound
+    if hasattr(value, "prepare_database_save") and field.remote_field:
+        value = value.prepare_database_save(field)
     return field.get_db_prep_save(value, connection=database)
 
 

@@ -249,12 +249,14 @@ def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Columns) ->
     """Leave out the columns that the database fills in on every row of the batch."""
     if not writer.defaulted:
         return fields
-    return writer.columns(
+    named = writer.columns(
         field
         for field in fields
         if field not in writer.defaulted
         or any(type(getattr(obj, field.attname)) is not DatabaseDefault for obj in batch)
     )
+    # An INSERT has to name a column; without a counted key that is one with its default written out.
+    return named if named or writer.auto_field is not None else fields
 
 
 def _insert_many_expressions(

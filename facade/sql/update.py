@@ -115,7 +115,9 @@ class RowExists:
     __slots__ = ("bind", "statement")
 
     def __init__(self, writer: TableWriter, database: Database) -> None:
-        question = sa.select(sa.literal_column("1")).select_from(writer.table).where(*where_pk(writer))
+        question: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).select_from(writer.table).where(*where_pk(writer))
+        )
         text = compile_text(question, database.compile_dialect)
         self.statement = Statement(text.sql, reads=True, returns=True)
         self.bind = row_binder(sources(writer, (), text.names, None), database.compile_dialect, database)

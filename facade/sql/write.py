@@ -103,10 +103,11 @@ class TableWriter:
     def generated_from(self, fields: Iterable[Field[Any]]) -> list[Field[Any]]:
         """Return the columns that the database computes from `fields`."""
         names = {name for field in fields for name in (field.name, field.attname)}
-        return [field for field in self.generated if not names.isdisjoint(referenced_names(field.expression))]  # type: ignore[attr-defined]
+        return [field for field in self.generated if not names.isdisjoint(referenced_names(field.expression))]
 
     def column(self, field: Field[Any]) -> sa.Column[Any]:
-        return self.table.c[field.column]
+        column: sa.Column[Any] = self.table.c[field.column]
+        return column
 
     def columns(self, fields: Iterable[Field[Any]]) -> Columns:
         """Return the object that stands for these fields in statements."""
@@ -134,7 +135,7 @@ class TableWriter:
             if len(self.plans) >= PLANS_MAX:
                 self.plans.clear()
             found = self.plans[key] = make(self, database, *choices)
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 def table_writer(model: type[Any]) -> TableWriter:
@@ -196,7 +197,7 @@ def column_element(
 ) -> sa.ColumnElement[Any]:
     """Return the Core form of one value to store, be it a plain one or an expression."""
     if isinstance(value, DatabaseDefault):
-        if new and database.vendor in DEFAULT_KEYWORD:
+        if new and field in writer.defaulted and database.vendor in DEFAULT_KEYWORD:
             return sa.literal_column("DEFAULT")
         value = value.expression
     if isinstance(value, Frozen):
