@@ -413,6 +413,12 @@ class Expression(Combinable, Written, Frozen):
         except OutputFieldIsNoneError:
             return None
 
+    @property
+    def column_type(self) -> Any:
+        """The Core type of the values, None where it is not known."""
+        field = self._output_field_or_none
+        return None if field is None or type(field) is Field else field.column_type
+
     def _resolve_output_field(self) -> Field[Any] | None:
         candidates = [
             field for source in self._sources() if (field := source._output_field_or_none) is not None
@@ -641,8 +647,7 @@ class Value(Expression):
         return self.value
 
     def as_core(self, compiler: Any) -> Any:
-        field = self._output_field_or_none
-        type_ = None if field is None else field.column_type
+        type_ = self.column_type
         if isinstance(self.value, Arg):
             return compiler.bind(self.value, type_)
         if self.value is None:
@@ -699,9 +704,8 @@ class CombinedExpression(Expression):
         return field
 
     def as_core(self, compiler: Any) -> Any:
-        field = self._output_field_or_none
         left, right = compiler.process(self.lhs), compiler.process(self.rhs)
-        return compiler.combine(self, left, right, None if field is None else field.column_type)
+        return compiler.combine(self, left, right, self.column_type)
 
 
 def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
@@ -791,9 +795,8 @@ class Func(Expression):
         return all(source.allowed_default for source in self._sources())
 
     def as_core(self, compiler: Any) -> Any:
-        field = self._output_field_or_none
         arguments = [compiler.process(source) for source in self._sources()]
-        return compiler.function(self, arguments, None if field is None else field.column_type)
+        return compiler.function(self, arguments, self.column_type)
 
     def as_sql(
         self,

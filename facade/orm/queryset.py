@@ -20,7 +20,8 @@ from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.raw import RawQuerySet
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.sql.assignments import tables_of
-from facade.sql.plan import Plan, select_plan
+from facade.sql.plan import Plan, select_plan, sliced_query
+from facade.sql.reading import readable
 from facade.sql.rows import state_classes
 from facade.sql.shape import root
 from facade.sql.updating import delete_plan, update_plan
@@ -244,7 +245,7 @@ class QuerySet(Chain, Generic[M, R]):
     def first(self) -> R | None:
         """Return the first object, by primary key where no order was given; None where there is none."""
         queryset = self if self._is_ordered_for_first() else self.order_by("pk")
-        found = queryset._narrowed(None, 1)._results()
+        found = list(queryset[:1])
         return found[0] if found else None
 
     afirst = twin(first)
@@ -746,8 +747,9 @@ class QueryView:
         return queryset._plan(connections[queryset.db]).sql(queryset._plan_args())
 
     def __str__(self) -> str:
-        sql, params = self.sql_with_params()
-        return f"{sql} {params!r}" if params else sql
+        queryset = self._queryset
+        query = sliced_query(queryset._shape, bool(queryset._low), queryset._high is not None)
+        return readable(query, connections[queryset.db], queryset._plan_args())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._queryset._shape.query, name)
