@@ -255,6 +255,7 @@ async def test_callback_of_a_shared_child_is_dropped_with_its_savepoint_only(ent
     inside, go = asyncio.Event(), asyncio.Event()
 
     async def child():
+        on_commit(lambda: called.append("child"))
         async with atomic():
             await entries.aread()
             on_commit(lambda: called.append("lost"))
@@ -269,7 +270,7 @@ async def test_callback_of_a_shared_child_is_dropped_with_its_savepoint_only(ent
         on_commit(lambda: called.append("owner"))  # while the child's savepoint is open
         go.set()
         await asyncio.gather(task, return_exceptions=True)
-    assert called == ["owner"]
+    assert called == ["child", "owner"]
 
 
 async def test_callbacks_run_although_the_task_was_cancelled_during_the_commit(entries, called, monkeypatch):

@@ -128,38 +128,39 @@ async def test_inherited_block_is_refused_with_the_ways_out(entries):
     assert entries.stored == ["kept"]
 
 
-async def test_every_use_of_an_inherited_block_is_refused(entries):
-    async def nested():
-        async with atomic():
-            pytest.fail("must not be entered")
+async def nested_block(entries):
+    async with atomic():
+        pytest.fail("must not be entered")
 
-    async def stream():
-        async for _ in entries.astream():
-            pytest.fail("must not read")
 
-    async def call(use, *args):
-        use(*args)
+async def stream(entries):
+    async for _ in entries.astream():
+        pytest.fail("must not read")
 
-    uses = [
-        nested(),
-        stream(),
-        call(transaction.on_commit, print),
-        call(transaction.set_rollback, True),
-        call(transaction.get_rollback),
-        transaction.asavepoint(),
-    ]
+
+async def savepoint(entries):
+    await transaction.asavepoint()
+
+
+async def callback(entries):
+    transaction.on_commit(print)
+
+
+async def rollback_wanted(entries):
+    transaction.set_rollback(True)
+
+
+async def rollback_asked_for(entries):
+    transaction.get_rollback()
+
+
+@pytest.mark.parametrize("use", [nested_block, stream, savepoint, callback, rollback_wanted, rollback_asked_for])
+async def test_every_use_of_an_inherited_block_is_refused(entries, use):
     async with atomic():
         await entries.aadd("kept")
-        uses[-1].close()
-        uses[-1] = call_async(transaction.asavepoint)
-        for use in uses:
-            with pytest.raises(DetachedOperation, match=WAYS_OUT):
-                await asyncio.create_task(use)
+        with pytest.raises(DetachedOperation, match=WAYS_OUT):
+            await asyncio.create_task(use(entries))
     assert entries.stored == ["kept"]
-
-
-async def call_async(fn, *args):
-    return await fn(*args)
 
 
 async def test_refused_task_does_not_break_the_block(entries):

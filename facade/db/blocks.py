@@ -14,7 +14,7 @@ from facade.db.turns import CUT, Turns, was_done
 from facade.exceptions import DeadlockDetected, Error, TransactionManagementError
 
 if TYPE_CHECKING:
-    from facade.db.connection import Database
+    from facade.db.database import Database
 
 R = TypeVar("R")
 B = TypeVar("B", bound="Block")
@@ -67,11 +67,6 @@ class Transaction:
     def drop_hooks(self, savepoint: str) -> None:
         """Forget the callbacks that were registered since a savepoint."""
         self.hooks[:] = [hook for hook in self.hooks if savepoint not in hook[0]]
-
-    def count_anew(self) -> None:
-        """Start the names again, unless that could make one twice."""
-        if not self.savepoint_ids:
-            self._made = 0
 
 
 class Block(Turns):
@@ -314,6 +309,18 @@ class Nested(Block):
     __slots__ = ()
     parent: Block
 
+    def attach(self) -> None:
+        """Take one's place in the tree, before anything is waited for: nobody may queue behind us by mistake."""
+        self.transaction.savepoint_ids.append(self.sid)
+        self.parent.child = self
+
+    def detach(self) -> None:
+        """Give the place back."""
+        if not self.cut:
+            del self.transaction.savepoint_ids[self.level :]
+            self.parent.child = None
+            self.parent.lock.release()
+
     def settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
         intact = transaction.savepoint_ids[self.level :] == [self.sid]
@@ -351,8 +358,7 @@ class Nested(Block):
 
     def leave(self, held: list[Turns]) -> None:
         super().leave(held)
-        self.parent.child = None
-        self.parent.lock.release()
+        self.detach()
 
 
 class Root(Block):
@@ -404,20 +410,22 @@ def begin(database: Database, atomic: Options, body: bool) -> Block:
 
 
 def nest(parent: Block, atomic: Options, body: bool) -> Block:
-    """Enter a block inside another one."""
-    transaction = parent.transaction
+    """Enter a block inside another one, whose lock it holds from here to its end."""
     parent.turn()
+    transaction = parent.transaction
+    sid = transaction.new_name() if atomic.savepoint and parent.usable() else None
+    block = Nested(transaction, atomic, parent, sid, body)
+    block.lock.acquire()
+    block.attach()
     try:
-        sid = transaction.new_name() if atomic.savepoint and parent.usable() else None
         if sid is not None:
             transaction.channel.savepoint(sid)
     except BaseException as error:
         parent.note_failure(error)
-        parent.lock.release()
+        block.lock.release()
+        block.detach()
         raise
-    block = Nested(transaction, atomic, parent, sid, body)
-    transaction.savepoint_ids.append(sid)
-    parent.child = block
+    block.lock.release()
     return entered(block)
 
 

@@ -14,7 +14,7 @@ from facade.exceptions import TransactionManagementError
 
 if TYPE_CHECKING:
     from facade.db.channel import Channel
-    from facade.db.connection import Database
+    from facade.db.database import Database
 
 _FORBIDDEN = "This is forbidden when an 'atomic' block is active."
 _NO_FLAG = "The rollback flag doesn't work outside of an 'atomic' block."
@@ -267,10 +267,7 @@ class TransactionControl:
         return block.scope.manual_ids.index(sid)
 
     def clean_savepoints(self) -> None:
-        """Count savepoint names from one again, unless one is open: names are unique within a transaction."""
-        block = state.current(self.alias)
-        if block is not None:
-            block.transaction.count_anew()
+        """Do nothing: savepoint names are counted within one transaction, where each is unique."""
 
     # callbacks
 

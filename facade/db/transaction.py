@@ -12,7 +12,7 @@ from facade import bridge
 from facade.bridge.workers import TWIN_OF
 from facade.db import blocks, retry, state
 from facade.db.channel import ISOLATION_LEVELS
-from facade.db.connection import Database, connections
+from facade.db.registry import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.exceptions import DeadlockDetected, SerializationFailure, TransactionManagementError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from facade.db.blocks import Block
     from facade.db.callbacks import Callback
+    from facade.db.database import Database
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -350,7 +351,7 @@ def savepoint_commit(sid: str | None, using: str | None = None) -> None:
 
 
 def clean_savepoints(using: str | None = None) -> None:
-    """Count savepoint names from one again, unless one is open."""
+    """Do nothing: savepoint names are counted within one transaction, where each is unique."""
     get_connection(using).clean_savepoints()
 
 

@@ -75,7 +75,7 @@ class Turns:
         self.child: Turns | None = None
         self.body = body
         self.owner = bridge.owner()
-        self.loop = _here()
+        self.loop = bridge.running_loop() if bridge.in_worker() else None
         self.lock = bridge.Lock()
         self.ended = self.cut = self._shared = False
 
@@ -105,10 +105,9 @@ class Turns:
         owner = bridge.owner()
         if owner is self.owner:
             return
-        bridge.check_blocking()
         if not self._shared:
             raise DetachedOperation(self.say(_NO_PART, owner))
-        if self.loop is not _here():
+        if self.loop is not bridge.running_loop():
             raise DetachedOperation(self.say(_ELSEWHERE, owner))
 
     def say(self, text: str, caller: object = None) -> str:
@@ -119,9 +118,12 @@ class Turns:
 
     def turn(self) -> None:
         """Wait for the turn on the connection: from here on the caller holds ``lock``, and releases it."""
-        self.admit()
+        owner = bridge.owner()
+        if owner is not self.owner:
+            bridge.check_blocking()
+            self.admit()
         child = self.child
-        if child is not None and child.body and child.owner is bridge.owner():
+        if child is not None and child.body and child.owner is owner:
             raise DetachedOperation(self.say(_TOO_LATE))
         self.lock.acquire()
         if self.ended or self.cut:
@@ -209,11 +211,6 @@ class Turns:
 def was_done(error: BaseException) -> bool:
     """Tell whether ``error`` only reports that a clean-up was cancelled: it has succeeded all the same."""
     return isinstance(error, bridge.CancelledError) and error.__cause__ is None
-
-
-def _here() -> object:
-    """Return the event loop that the running code waits in, None for sync code."""
-    return bridge.running_loop() if bridge.in_worker() else None
 
 
 def _name(owner: object) -> str:
