@@ -119,12 +119,18 @@ def select_plan(shape: Shape, database: Any, kind: str, low: bool = False, high:
     return plan  # type: ignore[no-any-return]
 
 
-def _make_plan(shape: Shape, database: Any, kind: str, low: bool, high: bool) -> Plan:
+def sliced_query(shape: Shape, low: bool, high: bool) -> Any:
+    """Return a shape's query with the places of a slice behind the shape's own arguments."""
     query = shape.query.clone()
     if high:
         query.high = Arg(query.arity)
     if low:
         query.low = Arg(query.arity + high)
+    return query
+
+
+def _make_plan(shape: Shape, database: Any, kind: str, low: bool, high: bool) -> Plan:
+    query = sliced_query(shape, low, high)
     compiler = Compiler(query, database.compile_dialect, database.vendor)
     try:
         statement = compiler.statement()

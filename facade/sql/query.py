@@ -69,7 +69,8 @@ class Query(Filters):
     updates: tuple[tuple[Any, Any], ...] = ()
     exists_only = False
     sticky = 0  # how many more steps may speak of the same rows of a many-valued relation
-    dates: Any = None
+    extra_tables: tuple[str, ...] = ()
+    extra_order: tuple[str, ...] = ()
 
     def __init__(self, model: type[Any]) -> None:
         self.model = model
@@ -82,7 +83,6 @@ class Query(Filters):
         self.annotations: dict[str, Any] = {}
         self.select: dict[str, Any] = {}
         self.relations: dict[str, Any] = {}
-        self.extra: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"<Query on {self.model.__name__}>"
@@ -111,6 +111,18 @@ class Query(Filters):
         placed = Arg(self.base + arg.index)
         self.prepare[arg.index] = prepare
         return placed
+
+    # -- what Django's users look at --------------------------------------------------------
+
+    @property
+    def alias_map(self) -> dict[str, Any]:
+        """The joins by alias."""
+        return {alias: self.joins[alias] for alias in self.joins}
+
+    @property
+    def alias_refcount(self) -> dict[str, int]:
+        """How many parts of the query need each join; the FROM clause leaves out what nothing needs."""
+        return self.joins.counts
 
     # -- state questions -------------------------------------------------------------------
 
@@ -383,7 +395,7 @@ class Query(Filters):
         """Forget the order where that cannot change the result, or with `force` anyway."""
         if not force and (self.is_sliced or self.distinct_fields or self.lock):
             return
-        self.order_by = ()
+        self.order_by = self.extra_order = ()
         if clear_default:
             self.default_ordering = False
 

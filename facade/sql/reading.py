@@ -1,0 +1,58 @@
+"""The SQL of a query for people to read: on one line, every name quoted, the values in their places."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade.expressions.base import Arg
+from facade.expressions.fragments import template
+from facade.sql.select import Compiler
+
+_SPACE = re.compile(r"\s*\n\s*")
+
+
+class _Reading:
+    """Mixed into a dialect's compiler: says what kind each join is."""
+
+    def visit_join(self: Any, join: Any, asfrom: bool = False, from_linter: Any = None, **options: Any) -> str:
+        kind = " LEFT OUTER JOIN " if join.isouter else " INNER JOIN "
+        left = join.left._compiler_dispatch(self, asfrom=True, **options)
+        right = join.right._compiler_dispatch(self, asfrom=True, **options)
+        return f"{left}{kind}{right} ON ({join.onclause._compiler_dispatch(self, **options)})"
+
+
+class _ReadingQuery(Compiler):
+    """Writes lists out."""
+
+    def in_list(self, left: Any, arg: Arg, type_: Any) -> Any:
+        return template("%s IN %s", left, self.bind(arg, None, _listed), type_=sa.Boolean())
+
+
+def _listed(values: Any) -> str:
+    return f"({', '.join(map(str, values))})"
+
+
+def readable(query: Any, database: Any, args: tuple[Any, ...]) -> str:
+    """Return the SELECT of a query with its arguments. Raises EmptyResultSet where there would be none."""
+    compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
+    statement = compiler.statement()
+    dialect = copy.copy(database.compile_dialect)
+    dialect.statement_compiler = type("ReadingCompiler", (_Reading, dialect.statement_compiler), {})
+    dialect.paramstyle, dialect.positional = "pyformat", False
+    dialect.identifier_preparer = dialect.preparer(dialect)
+    dialect.identifier_preparer._requires_quotes = lambda name: True
+    compiled = statement.compile(dialect=dialect)
+    values = {name: _value(name, compiled, compiler.binds.sources, args) for name in compiled.params}
+    return _SPACE.sub(" ", str(compiled)) % values
+
+
+def _value(name: str, compiled: Any, sources: Any, args: tuple[Any, ...]) -> Any:
+    if name not in sources:
+        return compiled.params[name]
+    index, convert = sources[name]
+    value = None if index is None else args[index]
+    return value if convert is None else convert(value)
