@@ -43,15 +43,36 @@ def library(database):
         [Publisher(name="North", city="Oslo"), Publisher(name="South", city="Rome")]
     )
     ada, bob, cyd = Author.objects.bulk_create(
-        [Author(name="Ada", age=36, email="ada@x.org"), Author(name="Bob", age=50), Author(name="Cyd")],
+        [Author(name="Ada", age=36, email="ada@x.org"), Author(name="Bob", age=50), Author(name="Cyd")]
     )
     Book.objects.bulk_create(
         [
-            Book(title="Alpha", author=ada, publisher=north, pages=100, price=Decimal("9.50"), published=datetime.date(2001, 2, 3)),
-            Book(title="Beta", author=ada, publisher=south, pages=200, price=Decimal("19.00"), published=datetime.date(2002, 5, 1)),
-            Book(title="Gamma", author=bob, publisher=north, pages=300, price=Decimal("29.99"), published=datetime.date(2002, 6, 1)),
+            Book(
+                title="Alpha",
+                author=ada,
+                publisher=north,
+                pages=100,
+                price=Decimal("9.50"),
+                published=datetime.date(2001, 2, 3),
+            ),
+            Book(
+                title="Beta",
+                author=ada,
+                publisher=south,
+                pages=200,
+                price=Decimal("19.00"),
+                published=datetime.date(2002, 5, 1),
+            ),
+            Book(
+                title="Gamma",
+                author=bob,
+                publisher=north,
+                pages=300,
+                price=Decimal("29.99"),
+                published=datetime.date(2002, 6, 1),
+            ),
             Book(title="Delta", author=bob, publisher=None, pages=50, price=Decimal("5.00"), published=None),
-        ],
+        ]
     )
     return ada, bob, cyd
 
@@ -117,8 +138,14 @@ def test_lookups_across_relations_by_instance_id_and_queryset(face, library):
     assert titles(face, Book.objects.filter(author=ada.pk)) == ["Alpha", "Beta"]
     assert titles(face, Book.objects.filter(author_id=ada.pk)) == ["Alpha", "Beta"]
     assert titles(face, Book.objects.filter(author__in=[bob])) == ["Delta", "Gamma"]
-    assert titles(face, Book.objects.filter(author__in=Author.objects.filter(name="Bob"))) == ["Delta", "Gamma"]
-    assert titles(face, Book.objects.filter(author=Author.objects.filter(name="Bob")[:1])) == ["Delta", "Gamma"]
+    assert titles(face, Book.objects.filter(author__in=Author.objects.filter(name="Bob"))) == [
+        "Delta",
+        "Gamma",
+    ]
+    assert titles(face, Book.objects.filter(author=Author.objects.filter(name="Bob")[:1])) == [
+        "Delta",
+        "Gamma",
+    ]
 
 
 def test_reverse_foreign_key(face, library):
@@ -127,7 +154,10 @@ def test_reverse_foreign_key(face, library):
     # One filter(): one book meets both conditions. Two filters: any book meets each.
     assert face(Author.objects.filter(books__title="Alpha", books__pages=200).count) == 0
     assert face(Author.objects.filter(books__title="Alpha").filter(books__pages=200).count) == 1
-    assert [a.name for a in face.list(Author.objects.exclude(books__pages=100).order_by("name"))] == ["Bob", "Cyd"]
+    assert [a.name for a in face.list(Author.objects.exclude(books__pages=100).order_by("name"))] == [
+        "Bob",
+        "Cyd",
+    ]
     assert [a.name for a in face.list(Author.objects.filter(books=None))] == ["Cyd"]
     assert [a.name for a in face.list(Author.objects.filter(books__isnull=True))] == ["Cyd"]
 
@@ -162,16 +192,25 @@ def test_the_same_shape_serves_other_values(face, library):
 @pytest.mark.parametrize(
     ("make", "error"),
     [
-        (lambda: Book.objects.filter(titel="x"), "Cannot resolve keyword 'titel' into field. Choices are: .*Did you mean 'title'"),
+        (
+            lambda: Book.objects.filter(titel="x"),
+            "Cannot resolve keyword 'titel' into field. Choices are: .*Did you mean 'title'",
+        ),
         (lambda: Book.objects.filter(title__foo="x"), "Unsupported lookup 'foo' for CharField"),
-        (lambda: Book.objects.filter(author__foo="x"), "Unsupported lookup|Related Field got invalid lookup|Cannot resolve"),
+        (
+            lambda: Book.objects.filter(author__foo="x"),
+            "Unsupported lookup|Related Field got invalid lookup|Cannot resolve",
+        ),
         (lambda: Book.objects.order_by("nmae"), "Cannot resolve keyword 'nmae'"),
         (lambda: Book.objects.values("nmae"), "Cannot resolve keyword 'nmae'"),
         (lambda: Book.objects.values_list("nmae"), "Cannot resolve keyword 'nmae'"),
         (lambda: Book.objects.only("nmae"), "nmae"),
         (lambda: Book.objects.defer("nmae"), "nmae"),
         (lambda: Book.objects.select_related("nmae"), "Invalid field name.* given in select_related: 'nmae'"),
-        (lambda: Book.objects.select_related("title"), "Non-relational field given in select_related: 'title'"),
+        (
+            lambda: Book.objects.select_related("title"),
+            "Non-relational field given in select_related: 'title'",
+        ),
         (lambda: Book.objects.annotate(x=F("nmae")), "Cannot resolve keyword 'nmae'"),
     ],
 )
@@ -209,11 +248,31 @@ def test_bad_values_fail_before_any_sql(make, error, database, assert_queries):
 
 
 def test_order(face, library):
-    assert [b.title for b in face.list(Book.objects.order_by("-pages"))] == ["Gamma", "Beta", "Alpha", "Delta"]
-    assert [b.title for b in face.list(Book.objects.order_by("author__name", "-title"))] == ["Beta", "Alpha", "Gamma", "Delta"]
-    assert [b.title for b in face.list(Book.objects.order_by("pages").reverse())] == ["Gamma", "Beta", "Alpha", "Delta"]
-    assert [b.title for b in face.list(Book.objects.order_by(F("published").desc(nulls_last=True), "pk"))][-1] == "Delta"
-    assert [b.title for b in face.list(Book.objects.order_by("publisher", "title"))][-2:] in (["Gamma", "Beta"], ["Beta", "Delta"])
+    assert [b.title for b in face.list(Book.objects.order_by("-pages"))] == [
+        "Gamma",
+        "Beta",
+        "Alpha",
+        "Delta",
+    ]
+    assert [b.title for b in face.list(Book.objects.order_by("author__name", "-title"))] == [
+        "Beta",
+        "Alpha",
+        "Gamma",
+        "Delta",
+    ]
+    assert [b.title for b in face.list(Book.objects.order_by("pages").reverse())] == [
+        "Gamma",
+        "Beta",
+        "Alpha",
+        "Delta",
+    ]
+    assert [b.title for b in face.list(Book.objects.order_by(F("published").desc(nulls_last=True), "pk"))][
+        -1
+    ] == "Delta"
+    assert [b.title for b in face.list(Book.objects.order_by("publisher", "title"))][-2:] in (
+        ["Gamma", "Beta"],
+        ["Beta", "Delta"],
+    )
     assert len(face.list(Book.objects.order_by("?"))) == 4
 
 
@@ -241,7 +300,9 @@ def test_get(face, library, assert_queries):
         assert face(Book.objects.get, title="Alpha").pages == 100
     with pytest.raises(Book.DoesNotExist, match="Book matching query does not exist."):
         face(Book.objects.get, title="Omega")
-    with pytest.raises(Book.MultipleObjectsReturned, match=r"get\(\) returned more than one Book -- it returned 4!"):
+    with pytest.raises(
+        Book.MultipleObjectsReturned, match=r"get\(\) returned more than one Book -- it returned 4!"
+    ):
         face(Book.objects.get)
     assert face(Book.objects.get_or_none, title="Omega") is None
 
@@ -295,10 +356,15 @@ def test_a_list_of_any_length_is_one_statement(face, library, assert_queries):
 
 def test_values(face, library):
     ada, _, _ = library
-    assert face.list(Author.objects.filter(pk=ada.pk).values()) == [{"id": ada.pk, "name": "Ada", "age": 36, "email": "ada@x.org"}]
+    assert face.list(Author.objects.filter(pk=ada.pk).values()) == [
+        {"id": ada.pk, "name": "Ada", "age": 36, "email": "ada@x.org"}
+    ]
     rows = Book.objects.order_by("title").values("title", "author__name")
     assert face.list(rows)[0] == {"title": "Alpha", "author__name": "Ada"}
-    assert face.list(Book.objects.order_by("title").values_list("title", "pages"))[:2] == [("Alpha", 100), ("Beta", 200)]
+    assert face.list(Book.objects.order_by("title").values_list("title", "pages"))[:2] == [
+        ("Alpha", 100),
+        ("Beta", 200),
+    ]
     assert face.list(Book.objects.order_by("title").values_list("title", flat=True))[:2] == ["Alpha", "Beta"]
     named = face.list(Book.objects.order_by("title").values_list("title", "pages", named=True))[0]
     assert (named.title, named.pages) == ("Alpha", 100)
@@ -367,15 +433,25 @@ def test_select_related_over_one_to_one(face, library, assert_queries):
 def test_prefetch_related(face, library, assert_queries):
     with assert_queries(2):
         authors = face.list(Author.objects.prefetch_related("books").order_by("name"))
-        assert [[b.title for b in author.books.all()] for author in authors] == [["Alpha", "Beta"], ["Gamma", "Delta"], []]
+        assert [[b.title for b in author.books.all()] for author in authors] == [
+            ["Alpha", "Beta"],
+            ["Gamma", "Delta"],
+            [],
+        ]
         assert authors[0].books.all()[0].author is authors[0]
     with assert_queries(3):
         authors = face.list(Author.objects.prefetch_related("books__publisher").order_by("name"))
         assert authors[0].books.all()[0].publisher.name == "North"
-    wanted = Prefetch("books", queryset=Book.objects.filter(pages__gt=60).order_by("-pages"), to_attr="long_books")
+    wanted = Prefetch(
+        "books", queryset=Book.objects.filter(pages__gt=60).order_by("-pages"), to_attr="long_books"
+    )
     with assert_queries(2):
         authors = face.list(Author.objects.prefetch_related(wanted).order_by("name"))
-        assert [[b.title for b in author.long_books] for author in authors] == [["Beta", "Alpha"], ["Gamma"], []]
+        assert [[b.title for b in author.long_books] for author in authors] == [
+            ["Beta", "Alpha"],
+            ["Gamma"],
+            [],
+        ]
 
 
 # -- annotations and aggregates -------------------------------------------------------------------------
@@ -411,10 +487,19 @@ def test_aggregate(face, library, assert_queries):
 
 def test_annotate(face, library):
     authors = Author.objects.annotate(n=Count("books"), pages=Sum("books__pages")).order_by("name")
-    assert [(a.name, a.n, a.pages) for a in face.list(authors)] == [("Ada", 2, 300), ("Bob", 2, 350), ("Cyd", 0, None)]
+    assert [(a.name, a.n, a.pages) for a in face.list(authors)] == [
+        ("Ada", 2, 300),
+        ("Bob", 2, 350),
+        ("Cyd", 0, None),
+    ]
     assert [a.name for a in face.list(authors.filter(n__gt=0, pages__gt=300))] == ["Bob"]
-    grouped = Book.objects.values("author__name").annotate(n=Count("id"), top=Max("pages")).order_by("author__name")
-    assert face.list(grouped) == [{"author__name": "Ada", "n": 2, "top": 200}, {"author__name": "Bob", "n": 2, "top": 300}]
+    grouped = (
+        Book.objects.values("author__name").annotate(n=Count("id"), top=Max("pages")).order_by("author__name")
+    )
+    assert face.list(grouped) == [
+        {"author__name": "Ada", "n": 2, "top": 200},
+        {"author__name": "Bob", "n": 2, "top": 300},
+    ]
     assert face(authors.aggregate, Avg("n")) == {"n__avg": pytest.approx(4 / 3)}
     assert face(authors.filter(n=2).count) == 2
     doubled = Book.objects.annotate(double=F("pages") * 2).filter(double__gte=400).order_by("-double")
@@ -426,16 +511,20 @@ def test_annotate(face, library):
 
 def test_case_and_subqueries(face, library):
     size = Case(When(pages__gte=200, then=Value("long")), default=Value("short"))
-    assert [b.size for b in face.list(Book.objects.annotate(size=size).order_by("title"))] == ["short", "long", "short", "long"]
+    assert [b.size for b in face.list(Book.objects.annotate(size=size).order_by("title"))] == [
+        "short",
+        "long",
+        "short",
+        "long",
+    ]
     newest = Book.objects.filter(author=OuterRef("pk")).order_by("-pages")
     authors = Author.objects.annotate(top=Subquery(newest.values("title")[:1])).order_by("name")
     assert [a.top for a in face.list(authors)] == ["Beta", "Gamma", None]
     assert [a.name for a in face.list(Author.objects.filter(~Exists(newest)))] == ["Cyd"]
-    assert [a.has for a in face.list(Author.objects.annotate(has=Exists(newest.filter(pages__gt=250))).order_by("name"))] == [
-        False,
-        True,
-        False,
-    ]
+    assert [
+        a.has
+        for a in face.list(Author.objects.annotate(has=Exists(newest.filter(pages__gt=250))).order_by("name"))
+    ] == [False, True, False]
 
 
 # -- writing ----------------------------------------------------------------------------------------------
@@ -445,7 +534,12 @@ def test_case_and_subqueries(face, library):
 def test_update(face, library, assert_queries):
     with assert_queries(1):
         assert face(Book.objects.filter(pages__gte=200).update, pages=F("pages") + 1, title="Big") == 2
-    assert sorted(face.list(Book.objects.values_list("title", "pages"))) == [("Alpha", 100), ("Big", 201), ("Big", 301), ("Delta", 50)]
+    assert sorted(face.list(Book.objects.values_list("title", "pages"))) == [
+        ("Alpha", 100),
+        ("Big", 201),
+        ("Big", 301),
+        ("Delta", 50),
+    ]
     assert face(Book.objects.filter(author__name="Ada").update, publisher=None) == 2
     assert face(Book.objects.filter(publisher=None).count) == 3
     with assert_queries(0), pytest.raises(FieldDoesNotExist, match="nmae"):
@@ -476,7 +570,12 @@ def test_union_intersection_difference(face, library):
     assert titles(face, short.difference(north)) == ["Beta", "Delta"]
     assert [b.title for b in face.list(short.union(north).order_by("-pages")[:2])] == ["Gamma", "Beta"]
     assert face(short.union(north).count) == 4
-    assert face.list(short.union(north).values_list("title", flat=True).order_by("title")) == ["Alpha", "Beta", "Delta", "Gamma"]
+    assert face.list(short.union(north).values_list("title", flat=True).order_by("title")) == [
+        "Alpha",
+        "Beta",
+        "Delta",
+        "Gamma",
+    ]
     with pytest.raises(NotSupportedError, match=r"filter\(\) after union\(\)"):
         short.union(north).filter(pages=1)
 
@@ -509,13 +608,20 @@ def test_none(face, library, assert_queries):
 
 
 def test_dates(face, library):
-    assert face.list(Book.objects.dates("published", "year")) == [datetime.date(2001, 1, 1), datetime.date(2002, 1, 1)]
+    assert face.list(Book.objects.dates("published", "year")) == [
+        datetime.date(2001, 1, 1),
+        datetime.date(2002, 1, 1),
+    ]
     assert face.list(Book.objects.dates("published", "month", order="DESC"))[0] == datetime.date(2002, 6, 1)
 
 
 def test_raw(face, library, assert_queries):
     with assert_queries(1):
-        books = face.list(Book.objects.raw("SELECT id, title, pages * 2 AS double FROM tests_book WHERE pages > %s ORDER BY id", [150]))
+        books = face.list(
+            Book.objects.raw(
+                "SELECT id, title, pages * 2 AS double FROM tests_book WHERE pages > %s ORDER BY id", [150]
+            )
+        )
     assert [(b.title, b.double) for b in books] == [("Beta", 400), ("Gamma", 600)]
 
 
@@ -530,8 +636,6 @@ def test_copies(face, library):
     assert [b.title for b in face.list(copy.deepcopy(books))] == ["Alpha", "Beta", "Gamma"]
     assert [b.title for b in pickle.loads(pickle.dumps(books))] == ["Alpha", "Beta", "Gamma"]
     assert "Alpha" in repr(books)
-
-
 
 
 # -- what a queryset hands on ----------------------------------------------------------------
@@ -611,17 +715,20 @@ def own_lookups():
 
 def test_lookups_and_transforms_with_sql_of_their_own(face, library, own_lookups):
     assert titles(face, Book.objects.filter(pages__divided_by=100)) == ["Alpha", "Beta", "Gamma"]
-    assert titles(face, Book.objects.exclude(pages__divided_by=F("pages") * 2)) == ["Alpha", "Beta", "Delta", "Gamma"]
+    assert titles(face, Book.objects.exclude(pages__divided_by=F("pages") * 2)) == [
+        "Alpha",
+        "Beta",
+        "Delta",
+        "Gamma",
+    ]
     assert titles(face, Book.objects.filter(title__last="xa", pages__lt=100)) == ["Delta"]
     assert face.list(Author.objects.order_by("name").values_list("name__last", flat=True)) == ["a", "b", "d"]
 
 
 def test_functions_with_sql_for_one_database(face, library):
-    assert face.list(Author.objects.annotate(loud=Shout("name")).order_by("loud").values_list("loud", flat=True)) == [
-        "ADA",
-        "BOB",
-        "CYD",
-    ]
+    assert face.list(
+        Author.objects.annotate(loud=Shout("name")).order_by("loud").values_list("loud", flat=True)
+    ) == ["ADA", "BOB", "CYD"]
 
 
 def test_conditions_as_values(face, library):
@@ -641,3 +748,31 @@ def test_lists_with_none(face, library, assert_queries):
 def test_text_lookups_on_numbers(face, library):
     assert face(Author.objects.filter(age__regex=r"^3\d$").get).name == "Ada"
     assert face(Author.objects.filter(age__startswith="5").get).name == "Bob"
+
+
+def test_extra(face, library, assert_queries):
+    doubled = Book.objects.extra(
+        select={"double": "pages * %s"},
+        select_params=[2],
+        where=["pages > %s", "title <> %s"],
+        params=[60, "Beta"],
+    )
+    with assert_queries(1):
+        assert [(b.title, b.double) for b in face.list(doubled.order_by("title"))] == [
+            ("Alpha", 200),
+            ("Gamma", 600),
+        ]
+    assert face.list(doubled.values_list("title", "double").order_by("-double")) == [
+        ("Gamma", 600),
+        ("Alpha", 200),
+    ]
+    assert [b.title for b in face.list(Book.objects.extra(order_by=["-tests_book.pages"]))][0] == "Gamma"
+    joined = Book.objects.extra(
+        tables=["tests_author"],
+        where=["tests_author.id = author_id", "tests_author.name = %s"],
+        params=["Bob"],
+    )
+    assert titles(face, joined) == ["Delta", "Gamma"]
+    assert titles(face, Book.objects.extra(where=["title LIKE '%%lta'"])) == ["Delta"]
+    with assert_queries(0), pytest.raises(ValueError, match="aliases"):
+        Book.objects.extra(select={'x" FROM tests_author --': "1"})

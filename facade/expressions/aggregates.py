@@ -138,8 +138,7 @@ class Aggregate(Func):
             condition = None
         if self.distinct:
             arguments[0] = sa.distinct(arguments[0])
-        field = self._output_field_or_none
-        call = compiler.aggregate(self, arguments, None if field is None else field.column_type)
+        call = compiler.aggregate(self, arguments, self.column_type)
         return call if condition is None else call.filter(condition)
 
 

@@ -651,7 +651,8 @@ class Value(Expression):
         if isinstance(self.value, Arg):
             return compiler.bind(self.value, type_)
         if self.value is None:
-            return compiler.literal(sa.JSON.NULL, type_) if isinstance(field, fields.JSONField) else sa.null()
+            json = isinstance(self._output_field_or_none, fields.JSONField)
+            return compiler.literal(sa.JSON.NULL, type_) if json else sa.null()
         return compiler.literal(self._prepare(self.value), type_)
 
 
@@ -881,6 +882,10 @@ class Col(Expression):
     @property
     def identity(self) -> Any:
         return Col, self.alias, self.target, self._output_field
+
+    @property
+    def column_type(self) -> Any:
+        return self.target.column_type
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         return self

@@ -98,8 +98,7 @@ class Lookup(Expression):
 
     @property
     def bind_type(self) -> Any:
-        field = self.compared_field
-        return None if field is None else field.column_type
+        return self.lhs.column_type
 
     # -- SQL -------------------------------------------------------------------------------
 

@@ -72,8 +72,7 @@ class Window(Expression):
         used = [(text, compiler.process(part)) for text, part in clauses if part is not None]
         window = " ".join(text for text, _ in used)
         arguments = [compiler.process(self.source_expression), *(part for _, part in used)]
-        field = self._output_field_or_none
-        return template(f"%s OVER ({window})", *arguments, type_=None if field is None else field.column_type)
+        return template(f"%s OVER ({window})", *arguments, type_=self.column_type)
 
 
 def _partition(given: Any) -> ExpressionList | None:

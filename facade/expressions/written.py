@@ -76,5 +76,4 @@ def core_of(expression: Any, compiler: Any) -> Any:
     parts = [item if isinstance(item, ClauseElement) else sa.literal(item) for item in params]
     if getattr(expression, "conditional", False):
         return template(f"({sql})", *parts, type_=sa.Boolean())
-    field = expression._output_field_or_none
-    return template(sql, *parts, type_=None if field is None else field.column_type)
+    return template(sql, *parts, type_=expression.column_type)

@@ -15,6 +15,7 @@ from facade.expressions.subquery import Embedded
 from facade.expressions.functions.datetime import current_timezone, trunc
 from facade.orm.fetching import FETCH_ONE
 from facade.sql.aliases import check_alias
+from facade.sql.extra import RawCondition, selections
 from facade.sql.ordering import totally_ordered
 from facade.sql.paths import field_names
 from facade.sql.query import Lock
@@ -349,6 +350,28 @@ class Chain(Frozen):
         values = Values()
         frozen = tuple(freeze(item, values) if isinstance(item, Frozen) else _name_of(item) for item in items)
         return self._step(("order_by", frozen), values, values.keyed)
+
+    def extra(
+        self,
+        select: dict[str, Any] | None = None,
+        where: Iterable[str] | None = None,
+        params: Iterable[Any] | None = None,
+        tables: Iterable[str] | None = None,
+        order_by: Iterable[str] | None = None,
+        select_params: Iterable[Any] | None = None,
+    ) -> Self:
+        """Add SQL text of your own: columns, conditions, tables and an order, with `%s` for parameters.
+
+        What expressions can say is better said by them. See
+        https://docs.djangoproject.com/en/6.1/ref/models/querysets/#extra
+        """
+        self._refuse_combined("extra")
+        self._refuse_sliced("change a query")
+        values = Values()
+        columns = tuple((name, text.freeze(values)) for name, text in selections(select, select_params))
+        condition = RawCondition(where, params or ()).freeze(values) if where else None
+        key = ("extra", columns, condition, tuple(tables or ()), tuple(order_by or ()))
+        return self._step(key, values)
 
     def reverse(self) -> Self:
         """Turn the order round."""

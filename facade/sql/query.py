@@ -11,17 +11,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from facade.exceptions import FieldError
-from facade.expressions.base import (
-    Arg,
-    Col,
-    Expression,
-    F,
-    OrderBy,
-    Outer,
-    OuterRef,
-    Ref,
-    ResolvedOuterRef,
-)
+from facade.expressions.base import Arg, Col, Expression, F, OrderBy, Outer, OuterRef, Ref, ResolvedOuterRef
 from facade.expressions.q import AND
 from facade.expressions.subquery import Embedded
 from facade.sql import paths

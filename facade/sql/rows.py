@@ -46,7 +46,7 @@ def converter(expression: Any, dialect: Any, database: Any) -> Converter | None:
     while isinstance(expression, Ref):
         expression = expression.source
     field = expression if isinstance(expression, fields.Field) else expression._output_field_or_none
-    if field is None:
+    if field is None or type(field) is fields.Field:
         return None
     field = getattr(field, "target_field", field) if field.is_relation else field
     convert = reader(field, dialect, database)

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, UnsupportedFeature
-from facade.expressions.base import Arg, OrderBy, Ref
+from facade.expressions.base import Arg, Col, OrderBy, Ref
 from facade.expressions.subquery import Embedded
 from facade.expressions.written import core_of
 from facade.fields import Field
 from facade.sql import dialects
+from facade.sql.extra import QualifiedColumn
 from facade.sql.loading import Part, select_parts
 from facade.sql.paths import split
 
@@ -147,7 +148,7 @@ class Compiler(dialects.Operations):
         where, having = query.where.split_having(must_group_by=query.group_by is not None)
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
-        statement = sa.select(*columns).select_from(self._from())
+        statement = sa.select(*columns).select_from(self._from(), *self._extra_tables())
         if criteria[0] is not None:
             statement = statement.where(criteria[0])
         statement = self._grouped(statement, columns, order)
@@ -177,6 +178,10 @@ class Compiler(dialects.Operations):
             else:
                 joined = joined.join(table, self._on(join), isouter=join.outer)
         return joined
+
+    def _extra_tables(self) -> list[Any]:
+        known = {join.alias for join in self.query.joins.active()}
+        return [sa.table(name) for name in self.query.extra_tables if name not in known]
 
     def _on(self, join: Any) -> Any:
         parts = [
@@ -288,7 +293,7 @@ class Compiler(dialects.Operations):
         if query.exists_only and not query.is_sliced and not query.order_by:
             return []
         query.base = query.order_base
-        items = query.order_by
+        items = query.extra_order or query.order_by
         if not items and query.default_ordering and query.group_by is None and query.inner is None:
             items = tuple(query.opts.ordering or ())
         return [term for item in items for term in self._order_item(item, not query.standard_ordering)]
@@ -315,6 +320,8 @@ class Compiler(dialects.Operations):
             return [OrderBy(Ref(name, query.annotations[name]), descending)]
         if name in query.annotations:
             return [OrderBy(query.annotations[name], descending)]
+        if "." in name:
+            return [OrderBy(QualifiedColumn(name), descending)]
         if split(name)[0] in query.annotations:
             return [OrderBy(query.resolve_ref(name), descending)]
         return self._order_path(name, descending, query.opts, "", ())

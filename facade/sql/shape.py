@@ -15,6 +15,7 @@ from facade.fields import registry as lookups
 from facade.meta import registry
 from facade.sql.aggregation import reduce_to_existence, summarize
 from facade.sql.assignments import set_updates
+from facade.sql.extra import add_extra
 from facade.sql.loading import check_mask, check_select_related, mask_of
 from facade.sql.merging import merge_queries
 from facade.sql.query import Query
@@ -29,7 +30,6 @@ def refuse_q_options(names: Iterable[str]) -> None:
     """Raise TypeError for keywords that are options of Q: a dict from outside must not turn conditions round."""
     if invalid := {"_connector", "_negated"}.intersection(names):
         raise TypeError(f"The following kwargs are invalid: {', '.join(sorted(map(repr, invalid)))}")
-
 
 
 def step(function: Step) -> Step:
@@ -91,7 +91,9 @@ class Shape:
         if len(prepare) == 1:
             (fit,), (value,) = prepare, values
             return (fit(value),)
-        return tuple([value if fit is None else fit(value) for fit, value in zip(prepare, values, strict=True)])
+        return tuple(
+            [value if fit is None else fit(value) for fit, value in zip(prepare, values, strict=True)]
+        )
 
 
 _roots: dict[type[Any], Shape] = {}
@@ -251,3 +253,8 @@ def exists(query: Query) -> None:
 @step
 def update(query: Query, values: tuple[tuple[str, Any], ...]) -> None:
     set_updates(query, values)
+
+
+@step
+def extra(query: Query, select: Any, where: Any, tables: tuple[str, ...], order_by: tuple[str, ...]) -> None:
+    add_extra(query, select, where, tables, order_by)

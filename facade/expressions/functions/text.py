@@ -37,8 +37,7 @@ class Concat(Func):
 
     def as_core(self, compiler: Any) -> Any:
         arguments = [self._text(compiler, source) for source in self._sources()]
-        field = self._output_field_or_none
-        type_ = None if field is None else field.column_type
+        type_ = self.column_type
         if compiler.vendor == "mysql":
             return sa.func.concat_ws(sa.literal_column("''"), *arguments, type_=type_)
         joined = " || ".join(["COALESCE(%s, '')"] * len(arguments))
