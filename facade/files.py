@@ -21,10 +21,20 @@ from facade.exceptions import SuspiciousFileOperation
 __all__ = ["ContentFile", "File", "FileSystemStorage", "Storage", "default_storage", "validate_file_name"]
 
 
+def _of_file(name: str) -> Any:
+    return property(lambda self: getattr(self.file, name))
+
+
 class File:
     """A file with a name; reads and writes go to the open `file` behind it."""
 
     DEFAULT_CHUNK_SIZE = 64 * 2**10
+
+    read, readinto, readline, readlines = map(_of_file, ("read", "readinto", "readline", "readlines"))
+    write, writelines, flush, truncate = map(_of_file, ("write", "writelines", "flush", "truncate"))
+    seek, tell, fileno, isatty = map(_of_file, ("seek", "tell", "fileno", "isatty"))
+    readable, writable, seekable = map(_of_file, ("readable", "writable", "seekable"))
+    encoding, newlines = map(_of_file, ("encoding", "newlines"))
 
     def __init__(self, file: Any, name: str | None = None) -> None:
         self.file = file
@@ -38,11 +48,6 @@ class File:
 
     def __bool__(self) -> bool:
         return bool(self.name)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"file", "_file"} or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.file, name)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.file)

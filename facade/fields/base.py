@@ -12,13 +12,10 @@ from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
 from facade.fields.checks import FieldChecks
 from facade.fields.cleaning import Cleaning
-from facade.fields.columns import WrittenType, column_type
+from facade.fields.columns import ColumnDescription
 from facade.fields.options import NOT_PROVIDED, AnyValue
 from facade.fields.registry import RegisterLookupMixin
 from facade.promises import kept
-
-if TYPE_CHECKING:
-    from sqlalchemy.types import TypeEngine
 
 __all__ = ["BLANK_CHOICE_DASH", "BLANK_CHOICE_LABEL", "NOT_PROVIDED", "Field", "Operand"]
 
@@ -67,7 +64,7 @@ def _is_default(value: Any, default: Any) -> bool:
 
 
 @total_ordering
-class Field(FieldChecks, Cleaning, RegisterLookupMixin, Generic[AnyValue]):
+class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Generic[AnyValue]):
     """A column of a model, and the rules for its values.
 
     On a class the attribute is the field itself, on an instance its value. A subclass overrides
@@ -185,8 +182,8 @@ class Field(FieldChecks, Cleaning, RegisterLookupMixin, Generic[AnyValue]):
     @overload
     def __get__(self, instance: object, owner: Any = None) -> AnyValue: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        # A field of no model is a plain attribute: an expression class may have `output_field = DateTimeField()`.
-        if instance is None or "attname" not in self.__dict__:
+        # In a class that is no model a field is a plain attribute: `output_field = DateTimeField()`.
+        if not isinstance(instance, self.__dict__.get("model", ())):
             return self
         if self.attname not in instance.__dict__:
             instance._fetch_deferred(self)
@@ -287,39 +284,6 @@ class Field(FieldChecks, Cleaning, RegisterLookupMixin, Generic[AnyValue]):
         target = self.remote_field.get_related_field().attname
         rows = related.order_by(*ordering) if ordering else related
         return [*(blank if include_blank else ()), *((getattr(row, target), str(row)) for row in rows)]
-
-    def get_internal_type(self) -> str:
-        """Return the name of the built-in field whose column this one has."""
-        return type(self).__name__
-
-    @cached_property
-    def column_type(self) -> TypeEngine[Any]:
-        """The SQLAlchemy type of the column; a field may override it."""
-        if type(self).db_type is not Field.db_type:
-            return WrittenType(self)
-        if (found := column_type(self)) is None:
-            raise UnsupportedFeature(
-                f"{self} has no column: {self.get_internal_type()} names no built-in field."
-            )
-        return found
-
-    @property
-    def rel_column_type(self) -> TypeEngine[Any]:
-        """The SQLAlchemy type of the column of a foreign key to this field."""
-        return self.column_type
-
-    def db_type(self, connection: Any) -> str | None:
-        """Return the column's type in SQL. A field may override it, to write a type that SQLAlchemy does not know."""
-        return None if column_type(self) is None else self.column_type.compile(connection.dialect)
-
-    def rel_db_type(self, connection: Any) -> str | None:
-        """Return the type in SQL of the column of a foreign key to this field."""
-        return self.rel_column_type.compile(connection.dialect)
-
-    def get_db_converters(self, connection: Any = None) -> list[Callable[[Any, Any, Any], Any]]:
-        """Return the functions of (value, expression, connection) that a value from the database goes through last."""
-        convert = getattr(self, "from_db_value", None)
-        return [] if convert is None else [convert]
 
     def __str__(self) -> str:
         model = getattr(self, "model", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,12 +73,6 @@ BY_INTERNAL_TYPE: dict[str, Callable[[Any], ColumnType]] = {
 }
 
 
-def column_type(field: Any) -> ColumnType | None:
-    """Return the type of the field's column, None if its internal type has none."""
-    make = BY_INTERNAL_TYPE.get(field.get_internal_type())
-    return None if make is None else make(field)
-
-
 class WrittenType(UserDefinedType[Any]):
     """A column type as a field's `db_type()` writes it."""
 
@@ -94,7 +89,7 @@ class DialectView:
     """What `db_type()` is given as its connection while DDL is compiled."""
 
     def __init__(self, dialect: sa.Dialect) -> None:
-        self.dialect = dialect
+        self.compile_dialect = dialect
         self.vendor = "mysql" if dialect.name == "mariadb" else dialect.name
         self.settings_dict = {"ENGINE": f"django.db.backends.{self.vendor}"}
 
@@ -102,3 +97,50 @@ class DialectView:
 @compiles(WrittenType)
 def _write(type_: WrittenType, compiler: Any, **options: Any) -> str:
     return str(type_.field.db_type(DialectView(compiler.dialect)))
+
+
+class ColumnDescription:
+    """The part of a field that describes its column."""
+
+    def get_internal_type(self) -> str:
+        """Return the name of the built-in field whose column this one has."""
+        return type(self).__name__
+
+    @cached_property
+    def column_type(self) -> ColumnType:
+        """The SQLAlchemy type of the column; a field may override it. No type where no column is known."""
+        if type(self).db_type is not ColumnDescription.db_type:
+            return WrittenType(self)
+        make = BY_INTERNAL_TYPE.get(self.get_internal_type())
+        return sa.types.NullType() if make is None else make(self)
+
+    @property
+    def rel_column_type(self) -> ColumnType:
+        """The SQLAlchemy type of the column of a foreign key to this field."""
+        return self.column_type
+
+    def db_type(self, connection: Any) -> str | None:
+        """Return the column's type in SQL. A field may override it, to write a type that SQLAlchemy does not know."""
+        return _written(self.column_type, connection)
+
+    def rel_db_type(self, connection: Any) -> str | None:
+        """Return the type in SQL of the column of a foreign key to this field."""
+        return _written(self.rel_column_type, connection)
+
+    def db_type_parameters(self, connection: Any) -> dict[str, Any]:
+        """Return the options that the column's type may depend on."""
+        return dict(self.__dict__)
+
+    def db_parameters(self, connection: Any) -> dict[str, Any]:
+        """Return the column's type in SQL, and its collation where a field can have one."""
+        known = {"collation": self.__dict__["db_collation"]} if "db_collation" in self.__dict__ else {}
+        return {"type": self.db_type(connection), "check": None, **known}
+
+    def get_db_converters(self, connection: Any = None) -> list[Callable[[Any, Any, Any], Any]]:
+        """Return the functions of (value, expression, connection) that a value from the database goes through last."""
+        convert = getattr(self, "from_db_value", None)
+        return [] if convert is None else [convert]
+
+
+def _written(type_: ColumnType, connection: Any) -> str | None:
+    return None if isinstance(type_, sa.types.NullType) else type_.compile(connection.compile_dialect)

@@ -51,6 +51,12 @@ class GeneratedField(Field[AnyValue]):
     def get_internal_type(self) -> str:
         return self.output_field.get_internal_type()
 
+    def db_type_parameters(self, connection: Any) -> dict[str, Any]:
+        return self.output_field.db_type_parameters(connection)
+
+    def db_parameters(self, connection: Any) -> dict[str, Any]:
+        return self.output_field.db_parameters(connection)
+
     def get_db_converters(self, connection: Any = None) -> list[Callable[[Any, Any, Any], Any]]:
         return self.output_field.get_db_converters(connection)
 
