@@ -250,7 +250,8 @@ class Compiler(dialects.Operations):
             _, having = query.where.split_having(must_group_by=True)
             terms.extend(self.process(item) for item in having.get_group_by_cols())
         for item in self._ordered:
-            terms.extend(self.process(column) for column in item.get_group_by_cols())
+            if not isinstance(item.expression, Ref):  # what is selected was asked already
+                terms.extend(self.process(column) for column in item.get_group_by_cols())
         return statement.group_by(*_unique(terms)) if terms else statement
 
     def _model_width(self) -> int:
@@ -306,7 +307,7 @@ class Compiler(dialects.Operations):
             return self._order_name(item, reverse)
         ordering = item if isinstance(item, OrderBy) else item.asc()
         name = getattr(ordering.expression, "name", None)
-        if name in query.annotation_select:
+        if name is not None and name in query.annotation_select:
             ordering = ordering.copy()
             ordering.expression = Ref(name, query.annotations[name])
         else:
