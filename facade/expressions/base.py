@@ -488,7 +488,7 @@ class F(Combinable, Frozen):
 
     allowed_default = False
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: Any) -> None:
         self.name = name
 
     def __repr__(self) -> str:
@@ -501,7 +501,7 @@ class F(Combinable, Frozen):
         raise TypeError(f"argument of type '{type(self).__name__}' is not iterable")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.name == other.name  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.name == other.name
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))

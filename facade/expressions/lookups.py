@@ -37,7 +37,7 @@ class Lookup(Expression):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.lhs!r}, {self.rhs!r})"
 
-    conditional = True  # type: ignore[assignment]
+    conditional = True
 
     def get_source_expressions(self) -> list[Any]:
         return [self.lhs, self.rhs] if isinstance(self.rhs, (Expression, F)) else [self.lhs]

@@ -56,11 +56,11 @@ class Subquery(Expression):
     contains_aggregate = False
     contains_over_clause = False
     contains_subquery = True
-    empty_result_set_value = None
+    empty_result_set_value: Any = None
 
     def __init__(self, queryset: Any, output_field: Field[Any] | None = None, **extra: Any) -> None:
         super().__init__(output_field)
-        self.queryset = queryset if isinstance(queryset, Frozen) else queryset.all()
+        self.queryset: Any = queryset if isinstance(queryset, Frozen) else queryset.all()
         self.extra = extra
 
     def __repr__(self) -> str:

@@ -61,6 +61,12 @@ class FrozenQuery(Frozen):
     def resolve_expression(
         self, query: Any, allow_joins: bool = True, reuse: Any = None, *args: Any, **kwargs: Any
     ) -> Embedded:
+        embedded = self.place(query)
+        embedded.query.resolve_outer(query, allow_joins, reuse)
+        return embedded
+
+    def place(self, query: Any) -> Embedded:
+        """Return this query inside `query`, what it refers to around the two of them still open."""
         inner = self.shape.query.clone()
         inner.subquery = True
         position = inner.arity
@@ -73,7 +79,6 @@ class FrozenQuery(Frozen):
             inner.set_empty()
         for index in range(position):
             query.place(Arg(self.start + index), None)
-        inner.resolve_outer(query, allow_joins, reuse)
         return Embedded(inner, query.base + self.start)
 
 
@@ -88,7 +93,7 @@ class Chain(Frozen):
     _high: int | None = None
     _kind = "instances"
     _fields: tuple[str, ...] | None = None
-    _hints: ClassVar[dict[str, Any]] | dict[str, Any] = {}
+    _hints: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
     _result_cache: list[Any] | None = None
     _prefetch_related_lookups: tuple[Any, ...] = ()
     _prefetch_done = False

@@ -97,7 +97,7 @@ class BaseManager:
         self.name = self.name or name
         self.model = cls
         setattr(cls, name, ManagerDescriptor(self))
-        cls._meta.add_manager(self)  # type: ignore[attr-defined]
+        cls._meta.add_manager(self)
 
     def _set_creation_counter(self) -> None:
         self.creation_counter = BaseManager.creation_counter
@@ -202,7 +202,7 @@ def _bare_signature(method: Callable[..., Any]) -> inspect.Signature:
 
 if TYPE_CHECKING:
 
-    class Manager(QuerySet[M, M], BaseManager, Generic[M]):  # type: ignore[misc]
+    class Manager(QuerySet[M, M], BaseManager, Generic[M]):
         """The default manager."""
 
         def __get__(self, instance: None, owner: Any) -> Self: ...  # type: ignore[override]

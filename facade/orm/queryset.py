@@ -184,7 +184,8 @@ class QuerySet(Chain, Generic[M, R]):
             plan = select_plan(shape.unordered, database, self._kind, False, True)
             found = plan.fetch(database, (*values, MAX_GET_RESULTS))
             if len(found) == 1:
-                return found[0]  # type: ignore[no-any-return]
+                one: R = found[0]
+                return one
             raise self._not_one(found, None)
         return self._get_slowly(args, kwargs)
 
@@ -494,9 +495,10 @@ class QuerySet(Chain, Generic[M, R]):
         unique_fields: Iterable[str] | None = None,
     ) -> list[Any]:
         """Insert the objects, one statement per batch, and return them with their primary keys."""
-        return bulk.bulk_create(
+        created: list[Any] = bulk.bulk_create(
             self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
         )
+        return created
 
     abulk_create = twin(bulk_create)
 
@@ -514,6 +516,7 @@ class QuerySet(Chain, Generic[M, R]):
 
     def update_or_create(
         self,
+        /,
         defaults: Mapping[str, Any] | None = None,
         create_defaults: Mapping[str, Any] | None = None,
         **kwargs: Any,
@@ -552,7 +555,7 @@ class QuerySet(Chain, Generic[M, R]):
             rows = self._plain_keys().values_list(*names)._results()
             for model, assigned in tables.items():
                 position = names.index(keys[model])
-                queryset = QuerySet(model, using=self.db).filter(pk__in=[row[position] for row in rows])
+                queryset: QuerySet[Any, Any] = QuerySet(model, using=self.db).filter(pk__in=[row[position] for row in rows])
                 queryset.update(**{name: kwargs[name] for name in assigned})
         self._result_cache = None
         return len(rows)
@@ -651,11 +654,11 @@ class QuerySet(Chain, Generic[M, R]):
 
     async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
         """Await the rows of `values()`."""
-        return await self.values(*fields, **expressions)  # type: ignore[misc]
+        return await self.values(*fields, **expressions)
 
     async def avalues_list(self, *fields: Any, flat: bool = False, named: bool = False) -> list[Any]:
         """Await the rows of `values_list()`."""
-        return await self.values_list(*fields, flat=flat, named=named)  # type: ignore[no-any-return]
+        return await self.values_list(*fields, flat=flat, named=named)
 
     @property
     def query(self) -> Any:
@@ -672,9 +675,6 @@ class QuerySet(Chain, Generic[M, R]):
     as_manager.queryset_only = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
     adelete.queryset_only = True  # type: ignore[attr-defined]
-
-    def __class_getitem__(cls, *args: Any, **kwargs: Any) -> Any:
-        return super().__class_getitem__(*args, **kwargs) if TYPE_CHECKING else cls
 
     # -- copying and pickling ------------------------------------------------------------------------------------------
 
@@ -697,10 +697,15 @@ class QuerySet(Chain, Generic[M, R]):
         """Return these objects narrowed to those that belong to `instances` through the relation `name`."""
         return self.filter(**{f"{name}__in": instances})
 
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, parameters):  # noqa: ANN001, ANN204 - `QuerySet[Author]` names the model alone, too
+            return cls
+
     if TYPE_CHECKING:
 
         def values(self, *fields: Any, **expressions: Any) -> QuerySet[M, dict[str, Any]]: ...  # type: ignore[override]
-        @overload  # type: ignore[override]
+        @overload
         def values_list(self, f1: Field[T1], /, *, flat: Literal[True]) -> QuerySet[M, T1]: ...
         @overload
         def values_list(

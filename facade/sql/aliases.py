@@ -18,7 +18,7 @@ def check_alias(alias: str) -> None:
     ValueError: Column aliases cannot contain whitespace characters, hashes, control characters, quotation marks, semicolons, percent \
 signs, or SQL comments.
     """
-    if not isinstance(alias, str) or _FORBIDDEN.search(alias):
+    if _FORBIDDEN.search(alias):
         raise ValueError(
             "Column aliases cannot contain whitespace characters, hashes, control characters, quotation marks, semicolons, "
             "percent signs, or SQL comments."

@@ -15,7 +15,7 @@ from facade.sql.dialects import Fragment
 class RawCondition(RawSQL):
     """Conditions as SQL text, all of which must hold."""
 
-    conditional = True  # type: ignore[assignment]
+    conditional = True
 
     def __init__(self, conditions: Iterable[str], params: Iterable[Any] = ()) -> None:
         super().__init__(" AND ".join(f"({text})" for text in conditions), params, fields.BooleanField())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
 from facade.expressions.base import (
@@ -24,7 +24,7 @@ from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.subquery import Embedded, Exists
 from facade.sql import paths
 from facade.sql.joins import Promoter
-from facade.sql.paths import ManyValues
+from facade.sql.paths import ManyValues, Path
 from facade.sql.where import Where
 
 
@@ -74,11 +74,27 @@ class Scope:
 class Filters:
     """The half of Query that builds conditions."""
 
-    joins: Any
-    where: Where
-    annotations: dict[str, Any]
-    used_aliases: set[str]
-    model: type[Any]
+    if TYPE_CHECKING:
+        model: type[Any]
+        base: int
+        joins: Any
+        where: Where
+        annotations: dict[str, Any]
+        relations: dict[str, Any]
+        used_aliases: set[str]
+        prepare: dict[int, Any]
+        subquery: bool
+
+        def __init__(self, model: type[Any]) -> None: ...
+        def place(self, arg: Arg, prepare: Any) -> Arg: ...
+        def initial_alias(self) -> str: ...
+        def resolve_ref(self, name: str, allow_joins: bool = ..., reuse: Any = ..., summarize: bool = ...) -> Any: ...
+        def resolve_path(self, names: list[str], allow_many: bool = ..., complete: bool = ...) -> Path: ...
+        def join_path(self, path: Path, reuse: set[str] | None = ...) -> list[str]: ...
+        def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]: ...
+        def clear_ordering(self, force: bool = ..., clear_default: bool = ...) -> None: ...
+        def resolve_outer(self, outer: Any, allow_joins: bool = ..., reuse: Any = ...) -> None: ...
+        def for_exists(self) -> Any: ...
 
     def add_condition(self, condition: Condition, reuse_all: bool = False) -> None:
         """AND a condition to the query.
@@ -264,11 +280,11 @@ class Filters:
     def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
         """Make a lookup of a frozen value: its constants get their places and their preparation."""
         if isinstance(value, ArgWithNone) and value.only and getattr(lookup_class, "skips_none", False):
-            self.place(value, None)  # type: ignore[attr-defined]
+            self.place(value, None)
             value = EMPTY
         if isinstance(value, Arg):
-            lookup = lookup_class(left, Arg(self.base + value.index))  # type: ignore[attr-defined]
-            self.place(value, lookup.preparation)  # type: ignore[attr-defined]
+            lookup = lookup_class(left, Arg(self.base + value.index))
+            self.place(value, lookup.preparation)
             return lookup
         if isinstance(value, tuple):
             value = tuple(self._typed(item, left) for item in value)
@@ -305,21 +321,21 @@ class Filters:
     def _split_exclude(self, pair: tuple[str, Any], scope: Scope) -> tuple[Where, set[str]]:
         """Turn a negated lookup over several rows into EXISTS: an object is excluded when any of its rows matches."""
         name, value = pair
-        inner = type(self)(self.model)  # type: ignore[call-arg]
-        inner.relations = dict(self.relations)  # type: ignore[attr-defined]
-        inner.base = self.base  # type: ignore[attr-defined]
+        inner = type(self)(self.model)
+        inner.relations = dict(self.relations)
+        inner.base = self.base
         if isinstance(value, F):
-            value = OuterRef(OuterRef(value.name) if isinstance(value, OuterRef) else value.name)  # type: ignore[arg-type]
+            value = OuterRef(OuterRef(value.name) if isinstance(value, OuterRef) else value.name)
         inner.add_condition(Condition(AND, False, ((name, value),)))
-        self.prepare.update(inner.prepare)  # type: ignore[attr-defined]
+        self.prepare.update(inner.prepare)
         pk = self.model._meta.pk
-        inner.clear_ordering(force=True)  # type: ignore[attr-defined]
-        inner.resolve_outer(self, True, scope.reuse)  # type: ignore[attr-defined]
+        inner.clear_ordering(force=True)
+        inner.resolve_outer(self, True, scope.reuse)
         inner.where.add(
             pk.get_lookup("exact")(Col(inner.initial_alias(), pk), OuterColumn(self.initial_alias(), pk)), AND
-        )  # type: ignore[attr-defined]
-        inner.subquery = True  # type: ignore[attr-defined]
-        exists = Exists(Embedded(inner.for_exists(), 0))  # type: ignore[attr-defined]
+        )
+        inner.subquery = True
+        exists = Exists(Embedded(inner.for_exists(), 0))
         return Where([self.build_lookup(["exact"], exists, True)]), set()
 
 

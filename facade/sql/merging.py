@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facade.expressions.base import Arg, Col, Expression
+from facade.expressions.base import Arg, Col, Expression, RawSQL
 from facade.expressions.q import AND
 from facade.expressions.subquery import Embedded
 from facade.sql.joins import Promoter
@@ -78,6 +78,6 @@ def _moved(item: Any, renamed: dict[str, str], offset: int) -> Any:
     for name in ("rhs", "value"):
         if isinstance(getattr(moved, name, None), Arg):
             setattr(moved, name, _moved(getattr(moved, name), renamed, offset))
-    if isinstance(getattr(moved, "params", None), tuple):
+    if isinstance(moved, RawSQL):
         moved.params = tuple(_moved(param, renamed, offset) for param in moved.params)
     return moved

@@ -28,7 +28,7 @@ def _field_name(item: Any) -> str | None:
     if isinstance(item, OrderBy):
         item = item.expression
     if isinstance(item, F):
-        return item.name
+        return str(item.name)
     return item.removeprefix("-") if isinstance(item, str) else None
 
 

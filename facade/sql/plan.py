@@ -116,7 +116,7 @@ def select_plan(shape: Shape, database: Any, kind: str, low: bool = False, high:
     key = (kind, database.plan_key, low, high)
     if (plan := shape.plans.get(key)) is None:
         plan = shape.plans[key] = _make_plan(shape, database, kind, low, high)
-    return plan  # type: ignore[no-any-return]
+    return plan
 
 
 def sliced_query(shape: Shape, low: bool, high: bool) -> Any:

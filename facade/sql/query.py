@@ -112,7 +112,8 @@ class Query(Filters):
     @property
     def alias_refcount(self) -> dict[str, int]:
         """How many parts of the query need each join; the FROM clause leaves out what nothing needs."""
-        return self.joins.counts
+        counts: dict[str, int] = self.joins.counts
+        return counts
 
     # -- state questions -------------------------------------------------------------------
 
@@ -159,7 +160,8 @@ class Query(Filters):
     # -- joins ---------------------------------------------------------------------------
 
     def initial_alias(self) -> str:
-        return self.joins.add_base(self.model)
+        alias: str = self.joins.add_base(self.model)
+        return alias
 
     def resolve_path(self, names: list[str], allow_many: bool = True, complete: bool = False) -> Path:
         return paths.resolve(
@@ -431,8 +433,7 @@ class Query(Filters):
             item if isinstance(item, str) else _unresolved_outer_refs(item, self, resolve)
             for item in self.order_by
         )
-        for embedded in self.combined:
-            embedded.query.resolve_outer(outer, allow_joins, reuse)
+        self.combined = tuple(_resolved_part(part, outer, allow_joins, reuse) for part in self.combined)
 
     def for_exists(self) -> Self:
         """Return this query reduced to the question whether it has a row."""
@@ -450,6 +451,12 @@ class Query(Filters):
         query.exists_only = True
         query.lock = None
         return query
+
+
+def _resolved_part(part: Embedded, outer: Any, allow_joins: bool, reuse: set[str] | None) -> Embedded:
+    inner = part.query.clone()
+    inner.resolve_outer(outer, allow_joins, reuse)
+    return Embedded(inner, part.offset)
 
 
 def resolve_outer_refs(item: Any, outer: Any, allow_joins: bool, reuse: set[str] | None) -> Any:

@@ -218,7 +218,7 @@ def flat_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loa
 def named_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
     """Return the loader of values_list(named=True)."""
     source, names = _value_source(layout, dialect, database, extra)
-    row = source.name("row", namedtuple("Row", names))  # type: ignore[misc]
+    row = source.name("row", namedtuple("Row", names))
     items = ", ".join(source.value(index) for index in range(len(names)))
     return source.build("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
 

@@ -14,6 +14,7 @@ from facade.expressions.subquery import Embedded
 from facade.expressions.written import core_of
 from facade.fields import Field
 from facade.sql import dialects
+from facade.sql.combination import Combinations
 from facade.sql.extra import QualifiedColumn
 from facade.sql.loading import Part, select_parts
 from facade.sql.paths import split
@@ -45,7 +46,7 @@ class Layout:
         self.width = 0
 
 
-class Compiler(dialects.Operations):
+class Compiler(Combinations, dialects.Operations):
     """Makes Core of one query; expressions ask it for tables, columns and parameters."""
 
     def __init__(
@@ -122,9 +123,12 @@ class Compiler(dialects.Operations):
 
     def subquery(self, embedded: Embedded) -> Any:
         """Return the Core select of a query inside this one."""
-        inner = Compiler(embedded.query, self.dialect, self.vendor, self, embedded.offset)
-        statement = inner.statement()
-        outer = [table for compiler in inner.ancestors() for table in compiler.tables.values()]
+        inner = type(self)(embedded.query, self.dialect, self.vendor, self, embedded.offset)
+        return inner.correlated(inner.statement())
+
+    def correlated(self, statement: Any) -> Any:
+        """Return a select inside another one, the outer tables taken from there."""
+        outer = [table for compiler in self.ancestors() for table in compiler.tables.values()]
         return statement.correlate(*outer) if hasattr(statement, "correlate") and outer else statement
 
     def ancestors(self) -> list[Compiler]:
@@ -428,93 +432,6 @@ class Compiler(dialects.Operations):
             )
         return [self.table(known[name].alias) for name in names]
 
-    # -- UNION and its kin ------------------------------------------------------------------------
-
-    def _combination(self) -> Any:
-        query = self.query
-        selects: list[Any] = []
-        empty = 0
-        for position, embedded in enumerate(query.combined):
-            compiler = Compiler(
-                embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset
-            )
-            compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
-            self._share_selection(compiler.query)
-            try:
-                select = compiler.statement()
-            except EmptyResultSet:
-                empty += 1
-                if query.combinator == "intersection" or query.combinator == "difference" and position == 0:
-                    raise
-                continue
-            if not selects:
-                self.layout = compiler.layout
-            selects.append(self.combinable(select, compiler.query))
-        if not selects:
-            raise EmptyResultSet
-        combine: dict[str, Any] = {
-            "union": sa.union_all if query.combinator_all else sa.union,
-            "intersection": sa.intersect,
-            "difference": sa.except_,
-        }
-        statement = combine[query.combinator](*selects) if len(selects) > 1 else selects[0]
-        if len(selects) > 1:
-            if order := self._combined_order(statement):
-                statement = statement.order_by(*order)
-            return self._limited(statement)
-        return self._limited(self._alone(statement))
-
-    def _alone(self, statement: Any) -> Any:
-        inner = statement.subquery()
-        statement = sa.select(*inner.c)
-        order = self._combined_order(inner)
-        return statement.order_by(*order) if order else statement
-
-    def _share_selection(self, part: Any) -> None:
-        """Give a part of a combination the columns that values() on the whole asks for."""
-        query = self.query
-        if not part.has_select_fields and query.has_select_fields and not part.combinator:
-            part.set_values(tuple(query.selected))
-
-    def _combined_order(self, statement: Any) -> list[Any]:
-        query = self.query
-        items = query.order_by
-        if not items and query.default_ordering and not query.has_select_fields:
-            items = tuple(query.opts.ordering or ())
-        terms = []
-        for item in items:
-            ordering = _as_order(item)
-            name = ordering.expression.name if hasattr(ordering.expression, "name") else None
-            if name is None:
-                raise FieldError("ORDER BY term does not match any column in the result set.")
-            column = self._combined_column(statement, name)
-            descending = ordering.descending == query.standard_ordering
-            terms.append(column.desc() if descending else column.asc())
-        return terms
-
-    def _combined_column(self, statement: Any, name: str) -> Any:
-        layout = self.layout
-        names = [field.name for field in layout.part.fields] if layout.part is not None else []
-        attnames = [field.attname for field in layout.part.fields] if layout.part is not None else []
-        labels = [label for label, _ in (layout.annotations if layout.part is not None else layout.columns)]
-        wanted = self.query.opts.pk.name if name == "pk" else name
-        for known in ([*names, *labels], [*attnames, *labels]):
-            if wanted in known:
-                columns = list(
-                    statement.selected_columns if hasattr(statement, "selected_columns") else statement.c
-                )
-                return (
-                    sa.literal_column(str(known.index(wanted) + 1))
-                    if hasattr(statement, "selected_columns")
-                    else columns[known.index(wanted)]
-                )
-        raise FieldError("ORDER BY term does not match any column in the result set.")
-
-
-def _as_order(item: Any) -> OrderBy:
-    if isinstance(item, str):
-        return OrderBy(dialects.Named(item.removeprefix("-")), item.startswith("-"))
-    return item if isinstance(item, OrderBy) else OrderBy(item)
 
 
 def _name_parts(part: Part, prefix: str, known: dict[str, Part]) -> None:

@@ -228,9 +228,11 @@ def lock(query: Query, options: Any) -> None:
 def combine(
     query: Query, name: str, all_rows: bool, parts: tuple[Any, ...], selected: tuple[str, ...] | None
 ) -> None:
-    query.combined = tuple(part.resolve_expression(query) for part in parts)
+    query.combined = tuple(part.place(query) for part in parts)
     query.combinator, query.combinator_all = name, all_rows
     query.selected = selected
+    first = query.combined[0].query
+    query.annotations, query.annotation_mask = dict(first.annotations), first.annotation_mask
 
 
 @step

@@ -33,7 +33,7 @@ def _plan(shape: Shape, database: Any, kind: str, make: Any) -> Plan:
         except EmptyResultSet:
             plan = EmptyPlan()
         shape.plans[key] = plan
-    return plan  # type: ignore[no-any-return]
+    return plan
 
 
 def _count(rows: Any, alias: str) -> list[Any]:

@@ -17,7 +17,7 @@ class Nothing(Expression):
 
     contains_aggregate = False
     contains_over_clause = False
-    conditional = True  # type: ignore[assignment]
+    conditional = True
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         return self
@@ -29,7 +29,7 @@ class Nothing(Expression):
 class Where(Expression):
     """Conditions joined by one connector."""
 
-    conditional = True  # type: ignore[assignment]
+    conditional = True
 
     def __init__(
         self, children: list[Any] | None = None, connector: str = AND, negated: bool = False

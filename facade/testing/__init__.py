@@ -106,7 +106,8 @@ def capture_on_commit_callbacks(
 ) -> Iterator[list[Callable[[], Any]]]:
     """Collect the callbacks that on_commit() is given in the block; with `execute` run them at its end."""
     hooks = connections[using].run_on_commit
-    start, callbacks = len(hooks), []
+    start = len(hooks)
+    callbacks: list[Callable[[], Any]] = []
     yield callbacks
     while True:
         hooks = connections[using].run_on_commit
