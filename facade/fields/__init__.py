@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from facade.fields.auto import AutoField, AutoFieldMixin, BigAutoField, SmallAutoField
-from facade.fields.base import BLANK_CHOICE_DASH, BLANK_CHOICE_LABEL, NOT_PROVIDED, Field, Operand
+from facade.fields.base import (
+    BLANK_CHOICE_DASH,
+    BLANK_CHOICE_LABEL,
+    NOT_PROVIDED,
+    DeferredAttribute,
+    Field,
+    Operand,
+)
 from facade.fields.binary import BinaryField
 from facade.fields.boolean import BooleanField
 from facade.fields.files import FieldFile, FileField, ImageField, ImageFieldFile
@@ -47,6 +54,7 @@ __all__ = [
     "DateField",
     "DateTimeField",
     "DecimalField",
+    "DeferredAttribute",
     "DurationField",
     "EmailField",
     "Field",

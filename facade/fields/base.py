@@ -17,7 +17,7 @@ from facade.fields.options import NOT_PROVIDED, AnyValue
 from facade.fields.registry import RegisterLookupMixin
 from facade.promises import kept
 
-__all__ = ["BLANK_CHOICE_DASH", "BLANK_CHOICE_LABEL", "NOT_PROVIDED", "Field", "Operand"]
+__all__ = ["BLANK_CHOICE_DASH", "BLANK_CHOICE_LABEL", "NOT_PROVIDED", "DeferredAttribute", "Field", "Operand"]
 
 BLANK_CHOICE_LABEL = "- Select an option -"
 BLANK_CHOICE_DASH = [("", "---------")]
@@ -30,6 +30,19 @@ class Operand:
     """
 
     __slots__ = ()
+
+
+class DeferredAttribute:
+    """The attribute of a field on its model, for a field that needs another than itself.
+
+    Such a field names a subclass in `descriptor_class`, which is made with the field.
+    """
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else self.field.__get__(instance, owner)
 
 
 # Attribute, keyword of the constructor, default: what deconstruct() tells, in this order.

@@ -8,7 +8,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from facade.exceptions import FieldError
-from facade.fields.base import Field, Operand
+from facade.fields.base import DeferredAttribute, Field, Operand
 from facade.fields.text import storable_text
 from facade.files import ContentFile, File, Storage, default_storage, validate_file_name
 from facade.promises import kept
@@ -123,21 +123,15 @@ class FieldFile(File):
         self.storage = self.field.storage
 
 
-class FileDescriptor:
+class FileDescriptor(DeferredAttribute):
     """The attribute of a file field: whatever is assigned is read as a file of the field."""
-
-    def __init__(self, field: FileField) -> None:
-        self.field = field
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self.field
-        attname = self.field.attname
-        if attname not in instance.__dict__:
-            instance._fetch_deferred(self.field)
-        file = instance.__dict__[attname]
+        file = super().__get__(instance, owner)
         if not isinstance(file, FieldFile):
-            file = instance.__dict__[attname] = self._wrapped(instance, file)
+            file = instance.__dict__[self.field.attname] = self._wrapped(instance, file)
         elif file.instance is not instance:
             file.instance = instance
         return file
