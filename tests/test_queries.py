@@ -776,3 +776,57 @@ def test_extra(face, library, assert_queries):
     assert titles(face, Book.objects.extra(where=["title LIKE '%%lta'"])) == ["Delta"]
     with assert_queries(0), pytest.raises(ValueError, match="aliases"):
         Book.objects.extra(select={'x" FROM tests_author --': "1"})
+
+
+# -- combinations ---------------------------------------------------------------------------------
+
+
+def test_union_ordered_by_what_is_not_selected(face, library):
+    young, old = Author.objects.filter(age__lt=40), Author.objects.filter(age__gt=40)
+    assert face.list(young.union(old).order_by("-name").values_list("age", flat=True)) == [50, 36]
+    assert face.list(young.union(old).values("age").order_by("-pk")) == [{"age": 50}, {"age": 36}]
+
+
+def test_union_ordered_by_an_annotation(face, library):
+    parts = [Author.objects.filter(name=name).annotate(rank=Value(rank)) for name, rank in (("Ada", 2), ("Bob", 1))]
+    union = parts[0].union(parts[1])
+    assert [author.name for author in face.list(union.order_by("rank"))] == ["Bob", "Ada"]
+    assert face.list(union.order_by(F("rank").desc(nulls_last=True)).values_list("rank", flat=True)) == [2, 1]
+
+
+def test_none_of_a_union(face, library):
+    assert face.list(Author.objects.filter(age=36).union(Author.objects.filter(age=50)).none()) == []
+
+
+def test_union_refuses_an_order_by_what_is_not_there(face, library):
+    names = Author.objects.values("name")
+    with pytest.raises(NotSupportedError, match="ORDER BY term does not match any column in the result set"):
+        face.list(names.union(names).order_by("age"))
+
+
+def test_union_inside_a_subquery_refers_to_the_query_around_it(face, library):
+    found = Book.objects.filter(author=OuterRef("pk"), pages=100).union(
+        Book.objects.filter(author=OuterRef("pk"), pages=50)
+    )
+    query = Author.objects.annotate(title=Subquery(found.values("title"))).filter(title__isnull=False)
+    assert face.list(query.order_by("name").values_list("title", flat=True)) == ["Alpha", "Delta"]
+
+
+def test_subqueries_of_several_columns_are_refused(library):
+    for lookups in {"pk__in": Author.objects.values("id", "name")}, {"pk": Author.objects.values("id", "name")[:1]}:
+        with pytest.raises(ValueError, match="must have 1 selected fields"):
+            Author.objects.filter(**lookups)
+
+
+def test_aggregate_filter_that_lets_everything_through(face, library):
+    assert face(Author.objects.aggregate, n=Count("pk", filter=Q()), m=Max("age", filter=~Q(age__in=[]))) == {"n": 3, "m": 50}
+
+
+def test_query_as_text(library):
+    query = Book.objects.filter(author__name="Ada", pages__in=[1, 2]).order_by("-pages")[:5].query
+    text = str(query)
+    assert "\n" not in text
+    assert (
+        'INNER JOIN "tests_author" ON ("tests_book"."author_id" = "tests_author"."id") '
+        'WHERE "tests_author"."name" = Ada AND "tests_book"."pages" IN (1, 2) ORDER BY "tests_book"."pages" DESC LIMIT 5'
+    ) in text

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import FieldError
+from facade.exceptions import FieldError, FullResultSet
 from facade.expressions.base import Func, Star, Value, as_expression
 from facade.fields import Field
 
@@ -125,9 +125,16 @@ class Aggregate(Func):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
+    def _condition(self, compiler: Any) -> Any:
+        """Return the Core form of the filter, None where it lets every row through."""
+        try:
+            return None if self.filter is None else compiler.condition(self.filter)
+        except FullResultSet:
+            return None
+
     def as_core(self, compiler: Any) -> Any:
         arguments = [compiler.process(source) for source in self.source_expressions]
-        condition = None if self.filter is None else compiler.condition(self.filter)
+        condition = self._condition(compiler)
         if condition is not None and not compiler.supports_aggregate_filter:
             arguments[0] = sa.case(
                 (

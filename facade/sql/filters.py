@@ -360,8 +360,10 @@ class _Constants(Values):
 def adapt_query(lookup: Any, query: Any) -> None:
     """Make a queryset on a lookup's right side select what the left side is compared with."""
     if lookup.lookup_name == "in":
+        query.clear_ordering()
         if not query.has_select_fields and not query.select:
             query.select_only("pk")
+        _refuse_several(query, "'in'")
     elif lookup.lookup_name in ("exact", "iexact", "gt", "gte", "lt", "lte"):
         if lookup.lookup_name == "exact" and not query.one_row:
             raise ValueError(
@@ -369,6 +371,14 @@ def adapt_query(lookup: Any, query: Any) -> None:
             )
         if not query.has_select_fields and not query.select:
             query.select_only("pk")
+        _refuse_several(query, lookup.lookup_name)
+
+
+def _refuse_several(query: Any, lookup: str) -> None:
+    if (count := len(query.selected or query.select)) > 1:
+        raise ValueError(
+            f"The QuerySet value for the {lookup} lookup must have 1 selected fields (received {count})"
+        )
 
 
 def _has_none(value: Any) -> bool:

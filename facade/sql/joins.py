@@ -21,6 +21,13 @@ class Join:
     nullable: bool = False
     relation: Any = None
 
+    @property
+    def join_type(self) -> str | None:
+        """The kind of the join, None for the first table."""
+        if self.parent is None:
+            return None
+        return "LEFT OUTER JOIN" if self.outer else "INNER JOIN"
+
     def same(self, other: Join) -> bool:
         """Whether both join the same rows to the same table."""
         return (self.model, self.parent, self.hop, self.relation) == (

@@ -246,16 +246,16 @@ class Compiler(Combinations, dialects.Operations):
         terms: list[Any] = []
         if query.group_by is True:
             terms.extend(columns[: self._model_width()])
-            terms.extend(self._group_term(item) for item in query.select.values())
+            terms.extend(self._selected_term(item) for item in query.select.values())
             terms.extend(self._group_terms(query.annotation_select.items()))
         else:
-            terms.extend(self._group_term(item) for item in query.group_by)
+            terms.extend(self._selected_term(item) for item in query.group_by)
         if query.where.contains_aggregate:
             _, having = query.where.split_having(must_group_by=True)
             terms.extend(self.process(item) for item in having.get_group_by_cols())
         for item in self._ordered:
             if not isinstance(item.expression, Ref):  # what is selected was asked already
-                terms.extend(self.process(column) for column in item.get_group_by_cols())
+                terms.extend(self._selected_term(column) for column in item.get_group_by_cols())
         return statement.group_by(*_unique(terms)) if terms else statement
 
     def _model_width(self) -> int:
@@ -268,11 +268,11 @@ class Compiler(Combinations, dialects.Operations):
             if annotation.contains_aggregate:
                 terms.extend(self.process(item) for item in annotation.get_group_by_cols())
             elif annotation.get_group_by_cols():
-                terms.append(self._group_term(Ref(name, annotation)))
+                terms.append(self._selected_term(Ref(name, annotation)))
         return terms
 
-    def _group_term(self, item: Any) -> Any:
-        """Return a term of GROUP BY.
+    def _selected_term(self, item: Any) -> Any:
+        """Return a term of GROUP BY or ORDER BY.
 
         PostgreSQL cannot tell that two expressions are the same when they hold parameters: selected ones go by their position.
         """
@@ -290,7 +290,7 @@ class Compiler(Combinations, dialects.Operations):
         for item in self._ordered:
             if item.expression not in seen:
                 seen.add(item.expression)
-                terms.append(self.process(item))
+                terms.append(self.ordering(item, self._selected_term(item.expression)))
         return terms
 
     def _order_terms(self) -> list[OrderBy]:
@@ -368,8 +368,8 @@ class Compiler(Combinations, dialects.Operations):
         resolved.expression = self.query.resolve_prefixed(ordering.expression, prefix)
         return [resolved.reverse_ordering() if descending else resolved]
 
-    def ordering(self, item: OrderBy) -> Any:
-        core = self.process(item.expression)
+    def ordering(self, item: OrderBy, core: Any = None) -> Any:
+        core = self.process(item.expression) if core is None else core
         term = core.desc() if item.descending else core.asc()
         if item.nulls_first:
             return self.nulls(term, core, first=True)
