@@ -1,0 +1,85 @@
+"""Aggregates of text and of bits."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sqlite3
+
+import pytest
+
+from facade.exceptions import NotSupportedError
+from facade.models import BitAnd, BitOr, BitXor, F, Q, StdDev, StringAgg, Value, Variance
+from facade.models.functions import Upper
+from tests.models import Author, Book, Publisher
+
+ORDERED = sqlite3.sqlite_version_info >= (3, 44)
+
+
+@pytest.fixture
+def books(database):
+    database.create(Publisher, Author, Book)
+    ada, bob = Author.objects.create(name="Ada", age=36), Author.objects.create(name="Bob")
+    for title, pages in (("x", 12), ("y", 10), ("x", 6)):
+        Book.objects.create(title=title, author=ada, pages=pages)
+    return ada, bob
+
+
+def total(face, aggregate, queryset=None):
+    return face((Book.objects.all() if queryset is None else queryset).aggregate, result=aggregate)["result"]
+
+
+@pytest.mark.parametrize(("aggregate", "combine"), [(BitAnd, operator.and_), (BitOr, operator.or_), (BitXor, operator.xor)])
+def test_bits_are_combined(face, books, aggregate, combine):
+    assert total(face, aggregate("pages")) == functools.reduce(combine, [12, 10, 6])
+    assert total(face, aggregate("pages", filter=Q(title="x"))) == combine(12, 6)
+    assert total(face, aggregate("pages"), Book.objects.filter(title="none")) is None
+    assert total(face, aggregate("pages", default=0), Book.objects.filter(title="none")) == 0
+    assert total(face, aggregate("age"), Author.objects.all()) == 36
+
+
+def test_spread_is_that_of_the_population_or_of_a_sample(face, books):
+    assert total(face, Variance("pages")) == pytest.approx(56 / 9)
+    assert total(face, Variance("pages", sample=True)) == pytest.approx(28 / 3)
+    assert total(face, StdDev("pages")) == pytest.approx((56 / 9) ** 0.5)
+    assert total(face, StdDev("pages", sample=True)) == pytest.approx((28 / 3) ** 0.5)
+    assert total(face, StdDev("pages", sample=True), Book.objects.filter(title="y")) is None
+
+
+def test_texts_are_joined(face, books):
+    assert sorted(total(face, StringAgg("title", Value("; "))).split("; ")) == ["x", "x", "y"]
+    assert total(face, StringAgg("title", Value(";"), filter=Q(title="y"))) == "y"
+    assert total(face, StringAgg(Upper("title"), Value(""), filter=Q(title="x"))) == "XX"
+    assert total(face, StringAgg("title", Value(",")), Book.objects.none()) is None
+    assert total(face, StringAgg("title", Value(","), default=Value("none")), Book.objects.filter(pages=0)) == "none"
+
+
+def test_a_delimiter_is_data(face, books):
+    delimiter = "'); DROP TABLE x; --"
+    assert total(face, StringAgg("title", Value(delimiter), filter=Q(title="x"))) == f"x{delimiter}x"
+
+
+def test_repeated_texts_are_joined_once(face, books):
+    assert sorted(total(face, StringAgg("title", Value(","), distinct=True)).split(",")) == ["x", "y"]
+
+
+@pytest.mark.vendors("sqlite")
+def test_sqlite_joins_distinct_texts_with_commas_only(face, books):
+    with pytest.raises(NotSupportedError, match="does not support distinct with multiple expressions"):
+        total(face, StringAgg("title", Value(";"), distinct=True))
+
+
+def test_texts_are_joined_in_order(face, database, books):
+    ordered = StringAgg("title", Value(""), order_by=["-title", F("pages").desc()])
+    if database.vendor == "sqlite" and not ORDERED:
+        with pytest.raises(NotSupportedError, match="does not support specifying an order on aggregates"):
+            total(face, ordered)
+    else:
+        assert total(face, ordered) == "yxx"
+        assert total(face, StringAgg("title", Value(""), order_by="title", filter=Q(pages__gt=6))) == "xy"
+
+
+def test_texts_are_joined_for_each_row(face, books):
+    joined = Author.objects.annotate(titles=StringAgg("books__title", Value(","), distinct=True)).order_by("name")
+    found = [(author.name, author.titles and sorted(author.titles.split(","))) for author in face.list(joined)]
+    assert found == [("Ada", ["x", "y"]), ("Bob", None)]
