@@ -22,15 +22,23 @@ _INTERRUPT_EVERY = 0.05
 class Job:
     """A function for the connection's thread; one that was given up before its turn does nothing."""
 
-    __slots__ = ("args", "dropped", "fn")
+    __slots__ = ("args", "dropped", "fn", "result")
 
     def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.fn = fn
         self.args = args
         self.dropped = False
+        self.result: Any = None
 
     def __call__(self) -> Any:
-        return None if self.dropped else self.fn(*self.args)
+        if not self.dropped:
+            self.result = self.fn(*self.args)
+        return self.result
+
+    def undo(self) -> None:
+        """Close a cursor that nobody received: while it is open, an interruption hits every statement after it."""
+        if isinstance(self.result, sqlite3.Cursor):
+            self.result.close()
 
 
 class AiosqliteChannel(SqliteChannel):
@@ -38,12 +46,14 @@ class AiosqliteChannel(SqliteChannel):
 
     waits = True
 
+    _job: Job
+
     def _hop(self, fn: Callable[..., Any], *args: Any) -> Any:
         """Run ``fn(connection, *args)`` in the connection's thread."""
         raw = self.raw
         if not raw._running:
             raise sqlite3.OperationalError("The connection is closed.")
-        job = Job(fn, (raw._conn, *args))
+        job = self._job = Job(fn, (raw._conn, *args))
         try:
             return bridge.wait(raw._execute(job))
         except BaseException:
@@ -101,7 +111,7 @@ class AiosqliteChannel(SqliteChannel):
         while time.monotonic() < deadline:
             interrupt(self.raw)
             with suppress(TimeoutError):
-                bridge.finish(self.raw._execute(_nothing), _INTERRUPT_EVERY)
+                bridge.finish(self.raw._execute(self._job.undo), _INTERRUPT_EVERY)
                 return True
         return False
 
@@ -142,10 +152,6 @@ def _fetchmany(connection: sqlite3.Connection, cursor: sqlite3.Cursor, size: int
 
 def _close(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> None:
     cursor.close()
-
-
-def _nothing() -> None:
-    pass
 
 
 def _end(raw: Any) -> object:
