@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import platform
 import tempfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
+import sqlalchemy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.engine import make_url
@@ -21,9 +25,9 @@ import facade
 from facade import transaction
 from facade.cli import tour
 from facade.cli.flights import data
-from facade.cli.flights.models import MODELS, Airline, Flight
+from facade.cli.flights.models import MODELS, Flight
 from facade.cli.pages import Page, Record, print_page, print_summary
-from facade.db import CaptureQueriesContext, connections
+from facade.db.connection import CaptureQueriesContext, connections
 from facade.exceptions import ImproperlyConfigured
 from facade.models import QuerySet
 
@@ -42,7 +46,7 @@ def run(console: Console, url: str = "", *, keep: bool = False) -> None:
         with _explained(place):
             facade.drop_all(MODELS)
             facade.create_all(MODELS)
-        console.print(f"Database: {_shown(place)}", highlight=False)
+        console.print(f"{_versions()}\nDatabase: {_shown(place)}", highlight=False)
         records = [_load(console)]
         records += _in_sync_code(console)
         facade.close_all()
@@ -83,6 +87,11 @@ def _explained(url: str) -> Iterator[None]:
         raise Unusable(f"{_shown(url)} cannot be reached: {_line(error)}") from error
 
 
+def _versions() -> str:
+    python = platform.python_version()
+    return f"facade {facade.__version__} on SQLAlchemy {sqlalchemy.__version__}, Python {python}"
+
+
 def _line(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     return " ".join(str(cause).split()) or type(cause).__name__
@@ -117,60 +126,81 @@ def _batches(instances: Iterator[object]) -> Iterator[list[object]]:
 
 def _in_sync_code(console: Console) -> list[Record]:
     console.rule("Sync")
-    pages = [_visit(stop) for stop in (*tour.STOPS, tour.TRANSACTION)]
-    Airline.objects.filter(carrier="ZZ").delete()
-    pages.append(_visit_stream())
-    for page in pages:
+    records = []
+    stops = [partial(_visit, stop) for stop in (*tour.STOPS, tour.TRANSACTION)]
+    visits: list[Callable[[], Page]] = [*stops, _visit_stream]
+    for visit in visits:
+        page = visit()
         print_page(console, page)
-    return [page.record for page in pages]
+        records.append(page.record)
+    return records
 
 
 def _visit(stop: tour.Stop) -> Page:
     with CaptureQueriesContext(connections["default"]) as captured:
-        started = perf_counter()
-        result = stop.sync()
-        if isinstance(result, QuerySet):
-            result = list(result)
-        seconds = perf_counter() - started
-    return Page.of(stop.title, "sync", stop.sync, result, captured.captured_queries, seconds)
+        result, seconds = _timed(stop)
+    page = Page.of(stop.title, "sync", stop.sync, result, captured.captured_queries, seconds)
+    if stop.undo is not None:
+        stop.undo().delete()
+    return page.repeated(_timed(stop)[1]) if stop.repeatable else page
+
+
+def _timed(stop: tour.Stop) -> tuple[Any, float]:
+    started = perf_counter()
+    result = stop.sync()
+    if isinstance(result, QuerySet):
+        result = list(result)
+    return result, perf_counter() - started
 
 
 def _visit_stream() -> Page:
+    page = _visit(tour.STREAM)
     with _peak_memory() as peak:
-        page = _visit(tour.STREAM)
+        result = tour.STREAM.sync()
     with _peak_memory() as whole:
         list(Flight.objects.select_related("airline"))
-    return page.noting(_memory_note(peak, whole))
+    return page.reading(result["flights"]).noting(_memory_note(peak, whole))
 
 
 async def _under_asyncio(console: Console) -> list[Record]:
+    console.print()
     console.rule("The same under asyncio")
-    pages = [await _avisit(stop) for stop in (*tour.STOPS, tour.TRANSACTION)]
-    await Airline.objects.filter(carrier="ZZ").adelete()
-    pages += [await _avisit_stream(), await _concurrent_readers()]
-    for page in pages:
+    records = []
+    stops = [partial(_avisit, stop) for stop in (*tour.STOPS, tour.TRANSACTION)]
+    visits: list[Callable[[], Awaitable[Page]]] = [*stops, _avisit_stream, _concurrent_readers]
+    for visit in visits:
+        page = await visit()
         print_page(console, page)
+        records.append(page.record)
     await facade.close_all_async()
-    return [page.record for page in pages]
+    return records
 
 
 async def _avisit(stop: tour.Stop) -> Page:
     with CaptureQueriesContext(connections["default"]) as captured:
-        started = perf_counter()
-        result = await stop.awaited() if stop.awaited else stop.sync()
-        if isinstance(result, QuerySet):
-            result = await result
-        seconds = perf_counter() - started
+        result, seconds = await _atimed(stop)
     shown = stop.awaited or stop.sync
-    return Page.of(stop.title, "async", shown, result, captured.captured_queries, seconds)
+    page = Page.of(stop.title, "async", shown, result, captured.captured_queries, seconds)
+    if stop.undo is not None:
+        await stop.undo().adelete()
+    return page.repeated((await _atimed(stop))[1]) if stop.repeatable else page
+
+
+async def _atimed(stop: tour.Stop) -> tuple[Any, float]:
+    started = perf_counter()
+    result = await stop.awaited() if stop.awaited else stop.sync()
+    if isinstance(result, QuerySet):
+        result = await result
+    return result, perf_counter() - started
 
 
 async def _avisit_stream() -> Page:
+    page = await _avisit(tour.STREAM)
     with _peak_memory() as peak:
-        page = await _avisit(tour.STREAM)
+        result = await tour.astream()
     with _peak_memory() as whole:
         await Flight.objects.select_related("airline")
-    return page.noting(_memory_note(peak, whole))
+    return page.reading(result["flights"]).noting(_memory_note(peak, whole))
 
 
 async def _concurrent_readers() -> Page:
@@ -181,7 +211,8 @@ async def _concurrent_readers() -> Page:
     result = {"readers": len(counts), "flights": sum(counts)}
     title = f"{READERS} concurrent readers"
     page = Page.of(title, "async", tour.reader, result, captured.captured_queries, seconds)
-    return page.noting(f"{page.record.statements / seconds:,.0f} statements a second, no thread in between")
+    pace = f"{page.record.statements / seconds:,.0f} statements a second, no thread in between"
+    return page.reading(sum(counts)).noting(pace)
 
 
 @contextlib.contextmanager

@@ -16,18 +16,20 @@ from rich.table import Table
 
 FIRST = 3
 STATEMENTS = 9
+FACES = ("sync", "async")
 THEME = "ansi_dark"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line of the summary."""
+    """One cell of the summary: a step on one face. The first time includes making the plan, the next do not."""
 
     title: str
     face: str
     statements: int
     rows: int
     seconds: float
+    again: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,24 @@ class Page:
     def noting(self, text: str) -> Page:
         return replace(self, note=text)
 
+    def repeated(self, seconds: float) -> Page:
+        return replace(self, record=replace(self.record, again=seconds))
+
+    def reading(self, rows: int) -> Page:
+        return replace(self, record=replace(self.record, rows=rows))
+
 
 def source(function: Callable[..., Any], *, awaited: bool = False) -> str:
     """The body of a function as its reader would write it; a lone queryset is awaited under asyncio."""
     _, _, body = inspect.getsource(function).partition(":\n")
-    text = textwrap.dedent(body).strip()
-    lone = text.startswith("return ")
-    text = re.sub(r"^return ", "", text, flags=re.MULTILINE)
-    return f"await {text}" if awaited and lone and not text.startswith("await ") else text
+    text = re.sub(r'^""".*?"""', "", textwrap.dedent(body).strip(), flags=re.DOTALL).strip()
+    lone = "await " if awaited and not re.search(r"\b(await|async) ", text) else ""
+    return re.sub(r"^return ", lone, text, flags=re.MULTILINE)
 
 
 def _count(result: Any) -> int:
+    if isinstance(result, str):
+        return len(result.splitlines())
     return len(result) if isinstance(result, list) else 1
 
 
@@ -93,33 +102,50 @@ def print_page(console: Console, page: Page) -> None:
         console.print(f"    … {_plural(left_out, 'more statement')}", style="dim")
     for row in page.first_rows:
         console.print(f"    → {row}", markup=False, highlight=False)
-    figures = f"{_plural(record.statements, 'statement')}, {_duration(record.seconds)}"
-    console.print(f"    {figures}{'; ' * bool(page.note)}{page.note}", style="dim")
+    figures = [_plural(record.statements, "statement"), _duration(record.seconds)]
+    if record.again is not None:
+        figures.append(f"once more: {_duration(record.again)}")
+    console.print(f"    {'; '.join([', '.join(figures), *filter(None, [page.note])])}", style="dim")
 
 
 def short(statement: str) -> str:
     """A statement without most of its column list."""
     return re.sub(
-        r"^((?:EXPLAIN .*?)?SELECT (?:DISTINCT )?.{60,90}?), .{60,} (FROM )",
+        r"^((?:EXPLAIN .*?)?SELECT (?:DISTINCT )?.{60,90}?), .{60,}? (FROM )",
         r"\1, … \2",
         " ".join(statement.split()),
     )
 
 
 def print_summary(console: Console, records: Sequence[Record]) -> None:
-    """The table at the end."""
+    """The table at the end: a line for each step, with both faces side by side."""
+    console.print()
     console.rule("Summary")
-    table = Table("step", "face", box=None)
-    for name in ("statements", "rows", "time"):
+    table = Table("step", box=None)
+    for name in ("SQL", "rows", *(cell for face in FACES for cell in (face, "again"))):
         table.add_column(name, justify="right")
-    for record in records:
-        figures = (f"{record.statements:,}", f"{record.rows:,}", _duration(record.seconds))
-        table.add_row(record.title, record.face, *figures)
+    for title in dict.fromkeys(record.title for record in records):
+        faces = {record.face: record for record in records if record.title == title}
+        first = next(iter(faces.values()))
+        times = (cell for face in FACES for cell in _times(faces.get(face)))
+        table.add_row(title, f"{first.statements:,}", f"{first.rows:,}", *times)
     console.print(table)
+    total = sum(record.statements for record in records)
+    console.print(
+        f"\n{_plural(total, 'statement')} in {_duration(sum(r.seconds for r in records))}. "
+        "The first time includes making the plan; again, the plan is there.",
+        style="dim",
+    )
+
+
+def _times(record: Record | None) -> tuple[str, str]:
+    if record is None:
+        return "", ""
+    return _duration(record.seconds), "" if record.again is None else _duration(record.again)
 
 
 def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _duration(seconds: float) -> str:

@@ -188,4 +188,6 @@ def literal(value: Any) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, (int, float)):
         return str(value)
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(literal, value))}]"
     return "'" + str(value).replace("'", "''") + "'"

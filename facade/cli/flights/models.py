@@ -57,6 +57,7 @@ class Plane(models.Model):
 class Weather(models.Model):
     """One hour's weather at one of the three airports."""
 
+    origin_id: str
     origin = models.ForeignKey(Airport, on_delete=models.CASCADE, related_name="weather")
     time_hour = models.DateTimeField()
     temperature = models.DecimalField(max_digits=5, decimal_places=2, help_text="degrees Fahrenheit")
@@ -77,10 +78,12 @@ class Flight(models.Model):
     """A departure. Times of day are numbers as the airlines print them: 517 is 5:17."""
 
     date = models.DateField()
+    airline_id: str
     airline = models.ForeignKey(Airline, on_delete=models.CASCADE, related_name="flights")
     number = models.IntegerField()
     tailnum = models.CharField(max_length=6, null=True)
     plane = models.ForeignKey(Plane, on_delete=models.SET_NULL, null=True, related_name="flights")
+    origin_id: str
     origin = models.ForeignKey(Airport, on_delete=models.CASCADE, related_name="departures")
     dest = models.CharField(max_length=4)
     destination = models.ForeignKey(Airport, on_delete=models.SET_NULL, null=True, related_name="arrivals")
