@@ -32,7 +32,14 @@ MOMENT = dt.datetime(2020, 5, 6, 7, 8, 9, 123456, tzinfo=dt.UTC)
 def row(database):
     database.create(Everything)
     return Everything.objects.create(
-        char="12", slug="b", integer=5, small=3, float=2.5, datetime=MOMENT, decimal=Decimal("1.500"), uuid=uuid.UUID(int=7)
+        char="12",
+        slug="b",
+        integer=5,
+        small=3,
+        float=2.5,
+        datetime=MOMENT,
+        decimal=Decimal("1.500"),
+        uuid=uuid.UUID(int=7),
     )
 
 

@@ -8,7 +8,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from facade.configuration import override
-from facade.models import Count, DateField, DateTimeField, DurationField, ExpressionWrapper, F, Max, OuterRef, Subquery, TimeField, Value
+from facade.models import (
+    Count,
+    DateField,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Subquery,
+    TimeField,
+    Value,
+)
 from facade.models.functions import (
     Cast,
     Coalesce,
@@ -76,7 +88,10 @@ UNITS = {
 def row(database):
     database.create(Everything)
     return Everything.objects.create(
-        datetime=MOMENT, date=MOMENT.date(), time=MOMENT.time(), duration=dt.timedelta(days=1, hours=2, seconds=3)
+        datetime=MOMENT,
+        date=MOMENT.date(),
+        time=MOMENT.time(),
+        duration=dt.timedelta(days=1, hours=2, seconds=3),
     )
 
 
@@ -111,16 +126,18 @@ def test_a_given_time_zone_goes_before_the_current_one(face, row):
 def test_without_use_tz_moments_are_those_of_the_default_time_zone(face, database):
     with override(USE_TZ=False, TIME_ZONE="Asia/Tokyo"):
         database.create(Everything)
-        naive = dt.datetime(2021, 1, 1, 8, 45)
+        naive = dt.datetime(2021, 1, 1, 8, 45)  # noqa: DTZ001 - without a zone, as USE_TZ says
         Everything.objects.create(datetime=naive)
         assert computed(face, ExtractHour("datetime")) == 8
-        assert computed(face, TruncDay("datetime")) == dt.datetime(2021, 1, 1)
+        assert computed(face, TruncDay("datetime")) == naive.replace(hour=0, minute=0)
         assert computed(face, TruncDate("datetime")) == naive.date()
         assert face(Everything.objects.filter(datetime__year=2021).exists)
         assert not face(Everything.objects.filter(datetime__year=2020).exists)
 
 
-@pytest.mark.parametrize("extract", [one for one in PARTS if one.lookup_name not in ("hour", "minute", "second")])
+@pytest.mark.parametrize(
+    "extract", [one for one in PARTS if one.lookup_name not in ("hour", "minute", "second")]
+)
 def test_parts_of_a_date(face, row, extract):
     assert computed(face, extract("date")) == PARTS[extract](MOMENT.date())
 
@@ -144,12 +161,11 @@ def test_durations_have_parts_only_where_the_database_knows_them(face, row):
 def test_nothing_has_no_parts(face, database):
     database.create(Everything)
     Everything.objects.create()
-    assert face(Everything.objects.values_list(ExtractYear("datetime"), TruncDay("date"), TruncHour("time"), TruncDate("datetime")).get) == (
-        None,
-        None,
-        None,
-        None,
-    )
+    assert face(
+        Everything.objects.values_list(
+            ExtractYear("datetime"), TruncDay("date"), TruncHour("time"), TruncDate("datetime")
+        ).get
+    ) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -157,14 +173,38 @@ def test_nothing_has_no_parts(face, database):
     [
         (lambda: Extract("date"), "lookup_name must be provided"),
         (lambda: Everything.objects.annotate(x=Extract("char", "year")), "Extract input expression must be"),
-        (lambda: Everything.objects.annotate(x=Extract("date", "hour")), "Cannot extract time component 'hour' from DateField 'date'"),
-        (lambda: Everything.objects.annotate(x=Extract("duration", "week")), "Cannot extract component 'week' from DurationField"),
-        (lambda: list(Everything.objects.annotate(x=Extract("date", "year); DROP TABLE x"))), "Invalid lookup type"),
-        (lambda: Everything.objects.annotate(x=Trunc("datetime", "year', now()); --")), "Unsupported lookup type"),
-        (lambda: list(Everything.objects.annotate(x=ExtractDay("date", tzinfo=TOKYO))), "tzinfo can only be used with DateTimeField"),
-        (lambda: Everything.objects.annotate(x=TruncHour("date")), "Cannot truncate DateField 'date' to DateTimeField"),
-        (lambda: Everything.objects.annotate(x=TruncDay("time")), "Cannot truncate TimeField 'time' to DateTimeField"),
-        (lambda: Everything.objects.annotate(x=TruncDay("datetime", output_field=DurationField())), "output_field must be either"),
+        (
+            lambda: Everything.objects.annotate(x=Extract("date", "hour")),
+            "Cannot extract time component 'hour' from DateField 'date'",
+        ),
+        (
+            lambda: Everything.objects.annotate(x=Extract("duration", "week")),
+            "Cannot extract component 'week' from DurationField",
+        ),
+        (
+            lambda: list(Everything.objects.annotate(x=Extract("date", "year); DROP TABLE x"))),
+            "Invalid lookup type",
+        ),
+        (
+            lambda: Everything.objects.annotate(x=Trunc("datetime", "year', now()); --")),
+            "Unsupported lookup type",
+        ),
+        (
+            lambda: list(Everything.objects.annotate(x=ExtractDay("date", tzinfo=TOKYO))),
+            "tzinfo can only be used with DateTimeField",
+        ),
+        (
+            lambda: Everything.objects.annotate(x=TruncHour("date")),
+            "Cannot truncate DateField 'date' to DateTimeField",
+        ),
+        (
+            lambda: Everything.objects.annotate(x=TruncDay("time")),
+            "Cannot truncate TimeField 'time' to DateTimeField",
+        ),
+        (
+            lambda: Everything.objects.annotate(x=TruncDay("datetime", output_field=DurationField())),
+            "output_field must be either",
+        ),
     ],
 )
 def test_parts_and_units_that_a_field_has_not_are_refused(row, make, message):
@@ -185,7 +225,9 @@ def test_a_moment_is_cut_by_the_clock_of_the_current_time_zone(face, row, zone):
     with in_zone(zone):
         found = face(Everything.objects.values_list(*(trunc("datetime") for trunc in UNITS)).get)
     assert found == tuple(unit(MOMENT.astimezone(zone)) for unit in UNITS.values())
-    assert [value.utcoffset() for value in found] == [value.replace(tzinfo=zone).utcoffset() for value in found]
+    assert [value.utcoffset() for value in found] == [
+        value.replace(tzinfo=zone).utcoffset() for value in found
+    ]
 
 
 def test_a_given_time_zone_goes_before_the_current_one_in_truncation(face, row):
@@ -221,13 +263,17 @@ def test_what_was_cut_is_compared_grouped_and_ordered(face, row):
     assert face(days.filter(datetime__gte=F("day")).count) == 3
     counted = days.values("day").annotate(number=Count("pk")).order_by("day")
     assert [(item["day"].day, item["number"]) for item in face.list(counted)] == [(31, 2), (30, 1)]
-    assert face(Everything.objects.aggregate, latest=Max(TruncDay("datetime")))["latest"] == dt.datetime(2021, 1, 30, tzinfo=dt.UTC)
+    assert face(Everything.objects.aggregate, latest=Max(TruncDay("datetime")))["latest"] == dt.datetime(
+        2021, 1, 30, tzinfo=dt.UTC
+    )
 
 
 def test_the_hour_that_the_clock_shows_twice_stays_two_hours(face, database):
     database.create(Everything)
     first = dt.datetime(2020, 11, 1, 5, 30, tzinfo=dt.UTC)  # 1:30 in New York, and again an hour later
-    Everything.objects.bulk_create([Everything(datetime=first), Everything(datetime=first + dt.timedelta(hours=1))])
+    Everything.objects.bulk_create(
+        [Everything(datetime=first), Everything(datetime=first + dt.timedelta(hours=1))]
+    )
     hours = Everything.objects.annotate(hour=TruncHour("datetime", tzinfo=NEW_YORK)).order_by("datetime")
     found = face.list(hours.values_list("hour", flat=True))
     assert [hour.astimezone(dt.UTC).hour for hour in found] == [5, 6]
@@ -248,7 +294,10 @@ def test_dates_and_datetimes_are_distinct_and_ordered(face, row):
     Everything.objects.create(datetime=MOMENT + dt.timedelta(days=40), date=dt.date(2021, 2, 9))
     Everything.objects.create()
     assert face.list(Everything.objects.dates("date", "month")) == [dt.date(2020, 12, 1), dt.date(2021, 2, 1)]
-    assert face.list(Everything.objects.dates("date", "year", order="DESC")) == [dt.date(2021, 1, 1), dt.date(2020, 1, 1)]
+    assert face.list(Everything.objects.dates("date", "year", order="DESC")) == [
+        dt.date(2021, 1, 1),
+        dt.date(2020, 1, 1),
+    ]
     assert face.list(Everything.objects.datetimes("datetime", "day")) == [
         dt.datetime(2020, 12, 31, tzinfo=dt.UTC),
         dt.datetime(2021, 2, 9, tzinfo=dt.UTC),

@@ -125,6 +125,9 @@ def test_random_numbers_differ_from_row_to_row(face, row):
 
 
 def test_a_function_stands_on_either_side_of_an_update(face, row):
-    face(Everything.objects.filter(small=Abs(F("integer")) - 4).update, float=Power("small", 2, output_field=FloatField()))
+    face(
+        Everything.objects.filter(small=Abs(F("integer")) - 4).update,
+        float=Power("small", 2, output_field=FloatField()),
+    )
     row.refresh_from_db()
     assert row.float == 9.0

@@ -98,7 +98,9 @@ def test_case_is_changed(face, row, function):
 
 
 @pytest.mark.parametrize(
-    "expression", [Left("slug", 2), Length("slug"), LPad("slug", 5), MD5("slug"), Reverse("slug"), Repeat("slug", 2)], ids=str
+    "expression",
+    [Left("slug", 2), Length("slug"), LPad("slug", 5), MD5("slug"), Reverse("slug"), Repeat("slug", 2)],
+    ids=str,
 )
 def test_null_stays_null(face, row, expression):
     assert computed(face, expression) is None

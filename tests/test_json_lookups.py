@@ -10,7 +10,22 @@ from facade.models.functions import Cast, JSONArray, JSONObject, Lower
 from facade.models.lookups import KT, KeyTransform
 from tests.models import Everything
 
-ODD_KEYS = ['q"uote', "back\\slash", "new\nline", "é", "a b", "$", "[0]", "a.b", "%s", "?", ":p", "--", "'; DROP TABLE x", "x" * 300]
+ODD_KEYS = [
+    'q"uote',
+    "back\\slash",
+    "new\nline",
+    "é",
+    "a b",
+    "$",
+    "[0]",
+    "a.b",
+    "%s",
+    "?",
+    ":p",
+    "--",
+    "'; DROP TABLE x",
+    "x" * 300,
+]
 DOCUMENT = {
     "text": "Hello",
     "true": True,
@@ -31,7 +46,9 @@ DOCUMENT = {
 def rows(database):
     database.create(Everything)
     Everything.objects.create(char="document", json=DOCUMENT)
-    Everything.objects.create(char="other", json={"text": "World", "number": 12, "list": [], "object": {"a": 2}})
+    Everything.objects.create(
+        char="other", json={"text": "World", "number": 12, "list": [], "object": {"a": 2}}
+    )
     Everything.objects.create(char="array", json=["item", 7])
     Everything.objects.create(char="json null", json=JSONNull())
     Everything.objects.create(char="null")
@@ -138,7 +155,9 @@ def test_behind_an_odd_key_lies_what_was_stored(face, rows, key):
     assert found(face, **{f"json__{key}__inner__1": None}) == ["odd"]
     assert found(face, **{f"json__{key}__inner__2": True}) == ["odd"]
     assert found(face, **{f"json__{key}__inner__-1__{key}": "y"}) == ["odd"]
-    selected = Everything.objects.filter(char="odd").annotate(part=KeyTransform("inner", KeyTransform(key, "json")))
+    selected = Everything.objects.filter(char="odd").annotate(
+        part=KeyTransform("inner", KeyTransform(key, "json"))
+    )
     assert face(selected.get).part == stored[key]["inner"]
 
 
@@ -186,12 +205,17 @@ def test_selected_parts_are_what_was_stored(face, rows):
 
 
 def test_parts_as_text_are_the_same_text_everywhere(face, rows):
-    texts = {f"{name}_text": KT(f"json__{name}") for name in ("text", "true", "null", "number", "word", "missing")}
+    texts = {
+        f"{name}_text": KT(f"json__{name}") for name in ("text", "true", "null", "number", "word", "missing")
+    }
     found = face(Everything.objects.filter(char="document").annotate(**texts).get)
     assert [getattr(found, name) for name in texts] == ["Hello", "true", None, "5", "true", None]
     lowered = Everything.objects.annotate(lowered=Lower(KT("json__text"))).filter(lowered="hello")
     assert face(lowered.get).char == "document"
-    assert face(Everything.objects.annotate(word=KT("json__text")).filter(word__startswith="Wo").get).char == "other"
+    assert (
+        face(Everything.objects.annotate(word=KT("json__text")).filter(word__startswith="Wo").get).char
+        == "other"
+    )
 
 
 def test_a_path_of_text_has_a_key():
@@ -209,12 +233,18 @@ def test_rows_are_ordered_and_grouped_by_a_part(face, rows):
 
 
 def test_a_part_is_cast(face, rows):
-    doubled = Everything.objects.annotate(doubled=Cast("json__number", IntegerField()) * 2).filter(doubled__gt=0)
+    doubled = Everything.objects.annotate(doubled=Cast("json__number", IntegerField()) * 2).filter(
+        doubled__gt=0
+    )
     assert sorted(face.list(doubled.values_list("doubled", flat=True))) == [10, 24]
 
 
 def test_a_column_takes_a_part_of_a_document(face, rows):
-    face(Everything.objects.filter(char="document").update, text=KT("json__object__c__d"), json=F("json__object"))
+    face(
+        Everything.objects.filter(char="document").update,
+        text=KT("json__object__c__d"),
+        json=F("json__object"),
+    )
     item = face(Everything.objects.get, char="document")
     assert item.text == "Deep"
     assert item.json == DOCUMENT["object"]
@@ -224,7 +254,12 @@ def test_a_column_takes_a_part_of_a_document(face, rows):
 
 
 def test_objects_and_arrays_are_made_of_columns(face, rows):
-    made = JSONObject(name="char", json="json", list=JSONArray("char", Value(1), Value(True), Value(None)), nested=JSONObject(x=Value(1.5)))
+    made = JSONObject(
+        name="char",
+        json="json",
+        list=JSONArray("char", Value(1), Value(True), Value(None)),
+        nested=JSONObject(x=Value(1.5)),
+    )
     found = face(Everything.objects.filter(char="array").annotate(made=made).get).made
     assert found == {
         "name": "array",

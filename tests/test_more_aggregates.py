@@ -29,7 +29,9 @@ def total(face, aggregate, queryset=None):
     return face((Book.objects.all() if queryset is None else queryset).aggregate, result=aggregate)["result"]
 
 
-@pytest.mark.parametrize(("aggregate", "combine"), [(BitAnd, operator.and_), (BitOr, operator.or_), (BitXor, operator.xor)])
+@pytest.mark.parametrize(
+    ("aggregate", "combine"), [(BitAnd, operator.and_), (BitOr, operator.or_), (BitXor, operator.xor)]
+)
 def test_bits_are_combined(face, books, aggregate, combine):
     assert total(face, aggregate("pages")) == functools.reduce(combine, [12, 10, 6])
     assert total(face, aggregate("pages", filter=Q(title="x"))) == combine(12, 6)
@@ -51,7 +53,10 @@ def test_texts_are_joined(face, books):
     assert total(face, StringAgg("title", Value(";"), filter=Q(title="y"))) == "y"
     assert total(face, StringAgg(Upper("title"), Value(""), filter=Q(title="x"))) == "XX"
     assert total(face, StringAgg("title", Value(",")), Book.objects.none()) is None
-    assert total(face, StringAgg("title", Value(","), default=Value("none")), Book.objects.filter(pages=0)) == "none"
+    assert (
+        total(face, StringAgg("title", Value(","), default=Value("none")), Book.objects.filter(pages=0))
+        == "none"
+    )
 
 
 def test_a_delimiter_is_data(face, books):
@@ -80,6 +85,10 @@ def test_texts_are_joined_in_order(face, database, books):
 
 
 def test_texts_are_joined_for_each_row(face, books):
-    joined = Author.objects.annotate(titles=StringAgg("books__title", Value(","), distinct=True)).order_by("name")
-    found = [(author.name, author.titles and sorted(author.titles.split(","))) for author in face.list(joined)]
+    joined = Author.objects.annotate(titles=StringAgg("books__title", Value(","), distinct=True)).order_by(
+        "name"
+    )
+    found = [
+        (author.name, author.titles and sorted(author.titles.split(","))) for author in face.list(joined)
+    ]
     assert found == [("Ada", ["x", "y"]), ("Bob", None)]

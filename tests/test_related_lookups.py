@@ -80,7 +80,10 @@ def test_the_other_side_of_a_relation_is_compared_as_well(face, library):
     alpha = Book.objects.get(title="Alpha")
     assert [author.name for author in face.list(Author.objects.filter(books=alpha))] == ["Ada"]
     assert [author.name for author in face.list(Author.objects.filter(books__in=[alpha.pk]))] == ["Ada"]
-    assert [author.name for author in face.list(Author.objects.filter(books__in=Book.objects.filter(title="Gamma")))] == ["Bob"]
+    assert [
+        author.name
+        for author in face.list(Author.objects.filter(books__in=Book.objects.filter(title="Gamma")))
+    ] == ["Bob"]
     assert [author.name for author in face.list(Author.objects.filter(profile__isnull=True))] == ["Bob"]
     assert [author.name for author in face.list(Author.objects.exclude(books=alpha))] == ["Bob"]
 
@@ -107,29 +110,33 @@ def test_a_child_stands_for_its_parent_and_a_parent_for_its_child(face, library)
     assert face(Restaurant.objects.get, owner=owner) == restaurant
 
 
-@pytest.mark.parametrize("conditions", [lambda a: Q(author=a) | Q(author=a), lambda a: ~~Q(author=a), lambda a: Q(author__in=[a])])
+@pytest.mark.parametrize(
+    "conditions", [lambda a: Q(author=a) | Q(author=a), lambda a: ~~Q(author=a), lambda a: Q(author__in=[a])]
+)
 def test_objects_inside_of_conditions(face, library, conditions):
     assert titles(face, conditions(library[1])) == ["Gamma"]
 
 
 def test_an_object_that_is_not_saved_is_refused(library):
     for lookups in ({"author": Author()}, {"author__in": [Author()]}, {"author__gt": Author()}):
-        with pytest.raises(ValueError, match="Model instances passed to related filters must be saved."):
+        with pytest.raises(ValueError, match=r"Model instances passed to related filters must be saved."):
             Book.objects.filter(**lookups)
 
 
 def test_an_object_of_another_model_is_refused(library):
     north = library[2]
     for lookups in ({"author": north}, {"author__in": [north]}, {"author__lt": north}, {"author_id": north}):
-        with pytest.raises(ValueError, match='Cannot query "North": Must be "Author" instance.'):
+        with pytest.raises(ValueError, match=r'Cannot query "North": Must be "Author" instance.'):
             Book.objects.filter(**lookups)
-    with pytest.raises(ValueError, match='Cannot query "North": Must be "Book" instance.'):
+    with pytest.raises(ValueError, match=r'Cannot query "North": Must be "Book" instance.'):
         Author.objects.filter(books=north)
 
 
 def test_a_queryset_of_another_model_is_refused(library):
     for lookups in ({"author__in": Publisher.objects.all()}, {"author": Publisher.objects.all()[:1]}):
-        with pytest.raises(ValueError, match='Cannot use QuerySet for "Publisher": Use a QuerySet for "Author".'):
+        with pytest.raises(
+            ValueError, match=r'Cannot use QuerySet for "Publisher": Use a QuerySet for "Author".'
+        ):
             Book.objects.filter(**lookups)
 
 

@@ -73,7 +73,11 @@ def over(face, function, **options):
     ids=str,
 )
 def test_a_function_looks_at_the_rows_of_its_window(face, books, function, expected):
-    assert over(face, function) == pytest.approx(expected) if isinstance(function, Avg) else over(face, function) == expected
+    assert (
+        over(face, function) == pytest.approx(expected)
+        if isinstance(function, Avg)
+        else over(face, function) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,11 +91,22 @@ def test_ranks_are_shared(face, books, function, expected):
 
 def test_a_window_may_be_all_rows(face, books):
     assert over(face, Max("pages"), partition_by=None, order_by=None) == [30] * 5
-    assert over(face, RowNumber(), partition_by=None, order_by=["-author", "-pages", "title"]) == [5, 3, 4, 2, 1]
+    assert over(face, RowNumber(), partition_by=None, order_by=["-author", "-pages", "title"]) == [
+        5,
+        3,
+        4,
+        2,
+        1,
+    ]
 
 
 def test_partitions_and_orders_are_expressions(face, books):
-    found = over(face, RowNumber(), partition_by=[Lower("author__name")], order_by=[F("pages").desc(), Lower("title").desc()])
+    found = over(
+        face,
+        RowNumber(),
+        partition_by=[Lower("author__name")],
+        order_by=[F("pages").desc(), Lower("title").desc()],
+    )
     assert found == [4, 3, 2, 1, 1]
 
 
@@ -144,7 +159,9 @@ def test_a_window_takes_part_in_arithmetic(face, books):
 
 @pytest.mark.vendors("postgres")
 def test_postgresql_knows_no_distances_of_values(face, books):
-    with pytest.raises(NotSupportedError, match="PostgreSQL only supports UNBOUNDED together with PRECEDING and FOLLOWING"):
+    with pytest.raises(
+        NotSupportedError, match="PostgreSQL only supports UNBOUNDED together with PRECEDING and FOLLOWING"
+    ):
         over(face, Sum("pages"), order_by="pages", frame=ValueRange(-5, 5))
 
 
@@ -174,7 +191,11 @@ def test_frames_have_integers_for_ends(face, books, frame, message):
     [
         (lambda: Window(Lower("title")), ValueError, "isn't compatible with OVER clauses"),
         (lambda: Window(Rank(), order_by=5), ValueError, "Window.order_by must be either a string reference"),
-        (lambda: WindowFrame(exclusion="TIES"), TypeError, "exclusion must be a WindowFrameExclusion instance"),
+        (
+            lambda: WindowFrame(exclusion="TIES"),
+            TypeError,
+            "exclusion must be a WindowFrameExclusion instance",
+        ),
         (lambda: Lag("title", 0), ValueError, "Lag requires a positive integer for the offset"),
         (lambda: Lead(None), ValueError, "Lead requires a non-null source expression"),
         (lambda: NthValue("title", -1), ValueError, "NthValue requires a positive integer as for nth"),

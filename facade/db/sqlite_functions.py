@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from facade.dateparse import parse_datetime, parse_time
@@ -174,14 +174,14 @@ def _regexp(pattern: str, value: Any) -> bool:
     return re.search(pattern, str(value)) is not None
 
 
-def _lpad(text: Any, length: int, fill: str) -> str:
-    text = str(text)
+def _lpad(value: Any, length: int, fill: str) -> str:
+    text = str(value)
     missing = length - len(text)
     return (fill * missing)[:missing] + text if missing > 0 else text[: max(length, 0)]
 
 
-def _rpad(text: Any, length: int, fill: str) -> str:
-    text = str(text)
+def _rpad(value: Any, length: int, fill: str) -> str:
+    text = str(value)
     return (text + fill * max(length - len(text), 0))[: max(length, 0)]
 
 
@@ -214,7 +214,7 @@ def _evened(value: Any) -> Any:
 
 
 def _sign(number: Any) -> int:
-    return (number > 0) - (number < 0)
+    return int(number > 0) - int(number < 0)
 
 
 def _power(base: Any, exponent: Any) -> float | None:
@@ -274,7 +274,7 @@ class StddevSamp(VarSamp):
 class _Fold:
     """All values but NULL combined by one operation of two."""
 
-    combine: Callable[[Any, Any], Any]
+    combine: ClassVar[Any]
 
     def __init__(self) -> None:
         self.result: Any = None
@@ -292,15 +292,15 @@ class AnyValue(_Fold):
 
 
 class BitAnd(_Fold):
-    combine = operator.and_
+    combine = staticmethod(operator.and_)
 
 
 class BitOr(_Fold):
-    combine = operator.or_
+    combine = staticmethod(operator.or_)
 
 
 class BitXor(_Fold):
-    combine = operator.xor
+    combine = staticmethod(operator.xor)
 
 
 # -- the tables ----------------------------------------------------------------------------------

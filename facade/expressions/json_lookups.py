@@ -390,4 +390,13 @@ class KeyTransformIRegex(KeyTransformTextLookupMixin, IRegex):
     """Matches a regular expression, ignoring case."""
 
 
-__all__ = ["ContainedBy", "DataContains", "HasAnyKeys", "HasKey", "HasKeys", "JSONExact", "JSONIn", "KeyTransformTextLookupMixin"]
+__all__ = [
+    "ContainedBy",
+    "DataContains",
+    "HasAnyKeys",
+    "HasKey",
+    "HasKeys",
+    "JSONExact",
+    "JSONIn",
+    "KeyTransformTextLookupMixin",
+]

@@ -11,7 +11,7 @@ from facade.expressions.fragments import template
 class ExpressionList(Expression):
     """Expressions with commas between them."""
 
-    conditional = False  # type: ignore[assignment]
+    conditional = False
 
     def __init__(self, *expressions: Any) -> None:
         self.source_expressions = [as_expression(item) for item in expressions]

@@ -48,9 +48,9 @@ for _part in (
 ):
     fields.DateField.register_lookup(_part)
 
-for _part in (ExtractHour, ExtractMinute, ExtractSecond):
-    fields.TimeField.register_lookup(_part)
-    fields.DateTimeField.register_lookup(_part)
+for _time_part in (ExtractHour, ExtractMinute, ExtractSecond):
+    fields.TimeField.register_lookup(_time_part)
+    fields.DateTimeField.register_lookup(_time_part)
 
 fields.DateTimeField.register_lookup(TruncDate)
 fields.DateTimeField.register_lookup(TruncTime)
@@ -75,7 +75,9 @@ class YearLookup(Lookup):
 
     def as_core(self, compiler: Any) -> Any:
         if isinstance(self.rhs, (Arg, int)):
-            return self.enclose(compiler.process(self.lhs.lhs), *(self._end(compiler, end) for end in self.ends))
+            return self.enclose(
+                compiler.process(self.lhs.lhs), *(self._end(compiler, end) for end in self.ends)
+            )
         try:
             return super().as_core(compiler)
         except FullResultSet:  # all dates lie before, or behind, that year

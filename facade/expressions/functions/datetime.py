@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
 
@@ -14,9 +14,10 @@ from facade.expressions.lookups import Transform
 from facade.timezone import get_current_timezone
 
 if TYPE_CHECKING:
-    from facade.fields import Field
     import datetime as dt
     from collections.abc import Callable
+
+    from facade.fields import Field
 
 DATE_PARTS = frozenset({"year", "iso_year", "quarter", "month", "week", "week_day", "iso_week_day", "day"})
 TIME_PARTS = frozenset({"hour", "minute", "second"})
@@ -52,12 +53,12 @@ class Extract(Zoned):
     """
 
     _output_field = fields.IntegerField()
-    lookup_name: str | None = None  # type: ignore[assignment]
+    lookup_name: ClassVar[Any] = None
 
     def __init__(
         self, expression: Any, lookup_name: str | None = None, tzinfo: dt.tzinfo | None = None, **extra: Any
     ) -> None:
-        self.lookup_name = self.lookup_name or lookup_name
+        self.lookup_name = self.lookup_name or lookup_name  # type: ignore[misc]
         if self.lookup_name is None:
             raise ValueError("lookup_name must be provided")
         self.tzinfo = tzinfo
@@ -167,7 +168,7 @@ class Now(Func):
 
     _output_field = fields.DateTimeField()
     arity = 0
-    allowed_default = True  # type: ignore[assignment]
+    allowed_default = True
 
     def as_core(self, compiler: Any) -> Any:
         return clocks.now(compiler, self.output_field.column_type)

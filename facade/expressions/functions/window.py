@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.expressions.base import Func
@@ -64,7 +64,7 @@ class Lag(_OfOtherRow):
 
     function = "LAG"
 
-    def __init__(self, expression: Any, offset: int = 1, default: Any = None, **extra: Any) -> None:
+    def __init__(self, expression: Any, offset: int | None = 1, default: Any = None, **extra: Any) -> None:
         if expression is not None and (offset is None or offset <= 0):
             raise ValueError(f"{type(self).__name__} requires a positive integer for the offset.")
         super().__init__(expression, Fixed(offset), *([] if default is None else [default]), **extra)
@@ -81,7 +81,7 @@ class NthValue(_OfOtherRow):
 
     function = "NTH_VALUE"
 
-    def __init__(self, expression: Any, nth: int = 1, **extra: Any) -> None:
+    def __init__(self, expression: Any, nth: int | None = 1, **extra: Any) -> None:
         if expression is not None and (nth is None or nth <= 0):
             raise ValueError(f"{type(self).__name__} requires a positive integer as for nth.")
         super().__init__(expression, Fixed(nth), **extra)
