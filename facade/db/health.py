@@ -131,6 +131,6 @@ def _count(lender: Lender) -> PoolFigures:
         idle=idle,
         in_use=used,
         overflow=max(0, overflow),
-        max_overflow=getattr(pool, "_max_overflow", getattr(pool, "max_overflow", 0)),
+        max_overflow=getattr(pool, "max_overflow", getattr(pool, "_max_overflow", 0)),
         timeout=timeout,
     )

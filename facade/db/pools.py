@@ -86,7 +86,8 @@ class LendingPool(Pool):
     ) -> None:
         super().__init__(creator, **options)
         self.alias = alias
-        self._size, self._overflow, self._timeout = pool_size, max_overflow, timeout
+        self.max_overflow = max_overflow
+        self._size, self._timeout = pool_size, timeout
         self._limit = float("inf") if pool_size == 0 or max_overflow < 0 else pool_size + max_overflow
         self._keep = float("inf") if pool_size == 0 else pool_size
         self._max_age, self._pings = recycle, pre_ping
@@ -319,7 +320,7 @@ class LendingPool(Pool):
         for entry in shelf.entries.values():
             for channel in (entry.channel, entry.lent):
                 if channel is not None:
-                    channel.broken = True
+                    channel.broken, channel.raw = True, None
 
     def _drain(self, shelf: Shelf) -> Iterator[Entry]:
         with suppress(IndexError):  # other threads take, too
@@ -333,7 +334,7 @@ class LendingPool(Pool):
     def _exhausted(self) -> PoolExhausted:
         return PoolExhausted(
             f"The pool of database {self.alias!r} is exhausted: all connections (POOL_SIZE {self._size}, "
-            f"MAX_OVERFLOW {self._overflow}) stayed in use for {self._timeout:g} seconds (POOL_TIMEOUT). "
+            f"MAX_OVERFLOW {self.max_overflow}) stayed in use for {self._timeout:g} seconds (POOL_TIMEOUT). "
             "Raise these settings, or return connections sooner: end blocks and streams."
         )
 
@@ -418,6 +419,8 @@ class LoopPool(LendingPool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._shelves: dict[Any, Shelf] = {}
+        self._has_connected = False
+        self._connecting = threading.Lock()
 
     def here(self) -> Shelf | None:
         return self._shelves.get(bridge.running_loop())
@@ -456,6 +459,23 @@ class LoopPool(LendingPool):
             with suppress(ValueError):
                 shelf.waiting.remove(turn)
         return entry or self._open(shelf)
+
+    def _open(self, shelf: Shelf) -> Entry:
+        if self._has_connected:
+            return super()._open(shelf)
+        # SQLAlchemy lets one connection go ahead and learn about the server, with a lock that serves one loop only.
+        try:
+            while not self._connecting.acquire(blocking=False):
+                bridge.sleep(0.005)
+        except BaseException:
+            self._free(shelf)
+            raise
+        try:
+            entry = super()._open(shelf)
+            self._has_connected = True
+        finally:
+            self._connecting.release()
+        return entry
 
     def _expire(self, turn: Any) -> None:
         if not turn.done():
@@ -532,6 +552,7 @@ class LoopPool(LendingPool):
         for shelf in kept.values():
             self._orphan(shelf)
         self._shelves = {}
+        self._connecting = threading.Lock()
         self._handed = threading.local()
         return kept
 

@@ -30,14 +30,6 @@ def _poll(raw: Any) -> Callable[[int], object]:
     return poll.poll
 
 
-def _takes_in(raw: Any) -> bool:
-    """Read what the server sent unasked: a notification, or the end."""
-    with suppress(Exception):
-        raw.pgconn.consume_input()
-        return not raw.closed
-    return False
-
-
 class PsycopgChannel(PostgresqlChannel):
     """A channel on a `psycopg.Connection`."""
 
@@ -82,10 +74,13 @@ class PsycopgChannel(PostgresqlChannel):
 
     @staticmethod
     def alive(entry: Entry) -> bool:
-        """Tell whether an idle connection is open: a closed one has its end to be read."""
+        """Tell whether an idle connection is open: of a closed one, the server's last words are to be read.
+
+        Other words of the server's own (its settings were reloaded) cost the connection, too, which does no harm.
+        """
         if entry.poll is None:
             entry.poll = _poll(entry.raw)
-        return not entry.poll(0) or _takes_in(entry.raw)
+        return not entry.poll(0)
 
     @staticmethod
     def kill(raw: Any) -> None:

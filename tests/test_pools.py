@@ -1,0 +1,382 @@
+"""Pools: limits, threads, event loops, forks, and the end of connections."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+import time
+
+import pytest
+from sqlalchemy import event
+
+from facade import bridge
+from facade.configuration import configure
+from facade.db.channel import Statement
+from facade.db.connection import close_all, close_all_async, connections, pool_stats
+from facade.exceptions import OperationalError, PoolExhausted
+from facade.transaction import atomic
+from tests.entries import Entries
+
+ONE = Statement("SELECT 1", reads=True, returns=True)
+BACKENDS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend'"
+)
+
+
+def ask(sql="SELECT 1", alias="default"):
+    return connections[alias].fetch(Statement(sql, reads=True, returns=True), ())[0][0]
+
+
+def backends(database, expected=None):
+    """Count facade's connections on the server, which needs a moment to notice that one has gone."""
+    deadline = time.monotonic() + 3
+    while True:
+        found = database.observe(BACKENDS)[0][0]
+        if expected is None or found == expected or time.monotonic() > deadline:
+            return found
+        time.sleep(0.01)
+
+
+def small(database, **settings):
+    configure(DATABASES={"default": {"URL": database.url, "POOL_SIZE": 1, "MAX_OVERFLOW": 1, "POOL_TIMEOUT": 0.1, **settings}})
+    return connections["default"]
+
+
+def pool_of(one):
+    return one.lender.engine.pool
+
+
+# -- limits (S42, R9) ---------------------------------------------------------------------------------------
+
+
+def test_exhaustion_names_the_alias_and_the_settings(face, database):
+    one = small(database)
+    held = [one.lend(), one.lend()]
+    start = time.monotonic()
+    with pytest.raises(PoolExhausted, match=r"'default'.*POOL_SIZE 1, MAX_OVERFLOW 1.*0.1 seconds \(POOL_TIMEOUT\)"):
+        ask()
+    assert 0.09 < time.monotonic() - start < 1
+    for channel in held:
+        channel.check_in()
+    assert ask() == 1
+
+
+def test_the_pool_keeps_its_size_and_closes_what_is_beyond(face, database):
+    one = small(database)
+    held = [one.lend(), one.lend()]
+    pool = pool_of(one)
+    assert (pool.size(), pool.checkedout(), pool.overflow()) == (1, 2, 1)
+    for channel in held:
+        channel.check_in()
+    assert (pool.checkedin(), pool.checkedout(), pool.overflow()) == (1, 0, 0)
+    assert "Connections in pool: 1" in pool.status()
+
+
+@pytest.mark.parametrize("settings", [{"POOL_SIZE": 0}, {"MAX_OVERFLOW": -1}])
+def test_limits_can_be_taken_away(face, database, settings):
+    one = small(database, **settings)
+    held = [one.lend() for _ in range(5)]
+    for channel in held:
+        channel.check_in()
+    assert pool_of(one).checkedout() == 0
+
+
+def test_a_waiting_thread_gets_the_next_connection(database):
+    one = small(database, MAX_OVERFLOW=0, POOL_TIMEOUT=5)
+    held = one.lend()
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(ask())) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    assert answers == []
+    held.check_in()
+    for thread in threads:
+        thread.join(5)
+    assert answers == [1] * 5
+    assert pool_of(one).checkedout() == 0
+
+
+async def test_waiting_tasks_are_served_in_their_order(database):
+    one = small(database, MAX_OVERFLOW=0, POOL_TIMEOUT=5)
+    held = await bridge.spawn(one.lend)
+    order = []
+
+    async def work(number):
+        await bridge.spawn(one.fetch, ONE, ())
+        order.append(number)
+
+    tasks = [asyncio.create_task(work(number)) for number in range(5)]
+    await asyncio.sleep(0.05)
+    assert order == []
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    await bridge.spawn(held.check_in)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert order == [0, 2, 3, 4]
+
+
+async def test_a_place_is_not_lost_when_its_receiver_is_cancelled(database):
+    one = small(database, MAX_OVERFLOW=0, POOL_TIMEOUT=2)
+    for _ in range(30):
+        held = await bridge.spawn(one.lend)
+        task = asyncio.create_task(bridge.spawn(one.fetch, ONE, ()))
+        await asyncio.sleep(0)
+        give_back = asyncio.create_task(bridge.spawn(held.check_in))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, give_back, return_exceptions=True)
+    assert one.async_engine.pool.checkedout() == 0
+    assert (await bridge.spawn(one.fetch, ONE, ()))[0][0] == 1
+
+
+def test_a_failed_connect_frees_its_place(face, database, monkeypatch):
+    one = small(database, MAX_OVERFLOW=0)
+    pool = pool_of(one)
+
+    def fail(dbapi_connection, record):
+        raise ZeroDivisionError
+
+    event.listen(pool, "connect", fail)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            ask()
+    assert (pool.checkedout(), pool.checkedin()) == (0, 0)
+    event.remove(pool, "connect", fail)
+    assert ask() == 1
+
+
+def test_old_connections_are_replaced(face, database):
+    one = small(database, POOL_RECYCLE=0.05)
+    first = one.lend()
+    raw = first.raw
+    first.check_in()
+    second = one.lend()
+    assert second.raw is raw
+    second.check_in()
+    time.sleep(0.06)
+    third = one.lend()
+    assert third.raw is not raw
+    third.check_in()
+    assert pool_of(one).checkedin() == 1
+
+
+@pytest.mark.vendors("postgres")
+def test_a_ping_finds_connections_that_the_driver_thinks_well(face, database):
+    one = small(database, POOL_PRE_PING=True)
+    ask()
+    pool = pool_of(one)
+    pool.alive = None  # as with a driver that cannot tell
+    database.observe(BACKENDS.replace("count(*)", "pg_terminate_backend(pid)"))
+    one.execute(Statement("CREATE TABLE t (n integer)"), ())  # a write is not retried
+    assert pool.checkedout() == 0
+
+
+@pytest.mark.vendors("postgres")
+def test_a_connection_that_was_cut_while_idle_costs_nothing(face, database):
+    """The driver knows at check-out; a write, which would not be retried, does not notice."""
+    one = small(database, POOL_SIZE=3)
+    held = [one.lend() for _ in range(3)]
+    for channel in held:
+        channel.check_in()
+    database.observe(BACKENDS.replace("count(*)", "pg_terminate_backend(pid)"))
+    assert backends(database, 0) == 0
+    if face.is_async:
+        face.wait(asyncio.sleep(0.05))
+    one.execute(Statement("CREATE TABLE t (n integer)"), ())
+    assert pool_of(one).checkedin() == 1
+
+
+def test_pool_stats(face, database):
+    one = small(database)
+    held = one.lend()
+    stats = pool_stats()["default"][face.name]
+    assert stats == {"size": 1, "idle": 0, "in_use": 1, "overflow": 0, "max_overflow": 1, "timeout": 0.1}
+    held.check_in()
+    assert pool_stats()["default"][face.name]["idle"] == 1
+
+
+# -- listeners to the pool ---------------------------------------------------------------------------------
+
+
+def test_a_listener_to_connect_may_change_the_session(face, database):
+    one = connections["default"]
+
+    @event.listens_for(one.lender.engine, "connect")
+    def connect(dbapi_connection, record):
+        cursor = dbapi_connection.cursor()
+        cursor.execute("PRAGMA cache_size = 77" if database.vendor == "sqlite" else "SET statement_timeout = 77000")
+        cursor.close()
+
+    assert ask("PRAGMA cache_size" if database.vendor == "sqlite" else "SHOW statement_timeout") in (77, "77s")
+
+
+# -- the end of connections (S44) -----------------------------------------------------------------------------
+
+
+@pytest.mark.vendors("postgres")
+def test_close_all_leaves_no_server_connection(database):
+    held = [connections["default"].lend() for _ in range(3)]
+    for channel in held:
+        channel.check_in()
+    assert backends(database) == 3
+    close_all()
+    assert backends(database, 0) == 0
+    assert ask() == 1
+
+
+@pytest.mark.vendors("postgres")
+async def test_close_all_async_leaves_no_server_connection(database):
+    one = connections["default"]
+    held = [await bridge.spawn(one.lend) for _ in range(3)]
+    for channel in held:
+        await bridge.spawn(channel.check_in)
+    assert backends(database) == 3
+    await close_all_async()
+    assert backends(database, 0) == 0
+    assert (await bridge.spawn(one.fetch, ONE, ()))[0][0] == 1
+
+
+@pytest.mark.vendors("postgres")
+def test_a_connection_in_use_is_closed_when_it_comes_back(face, database):
+    one = connections["default"]
+    held = one.lend()
+    face(one.close)
+    assert held.fetch(ONE, ())[0][0] == 1
+    held.check_in()
+    assert backends(database, 0) == 0
+    assert pool_of(one).checkedin() == 0
+
+
+@pytest.mark.vendors("postgres")
+def test_the_engines_own_dispose_closes_too(face, database):
+    one = connections["default"]
+    ask()
+    if face.is_async:
+        face.wait(one.async_engine.dispose())
+    else:
+        one.engine.dispose()
+    assert backends(database, 0) == 0
+    assert ask() == 1
+    assert pool_of(one) is one.lender.pool
+
+
+@pytest.mark.vendors("postgres")
+def test_configuring_anew_closes_the_old_connections(database):
+    ask()
+    assert backends(database) == 1
+    configure(DATABASES={})
+    assert backends(database, 0) == 0
+
+
+# -- event loops (S43, R14) --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", ["own", "psycopg"])
+def test_event_loops_one_after_the_other_leak_nothing(database, driver):
+    url = database.url.replace("postgresql:", "postgresql+psycopg:") if driver == "psycopg" else database.url
+    configure(DATABASES={"default": url})
+    entries = Entries(database)
+
+    async def main(number):
+        await asyncio.gather(*(entries.aadd(f"{number}-{n}") for n in range(3)))
+        return len(await entries.aread())
+
+    assert [asyncio.run(main(number)) for number in range(5)] == [3, 6, 9, 12, 15]
+    pool = connections["default"].async_engine.pool
+    assert pool._shelves == {}
+    if database.vendor == "postgresql":
+        assert backends(database, 0) == 0
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_event_loop_that_ends_abruptly_leaves_no_connection_to_the_next(database):
+    """Neither ``shutdown_asyncgens`` nor anything else ran: the connections are cut when the next loop comes."""
+    one = connections["default"]
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(bridge.spawn(one.fetch, ONE, ()))[0][0] == 1
+    guardian = one.async_engine.pool._shelves[loop].guardian
+    loop.close()
+    assert asyncio.run(bridge.spawn(one.fetch, ONE, ()))[0][0] == 1
+    assert one.async_engine.pool._shelves == {}
+    if database.vendor == "postgresql":
+        assert backends(database, 0) == 0
+    del guardian, loop
+    gc.collect()
+
+
+def test_event_loops_in_threads_have_pools_of_their_own(database):
+    entries = Entries(database)
+    one = connections["default"]
+    seen = []
+
+    async def main(name):
+        await entries.aadd(name)
+        channel = await bridge.spawn(one.lend)
+        seen.append(id(channel.raw))
+        await asyncio.sleep(0.05)
+        await bridge.spawn(channel.check_in)
+
+    threads = [threading.Thread(target=asyncio.run, args=(main(f"thread {n}"),)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(seen)) == 3
+    assert sorted(entries.stored) == ["thread 0", "thread 1", "thread 2"]
+
+
+# -- forks (R15) ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_connections_of_its_own(database):
+    entries = Entries(database)
+    entries.add("parent")
+    one = connections["default"]
+    held = one.lend()
+    pid = ask("SELECT pg_backend_pid()") if database.vendor == "postgresql" else None
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            entries.add("child")
+            if pid is not None and ask("SELECT pg_backend_pid()") == pid:
+                code = 2
+            try:
+                held.fetch(ONE, ())
+                code = 3
+            except OperationalError:
+                code = 0 if code == 1 else code
+            close_all()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert held.fetch(ONE, ())[0][0] == 1
+    held.check_in()
+    entries.add("parent again")
+    assert entries.stored == ["parent", "child", "parent again"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_that_leaves_the_parents_block_does_not_end_its_transaction(database):
+    entries = Entries(database)
+    block = atomic()
+    block.__enter__()
+    entries.add("in the block of the parent")
+    child = os.fork()
+    if child == 0:
+        try:
+            block.__exit__(None, None, None)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert entries.stored == []
+    block.__exit__(None, None, None)
+    assert entries.stored == ["in the block of the parent"]
