@@ -21,8 +21,6 @@ from facade.db.transaction import aatomic, atomic
 from facade.sql.schema import acreate_all, adrop_all, create_all, drop_all
 from facade.version import __version__
 
-
-
 __all__ = [
     "__version__",
     "DEFAULT_DB_ALIAS",

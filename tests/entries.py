@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from facade import bridge
 from facade.db.channel import Statement
 from facade.db.connection import connections
@@ -36,10 +38,11 @@ class Entries:
         rows = connections[using].fetch(Statement(sql, reads=True, returns=True), ())
         return [row[0] for row in rows]
 
-    def stream(self, chunk_size=2, using="default"):
-        statement = Statement("SELECT name FROM entry ORDER BY id", reads=True, returns=True)
-        for chunk in connections[using].stream(statement, (), chunk_size):
-            yield from (row[0] for row in chunk)
+    def stream(self, chunk_size=2, order="id", using="default"):
+        statement = Statement(f"SELECT name FROM entry ORDER BY {order}", reads=True, returns=True)
+        with closing(connections[using].stream(statement, (), chunk_size)) as chunks:
+            for chunk in chunks:
+                yield from (row[0] for row in chunk)
 
     def pause(self, seconds, using="default"):
         """Keep the server busy; SQLite has no such statement and just computes for about as long."""
@@ -47,15 +50,16 @@ class Entries:
             self.read(f"SELECT pg_sleep({seconds})", using)
         else:
             steps = int(seconds * 4_000_000)
-            self.read(f"WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM t WHERE x<{steps}) SELECT max(x) FROM t", using)
+            numbers = f"WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t WHERE x < {steps})"
+            self.read(f"{numbers} SELECT max(x) FROM t", using)
 
     aadd = bridge.twin(add)
     arun = bridge.twin(run)
     aread = bridge.twin(read)
     apause = bridge.twin(pause)
 
-    def astream(self, chunk_size=2, using="default"):
-        return bridge.iterate(self.stream(chunk_size, using))
+    def astream(self, chunk_size=2, order="id", using="default"):
+        return bridge.iterate(self.stream(chunk_size, order, using))
 
     @property
     def stored(self):

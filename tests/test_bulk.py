@@ -14,6 +14,8 @@ from facade.models import F
 from facade.models.functions import Lower
 from tests.models import Author, Book, Category, Country, Everything, Place, Publisher, Restaurant, Token
 
+pytestmark = pytest.mark.portable
+
 
 class Stamp(models.Model):
     """A row with a column that sets itself."""

@@ -12,11 +12,11 @@ import pytest
 
 from facade import transaction
 from facade.configuration import configure
-from facade.db.connection import connections
+from facade.db.connection import close_all_async, connections
 from facade.exceptions import TransactionManagementError
 from facade.transaction import atomic
 from tests.entries import Entries
-from tests.fix_databases import close_all_async
+from tests.fix_databases import DatabaseUnderTest
 
 DRIVERS = {"aiosqlite": "sqlite", "asyncpg": "postgres", "psycopg": "postgres"}
 HANGS_AFTER = 15  # seconds; nothing here takes more than one
@@ -32,10 +32,8 @@ def driver(request):
 
 
 @pytest.fixture
-def database(driver, request):
-    """One database with a pool of two, as the ``database`` fixture gives it."""
-    from tests.fix_databases import DatabaseUnderTest
-
+def pool_of_two(driver, request):
+    """What the ``database`` fixture gives, with a pool of two connections, for each asyncio driver."""
     home = request.getfixturevalue(f"{DRIVERS[driver]}_home")
     home.empty()
     url = home.urls["default"]
@@ -48,8 +46,8 @@ def database(driver, request):
 
 
 @pytest.fixture
-def entries(database):
-    return Entries(database)
+def entries(pool_of_two):
+    return Entries(pool_of_two)
 
 
 def checked_out():
@@ -63,6 +61,15 @@ async def assert_clean(entries):
         assert await entries.aread("SELECT 41 + 1") == [42]
         async with atomic():
             await entries.aread()
+    await assert_server_idle(entries)
+
+
+async def assert_server_idle(entries):
+    """A server needs a moment to see that a connection was closed."""
+    for _ in range(40):
+        if entries.open_transactions() == 0:
+            return
+        await asyncio.sleep(0.05)
     assert entries.open_transactions() == 0
 
 
@@ -236,10 +243,9 @@ class Stream(Numbered):
         number = self.number
         async with atomic():
             await self.entries.aadd(f"{number}-a")
-            async with aclosing(self.entries.astream(chunk_size=1)) as names:
-                async for name in names:
-                    if name == f"{number}-a":
-                        break
+            async with aclosing(self.entries.astream(chunk_size=1, order="id DESC")) as names:
+                assert await anext(names) == f"{number}-a"
+                await anext(names, None)
             await self.entries.aadd(f"{number}-b")
 
     def is_whole(self, parts):
@@ -432,9 +438,8 @@ class Load:
 @pytest.mark.slow
 async def test_500_random_cancellations_on_a_pool_of_two(entries):
     load = Load(entries, seed=20)
-    rounds, clients = 125, 4
-    finished = cancelled = 0
-    for _ in range(rounds):
+    clients, finished, cancelled = 4, 0, 0
+    while cancelled < 500:
         tasks = [asyncio.create_task(load.once()) for _ in range(clients)]
         for task in tasks:
             asyncio.get_running_loop().call_later(load.random.expovariate(1 / 0.003), task.cancel)
@@ -444,7 +449,6 @@ async def test_500_random_cancellations_on_a_pool_of_two(entries):
         wrong = [outcome for outcome in outcomes if not isinstance(outcome, (asyncio.CancelledError, type(None)))]
         assert wrong == []
         assert checked_out() == 0
-    assert finished + cancelled == rounds * clients
-    assert min(finished, cancelled) > 50, (finished, cancelled)
+    assert finished > 50, "some were not disturbed"
     assert load.half_done() == []
     await assert_clean(entries)

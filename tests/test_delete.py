@@ -9,6 +9,8 @@ from facade.exceptions import IntegrityError, ProtectedError, RestrictedError
 from facade.signals import post_delete, pre_delete
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review
 
+pytestmark = pytest.mark.portable
+
 
 def fallback():
     return Owner.objects.get_or_create(name="fallback")[0]

@@ -9,6 +9,8 @@ from facade.exceptions import IntegrityError
 from facade.signals import m2m_changed
 from tests.models import Author
 
+pytestmark = pytest.mark.portable
+
 
 class Topping(models.Model):
     name = models.CharField(max_length=20)

@@ -31,7 +31,9 @@ from facade.models import (
     Transform,
     Value,
     When,
+    Window,
 )
+from facade.models.functions import RowNumber
 from facade.models.lookups import Exact, GreaterThan
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review
 
@@ -830,3 +832,42 @@ def test_query_as_text(library):
         'INNER JOIN "tests_author" ON ("tests_book"."author_id" = "tests_author"."id") '
         'WHERE "tests_author"."name" = Ada AND "tests_book"."pages" IN (1, 2) ORDER BY "tests_book"."pages" DESC LIMIT 5'
     ) in text
+
+
+# -- conditions on windows, and slices that are prefetched ------------------------------------------
+
+
+def test_filter_on_a_window_function(face, library):
+    number = Window(RowNumber(), partition_by=F("author"), order_by=F("pages").desc())
+    longest = Book.objects.annotate(number=number).filter(number=1, pages__gt=0)
+    assert [(book.title, book.number) for book in face.list(longest.order_by("title"))] == [("Beta", 1), ("Gamma", 1)]
+    assert face.list(longest.order_by("-pages").values_list("title", flat=True)) == ["Gamma", "Beta"]
+    assert face(longest.count) == 2
+    assert face(longest.filter(title="Alpha").exists) is False
+    assert face(Book.objects.annotate(number=number).filter(number__gt=1).delete)[0] == 2
+    assert titles(face, Book.objects.all()) == ["Beta", "Gamma"]
+
+
+def test_prefetch_of_a_slice_is_one_of_each_object(face, library, assert_queries):
+    with assert_queries(2):
+        authors = face.list(
+            Author.objects.order_by("name").prefetch_related(Prefetch("books", Book.objects.order_by("-pages")[:1]))
+        )
+        assert [[book.title for book in author.books.all()] for author in authors] == [["Beta"], ["Gamma"], []]
+
+
+def test_prefetch_of_single_objects_needs_no_order(face, library):
+    with CaptureQueriesContext(connection) as captured:
+        books = face.list(Book.objects.prefetch_related(Prefetch("author", Author.objects.order_by("name"))))
+    assert {book.author.name for book in books} == {"Ada", "Bob"}
+    assert "ORDER BY" not in captured[-1]["sql"]
+
+
+def test_the_query_of_a_queryset_stands_for_it(face, library):
+    assert titles(face, Book.objects.filter(author__in=Author.objects.filter(name="Ada").values("pk").query)) == ["Alpha", "Beta"]
+
+
+def test_raw_keeps_what_is_to_be_prefetched(face, library, assert_queries):
+    with assert_queries(2):
+        (ada,) = face.list(Author.objects.prefetch_related("books").raw("SELECT * FROM tests_author WHERE name = %s", ["Ada"]))
+        assert len(ada.books.all()) == 2

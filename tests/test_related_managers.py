@@ -7,6 +7,8 @@ import pytest
 from facade.exceptions import FieldError
 from tests.models import Author, Book, City, Country, Publisher
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture
 def library(database):

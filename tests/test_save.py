@@ -25,6 +25,8 @@ from tests.models import (
     Writer,
 )
 
+pytestmark = pytest.mark.portable
+
 
 class Ticket(models.Model):
     """Columns that set themselves, and one that the database computes."""

@@ -62,6 +62,9 @@ class FacadeContender(Contender):
 
 
 class FacadeSync(FacadeContender):
+    def open(self) -> None:
+        self.database = facade.connections["default"]
+
     def close(self) -> None:
         facade.close_all()
 
@@ -93,7 +96,7 @@ class FacadeSync(FacadeContender):
         return Draft.objects.filter(pk=key).update(price=price)
 
     def build(self, author_id: int) -> Any:
-        return str(page(author_id).query)
+        return page(author_id)._plan(self.database)
 
 
 class FacadeAsync(FacadeContender):

@@ -1,7 +1,8 @@
 """The floor: the bare driver and a generated loader, making instances with the same types as facade's.
 
 Nothing that makes such instances in Python can be faster: no pool, no queryset, no plan, one function
-that unpacks a row, converts what the driver does not, and fills the instance's ``__dict__``.
+that unpacks a row, converts what the driver does not, and fills the instance's ``__dict__``. An instance
+is laid out as facade's: its state is made when it is looked at, unless a related object must be kept in it.
 """
 
 from __future__ import annotations
@@ -42,11 +43,21 @@ class State:
     fields_cache: dict[str, Any]
 
 
-class Author: ...
+class LazyState:
+    """``_state``, made when it is first looked at, as facade's is: a row only leaves its database's alias."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> State:
+        state = instance.__dict__["_state"] = State()
+        state.adding, state.db, state.fields_cache = False, instance.__dict__.pop("_loaded_from"), {}
+        return state
+
+
+class Author:
+    _state = LazyState()
 
 
 class Book:
-    _state: State
+    _state = LazyState()
 
     @property
     def author(self) -> Author:
@@ -84,11 +95,8 @@ def _items(columns: dict[str, str], prefix: str, vendor: Vendor) -> str:
     return ", ".join(f'"{name}": {value}' for name, value in values.items())
 
 
-def _instance(name: str, model: str, state: str, items: str) -> list[str]:
-    return [
-        f"        {state} = State(); {state}.db = 'default'; {state}.adding = False",
-        f"        {name} = new({model}); {name}.__dict__ = {{'_state': {state}, {items}}}",
-    ]
+def _instance(name: str, model: str, items: str) -> str:
+    return f"        {name} = new({model}); {name}.__dict__ = {{{items}}}"
 
 
 def _compiled(lines: list[str]) -> Callable[[Any], Any]:
@@ -117,10 +125,13 @@ def book_loader(vendor: Vendor, *, with_author: bool = False) -> Loader:
     """The function that turns rows of ``book``, or of ``book`` and ``author``, into instances."""
     names = list(BOOK_COLUMNS) + [f"a_{name}" for name in AUTHOR_COLUMNS if with_author]
     lines = ["def load(rows):", "    found = []", f"    for {', '.join(names)} in rows:"]
-    lines += _instance("book", "Book", "state", _items(BOOK_COLUMNS, "", vendor))
     if with_author:
-        lines += _instance("author", "Author", "other", _items(AUTHOR_COLUMNS, "a_", vendor))
+        author = _items(AUTHOR_COLUMNS, "a_", vendor)
+        lines.append(_instance("author", "Author", f"'_loaded_from': 'default', {author}"))
+        lines.append("        state = new(State); state.db = 'default'; state.adding = False")
         lines.append("        state.fields_cache = {'author': author}")
+    start = "'_state': state" if with_author else "'_loaded_from': 'default'"
+    lines.append(_instance("book", "Book", f"{start}, {_items(BOOK_COLUMNS, '', vendor)}"))
     return _compiled([*lines, "        found.append(book)", "    return found"])
 
 

@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import FieldError, FullResultSet
-from facade.expressions.base import Func, Star, Value, as_expression
+from facade.expressions.base import Value
+from facade.expressions.calls import Func, as_expression
+from facade.expressions.references import Star
 from facade.fields import Field
 
 

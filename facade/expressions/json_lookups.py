@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, UnsupportedFeature
-from facade.expressions.base import Arg, Empty, Expression, Value
+from facade.expressions.base import Expression, Value
 from facade.expressions.fragments import template
+from facade.expressions.freezing import Arg, Empty
 from facade.expressions.functions.json import JSONNull
 from facade.expressions.json_paths import (
     KeyTextTransform,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from facade.expressions.base import Expression, F, OrderBy, as_expression
+from facade.expressions.base import Expression, OrderBy
+from facade.expressions.calls import as_expression
 from facade.expressions.fragments import template
+from facade.expressions.references import F
 
 
 class ExpressionList(Expression):

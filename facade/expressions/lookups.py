@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
-from facade.expressions.base import EMPTY, Arg, Empty, Expression, F, Func, OutOfRange, Value, Values, freeze
+from facade.expressions.base import Expression, Value
+from facade.expressions.calls import Func
+from facade.expressions.freezing import EMPTY, Arg, Empty, OutOfRange, Values, freeze
+from facade.expressions.references import F
 from facade.expressions.subquery import Embedded
 from facade.expressions.written import SQL
 from facade.fields import Field
-from facade.fields.registry import RegisterLookupMixin
 from facade.fields.registry import RegisterLookupMixin
 
 

@@ -6,7 +6,8 @@ import copy as copying
 from collections.abc import Iterator
 from typing import Any
 
-from facade.expressions.base import Arg, Empty, Frozen, OutOfRange, Values, condition_class, freeze, hashable
+from facade.expressions.base import condition_class
+from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 
 AND, OR, XOR = "AND", "OR", "XOR"
 CONNECTORS = (AND, OR, XOR)

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Expression, Frozen, Values, freeze
+from facade.expressions.base import Expression
+from facade.expressions.freezing import Frozen, Values, freeze
 from facade.fields import Field
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from facade import fields
 from facade.configuration import settings
 from facade.exceptions import FullResultSet
-from facade.expressions.base import Arg, OutOfRange
+from facade.expressions.freezing import Arg, OutOfRange
 from facade.expressions.functions.datetime import (
     Extract,
     ExtractDay,

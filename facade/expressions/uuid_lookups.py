@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Arg, Expression
+from facade.expressions.base import Expression
+from facade.expressions.freezing import Arg
 from facade.expressions.lookups import (
     Contains,
     EndsWith,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.base import Expression, as_expression
+from facade.expressions.base import Expression
+from facade.expressions.calls import as_expression
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import Fixed
 from facade.expressions.lists import ExpressionList, OrderByList

@@ -289,7 +289,7 @@ class ImageFileDescriptor(FileDescriptor):
         is_new = instance.__dict__.get(self.field.attname) is None
         super().__set__(instance, value)
         if not is_new:
-            self.field.update_dimension_fields(instance, force=True)  # type: ignore[attr-defined]
+            self.field.update_dimension_fields(instance, force=True)
 
 
 class ImageField(FileField):

@@ -12,16 +12,17 @@ on_change: list[Callable[[], object]] = []
 
 
 class ClassOrInstanceMethod:
-    """A method with one body for the class and another for its instances."""
+    """One method for the class and another for its instances, under one name."""
 
-    def __init__(self, of_class: Any, of_instance: Callable[..., Any]) -> None:
+    def __init__(self, of_class: str, of_instance: str) -> None:
         self.of_class = of_class
         self.of_instance = of_instance
 
     def __get__(self, instance: Any, owner: type[Any]) -> Callable[..., Any]:
-        if instance is None:
-            return self.of_class.__get__(None, owner)  # type: ignore[no-any-return]
-        return self.of_instance.__get__(instance, owner)  # type: ignore[no-any-return]
+        found: Callable[..., Any] = (
+            getattr(owner, self.of_class) if instance is None else getattr(instance, self.of_instance)
+        )
+        return found
 
 
 _merged: dict[type[Any], dict[str, type[Any]]] = {}
@@ -98,9 +99,9 @@ class RegisterLookupMixin:
         del self.instance_lookups[_name(lookup, lookup_name)]
         _changed()
 
-    register_lookup = ClassOrInstanceMethod(register_class_lookup, register_instance_lookup)
-    _unregister_lookup = ClassOrInstanceMethod(_unregister_class_lookup, _unregister_instance_lookup)
-    get_lookups = ClassOrInstanceMethod(get_class_lookups, get_instance_lookups)
+    register_lookup = ClassOrInstanceMethod("register_class_lookup", "register_instance_lookup")
+    _unregister_lookup = ClassOrInstanceMethod("_unregister_class_lookup", "_unregister_instance_lookup")
+    get_lookups = ClassOrInstanceMethod("get_class_lookups", "get_instance_lookups")
 
 
 def is_transform(lookup: Any) -> bool:

@@ -7,8 +7,9 @@ from enum import Enum
 from typing import Any
 
 from facade.exceptions import ValidationError
-from facade.expressions.base import Expression, F
+from facade.expressions.base import Expression
 from facade.expressions.q import Q
+from facade.expressions.references import F
 
 # (condition, model, expressions of the instance's values by field name, alias of the database) -> whether
 # the condition holds, None for unknown. The modules that build SQL lie above this one and put theirs here.

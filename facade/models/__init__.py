@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from facade.choices import Choices, IntegerChoices, TextChoices
 from facade.exceptions import ObjectDoesNotExist, ProtectedError, RestrictedError
-from facade.expressions import (  # noqa: F401 - they register themselves
-    json_lookups,
-    related_lookups,
-    temporal_lookups,
-    uuid_lookups,
-)
+from facade.expressions import json_lookups, related_lookups, temporal_lookups, uuid_lookups  # noqa: F401 - they register themselves
 from facade.expressions.aggregates import Aggregate, AnyValue, Avg, Count, Max, Min, StdDev, Sum, Variance
-from facade.expressions.base import Expression, ExpressionWrapper, F, Func, OrderBy, OuterRef, RawSQL, Value
+from facade.expressions.base import Expression, ExpressionWrapper, OrderBy, Value
 from facade.expressions.bit_aggregates import BitAnd, BitOr, BitXor
+from facade.expressions.calls import Func, RawSQL
 from facade.expressions.conditional import Case, When
 from facade.expressions.functions.json import JSONNull
 from facade.expressions.lookups import Lookup, Transform
 from facade.expressions.ordered_aggregates import StringAgg
 from facade.expressions.q import Q
+from facade.expressions.references import F, OuterRef
 from facade.expressions.subquery import Exists, Subquery
 from facade.expressions.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
 from facade.fields import (

@@ -1,26 +1,19 @@
 """Expressions."""
 
 from facade.expressions.base import (
-    Col,
     Combinable,
     CombinedExpression,
-    DatabaseDefault,
     Expression,
     ExpressionWrapper,
-    F,
-    Func,
     NegatedExpression,
     OrderBy,
-    OuterRef,
-    RawSQL,
-    Ref,
-    ResolvedOuterRef,
-    Star,
     Value,
 )
+from facade.expressions.calls import DatabaseDefault, Func, RawSQL
 from facade.expressions.conditional import Case, When
 from facade.expressions.functions.json import JSONNull
 from facade.expressions.lists import ExpressionList, OrderByList
+from facade.expressions.references import Col, F, OuterRef, Ref, ResolvedOuterRef, Star
 from facade.expressions.subquery import Exists, Subquery
 from facade.expressions.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
 

@@ -1,4 +1,4 @@
 """The signals that models send."""
 
 from facade.signals import *  # noqa: F403
-from facade.signals import __all__  # noqa: F401, PLC0414
+from facade.signals import __all__  # noqa: F401

@@ -12,8 +12,10 @@ from facade.db.connection import connections
 from facade.db.transaction import atomic
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError
 from facade.expressions.aggregates import Max
-from facade.expressions.base import DatabaseDefault, Frozen, Value
+from facade.expressions.base import Value
+from facade.expressions.calls import DatabaseDefault
 from facade.expressions.conditional import Case, When
+from facade.expressions.freezing import Frozen
 from facade.expressions.q import Q
 from facade.fields import AutoField, Field
 from facade.orm.persistence import LOOKUP_SEP, Persistence

@@ -9,10 +9,12 @@ from facade import fields as model_fields
 from facade.configuration import settings
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.base import LOOKUP_SEP, PLAIN, Arg, Expression, F, Frozen, OutOfRange, Values, freeze
-from facade.expressions.q import AND, OR, XOR, Condition, Q, freeze_condition, freeze_pair, mark_argument
-from facade.expressions.subquery import Embedded
+from facade.expressions.base import LOOKUP_SEP, Expression
+from facade.expressions.freezing import PLAIN, Arg, Frozen, OutOfRange, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
+from facade.expressions.q import AND, OR, XOR, Condition, Q, freeze_condition, freeze_pair, mark_argument
+from facade.expressions.references import F
+from facade.expressions.subquery import Embedded
 from facade.orm.fetching import FETCH_ONE
 from facade.sql.aliases import check_alias
 from facade.sql.extra import RawCondition, selections

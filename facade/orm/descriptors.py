@@ -23,6 +23,11 @@ __all__ = [
 ]
 
 
+def _unordered(queryset: Any) -> Any:
+    """Return a queryset of at most one object per instance without its order, which would only cost time."""
+    return queryset.order_by() if queryset._can_filter() and not queryset.query.distinct_fields else queryset
+
+
 def fetch_missing(fetcher: Any, instance: Any, name: str) -> None:
     """Load what an instance lacks, in the way that its fetch mode says.
 
@@ -198,6 +203,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
         own_key, far_key = field.get_local_related_value, field.get_foreign_related_value
         owners = {own_key(one): one for one in instances}
         queryset = queryset.filter(_any_of(field.foreign_related_fields, owners))
+        queryset = _unordered(queryset)
         if not field.remote_field.multiple:
             for related in queryset:
                 field.remote_field.set_cached_value(related, owners[far_key(related)])
@@ -312,6 +318,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
         own_key, far_key = field.get_foreign_related_value, field.get_local_related_value
         owners = {own_key(one): one for one in instances}
         queryset = queryset.filter(_any_of(field.local_related_fields, owners))
+        queryset = _unordered(queryset)
         for related in queryset:
             field.set_cached_value(related, owners[far_key(related)])
         return queryset, far_key, own_key, True, self.related.cache_name, False

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from facade.db.channel import Statement
-from facade.exceptions import NotSupportedError
+from facade.exceptions import UnsupportedFeature
 
 _POSTGRES_OPTIONS = (
     "ANALYZE",
@@ -60,7 +60,7 @@ def _prefix(vendor: str, format: str | None, options: dict[str, Any]) -> str:
     if options.get("analyze"):
         return "ANALYZE"
     if vendor != "mysql":
-        raise NotSupportedError(f"explain() is not supported on {vendor}.")
+        raise UnsupportedFeature(f"explain() is not supported on {vendor}.")
     return f"EXPLAIN FORMAT={format.upper()}" if format and format.upper() == "JSON" else "EXPLAIN"
 
 

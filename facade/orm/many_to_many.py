@@ -11,8 +11,8 @@ from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.transaction import atomic
-from facade.expressions.base import F
 from facade.expressions.q import Q
+from facade.expressions.references import F
 from facade.fields.foreign_objects import lazy_related_operation, resolve_relation
 from facade.fields.many_to_many import ManyToManyField
 from facade.fields.related import ForeignKey

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from facade.bridge import twin
 from facade.exceptions import FieldDoesNotExist, MultipleObjectsReturned, ObjectDoesNotExist, ObjectNotUpdated
-from facade.expressions.base import DatabaseDefault
+from facade.expressions.calls import DatabaseDefault
 from facade.expressions.q import Q
 from facade.meta import registry
 from facade.orm.assembly import ModelBase

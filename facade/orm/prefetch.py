@@ -58,7 +58,7 @@ class Prefetch:
         return None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Prefetch) and self.prefetch_to == other.prefetch_to
+        return self.prefetch_to == other.prefetch_to if isinstance(other, Prefetch) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((type(self), self.prefetch_to))
@@ -136,7 +136,7 @@ def _walk(
         pending = [obj for obj in objects if not is_fetched(obj)] if prefetcher is not None else []
         if pending:
             objects, additional = _prefetch_one_level(pending, prefetcher, lookup, level)
-            if not (path in done or lookup in automatic and descriptor in followed):
+            if not (path in done and lookup in automatic and descriptor in followed):
                 done[path] = objects
                 more = normalized(reversed(additional), path)
                 automatic.update(more)

@@ -10,7 +10,13 @@ from facade.db.connection import connections
 from facade.db.transaction import atomic, mark_for_rollback_on_error
 from facade.exceptions import EmptyResultSet, UnsupportedFeature
 from facade.expressions.aggregates import Count
-from facade.expressions.base import Values, freeze
+from facade.expressions.base import OrderBy
+from facade.expressions.freezing import Frozen, Values, freeze
+from facade.expressions.functions.window import RowNumber
+from facade.expressions.lookups import GreaterThan, LessThanOrEqual
+from facade.expressions.q import Q
+from facade.expressions.references import F
+from facade.expressions.windows import Window
 from facade.orm import bulk
 from facade.orm.chain import Chain, named_expressions
 from facade.orm.deletion import Collector
@@ -633,7 +639,7 @@ class QuerySet(Chain, Generic[M, R]):
         using: str | None = None,
     ) -> Any:
         """Return objects loaded by SQL of your own, with `%s` or `%(name)s` for the parameters."""
-        return RawQuerySet(
+        rows = RawQuerySet(
             raw_query,
             model=self.model,
             params=params,
@@ -641,6 +647,8 @@ class QuerySet(Chain, Generic[M, R]):
             using=using or self._db,
             hints=self._hints,
         )
+        rows._prefetch_related_lookups = self._prefetch_related_lookups
+        return rows
 
     async def araw(
         self,
@@ -694,8 +702,34 @@ class QuerySet(Chain, Generic[M, R]):
         self._shape = root(self.model)
 
     def _filter_prefetch(self, name: str, instances: list[Any]) -> Any:
-        """Return these objects narrowed to those that belong to `instances` through the relation `name`."""
-        return self.filter(**{f"{name}__in": instances})
+        """Return these objects narrowed to those that belong to `instances` through the relation `name`.
+
+        A slice is one of the objects of each instance.
+        """
+        belongs = Q((f"{name}__in", instances))
+        if self._can_filter():
+            return self.filter(belongs)
+        number = Window(RowNumber(), partition_by=F(name), order_by=self._order_terms() or None)
+        low, high = self._low, self._high
+        within = [GreaterThan(number, low)] if high is None else [GreaterThan(number, low), LessThanOrEqual(number, high)]
+        return self._unsliced().filter(belongs, *within)
+
+    def _unsliced(self) -> Self:
+        clone = self._clone()
+        clone._low, clone._high = 0, None
+        return clone
+
+    def _order_terms(self) -> list[Any]:
+        """Return the order as it can stand in a window."""
+        query = self._shape.query
+        items = query.order_by or (query.opts.ordering or () if query.default_ordering else ())
+        terms = [
+            (F(item.removeprefix("-")).desc() if item.startswith("-") else F(item).asc()) if isinstance(item, str) else item
+            for item in items
+        ]
+        if query.standard_ordering:
+            return terms
+        return [(item if isinstance(item, OrderBy) else item.asc()).copy().reverse_ordering() for item in terms]
 
     if not TYPE_CHECKING:
 
@@ -740,11 +774,14 @@ class EmptyQuerySet(metaclass=_EmptyMeta):
         raise TypeError("EmptyQuerySet can't be instantiated")
 
 
-class QueryView:
-    """What `queryset.query` shows of the query."""
+class QueryView(Frozen):
+    """What `queryset.query` shows of the query; as the value of a lookup it stands for the queryset."""
 
     def __init__(self, queryset: QuerySet[Any, Any]) -> None:
         self._queryset = queryset
+
+    def freeze(self, values: Values) -> Any:
+        return self._queryset.freeze(values)
 
     def sql_with_params(self) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL and the driver's parameters."""

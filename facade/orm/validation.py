@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
-from facade.expressions.base import DatabaseDefault, ExpressionWrapper, F, Frozen, Value
+from facade.expressions.base import ExpressionWrapper, Value
+from facade.expressions.calls import DatabaseDefault
+from facade.expressions.freezing import Frozen
+from facade.expressions.references import F
 from facade.sql.write import referenced_names
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from facade.expressions.base import Arg, Col, Expression, Ref
+from facade.expressions.base import Expression
+from facade.expressions.freezing import Arg
+from facade.expressions.references import Col, Ref
 from facade.expressions.subquery import Embedded
 from facade.sql.aliases import check_alias
 from facade.sql.joins import Joins

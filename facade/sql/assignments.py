@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Arg
+from facade.expressions.freezing import Arg
 from facade.expressions.subquery import Embedded
 from facade.sql import paths
 

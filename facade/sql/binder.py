@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from facade.expressions.base import Frozen
+from facade.expressions.freezing import Frozen
 from facade.fields import (
     BooleanField,
     CharField,

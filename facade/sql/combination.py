@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet, UnsupportedFeature
-from facade.expressions.base import F, OrderBy
+from facade.expressions.base import OrderBy
+from facade.expressions.references import F
 from facade.sql.paths import split
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
 from facade.expressions import durations
-from facade.expressions.base import Arg, Expression
+from facade.expressions.base import Expression
 from facade.expressions.fragments import Fragment, template
+from facade.expressions.freezing import Arg
 
 
 class Random(Expression):

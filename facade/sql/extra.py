@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from facade import fields
-from facade.expressions.base import Expression, RawSQL
+from facade.expressions.base import Expression
+from facade.expressions.calls import RawSQL
 from facade.expressions.q import AND
 from facade.sql.aliases import check_alias
 from facade.sql.dialects import Fragment

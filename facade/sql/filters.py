@@ -6,21 +6,11 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
-from facade.expressions.base import (
-    EMPTY,
-    LOOKUP_SEP,
-    Arg,
-    ArgWithNone,
-    Col,
-    Empty,
-    Expression,
-    F,
-    OuterRef,
-    Value,
-    Values,
-)
+from facade.expressions.base import LOOKUP_SEP, Expression, Value
+from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, Values
 from facade.expressions.lookups import Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
+from facade.expressions.references import Col, F, OuterRef
 from facade.expressions.subquery import Embedded, Exists
 from facade.sql import paths
 from facade.sql.joins import Promoter

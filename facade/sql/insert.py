@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.db.channel import Statement
-from facade.expressions.base import DatabaseDefault, Frozen
+from facade.expressions.calls import DatabaseDefault
+from facade.expressions.freezing import Frozen
 from facade.sql import arrays
 from facade.sql.binder import ExpressionFound, current_value, row_binder
 from facade.sql.conflict import Conflict, insert_into

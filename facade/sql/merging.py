@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from facade.expressions.base import Arg, Col, Expression, RawSQL
+from facade.expressions.base import Expression
+from facade.expressions.calls import RawSQL
+from facade.expressions.freezing import Arg
 from facade.expressions.q import AND
+from facade.expressions.references import Col
 from facade.expressions.subquery import Embedded
 from facade.sql.joins import Promoter
 from facade.sql.where import Nothing

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from facade.exceptions import FieldDoesNotExist
-from facade.expressions.base import F, OrderBy
+from facade.expressions.base import OrderBy
+from facade.expressions.references import F
 
 
 def totally_ordered(query: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from facade.db.channel import Statement
 from facade.exceptions import EmptyResultSet
-from facade.expressions.base import Arg
+from facade.expressions.freezing import Arg
 from facade.sql.rows import LOADERS, Loader
 from facade.sql.select import Compiler
 from facade.sql.shape import Shape

@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import Any, Self
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Arg, Col, Expression, F, OrderBy, Outer, OuterRef, Ref, ResolvedOuterRef
+from facade.expressions.base import Expression, OrderBy
+from facade.expressions.freezing import Arg
 from facade.expressions.q import AND
+from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
 from facade.expressions.subquery import Embedded
 from facade.sql import paths
 from facade.sql.filters import Filters

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from facade.expressions.base import Arg
 from facade.expressions.fragments import template
+from facade.expressions.freezing import Arg
 from facade.sql.select import Compiler
 
 _SPACE = re.compile(r"\s*\n\s*")

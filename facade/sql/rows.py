@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from facade import fields
-from facade.expressions.base import Col, Expression, Ref
+from facade.expressions.base import Expression
+from facade.expressions.references import Col, Ref
 from facade.sql.binder import Converter, reader
 from facade.sql.loading import Part
 from facade.sql.select import Layout

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, UnsupportedFeature
-from facade.expressions.base import Arg, Col, OrderBy, Ref
+from facade.expressions.base import OrderBy
+from facade.expressions.freezing import Arg
+from facade.expressions.references import Col, Ref
 from facade.expressions.subquery import Embedded
 from facade.expressions.written import core_of
 from facade.fields import Field
@@ -18,6 +20,7 @@ from facade.sql.combination import Combinations
 from facade.sql.extra import QualifiedColumn
 from facade.sql.loading import Part, select_parts
 from facade.sql.paths import split
+from facade.sql.qualifying import qualified
 
 Convert = Callable[[Any], Any]
 
@@ -149,7 +152,8 @@ class Compiler(Combinations, dialects.Operations):
         elif not query.joins:
             query.initial_alias()
         columns = self._columns()
-        where, having = query.where.split_having(must_group_by=query.group_by is not None)
+        conditions, over = query.where.split_windows()
+        where, having = conditions.split_having(must_group_by=query.group_by is not None)
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
         statement = sa.select(*columns).select_from(self._from(), *self._extra_tables())
@@ -158,10 +162,17 @@ class Compiler(Combinations, dialects.Operations):
         statement = self._grouped(statement, columns, order)
         if criteria[1] is not None:
             statement = statement.having(criteria[1])
+        if over:
+            return self._limited(qualified(self, statement, columns, over))
         statement = self._distinct(statement, columns, order)
         if order:
             statement = statement.order_by(*order)
         return self._locked(self._limited(statement))
+
+    @property
+    def ordered_terms(self) -> list[OrderBy]:
+        """The terms of the order."""
+        return self._ordered
 
     def _criteria(self, where: Any) -> Any:
         if not where:

@@ -9,7 +9,7 @@ from typing import Any
 
 from facade import configuration
 from facade.configuration import settings
-from facade.expressions.base import Arg
+from facade.expressions.freezing import Arg
 from facade.expressions.q import AND, Condition
 from facade.fields import registry as lookups
 from facade.meta import registry
@@ -18,6 +18,7 @@ from facade.sql.assignments import set_updates
 from facade.sql.extra import add_extra
 from facade.sql.loading import check_mask, check_select_related, mask_of
 from facade.sql.merging import merge_queries
+from facade.sql.paths import field_names, unknown_name
 from facade.sql.query import Query
 
 MAX_SHAPES = 20_000
@@ -186,7 +187,9 @@ def reverse(query: Query) -> None:
 @step
 def distinct(query: Query, names: tuple[str, ...]) -> None:
     for name in names:
-        query.resolve_path(name.split("__"))
+        path = query.resolve_path(name.split("__"))
+        if path.rest and name not in query.annotations:
+            raise unknown_name(path.rest[0], field_names(query.opts))
     query.distinct, query.distinct_fields = True, names
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Col
 from facade.expressions.q import Q
+from facade.expressions.references import Col
 from facade.sql import tables, write
 from facade.sql.query import Query
 from facade.sql.select import Compiler

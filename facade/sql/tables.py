@@ -11,8 +11,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.naming import conv
 
 from facade.exceptions import ImproperlyConfigured
-from facade.expressions.base import Expression, F, OrderBy
+from facade.expressions.base import Expression, OrderBy
 from facade.expressions.q import Q
+from facade.expressions.references import F
 from facade.fields.related import ForeignKey, lazy_related_operation
 from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint

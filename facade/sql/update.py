@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.db.channel import Statement
-from facade.expressions.base import Frozen
+from facade.expressions.freezing import Frozen
 from facade.sql import arrays
 from facade.sql.binder import ExpressionFound, current_value, row_binder
 from facade.sql.write import (

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet
-from facade.expressions.base import Arg
+from facade.expressions.freezing import Arg
 from facade.expressions.subquery import Embedded
 from facade.sql.plan import EmptyPlan, Plan, compile_plan
 from facade.sql.select import Compiler
@@ -68,7 +68,7 @@ def _where(compiler: Compiler, table: Any, statement: Any) -> Any:
     """Restrict a statement on one table to the query's rows; other tables are reached through a subquery."""
     query = compiler.query
     joined = [join for join in query.joins.active() if join.parent is not None]
-    if not joined and not query.where.contains_aggregate:
+    if not joined and not query.where.contains_aggregate and not query.where.contains_over_clause:
         criteria = compiler._criteria(query.where)
         return statement if criteria is None else statement.where(criteria)
     inner = query.clone()

@@ -78,6 +78,17 @@ class Where(Expression):
     def is_nothing(self) -> bool:
         return any(isinstance(child, Nothing) for child in self.children)
 
+    # -- windows --------------------------------------------------------------------------
+
+    def split_windows(self) -> tuple[Where, Where | None]:
+        """Return the conditions on rows, and those on window functions, which need the rows to be there."""
+        if not self.contains_over_clause:
+            return self, None
+        if self.connector != AND or self.negated:
+            return Where(), self
+        over = [child for child in self.children if child.contains_over_clause]
+        return Where([child for child in self.children if not child.contains_over_clause]), Where(over)
+
     # -- HAVING --------------------------------------------------------------------------
 
     def split_having(self, must_group_by: bool = False) -> tuple[Where | None, Where | None]:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from facade import configuration
-from facade.expressions.base import DatabaseDefault, Expression, F, Frozen, Value
+from facade.expressions.base import Expression, Value
+from facade.expressions.calls import DatabaseDefault
+from facade.expressions.freezing import Frozen
 from facade.expressions.q import Q
+from facade.expressions.references import F
 from facade.fields import Field
 from facade.sql.binder import Converter, Source, reader
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Func
+from facade.expressions.calls import Func
 from facade.expressions.fragments import template
 from facade.expressions.functions import clocks
 from facade.expressions.functions.vendors import VendorFunc

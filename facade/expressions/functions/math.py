@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Func
+from facade.expressions.calls import Func
 from facade.expressions.functions.vendors import Fixed, NumericResult, VendorFunc
 from facade.expressions.lookups import Transform
 

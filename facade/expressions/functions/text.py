@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Func, Value
+from facade.expressions.base import Value
+from facade.expressions.calls import Func
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import VendorFunc
 from facade.expressions.lookups import Transform

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import fields
-from facade.expressions.base import Func, Value
+from facade.expressions.base import Value
+from facade.expressions.calls import Func
 
 if TYPE_CHECKING:
     from facade.fields import Field

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from facade import fields
-from facade.expressions.base import Func
+from facade.expressions.calls import Func
 from facade.expressions.functions.vendors import Fixed
 
 if TYPE_CHECKING:

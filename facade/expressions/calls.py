@@ -1,0 +1,130 @@
+"""Function calls, SQL written by hand, and the defaults that the database fills in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from facade import fields
+from facade.expressions.base import Expression, Value
+from facade.expressions.freezing import Arg, Frozen, Values
+from facade.expressions.references import F
+from facade.fields import Field
+
+
+class Func(Expression):
+    """A database function: `Func(F("name"), function="LOWER")`.
+
+    `function` and `template` are written by developers, never by users of the program: they become SQL.
+    """
+
+    function: str | None = None
+    template = "%(function)s(%(expressions)s)"
+    arg_joiner = ", "
+    arity: int | None = None
+
+    def __init__(self, *expressions: Any, output_field: Field[Any] | None = None, **extra: Any) -> None:
+        if self.arity is not None and len(expressions) != self.arity:
+            raise TypeError(
+                f"'{type(self).__name__}' takes exactly {self.arity} "
+                f"{'argument' if self.arity == 1 else 'arguments'} ({len(expressions)} given)"
+            )
+        super().__init__(output_field)
+        self.source_expressions = [as_expression(item) for item in expressions]
+        self.extra = extra
+
+    def __repr__(self) -> str:
+        options = "".join(
+            f", {name}={value}" for name, value in sorted({**self.extra, **self._repr_options()}.items())
+        )
+        return (
+            f"{type(self).__name__}({', '.join(str(source) for source in self.source_expressions)}{options})"
+        )
+
+    def _repr_options(self) -> dict[str, Any]:
+        return {}
+
+    def get_source_expressions(self) -> list[Any]:
+        return self.source_expressions
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        self.source_expressions = exprs
+
+    @property
+    def allowed_default(self) -> bool:  # type: ignore[override]
+        return all(source.allowed_default for source in self._sources())
+
+    def as_core(self, compiler: Any) -> Any:
+        arguments = [compiler.process(source) for source in self._sources()]
+        return compiler.function(self, arguments, self.column_type)
+
+    def as_sql(
+        self,
+        compiler: Any,
+        connection: Any,
+        function: str | None = None,
+        template: str | None = None,
+        arg_joiner: str | None = None,
+        **extra_context: Any,
+    ) -> SQL:
+        given = {"function": function, "template": template, "arg_joiner": arg_joiner}
+        changed = self.copy()
+        changed.extra = {**self.extra, **extra_context, **{k: v for k, v in given.items() if v is not None}}
+        return "%s", [changed.as_core(compiler.core)]
+
+
+def as_expression(value: Any) -> Any:
+    """Return `value` as an expression: a string names a field, anything else is a constant."""
+    if isinstance(value, Frozen):
+        return value
+    return F(value) if isinstance(value, str) else Value(value)
+
+
+class RawSQL(Expression):
+    """SQL text written by a developer, with `%s` for each parameter."""
+
+    def __init__(self, sql: str, params: Iterable[Any] = (), output_field: Field[Any] | None = None) -> None:
+        super().__init__(output_field or fields.Field())
+        self.sql, self.params = sql, tuple(params or ())
+
+    def __repr__(self) -> str:
+        return f"RawSQL({self.sql}, {self.params})"
+
+    def freeze(self, values: Values) -> Any:
+        frozen = self.copy()
+        frozen.params = tuple(values.add(value) for value in self.params)
+        return frozen
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        resolved = self.copy()
+        if query is not None:
+            resolved.params = tuple(
+                query.place(item, None) if isinstance(item, Arg) else item for item in self.params
+            )
+        return resolved
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [self]
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.raw(self.sql, self.params)
+
+
+class DatabaseDefault(Expression):
+    """Stands for a column's `db_default` until the database has filled it in."""
+
+    def __init__(self, expression: Any, output_field: Field[Any] | None = None) -> None:
+        super().__init__(output_field)
+        self.expression = expression
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.expression]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        (self.expression,) = exprs
+
+    def __repr__(self) -> str:
+        return f"DatabaseDefault({self.expression!r})"
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.process(self.expression)

@@ -1,0 +1,158 @@
+"""Freezing: taking the constants out of what a user wrote, so that what is left names a shape.
+
+A frozen object is hashable; its constants stand in a list, and numbered places (:class:`Arg`) stand in their stead.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from facade.fields import Field
+
+# Values of exactly these types are arguments: they never change the SQL (bool aside, see `isnull`).
+PLAIN = frozenset(
+    {
+        int,
+        str,
+        float,
+        bytes,
+        decimal.Decimal,
+        datetime.datetime,
+        datetime.date,
+        datetime.time,
+        datetime.timedelta,
+        uuid.UUID,
+    }
+)
+
+
+class Arg:
+    """The place of one value: its number among the arguments of a shape."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Arg and other.index == self.index
+
+    def __hash__(self) -> int:
+        return hash((Arg, self.index))
+
+    def __repr__(self) -> str:
+        return f"Arg({self.index})"
+
+
+class ArgWithNone(Arg):
+    """The place of a list with None in it, or with nothing else (`only`): NOT IN then says something about NULL as well."""
+
+    __slots__ = ("only",)
+
+    def __init__(self, index: int, only: bool) -> None:
+        super().__init__(index)
+        self.only = only
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is ArgWithNone and (other.index, other.only) == (self.index, self.only)
+
+    def __hash__(self) -> int:
+        return hash((ArgWithNone, self.index, self.only))
+
+
+class Empty:
+    """What stands in a key for an empty list: the SQL is another one than for a list of values."""
+
+    def __repr__(self) -> str:
+        return "EMPTY"
+
+
+class OutOfRange(Exception):
+    """A value no row of its column can hold; `high` tells on which side it lies."""
+
+    def __init__(self, high: bool) -> None:
+        super().__init__(high)
+        self.high = high
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is OutOfRange and other.high == self.high
+
+    def __hash__(self) -> int:
+        return hash((OutOfRange, self.high))
+
+
+EMPTY = Empty()
+
+
+Containers = (list, tuple, set, frozenset, range)
+
+
+class Values(list[Any]):
+    """The values taken out of a step; `keyed` turns False when the step cannot share its shape."""
+
+    keyed = True
+
+    def add(self, value: Any) -> Arg:
+        self.append(value)
+        return Arg(len(self) - 1)
+
+
+class Frozen:
+    """Base of what freezes itself: expressions, conditions and querysets."""
+
+    __slots__ = ()
+
+    def freeze(self, values: Values) -> Any:
+        """Return a hashable stand-in for this object; its constants move to `values`."""
+        raise NotImplementedError
+
+
+def freeze(value: Any, values: Values) -> Any:
+    """Return what `value` contributes to the key of a step, its constants moved to `values`."""
+    if type(value) in PLAIN:
+        return values.add(value)
+    if value is None:
+        return None
+    if isinstance(value, Frozen):
+        return value.freeze(values)
+    if isinstance(value, Containers):
+        return _freeze_container(value, values)
+    if isinstance(value, Iterator):
+        return _freeze_container(list(value), values)
+    return values.add(value)
+
+
+def _freeze_container(items: Any, values: Values) -> Any:
+    if any(isinstance(item, Frozen) for item in items):
+        return tuple(freeze(item, values) for item in items)
+    arg = values.add(items)
+    if not items:
+        return EMPTY
+    if None not in items:
+        return arg
+    return ArgWithNone(arg.index, all(item is None for item in items))
+
+
+def hashable(value: Any) -> Any:
+    """Return a hashable equivalent of a constructor argument."""
+    if isinstance(value, dict):
+        return tuple((key, hashable(item)) for key, item in sorted(value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(hashable(item) for item in value)
+    if isinstance(value, (set, frozenset)):
+        return frozenset(hashable(item) for item in value)
+    if isinstance(value, Field):
+        return field_identity(value)
+    return value
+
+
+def field_identity(field: Field[Any]) -> Any:
+    """Return what makes a field the same field: its place in a model, else its type and its options."""
+    if getattr(field, "model", None) is not None and field.name:
+        return field.model._meta.label, field.name
+    _, path, args, options = field.deconstruct()
+    return path, hashable(args), hashable(options)

@@ -1,0 +1,52 @@
+"""Which field describes the values of an arithmetic expression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facade import fields
+from facade.fields import Field
+
+
+def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
+    """Return the field of `left connector right`, None where the pair has no rule."""
+    if left is None or right is None:
+        return left or right
+    numbers = (fields.IntegerField, fields.FloatField, fields.DecimalField)
+    if isinstance(left, numbers) and isinstance(right, numbers):
+        return _number_field(connector, left, right)
+    return _temporal_field(connector, left, right)
+
+
+def _number_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
+    kinds = (type(left), type(right))
+    if any(issubclass(kind, fields.DecimalField) for kind in kinds):
+        return fields.DecimalField()
+    if any(issubclass(kind, fields.FloatField) for kind in kinds):
+        return fields.FloatField()
+    return fields.IntegerField()
+
+
+_TEMPORAL: list[tuple[str, type, type, type]] = [
+    ("+-", fields.DateTimeField, fields.DurationField, fields.DateTimeField),
+    ("+-", fields.DateField, fields.DurationField, fields.DateTimeField),
+    ("+-", fields.TimeField, fields.DurationField, fields.TimeField),
+    ("+-", fields.DurationField, fields.DurationField, fields.DurationField),
+    ("+", fields.DurationField, fields.DateTimeField, fields.DateTimeField),
+    ("+", fields.DurationField, fields.DateField, fields.DateTimeField),
+    ("+", fields.DurationField, fields.TimeField, fields.TimeField),
+    ("-", fields.DateTimeField, fields.DateTimeField, fields.DurationField),
+    ("-", fields.DateField, fields.DateField, fields.DurationField),
+    ("-", fields.TimeField, fields.TimeField, fields.DurationField),
+    ("*/", fields.DurationField, fields.IntegerField, fields.DurationField),
+    ("*/", fields.DurationField, fields.FloatField, fields.DurationField),
+    ("*", fields.IntegerField, fields.DurationField, fields.DurationField),
+    ("*", fields.FloatField, fields.DurationField, fields.DurationField),
+]
+
+
+def _temporal_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
+    for connectors, first, second, result in _TEMPORAL:
+        if connector in connectors and isinstance(left, first) and isinstance(right, second):
+            return result()
+    return None

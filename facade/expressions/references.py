@@ -1,0 +1,248 @@
+"""References: to fields and annotations by name (`F`), and to columns once a query is known (`Col`)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from facade.expressions.base import Combinable, Expression
+from facade.expressions.freezing import Frozen, Values
+from facade.fields import Field
+
+
+class F(Combinable, Frozen):
+    """A reference to a field, an annotation or, across relations, a field of another model.
+
+    >>> F("price") * 2
+    <CombinedExpression: F(price) * Value(2)>
+    """
+
+    allowed_default = False
+
+    def __init__(self, name: Any) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"
+
+    def __getitem__(self, subscript: Any) -> Sliced:
+        return Sliced(self, subscript)
+
+    def __contains__(self, other: Any) -> bool:
+        raise TypeError(f"argument of type '{type(self).__name__}' is not iterable")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    def freeze(self, values: Values) -> Any:
+        return self
+
+    def flatten(self) -> Iterator[Any]:
+        yield self
+
+    def copy(self) -> F:
+        return copy.copy(self)
+
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
+        return query.resolve_ref(self.name, allow_joins, reuse, summarize)
+
+    def replace_expressions(self, replacements: dict[Any, Any]) -> Any:
+        return replacements.get(self, self)
+
+
+class OuterRef(F):
+    """A reference, inside a Subquery or Exists, to a field of the query around it."""
+
+    contains_aggregate = False
+    contains_over_clause = False
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(self.name, F):
+            return self.name
+        return ResolvedOuterRef(self.name)
+
+
+class ResolvedOuterRef(F):
+    """An OuterRef whose subquery is known but not yet the query around it."""
+
+    contains_aggregate = False
+    contains_over_clause = False
+    contains_subquery = False
+    _output_field_or_none = None
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        resolved = super().resolve_expression(query, *args, **kwargs)
+        return resolved if isinstance(resolved, ResolvedOuterRef) else Outer(resolved)
+
+    def get_group_by_cols(self) -> list[Any]:
+        return []
+
+    def get_refs(self) -> set[str]:
+        return set()
+
+    def as_core(self, compiler: Any) -> Any:
+        raise ValueError(
+            "This queryset contains a reference to an outer query and may only be used in a subquery."
+        )
+
+
+class Outer(Expression):
+    """An expression of the enclosing query, used inside a subquery."""
+
+    def __init__(self, expression: Any, depth: int = 1) -> None:
+        self.expression = expression
+
+    def __repr__(self) -> str:
+        return f"Outer({self.expression!r})"
+
+    @property
+    def output_field(self) -> Any:
+        return self.expression.output_field
+
+    @property
+    def _output_field_or_none(self) -> Any:
+        return self.expression._output_field_or_none
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+    def get_group_by_cols(self) -> list[Any]:
+        return []
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.parent.process(self.expression)
+
+
+class Sliced(F):
+    """`F("name")[2:5]`: a part of a text column, by Python's positions."""
+
+    def __init__(self, obj: F, subscript: Any) -> None:
+        super().__init__(obj.name)
+        self.obj = obj
+        self.start, self.length = slice_bounds(subscript)
+
+    def __repr__(self) -> str:
+        return f"Sliced({self.obj!r}, {self.start}, {self.length})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sliced) and (self.obj, self.start, self.length) == (
+            other.obj,
+            other.start,
+            other.length,
+        )
+
+    def __hash__(self) -> int:
+        return hash((Sliced, self.obj, self.start, self.length))
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        resolved = self.obj.resolve_expression(query, *args, **kwargs)
+        return resolved.output_field.slice_expression(resolved, self.start, self.length)
+
+
+def slice_bounds(subscript: Any) -> tuple[int, int | None]:
+    """Return (first position counted from 1, length) of an index or a slice."""
+    if isinstance(subscript, int):
+        if subscript < 0:
+            raise ValueError("Negative indexing is not supported.")
+        return subscript + 1, 1
+    if not isinstance(subscript, slice):
+        raise TypeError("Argument to slice must be either int or slice instance.")
+    if (subscript.start is not None and subscript.start < 0) or (
+        subscript.stop is not None and subscript.stop < 0
+    ):
+        raise ValueError("Negative indexing is not supported.")
+    if subscript.step is not None:
+        raise ValueError("Step argument is not supported.")
+    if subscript.stop and subscript.start and subscript.stop < subscript.start:
+        raise ValueError("Slice stop must be greater than slice start.")
+    start = (subscript.start or 0) + 1
+    return start, None if subscript.stop is None else subscript.stop - start + 1
+
+
+class Col(Expression):
+    """A column of one table of the query."""
+
+    contains_column_references = True
+
+    def __init__(self, alias: str, target: Field[Any], output_field: Field[Any] | None = None) -> None:
+        super().__init__(target if output_field is None else output_field)
+        self.alias, self.target = alias, target
+
+    def __repr__(self) -> str:
+        return f"Col({self.alias}, {self.target})"
+
+    @property
+    def identity(self) -> Any:
+        return Col, self.alias, self.target, self._output_field
+
+    @property
+    def column_type(self) -> Any:
+        return self.target.column_type
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [self]
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.column(self.alias, self.target)
+
+
+class Ref(Expression):
+    """A reference to an annotation by its name in the SELECT list."""
+
+    def __init__(self, refs: str, source: Any) -> None:
+        self.refs, self.source = refs, source
+
+    def __repr__(self) -> str:
+        return f"Ref({self.refs}, {self.source!r})"
+
+    @property
+    def output_field(self) -> Any:
+        return self.source.output_field
+
+    @property
+    def _output_field_or_none(self) -> Any:
+        return self.source._output_field_or_none
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.source]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        (self.source,) = exprs
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+    def get_refs(self) -> set[str]:
+        return {self.refs}
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [self]
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.reference(self.refs, self.source)
+
+
+class Star(Expression):
+    """The `*` of COUNT(*)."""
+
+    def __repr__(self) -> str:
+        return "'*'"
+
+    def as_core(self, compiler: Any) -> Any:
+        return sa.literal_column("*")
