@@ -11,7 +11,7 @@ from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, 
 
 AND, OR, XOR = "AND", "OR", "XOR"
 CONNECTORS = (AND, OR, XOR)
-MAX_DEPTH = 400
+MAX_DEPTH = 60  # each level is several calls deep when the SQL is made
 
 
 class Condition:

@@ -342,7 +342,7 @@ class Query(Filters):
         for item in ordering:
             if isinstance(item, str):
                 self._check_ordering_name(item)
-            elif not hasattr(item, "resolve_expression"):
+            elif not isinstance(item, (Expression, F)):
                 errors.append(item)
             if getattr(item, "contains_aggregate", False):
                 raise FieldError(
