@@ -18,6 +18,9 @@ _SPACE = re.compile(r"\s*\n\s*")
 class _Reading:
     """Mixed into a dialect's compiler: says what kind each join is."""
 
+    def render_bind_cast(self: Any, type_: Any, dbapi_type: Any, sqltext: str) -> str:
+        return sqltext
+
     def visit_join(self: Any, join: Any, asfrom: bool = False, from_linter: Any = None, **options: Any) -> str:
         kind = " LEFT OUTER JOIN " if join.isouter else " INNER JOIN "
         left = join.left._compiler_dispatch(self, asfrom=True, **options)

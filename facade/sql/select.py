@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -226,7 +227,8 @@ class Compiler(Combinations, dialects.Operations):
         for name in named:
             expression = annotations[name] if name in annotations else query.select[name]
             columns.append(self._labelled(name, expression))
-            self.positions.setdefault(expression, len(columns))
+            with suppress(TypeError):  # an expression that cannot be compared
+                self.positions.setdefault(expression, len(columns))
             (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
         layout.width = len(columns)
         return columns
