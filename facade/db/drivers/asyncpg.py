@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facade import bridge
 from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
+from facade.db.errors import sqlstate
 
 if TYPE_CHECKING:
     from facade.db.pools import Entry
@@ -61,7 +62,7 @@ class AsyncpgChannel(PostgresqlChannel):
 
     def _settle(self) -> bool:
         """Wait until the server has confirmed the cancellation that asyncpg sent, by answering something else."""
-        bridge.finish(self.raw.execute(""), CLEANUP_SECONDS)
+        bridge.finish(_answered(self.raw), CLEANUP_SECONDS)
         return True
 
     @staticmethod
@@ -113,6 +114,15 @@ class _Cursor:
         self.name = name
         self.size = 0
         self.fetch: Any = None
+
+
+async def _answered(raw: Any) -> None:
+    """Ask the server for anything; in a transaction that it has aborted its refusal is an answer, too."""
+    try:
+        await raw.execute("SELECT 1")
+    except Exception as error:
+        if sqlstate(error) is None:
+            raise
 
 
 async def _outcome(raw: Any, sql: str, params: Params) -> Outcome:
