@@ -3,88 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from facade import fields as model_fields
 from facade.configuration import settings
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.base import LOOKUP_SEP, Expression
-from facade.expressions.freezing import PLAIN, Arg, Frozen, OutOfRange, Values, freeze
+from facade.expressions.base import LOOKUP_SEP
+from facade.expressions.freezing import PLAIN, Frozen, OutOfRange, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
-from facade.expressions.q import AND, OR, XOR, Condition, Q, freeze_condition, freeze_pair, mark_argument
+from facade.expressions.q import AND, Condition, Q, freeze_pair
 from facade.expressions.references import F
-from facade.expressions.subquery import Embedded
+from facade.orm.arguments import (
+    freeze_condition_argument,
+    mark_out_of_range,
+    name_of,
+    named_expressions,
+    one_of,
+    value_names,
+)
+from facade.orm.combining import Combining, FrozenQuery
 from facade.orm.fetching import FETCH_ONE
 from facade.sql.aliases import check_alias
 from facade.sql.extra import RawCondition, selections
 from facade.sql.ordering import totally_ordered
 from facade.sql.paths import field_names
 from facade.sql.query import Lock
-from facade.sql.shape import Shape, refuse_q_options, root
+from facade.sql.shape import Shape, refuse_q_options
 
 _new = object.__new__
 
 
-class FrozenQuery(Frozen):
-    """A queryset inside another one's step: its shape, and where its arguments stand among the step's values."""
-
-    __slots__ = ("empty", "high", "low", "one", "shape", "start")
-
-    def __init__(self, shape: Shape, start: int, low: bool, high: bool, one: bool, empty: bool) -> None:
-        self.shape, self.start, self.low, self.high, self.one, self.empty = (
-            shape,
-            start,
-            low,
-            high,
-            one,
-            empty,
-        )
-
-    @property
-    def _key(self) -> Any:
-        return self.shape, self.start, self.low, self.high, self.one, self.empty
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is FrozenQuery and other._key == self._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    contains_aggregate = False
-    contains_over_clause = False
-
-    def flatten(self) -> Any:
-        return iter((self,))
-
-    def freeze(self, values: Values) -> Any:
-        return self
-
-    def resolve_expression(
-        self, query: Any, allow_joins: bool = True, reuse: Any = None, *args: Any, **kwargs: Any
-    ) -> Embedded:
-        embedded = self.place(query)
-        embedded.query.resolve_outer(query, allow_joins, reuse)
-        return embedded
-
-    def place(self, query: Any) -> Embedded:
-        """Return this query inside `query`, what it refers to around the two of them still open."""
-        inner = self.shape.query.clone()
-        inner.subquery = True
-        position = inner.arity
-        if self.high:
-            inner.high, position = Arg(position), position + 1
-        if self.low:
-            inner.low, position = Arg(position), position + 1
-        inner.one_row = self.one
-        if self.empty:
-            inner.set_empty()
-        for index in range(position):
-            query.place(Arg(self.start + index), None)
-        return Embedded(inner, query.base + self.start)
-
-
-class Chain(Frozen):
+class Chain(Combining):
     """A shape, its arguments and a slice; methods that return a changed copy."""
 
     model: Any
@@ -201,8 +151,9 @@ class Chain(Frozen):
     def _narrow(self, kwargs: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments after `filter(**kwargs)`."""
         values = tuple(kwargs.values())
-        for value in values:
-            if type(value) not in PLAIN:
+        for name, value in kwargs.items():
+            kind = type(value)
+            if kind not in PLAIN and (kind is not bool or name.endswith("isnull")):
                 return self._condition_shape(False, (), kwargs)
         key = ("filter_plain", *kwargs)
         shape = self._shape.children.get(key) or self._shape.child(key, len(values))
@@ -229,7 +180,7 @@ class Chain(Frozen):
         values = Values()
         children: list[Any] = []
         for arg in args:
-            children.append(_freeze_condition_argument(arg, values))
+            children.append(freeze_condition_argument(arg, values))
         children.extend(freeze_pair(name, value, values) for name, value in kwargs.items())
         return self._apply_condition(negated, tuple(children), values)
 
@@ -243,7 +194,7 @@ class Chain(Frozen):
         try:
             return shape, self._args + shape.bind(values)
         except OutOfRange:
-            children, values = _mark_out_of_range(shape, children, values)
+            children, values = mark_out_of_range(shape, children, values)
             return self._apply_condition(negated, children, values)
 
     def complex_filter(self, filter_obj: Any) -> Self:
@@ -301,7 +252,7 @@ class Chain(Frozen):
 
     def values(self, *fields: Any, **expressions: Any) -> Self:
         """Return dicts instead of objects."""
-        names = tuple(_name_of(item) for item in fields) + tuple(expressions)
+        names = tuple(name_of(item) for item in fields) + tuple(expressions)
         clone = self._values(*names, **expressions)
         clone._kind = "dicts"
         return clone
@@ -314,7 +265,7 @@ class Chain(Frozen):
             raise TypeError("'flat' is not valid when values_list is called with more than one field.")
         if flat and not fields:
             fields = (self.model._meta.concrete_fields[0].attname,)
-        names, expressions = _value_names(
+        names, expressions = value_names(
             fields, set(self._shape.query.annotations) | field_names(self.model._meta)
         )
         clone = self._values(*names, **expressions)
@@ -323,14 +274,14 @@ class Chain(Frozen):
 
     def dates(self, field_name: str, kind: str, order: str = "ASC") -> Any:
         """Return the distinct dates of a field, cut to `"year"`, `"month"`, `"week"` or `"day"`."""
-        _one_of("kind", kind, ("year", "month", "week", "day"))
-        _one_of("order", order, ("ASC", "DESC"))
+        one_of("kind", kind, ("year", "month", "week", "day"))
+        one_of("order", order, ("ASC", "DESC"))
         return self._moments(field_name, trunc(kind, field_name, model_fields.DateField()), order)
 
     def datetimes(self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None) -> Any:
         """Return the distinct moments of a field, cut to `kind`, in the time zone `tzinfo` (the current one by default)."""
-        _one_of("kind", kind, ("year", "month", "week", "day", "hour", "minute", "second"))
-        _one_of("order", order, ("ASC", "DESC"))
+        one_of("kind", kind, ("year", "month", "week", "day", "hour", "minute", "second"))
+        one_of("order", order, ("ASC", "DESC"))
         zone = (tzinfo or current_timezone()) if settings.USE_TZ else None
         return self._moments(field_name, trunc(kind, field_name, model_fields.DateTimeField(), zone), order)
 
@@ -355,7 +306,7 @@ class Chain(Frozen):
 
     def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
         values = Values()
-        frozen = tuple(freeze(item, values) if isinstance(item, Frozen) else _name_of(item) for item in items)
+        frozen = tuple(freeze(item, values) if isinstance(item, Frozen) else name_of(item) for item in items)
         return self._step(("order_by", frozen), values, values.keyed)
 
     def extra(
@@ -395,7 +346,7 @@ class Chain(Frozen):
             raise TypeError("Cannot call select_related() after .values() or .values_list()")
         if fields == (None,):
             return self._step(("select_related", False))
-        return self._step(("select_related", fields if fields else True))
+        return self._step(("select_related", fields or True))
 
     def prefetch_related(self, *lookups: Any) -> Self:
         """Load related objects of all results with one more query per relation; `None` takes it back."""
@@ -440,103 +391,6 @@ class Chain(Frozen):
         """Say how fields and relations that were not loaded are fetched later."""
         return self._with(_fetch_mode=None if fetch_mode is FETCH_ONE else fetch_mode)
 
-    # -- sets -------------------------------------------------------------------------------------------
-
-    def union(self, *other_qs: Any, all: bool = False) -> Any:
-        """Return the rows of all the querysets, repeated ones once, or each time with `all`."""
-        return self._combinator("union", other_qs, all)
-
-    def intersection(self, *other_qs: Any) -> Any:
-        """Return the rows that are in each of the querysets."""
-        return self._combinator("intersection", other_qs, False)
-
-    def difference(self, *other_qs: Any) -> Any:
-        """Return the rows that are in none of the other querysets."""
-        return self._combinator("difference", other_qs, False)
-
-    def _combinator(self, name: str, others: tuple[Any, ...], all: bool) -> Any:
-        parts = (self, *others)
-        if name == "union":
-            parts = tuple(part for part in parts if not part._shape.query.is_empty) or (self,)
-        elif (
-            self._shape.query.is_empty
-            or name == "intersection"
-            and any(part._shape.query.is_empty for part in others)
-        ):
-            return (
-                self
-                if self._shape.query.is_empty
-                else next(part for part in others if part._shape.query.is_empty)
-            )
-        if len(parts) == 1:
-            return parts[0] if parts[0] is not self else self._chain()
-        values = Values()
-        frozen = tuple(part._shape_unordered(name).freeze(values) for part in parts)
-        first = parts[0]
-        clone = first._with(_low=0, _high=None, _args=())
-        clone.__dict__.pop("_low", None)
-        clone.__dict__.pop("_high", None)
-        clone._shape = root(first.model)
-        return clone._step(("combine", name, all, frozen, first._shape.query.selected), values, values.keyed)
-
-    def _shape_unordered(self, name: str) -> Self:
-        query = self._shape.query
-        ordered = query.order_by or query.default_ordering and query.opts.ordering
-        return self if self._low or self._high is not None or not ordered else self._step(("unordered",))
-
-    def __and__(self, other: Any) -> Any:
-        return self._combine(other, AND)
-
-    def __or__(self, other: Any) -> Any:
-        return self._combine(other, OR)
-
-    def __xor__(self, other: Any) -> Any:
-        return self._combine(other, XOR)
-
-    def _combine(self, other: Any, connector: str) -> Any:
-        symbol = {AND: "&", OR: "|", XOR: "^"}[connector]
-        if not isinstance(other, Chain):
-            raise TypeError(f"Cannot use a {symbol} operator between a queryset and {type(other).__name__}.")
-        self._check_mergeable(other, symbol)
-        if other._shape.query.is_empty:
-            return (other if connector == AND else self)._chain()
-        if self._shape.query.is_empty:
-            return (self if connector == AND else other)._chain()
-        left, right = (
-            part._by_pk() if connector != AND and not part._can_filter() else part for part in (self, other)
-        )
-        if not left._can_filter() or not right._can_filter():
-            raise TypeError("Cannot combine queries once a slice has been taken.")
-        values = Values()
-        frozen = right.freeze(values)
-        clone = left._step(("merge", connector, frozen), values, values.keyed)
-        clone._known_related_objects = {
-            **(self._known_related_objects or {}),
-            **(other._known_related_objects or {}),
-        } or None
-        return clone
-
-    def _can_filter(self) -> bool:
-        return not self._low and self._high is None
-
-    def _by_pk(self) -> Any:
-        """Return the same objects as a queryset that can be filtered."""
-        base = _new(type(self))
-        base.__dict__.update(model=self.model, _shape=root(self.model), _args=(), _db=self._db)
-        return base.filter(pk__in=self.values("pk"))
-
-    def _check_mergeable(self, other: Any, symbol: str) -> None:
-        if self._shape.query.combinator or other._shape.query.combinator:
-            raise TypeError(f"Cannot use {symbol} operator with combined queryset.")
-        if self.model is not other.model:
-            raise TypeError("Cannot combine queries on two different base models.")
-        if (self._fields or ()) != (other._fields or ()) or self._kind != other._kind:
-            raise TypeError(
-                f"Merging '{type(self).__name__}' classes must involve the same values in each case."
-            )
-        if self._shape.query.distinct != other._shape.query.distinct:
-            raise TypeError("Cannot combine a unique query with a non-unique query.")
-
     # -- questions ------------------------------------------------------------------------------------------
 
     @property
@@ -560,85 +414,3 @@ class Chain(Frozen):
     def _refuse_values(self, operation: str) -> None:
         if self._fields is not None:
             raise TypeError(f"Cannot call {operation}() after .values() or .values_list()")
-
-
-def _freeze_condition_argument(arg: Any, values: Values) -> Any:
-    if isinstance(arg, Q):
-        return freeze_condition(arg, values, 0)
-    if not getattr(arg, "conditional", False):
-        if isinstance(arg, (tuple, list)) and len(arg) == 2 and isinstance(arg[0], str):
-            return freeze_pair(arg[0], arg[1], values)
-        raise TypeError("Cannot filter against a non-conditional expression.")
-    return freeze(arg, values)
-
-
-def _mark_out_of_range(
-    shape: Shape, children: tuple[Any, ...], values: Values
-) -> tuple[tuple[Any, ...], Values]:
-    """Move values that no row can hold from the arguments into the conditions: the answer is then part of the shape."""
-    marked = Values(values)
-    marked.keyed = values.keyed
-    for index, (fit, value) in enumerate(zip(shape.prepare, values, strict=True)):
-        try:
-            if fit is not None and value is not None:
-                fit(value)
-        except OutOfRange as error:
-            children = tuple(mark_argument(child, Arg(index), error) for child in children)
-            marked[index] = None
-    return children, marked
-
-
-def _name_of(item: Any) -> Any:
-    """Return the name of a field given as `"name"` or as `Model.name`."""
-    if isinstance(item, model_fields.Field):
-        return item.name
-    return item
-
-
-def _value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Return the names of values_list(), its expressions under names of their own."""
-    names: list[str] = []
-    expressions: dict[str, Any] = {}
-    counter = 1
-    for item in items:
-        if not hasattr(item, "resolve_expression"):
-            names.append(_name_of(item))
-            continue
-        prefix = (
-            getattr(item, "default_alias", None)
-            if hasattr(item, "default_alias")
-            else type(item).__name__.lower()
-        )
-        while (name := f"{prefix}{counter}") in expressions or name in taken:
-            counter += 1
-        expressions[name] = item
-        names.append(name)
-        counter += 1
-    return tuple(names), expressions
-
-
-def named_expressions(args: tuple[Any, ...], kwargs: dict[str, Any], method: str) -> dict[str, Any]:
-    """Return the expressions of annotate() or aggregate() by name; raises TypeError for what is no expression."""
-    if bad := [str(item) for item in (*args, *kwargs.values()) if not hasattr(item, "resolve_expression")]:
-        raise TypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(bad)}.")
-    named: dict[str, Any] = {}
-    for item in args:
-        try:
-            name = item.default_alias
-        except (AttributeError, TypeError):
-            raise TypeError(
-                "Complex annotations require an alias"
-                if method != "aggregate"
-                else "Complex aggregates require an alias"
-            ) from None
-        if name in kwargs:
-            raise ValueError(
-                f"The named annotation '{name}' conflicts with the default name for another annotation."
-            )
-        named[name] = item
-    return {**named, **kwargs}
-
-
-def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"'{what}' must be one of {', '.join(map(repr, allowed[:-1]))}, or {allowed[-1]!r}.")
