@@ -66,7 +66,7 @@ async def assert_clean(entries):
 
 async def assert_server_idle(entries):
     """A server needs a moment to see that a connection was closed."""
-    for _ in range(40):
+    for _ in range(100):
         if entries.open_transactions() == 0:
             return
         await asyncio.sleep(0.05)
@@ -358,7 +358,7 @@ async def test_failing_block_does_not_wait_for_a_long_statement_of_a_child(entri
     monkeypatch.setattr("facade.db.turns.CLEANUP_SECONDS", 0.3)
 
     async def child():
-        await entries.apause(8)
+        await entries.apause(3)
 
     started = time.monotonic()
     with pytest.raises(Oops):
@@ -368,7 +368,7 @@ async def test_failing_block_does_not_wait_for_a_long_statement_of_a_child(entri
             task = asyncio.create_task(child())
             await asyncio.sleep(0.05)
             raise Oops
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 2
     assert entries.stored == []
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -439,16 +439,24 @@ class Load:
 async def test_500_random_cancellations_on_a_pool_of_two(entries):
     load = Load(entries, seed=20)
     clients, finished, cancelled = 4, 0, 0
+    usual = await duration_of(load, clients)
     while cancelled < 500:
         tasks = [asyncio.create_task(load.once()) for _ in range(clients)]
         for task in tasks:
-            asyncio.get_running_loop().call_later(load.random.expovariate(1 / 0.003), task.cancel)
+            asyncio.get_running_loop().call_later(load.random.uniform(0, 1.5 * usual), task.cancel)
         outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), HANGS_AFTER)
         cancelled += sum(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
         finished += sum(outcome is None for outcome in outcomes)
-        wrong = [outcome for outcome in outcomes if not isinstance(outcome, (asyncio.CancelledError, type(None)))]
-        assert wrong == []
+        assert [one for one in outcomes if not isinstance(one, (asyncio.CancelledError, type(None)))] == []
         assert checked_out() == 0
     assert finished > 50, "some were not disturbed"
     assert load.half_done() == []
     await assert_clean(entries)
+
+
+async def duration_of(load, clients):
+    """How long the clients take undisturbed, so that cancellations fall into their work."""
+    started = time.monotonic()
+    for _ in range(5):
+        await asyncio.gather(*(load.once() for _ in range(clients)))
+    return (time.monotonic() - started) / 5
