@@ -666,7 +666,7 @@ def test_negation_needs_a_condition(face, library):
 
 
 def test_unknown_name_behind_a_relation_lists_the_names_there(library):
-    with pytest.raises(FieldError, match="Cannot resolve keyword 'nmae' into field. Choices are: age"):
+    with pytest.raises(FieldError, match=r"Cannot resolve keyword 'nmae' into field. Choices are: age"):
         Book.objects.values_list("author__nmae")
 
 
@@ -737,6 +737,7 @@ def test_conditions_as_values(face, library):
     flags = Author.objects.annotate(old=Exact(F("age"), 36) | GreaterThan(F("age"), 49)).order_by("name")
     assert face.list(flags.values_list("old", flat=True)) == [True, True, None]
     assert face(Author.objects.filter(GreaterThan(50, F("age"))).get).name == "Ada"
+    assert face(Author.objects.filter(Q(GreaterThan(50, F("age")))).get).name == "Ada"
 
 
 def test_lists_with_none(face, library, assert_queries):

@@ -65,6 +65,9 @@ class Lookup(Expression):
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
+        if not hasattr(self.lhs, "resolve_expression"):
+            written = type(self)(Value(self.lhs), self.rhs)
+            return written.resolve_expression(query, allow_joins, reuse, summarize, for_save)
         resolved = super().resolve_expression(query, allow_joins, reuse, summarize, for_save)
         if query is None or isinstance(self.rhs, (Expression, F)):
             return resolved

@@ -84,7 +84,7 @@ class Combinations:
         }
         if len(selects) > 1:
             statement = combine[query.combinator](*selects)
-            columns = [sa.literal_column(str(index + 1)) for index in range(len(statement.selected_columns))]
+            columns: list[Any] = [sa.literal_column(str(index + 1)) for index in range(len(statement.selected_columns))]
         else:
             inner = selects[0].subquery()
             statement, columns = sa.select(*inner.c), list(inner.c)
