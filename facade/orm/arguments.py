@@ -1,0 +1,93 @@
+"""What querysets are called with: conditions, names and expressions, checked and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from facade import fields as model_fields
+from facade.expressions.freezing import Arg, OutOfRange, Values, freeze
+from facade.expressions.q import Q, freeze_condition, freeze_pair, mark_argument
+from facade.sql.shape import Shape
+
+
+def freeze_condition_argument(arg: Any, values: Values) -> Any:
+    if isinstance(arg, Q):
+        return freeze_condition(arg, values, 0)
+    if not getattr(arg, "conditional", False):
+        if isinstance(arg, (tuple, list)) and len(arg) == 2 and isinstance(arg[0], str):
+            return freeze_pair(arg[0], arg[1], values)
+        raise TypeError("Cannot filter against a non-conditional expression.")
+    return freeze(arg, values)
+
+
+def mark_out_of_range(
+    shape: Shape, children: tuple[Any, ...], values: Values
+) -> tuple[tuple[Any, ...], Values]:
+    """Move values that no row can hold from the arguments into the conditions: the answer is then part of the shape."""
+    marked = Values(values)
+    marked.keyed = values.keyed
+    for index, (fit, value) in enumerate(zip(shape.prepare, values, strict=True)):
+        try:
+            if fit is not None and value is not None:
+                fit(value)
+        except OutOfRange as error:
+            children = tuple(mark_argument(child, Arg(index), error) for child in children)
+            marked[index] = None
+    return children, marked
+
+
+def name_of(item: Any) -> Any:
+    """Return the name of a field given as `"name"` or as `Model.name`."""
+    if isinstance(item, model_fields.Field):
+        return item.name
+    return item
+
+
+def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the names of values_list(), its expressions under names of their own."""
+    names: list[str] = []
+    expressions: dict[str, Any] = {}
+    counter = 1
+    for item in items:
+        if not hasattr(item, "resolve_expression"):
+            names.append(name_of(item))
+            continue
+        prefix = (
+            getattr(item, "default_alias", None)
+            if hasattr(item, "default_alias")
+            else type(item).__name__.lower()
+        )
+        while (name := f"{prefix}{counter}") in expressions or name in taken:
+            counter += 1
+        expressions[name] = item
+        names.append(name)
+        counter += 1
+    return tuple(names), expressions
+
+
+def named_expressions(args: tuple[Any, ...], kwargs: dict[str, Any], method: str) -> dict[str, Any]:
+    """Return the expressions of annotate() or aggregate() by name; raises TypeError for what is no expression."""
+    if bad := [str(item) for item in (*args, *kwargs.values()) if not hasattr(item, "resolve_expression")]:
+        raise TypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(bad)}.")
+    named: dict[str, Any] = {}
+    for item in args:
+        try:
+            name = item.default_alias
+        except (AttributeError, TypeError):
+            raise TypeError(
+                "Complex annotations require an alias"
+                if method != "aggregate"
+                else "Complex aggregates require an alias"
+            ) from None
+        if name in kwargs:
+            raise ValueError(
+                f"The named annotation '{name}' conflicts with the default name for another annotation."
+            )
+        named[name] = item
+    return {**named, **kwargs}
+
+
+def one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"'{what}' must be one of {', '.join(map(repr, allowed[:-1]))}, or {allowed[-1]!r}.")
