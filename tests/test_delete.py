@@ -10,6 +10,8 @@ from facade.signals import post_delete, pre_delete
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review
 
 pytestmark = pytest.mark.portable
+# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
+returning_databases = pytest.mark.vendors("sqlite", "postgres")
 
 
 def fallback():
@@ -90,7 +92,6 @@ def second(things):
 # -- one row -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.portable
 def test_delete_tells_what_was_deleted(face, database, assert_queries):
     database.create(Category)
     one = face(Category.objects.create, name="one")
@@ -136,6 +137,7 @@ def test_cascade_goes_all_the_way(face, library):
     assert library.observe("SELECT name FROM tests_author") == [("R",)]
 
 
+@returning_databases
 def test_cascade_reads_only_what_others_refer_to(face, library, assert_queries):
     author = face(Author.objects.create, name="A")
     for title in "xyz":
@@ -214,6 +216,7 @@ def test_do_nothing_leaves_it_to_the_database(face, things, second):
     assert things.count("tests_owner") == 2
 
 
+@returning_databases
 def test_set_null_does_not_read_the_rows(face, library, assert_queries):
     publisher = face(Publisher.objects.create, name="P")
     author = face(Author.objects.create, name="A")

@@ -10,6 +10,8 @@ from facade.signals import m2m_changed
 from tests.models import Author
 
 pytestmark = pytest.mark.portable
+# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
+returning_databases = pytest.mark.vendors("sqlite", "postgres")
 
 
 class Topping(models.Model):
@@ -93,6 +95,7 @@ def test_table_between():
 # -- both ends ---------------------------------------------------------------------------------------
 
 
+@returning_databases
 def test_add_shows_at_both_ends(face, pizza, toppings, assert_queries):
     with assert_queries(3):  # BEGIN and COMMIT are statements, too
         face(pizza.toppings.add, toppings[0], toppings[1].pk)

@@ -8,6 +8,8 @@ from facade.exceptions import FieldError
 from tests.models import Author, Book, City, Country, Publisher
 
 pytestmark = pytest.mark.portable
+# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
+returning_databases = pytest.mark.vendors("sqlite", "postgres")
 
 
 @pytest.fixture
@@ -185,6 +187,7 @@ def test_key_that_cannot_be_null_lets_nothing_go(face, ada):
 # -- set ---------------------------------------------------------------------------------------------
 
 
+@returning_databases
 def test_set_changes_what_differs(face, ada, press, assert_queries):
     a, b, c = (book(ada, title) for title in "abc")
     face(press.book_set.set, [a, b])

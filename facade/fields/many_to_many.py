@@ -208,7 +208,11 @@ def _across(near: Any, far: Any) -> tuple[Hop, ...]:
     # The keys may lie in different tables, where the model between inherits one of them.
     if between is not onward:
         opts = between._meta if issubclass(between, onward) else onward._meta
-        steps = opts.get_path_to_parent(onward) if issubclass(between, onward) else opts.get_path_from_parent(between)
+        steps = (
+            opts.get_path_to_parent(onward)
+            if issubclass(between, onward)
+            else opts.get_path_from_parent(between)
+        )
     return (*near.reverse_hops, *steps, *far.hops)
 
 
