@@ -34,7 +34,7 @@ class Size(models.TextChoices):
     LARGE = "L"
 
 
-class Everything(models.Model):
+class EachField(models.Model):
     big = models.BigIntegerField(null=True)
     small = models.SmallIntegerField(null=True)
     positive = models.PositiveIntegerField(null=True)
@@ -148,33 +148,33 @@ REFUSED = [
 class TestRoundTrip:
     @pytest.fixture(autouse=True)
     def table(self, database):
-        database.create(Everything)
+        database.create(EachField)
 
     def test_values_come_back(self, face):
-        made = face(Everything.objects.create, **VALUES)
-        found = face(Everything.objects.get, pk=made.pk)
+        made = face(EachField.objects.create, **VALUES)
+        found = face(EachField.objects.get, pk=made.pk)
         for name, value in VALUES.items():
             assert getattr(found, name) == value, name
             plain = value.value if isinstance(value, enum.Enum) else value
             assert isinstance(getattr(found, name), type(plain)), name
 
     def test_a_value_finds_its_row(self, face):
-        made = face(Everything.objects.create, **VALUES)
-        face(Everything.objects.create)
+        made = face(EachField.objects.create, **VALUES)
+        face(EachField.objects.create)
         for name in VALUES.keys() - {"data", "document"}:
-            assert face(Everything.objects.get, **{name: VALUES[name]}) == made, name
-            assert face(Everything.objects.filter(**{f"{name}__in": [VALUES[name]]}).count) == 1, name
+            assert face(EachField.objects.get, **{name: VALUES[name]}) == made, name
+            assert face(EachField.objects.filter(**{f"{name}__in": [VALUES[name]]}).count) == 1, name
 
     def test_other_spellings_are_stored_as_the_value(self, face):
         for name, given, expected in SPELLINGS:
-            made = face(Everything.objects.create, **{name: given})
-            assert getattr(face(Everything.objects.get, pk=made.pk), name) == expected, (name, given)
+            made = face(EachField.objects.create, **{name: given})
+            assert getattr(face(EachField.objects.get, pk=made.pk), name) == expected, (name, given)
 
     def test_what_cannot_be_stored_is_refused_with_names(self, face, database):
         for name, value, error, words in REFUSED:
             with pytest.raises(error, match=words):
-                face(Everything.objects.create, **{name: value})
-        assert database.count("tests_everything") == 0
+                face(EachField.objects.create, **{name: value})
+        assert database.count("tests_eachfield") == 0
 
     def test_fields_take_the_present_by_themselves(self, face, database):
         database.create(Stamped)
@@ -189,22 +189,22 @@ class TestRoundTrip:
         assert (found.added, found.changed, found.changed_at) == (row.added, row.changed, row.changed_at)
 
     def test_choices_have_a_display_name(self, face):
-        row = face(Everything.objects.create, number=1, name="S")
+        row = face(EachField.objects.create, number=1, name="S")
         assert (row.get_number_display(), row.get_name_display()) == ("Hearts", "small")
-        assert Everything(number=99).get_number_display() == 99
+        assert EachField(number=99).get_number_display() == 99
 
 
 class TestAttribute:
     def test_the_class_has_the_field_itself(self):
-        assert Everything.number is Everything._meta.get_field("number")
-        assert Everything.number.field is Everything.number
+        assert EachField.number is EachField._meta.get_field("number")
+        assert EachField.number.field is EachField.number
 
     def test_a_field_in_another_class_is_a_plain_attribute(self):
         class Report:
-            column = Everything.number
+            column = EachField.number
             kind = models.IntegerField()
 
-        assert Report().column is Everything.number
+        assert Report().column is EachField.number
         assert isinstance(Report().kind, models.IntegerField)
 
     def test_a_field_may_have_an_attribute_of_its_own(self):
@@ -305,7 +305,7 @@ class TestIdentity:
         assert hash(copy.copy(field)) == hash(field)
 
     def test_a_pickled_field_of_a_model_is_the_models_own(self):
-        assert pickle.loads(pickle.dumps(Everything.name)) is Everything.name
+        assert pickle.loads(pickle.dumps(EachField.name)) is EachField.name
 
     def test_a_field_without_a_model_can_be_pickled(self):
         field = models.CharField(max_length=3, default="x")
@@ -313,8 +313,8 @@ class TestIdentity:
         assert pickle.loads(pickle.dumps(field)).deconstruct() == field.deconstruct()
 
     def test_it_reads_as_its_place(self):
-        assert str(Everything.name) == "tests.Everything.name"
-        assert repr(Everything.name) == "<facade.models.fields.CharField: name>"
+        assert str(EachField.name) == "tests.EachField.name"
+        assert repr(EachField.name) == "<facade.models.fields.CharField: name>"
         assert repr(models.CharField()) == str(models.CharField()) == "<facade.models.fields.CharField>"
 
 
@@ -451,9 +451,9 @@ class TestTimeZones:
         naive = dt.datetime.fromisoformat("2024-07-01 12:00")
         with override(USE_TZ=True, TIME_ZONE="Europe/Vienna"):
             with pytest.warns(
-                RuntimeWarning, match=r"Everything.moment received a naive datetime .* is active"
+                RuntimeWarning, match=r"EachField.moment received a naive datetime .* is active"
             ):
-                found = Everything.moment.get_prep_value(naive)
+                found = EachField.moment.get_prep_value(naive)
             assert found == dt.datetime(2024, 7, 1, 10, tzinfo=UTC)
 
     def test_a_day_is_its_midnight(self):

@@ -22,12 +22,12 @@ from facade.exceptions import FieldError
 from facade.expressions.freezing import Arg, Frozen, Values, freeze, hashable
 from facade.expressions.inference import combined_field
 from facade.expressions.written import Written
-from facade.fields import Field
+from facade.fields import Field, Operand
 
 LOOKUP_SEP = "__"
 
 
-class Combinable:
+class Combinable(Operand):
     """Arithmetic and comparison for everything that can become a column expression."""
 
     ADD, SUB, MUL, DIV, POW, MOD = "+", "-", "*", "/", "^", "%%"

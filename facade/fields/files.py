@@ -7,6 +7,7 @@ import importlib
 import posixpath
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from facade import bridge
 from facade.exceptions import FieldError
 from facade.fields.base import DeferredAttribute, Field, Operand
 from facade.fields.text import storable_text
@@ -113,6 +114,9 @@ class FieldFile(File):
         self._committed = False
         if save:
             self.instance.save()
+
+    asave = bridge.twin(save)
+    adelete = bridge.twin(delete)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name != "storage"}
@@ -280,6 +284,8 @@ class ImageFieldFile(FieldFile):
     def delete(self, save: bool = True) -> None:
         self._pixels = None
         super().delete(save)
+
+    adelete = bridge.twin(delete)
 
 
 class ImageFileDescriptor(FileDescriptor):
