@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -11,7 +11,9 @@ from facade.exceptions import FieldError, FullResultSet
 from facade.expressions.base import Value
 from facade.expressions.calls import Func, as_expression
 from facade.expressions.references import Star
-from facade.fields import Field
+
+if TYPE_CHECKING:
+    from facade.fields import Field
 
 
 class Aggregate(Func):
@@ -179,7 +181,7 @@ class Avg(Aggregate):
         source = self.source_expressions[0]._output_field_or_none
         if isinstance(source, (fields.IntegerField, fields.AutoFieldMixin)):
             return fields.FloatField()
-        return source
+        return source  # type: ignore[no-any-return]
 
 
 class Count(Aggregate):

@@ -8,7 +8,7 @@ share one query shape. *Resolved* its names have become columns of one query; th
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import decimal
 import functools
 import uuid
@@ -269,7 +269,7 @@ class Expression(Combinable, Written, Frozen):
     @functools.cached_property
     def _output_field_or_none(self) -> Field[Any] | None:
         try:
-            return self.output_field
+            return self.output_field  # type: ignore[no-any-return]
         except OutputFieldIsNoneError:
             return None
 
@@ -293,7 +293,7 @@ class Expression(Combinable, Written, Frozen):
 
     @property
     def field(self) -> Field[Any]:
-        return self.output_field
+        return self.output_field  # type: ignore[no-any-return]
 
     def get_lookup(self, lookup: str) -> Any:
         return self.output_field.get_lookup(lookup)
@@ -408,10 +408,10 @@ VALUE_FIELDS: list[tuple[type, Callable[[], Field[Any]]]] = [
     (bool, fields.BooleanField),
     (int, fields.IntegerField),
     (float, fields.FloatField),
-    (datetime.datetime, fields.DateTimeField),
-    (datetime.date, fields.DateField),
-    (datetime.time, fields.TimeField),
-    (datetime.timedelta, fields.DurationField),
+    (dt.datetime, fields.DateTimeField),
+    (dt.date, fields.DateField),
+    (dt.time, fields.TimeField),
+    (dt.timedelta, fields.DurationField),
     (decimal.Decimal, fields.DecimalField),
     (bytes, fields.BinaryField),
     (uuid.UUID, fields.UUIDField),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.references import F
-from facade.fields import Field
+
+if TYPE_CHECKING:
+    from facade.expressions.written import SQL
+    from facade.fields import Field
 
 
 class Func(Expression):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade.expressions.base import Expression, Value
 from facade.expressions.q import Q
-from facade.fields import Field
+
+if TYPE_CHECKING:
+    from facade.fields import Field
 
 
 class When(Expression):
@@ -22,7 +24,7 @@ class When(Expression):
                 condition = Q(**lookups)
             elif getattr(condition, "conditional", False):
                 condition = Q(condition, **lookups)
-        if condition is None or not getattr(condition, "conditional", False) or lookups and not condition:
+        if condition is None or not getattr(condition, "conditional", False) or (lookups and not condition):
             raise TypeError("When() supports a Q object, a boolean expression, or lookups as a condition.")
         if isinstance(condition, Q) and not condition:
             raise ValueError("An empty Q() can't be used as a When() condition.")

@@ -5,7 +5,7 @@ A frozen object is hashable; its constants stand in a list, and numbered places 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import uuid
 from collections.abc import Iterator
@@ -15,18 +15,7 @@ from facade.fields import Field
 
 # Values of exactly these types are arguments: they never change the SQL (bool aside, see `isnull`).
 PLAIN = frozenset(
-    {
-        int,
-        str,
-        float,
-        bytes,
-        decimal.Decimal,
-        datetime.datetime,
-        datetime.date,
-        datetime.time,
-        datetime.timedelta,
-        uuid.UUID,
-    }
+    {int, str, float, bytes, decimal.Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID}
 )
 
 

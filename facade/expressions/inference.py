@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
-from facade.fields import Field
+
+if TYPE_CHECKING:
+    from facade.fields import Field
 
 
 def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
     """Return the field of `left connector right`, None where the pair has no rule."""
     if left is None or right is None:
-        return left or right
+        return left or right  # type: ignore[no-any-return]
     numbers = (fields.IntegerField, fields.FloatField, fields.DecimalField)
     if isinstance(left, numbers) and isinstance(right, numbers):
         return _number_field(connector, left, right)
@@ -40,13 +42,15 @@ _TEMPORAL: list[tuple[str, type, type, type]] = [
     ("-", fields.TimeField, fields.TimeField, fields.DurationField),
     ("*/", fields.DurationField, fields.IntegerField, fields.DurationField),
     ("*/", fields.DurationField, fields.FloatField, fields.DurationField),
+    ("*/", fields.DurationField, fields.DecimalField, fields.DurationField),
     ("*", fields.IntegerField, fields.DurationField, fields.DurationField),
     ("*", fields.FloatField, fields.DurationField, fields.DurationField),
+    ("*", fields.DecimalField, fields.DurationField, fields.DurationField),
 ]
 
 
 def _temporal_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
     for connectors, first, second, result in _TEMPORAL:
         if connector in connectors and isinstance(left, first) and isinstance(right, second):
-            return result()
+            return result()  # type: ignore[no-any-return]
     return None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
+from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
-from facade.expressions.freezing import EMPTY, Arg, Empty, OutOfRange, Values, freeze
+from facade.expressions.freezing import Arg, Empty, OutOfRange, Values, freeze
 from facade.expressions.references import F
 from facade.expressions.subquery import Embedded
-from facade.expressions.written import SQL
 from facade.fields import Field
 from facade.fields.registry import RegisterLookupMixin
+
+if TYPE_CHECKING:
+    from facade.expressions.written import SQL
 
 
 class Lookup(Expression):

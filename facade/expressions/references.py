@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade.expressions.base import Combinable, Expression
 from facade.expressions.freezing import Frozen, Values
-from facade.fields import Field
+
+if TYPE_CHECKING:
+    from facade.fields import Field
 
 
 class F(Combinable, Frozen):

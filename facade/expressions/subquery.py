@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.freezing import Frozen, Values, freeze
-from facade.fields import Field
+
+if TYPE_CHECKING:
+    from facade.fields import Field
 
 
 class Embedded(Expression):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import fields as model_fields
 from facade.expressions.freezing import Arg, OutOfRange, Values, freeze
 from facade.expressions.q import Q, freeze_condition, freeze_pair, mark_argument
-from facade.sql.shape import Shape
+
+if TYPE_CHECKING:
+    from facade.sql.shape import Shape
 
 
 def freeze_condition_argument(arg: Any, values: Values) -> Any:

@@ -178,9 +178,7 @@ class Chain(Combining):
         self, negated: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Shape, tuple[Any, ...]]:
         values = Values()
-        children: list[Any] = []
-        for arg in args:
-            children.append(freeze_condition_argument(arg, values))
+        children = [freeze_condition_argument(arg, values) for arg in args]
         children.extend(freeze_pair(name, value, values) for name, value in kwargs.items())
         return self._apply_condition(negated, tuple(children), values)
 

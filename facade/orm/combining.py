@@ -106,10 +106,8 @@ class Combining(Frozen):
         parts = (self, *others)
         if name == "union":
             parts = tuple(part for part in parts if not part._shape.query.is_empty) or (self,)
-        elif (
-            self._shape.query.is_empty
-            or (name == "intersection"
-            and any(part._shape.query.is_empty for part in others))
+        elif self._shape.query.is_empty or (
+            name == "intersection" and any(part._shape.query.is_empty for part in others)
         ):
             return (
                 self

@@ -168,9 +168,7 @@ def _loaded(objects: list[Any], name: str, to_attr: str) -> Iterator[Any]:
         )
         if value is None:
             continue
-        if isinstance(value, list):
-            yield from value
-        elif hasattr(value, "_result_cache"):
+        if isinstance(value, list) or hasattr(value, "_result_cache"):
             yield from value
         elif hasattr(value, "all") and not hasattr(value, "_meta"):
             yield from value.all()

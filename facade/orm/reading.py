@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 from facade.bridge import iterate_chunks, spawn, twin
 from facade.db.connection import connections
@@ -17,7 +17,6 @@ from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.sql.plan import Plan, select_plan
 from facade.sql.rows import state_classes
-
 
 M = TypeVar("M", bound=Any)
 R = TypeVar("R", covariant=True)
@@ -156,7 +155,7 @@ class Reading(Chain, Generic[M, R]):
                 one: R = found[0]
                 return one
             raise self._not_one(found, None)
-        return self._get_slowly(args, kwargs)
+        return self._get_slowly(args, kwargs)  # type: ignore[no-any-return]
 
     def _is_plain_get(self, args: tuple[Any, ...]) -> bool:
         if not args and len(self.__dict__) == _PLAIN_STATE:
@@ -276,10 +275,9 @@ class Reading(Chain, Generic[M, R]):
         """Return the values of the aggregates over these objects."""
         values = Values()
         frozen = tuple((name, freeze(expression, values)) for name, expression in aggregates.items())
-        sliced = []
-        for bound in (self._low or None, None if self._high is None else self._high - self._low):
-            sliced.append(None if bound is None else values.add(bound))
-        shape = self._shape.child(("aggregate", frozen, tuple(sliced)), len(values), values.keyed)
+        bounds = (self._low or None, None if self._high is None else self._high - self._low)
+        sliced = tuple([None if bound is None else values.add(bound) for bound in bounds])
+        shape = self._shape.child(("aggregate", frozen, sliced), len(values), values.keyed)
         database = connections[self.db]
         rows = select_plan(shape, database, "dicts").fetch(database, self._args + shape.bind(values))
         if rows:

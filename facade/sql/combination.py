@@ -47,7 +47,7 @@ class Combinations:
             try:
                 select = compiler.statement()
             except EmptyResultSet:
-                if query.combinator == "intersection" or query.combinator == "difference" and position == 0:
+                if query.combinator == "intersection" or (query.combinator == "difference" and position == 0):
                     raise
                 continue
             if not selects:
@@ -84,7 +84,9 @@ class Combinations:
         }
         if len(selects) > 1:
             statement = combine[query.combinator](*selects)
-            columns: list[Any] = [sa.literal_column(str(index + 1)) for index in range(len(statement.selected_columns))]
+            columns: list[Any] = [
+                sa.literal_column(str(index + 1)) for index in range(len(statement.selected_columns))
+            ]
         else:
             inner = selects[0].subquery()
             statement, columns = sa.select(*inner.c), list(inner.c)

@@ -78,7 +78,9 @@ class Filters:
         def __init__(self, model: type[Any]) -> None: ...
         def place(self, arg: Arg, prepare: Any) -> Arg: ...
         def initial_alias(self) -> str: ...
-        def resolve_ref(self, name: str, allow_joins: bool = ..., reuse: Any = ..., summarize: bool = ...) -> Any: ...
+        def resolve_ref(
+            self, name: str, allow_joins: bool = ..., reuse: Any = ..., summarize: bool = ...
+        ) -> Any: ...
         def resolve_path(self, names: list[str], allow_many: bool = ..., complete: bool = ...) -> Path: ...
         def join_path(self, path: Path, reuse: set[str] | None = ...) -> list[str]: ...
         def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]: ...
@@ -262,9 +264,7 @@ class Filters:
         if isinstance(value, Arg):
             value = Value(value, output_field=left._output_field_or_none).resolve_expression(self)
         for transform in transforms:
-            value = (
-                tuple(transform(item) for item in value) if isinstance(value, tuple) else transform(value)
-            )
+            value = tuple(transform(item) for item in value) if isinstance(value, tuple) else transform(value)
         return value
 
     def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
@@ -372,7 +372,7 @@ def _refuse_several(query: Any, lookup: str) -> None:
 
 
 def _has_none(value: Any) -> bool:
-    return isinstance(value, ArgWithNone) or isinstance(value, tuple) and None in value
+    return isinstance(value, ArgWithNone) or (isinstance(value, tuple) and None in value)
 
 
 def _check_filterable(expression: Any) -> None:

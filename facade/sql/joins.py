@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from facade.meta.relations import Hop
+if TYPE_CHECKING:
+    from facade.meta.relations import Hop
 
 
 @dataclass(frozen=True, slots=True)

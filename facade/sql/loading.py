@@ -41,7 +41,7 @@ class Part:
     @property
     def needs_state(self) -> bool:
         """Whether loading the row puts a related object on the instance."""
-        return bool(self.parts) or self.link is not None and (self.reverse or self.link.unique)
+        return bool(self.parts) or (self.link is not None and (self.reverse or self.link.unique))
 
     def walk(self) -> Iterator[Part]:
         yield self

@@ -18,7 +18,7 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
     """Join the conditions of `other` to `query`; what `other` selects, orders and loads wins where it has any."""
     right = other.query
     conjunction = connector == AND
-    reuse = set() if conjunction else {alias for alias in query.joins}
+    reuse = set() if conjunction else set(query.joins)
     base = query.initial_alias()
     renamed = _merge_joins(query, right, reuse, base, conjunction)
 

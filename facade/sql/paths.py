@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist, FieldError
 from facade.expressions.base import LOOKUP_SEP
-from facade.meta.relations import Hop
+
+if TYPE_CHECKING:
+    from facade.meta.relations import Hop
 
 
 class ManyValues(Exception):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.db.channel import Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg
 from facade.sql.rows import LOADERS, Loader
 from facade.sql.select import Compiler
-from facade.sql.shape import Shape
+
+if TYPE_CHECKING:
+    from facade.sql.shape import Shape
 
 Args = tuple[Any, ...]
 

@@ -146,7 +146,7 @@ class Query(Filters):
 
     @property
     def is_ordered(self) -> bool:
-        return bool(self.order_by or self.default_ordering and self.opts.ordering and not self.group_by)
+        return bool(self.order_by or (self.default_ordering and self.opts.ordering and not self.group_by))
 
     @property
     def output_field(self) -> Any:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade.expressions.fragments import template
-from facade.expressions.freezing import Arg
 from facade.sql.select import Compiler
+
+if TYPE_CHECKING:
+    from facade.expressions.freezing import Arg
 
 _SPACE = re.compile(r"\s*\n\s*")
 
@@ -21,7 +23,9 @@ class _Reading:
     def render_bind_cast(self: Any, type_: Any, dbapi_type: Any, sqltext: str) -> str:
         return sqltext
 
-    def visit_join(self: Any, join: Any, asfrom: bool = False, from_linter: Any = None, **options: Any) -> str:
+    def visit_join(
+        self: Any, join: Any, asfrom: bool = False, from_linter: Any = None, **options: Any
+    ) -> str:
         kind = " LEFT OUTER JOIN " if join.isouter else " INNER JOIN "
         left = join.left._compiler_dispatch(self, asfrom=True, **options)
         right = join.right._compiler_dispatch(self, asfrom=True, **options)

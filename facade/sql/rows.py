@@ -5,15 +5,17 @@ from __future__ import annotations
 import decimal
 import inspect
 from collections import namedtuple
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
 from facade.sql.binder import Converter, reader
-from facade.sql.loading import Part
-from facade.sql.select import Layout
+
+if TYPE_CHECKING:
+    from facade.sql.loading import Part
+    from facade.sql.select import Layout
 
 Loader = Callable[..., list[Any]]  # (rows, alias), and for instances the fetch mode
 
@@ -219,7 +221,7 @@ def flat_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loa
 def named_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
     """Return the loader of values_list(named=True)."""
     source, names = _value_source(layout, dialect, database, extra)
-    row = source.name("row", namedtuple("Row", names))
+    row = source.name("row", namedtuple("Row", names))  # noqa: PYI024 - the names are known at run time only
     items = ", ".join(source.value(index) for index in range(len(names)))
     return source.build("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
@@ -13,15 +13,17 @@ from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, Unsuppo
 from facade.expressions.base import OrderBy
 from facade.expressions.freezing import Arg
 from facade.expressions.references import Col, Ref
-from facade.expressions.subquery import Embedded
 from facade.expressions.written import core_of
-from facade.fields import Field
 from facade.sql import dialects
 from facade.sql.combination import Combinations
 from facade.sql.extra import QualifiedColumn
 from facade.sql.loading import Part, select_parts
 from facade.sql.paths import split
 from facade.sql.qualifying import qualified
+
+if TYPE_CHECKING:
+    from facade.expressions.subquery import Embedded
+    from facade.fields import Field
 
 Convert = Callable[[Any], Any]
 
@@ -63,6 +65,7 @@ class Compiler(Combinations, dialects.Operations):
         self.binds: Binds = Binds() if parent is None else parent.binds
         self.tables: dict[str, Any] = {}
         self.labels: dict[str, Any] = {}
+        self._ordered: list[OrderBy] = []
         self.positions: dict[Any, int] = {}
         self.inner: Any = None
         self.layout = Layout(None, [], [])
@@ -278,8 +281,8 @@ class Compiler(Combinations, dialects.Operations):
     def _group_terms(self, annotations: Any) -> list[Any]:
         terms: list[Any] = []
         for name, annotation in annotations:
-            if annotation.contains_aggregate:
-                terms.extend(self.process(item) for item in annotation.get_group_by_cols())
+            if annotation.contains_aggregate or annotation.contains_over_clause:
+                terms.extend(self._selected_term(item) for item in annotation.get_group_by_cols())
             elif annotation.get_group_by_cols():
                 terms.append(self._selected_term(Ref(name, annotation)))
         return terms
@@ -293,8 +296,6 @@ class Compiler(Combinations, dialects.Operations):
         if self.vendor == "postgresql" and not isinstance(source, Col) and source in self.positions:
             return sa.literal_column(str(self.positions[source]))
         return self.process(item)
-
-    _ordered: list[Any] = []
 
     def _order(self) -> list[Any]:
         self._ordered = self._order_terms()
@@ -444,7 +445,6 @@ class Compiler(Combinations, dialects.Operations):
                 f"query are allowed. Choices are: {', '.join(known)}."
             )
         return [self.table(known[name].alias) for name in names]
-
 
 
 def _name_parts(part: Part, prefix: str, known: dict[str, Part]) -> None:

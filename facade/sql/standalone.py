@@ -34,10 +34,15 @@ def stored_expression(expression: Any, model: type[Any], field: Any, database: A
         raise ValueError(
             f'Failed to insert expression "{expression}" on {field}. F() expressions can only be used to update, not to insert.'
         )
-    for kind, found in (("Aggregate functions", resolved.contains_aggregate), ("Window expressions", resolved.contains_over_clause)):
+    for kind, found in (
+        ("Aggregate functions", resolved.contains_aggregate),
+        ("Window expressions", resolved.contains_over_clause),
+    ):
         if found:
             raise FieldError(f"{kind} are not allowed in this query ({field.name}={resolved!r}).")
-    return compiler.boolean(resolved) if getattr(resolved, "conditional", False) else compiler.process(resolved)
+    return (
+        compiler.boolean(resolved) if getattr(resolved, "conditional", False) else compiler.process(resolved)
+    )
 
 
 tables.expression_compiler.append(table_expression)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -11,7 +11,9 @@ from facade.expressions.freezing import Arg
 from facade.expressions.subquery import Embedded
 from facade.sql.plan import EmptyPlan, Plan, compile_plan
 from facade.sql.select import Compiler
-from facade.sql.shape import Shape
+
+if TYPE_CHECKING:
+    from facade.sql.shape import Shape
 
 
 def update_plan(shape: Shape, database: Any) -> Plan:

@@ -98,8 +98,7 @@ class Where(Expression):
         whole = (
             self.connector == XOR
             or self.negated != (self.connector == OR)
-            or must_group_by
-            and self.connector == OR
+            or (must_group_by and self.connector == OR)
         )
         if whole:
             return None, self

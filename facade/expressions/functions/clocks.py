@@ -60,9 +60,10 @@ def _local(compiler: Any, core: Any, zone: Any) -> Any:
     return core
 
 
-def utc(core: Any) -> Any:
-    """Return a moment of PostgreSQL as the clock of UTC shows it."""
-    return template("(%s AT TIME ZONE 'UTC')", _moment(core))
+def at_stored_zone(core: Any) -> Any:
+    """Return a moment of PostgreSQL as the clock of UTC (with USE_TZ off: of TIME_ZONE) shows it, or the moment of such a clock."""
+    name = "UTC" if settings.USE_TZ else zone_name(get_default_timezone(), "postgresql")
+    return template("(%s AT TIME ZONE %s)", core, sa.literal(name, sa.Text()))
 
 
 def _moment(core: Any) -> Any:

@@ -33,17 +33,19 @@ class Cast(Func):
             return sa.type_coerce(core, field.column_type)
         if compiler.vendor == "mysql":
             return _mysql_cast(core, field)
-        if compiler.vendor == "postgresql" and _loses_zone(source._output_field_or_none, field):
-            core = clocks.utc(core)
+        if compiler.vendor == "postgresql":
+            return _postgresql_cast(core, source._output_field_or_none, field)
         return sa.cast(core, field.column_type)
 
 
-def _loses_zone(source: Any, field: Field[Any]) -> bool:
-    """Return whether PostgreSQL would read a moment in the time zone of its session."""
-    dates = isinstance(field, (fields.DateField, fields.TimeField)) and not isinstance(
-        field, fields.DateTimeField
-    )
-    return dates and isinstance(source, fields.DateTimeField)
+def _postgresql_cast(core: Any, source: Any, field: Field[Any]) -> Any:
+    """Return a cast that does not depend on the time zone of PostgreSQL's session."""
+    moments = isinstance(source, fields.DateTimeField), isinstance(field, fields.DateTimeField)
+    if moments == (True, False) and isinstance(field, (fields.DateField, fields.TimeField)):
+        core = clocks.at_stored_zone(core)
+    if moments == (False, True) and isinstance(source, fields.DateField):
+        return sa.type_coerce(clocks.at_stored_zone(sa.cast(core, sa.DateTime())), field.column_type)
+    return sa.cast(core, field.column_type)
 
 
 def _mysql_cast(core: Any, field: Field[Any]) -> Any:
