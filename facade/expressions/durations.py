@@ -1,6 +1,6 @@
 """Arithmetic with dates, times and durations where a database has no operators for it.
 
-PostgreSQL has intervals. Elsewhere durations are integers of microseconds.
+PostgreSQL has intervals. Elsewhere durations are numbers of microseconds.
 """
 
 from __future__ import annotations
@@ -44,12 +44,8 @@ def _on_postgresql(expression: Any, left: Any, right: Any, type_: Any) -> Any:
     return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
 
 
-def _times(left: Any, right: Any, type_: Any) -> Any:
-    return template("CAST(ROUND(%s * %s) AS INTEGER)", left, right, type_=type_)
-
-
 def _over(left: Any, right: Any, type_: Any) -> Any:
-    return template("CAST(ROUND(%s * 1.0 / %s) AS INTEGER)", left, right, type_=type_)
+    return template("(%s * 1.0 / %s)", left, right, type_=type_)
 
 
 _SQLITE = {
@@ -61,8 +57,6 @@ _SQLITE = {
     ("moment", "-", "moment"): lambda left, right, t: template(
         "FACADE_DIFFERENCE(%s, %s)", left, right, type_=t
     ),
-    ("duration", "*", "number"): _times,
-    ("number", "*", "duration"): _times,
     ("duration", "/", "number"): _over,
 }
 
@@ -85,7 +79,4 @@ _MYSQL = {
         "(%s - INTERVAL (%s) MICROSECOND)", left, right, type_=t
     ),
     ("moment", "-", "moment"): _mysql_difference,
-    ("duration", "*", "number"): lambda left, right, t: template("ROUND(%s * %s)", left, right, type_=t),
-    ("number", "*", "duration"): lambda left, right, t: template("ROUND(%s * %s)", left, right, type_=t),
-    ("duration", "/", "number"): lambda left, right, t: template("ROUND(%s / %s)", left, right, type_=t),
 }
