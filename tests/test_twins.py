@@ -301,7 +301,7 @@ class TestTheWayOut:
             def save(self):
                 return super().save()
 
-        with pytest.raises(SynchronousOnlyOperation, match=r"Model\.save\(\) .*await asave\(\)"):
+        with pytest.raises(SynchronousOnlyOperation, match=r"Author\.save\(\) .*await asave\(\)"):
             Author().save()
 
     async def test_names_a_function(self, library):

@@ -10,7 +10,7 @@ from facade.bridge.workers import in_worker, running_loop
 from facade.exceptions import SynchronousOnlyOperation
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
 
 _ASYNC_FORMS = {
     "__iter__": "use `async for`, or `await` it",
@@ -53,10 +53,18 @@ def _blamed(frame: FrameType | None) -> tuple[str, str]:
 
 def _async_form(frame: FrameType) -> tuple[str, str] | None:
     code = frame.f_code
-    name, qualname = code.co_name, code.co_qualname
-    if name in _ASYNC_FORMS:
-        return qualname, _ASYNC_FORMS[name]
+    name = code.co_name
     target = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    if name in _ASYNC_FORMS:
+        return _known_as(target, code), _ASYNC_FORMS[name]
     if inspect.getattr_static(target, f"a{name}", None) is None and f"a{name}" not in frame.f_globals:
         return None
-    return f"{qualname}()", f"await a{name}() instead"
+    return f"{_known_as(target, code)}()", f"await a{name}() instead"
+
+
+def _known_as(target: object, code: CodeType) -> str:
+    """Name a method by the class of the object it was called on: the one it is written in may be no more than a part."""
+    is_method = "." in code.co_qualname and inspect.getattr_static(target, code.co_name, None) is not None
+    if not is_method or isinstance(target, type):
+        return code.co_qualname
+    return f"{type(target).__name__}.{code.co_name}"
