@@ -28,6 +28,7 @@ class TcpProxy:
         self.target = (host, port)
         self.delay = 0
         self.accepted = 0
+        self.sent = 0  # pieces of data from clients
         self._refusing = 0
         self._swallowed = None
         self._doomed = None  # the pair whose next answer is not handed on
@@ -85,6 +86,7 @@ class TcpProxy:
 
     def _forward(self, source, sink, pair, to_server):
         while data := self._received(source):
+            self.sent += to_server
             time.sleep(self.delay)
             if to_server and self._swallowed and self._swallowed in data:
                 self._swallowed = None

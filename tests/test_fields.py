@@ -199,6 +199,10 @@ class TestAttribute:
         assert EachField.number is EachField._meta.get_field("number")
         assert EachField.number.field is EachField.number
 
+    def test_the_type_of_the_attribute_is_for_type_checkers_only(self):
+        assert models.CharField[str] is models.CharField
+        assert models.ForeignKey["Author"] is models.ForeignKey
+
     def test_a_field_in_another_class_is_a_plain_attribute(self):
         class Report:
             column = EachField.number

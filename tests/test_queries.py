@@ -134,6 +134,14 @@ def test_filter(face, library, lookups, expected):
     assert titles(face, Book.objects.exclude(**lookups)) == sorted(everything - set(expected))
 
 
+def test_a_number_out_of_range_compares_as_any_other_does_with_null(face, library):
+    assert [author.name for author in face.list(Author.objects.filter(age__lt=2**70).order_by("name"))] == [
+        "Ada",
+        "Bob",
+    ]
+    assert [author.name for author in face.list(Author.objects.exclude(age__lt=2**70))] == ["Cyd"]
+
+
 def test_lookups_across_relations_by_instance_id_and_queryset(face, library):
     ada, bob, _ = library
     assert titles(face, Book.objects.filter(author=ada)) == ["Alpha", "Beta"]
@@ -791,7 +799,9 @@ def test_union_ordered_by_what_is_not_selected(face, library):
 
 
 def test_union_ordered_by_an_annotation(face, library):
-    parts = [Author.objects.filter(name=name).annotate(rank=Value(rank)) for name, rank in (("Ada", 2), ("Bob", 1))]
+    parts = [
+        Author.objects.filter(name=name).annotate(rank=Value(rank)) for name, rank in (("Ada", 2), ("Bob", 1))
+    ]
     union = parts[0].union(parts[1])
     assert [author.name for author in face.list(union.order_by("rank"))] == ["Bob", "Ada"]
     assert face.list(union.order_by(F("rank").desc(nulls_last=True)).values_list("rank", flat=True)) == [2, 1]
@@ -816,13 +826,19 @@ def test_union_inside_a_subquery_refers_to_the_query_around_it(face, library):
 
 
 def test_subqueries_of_several_columns_are_refused(library):
-    for lookups in {"pk__in": Author.objects.values("id", "name")}, {"pk": Author.objects.values("id", "name")[:1]}:
+    for lookups in (
+        {"pk__in": Author.objects.values("id", "name")},
+        {"pk": Author.objects.values("id", "name")[:1]},
+    ):
         with pytest.raises(ValueError, match="must have 1 selected fields"):
             Author.objects.filter(**lookups)
 
 
 def test_aggregate_filter_that_lets_everything_through(face, library):
-    assert face(Author.objects.aggregate, n=Count("pk", filter=Q()), m=Max("age", filter=~Q(age__in=[]))) == {"n": 3, "m": 50}
+    assert face(Author.objects.aggregate, n=Count("pk", filter=Q()), m=Max("age", filter=~Q(age__in=[]))) == {
+        "n": 3,
+        "m": 50,
+    }
 
 
 def test_query_as_text(library):
@@ -841,7 +857,10 @@ def test_query_as_text(library):
 def test_filter_on_a_window_function(face, library):
     number = Window(RowNumber(), partition_by=F("author"), order_by=F("pages").desc())
     longest = Book.objects.annotate(number=number).filter(number=1, pages__gt=0)
-    assert [(book.title, book.number) for book in face.list(longest.order_by("title"))] == [("Beta", 1), ("Gamma", 1)]
+    assert [(book.title, book.number) for book in face.list(longest.order_by("title"))] == [
+        ("Beta", 1),
+        ("Gamma", 1),
+    ]
     assert face.list(longest.order_by("-pages").values_list("title", flat=True)) == ["Gamma", "Beta"]
     assert face(longest.count) == 2
     assert face(longest.filter(number=2).exists) is False
@@ -852,9 +871,15 @@ def test_filter_on_a_window_function(face, library):
 def test_prefetch_of_a_slice_is_one_of_each_object(face, library, assert_queries):
     with assert_queries(2):
         authors = face.list(
-            Author.objects.order_by("name").prefetch_related(Prefetch("books", Book.objects.order_by("-pages")[:1]))
+            Author.objects.order_by("name").prefetch_related(
+                Prefetch("books", Book.objects.order_by("-pages")[:1])
+            )
         )
-        assert [[book.title for book in author.books.all()] for author in authors] == [["Beta"], ["Gamma"], []]
+        assert [[book.title for book in author.books.all()] for author in authors] == [
+            ["Beta"],
+            ["Gamma"],
+            [],
+        ]
 
 
 def test_prefetch_of_single_objects_needs_no_order(face, library):
@@ -865,10 +890,16 @@ def test_prefetch_of_single_objects_needs_no_order(face, library):
 
 
 def test_the_query_of_a_queryset_stands_for_it(face, library):
-    assert titles(face, Book.objects.filter(author__in=Author.objects.filter(name="Ada").values("pk").query)) == ["Alpha", "Beta"]
+    assert titles(
+        face, Book.objects.filter(author__in=Author.objects.filter(name="Ada").values("pk").query)
+    ) == ["Alpha", "Beta"]
 
 
 def test_raw_keeps_what_is_to_be_prefetched(face, library, assert_queries):
     with assert_queries(2):
-        (ada,) = face.list(Author.objects.prefetch_related("books").raw("SELECT * FROM tests_author WHERE name = %s", ["Ada"]))
+        (ada,) = face.list(
+            Author.objects.prefetch_related("books").raw(
+                "SELECT * FROM tests_author WHERE name = %s", ["Ada"]
+            )
+        )
         assert len(ada.books.all()) == 2

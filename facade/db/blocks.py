@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from facade import bridge
 from facade.db import state
 from facade.db.callbacks import Hook, run_hooks
-from facade.db.channel import Channel, Outcome, Params, Row, Statement
+from facade.db.channel import CLEANUP_SECONDS, Channel, Outcome, Params, Row, Statement
 from facade.db.turns import CUT, Turns, was_done
 from facade.exceptions import DeadlockDetected, Error, TransactionManagementError
 
@@ -321,6 +321,21 @@ class Nested(Block):
             self.parent.child = None
             self.parent.lock.release()
 
+    def set_savepoint(self, sid: str) -> None:
+        """Set the block's savepoint, in spite of cancellation: half set, it would break the block around."""
+        channel = self.transaction.channel
+        if self.loop is None:
+            channel.savepoint(sid)
+            return
+        try:
+            bridge.finish(bridge.spawn(channel.savepoint, sid), CLEANUP_SECONDS)
+        except (TimeoutError, bridge.CancelledError) as error:
+            if was_done(error):
+                channel.rollback_to(sid)
+            elif isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
+                channel.discard(error)
+            raise
+
     def settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
         intact = transaction.savepoint_ids[self.level :] == [self.sid]
@@ -419,9 +434,10 @@ def nest(parent: Block, atomic: Options, body: bool) -> Block:
     block.attach()
     try:
         if sid is not None:
-            transaction.channel.savepoint(sid)
+            block.set_savepoint(sid)
     except BaseException as error:
-        parent.note_failure(error)
+        if not was_done(error):
+            parent.note_failure(error)
         block.lock.release()
         block.detach()
         raise

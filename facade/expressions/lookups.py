@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FullResultSet
+from facade.exceptions import EmptyResultSet
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
 from facade.expressions.freezing import Arg, Empty, OutOfRange, Values, freeze
@@ -177,10 +177,10 @@ def check_range(field: Any, value: Any) -> Any:
 
 
 class RangeChecked(BuiltinLookup):
-    """Comparison of integers: a value outside the column's range answers without the database."""
+    """Comparison of integers: a value outside the column's range compares with every row alike, NULL excepted."""
 
-    underflow: type[Exception] | None = EmptyResultSet
-    overflow: type[Exception] | None = EmptyResultSet
+    below_all = False  # whether the comparison holds with a value smaller than any row's
+    above_all = False  # and with one that is larger
 
     def prepare(self, value: Any) -> Any:
         return check_range(self.compared_field, super().prepare(value))
@@ -199,7 +199,9 @@ class RangeChecked(BuiltinLookup):
 
     def as_core(self, compiler: Any) -> Any:
         if isinstance(self.rhs, OutOfRange):
-            raise (self.overflow if self.rhs.high else self.underflow)  # type: ignore[misc]
+            if self.above_all if self.rhs.high else self.below_all:
+                return self.left(compiler).is_not(None)
+            raise EmptyResultSet
         return super().as_core(compiler)
 
 
@@ -249,7 +251,7 @@ class IExact(BuiltinLookup):
 @registered()
 class GreaterThan(RangeChecked):
     lookup_name = "gt"
-    underflow = FullResultSet
+    below_all = True
 
     def compare(self, left: Any, right: Any, compiler: Any) -> Any:
         return left > right
@@ -258,7 +260,7 @@ class GreaterThan(RangeChecked):
 @registered()
 class GreaterThanOrEqual(RangeChecked):
     lookup_name = "gte"
-    underflow = FullResultSet
+    below_all = True
 
     def compare(self, left: Any, right: Any, compiler: Any) -> Any:
         return left >= right
@@ -267,7 +269,7 @@ class GreaterThanOrEqual(RangeChecked):
 @registered()
 class LessThan(RangeChecked):
     lookup_name = "lt"
-    overflow = FullResultSet
+    above_all = True
 
     def compare(self, left: Any, right: Any, compiler: Any) -> Any:
         return left < right
@@ -276,7 +278,7 @@ class LessThan(RangeChecked):
 @registered()
 class LessThanOrEqual(RangeChecked):
     lookup_name = "lte"
-    overflow = FullResultSet
+    above_all = True
 
     def compare(self, left: Any, right: Any, compiler: Any) -> Any:
         return left <= right

@@ -8,7 +8,6 @@ from typing import Any
 
 from facade import fields
 from facade.configuration import settings
-from facade.exceptions import FullResultSet
 from facade.expressions.freezing import Arg, OutOfRange
 from facade.expressions.functions.datetime import (
     Extract,
@@ -78,10 +77,7 @@ class YearLookup(Lookup):
             return self.enclose(
                 compiler.process(self.lhs.lhs), *(self._end(compiler, end) for end in self.ends)
             )
-        try:
-            return super().as_core(compiler)
-        except FullResultSet:  # all dates lie before, or behind, that year
-            return compiler.process(self.lhs.lhs).is_not(None)
+        return super().as_core(compiler)
 
     def _end(self, compiler: Any, end: str) -> Any:
         bound, type_ = year_bound(self.lhs, end), self.lhs.lhs.output_field.column_type

@@ -206,6 +206,11 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
 
         def __set__(self, instance: Any, value: AnyValue | Operand) -> None: ...
 
+    else:
+
+        def __class_getitem__(cls, value: Any) -> Any:
+            return cls  # the type of the attribute is for type checkers only
+
     @property
     def field(self) -> Self:
         """The field itself."""

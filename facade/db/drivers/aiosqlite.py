@@ -142,8 +142,7 @@ def _lastrowid(connection: sqlite3.Connection, sql: str, params: Params) -> int 
 
 
 def _outcome(connection: sqlite3.Connection, sql: str, params: Params) -> Outcome:
-    cursor = connection.execute(sql, params)
-    return outcome_of(cursor, cursor.description is not None)
+    return outcome_of(connection.execute(sql, params))
 
 
 def _fetchmany(connection: sqlite3.Connection, cursor: sqlite3.Cursor, size: int) -> list[Row]:

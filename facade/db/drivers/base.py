@@ -267,14 +267,14 @@ class DriverChannel(Channel):
 
     def _general_lastrowid(self, sql: str, params: Params) -> int:
         result = self._general_result(sql, tuple(params))
-        key: int = result.cursor.lastrowid
+        key: int = result.lastrowid
         result.close()
         self._general_end()
         return key
 
     def _general_outcome(self, sql: str, params: Params) -> Outcome:
         result = self._general_result(sql, tuple(params))
-        outcome = outcome_of(result.cursor, result.returns_rows)
+        outcome = outcome_of(result.cursor) if result.returns_rows else Outcome()
         outcome.rowcount = result.rowcount
         result.close()
         self._general_end()
@@ -361,8 +361,10 @@ class DriverChannel(Channel):
     def rollback(self) -> None:
         if self.broken or not self.in_transaction:
             return
-        self._clean_up(self._rollback)
-        self.in_transaction = False
+        try:
+            self._clean_up(self._rollback)
+        finally:
+            self.in_transaction = False
 
     def _rollback(self) -> None:
         self._timed("ROLLBACK")
@@ -448,20 +450,28 @@ class DriverChannel(Channel):
         if self.broken or self._returned:
             raise _closed(self.broken, sql, params) from error
         if not isinstance(error, Exception) or isinstance(error, TimeoutError):
-            if not self._settled():
-                self.discard(error)
+            self._settle_or_discard(error)
         elif self._is_lost(error):
             self._lender.retire()
             self.discard(error)
         raise translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
 
+    def _settle_or_discard(self, error: BaseException) -> None:
+        if not self._settled():
+            self.discard(error)
+        elif self._holds_transaction() and not self.in_transaction:
+            self.in_transaction = True  # BEGIN had come through
+            self.rollback()
+        elif self.in_transaction and not self._holds_transaction():
+            self.discard(error)
+
     def _settled(self) -> bool:
         if self.waits and not bridge.in_worker():
             return False
         try:
-            return self._settle() and self._holds_transaction() == self.in_transaction
+            return self._settle()
         except bridge.CancelledError as again:
-            return again.__cause__ is None and self._holds_transaction() == self.in_transaction
+            return again.__cause__ is None
         except BaseException:
             return False
 
@@ -505,10 +515,10 @@ class Reader:
         self._rest = iter(())
 
 
-def outcome_of(cursor: Any, returns_rows: bool) -> Outcome:
+def outcome_of(cursor: Any) -> Outcome:
     """Read a DB-API cursor to its end."""
     outcome = Outcome(rowcount=cursor.rowcount, lastrowid=getattr(cursor, "lastrowid", None))
-    if returns_rows:
+    if cursor.description is not None:
         outcome.columns = [column[0] for column in cursor.description]
         outcome.rows = cursor.fetchall()
     return outcome

@@ -44,8 +44,7 @@ class PsycopgChannel(PostgresqlChannel):
             cursor.executemany(sql, rows)
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
-        cursor = self.raw.execute(sql, params)
-        return outcome_of(cursor, cursor.description is not None)
+        return outcome_of(self.raw.execute(sql, params))
 
     def _cursor(self, sql: str, params: Params) -> Any:
         cursor = self.raw.cursor(cursor_name())

@@ -81,8 +81,7 @@ class SqliteChannel(DriverChannel):
         self.raw.executemany(sql, rows)
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
-        cursor = self.raw.execute(sql, params)
-        return outcome_of(cursor, cursor.description is not None)
+        return outcome_of(self.raw.execute(sql, params))
 
     def _cursor(self, sql: str, params: Params) -> Any:
         if self.database.settings.memory and not self.in_transaction:
