@@ -65,7 +65,7 @@ def parse_datetime(value: str) -> dt.datetime | None:
         match = _datetime_form.fullmatch(value)
     if not match:
         return None
-    return dt.datetime(**_numbers(match)).replace(tzinfo=_offset(match["zone"]))
+    return dt.datetime(**_numbers(match), tzinfo=_offset(match["zone"]))
 
 
 def _offset(zone: str | None) -> dt.timezone | None:
