@@ -11,7 +11,7 @@ from facade.db import state
 from facade.db.callbacks import Hook, run_hooks
 from facade.db.channel import CLEANUP_SECONDS, Channel, Outcome, Params, Row, Statement
 from facade.db.turns import CUT, Turns, was_done
-from facade.exceptions import DeadlockDetected, Error, TransactionManagementError
+from facade.exceptions import DeadlockDetected, Error, OperationalError, TransactionManagementError
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -332,8 +332,10 @@ class Nested(Block):
         except (TimeoutError, bridge.CancelledError) as error:
             if was_done(error):
                 channel.rollback_to(sid)
-            elif isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
-                channel.discard(error)
+                raise
+            channel.discard(error)  # the savepoint may be set, or not, or not yet
+            if isinstance(error, TimeoutError):
+                raise OperationalError(f"SAVEPOINT {sid}", None, error, connection_invalidated=True) from error
             raise
 
     def settle(self, error: BaseException | None) -> None:
