@@ -235,6 +235,8 @@ def get_or_create(
     If somebody else makes it in the meantime, theirs is returned, in a transaction as well.
     """
     queryset._for_write = True
+    if isinstance(defaults, dict):  # a lazy mapping is not looked at before it is needed
+        _check_settable(queryset.model, defaults)
     try:
         return queryset.get(**kwargs), False
     except queryset.model.DoesNotExist:
@@ -272,6 +274,9 @@ def update_or_create(
     """
     values = defaults or {}
     queryset._for_write = True
+    queryset.filter(**kwargs)  # bad lookups fail before the block begins
+    if isinstance(values, dict):
+        _check_settable(queryset.model, values)
     with atomic(using=queryset.db):
         locked = queryset.select_for_update()
         obj, created = locked.get_or_create(values if create_defaults is None else create_defaults, **kwargs)
@@ -297,11 +302,15 @@ def _params(model: Any, lookups: Mapping[str, Any], defaults: Mapping[str, Any])
     """Return the values of a new object: the plain names among the lookups, and the defaults."""
     params = {name: value for name, value in lookups.items() if LOOKUP_SEP not in name}
     params.update(defaults)
-    if unknown := sorted(name for name in params if not _settable(model, name)):
+    _check_settable(model, params)
+    return params
+
+
+def _check_settable(model: Any, names: Iterable[str]) -> None:
+    if unknown := sorted(name for name in names if not _settable(model, name)):
         raise FieldError(
             "Invalid field name(s) for model {}: '{}'.".format(model._meta.object_name, "', '".join(unknown))
         )
-    return params
 
 
 def _settable(model: Any, name: str) -> bool:
