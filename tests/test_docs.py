@@ -72,6 +72,12 @@ class Reader:
         result = eval(code, self.names)
         if code.co_flags & inspect.CO_COROUTINE:
             self.runner.run(result)
+            self.runner.run(others_done())  # the prompt's loop goes on: what was left behind comes to its end
+
+
+async def others_done():
+    await asyncio.sleep(0)
+    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
