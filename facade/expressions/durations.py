@@ -62,21 +62,40 @@ _SQLITE = {
 
 
 def _mysql_difference(left: Any, right: Any, type_: Any) -> Any:
-    if isinstance(left.type, sa.Time):
-        text = "(TIME_TO_SEC(%s) * 1000000 + MICROSECOND(%s) - TIME_TO_SEC(%s) * 1000000 - MICROSECOND(%s))"
-        return template(text, left, left, right, right, type_=type_)
-    return template("TIMESTAMPDIFF(MICROSECOND, %s, %s)", right, left, type_=type_)
+    moments = (
+        template("TIMESTAMP('2000-01-01', %s)", side) if _holds_time(side) else side for side in (left, right)
+    )
+    later, earlier = moments
+    return template("TIMESTAMPDIFF(MICROSECOND, %s, %s)", earlier, later, type_=type_)
+
+
+def _holds_time(core: Any) -> bool:
+    return isinstance(getattr(core.type, "impl", core.type), sa.Time)
 
 
 def _mysql_add(left: Any, right: Any, type_: Any) -> Any:
-    return template("(%s + INTERVAL (%s) MICROSECOND)", left, right, type_=type_)
+    return _mysql_moment("%s + INTERVAL (%s) MICROSECOND", left, right, type_)
+
+
+def _mysql_moment(text: str, left: Any, right: Any, type_: Any) -> Any:
+    """Return a sum as a moment, also where MySQL took a parameter for a text."""
+    if _holds_time(left) or isinstance(getattr(left.type, "impl", None), sa.Date):
+        return template(f"({text})", left, right, type_=type_)
+    return template(f"CAST({text} AS DATETIME(6))", left, right, type_=type_)
+
+
+def _mysql_product(operator: str) -> Any:
+    return lambda left, right, t: template(f"CAST(ROUND(%s {operator} %s) AS SIGNED)", left, right, type_=t)
 
 
 _MYSQL = {
     ("moment", "+", "duration"): _mysql_add,
     ("duration", "+", "moment"): lambda left, right, t: _mysql_add(right, left, t),
-    ("moment", "-", "duration"): lambda left, right, t: template(
-        "(%s - INTERVAL (%s) MICROSECOND)", left, right, type_=t
+    ("moment", "-", "duration"): lambda left, right, t: _mysql_moment(
+        "%s - INTERVAL (%s) MICROSECOND", left, right, t
     ),
     ("moment", "-", "moment"): _mysql_difference,
+    ("duration", "*", "number"): _mysql_product("*"),
+    ("number", "*", "duration"): _mysql_product("*"),
+    ("duration", "/", "number"): _mysql_product("/"),
 }

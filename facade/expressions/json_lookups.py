@@ -18,6 +18,7 @@ from facade.expressions.base import Expression, Value
 from facade.expressions.fragments import template
 from facade.expressions.freezing import Arg, Empty
 from facade.expressions.functions.json import JSONNull
+from facade.expressions.functions.vendors import is_mariadb
 from facade.expressions.json_paths import (
     KeyTextTransform,
     KeyTransform,
@@ -57,7 +58,9 @@ def _comparable(compiler: Any, core: Any) -> Any:
     """Return JSON in the form in which equal values are equal."""
     if compiler.vendor == "sqlite":
         return template("FACADE_JSON(%s)", core)
-    return template("JSON_EXTRACT(%s, '$')", core) if compiler.vendor == "mysql" else core
+    if compiler.vendor != "mysql":
+        return core
+    return template("JSON_NORMALIZE(%s)" if is_mariadb(compiler) else "JSON_EXTRACT(%s, '$')", core)
 
 
 @fields.JSONField.register_lookup
@@ -108,11 +111,12 @@ class JSONIn(In):
     def as_core(self, compiler: Any) -> Any:
         if isinstance(self.rhs, Empty):
             raise EmptyResultSet
-        left = _comparable(compiler, json_part(compiler, self.lhs))
+        left = json_part(compiler, self.lhs)
         if isinstance(self.rhs, Arg):
             return self._in_list(compiler, left, self.rhs)
         if isinstance(self.rhs, Embedded):
             return super().as_core(compiler)
+        left = _comparable(compiler, left)
         items = [self._item(compiler, item) for item in self.rhs if item is not None]
         return left.in_(items)
 
@@ -131,7 +135,10 @@ class JSONIn(In):
             )
         if compiler.vendor == "sqlite":
             return template(
-                "%s IN (SELECT FACADE_JSON(value) FROM JSON_EACH(%s))", left, values, type_=sa.Boolean()
+                "FACADE_JSON(%s) IN (SELECT FACADE_JSON(value) FROM JSON_EACH(%s))",
+                left,
+                values,
+                type_=sa.Boolean(),
             )
         return template("JSON_CONTAINS(%s, %s)", values, left, type_=sa.Boolean())
 
@@ -292,12 +299,17 @@ class _KeyOrder(Lookup):
     """A comparison of size."""
 
     def as_core(self, compiler: Any) -> Any:
-        if compiler.vendor != "sqlite":
+        if compiler.vendor == "postgresql":
             return super().as_core(compiler)
-        left = template("JSON_EXTRACT(%s, %s)", *sqlite_path(self.lhs.place(compiler)), type_=_AS_IT_IS)
-        return self.compare(left, self._sqlite_right(compiler), compiler)
+        return self.compare(self._plain_left(compiler), self._plain_right(compiler), compiler)
 
-    def _sqlite_right(self, compiler: Any) -> Any:
+    def _plain_left(self, compiler: Any) -> Any:
+        """Return the part as a number or a text."""
+        if compiler.vendor == "sqlite":
+            return template("JSON_EXTRACT(%s, %s)", *sqlite_path(self.lhs.place(compiler)), type_=_AS_IT_IS)
+        return template("JSON_UNQUOTE(%s)", compiler.process(self.lhs), type_=_AS_IT_IS)
+
+    def _plain_right(self, compiler: Any) -> Any:
         if isinstance(self.rhs, Expression):
             return compiler.process(self.rhs)
         write = json_writer(getattr(self.bind_type, "encoder", None), "A JSON lookup")
@@ -306,7 +318,7 @@ class _KeyOrder(Lookup):
         return compiler.literal(_plain(write(self.rhs)), _AS_IT_IS)
 
 
-_AS_IT_IS = sa.Integer()  # on SQLite a parameter of this type goes to the driver unchanged
+_AS_IT_IS = sa.Integer()  # a parameter of this type goes to the drivers of SQLite and MySQL unchanged
 
 
 def _plain(text: str | None) -> Any:
@@ -342,6 +354,11 @@ class KeyTransformTextLookupMixin(Lookup):
         if not isinstance(lhs, KeyTransform):
             raise TypeError("Transform should be an instance of KeyTransform in order to use this lookup.")
         super().__init__(KeyTextTransform(lhs.key_name, *lhs.source_expressions, **lhs.extra), rhs)
+
+    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+        if compiler.vendor == "mysql" and (isinstance(self, IExact) or getattr(self, "ignore_case", False)):
+            left, right = sa.func.lower(left), sa.func.lower(right)  # text of JSON compares letter by letter
+        return super().compare(left, right, compiler)
 
 
 @KeyTransform.register_lookup

@@ -147,7 +147,7 @@ def _mysql_trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) ->
     if kind in ("date", "time"):
         return template(f"{kind.upper()}(%s)", local)
     if result == "time":
-        return template(f"CAST(DATE_FORMAT(%s, '{_MYSQL_FORMATS[kind][14:]}') AS TIME)", local)
+        return template(f"CAST(DATE_FORMAT(%s, '{_MYSQL_FORMATS[kind][12:]}') AS TIME)", local)
     cut = _mysql_cut(kind, local)
     if result == "date":
         return template("DATE(%s)", cut)

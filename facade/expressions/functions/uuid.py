@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.functions.vendors import VendorFunc
+from facade.expressions.functions.vendors import VendorFunc, is_mariadb
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -52,7 +52,7 @@ class UUID7(VendorFunc):
 
 
 def _refuse_mysql(expression: Any, compiler: Any) -> None:
-    if compiler.vendor == "mysql" and not getattr(compiler.dialect, "is_mariadb", False):
+    if compiler.vendor == "mysql" and not is_mariadb(compiler):
         raise UnsupportedFeature(f"{type(expression).__name__} is not supported on MySQL.")
 
 
