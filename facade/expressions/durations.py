@@ -5,6 +5,7 @@ PostgreSQL has intervals. Elsewhere durations are numbers of microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,7 +49,10 @@ def _over(left: Any, right: Any, type_: Any) -> Any:
     return template("(%s * 1.0 / %s)", left, right, type_=type_)
 
 
-_SQLITE = {
+Operation = tuple[str | None, str, str | None]
+Make = Callable[[Any, Any, Any], Any]
+
+_SQLITE: dict[Operation, Make] = {
     ("moment", "+", "duration"): lambda left, right, t: template("FACADE_ADD(%s, %s)", left, right, type_=t),
     ("duration", "+", "moment"): lambda left, right, t: template("FACADE_ADD(%s, %s)", right, left, type_=t),
     ("moment", "-", "duration"): lambda left, right, t: template(
@@ -88,7 +92,7 @@ def _mysql_product(operator: str) -> Any:
     return lambda left, right, t: template(f"CAST(ROUND(%s {operator} %s) AS SIGNED)", left, right, type_=t)
 
 
-_MYSQL = {
+_MYSQL: dict[Operation, Make] = {
     ("moment", "+", "duration"): _mysql_add,
     ("duration", "+", "moment"): lambda left, right, t: _mysql_add(right, left, t),
     ("moment", "-", "duration"): lambda left, right, t: _mysql_moment(
