@@ -35,6 +35,9 @@ class KeyTransform(Transform):
         super().__init__(*expressions, **extra)
         self.key_name = str(key_name)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.key_name!r}, {self.lhs!r})"
+
     def keys(self) -> tuple[str, ...]:
         """Return the keys on the way from the document to the part."""
         before = self.lhs.keys() if isinstance(self.lhs, KeyTransform) else ()
@@ -85,7 +88,11 @@ class KeyTextTransform(KeyTransform):
 
     @classmethod
     def from_lookup(cls, lookup: str) -> KeyTextTransform:
-        """Return the transform that a path of names such as `"data__owner__name"` stands for."""
+        """Return the transform that a path of names stands for; `KT` is its short name. ValueError without a key.
+
+        >>> KT("data__tags__0")
+        KeyTextTransform('0', KeyTextTransform('tags', F(data)))
+        """
         transform, *keys = lookup.split(LOOKUP_SEP)
         if not keys:
             raise ValueError("Lookup must contain key or index transforms.")

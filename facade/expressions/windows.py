@@ -22,6 +22,10 @@ class Window(Expression):
 
     `partition_by` are the expressions whose values the rows of a window share, `order_by` is their order, `frame` says which of them
     count. See https://docs.djangoproject.com/en/6.1/ref/models/expressions/#window-functions
+
+    >>> from facade.models import Sum
+    >>> Window(Sum("pages"), partition_by="author", frame=RowRange(-1, 0))
+    <Window: Sum(F(pages)) OVER (PARTITION BY F(author)ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)>
     """
 
     contains_aggregate = False

@@ -51,6 +51,9 @@ class Extract(Zoned):
 
     Moments are taken to the current time zone first, or to `tzinfo`.
     Raises ValueError for a part that the field does not have.
+
+    >>> Extract("published", "year").lookup_name
+    'year'
     """
 
     _output_field = fields.IntegerField()
