@@ -33,6 +33,7 @@ from facade.models import QuerySet
 
 BATCH = 1_000
 READERS = 50
+EXTRAS = {"psycopg": "postgres", "asyncpg": "postgres", "pymysql": "mysql", "asyncmy": "mysql"}
 
 
 class Unusable(Exception):
@@ -78,8 +79,9 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except ImportError as error:
         name = error.name or str(error)
+        source = f"'sqlalchemy-facade[{EXTRAS[name]}]'" if name in EXTRAS else name
         raise Unusable(
-            f"The driver {name!r} for {_shown(url)} is not installed: pip install {name}"
+            f"The driver {name!r} for {_shown(url)} is not installed: pip install {source}"
         ) from error
     except (ArgumentError, NoSuchModuleError, ImproperlyConfigured) as error:
         raise Unusable(f"{_shown(url)} is no database that facade can use: {_line(error)}") from error
