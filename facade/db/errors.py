@@ -131,7 +131,7 @@ def translated(
     if isinstance(error, SQLAlchemyError):
         return _refined(error)
     error = _unwrapped(error)
-    cls = error_class(error)
+    cls = _class_for(error, lost)
     if cls is None:
         return error
     wrapped = cls(sql, params, error, hide, lost)
@@ -143,12 +143,18 @@ def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
     raw = driver_error(error)
     if not isinstance(error, DBAPIError) or raw is None:
         return error
-    cls = error_class(raw)
+    cls = _class_for(raw, error.connection_invalidated)
     if cls is None or (cls is type(error) and raw is error.orig):
         return error
     refined = cls(error.statement, error.params, raw, error.hide_parameters, error.connection_invalidated)
     refined.__cause__ = raw
     return refined
+
+
+def _class_for(error: BaseException, lost: bool) -> ErrorClass | None:
+    """Return the class for a driver's error; that of a lost connection is the same for every driver."""
+    cls = error_class(error)
+    return OperationalError if lost and cls is not None and not issubclass(cls, OperationalError) else cls
 
 
 def driver_error(error: BaseException) -> BaseException | None:

@@ -153,8 +153,8 @@ class DriverChannel(Channel):
             self._clean_up(lambda: self._close(reader))
             raise
         except BaseException:
-            if self._usable():
-                with suppress(Exception):
+            if not self.broken:
+                with suppress(Exception):  # there is an error already
                     self._to_the_end(lambda: self._close(reader))
             raise
         self._to_the_end(lambda: self._close(reader))
@@ -454,6 +454,8 @@ class DriverChannel(Channel):
         elif self._is_lost(error):
             self._lender.retire()
             self.discard(error)
+        elif self.in_transaction and not self._holds_transaction():
+            self.in_transaction = False  # some errors of SQLite and MySQL roll everything back
         raise translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
 
     def _settle_or_discard(self, error: BaseException) -> None:
