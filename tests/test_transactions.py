@@ -7,7 +7,7 @@ import functools
 import inspect
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pytest
 from sqlalchemy import make_url
@@ -362,6 +362,24 @@ def test_aborted_transaction_cannot_be_committed_unnoticed(face, entries):
         with pytest.raises(DatabaseError):
             entries.run("SELECT no_such_column")
     assert entries.stored == []
+
+
+@pytest.mark.vendors("sqlite")
+@pytest.mark.parametrize("nested", [False, True])
+def test_error_that_rolls_the_whole_transaction_back(face, entries, nested):
+    """Statements after it would run, and be kept, outside of any transaction."""
+    with face.block(atomic()):
+        entries.add("lost")
+        with face.block(atomic()) if nested else nullcontext():
+            with pytest.raises(IntegrityError):
+                entries.run("INSERT OR ROLLBACK INTO entry (name) VALUES ('lost')")
+            with pytest.raises(TransactionManagementError):
+                entries.add("refused")
+        with pytest.raises(TransactionManagementError):
+            entries.add("refused")
+    assert entries.stored == []
+    entries.add("kept")
+    assert entries.stored == ["kept"]
 
 
 def test_set_rollback_undoes_without_an_exception(face, entries):

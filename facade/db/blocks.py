@@ -317,7 +317,6 @@ class Nested(Block):
     def detach(self) -> None:
         """Give the place back."""
         if not self.cut:
-            del self.transaction.savepoint_ids[self.level :]
             self.parent.child = None
             self.parent.lock.release()
 
@@ -341,7 +340,7 @@ class Nested(Block):
     def settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
         intact = transaction.savepoint_ids[self.level :] == [self.sid]
-        del transaction.savepoint_ids[self.level :]
+        del transaction.savepoint_ids[-1:]
         if transaction.lost is not None:
             return
         if not intact:
@@ -358,6 +357,8 @@ class Nested(Block):
         except BaseException as error:
             if not was_done(error):
                 self._undo(error)
+            if isinstance(error, TimeoutError):
+                raise OperationalError(f"RELEASE SAVEPOINT {sid}", None, error) from error
             raise
 
     def _undo(self, error: BaseException | None) -> None:
@@ -440,6 +441,7 @@ def nest(parent: Block, atomic: Options, body: bool) -> Block:
     except BaseException as error:
         if not was_done(error):
             parent.note_failure(error)
+        del transaction.savepoint_ids[block.level :]
         block.lock.release()
         block.detach()
         raise
