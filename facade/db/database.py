@@ -272,6 +272,7 @@ class Database(TransactionControl):
             return False
         return True
 
+    connect = ensure_connection
     aensure_connection = bridge.twin(ensure_connection)
     ais_usable = bridge.twin(is_usable)
 
