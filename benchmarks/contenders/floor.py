@@ -135,9 +135,11 @@ def book_loader(vendor: Vendor, *, with_author: bool = False) -> Loader:
     return _compiled([*lines, "        found.append(book)", "    return found"])
 
 
-def tuple_loader(vendor: Vendor) -> Loader:
+def tuple_loader(road: Road) -> Loader:
     """The function that turns rows of ``values_list`` into tuples of Python values."""
-    if vendor == "postgres":
+    if road.driver == "asyncpg":
+        return lambda records: list(map(tuple, records))
+    if road.vendor == "postgres":
         return list
     columns = {name: BOOK_COLUMNS[name] for name in LISTED}
     values = ", ".join(SQLITE_CONVERSIONS.get(kind, "{0}").format(name) for name, kind in columns.items())
@@ -153,7 +155,7 @@ class Loading:
         super().__init__(road, place)  # type: ignore[call-arg]
         self.load = book_loader(road.vendor)
         self.load_related = book_loader(road.vendor, with_author=True)
-        self.load_tuples = tuple_loader(road.vendor)
+        self.load_tuples = tuple_loader(road)
         self.parameters = row_binder(road.vendor)
         self.many_parameters = self.parameters if road.vendor == "sqlite" else array_binder()
 

@@ -93,6 +93,8 @@ class DefaultConnection:
     """Stands for ``connections["default"]``, whichever database that is at the time."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # who looks at modules asks every object for those
+            raise AttributeError(name)
         return getattr(connections[DEFAULT_DB_ALIAS], name)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -459,8 +459,8 @@ class CombinedExpression(Expression):
 class ExpressionWrapper(Expression):
     """An expression with a given output field.
 
-    >>> ExpressionWrapper(F("price") * 2, output_field=fields.FloatField())
-    ExpressionWrapper(<CombinedExpression: F(price) * Value(2)>)
+    >>> ExpressionWrapper(Value(1) + 2, output_field=fields.FloatField())
+    ExpressionWrapper(<CombinedExpression: Value(1) + Value(2)>)
     """
 
     def __init__(self, expression: Any, output_field: Field[Any]) -> None:
