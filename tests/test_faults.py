@@ -63,13 +63,15 @@ def test_cut_connections_are_replaced_without_anybody_noticing(face, entries, pr
     for channel in held:
         channel.check_in()
     proxy.cut()
-    wait(face, 0.05)
+    wait(face, 0.2)
     entries.add("a write")
     assert entries.stored == ["a write"]
     assert (in_use(), proxy.accepted) == (0, 3)
 
 
 def test_a_write_whose_acknowledgement_is_lost_is_stored_once(face, entries, proxy):
+    if connections["default"].lender.slow and connections["default"].lender.dialect.driver == "asyncpg":
+        pytest.skip("SQLAlchemy has the statement prepared first: the lost answer is not the one to INSERT")
     for number in range(5):
         proxy.swallow(b"INSERT INTO entry")
         with pytest.raises(OperationalError) as caught:
@@ -95,7 +97,7 @@ def test_a_connection_that_was_lost_before_commit_has_saved_nothing(face, entrie
     channel.begin()
     channel.execute(Statement("INSERT INTO entry (name) VALUES ('gone')"), ())
     proxy.cut()
-    wait(face, 0.05)
+    wait(face, 0.2)
     with pytest.raises(OperationalError):  # CommitOutcomeUnknown is one; psycopg finds out when it sends
         channel.commit()
     assert (channel.broken, channel.in_transaction) == (True, False)
@@ -108,7 +110,7 @@ def test_a_block_whose_connection_is_cut_ends_with_an_error_and_leaks_nothing(fa
     with pytest.raises(OperationalError), face.block(atomic()):
         entries.add("gone")
         proxy.cut()
-        wait(face, 0.05)
+        wait(face, 0.2)
         entries.add("gone, too")
     assert entries.stored == []
     assert in_use() == 0
@@ -177,7 +179,7 @@ def test_a_server_restart_is_survived(face, database, entries, postgres_server):
         channel.check_in()
     entries.add("before")
     postgres_server.restart()
-    wait(face, 0.05)
+    wait(face, 0.2)
     assert one.fetch(ONE, ())[0][0] == 1
     entries.add("after")
     assert entries.stored == ["before", "after"]

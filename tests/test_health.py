@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import socket
 import time
 
 import pytest
@@ -65,9 +65,8 @@ def test_it_is_no_part_of_the_block_around_it(face, database):
 @pytest.mark.vendors("postgres")
 async def test_databases_are_asked_at_once_and_in_limited_time(database, monkeypatch):
     monkeypatch.setattr(health, "TIMEOUT", 0.3)
-    silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
-    port = silent.sockets[0].getsockname()[1]
-    url = f"postgresql://postgres@127.0.0.1:{port}/x"
+    silent = socket.create_server(("127.0.0.1", 0))  # takes connections and never says a word
+    url = f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]}/x"
     configure(DATABASES={"default": url, "other": url, "third": database.url})
     start = time.monotonic()
     found = await ahealth_check()

@@ -12,8 +12,9 @@ from facade import bridge
 from facade.db.drivers import channel_class, sqlite
 from facade.db.drivers.base import DriverChannel
 from facade.db.lending import EngineLender, Lender
+from facade.db.loop_pools import LoopPool
 from facade.db.options import for_driver
-from facade.db.pools import LoopPool, ThreadPool
+from facade.db.pools import ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

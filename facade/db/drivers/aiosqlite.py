@@ -13,8 +13,8 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from facade import bridge
 from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
-from facade.db.drivers.base import outcome_of
-from facade.db.drivers.sqlite import SqliteChannel, _Fetched, begin_sql
+from facade.db.drivers.reading import outcome_of
+from facade.db.drivers.sqlite import SqliteChannel, begin_sql
 
 _INTERRUPT_EVERY = 0.05
 
@@ -76,18 +76,13 @@ class AiosqliteChannel(SqliteChannel):
         return self._hop(_outcome, sql, params)  # type: ignore[no-any-return]
 
     def _cursor(self, sql: str, params: Params) -> Any:
-        if self.database.settings.memory and not self.in_transaction:
-            return _Fetched(self._rows(sql, params))
         return self._hop(sqlite3.Connection.execute, sql, params)
 
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
-        if isinstance(cursor, _Fetched):
-            return cursor.fetchmany(size)
         return self._hop(_fetchmany, cursor, size)  # type: ignore[no-any-return]
 
     def _close_cursor(self, cursor: Any) -> None:
-        if not isinstance(cursor, _Fetched):
-            self._hop(_close, cursor)
+        self._hop(_close, cursor)
 
     def _command(self, sql: str) -> str | None:
         self._hop(sqlite3.Connection.execute, sql)

@@ -9,20 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
 from facade.db.capture import note, observe, watched
-from facade.db.channel import CLEANUP_SECONDS, ISOLATION_LEVELS, Channel, Outcome, Params, Row, Statement
+from facade.db.channel import CLEANUP_SECONDS, ISOLATION_LEVELS, Outcome, Params, Row, Statement
+from facade.db.drivers.reading import Reader, at_hand
+from facade.db.drivers.road import GeneralRoad
 from facade.db.errors import says_lost, translated
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
-
     from facade.db.database import Database
     from facade.db.lending import Lender
     from facade.db.pools import Entry
@@ -32,12 +31,8 @@ R = TypeVar("R")
 _UNKNOWN = "The connection to {!r} was lost while it committed: whether the work was saved is unknown."
 
 
-class DriverChannel(Channel):
-    """A channel with a fast road.
-
-    ``token`` is what the lender knows the connection by. ``connection`` is the SQLAlchemy connection on the same
-    driver connection, made when a statement first needs it.
-    """
+class DriverChannel(GeneralRoad):
+    """A channel with a fast road."""
 
     waits: ClassVar[bool] = False
     """Whether the driver is an asyncio driver."""
@@ -51,7 +46,6 @@ class DriverChannel(Channel):
     """Whether an open cursor would go on to rows that are written meanwhile on its connection."""
 
     _readers: Sequence[Reader] = ()
-    connection: Connection | None = None
     _returned: bool = False
     _quiet: bool = False  # its transaction is that of a stream, which counts as one statement
 
@@ -160,7 +154,10 @@ class DriverChannel(Channel):
         self._to_the_end(lambda: self._close(reader))
 
     def _open(self, sql: str, params: Params) -> Reader:
-        if self._lender.listened():
+        listened = self._lender.listened()
+        if self._reads_at_once():
+            return at_hand(observe(self.database, self._general_rows if listened else self._rows, sql, params))
+        if listened:
             cursor = observe(self.database, self._general_cursor, sql, params)
             reader = Reader(cursor, self._fetch_general, self._close_general)
         else:
@@ -169,6 +166,10 @@ class DriverChannel(Channel):
         if self.cursors_see_writes:
             self._readers = [*self._readers, reader]
         return reader
+
+    def _reads_at_once(self) -> bool:
+        """Whether an open cursor would keep everybody else from writing."""
+        return False
 
     def _close(self, reader: Reader) -> None:
         self._readers = [other for other in self._readers if other is not reader]
@@ -238,65 +239,6 @@ class DriverChannel(Channel):
     def kill(raw: Any) -> None:
         """Close a driver connection at once, without waiting."""
         raise NotImplementedError
-
-    # the general road, over the same driver connection
-
-    def _general(self) -> Connection:
-        if self.connection is None:
-            self._check_open()
-            self.connection = self._lender.connect(self.token)
-        return self.connection
-
-    def _general_result(self, sql: str, params: Any, **options: Any) -> Any:
-        return self._general().exec_driver_sql(sql, params, execution_options=options)
-
-    def _general_rows(self, sql: str, params: Params) -> Sequence[Row]:
-        result = self._general_result(sql, tuple(params))
-        try:
-            return result.cursor.fetchall()  # type: ignore[no-any-return]
-        finally:
-            result.close()
-            self._general_end()
-
-    def _general_count(self, sql: str, params: Params) -> int:
-        result = self._general_result(sql, tuple(params))
-        count: int = result.rowcount
-        result.close()
-        self._general_end()
-        return count
-
-    def _general_lastrowid(self, sql: str, params: Params) -> int:
-        result = self._general_result(sql, tuple(params))
-        key: int = result.lastrowid
-        result.close()
-        self._general_end()
-        return key
-
-    def _general_outcome(self, sql: str, params: Params) -> Outcome:
-        result = self._general_result(sql, tuple(params))
-        outcome = outcome_of(result.cursor) if result.returns_rows else Outcome()
-        outcome.rowcount = result.rowcount
-        result.close()
-        self._general_end()
-        return outcome
-
-    def _general_many(self, sql: str, rows: Sequence[Params]) -> None:
-        self._general_result(sql, [tuple(row) for row in rows]).close()
-        self._general_end()
-
-    def _general_cursor(self, sql: str, params: Params) -> Any:
-        return self._general_result(sql, tuple(params), stream_results=True)
-
-    def _fetch_general(self, result: Any, size: int) -> list[Row]:
-        return [tuple(row) for row in result.fetchmany(size)]
-
-    def _close_general(self, result: Any) -> None:
-        result.close()
-
-    def _general_end(self) -> None:
-        """End SQLAlchemy's implicit transaction after a lone statement."""
-        if not self.in_transaction and self.connection is not None:
-            self.connection.commit()
 
     # transactions
 
@@ -481,49 +423,6 @@ class DriverChannel(Channel):
         if isinstance(error, DBAPIError):
             return error.connection_invalidated
         return says_lost(error) or self._is_closed()
-
-
-class Reader:
-    """An open cursor, or what was left in it when it had to be closed."""
-
-    __slots__ = ("_close", "_cursor", "_fetch", "_rest")
-
-    def __init__(
-        self, cursor: Any, fetch: Callable[[Any, int], list[Row]], close: Callable[[Any], None]
-    ) -> None:
-        self._cursor = cursor
-        self._fetch = fetch
-        self._close = close
-        self._rest: Iterator[Row] | None = None
-
-    def read(self, size: int) -> list[Row]:
-        """Return at most ``size`` further rows."""
-        if self._rest is None:
-            return self._fetch(self._cursor, size)
-        return list(islice(self._rest, size))
-
-    def detach(self) -> None:
-        """Keep the rest in memory and close the cursor."""
-        rest: list[Row] = []
-        while rows := self._fetch(self._cursor, 2000):
-            rest += rows
-        self.close()
-        self._rest = iter(rest)
-
-    def close(self) -> None:
-        """Close the cursor, once."""
-        if self._rest is None:
-            self._close(self._cursor)
-        self._rest = iter(())
-
-
-def outcome_of(cursor: Any) -> Outcome:
-    """Read a DB-API cursor to its end."""
-    outcome = Outcome(rowcount=cursor.rowcount, lastrowid=getattr(cursor, "lastrowid", None))
-    if cursor.description is not None:
-        outcome.columns = [column[0] for column in cursor.description]
-        outcome.rows = cursor.fetchall()
-    return outcome
 
 
 def checked_level(isolation_level: str | None) -> str | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
 
 from facade import bridge
 from facade.db.channel import Outcome, Params, Row
-from facade.db.drivers.base import outcome_of
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
+from facade.db.drivers.reading import outcome_of
 
 if TYPE_CHECKING:
     from facade.db.pools import Entry

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from facade.db import sqlite_functions
-from facade.db.drivers.base import DriverChannel, outcome_of
+from facade.db.drivers.base import DriverChannel
+from facade.db.drivers.reading import outcome_of
 
 if TYPE_CHECKING:
     from facade.db.channel import Outcome, Params, Row
@@ -84,10 +85,11 @@ class SqliteChannel(DriverChannel):
         return outcome_of(self.raw.execute(sql, params))
 
     def _cursor(self, sql: str, params: Params) -> Any:
-        if self.database.settings.memory and not self.in_transaction:
-            # Nobody could write while a cursor is open, and the data is in memory anyway.
-            return _Fetched(self._rows(sql, params))
         return self.raw.execute(sql, params)
+
+    def _reads_at_once(self) -> bool:
+        # An in-memory database has one lock for all readers and writers; the data is in memory anyway.
+        return self.database.settings.memory and not self.in_transaction
 
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
         return cursor.fetchmany(size)  # type: ignore[no-any-return]
@@ -131,18 +133,3 @@ class SqliteChannel(DriverChannel):
     @staticmethod
     def kill(raw: Any) -> None:
         raw.close()
-
-
-class _Fetched:
-    """A cursor over rows that are all there."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = rows
-        self._next = 0
-
-    def fetchmany(self, size: int) -> list[Row]:
-        start, self._next = self._next, self._next + size
-        return list(self._rows[start : self._next])
-
-    def close(self) -> None:
-        self._rows = ()

@@ -1,0 +1,165 @@
+"""The pool of an async face: connections belong to the event loop that opened them."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from facade import bridge
+from facade.db.channel import CLEANUP_SECONDS
+from facade.db.pools import Entry, LendingPool, Shelf
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+
+class LoopPool(LendingPool):
+    """The pool of an async face: each event loop has connections, and limits, of its own.
+
+    The first check-out in a loop starts an async generator that does nothing but wait. Loops close their
+    generators before they end (``asyncio.run`` sees to it), and that one then closes the connections, while
+    they still can be closed. Of loops that end without, `sweep` cuts the connections.
+    """
+
+    _is_asyncio: ClassVar[bool] = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._shelves: dict[Any, Shelf] = {}
+        self._has_connected = False
+        self._connecting = threading.Lock()
+
+    def here(self) -> Shelf | None:
+        return self._shelves.get(bridge.running_loop())
+
+    def _entry(self, record: ConnectionPoolEntry) -> Entry | None:
+        return next((s.entries[record] for s in self._shelves.values() if record in s.entries), None)
+
+    def take(self) -> Entry:
+        shelf = self._shelves.get(bridge.running_loop())
+        entry = shelf.idle.pop() if shelf is not None and shelf.idle else self._take()
+        sound = self._sound
+        return entry if sound is None or sound(entry) else self._take_another(entry)
+
+    def _take(self) -> Entry:
+        shelf = self._shelves.get(bridge.running_loop()) or self._new_shelf()
+        if shelf.idle:
+            return shelf.idle.pop()
+        if shelf.opened < self._limit:
+            shelf.opened += 1
+            return self._open(shelf)
+        return self._queue(shelf)
+
+    def _queue(self, shelf: Shelf) -> Entry:
+        """Wait until an entry, or a place to open one in (None), is handed to our future."""
+        turn = shelf.loop.create_future()
+        timer = shelf.loop.call_later(self._timeout, self._expire, turn)
+        shelf.waiting.append(turn)
+        try:
+            entry: Entry | None = bridge.wait(turn)
+        except BaseException:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._pass_on(shelf, turn.result())  # it came together with a cancellation
+            raise
+        finally:
+            timer.cancel()
+            with suppress(ValueError):
+                shelf.waiting.remove(turn)
+        return entry or self._open(shelf)
+
+    def _open(self, shelf: Shelf) -> Entry:
+        if self._has_connected:
+            return super()._open(shelf)
+        # SQLAlchemy lets one connection go ahead and learn about the server, with a lock that serves one loop only.
+        try:
+            while not self._connecting.acquire(blocking=False):
+                bridge.sleep(0.005)
+        except BaseException:
+            self._free(shelf)
+            raise
+        try:
+            entry = super()._open(shelf)
+            self._has_connected = True
+        finally:
+            self._connecting.release()
+        return entry
+
+    def _expire(self, turn: Any) -> None:
+        if not turn.done():
+            turn.set_exception(self._exhausted())
+
+    def _pass_on(self, shelf: Shelf, entry: Entry | None) -> None:
+        """Hand an entry, or a reserved place, to the next in the queue; keep it if there is none."""
+        while shelf.waiting:
+            turn = shelf.waiting.popleft()
+            if not turn.done():
+                turn.set_result(entry)
+                return
+        if entry is None:
+            shelf.opened -= 1
+        else:
+            shelf.idle.append(entry)
+
+    def give_back(self, entry: Entry) -> None:
+        shelf = entry.shelf
+        if (entry.retiring or shelf.closed or shelf.opened > self._keep) and self._is_surplus(entry):
+            self._close_entry(entry)
+        elif shelf.waiting:
+            self._pass_on(shelf, entry)
+        else:
+            shelf.idle.append(entry)
+
+    def _free(self, shelf: Shelf) -> None:
+        self._pass_on(shelf, None)
+
+    def _close_entry(self, entry: Entry) -> None:
+        """Close in spite of cancellation; hard if that takes too long, or if nothing can wait here."""
+        if not bridge.in_worker():
+            self.drop(entry)
+            return
+        try:
+            bridge.finish(bridge.spawn(entry.record.close), CLEANUP_SECONDS)
+        finally:
+            self.drop(entry)
+
+    # the life of event loops
+
+    def _new_shelf(self) -> Shelf:
+        self.sweep()
+        loop = bridge.running_loop()
+        shelf = Shelf(loop)
+        guardian = self._guard(shelf)
+        bridge.wait(guardian.__anext__())
+        shelf.guardian = guardian
+        # Another task may have been as fast while we waited.
+        return self._shelves.setdefault(loop, shelf)
+
+    async def _guard(self, shelf: Shelf) -> Any:
+        try:
+            yield
+        finally:
+            await bridge.spawn(self._end, shelf)
+
+    def _end(self, shelf: Shelf) -> None:
+        shelf.closed = True
+        if self._shelves.get(shelf.loop) is shelf:
+            del self._shelves[shelf.loop]
+        self._close_idle(shelf)
+
+    def sweep(self) -> None:
+        """Cut the connections of event loops that were closed without closing their generators."""
+        for loop in [loop for loop in self._shelves if loop.is_closed()]:
+            shelf = self._shelves.pop(loop)
+            shelf.closed = True
+            for entry in list(shelf.entries.values()):
+                self.drop(entry)
+
+    def abandon(self) -> object:
+        kept = self._shelves
+        for shelf in kept.values():
+            self._orphan(shelf)
+        self._shelves = {}
+        self._connecting = threading.Lock()
+        self._handed = threading.local()
+        return kept
