@@ -91,5 +91,8 @@ def named_expressions(args: tuple[Any, ...], kwargs: dict[str, Any], method: str
 
 
 def one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError for a value that is not on a closed list."""
     if value not in allowed:
-        raise ValueError(f"'{what}' must be one of {', '.join(map(repr, allowed[:-1]))}, or {allowed[-1]!r}.")
+        listing = f"{', '.join(map(repr, allowed[:-1]))}, or {allowed[-1]!r}"
+        choices = f"either {allowed[0]!r} or {allowed[1]!r}" if len(allowed) == 2 else f"one of {listing}"
+        raise ValueError(f"'{what}' must be {choices}.")
