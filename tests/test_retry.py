@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 
@@ -157,6 +158,7 @@ def test_a_stream_is_tried_again_until_it_has_given_something(face, database, dr
     with pytest.raises(OperationalError):
         seen.extend(row[0] for chunk in one.stream(later, (), 2) for row in chunk)
     thread.join()
+    gc.collect()
     assert one.lender.pool.checkedout() == 0
 
 
