@@ -10,8 +10,9 @@ from types import coroutine
 
 import pytest
 
-from facade import transaction
+from facade import bridge, transaction
 from facade.configuration import configure
+from facade.db.capture import CaptureQueriesContext
 from facade.db.connection import close_all_async, connections
 from facade.exceptions import TransactionManagementError
 from facade.transaction import atomic
@@ -335,6 +336,28 @@ async def test_timeout_of_an_inner_block_keeps_the_outer_work(entries):
         await entries.aadd("after")
     assert entries.stored == ["before", "after"]
     await assert_clean(entries)
+
+
+async def test_savepoint_is_set_in_spite_of_cancellation_and_rolled_back(entries, monkeypatch):
+    """Stopped half way, it could leave an aborted transaction to the outer block."""
+    async with atomic() as block:
+        await entries.aadd("before")
+        channel_type = type(block.transaction.channel)
+        set_savepoint = channel_type.savepoint
+
+        def slowly(channel, name):
+            bridge.sleep(0.05)
+            set_savepoint(channel, name)
+            bridge.sleep(0.05)
+
+        monkeypatch.setattr(channel_type, "savepoint", slowly)
+        with CaptureQueriesContext(connections["default"]) as captured, pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02), atomic():
+                pytest.fail("must not be entered")
+        await entries.aadd("after")
+    commands = [query["sql"].partition(" facade_")[0] for query in captured.captured_queries]
+    assert commands == ["SAVEPOINT", "ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT"]
+    assert entries.stored == ["before", "after"]
 
 
 async def test_wait_for_that_cancels_a_block_leaves_nothing(entries):

@@ -18,6 +18,7 @@ from facade.db.connection import connections
 from facade.exceptions import (
     CommitOutcomeUnknown,
     DatabaseError,
+    DeadlockDetected,
     Error,
     IntegrityError,
     OperationalError,
@@ -836,6 +837,32 @@ def test_real_serialization_failures_are_retried(entries):
     for thread in threads:
         thread.join()
     assert entries.database.observe("SELECT n FROM entry") == [(2,)]
+    assert failed
+
+
+@pytest.mark.vendors("postgres")
+def test_real_deadlocks_are_retried(entries):
+    entries.run("INSERT INTO entry (name, n) VALUES ('a', 0), ('b', 0)")
+    barrier = threading.Barrier(2, timeout=5)
+    failed = []
+
+    @atomic(retries=5)
+    def increment(first, second):
+        entries.run(f"UPDATE entry SET n = n + 1 WHERE name = '{first}'")
+        if not failed:
+            barrier.wait()
+        try:
+            entries.run(f"UPDATE entry SET n = n + 1 WHERE name = '{second}'")
+        except DeadlockDetected as error:
+            failed.append(error)
+            raise
+
+    threads = [threading.Thread(target=increment, args=names) for names in ("ab", "ba")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert entries.database.observe("SELECT n FROM entry") == [(2,), (2,)]
     assert failed
 
 
