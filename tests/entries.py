@@ -26,7 +26,9 @@ class Entries:
         self.vendor = database.vendor
         for alias in ("default", "other"):
             key = KEYS[self.vendor]
-            database.observe(f"CREATE TABLE entry (id {key}, name varchar(200) UNIQUE, n integer DEFAULT 0)", alias)
+            database.observe(
+                f"CREATE TABLE entry (id {key}, name varchar(200) UNIQUE, n integer DEFAULT 0)", alias
+            )
 
     def add(self, name, using="default"):
         return self.run(f"INSERT INTO entry (name) VALUES ('{name}')", using)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from types import coroutine
 
 import pytest
@@ -18,6 +18,7 @@ from facade.exceptions import TransactionManagementError
 from facade.transaction import atomic
 from tests.entries import Entries
 from tests.fix_databases import DatabaseUnderTest
+from tests.models import Author
 
 DRIVERS = {"aiosqlite": "sqlite", "asyncpg": "postgres", "psycopg": "postgres"}
 HANGS_AFTER = 15  # seconds; nothing here takes more than one
@@ -299,6 +300,26 @@ async def test_cancelled_at_every_await_of_the_first_connection(entries):
 
     await close_all_async()
     assert await with_every_cancellation(operation, check, 0) >= 1
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "in-a-block"])
+async def test_cancellation_is_never_lost(entries, inside):
+    """Leaving a stream early closes a cursor, which waits; what is closed by garbage collection cannot raise."""
+    entries.database.create(Author)
+    for number in range(5):
+        await Author.objects.acreate(name=f"author {number}")
+
+    async def operation():
+        async with atomic() if inside else nullcontext():
+            async with aclosing(Author.objects.aiterator(chunk_size=2)) as authors:
+                async for _ in authors:
+                    break
+
+    async def check(outcome):
+        assert outcome is not True, "the task was cancelled and went on"
+        await assert_clean(entries)
+
+    assert await with_every_cancellation(operation, check, None) > 2
 
 
 @DELAYS

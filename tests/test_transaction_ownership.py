@@ -89,8 +89,12 @@ async def test_operations_of_the_owner_that_open_blocks_take_turns(entries):
 
     add_both = bridge.function_twin(add_two)
     async with atomic():
-        done = await asyncio.gather(add_both("a"), add_both("fails"), add_both("b"), entries.aadd("c"), return_exceptions=True)
-    assert [type(one) for one in done] == [type(None), Oops, type(None), type(None)] or isinstance(done[1], Oops)
+        done = await asyncio.gather(
+            add_both("a"), add_both("fails"), add_both("b"), entries.aadd("c"), return_exceptions=True
+        )
+    assert [type(one) for one in done] == [type(None), Oops, type(None), type(None)] or isinstance(
+        done[1], Oops
+    )
     assert sorted(entries.stored) == ["a1", "a2", "b1", "b2", "c"]
 
 
@@ -154,7 +158,9 @@ async def rollback_asked_for(entries):
     transaction.get_rollback()
 
 
-@pytest.mark.parametrize("use", [nested_block, stream, savepoint, callback, rollback_wanted, rollback_asked_for])
+@pytest.mark.parametrize(
+    "use", [nested_block, stream, savepoint, callback, rollback_wanted, rollback_asked_for]
+)
 async def test_every_use_of_an_inherited_block_is_refused(entries, use):
     async with atomic():
         await entries.aadd("kept")
@@ -297,7 +303,9 @@ async def test_failure_of_one_nested_shared_block_undoes_exactly_its_work(entrie
 
     async with atomic() as block:
         block.shared()
-        done = await asyncio.gather(child("a"), child("b"), child("c"), entries.aadd("d"), return_exceptions=True)
+        done = await asyncio.gather(
+            child("a"), child("b"), child("c"), entries.aadd("d"), return_exceptions=True
+        )
     assert isinstance(done[1], Oops)
     assert sorted(entries.stored) == ["a0", "a1", "a2", "c0", "c1", "c2", "d"]
 
@@ -377,7 +385,9 @@ async def test_grandchildren_take_part_where_each_level_shares(entries):
 
     async with atomic() as block:
         block.shared()
-        done = await asyncio.gather(child("a", True), child("b", False), child("c", True), return_exceptions=True)
+        done = await asyncio.gather(
+            child("a", True), child("b", False), child("c", True), return_exceptions=True
+        )
     assert isinstance(done[1], DetachedOperation)
     assert entries.stored == ["a1", "a2", "c1", "c2"]
 

@@ -63,7 +63,9 @@ def test_lone_statement_commits_at_once(face, entries):
     assert entries.stored == ["kept"]
 
 
-@pytest.mark.parametrize("decorator", [atomic, atomic(), atomic("default"), atomic(using="default", durable=True)])
+@pytest.mark.parametrize(
+    "decorator", [atomic, atomic(), atomic("default"), atomic(using="default", durable=True)]
+)
 def test_decorated_function_commits_and_rolls_back(face, entries, decorator):
     @decorator
     def add(name, fail=False):
@@ -227,7 +229,9 @@ def test_one_object_can_be_entered_again_inside_itself(face, entries):
             entries.add("after")
     assert entries.stored == ["before", "after"]
     with pytest.raises(TransactionManagementError, match="not entered"):
-        again.__exit__(None, None, None) if not face.is_async else face.wait(again.__aexit__(None, None, None))
+        again.__exit__(None, None, None) if not face.is_async else face.wait(
+            again.__aexit__(None, None, None)
+        )
 
 
 def test_savepoints_are_unique_and_last_in_first_out(face, entries):
@@ -285,7 +289,9 @@ def test_blocks_that_end_in_the_wrong_order_lose_their_work(entries):
     entries.add("lost")
     with pytest.raises(TransactionManagementError, match="Blocks end in reverse order"):
         outer.__exit__(None, None, None)
-    with pytest.raises(TransactionManagementError, match="rolled back, because a block around it ended first"):
+    with pytest.raises(
+        TransactionManagementError, match="rolled back, because a block around it ended first"
+    ):
         inner.__exit__(None, None, None)
     entries.add("kept")
     assert entries.stored == ["kept"]
@@ -453,7 +459,9 @@ def test_unknown_savepoints_are_refused_before_any_sql(face, entries, assert_que
         entries.add("kept")
         with assert_queries(0):
             for use in (transaction.savepoint_commit, transaction.savepoint_rollback):
-                with pytest.raises(TransactionManagementError, match="is no savepoint of the innermost block"):
+                with pytest.raises(
+                    TransactionManagementError, match="is no savepoint of the innermost block"
+                ):
                     face(use, sid)
     assert entries.stored == ["kept"]
 
@@ -461,7 +469,10 @@ def test_unknown_savepoints_are_refused_before_any_sql(face, entries, assert_que
 def test_savepoint_of_a_block_around_is_refused(face, entries):
     with face.block(atomic()):
         sid = face(transaction.savepoint)
-        with face.block(atomic()), pytest.raises(TransactionManagementError, match="belongs to a block around"):
+        with (
+            face.block(atomic()),
+            pytest.raises(TransactionManagementError, match="belongs to a block around"),
+        ):
             face(transaction.savepoint_commit, sid)
 
 
@@ -652,7 +663,11 @@ def test_without_autocommit_a_failed_block_without_savepoint_needs_a_rollback(fa
 def test_ending_the_transaction_by_hand_is_forbidden_in_a_block(face, entries):
     with face.block(atomic()):
         entries.add("kept")
-        for use, *args in ((transaction.commit,), (transaction.rollback,), (transaction.set_autocommit, False)):
+        for use, *args in (
+            (transaction.commit,),
+            (transaction.rollback,),
+            (transaction.set_autocommit, False),
+        ):
             with pytest.raises(TransactionManagementError) as caught:
                 face(use, *args)
             assert str(caught.value) == "This is forbidden when an 'atomic' block is active."
@@ -768,7 +783,9 @@ def test_retries_end(face, entries):
     assert len(tries) == 3
 
 
-@pytest.mark.parametrize("error", [Oops, IntegrityError(None, None, Exception()), OperationalError(None, None, Exception())])
+@pytest.mark.parametrize(
+    "error", [Oops, IntegrityError(None, None, Exception()), OperationalError(None, None, Exception())]
+)
 def test_other_errors_are_not_retried(face, entries, error):
     tries = []
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from facade import bridge
 from facade.db import state
 from facade.db.callbacks import Hook, run_hooks
-from facade.db.channel import CLEANUP_SECONDS, Channel, Outcome, Params, Row, Statement
+from facade.db.channel import CLEANUP_SECONDS, Channel, Outcome, Params, Row, Statement, Stream
 from facade.db.turns import CUT, Turns, was_done
 from facade.exceptions import DeadlockDetected, Error, OperationalError, TransactionManagementError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 B = TypeVar("B", bound="Block")
-Chunks = Generator[list[Row], None, None]
 
 BROKEN = "An error occurred in the current transaction. You can't execute queries until the end of the 'atomic' block."
 _CLOSED = "The connection on {alias!r} was closed inside the block."
@@ -102,7 +101,7 @@ class Block(Turns):
         self.sid = sid
         self.level = len(transaction.savepoint_ids)
         self.scope: Block = self if parent is None or sid is not None else parent.scope
-        self.streams: list[Chunks] = []
+        self.streams: list[Stream] = []
         self.manual_ids: list[str] = []  # savepoints made by the user; kept on the scope
         self.needs_rollback = self.committed = False
         self.cause: BaseException | None = None  # of needs_rollback
@@ -195,10 +194,10 @@ class Block(Turns):
 
     # streams
 
-    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Chunks:
+    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Stream:
         """Yield lists of rows; other statements may run meanwhile. A stream ends with its block at the latest."""
         self.admit()
-        chunks = cast("Chunks", self.transaction.channel.stream(statement, params, chunk_size))
+        chunks = self.transaction.channel.stream(statement, params, chunk_size)
         self.streams.append(chunks)
         try:
             while (chunk := self._advance(chunks)) is not None:
@@ -209,12 +208,12 @@ class Block(Turns):
                 with suppress(TransactionManagementError):
                     self._reader().run(self._close_stream, chunks)
 
-    def _advance(self, chunks: Chunks) -> list[Row] | None:
+    def _advance(self, chunks: Stream) -> list[Row] | None:
         if chunks not in self.streams:
             raise TransactionManagementError(self.say(_STREAM_ENDED))
         return self._reader().run(self._next, chunks)
 
-    def _next(self, chunks: Chunks) -> list[Row] | None:
+    def _next(self, chunks: Stream) -> list[Row] | None:
         chunk = None
         try:
             chunk = next(chunks, None)
@@ -223,7 +222,7 @@ class Block(Turns):
                 self.streams.remove(chunks)
         return chunk
 
-    def _close_stream(self, chunks: Chunks) -> None:
+    def _close_stream(self, chunks: Stream) -> None:
         if chunks in self.streams:
             self.streams.remove(chunks)
             chunks.close()
@@ -334,7 +333,9 @@ class Nested(Block):
                 raise
             channel.discard(error)  # the savepoint may be set, or not, or not yet
             if isinstance(error, TimeoutError):
-                raise OperationalError(f"SAVEPOINT {sid}", None, error, connection_invalidated=True) from error
+                raise OperationalError(
+                    f"SAVEPOINT {sid}", None, error, connection_invalidated=True
+                ) from error
             raise
 
     def settle(self, error: BaseException | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Row = Sequence[Any]
 Params = Sequence[Any]
+Stream = Generator[list[Row], None, None]
+"""Whoever reads one closes it (`contextlib.closing`): what garbage collection closes cannot raise, and a
+cancellation that arrives meanwhile would be lost."""
 
 CLEANUP_SECONDS = 5.0
 """How long a clean-up (rollback, commit, cursor close, check-in) may take before the connection is closed hard."""
@@ -106,7 +109,7 @@ class Channel(ABC):
         """Run a statement of which nothing is known, and return all that the driver tells about it."""
 
     @abstractmethod
-    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
+    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Stream:
         """Yield lists of at most ``chunk_size`` rows, read through a server-side cursor where there is one.
 
         A generator: its ``finally`` closes the cursor. The channel may run other statements meanwhile.

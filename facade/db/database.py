@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from facade import bridge
 from facade.configuration import settings as project
 from facade.db import capture, engines, state
-from facade.db.channel import Channel, Outcome, Params, Row, Statement
+from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream
 from facade.db.config import DatabaseSettings, missing_driver
 from facade.db.control import TransactionControl
 from facade.db.cursor import Cursor
@@ -136,7 +137,7 @@ class Database(TransactionControl):
         finally:
             channel.check_in()
 
-    def stream(self, statement: Statement, params: Params, chunk_size: int = 2000) -> Iterator[list[Row]]:
+    def stream(self, statement: Statement, params: Params, chunk_size: int = 2000) -> Stream:
         """Yield lists of at most ``chunk_size`` rows, through a server-side cursor where there is one.
 
         Other statements may run between the lists. Closing the generator closes the cursor and frees the connection.
@@ -146,7 +147,7 @@ class Database(TransactionControl):
             return block.stream(statement, params, chunk_size)
         return self._lone_stream(statement, params, chunk_size)
 
-    def _lone_stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
+    def _lone_stream(self, statement: Statement, params: Params, chunk_size: int) -> Stream:
         if statement.locks:
             self._check_locks()
         pauses = delays()
@@ -154,9 +155,10 @@ class Database(TransactionControl):
             started = False
             channel = self.lender.lend()
             try:
-                for chunk in channel.stream(statement, params, chunk_size):
-                    started = True
-                    yield chunk
+                with closing(channel.stream(statement, params, chunk_size)) as chunks:
+                    for chunk in chunks:
+                        started = True
+                        yield chunk
                 return
             except Exception as error:
                 pause = next(pauses, None)

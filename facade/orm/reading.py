@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any, Generic, Self, TypeVar, overload
 
 from facade.bridge import iterate_chunks, spawn, twin
@@ -394,12 +395,13 @@ class Reading(Chain, Generic[M, R]):
         if self._high is not None and self._high <= self._low:
             return
         plan = self._plan(database)
-        for rows in plan.stream(database, self._plan_args(), chunk_size, *self._load_options()):
-            if self._known_related_objects or self._fetch_mode is not None:
-                adopt(self, rows)
-            if self._prefetch_related_lookups:
-                prefetch_related_objects(rows, *self._prefetch_related_lookups)
-            yield rows
+        with closing(plan.stream(database, self._plan_args(), chunk_size, *self._load_options())) as chunks:
+            for rows in chunks:
+                if self._known_related_objects or self._fetch_mode is not None:
+                    adopt(self, rows)
+                if self._prefetch_related_lookups:
+                    prefetch_related_objects(rows, *self._prefetch_related_lookups)
+                yield rows
 
     def _check_chunk_size(self, chunk_size: int | None) -> int:
         if chunk_size is None:

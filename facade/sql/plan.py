@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from facade.db.channel import Statement
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from facade.sql.shape import Shape
 
 Args = tuple[Any, ...]
+Stream = Generator[list[Any], None, None]
 
 
 class Plan:
@@ -33,10 +35,11 @@ class Plan:
         count: int = database.execute(self.statement, self.bind(args))
         return count
 
-    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Iterator[list[Any]]:
+    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
         load, alias = self.load, database.alias
-        for rows in database.stream(self.statement, self.bind(args), chunk_size):
-            yield load(rows, alias, *options)
+        with closing(database.stream(self.statement, self.bind(args), chunk_size)) as chunks:
+            for rows in chunks:
+                yield load(rows, alias, *options)
 
     def sql(self, args: Args) -> tuple[str, Args]:
         return self.statement.sql, self.bind(args)
@@ -56,8 +59,8 @@ class EmptyPlan(Plan):
     def execute(self, database: Any, args: Args) -> int:
         return 0
 
-    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Iterator[list[Any]]:
-        return iter(())
+    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
+        yield from ()
 
     def sql(self, args: Args) -> tuple[str, Args]:
         raise EmptyResultSet
@@ -94,10 +97,11 @@ class ExpandingPlan(Plan):
         count: int = database.execute(*self.expand(args))
         return count
 
-    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Iterator[list[Any]]:
+    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
         statement, params = self.expand(args)
-        for rows in database.stream(statement, params, chunk_size):
-            yield self.load(rows, database.alias, *options)
+        with closing(database.stream(statement, params, chunk_size)) as chunks:
+            for rows in chunks:
+                yield self.load(rows, database.alias, *options)
 
     def sql(self, args: Args) -> tuple[str, Args]:
         statement, params = self.expand(args)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
 from facade.db.capture import note, observe, watched
-from facade.db.channel import CLEANUP_SECONDS, ISOLATION_LEVELS, Outcome, Params, Row, Statement
+from facade.db.channel import CLEANUP_SECONDS, ISOLATION_LEVELS, Outcome, Params, Row, Statement, Stream
 from facade.db.drivers.reading import Reader, at_hand
 from facade.db.drivers.road import GeneralRoad
 from facade.db.errors import says_lost, translated
@@ -120,7 +120,7 @@ class DriverChannel(GeneralRoad):
 
     # streams
 
-    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Iterator[list[Row]]:
+    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Stream:
         own = self._quiet = self.stream_needs_transaction and not self.in_transaction
         if own:
             self.begin()
