@@ -22,9 +22,9 @@ from facade.sql.schema import acreate_all, adrop_all, create_all, drop_all
 from facade.version import __version__
 
 __all__ = [
-    "__version__",
     "DEFAULT_DB_ALIAS",
     "CaptureQueriesContext",
+    "__version__",
     "aatomic",
     "acreate_all",
     "adrop_all",

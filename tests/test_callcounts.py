@@ -13,7 +13,6 @@ import pytest
 from facade import configuration, configure
 from tests.models import Author
 
-
 BOUNDS = {  # what was counted on Python 3.11 and 3.13 is in the comments
     "build": 28,  # 25, 24
     ("get", "sqlite"): 33,  # 29

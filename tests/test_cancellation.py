@@ -305,7 +305,7 @@ async def test_cancelled_at_every_await_of_the_first_connection(entries):
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in-a-block"])
 async def test_cancellation_is_never_lost(entries, inside):
     """Leaving a stream early closes a cursor, which waits; what is closed by garbage collection cannot raise."""
-    entries.database.create(Author)
+    await bridge.spawn(entries.database.create, Author)
     for number in range(5):
         await Author.objects.acreate(name=f"author {number}")
 

@@ -66,7 +66,18 @@ def test_blocks_streams_and_failures_are_captured(face, entries):
                 entries.add("a")
         list(entries.stream())
     words = [text.split()[0] for text in texts(captured)]
-    assert words == ["BEGIN", "SAVEPOINT", "INSERT", "RELEASE", "SAVEPOINT", "INSERT", "ROLLBACK", "RELEASE", "COMMIT", "SELECT"]
+    assert words == [
+        "BEGIN",
+        "SAVEPOINT",
+        "INSERT",
+        "RELEASE",
+        "SAVEPOINT",
+        "INSERT",
+        "ROLLBACK",
+        "RELEASE",
+        "COMMIT",
+        "SELECT",
+    ]
 
 
 async def test_it_works_with_async_with_and_includes_child_tasks(entries):
@@ -129,7 +140,9 @@ def test_wrappers_see_change_and_stop_statements(face, entries):
 
     with one.execute_wrapper(note), one.execute_wrapper(rename):
         entries.add("old")
-        one.execute_many(Statement(f"INSERT INTO entry (name) VALUES ({one.placeholder(1)})"), [("x",), ("y",)])
+        one.execute_many(
+            Statement(f"INSERT INTO entry (name) VALUES ({one.placeholder(1)})"), [("x",), ("y",)]
+        )
         with pytest.raises(ZeroDivisionError), one.execute_wrapper(block):
             entries.read()
     entries.add("unseen")

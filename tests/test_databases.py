@@ -175,11 +175,19 @@ def test_configuring_anew_replaces_the_database():
         ("asyncpg", {"sslmode": "require"}, {"ssl": "require"}),
         ("asyncpg", {"connect_timeout": "3"}, {"timeout": 3.0}),
         ("asyncpg", {"application_name": "web"}, {"server_settings": {"application_name": "web"}}),
-        ("asyncpg", {"options": "-c search_path=a,b -c jit=off"}, {"server_settings": {"search_path": "a,b", "jit": "off"}}),
+        (
+            "asyncpg",
+            {"options": "-c search_path=a,b -c jit=off"},
+            {"server_settings": {"search_path": "a,b", "jit": "off"}},
+        ),
         ("asyncpg", {"keepalives": 1, "client_encoding": "UTF8"}, {}),
         ("psycopg", {"server_settings": {"jit": "off"}}, {"options": "-c jit=off"}),
         ("psycopg", {"ssl": "require", "statement_cache_size": 0}, {"sslmode": "require"}),
-        ("psycopg", {"timeout": 2.5, "search_path": "a"}, {"connect_timeout": 2, "options": "-c search_path=a"}),
+        (
+            "psycopg",
+            {"timeout": 2.5, "search_path": "a"},
+            {"connect_timeout": 2, "options": "-c search_path=a"},
+        ),
     ],
 )
 def test_options_are_understood_in_the_words_of_either_driver(driver, given, expected):
@@ -222,7 +230,9 @@ def test_a_face_without_a_driver_says_what_to_install(monkeypatch):
 def engines(face, database):
     """The user's own engines, the async one only where it is used."""
     url = make_url(database.url)
-    sync = create_engine(url.set(drivername={"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}[database.vendor]))
+    sync = create_engine(
+        url.set(drivername={"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}[database.vendor])
+    )
     made = {"sync": sync}
     if face.is_async:
         name = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[database.vendor]
@@ -233,7 +243,9 @@ def engines(face, database):
 
 def use(face, engines):
     """Configure the user's engines, and return the one of this face."""
-    configure(DATABASES={"default": (engines["sync"], engines["async"]) if face.is_async else engines["sync"]})
+    configure(
+        DATABASES={"default": (engines["sync"], engines["async"]) if face.is_async else engines["sync"]}
+    )
     return engines["async"].sync_engine if face.is_async else engines["sync"]
 
 
@@ -262,7 +274,7 @@ def test_a_connection_goes_back_as_it_came(face, database, engines):
         entries.add("lone")
     with engine.connect() as theirs:
         theirs.execute(text("INSERT INTO entry (name) VALUES ('not committed')"))
-        assert not theirs.connection.dbapi_connection.isolation_level == "autocommit"
+        assert theirs.connection.dbapi_connection.isolation_level != "autocommit"
     with engine.begin() as theirs:
         theirs.execute(text("INSERT INTO entry (name) VALUES ('committed')"))
     assert entries.stored == ["lone", "in a block", "committed"]
@@ -276,7 +288,9 @@ def test_blocks_have_the_isolation_level_of_an_existing_engine(face, database):
         url = database.url.replace("postgresql:", "postgresql+asyncpg:")
         engine = create_async_engine(url, isolation_level="SERIALIZABLE")
     else:
-        engine = create_engine(database.url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="SERIALIZABLE")
+        engine = create_engine(
+            database.url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="SERIALIZABLE"
+        )
     configure(DATABASES={"default": engine})
     with face.block(atomic()):
         assert ask(sql="SHOW transaction_isolation") == "serializable"
@@ -375,8 +389,16 @@ def test_sqlite_regexp_and_registered_functions(face, database):
 
 @pytest.mark.vendors("sqlite")
 def test_sqlite_options_of_django(face, database):
-    options = {"timeout": 7, "init_command": "PRAGMA synchronous=1; PRAGMA cache_size=123", "transaction_mode": "IMMEDIATE"}
-    configure(DATABASES={"default": {"ENGINE": "sqlite", "NAME": make_url(database.url).database, "OPTIONS": options}})
+    options = {
+        "timeout": 7,
+        "init_command": "PRAGMA synchronous=1; PRAGMA cache_size=123",
+        "transaction_mode": "IMMEDIATE",
+    }
+    configure(
+        DATABASES={
+            "default": {"ENGINE": "sqlite", "NAME": make_url(database.url).database, "OPTIONS": options}
+        }
+    )
     assert ask(sql="PRAGMA busy_timeout") == 7000
     assert ask(sql="PRAGMA cache_size") == 123
 
@@ -413,7 +435,9 @@ def test_read_modify_write_loses_nothing(database):
 # -- SQLite in memory ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", ["sqlite://", "sqlite:///:memory:", {"ENGINE": "sqlite3", "NAME": ":memory:"}])
+@pytest.mark.parametrize(
+    "given", ["sqlite://", "sqlite:///:memory:", {"ENGINE": "sqlite3", "NAME": ":memory:"}]
+)
 def test_memory_is_one_database_for_both_faces_and_all_threads(given):
     configure(DATABASES={"default": given})
     one = connections["default"]
@@ -490,7 +514,9 @@ def test_cursor_belongs_to_the_block(face, database):
     assert entries.stored == []
 
 
-@pytest.mark.parametrize(("sql", "params"), [("SELECT %s", []), ("SELECT %s", [1, 2]), ("SELECT %(a)s", {"b": 1})])
+@pytest.mark.parametrize(
+    ("sql", "params"), [("SELECT %s", []), ("SELECT %s", [1, 2]), ("SELECT %(a)s", {"b": 1})]
+)
 def test_cursor_refuses_what_does_not_match(sql, params):
     configure(DATABASES={"default": "sqlite://"})
     with pytest.raises(ValueError):
@@ -614,6 +640,9 @@ def test_joining_something_else_is_refused():
     raw.close()
     configure(DATABASES={"default": "postgresql+psycopg://h/d"})
     mine = create_engine("sqlite://")
-    with mine.connect() as theirs, pytest.raises(ImproperlyConfigured, match="was given a connection of sqlite"):
+    with (
+        mine.connect() as theirs,
+        pytest.raises(ImproperlyConfigured, match="was given a connection of sqlite"),
+    ):
         using_connection(theirs).__enter__()
     mine.dispose()

@@ -265,7 +265,9 @@ def test_an_internal_client_error_costs_the_connection(face, entries, road, monk
     async def fail(connection, *args, **kwargs):
         if connection is raw:
             failed.append(1)
-            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+            raise asyncpg.InternalClientError(
+                "cannot switch to state 12; another operation (2) is in progress"
+            )
         return await original(connection, *args, **kwargs)
 
     if road.lender.listened():
@@ -505,7 +507,9 @@ def test_behind_pgbouncer_nothing_is_prepared(face, entries):
     for _ in range(8):  # psycopg prepares after five times
         one.fetch(NAMES, ())
     assert one.execute(insert(one), ("a", 1)) == 1
-    prepared = one.fetch(Statement("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''", returns=True), ())
+    prepared = one.fetch(
+        Statement("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''", returns=True), ()
+    )
     assert prepared[0][0] == 0
     if face.is_async:  # prepare and run meet in one transaction
         times = Statement("SELECT now() < statement_timestamp()", returns=True)

@@ -143,7 +143,9 @@ def test_a_slow_network_is_no_error(face, entries, proxy):
 @pytest.mark.slow  # psycopg has a limit of its own: ten seconds
 @pytest.mark.faces("async")
 @pytest.mark.parametrize("verb", ["statement", "commit", "rollback"])
-def test_a_server_that_stops_answering_does_not_hold_a_cancelled_task_for_ever(face, entries, proxy, monkeypatch, verb):
+def test_a_server_that_stops_answering_does_not_hold_a_cancelled_task_for_ever(
+    face, entries, proxy, monkeypatch, verb
+):
     """Clean-up has a time limit; past it the connection is closed hard (R3)."""
     for module in ("facade.db.drivers.base", "facade.db.drivers.asyncpg"):
         monkeypatch.setattr(f"{module}.CLEANUP_SECONDS", 0.3)
@@ -154,7 +156,11 @@ def test_a_server_that_stops_answering_does_not_hold_a_cancelled_task_for_ever(f
         channel.begin()
         channel.execute(Statement("INSERT INTO entry (name) VALUES ('gone')"), ())
     proxy.delay = 30
-    work = {"statement": lambda: channel.fetch(ONE, ()), "commit": channel.commit, "rollback": channel.rollback}[verb]
+    work = {
+        "statement": lambda: channel.fetch(ONE, ()),
+        "commit": channel.commit,
+        "rollback": channel.rollback,
+    }[verb]
 
     async def cancelled():
         task = asyncio.create_task(bridge.spawn(work))
@@ -205,7 +211,9 @@ def test_sessions_killed_under_load_leave_a_working_pool(face, database, entries
     async def reader(errors):
         for _ in range(30):
             try:
-                await bridge.spawn(one.fetch, Statement("SELECT pg_sleep(0.002)::text", reads=True, returns=True), ())
+                await bridge.spawn(
+                    one.fetch, Statement("SELECT pg_sleep(0.002)::text", reads=True, returns=True), ()
+                )
             except OperationalError as error:
                 errors.append(error)
 

@@ -48,7 +48,9 @@ def test_only_leaves_the_parents_fields_out(face, restaurants):
     assert row.id == row.pk
 
 
-@pytest.mark.parametrize("values", [{"name": "Same"}, {"serves_pizza": True}, {"name": "Same", "serves_pizza": True}])
+@pytest.mark.parametrize(
+    "values", [{"name": "Same"}, {"serves_pizza": True}, {"name": "Same", "serves_pizza": True}]
+)
 def test_update_reaches_the_table_that_holds_the_column(face, restaurants, values):
     assert face(Restaurant.objects.update, **values) == 2
     assert face.list(Restaurant.objects.values(*values)) == [values, values]
@@ -57,7 +59,11 @@ def test_update_reaches_the_table_that_holds_the_column(face, restaurants, value
 
 def test_update_of_a_parents_column_by_an_expression(face, restaurants):
     assert face(Restaurant.objects.filter(serves_pizza=True).update, address=F("name")) == 1
-    assert face.list(Place.objects.order_by("name").values_list("address", flat=True)) == ["One", "C street", "B street"]
+    assert face.list(Place.objects.order_by("name").values_list("address", flat=True)) == [
+        "One",
+        "C street",
+        "B street",
+    ]
 
 
 def test_update_refuses_what_is_no_column(face, restaurants):

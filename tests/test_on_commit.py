@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from facade import transaction
+from facade import bridge, transaction
 from facade.db.connection import connections
 from facade.exceptions import SynchronousOnlyOperation, TransactionManagementError
 from facade.transaction import atomic, on_commit
@@ -292,8 +292,6 @@ async def test_callbacks_run_although_the_task_was_cancelled_during_the_commit(e
 
 
 def slow_commit(block, committing, monkeypatch):
-    from facade import bridge
-
     channel_type = type(block.transaction.channel)
     run = channel_type._command
 

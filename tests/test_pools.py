@@ -41,7 +41,17 @@ def backends(database, expected=None):
 
 
 def small(database, **settings):
-    configure(DATABASES={"default": {"URL": database.url, "POOL_SIZE": 1, "MAX_OVERFLOW": 1, "POOL_TIMEOUT": 0.1, **settings}})
+    configure(
+        DATABASES={
+            "default": {
+                "URL": database.url,
+                "POOL_SIZE": 1,
+                "MAX_OVERFLOW": 1,
+                "POOL_TIMEOUT": 0.1,
+                **settings,
+            }
+        }
+    )
     return connections["default"]
 
 
@@ -56,7 +66,9 @@ def test_exhaustion_names_the_alias_and_the_settings(face, database):
     one = small(database)
     held = [one.lend(), one.lend()]
     start = time.monotonic()
-    with pytest.raises(PoolExhausted, match=r"'default'.*POOL_SIZE 1, MAX_OVERFLOW 1.*0.1 seconds \(POOL_TIMEOUT\)"):
+    with pytest.raises(
+        PoolExhausted, match=r"'default'.*POOL_SIZE 1, MAX_OVERFLOW 1.*0.1 seconds \(POOL_TIMEOUT\)"
+    ):
         ask()
     assert 0.09 < time.monotonic() - start < 1
     for channel in held:
@@ -208,10 +220,15 @@ def test_a_listener_to_connect_may_change_the_session(face, database):
     @event.listens_for(one.lender.engine, "connect")
     def connect(dbapi_connection, record):
         cursor = dbapi_connection.cursor()
-        cursor.execute("PRAGMA cache_size = 77" if database.vendor == "sqlite" else "SET statement_timeout = 77000")
+        cursor.execute(
+            "PRAGMA cache_size = 77" if database.vendor == "sqlite" else "SET statement_timeout = 77000"
+        )
         cursor.close()
 
-    assert ask("PRAGMA cache_size" if database.vendor == "sqlite" else "SHOW statement_timeout") in (77, "77s")
+    assert ask("PRAGMA cache_size" if database.vendor == "sqlite" else "SHOW statement_timeout") in (
+        77,
+        "77s",
+    )
 
 
 # -- the end of connections (S44) -----------------------------------------------------------------------------
@@ -293,7 +310,9 @@ def test_event_loops_one_after_the_other_leak_nothing(database, driver):
     gc.collect()
 
 
-@pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore:.*unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 def test_an_event_loop_that_ends_abruptly_leaves_no_connection_to_the_next(database):
     """Neither ``shutdown_asyncgens`` nor anything else ran: the connections are cut when the next loop comes."""
     one = connections["default"]

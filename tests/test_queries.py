@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import pickle
 from decimal import Decimal
 
@@ -55,7 +55,7 @@ def library(database):
                 publisher=north,
                 pages=100,
                 price=Decimal("9.50"),
-                published=datetime.date(2001, 2, 3),
+                published=dt.date(2001, 2, 3),
             ),
             Book(
                 title="Beta",
@@ -63,7 +63,7 @@ def library(database):
                 publisher=south,
                 pages=200,
                 price=Decimal("19.00"),
-                published=datetime.date(2002, 5, 1),
+                published=dt.date(2002, 5, 1),
             ),
             Book(
                 title="Gamma",
@@ -71,7 +71,7 @@ def library(database):
                 publisher=north,
                 pages=300,
                 price=Decimal("29.99"),
-                published=datetime.date(2002, 6, 1),
+                published=dt.date(2002, 6, 1),
             ),
             Book(title="Delta", author=bob, publisher=None, pages=50, price=Decimal("5.00"), published=None),
         ]
@@ -113,7 +113,7 @@ def titles(face, queryset):
         ({"title__iregex": "^[ab]"}, ["Alpha", "Beta"]),
         ({"price": "9.50"}, ["Alpha"]),
         ({"price__lt": Decimal(10)}, ["Alpha", "Delta"]),
-        ({"price__in": [Decimal("9.50"), Decimal("5")]}, ["Alpha", "Delta"]),
+        ({"price__in": [Decimal("9.50"), Decimal(5)]}, ["Alpha", "Delta"]),
         ({"published__gte": "2002-05-01"}, ["Beta", "Gamma"]),
         ({"author__name": "Ada"}, ["Alpha", "Beta"]),
         ({"author__name__in": ["Bob"]}, ["Delta", "Gamma"]),
@@ -238,7 +238,7 @@ def test_unknown_names_fail_before_any_sql(make, error, database, assert_queries
         (lambda: Book.objects.filter(title__contains="a\0b"), ValueError),
         (lambda: Book.objects.filter(pages__isnull=1), ValueError),
         (lambda: Book.objects.filter(pages__in=5), TypeError),
-        (lambda: Book.objects.filter(**{"_connector": "OR 1=1", "pages": 1}), TypeError),
+        (lambda: Book.objects.filter(_connector="OR 1=1", pages=1), TypeError),
         (lambda: Book.objects.annotate(**{'a" FROM x --': Value(1)}), ValueError),
         (lambda: Book.objects.filter("title"), TypeError),
         (lambda: Book.objects.all()[-1], ValueError),
@@ -380,8 +380,8 @@ def test_values(face, library):
     assert (named.title, named.pages) == ("Alpha", 100)
     assert face.list(Book.objects.order_by("title").values_list(Book.title, flat=True))[0] == "Alpha"
     row = face.list(Book.objects.filter(title="Alpha").values_list("price", "published", "author"))[0]
-    assert row == (Decimal("9.50"), datetime.date(2001, 2, 3), ada.pk)
-    assert [type(item) for item in row] == [Decimal, datetime.date, int]
+    assert row == (Decimal("9.50"), dt.date(2001, 2, 3), ada.pk)
+    assert [type(item) for item in row] == [Decimal, dt.date, int]
     assert face.list(Book.objects.values("author__name").distinct().order_by("author__name")) == [
         {"author__name": "Ada"},
         {"author__name": "Bob"},
@@ -618,11 +618,8 @@ def test_none(face, library, assert_queries):
 
 
 def test_dates(face, library):
-    assert face.list(Book.objects.dates("published", "year")) == [
-        datetime.date(2001, 1, 1),
-        datetime.date(2002, 1, 1),
-    ]
-    assert face.list(Book.objects.dates("published", "month", order="DESC"))[0] == datetime.date(2002, 6, 1)
+    assert face.list(Book.objects.dates("published", "year")) == [dt.date(2001, 1, 1), dt.date(2002, 1, 1)]
+    assert face.list(Book.objects.dates("published", "month", order="DESC"))[0] == dt.date(2002, 6, 1)
 
 
 def test_raw(face, library, assert_queries):
@@ -777,7 +774,7 @@ def test_extra(face, library, assert_queries):
         ("Gamma", 600),
         ("Alpha", 200),
     ]
-    assert [b.title for b in face.list(Book.objects.extra(order_by=["-tests_book.pages"]))][0] == "Gamma"
+    assert next(b.title for b in face.list(Book.objects.extra(order_by=["-tests_book.pages"]))) == "Gamma"
     joined = Book.objects.extra(
         tables=["tests_author"],
         where=["tests_author.id = author_id", "tests_author.name = %s"],

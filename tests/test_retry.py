@@ -171,7 +171,9 @@ def test_an_error_of_the_statement_is_not_tried_again(face, database, monkeypatc
 
 
 def test_an_exhausted_pool_is_not_tried_again(face, database):
-    configure(DATABASES={"default": {"URL": database.url, "POOL_SIZE": 1, "MAX_OVERFLOW": 0, "POOL_TIMEOUT": 0.2}})
+    configure(
+        DATABASES={"default": {"URL": database.url, "POOL_SIZE": 1, "MAX_OVERFLOW": 0, "POOL_TIMEOUT": 0.2}}
+    )
     one = connections["default"]
     held = one.lend()
     start = time.monotonic()
@@ -234,7 +236,11 @@ def test_a_server_that_is_not_there_is_an_operational_error(face, database):
 @pytest.mark.parametrize("wrong", ["database", "user"])
 def test_a_wrong_name_is_refused_at_once(face, database, proxied, wrong):
     url = make_url(database.url).set(port=proxied.port)
-    url = url.set(database="no_such_database") if wrong == "database" else url.set(username="nobody_of_that_name")
+    url = (
+        url.set(database="no_such_database")
+        if wrong == "database"
+        else url.set(username="nobody_of_that_name")
+    )
     configure(DATABASES={"default": url})
     with pytest.raises(Exception, match=r"does not exist|no pg_hba|authentication") as caught:
         connections["default"].fetch(ONE, ())

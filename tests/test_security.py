@@ -459,9 +459,7 @@ def test_values_come_back_as_they_went(tables):
             "decimal": st.decimals(-9_999_999, 9_999_999, places=3, allow_nan=False),
             "boolean": st.booleans(),
             "date": st.dates(),
-            "datetime": st.datetimes(
-                FIRST, LAST, timezones=st.just(dt.UTC)
-            ),
+            "datetime": st.datetimes(FIRST, LAST, timezones=st.just(dt.UTC)),
             "time": st.times(),
             "duration": st.timedeltas(dt.timedelta(-90_000_000), dt.timedelta(90_000_000)),
             "uuid": st.uuids(),

@@ -273,9 +273,8 @@ async def test_shared_block_lets_child_tasks_take_part(entries):
             assert entries.stored == []
             raise Oops
     assert entries.stored == []
-    async with atomic() as block:
-        async with block.shared():
-            await asyncio.gather(child("a"), child("b"))
+    async with atomic() as block, block.shared():
+        await asyncio.gather(child("a"), child("b"))
     assert entries.stored == ["a", "b"]
 
 

@@ -559,9 +559,8 @@ def test_inner_block_cannot_choose_the_isolation(face, entries, options):
 
 @pytest.mark.vendors("sqlite")
 def test_sqlite_block_takes_the_write_lock_first(face, entries):
-    with face.block(atomic()):
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            write_with_bare_driver(entries)
+    with face.block(atomic()), pytest.raises(sqlite3.OperationalError, match="locked"):
+        write_with_bare_driver(entries)
     with face.block(atomic(read_only=True)):
         entries.read()
         write_with_bare_driver(entries)
@@ -640,7 +639,8 @@ def test_without_autocommit_blocks_are_savepoints(face, entries):
         assert connections["default"].in_atomic_block
         transaction.set_rollback(True)
         entries_in_vain = "lost"
-    assert entries_in_vain and entries.stored == []
+    assert entries_in_vain
+    assert entries.stored == []
     face(transaction.commit)
     face(transaction.set_autocommit, True)
     assert entries.stored == ["kept"]

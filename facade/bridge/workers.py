@@ -191,7 +191,9 @@ def _name_of(fn: Callable[..., Any]) -> str:
 def in_worker() -> bool:
     """Tell whether the running code may `wait`: in one of our workers, or in SQLAlchemy's ``run_sync``."""
     kind = type(getcurrent())
-    return kind is _Worker or (kind is not greenlet and getattr(kind, "__sqlalchemy_greenlet_provider__", False))
+    return kind is _Worker or (
+        kind is not greenlet and getattr(kind, "__sqlalchemy_greenlet_provider__", False)
+    )
 
 
 def wait(awaitable: Awaitable[T]) -> T:

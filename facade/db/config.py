@@ -46,7 +46,9 @@ _OWN_KEYS = frozenset(
         "POOL_SIZE", "MAX_OVERFLOW", "POOL_TIMEOUT", "POOL_RECYCLE", "POOL_PRE_PING", "ECHO", *_URL_KEYS,
     }
 )  # fmt: skip
-_DJANGO_KEYS = frozenset({"ATOMIC_REQUESTS", "AUTOCOMMIT", "TEST", "TIME_ZONE"})  # taken, without a meaning here
+_DJANGO_KEYS = frozenset(
+    {"ATOMIC_REQUESTS", "AUTOCOMMIT", "TEST", "TIME_ZONE"}
+)  # taken, without a meaning here
 
 _memory_numbers = itertools.count(1)
 
@@ -207,7 +209,9 @@ def _normal_sqlite(url: URL, alias: str) -> URL:
     name = url.database
     if name in (None, "", ":memory:"):
         # One database for both faces, all connections and threads; each URL that is read gets one of its own.
-        return url.set(database=f"file:/facade-{alias}-{next(_memory_numbers)}", query={"vfs": "memdb", "uri": "true"})
+        return url.set(
+            database=f"file:/facade-{alias}-{next(_memory_numbers)}", query={"vfs": "memdb", "uri": "true"}
+        )
     if name.startswith("file:") and "uri" not in url.query:
         path, _, query = name.partition("?")
         pairs = dict(part.partition("=")[::2] for part in query.split("&") if part)
@@ -231,8 +235,12 @@ def is_memory(url: URL) -> bool:
 def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
     unknown = sorted(set(given) - _OWN_KEYS - _DJANGO_KEYS)
     if unknown:
-        raise ValueError(f"unknown keys {', '.join(map(repr, unknown))}. Keys: {', '.join(sorted(_OWN_KEYS))}.")
-    settings = _complete(_half(alias, given["URL"])) if "URL" in given else _complete(_half(alias, _url(given)))
+        raise ValueError(
+            f"unknown keys {', '.join(map(repr, unknown))}. Keys: {', '.join(sorted(_OWN_KEYS))}."
+        )
+    settings = (
+        _complete(_half(alias, given["URL"])) if "URL" in given else _complete(_half(alias, _url(given)))
+    )
     options = dict(given.get("OPTIONS") or {})
     pool = _pool(given, options.pop("pool", None))
     init_command = options.pop("init_command", None) if settings.dialect_name == "sqlite" else None
@@ -240,11 +248,15 @@ def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
     return replace(
         settings,
         pool=pool,
-        isolation_level=_isolation_level(given.get("ISOLATION_LEVEL") or options.pop("isolation_level", None)),
+        isolation_level=_isolation_level(
+            given.get("ISOLATION_LEVEL") or options.pop("isolation_level", None)
+        ),
         init_command=init_command,
         options={**options, **(given.get("SYNC_OPTIONS") or {})},
         async_options={**options, **(given.get("ASYNC_OPTIONS") or {})},
-        transaction_pooling=bool(given.get("TRANSACTION_POOLING") or given.get("DISABLE_SERVER_SIDE_CURSORS")),
+        transaction_pooling=bool(
+            given.get("TRANSACTION_POOLING") or given.get("DISABLE_SERVER_SIDE_CURSORS")
+        ),
         allow_blocking=bool(given.get("ALLOW_BLOCKING")),
         echo=bool(given.get("ECHO")),
         raw=dict(given),

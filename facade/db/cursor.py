@@ -127,7 +127,9 @@ def positional(
     writer = _Writer(params, placeholder)
     text = _PLACEHOLDER.sub(writer, sql)
     if not isinstance(params, Mapping) and len(writer.values) != len(params):
-        raise ValueError(f"The statement has {len(writer.values)} placeholders, but {len(params)} values were given.")
+        raise ValueError(
+            f"The statement has {len(writer.values)} placeholders, but {len(params)} values were given."
+        )
     return text, tuple(writer.values)
 
 

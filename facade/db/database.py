@@ -290,7 +290,9 @@ class Database(TransactionControl):
     def _find_dialect(self) -> Dialect:
         face = bridge.in_worker()
         bridge.check_blocking()
-        lender = (self.async_lender or self._make_async()) if face else (self.sync_lender or self._make_sync())
+        lender = (
+            (self.async_lender or self._make_async()) if face else (self.sync_lender or self._make_sync())
+        )
         other = self._dialects.get(not face)
         made = lender.compile_dialect()
         if other is not None and (other.driver, made.driver) in _SAME_SQL:

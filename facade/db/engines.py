@@ -87,7 +87,10 @@ def _defaults(settings: DatabaseSettings, url: URL) -> dict[str, Any]:
     if backend == "sqlite":
         return {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256}
     if driver == "psycopg":
-        return {"connect_timeout": CONNECT_SECONDS, **({"prepare_threshold": None} if settings.transaction_pooling else {})}
+        return {
+            "connect_timeout": CONNECT_SECONDS,
+            **({"prepare_threshold": None} if settings.transaction_pooling else {}),
+        }
     if driver == "asyncpg":
         caches = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
         return {"timeout": CONNECT_SECONDS, **(caches if settings.transaction_pooling else {})}

@@ -121,7 +121,12 @@ def says_lost(error: BaseException) -> bool:
 
 
 def translated(
-    error: BaseException, sql: str | None = None, params: Any = None, *, lost: bool = False, hide: bool = False
+    error: BaseException,
+    sql: str | None = None,
+    params: Any = None,
+    *,
+    lost: bool = False,
+    hide: bool = False,
 ) -> BaseException:
     """Return what to raise for a driver's error; its ``orig`` and ``__cause__`` are that error.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 5.0
 
+
 class PoolFigures(TypedDict):
     """The limits and the connections of one pool; ``timeout`` is in seconds."""
 
@@ -124,7 +125,9 @@ def _figures(alias: str) -> dict[str, Any] | None:
 
 def _count(lender: Lender) -> PoolFigures:
     pool: Any = lender.engine.pool
-    figures = {name: getattr(pool, name, None) for name in ("size", "checkedin", "checkedout", "overflow", "timeout")}
+    figures = {
+        name: getattr(pool, name, None) for name in ("size", "checkedin", "checkedout", "overflow", "timeout")
+    }
     size, idle, used, overflow, timeout = (figure() if callable(figure) else 0 for figure in figures.values())
     return PoolFigures(
         size=size,

@@ -116,7 +116,9 @@ class Lender:
         """Take a connection back, ready for the next statement."""
         self.pool.give_back(token)
 
-    def throw_away(self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None) -> None:
+    def throw_away(
+        self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None
+    ) -> None:
         """Close a connection hard and free its place."""
         if connection is not None:
             _invalidate(connection, error)
@@ -214,7 +216,9 @@ class EngineLender(Lender):
     def give_back(self, token: Any) -> None:
         token.close()
 
-    def throw_away(self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None) -> None:
+    def throw_away(
+        self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None
+    ) -> None:
         _invalidate(token, error)
 
     def close(self) -> None:

@@ -173,7 +173,9 @@ class LendingPool(Pool):
         else:
             self._take_in(record)
 
-    def _invalidate(self, connection: Any, exception: BaseException | None = None, _checkin: bool = True) -> None:
+    def _invalidate(
+        self, connection: Any, exception: BaseException | None = None, _checkin: bool = True
+    ) -> None:
         self.retire()
         if _checkin and getattr(connection, "is_valid", False):
             connection.invalidate(exception)

@@ -156,7 +156,9 @@ class DriverChannel(GeneralRoad):
     def _open(self, sql: str, params: Params) -> Reader:
         listened = self._lender.listened()
         if self._reads_at_once():
-            return at_hand(observe(self.database, self._general_rows if listened else self._rows, sql, params))
+            return at_hand(
+                observe(self.database, self._general_rows if listened else self._rows, sql, params)
+            )
         if listened:
             cursor = observe(self.database, self._general_cursor, sql, params)
             reader = Reader(cursor, self._fetch_general, self._close_general)
@@ -442,4 +444,6 @@ def checked_level(isolation_level: str | None) -> str | None:
 
 def _closed(broken: bool, sql: str | None, params: Any) -> BaseException:
     reason = "was lost" if broken else "was given back to its pool"
-    return translated(ConnectionError(f"The connection {reason} before this statement."), sql, params, lost=broken)
+    return translated(
+        ConnectionError(f"The connection {reason} before this statement."), sql, params, lost=broken
+    )
