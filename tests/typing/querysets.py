@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 from facade import models
-from facade.models import QuerySet
+
+if TYPE_CHECKING:
+    from facade.models import QuerySet
 
 
 class Reader(models.Model):
