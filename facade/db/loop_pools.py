@@ -69,6 +69,19 @@ class LoopPool(LendingPool):
         return entry or self._open(shelf)
 
     def _open(self, shelf: Shelf) -> Entry:
+        if self._dialect.driver != "aiosqlite":
+            return self._open_one(shelf)
+        # aiosqlite loses a connection whose opening is cancelled; to open a file takes no time.
+        opened: list[Entry] = []
+        try:
+            bridge.finish(bridge.spawn(lambda: opened.append(self._open_one(shelf))), CLEANUP_SECONDS)
+        except BaseException:
+            for entry in opened:
+                self.give_back(entry)
+            raise
+        return opened[0]
+
+    def _open_one(self, shelf: Shelf) -> Entry:
         if self._has_connected:
             return super()._open(shelf)
         # SQLAlchemy lets one connection go ahead and learn about the server, with a lock that serves one loop only.
