@@ -69,7 +69,7 @@ class LoopPool(LendingPool):
         return entry or self._open(shelf)
 
     def _open(self, shelf: Shelf) -> Entry:
-        if self._dialect.driver != "aiosqlite":
+        if getattr(self._dialect, "driver", None) != "aiosqlite":
             return self._open_one(shelf)
         # aiosqlite loses a connection whose opening is cancelled; to open a file takes no time.
         opened: list[Entry] = []
