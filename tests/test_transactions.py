@@ -13,12 +13,14 @@ import pytest
 from sqlalchemy import make_url
 
 from facade import transaction
+from facade.configuration import configure
 from facade.db.capture import CaptureQueriesContext
 from facade.db.connection import connections
 from facade.exceptions import (
     CommitOutcomeUnknown,
     DatabaseError,
     DeadlockDetected,
+    DetachedOperation,
     Error,
     IntegrityError,
     OperationalError,
@@ -163,6 +165,18 @@ async def test_sync_block_in_an_event_loop_is_refused(entries):
         atomic().__enter__()
     with pytest.raises(SynchronousOnlyOperation):
         atomic(entries.add)("lost")
+
+
+async def test_sync_block_in_an_event_loop_can_be_allowed(entries):
+    configure(DATABASES={"default": {"URL": entries.database.url, "ALLOW_BLOCKING": True}})
+    with atomic():
+        entries.add("kept")
+        with atomic():
+            entries.add("kept, too")
+        with pytest.raises(DetachedOperation, match="its connection cannot be used in"):
+            await entries.aadd("refused")
+    connections["default"].sync_lender.close()
+    assert entries.stored == ["kept", "kept, too"]
 
 
 def test_unknown_isolation_level_is_refused():
@@ -881,6 +895,22 @@ def test_real_deadlocks_are_retried(entries):
         thread.join()
     assert entries.database.observe("SELECT n FROM entry") == [(2,), (2,)]
     assert failed
+
+
+# wrappers
+
+
+def test_wrapper_of_a_statement_can_run_others_in_the_block(face, entries):
+    def wrapper(execute, sql, params, many, context):
+        if sql.startswith("INSERT"):
+            counts.append(entries.read("SELECT count(*) FROM entry")[0])
+        return execute(sql, params, many, context)
+
+    counts = []
+    with face.block(atomic()), connections["default"].execute_wrapper(wrapper):
+        entries.add("one")
+        entries.add("two")
+    assert counts == [0, 1]
 
 
 # streams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from facade import bridge
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 B = TypeVar("B", bound="Block")
+
+_at_work: ContextVar[Block | None] = ContextVar("facade_block_at_work", default=None)
 
 BROKEN = "An error occurred in the current transaction. You can't execute queries until the end of the 'atomic' block."
 _CLOSED = "The connection on {alias!r} was closed inside the block."
@@ -134,7 +137,10 @@ class Block(Turns):
 
     def run(self, work: Callable[..., R], *args: Any) -> R:
         """Do something with the connection when it is this block's turn."""
+        if _at_work.get() is self and self.lock.locked():
+            return work(*args)  # for a wrapper or listener of the statement that has the turn
         self.turn()
+        token = _at_work.set(self)
         try:
             self.check_usable()
             return work(*args)
@@ -142,6 +148,7 @@ class Block(Turns):
             self.note_failure(error)
             raise
         finally:
+            _at_work.reset(token)
             self.lock.release()
 
     def check_usable(self) -> None:

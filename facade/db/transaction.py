@@ -66,7 +66,8 @@ class Atomic:
     # as a context manager
 
     def __enter__(self) -> Block:
-        bridge.check_blocking("A `with atomic()` block", "use `async with atomic()`")
+        if not connections[self.using or DEFAULT_DB_ALIAS].settings.allow_blocking:
+            bridge.check_blocking("A `with atomic()` block", "use `async with atomic()`")
         return self._enter(body=not bridge.in_worker())
 
     def __exit__(

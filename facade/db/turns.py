@@ -7,6 +7,7 @@ and a savepoint never contains work that does not belong to it.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from facade import bridge
@@ -76,7 +77,7 @@ class Turns:
         self.body = body
         self.owner = bridge.owner()
         self.loop = bridge.running_loop() if bridge.in_worker() else None
-        self.lock = bridge.Lock()
+        self.lock: bridge.Lock | threading.Lock = threading.Lock() if self.loop is None else bridge.Lock()
         self.ended = self.cut = self._shared = False
 
     # who
@@ -122,6 +123,8 @@ class Turns:
         if owner is not self.owner:
             bridge.check_blocking()
             self.admit()
+        elif self.loop is None and bridge.in_worker():
+            raise DetachedOperation(self.say(_ELSEWHERE, owner))
         child = self.child
         if child is not None and child.body and child.owner is owner:
             raise DetachedOperation(self.say(_TOO_LATE))
