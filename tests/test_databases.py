@@ -223,6 +223,12 @@ def test_a_face_without_a_driver_says_what_to_install(monkeypatch):
         connections["default"].async_engine  # noqa: B018
 
 
+DRIVERS = {
+    ("sqlite", False): "sqlite+pysqlite", ("sqlite", True): "sqlite+aiosqlite",
+    ("postgresql", False): "postgresql+psycopg", ("postgresql", True): "postgresql+asyncpg",
+    ("mysql", False): "mysql+pymysql", ("mysql", True): "mysql+asyncmy",
+}  # fmt: skip
+
 # -- existing engines (S60) -------------------------------------------------------------------------------
 
 
@@ -230,13 +236,10 @@ def test_a_face_without_a_driver_says_what_to_install(monkeypatch):
 def engines(face, database):
     """The user's own engines, the async one only where it is used."""
     url = make_url(database.url)
-    sync = create_engine(
-        url.set(drivername={"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}[database.vendor])
-    )
+    sync = create_engine(url.set(drivername=DRIVERS[database.vendor, False]))
     made = {"sync": sync}
     if face.is_async:
-        name = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[database.vendor]
-        made["async"] = create_async_engine(url.set(drivername=name))
+        made["async"] = create_async_engine(url.set(drivername=DRIVERS[database.vendor, True]))
     yield made
     sync.dispose()
 
@@ -254,6 +257,7 @@ def close(face, engines):
         face.wait(engines["async"].dispose())
 
 
+@pytest.mark.portable
 def test_an_existing_engine_is_used_as_it_is(face, database, engines):
     engine = use(face, engines)
     assert ask() == 1
@@ -263,6 +267,7 @@ def test_an_existing_engine_is_used_as_it_is(face, database, engines):
     close(face, engines)
 
 
+@pytest.mark.portable
 def test_a_connection_goes_back_as_it_came(face, database, engines):
     entries = Entries(database)
     engine = use(face, engines)
@@ -321,6 +326,7 @@ def test_an_engine_on_private_memory_has_one_face():
     engine.dispose()
 
 
+@pytest.mark.portable
 def test_the_engine_that_facade_made_is_an_ordinary_one(face, database):
     entries = Entries(database)
     entries.add("ours")
@@ -483,12 +489,13 @@ def test_a_stream_in_memory_leaves_room_for_writers():
 # -- SQL by hand ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.portable
 def test_cursor_takes_percent_placeholders_on_every_driver(face, database):
     Entries(database)
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO entry (name, n) VALUES (%s, %s)", ["100%", 1])
         assert cursor.rowcount == 1
-        cursor.execute("SELECT name, n FROM entry WHERE name LIKE '%%\\%%' ESCAPE '\\' AND n = %s", [1])
+        cursor.execute("SELECT name, n FROM entry WHERE name LIKE '%%!%%' ESCAPE '!' AND n = %s", [1])
         assert [column[0] for column in cursor.description] == ["name", "n"]
         assert tuple(cursor.fetchone()) == ("100%", 1)
         assert cursor.fetchone() is None
@@ -498,6 +505,7 @@ def test_cursor_takes_percent_placeholders_on_every_driver(face, database):
         assert tuple(cursor.fetchall()[0]) == (1,)
 
 
+@pytest.mark.portable
 async def test_cursor_has_twins(database):
     Entries(database)
     async with connection.cursor() as cursor:
@@ -506,6 +514,7 @@ async def test_cursor_has_twins(database):
         assert tuple(cursor.fetchone()) == (2,)
 
 
+@pytest.mark.portable
 def test_cursor_belongs_to_the_block(face, database):
     entries = Entries(database)
     with pytest.raises(ZeroDivisionError), face.block(atomic()):
@@ -543,11 +552,7 @@ class Theirs:
     def __init__(self, face, database, kind):
         self.face = face
         url = make_url(database.url)
-        names = {
-            ("sqlite", False): "sqlite+pysqlite", ("sqlite", True): "sqlite+aiosqlite",
-            ("postgresql", False): "postgresql+psycopg", ("postgresql", True): "postgresql+asyncpg",
-        }  # fmt: skip
-        url = url.set(drivername=names[database.vendor, face.is_async])
+        url = url.set(drivername=DRIVERS[database.vendor, face.is_async])
         self.engine = create_async_engine(url) if face.is_async else create_engine(url)
         self.given = self._open(kind)
 
@@ -578,6 +583,7 @@ def entries(database):
     return Entries(database)
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("kind", ["connection", "session"])
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_joining_makes_one_transaction(face, database, entries, kind, end):

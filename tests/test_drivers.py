@@ -66,6 +66,7 @@ def insert(one):
 # -- results ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.portable
 def test_verbs_give_the_same_on_every_road(face, entries, road):
     assert road.execute(insert(road), ("a", 1)) == 1
     road.execute_many(insert(road), [("b", 2), ("c", 3)])
@@ -89,6 +90,7 @@ def test_lastrowid(face, entries, road):
     assert road.execute_lastrowid(insert(road), ("b", 1)) == 2
 
 
+@pytest.mark.portable
 def test_many_rows_are_all_or_nothing(face, entries, road):
     with pytest.raises(IntegrityError):
         road.execute_many(insert(road), [("a", 1), ("b", 2), ("a", 3)])
@@ -98,6 +100,7 @@ def test_many_rows_are_all_or_nothing(face, entries, road):
     assert entries.stored == ["a"]
 
 
+@pytest.mark.portable
 def test_rows_come_in_chunks_and_the_cursor_is_closed(face, entries, road):
     road.execute_many(insert(road), [(str(n), n) for n in range(7)])
     assert [len(chunk) for chunk in road.stream(NAMES, (), 3)] == [3, 3, 1]
@@ -108,6 +111,7 @@ def test_rows_come_in_chunks_and_the_cursor_is_closed(face, entries, road):
     assert pool(road).checkedout() == 0
 
 
+@pytest.mark.portable
 def test_leaving_a_stream_early_frees_the_connection(face, entries, road):
     road.execute_many(insert(road), [(str(n), n) for n in range(7)])
     stream = road.stream(NAMES, (), 3)
@@ -119,6 +123,7 @@ def test_leaving_a_stream_early_frees_the_connection(face, entries, road):
     entries.add("writers are free")
 
 
+@pytest.mark.portable
 def test_the_body_of_a_stream_may_write(face, entries, road):
     road.execute_many(insert(road), [(str(n), n) for n in range(5)])
     for chunk in road.stream(NAMES, (), 2):
@@ -302,6 +307,7 @@ def test_the_server_rolls_back_what_an_error_aborted(face, database, entries, ro
 # -- transactions of a channel --------------------------------------------------------------------------------
 
 
+@pytest.mark.portable
 def test_a_channel_commits_rolls_back_and_has_savepoints(face, entries, road):
     channel = road.lend()
     channel.begin()
@@ -327,6 +333,7 @@ def test_a_channel_commits_rolls_back_and_has_savepoints(face, entries, road):
     assert pool(road).checkedout() == 0
 
 
+@pytest.mark.portable
 def test_a_channel_that_was_given_back_refuses(face, entries, road):
     channel = road.lend()
     channel.check_in()
@@ -338,6 +345,7 @@ def test_a_channel_that_was_given_back_refuses(face, entries, road):
     assert road.fetch(ONE, ())[0][0] == 1
 
 
+@pytest.mark.portable
 def test_a_discarded_channel_refuses_and_its_place_is_free(face, entries, road):
     channel = road.lend()
     channel.begin()
@@ -378,6 +386,7 @@ def seen(face, database):
     event.remove(engine, "before_cursor_execute", listen)
 
 
+@pytest.mark.portable
 def test_a_listener_sees_every_statement(face, entries, seen):
     one = connections["default"]
     one.execute(insert(one), ("a", 1))
@@ -408,6 +417,7 @@ def test_a_listener_that_comes_in_the_middle_of_a_block_sees_the_rest(face, entr
     assert not one.lender.listened()
 
 
+@pytest.mark.portable
 def test_a_listener_may_handle_errors(face, entries):
     heard = []
     engine = connections["default"].lender.engine

@@ -62,6 +62,7 @@ def pool_of(one):
 # -- limits (S42, R9) ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.portable
 def test_exhaustion_names_the_alias_and_the_settings(face, database):
     one = small(database)
     held = [one.lend(), one.lend()]
@@ -76,6 +77,7 @@ def test_exhaustion_names_the_alias_and_the_settings(face, database):
     assert ask() == 1
 
 
+@pytest.mark.portable
 def test_the_pool_keeps_its_size_and_closes_what_is_beyond(face, database):
     one = small(database)
     held = [one.lend(), one.lend()]
@@ -328,6 +330,7 @@ def test_an_event_loop_that_ends_abruptly_leaves_no_connection_to_the_next(datab
     gc.collect()
 
 
+@pytest.mark.portable
 def test_event_loops_in_threads_have_pools_of_their_own(database):
     entries = Entries(database)
     one = connections["default"]
@@ -352,6 +355,7 @@ def test_event_loops_in_threads_have_pools_of_their_own(database):
 # -- forks (R15) ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.portable
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_has_connections_of_its_own(database):

@@ -900,3 +900,16 @@ def test_raw_keeps_what_is_to_be_prefetched(face, library, assert_queries):
             )
         )
         assert len(ada.books.all()) == 2
+
+
+def test_get_limits_its_rows_unless_a_key_is_given(face, library, assert_queries):
+    ada, _, _ = library
+    with assert_queries(1) as captured:
+        assert face(Author.objects.get, pk=ada.pk).name == "Ada"
+    assert "LIMIT" not in captured[0]["sql"]
+    for limited in (Author.objects.filter(age=36), Author.objects.filter(books__title="Alpha", pk=ada.pk)):
+        with assert_queries(1) as captured:
+            assert face(limited.get).name == "Ada"
+        assert "LIMIT" in captured[0]["sql"]
+    with pytest.raises(Author.MultipleObjectsReturned):
+        face(Author.objects.filter(Q(pk=ada.pk) | Q(age__isnull=False)).get)

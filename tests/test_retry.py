@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 
 from facade import bridge
 from facade.configuration import configure
@@ -81,6 +81,29 @@ def test_a_lone_read_survives_the_loss_of_its_connection(face, database, driver)
     assert one.fetch(NAP, ())[0][1] > 0
     thread.join()
     assert one.lender.pool.checkedout() == 0
+
+
+@pytest.mark.parametrize("listened", [False, True])
+def test_one_loss_is_the_end_of_all_idle_connections(face, database, driver, listened):
+    """A server that went took them all; each would cost a try."""
+    one = connections["default"]
+    held = [one.lend() for _ in range(4)]
+    for channel in held:
+        channel.check_in()
+    pool = one.lender.pool
+    pool.serve(None, pool.kill, pool.autocommit)  # as with a driver that cannot tell
+    if listened:
+        event.listen(one.lender.engine, "before_cursor_execute", lambda *args: None)
+    database.observe(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    configure(FACADE_RETRY_ATTEMPTS=2)
+    try:
+        assert one.fetch(ONE, ())[0][0] == 1
+    finally:
+        configure(FACADE_RETRY_ATTEMPTS=3)
+    assert (pool.checkedin(), pool.checkedout()) == (1, 0)
 
 
 def test_it_is_given_up_after_the_last_try(face, database, driver, monkeypatch):

@@ -51,6 +51,8 @@ class Lender:
         self.channel_class = channel_class
         self.hides_parameters = engine.hide_parameters
         self.isolation_level = database.settings.isolation_level
+        if not hasattr(engine, "_has_events"):  # what makes looking cheap is no public promise of SQLAlchemy's
+            self.listened = self._has_listeners  # type: ignore[method-assign]
 
     def lend(self) -> DriverChannel:
         """Check a connection out, connecting again where that failed for a reason that passes.
@@ -153,14 +155,15 @@ class Lender:
         """Tell whether somebody wants to see statements pass through SQLAlchemy."""
         engine = self.engine
         if engine._has_events or self.dialect._has_events or self.slow:
-            return self.slow or self._has_listeners()
+            return self._has_listeners()
         return engine.logger.isEnabledFor(logging.INFO)
 
     def _has_listeners(self) -> bool:
         """Look closely: the flags stay set when listeners go."""
         engine, dialect = self.engine, self.dialect
         return (
-            any(getattr(engine.dispatch, name, None) for name in _ENGINE_EVENTS)
+            self.slow
+            or any(getattr(engine.dispatch, name, None) for name in _ENGINE_EVENTS)
             or any(getattr(dialect.dispatch, name, None) for name in _DIALECT_EVENTS)
             or engine.logger.isEnabledFor(logging.INFO)
         )

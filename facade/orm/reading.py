@@ -150,8 +150,11 @@ class Reading(Chain, Generic[M, R]):
         if self._is_plain_get(args):
             shape, values = self._narrow(kwargs) if kwargs else (self._shape, self._args)
             database = connections[self.db]
-            plan = select_plan(shape.unordered, database, self._kind, False, True)
-            found = plan.fetch(database, (*values, MAX_GET_RESULTS))
+            if shape.single:
+                found = select_plan(shape.unordered, database, self._kind).fetch(database, values)
+            else:
+                plan = select_plan(shape.unordered, database, self._kind, False, True)
+                found = plan.fetch(database, (*values, MAX_GET_RESULTS))
             if len(found) == 1:
                 one: R = found[0]
                 return one
