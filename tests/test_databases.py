@@ -22,6 +22,7 @@ from facade.db.options import for_driver
 from facade.exceptions import (
     ConnectionDoesNotExist,
     ImproperlyConfigured,
+    IntegrityError,
     OperationalError,
     SynchronousOnlyOperation,
     TransactionManagementError,
@@ -275,11 +276,11 @@ def test_a_connection_goes_back_as_it_came(face, database, engines):
     with face.block(atomic()):
         entries.add("in a block")
     list(connections["default"].stream(ONE, (), 10))
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(IntegrityError):
         entries.add("lone")
     with engine.connect() as theirs:
         theirs.execute(text("INSERT INTO entry (name) VALUES ('not committed')"))
-        assert theirs.connection.dbapi_connection.isolation_level != "autocommit"
+        assert getattr(theirs.connection.dbapi_connection, "isolation_level", None) != "autocommit"
     with engine.begin() as theirs:
         theirs.execute(text("INSERT INTO entry (name) VALUES ('committed')"))
     assert entries.stored == ["lone", "in a block", "committed"]

@@ -642,3 +642,31 @@ async def test_a_begin_that_is_cancelled_leaves_no_transaction(entries, async_dr
         assert entries.open_transactions() == 0
     assert one.async_engine.pool.checkedout() == 0
     await entries.aadd("writers are free")
+
+
+@pytest.mark.vendors("mariadb")
+async def test_on_the_general_road_a_cancelled_statement_costs_its_connection(entries):
+    one = connections["default"]
+    task = asyncio.create_task(
+        bridge.spawn(one.fetch, Statement("SELECT sleep(20)", reads=True, returns=True), ())
+    )
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    pool = one.async_engine.pool
+    assert (pool.checkedout(), pool.checkedin()) == (0, 0)
+    with pytest.raises(ZeroDivisionError):
+        async with atomic():
+            await entries.aadd("gone")
+            raise ZeroDivisionError
+    assert entries.stored == []
+
+
+@pytest.mark.vendors("mariadb")
+def test_on_the_general_road_a_lost_connection_is_replaced(face, entries):
+    one = connections["default"]
+    (pid,) = one.fetch(Statement("SELECT connection_id()", reads=True, returns=True), ())[0]
+    entries.database.observe(f"KILL {pid}")
+    assert one.fetch(ONE, ())[0][0] == 1
+    assert pool(one).checkedout() == 0

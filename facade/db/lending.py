@@ -51,7 +51,8 @@ class Lender:
         self.channel_class = channel_class
         self.hides_parameters = engine.hide_parameters
         self.isolation_level = database.settings.isolation_level
-        if not hasattr(engine, "_has_events"):  # what makes looking cheap is no public promise of SQLAlchemy's
+        # The flags that make looking cheap are no public promise of SQLAlchemy's.
+        if not hasattr(engine, "_has_events"):
             self.listened = self._has_listeners  # type: ignore[method-assign]
 
     def lend(self) -> DriverChannel:
