@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import Any
 
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
@@ -115,7 +116,22 @@ class AiosqliteChannel(SqliteChannel):
         """Let the thread close the connection and end; its event loop may end before."""
         interrupt(raw)
         raw._running = False
-        raw._tx.put_nowait((None, partial(_end, raw)))
+        raw._tx.put_nowait((_NOBODY, partial(_end, raw)))
+        if isinstance(raw, Thread):  # before aiosqlite 0.22
+            raw._tx.put_nowait(_STOP_RUNNING_SENTINEL)
+
+
+class _Nobody:
+    """Stands where the thread expects a future, and its event loop: nobody waits, and the loop may be closed."""
+
+    def get_loop(self) -> _Nobody:
+        return self
+
+    def call_soon_threadsafe(self, *args: object) -> None:
+        """Drop the result."""
+
+
+_NOBODY = _Nobody()
 
 
 def interrupt(raw: Any) -> None:
