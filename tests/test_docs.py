@@ -84,7 +84,7 @@ async def others_done():
 def test_the_examples_on_each_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "displayhook", sys.__displayhook__)
-    with override(), isolate_apps("library"):
+    with override(FACADE_SHAPE_CACHE=True), isolate_apps("library"):  # the pages show the cache at work
         try:
             Reader(page).read()
         finally:

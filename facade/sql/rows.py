@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import functools
 import inspect
 from collections import namedtuple
 from collections.abc import Callable
@@ -218,10 +219,16 @@ def flat_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loa
     )
 
 
+@functools.cache
+def row_class(*names: str) -> type[Any]:
+    """Return the class of the rows of values_list(named=True) with these names."""
+    return namedtuple("Row", names)  # noqa: PYI024 - the names are known at run time only
+
+
 def named_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
     """Return the loader of values_list(named=True)."""
     source, names = _value_source(layout, dialect, database, extra)
-    row = source.name("row", namedtuple("Row", names))  # noqa: PYI024 - the names are known at run time only
+    row = source.name("row", row_class(*names))
     items = ", ".join(source.value(index) for index in range(len(names)))
     return source.build("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
 
