@@ -118,7 +118,7 @@ class AiosqliteChannel(SqliteChannel):
         raw._running = False
         raw._tx.put_nowait((_NOBODY, partial(_end, raw)))
         if isinstance(raw, Thread):  # before aiosqlite 0.22
-            raw._tx.put_nowait(_STOP_RUNNING_SENTINEL)
+            raw._tx.put_nowait(_STOP_RUNNING_SENTINEL)  # type: ignore[attr-defined,unused-ignore]
 
 
 class _Nobody:
