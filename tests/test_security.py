@@ -432,10 +432,16 @@ def test_wildcards_in_values_are_escaped(database, tables):
         def found(**lookup):
             return sorted(AUTHORS.filter(**lookup).values_list("name", flat=True))
 
-        assert found(name__contains=needle) == sorted(name for name in names if needle in name)
-        assert found(name__startswith=needle) == sorted(name for name in names if name.startswith(needle))
-        assert found(name__endswith=needle) == sorted(name for name in names if name.endswith(needle))
         ascii_lower = str.maketrans("A", "a")
+        as_like = ascii_lower if database.vendor == "sqlite" else {}  # SQLite's LIKE takes "A" for "a"
+        wanted = needle.translate(as_like)
+        assert found(name__contains=needle) == sorted(n for n in names if wanted in n.translate(as_like))
+        assert found(name__startswith=needle) == sorted(
+            n for n in names if n.translate(as_like).startswith(wanted)
+        )
+        assert found(name__endswith=needle) == sorted(
+            n for n in names if n.translate(as_like).endswith(wanted)
+        )
         folded = needle.translate(ascii_lower)
         assert found(name__icontains=needle) == sorted(n for n in names if folded in n.translate(ascii_lower))
         assert found(name__iexact=needle) == sorted(n for n in names if folded == n.translate(ascii_lower))
