@@ -11,7 +11,7 @@ from types import coroutine
 import pytest
 
 from facade import bridge, transaction
-from facade.configuration import configure
+from facade.configuration import configure, settings
 from facade.db.capture import CaptureQueriesContext
 from facade.db.connection import close_all_async, connections
 from facade.exceptions import TransactionManagementError
@@ -202,7 +202,8 @@ class NestedBlocks(Numbered):
 class SurvivedBlock(Numbered):
     """The inner block is what is cancelled; the outer one goes on.
 
-    SQLite undoes the whole transaction if an INSERT is interrupted: then the outer block cannot be committed.
+    SQLite undoes the whole transaction if an INSERT is interrupted, and SQLAlchemy closes a connection whose
+    statement is cancelled: then the outer block cannot be committed.
     """
 
     broken = 0
@@ -224,7 +225,7 @@ class SurvivedBlock(Numbered):
             self.broken += 1
 
     def is_whole(self, parts):
-        assert self.broken == 0 or self.entries.vendor == "sqlite"
+        assert self.broken == 0 or self.entries.vendor == "sqlite" or not settings.FACADE_FAST_ROADS
         return parts in ({"a", "b", "c", "d"}, {"a", "d"})
 
 
@@ -346,6 +347,8 @@ async def test_callbacks_are_called_for_what_was_committed_and_only_then(entries
 
 
 async def test_timeout_of_an_inner_block_keeps_the_outer_work(entries):
+    if not settings.FACADE_FAST_ROADS:
+        pytest.skip("SQLAlchemy closes a connection whose statement is cancelled")
     async with atomic():
         await entries.aadd("before")
         started = time.monotonic()

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from facade import bridge
 from facade.db.drivers import channel_class, sqlite
+from facade.db.drivers.aiosqlite import KnowingConnection
 from facade.db.drivers.base import DriverChannel
 from facade.db.lending import EngineLender, Lender
 from facade.db.loop_pools import LoopPool
@@ -85,7 +86,8 @@ def _defaults(settings: DatabaseSettings, url: URL) -> dict[str, Any]:
     """Return the driver's arguments where the user gave none."""
     backend, driver = url.get_backend_name(), url.get_driver_name()
     if backend == "sqlite":
-        return {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256}
+        defaults = {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256}
+        return {**defaults, "factory": KnowingConnection} if driver == "aiosqlite" else defaults
     if driver == "psycopg":
         return {
             "connect_timeout": CONNECT_SECONDS,

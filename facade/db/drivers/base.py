@@ -391,6 +391,8 @@ class DriverChannel(GeneralRoad):
 
     def _failed(self, error: BaseException, sql: str | None = None, params: Any = None) -> NoReturn:
         """Bring the channel into a known state and raise what the caller is to see."""
+        if not isinstance(error, Exception) and (self.broken or self._returned):
+            raise error  # it broke the connection itself
         if self.broken or self._returned:
             raise _closed(self.broken, sql, params) from error
         if not isinstance(error, Exception) or isinstance(error, TimeoutError):
