@@ -88,6 +88,19 @@ _BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
 _LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05")
 
 
+def interruption(error: BaseException, outer: BaseException | None) -> BaseException:
+    """Return what to raise when connecting failed: the cancellation, where a failing clean-up has hidden it.
+
+    ``outer`` is the exception that was being handled when connecting began.
+    """
+    hidden: BaseException | None = error
+    while hidden is not None and hidden is not outer:
+        if not isinstance(hidden, Exception):
+            return hidden
+        hidden = hidden.__context__
+    return error
+
+
 def sqlstate(error: BaseException) -> str | None:
     """Return the SQLSTATE of a PostgreSQL driver's error."""
     state = getattr(error, "sqlstate", None)
