@@ -8,16 +8,19 @@ statements need; who comes through the engine gets SQLAlchemy's default mode.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
+from facade.db.errors import interruption
 from facade.exceptions import PoolExhausted
 
 
@@ -52,6 +55,20 @@ class Shelf:
         self.guardian: Any = None
 
 
+_latest: ContextVar[Any] = ContextVar("facade_latest_connection", default=None)
+
+
+def _noting(creator: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Remember, in the running context, the connection that was opened last."""
+
+    def connect(record: Any) -> Any:
+        connection = creator(record)
+        _latest.set(connection)
+        return connection
+
+    return connect
+
+
 class LendingPool(Pool):
     """What the pools of both faces have in common.
 
@@ -82,7 +99,7 @@ class LendingPool(Pool):
         pre_ping: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(creator, **options)
+        super().__init__(_noting(creator), **options)  # type: ignore[arg-type]
         self.alias = alias
         self.max_overflow = max_overflow
         self._size, self._timeout = pool_size, timeout
@@ -129,9 +146,7 @@ class LendingPool(Pool):
 
     def drop(self, entry: Entry) -> None:
         """Close a taken connection hard; its place in the pool is free."""
-        if self.kill is not None:
-            with suppress(Exception):
-                self.kill(entry.raw)
+        self._cut(entry.raw)
         self._forget(entry)
 
     def retire(self) -> None:
@@ -281,14 +296,26 @@ class LendingPool(Pool):
 
     def _open(self, shelf: Shelf) -> Entry:
         """Open the connection for which a place is reserved."""
+        _latest.set(None)
+        outer = sys.exc_info()[1]
         try:
             record = self._create_connection()
-        except BaseException:
+        except BaseException as error:
+            self._cut(
+                _latest.get()
+            )  # older versions of SQLAlchemy leave what a listener to "connect" refused
             self._free(shelf)
-            raise
+            raise interruption(error, outer)
+        finally:
+            _latest.set(None)
         entry = shelf.entries[record] = Entry(record, shelf)
         self._restore(entry)
         return entry
+
+    def _cut(self, connection: Any) -> None:
+        if self.kill is not None and connection is not None:
+            with suppress(Exception):
+                self.kill(getattr(connection, "driver_connection", connection))
 
     @abstractmethod
     def _entry(self, record: ConnectionPoolEntry) -> Entry | None: ...
