@@ -913,3 +913,10 @@ def test_get_limits_its_rows_unless_a_key_is_given(face, library, assert_queries
         assert "LIMIT" in captured[0]["sql"]
     with pytest.raises(Author.MultipleObjectsReturned):
         face(Author.objects.filter(Q(pk=ada.pk) | Q(age__isnull=False)).get)
+
+
+@pytest.mark.vendors("postgres")
+def test_get_keeps_the_order_that_chooses_the_row(face, library):
+    newest = Book.objects.filter(author__name="Ada").distinct("author").order_by("author")
+    assert face(newest.order_by("author", "-pages").get).title == "Beta"
+    assert face(newest.order_by("author", "pages").get).title == "Alpha"

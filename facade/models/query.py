@@ -4,7 +4,8 @@ from facade.orm.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
 from facade.orm.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from facade.orm.queryset import EmptyQuerySet, QuerySet
 from facade.orm.raw import RawQuerySet
-from facade.orm.reading import MAX_GET_RESULTS, REPR_OUTPUT_SIZE
+from facade.orm.reading import REPR_OUTPUT_SIZE
+from facade.sql.plan import MAX_GET_RESULTS
 
 __all__ = [
     "FETCH_ONE",

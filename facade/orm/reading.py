@@ -16,7 +16,7 @@ from facade.orm.chain import Chain
 from facade.orm.fetching import adopt
 from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import LOADED_FROM, ModelState
-from facade.sql.plan import Plan, select_plan
+from facade.sql.plan import MAX_GET_RESULTS, Plan, get_plan, select_plan
 from facade.sql.rows import state_classes
 
 M = TypeVar("M", bound=Any)
@@ -26,7 +26,6 @@ T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 T4 = TypeVar("T4")
 
-MAX_GET_RESULTS = 21
 REPR_OUTPUT_SIZE = 20
 DEFAULT_CHUNK = 2000
 _PLAIN_STATE = 3  # what every queryset has: the model, the shape and the arguments
@@ -147,24 +146,19 @@ class Reading(Chain, Generic[M, R]):
 
         Raises `Model.DoesNotExist` and `Model.MultipleObjectsReturned`.
         """
-        if self._is_plain_get(args):
-            shape, values = self._narrow(kwargs) if kwargs else (self._shape, self._args)
-            database = connections[self.db]
-            if shape.single:
-                found = select_plan(shape.unordered, database, self._kind).fetch(database, values)
-            else:
-                plan = select_plan(shape.unordered, database, self._kind, False, True)
-                found = plan.fetch(database, (*values, MAX_GET_RESULTS))
-            if len(found) == 1:
-                one: R = found[0]
-                return one
-            raise self._not_one(found, None)
-        return self._get_slowly(args, kwargs)  # type: ignore[no-any-return]
+        is_plain = not args and len(self.__dict__) == _PLAIN_STATE and not self._shape.query.combinator
+        if not is_plain and self._is_special(args):
+            return self._get_slowly(args, kwargs)  # type: ignore[no-any-return]
+        shape, values = self._narrow(kwargs) if kwargs else (self._shape, self._args)
+        database = connections[self.db]
+        found = get_plan(shape, database, self._kind).fetch(database, values)
+        if len(found) == 1:
+            one: R = found[0]
+            return one
+        raise self._not_one(found)
 
-    def _is_plain_get(self, args: tuple[Any, ...]) -> bool:
-        if not args and len(self.__dict__) == _PLAIN_STATE:
-            return not self._shape.query.combinator
-        return not (
+    def _is_special(self, args: tuple[Any, ...]) -> Any:
+        return (
             args
             or self._low
             or self._high is not None

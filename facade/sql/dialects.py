@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
@@ -197,6 +198,14 @@ class Operations:
         if query.is_sliced or query.order_by or query.combinator:
             return sa.select(*select.subquery().c)
         return select
+
+    def distinct_on(self, statement: Any, columns: list[Any]) -> Any:
+        """Keep the first of the rows that agree in these columns."""
+        if self.vendor != "postgresql":
+            raise UnsupportedFeature("DISTINCT ON fields is not supported by this database backend")
+        if hasattr(postgresql, "distinct_on"):  # SQLAlchemy 2.1
+            return statement.ext(postgresql.distinct_on(*columns))
+        return statement.distinct(*columns)
 
     def for_update(self, statement: Any, lock: Any, tables: list[Any]) -> Any:
         if self.vendor == "sqlite":

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from facade.db.channel import Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg
+from facade.sql.keys import has_key
 from facade.sql.rows import LOADERS, Loader
 from facade.sql.select import Compiler
 
 if TYPE_CHECKING:
     from facade.sql.shape import Shape
+
+MAX_GET_RESULTS = 21
+"""How many rows a search for one object reads at most."""
 
 Args = tuple[Any, ...]
 Stream = Generator[list[Any], None, None]
@@ -121,7 +125,15 @@ def select_plan(shape: Shape, database: Any, kind: str, low: bool = False, high:
     """Return the plan of a shape: its rows as `kind` says, sliced by arguments behind the shape's own."""
     key = (kind, database.plan_key, low, high)
     if (plan := shape.plans.get(key)) is None:
-        plan = shape.plans[key] = _make_plan(shape, database, kind, low, high)
+        plan = shape.plans[key] = _make_plan(sliced_query(shape, low, high), database, kind)
+    return plan
+
+
+def get_plan(shape: Shape, database: Any, kind: str) -> Plan:
+    """Return the plan that looks for the one row of a shape, and for a few more that must not be there."""
+    key = (kind, database.plan_key)
+    if (plan := shape.plans.get(key)) is None:
+        plan = shape.plans[key] = _make_plan(_sought_query(shape), database, kind)
     return plan
 
 
@@ -135,8 +147,17 @@ def sliced_query(shape: Shape, low: bool, high: bool) -> Any:
     return query
 
 
-def _make_plan(shape: Shape, database: Any, kind: str, low: bool, high: bool) -> Plan:
-    query = sliced_query(shape, low, high)
+def _sought_query(shape: Shape) -> Any:
+    """Return a shape's query in no order, unless that chooses the row, and without a limit where a key is given."""
+    query = shape.query.clone()
+    if query.is_ordered and not query.distinct_fields:
+        query.clear_ordering(force=True)
+    if not has_key(query):
+        query.high = MAX_GET_RESULTS
+    return query
+
+
+def _make_plan(query: Any, database: Any, kind: str) -> Plan:
     compiler = Compiler(query, database.compile_dialect, database.vendor)
     try:
         statement = compiler.statement()

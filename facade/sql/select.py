@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
-from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, UnsupportedFeature
+from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy
 from facade.expressions.freezing import Arg
 from facade.expressions.references import Col, Ref
@@ -396,9 +396,7 @@ class Compiler(Combinations, dialects.Operations):
         if not query.distinct:
             return statement
         if query.distinct_fields:
-            if self.vendor != "postgresql":
-                raise UnsupportedFeature("DISTINCT ON fields is not supported by this database backend")
-            return statement.distinct(*[self._distinct_field(name) for name in query.distinct_fields])
+            return self.distinct_on(statement, [self._distinct_field(name) for name in query.distinct_fields])
         present = {str(column) for column in columns}
         extra = [
             self.process(item.expression) for item in self._ordered if not isinstance(item.expression, Ref)

@@ -16,7 +16,6 @@ from facade.meta import registry
 from facade.sql.aggregation import reduce_to_existence, summarize
 from facade.sql.assignments import set_updates
 from facade.sql.extra import add_extra
-from facade.sql.keys import has_key
 from facade.sql.loading import check_mask, check_select_related, mask_of
 from facade.sql.merging import merge_queries
 from facade.sql.paths import field_names, unknown_name
@@ -46,41 +45,15 @@ class Shape:
     Shapes are found by structure: two querysets written alike share one. Nothing depends on that but speed.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_single",
-        "_unordered",
-        "children",
-        "current",
-        "keyed",
-        "plans",
-        "prepare",
-        "query",
-    )
+    __slots__ = ("__weakref__", "children", "current", "keyed", "plans", "prepare", "query")
 
     def __init__(self, query: Query, keyed: bool = True, prepare: tuple[Any, ...] = ()) -> None:
         self.query, self.keyed, self.prepare = query, keyed, prepare
         self.children: dict[Any, Shape] = {}
         self.plans: dict[Any, Any] = {}
-        self._unordered: Shape | None = None
-        self._single: bool | None = None
         self.current = True  # of a root: False once the shapes were cleared
         with _lock:
             _living.add(self)
-
-    @property
-    def unordered(self) -> Shape:
-        """The same rows in no order: what looks for one object does not need any."""
-        if (found := self._unordered) is None:
-            found = self._unordered = self.child(("unordered",), 0) if self.query.is_ordered else self
-        return found
-
-    @property
-    def single(self) -> bool:
-        """Whether a key is given, so that there can be no second row."""
-        if (found := self._single) is None:
-            found = self._single = has_key(self.query)
-        return found
 
     def child(self, key: tuple[Any, ...], count: int, keyed: bool = True) -> Shape:
         """Return the shape that the step `key`, which carries `count` values, leads to."""
@@ -132,7 +105,6 @@ def clear() -> None:
             shape.current = False
             shape.children.clear()
             shape.plans.clear()
-            shape._unordered = None
 
 
 def root(model: type[Any]) -> Shape:
