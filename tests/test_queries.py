@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import json
 import pickle
+import re
 from decimal import Decimal
 
 import pytest
@@ -632,10 +634,38 @@ def test_raw(face, library, assert_queries):
     assert [(b.title, b.double) for b in books] == [("Beta", 400), ("Gamma", 600)]
 
 
+@pytest.mark.portable
+def test_raw_takes_named_parameters(face, library):
+    found = Book.objects.raw(
+        "SELECT * FROM tests_book WHERE pages > %(least)s AND pages < %(most)s OR title = %(title)s OR pages = %(least)s"
+        " ORDER BY id",
+        {"least": 50, "most": 200, "title": "100 %s"},
+    )
+    assert [b.title for b in face.list(found)] == ["Alpha", "Delta"]
+
+
 def test_explain(face, library):
     assert face(Book.objects.filter(pages=1).explain)
     with pytest.raises(ValueError, match="format"):
         face(Book.objects.explain, format="nonsense; --")
+
+
+@pytest.mark.vendors("postgres")
+def test_explain_with_actual_times(face, library):
+    long = Book.objects.filter(pages__gt=150)
+    assert re.search(r"actual time=\d.* rows=2", face(long.explain, analyze=True))
+    assert "actual" not in face(long.explain)
+    (plan,) = json.loads(face(long.explain, format="json", analyze=True))
+    assert plan["Plan"]["Actual Rows"] == 2
+    assert plan["Execution Time"] > 0
+
+
+@pytest.mark.vendors("sqlite")
+def test_explain_shows_how_sqlite_looks(face, library):
+    assert "SCAN tests_book" in face(Book.objects.filter(pages__gt=150).explain)
+    assert "PRIMARY KEY" in face(Book.objects.filter(pk=1).explain)
+    with pytest.raises(ValueError, match="Unknown options: analyze"):
+        face(Book.objects.explain, analyze=True)
 
 
 def test_copies(face, library):
