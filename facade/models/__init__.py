@@ -57,7 +57,10 @@ from facade.fields.relations import ForeignObjectRel, ManyToManyRel, ManyToOneRe
 from facade.meta.constraints import BaseConstraint, CheckConstraint, Deferrable, UniqueConstraint
 from facade.meta.indexes import Index
 from facade.orm import many_to_many  # noqa: F401 - it makes many-to-many fields work
-from facade.orm.deletion import (
+from facade.orm.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
+from facade.orm.manager import Manager
+from facade.orm.model import Model
+from facade.orm.on_delete import (
     CASCADE,
     DB_CASCADE,
     DB_SET_DEFAULT,
@@ -69,9 +72,6 @@ from facade.orm.deletion import (
     SET_DEFAULT,
     SET_NULL,
 )
-from facade.orm.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
-from facade.orm.manager import Manager
-from facade.orm.model import Model
 from facade.orm.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from facade.orm.queryset import QuerySet
 from facade.sql import standalone  # noqa: F401 - it registers itself

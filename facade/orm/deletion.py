@@ -1,4 +1,4 @@
-"""What else goes when an object is deleted: the collector and the choices for ``on_delete``."""
+"""What else goes when an object is deleted: the collector."""
 
 from __future__ import annotations
 
@@ -11,44 +11,13 @@ from typing import TYPE_CHECKING, Any
 from facade.db.connection import connections
 from facade.db.transaction import atomic, mark_for_rollback_on_error
 from facade.exceptions import ProtectedError, RestrictedError
-from facade.orm.on_delete import (
-    CASCADE,
-    DB_CASCADE,
-    DB_SET_DEFAULT,
-    DB_SET_NULL,
-    DO_NOTHING,
-    PROTECT,
-    RESTRICT,
-    SET,
-    SET_DEFAULT,
-    SET_NULL,
-    SKIP_COLLECTION,
-    OnDelete,
-)
+from facade.orm.on_delete import CASCADE, SKIP_COLLECTION, OnDelete
 from facade.signals import post_delete, pre_delete
 from facade.sql.delete import BATCH_MAX, by_primary_key, delete_one, delete_rows, select_rows, update_rows
 from facade.sql.write import table_writer
 
 if TYPE_CHECKING:
     from facade.db.connection import Database
-
-__all__ = [
-    "CASCADE",
-    "DB_CASCADE",
-    "DB_SET_DEFAULT",
-    "DB_SET_NULL",
-    "DO_NOTHING",
-    "PROTECT",
-    "RESTRICT",
-    "SET",
-    "SET_DEFAULT",
-    "SET_NULL",
-    "Collector",
-    "ProtectedError",
-    "RelatedRows",
-    "RestrictedError",
-]
-
 
 # -- what refers to an object ---------------------------------------------------------------
 
