@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -381,6 +382,21 @@ def test_sqlite_connections_are_set_up(face, database, pragma, expected):
 def test_sqlite_takes_a_double_quoted_word_for_a_column(face, database):
     with pytest.raises(OperationalError, match="no such column"):
         ask(sql='SELECT "misspelled"')
+
+
+@pytest.mark.vendors("sqlite")
+@pytest.mark.faces("sync")
+def test_sqlite_lets_the_file_go_whatever_cursor_was_left_open(face, database):
+    one = connections["default"]
+    one.perform(Statement("CREATE TABLE t AS SELECT 1 AS n UNION SELECT 2"), ())
+    borrowed = one.engine.raw_connection()
+    cursor = borrowed.cursor()
+    cursor.execute("SELECT n FROM t")
+    assert cursor.fetchone() == (1,)
+    borrowed.close()
+    connections.close_all()
+    folder = Path(make_url(database.url).database).parent
+    assert not list(folder.glob("*-wal"))
 
 
 @pytest.mark.vendors("sqlite")

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from facade import bridge
 from facade.db.drivers import channel_class, sqlite
-from facade.db.drivers.aiosqlite import KnowingConnection
 from facade.db.drivers.base import DriverChannel
 from facade.db.lending import EngineLender, Lender
 from facade.db.loop_pools import LoopPool
@@ -30,6 +29,8 @@ CONNECT_SECONDS = 10
 # Parameters are always sent by position; SQLAlchemy's default for these drivers is by name.
 _PARAMSTYLES = {"psycopg": "format", "psycopg2": "format", "pymysql": "format", "mysqldb": "format",
                 "asyncmy": "format", "aiomysql": "format"}  # fmt: skip
+
+_SQLITE3 = ("pysqlite", "aiosqlite")  # others bring a module, and a connection class, of their own
 
 
 def sync_lender(database: Database, fast: bool) -> Lender:
@@ -87,7 +88,7 @@ def _defaults(settings: DatabaseSettings, url: URL) -> dict[str, Any]:
     backend, driver = url.get_backend_name(), url.get_driver_name()
     if backend == "sqlite":
         defaults = {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256}
-        return {**defaults, "factory": KnowingConnection} if driver == "aiosqlite" else defaults
+        return {**defaults, "factory": sqlite.KnowingConnection} if driver in _SQLITE3 else defaults
     if driver == "psycopg":
         return {
             "connect_timeout": CONNECT_SECONDS,

@@ -9,7 +9,6 @@ from contextlib import suppress
 from functools import partial
 from threading import Thread
 from typing import Any
-from weakref import WeakSet
 
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
@@ -41,27 +40,6 @@ class Job:
         """Close a cursor that nobody received: while it is open, an interruption hits every statement after it."""
         if isinstance(self.result, sqlite3.Cursor):
             self.result.close()
-
-
-class KnowingConnection(sqlite3.Connection):
-    """A connection that closes its cursors before itself: one that is open would keep it, and its locks, alive.
-
-    A cancelled task leaves cursors behind that nobody received.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
-
-    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
-        cursor = super().cursor(factory)
-        self._cursors.add(cursor)
-        return cursor
-
-    def close(self) -> None:
-        for cursor in list(self._cursors):
-            cursor.close()
-        super().close()
 
 
 class AiosqliteChannel(SqliteChannel):

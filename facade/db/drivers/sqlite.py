@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from facade.db import sqlite_functions
 from facade.db.drivers.base import DriverChannel
@@ -62,6 +63,27 @@ on_connect(sqlite_functions.register)
 def begin_sql(isolation_level: str | None, read_only: bool) -> str:
     """Return how a block begins: writers take their turn at the start, readers never wait."""
     return "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
+
+
+class KnowingConnection(sqlite3.Connection):
+    """A connection that closes its cursors before itself: one that is open would keep it, and its locks, alive.
+
+    Cancelled tasks and errors leave cursors behind, those in the frames of a traceback for as long as it lives.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
+        cursor = super().cursor(factory)
+        self._cursors.add(cursor)
+        return cursor
+
+    def close(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
+        super().close()
 
 
 class SqliteChannel(DriverChannel):
