@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event, make_url
@@ -457,8 +458,9 @@ async def test_aiosqlite_crosses_to_its_thread_once_per_operation(entries, monke
     one = connections["default"]
     channel = await bridge.spawn(one.lend)
     hops = []
-    execute = channel.raw._execute
-    monkeypatch.setattr(channel.raw, "_execute", lambda *args: hops.append(args) or execute(*args))
+    jobs = channel.raw._tx
+    put = SimpleNamespace(put_nowait=lambda job: hops.append(job) or jobs.put_nowait(job))
+    monkeypatch.setattr(channel.raw, "_tx", put)
     await bridge.spawn(channel.check_in)
     await bridge.spawn(one.fetch, NAMES, ())
     assert len(hops) == 1

@@ -13,7 +13,7 @@ from facade.bridge.finishing import CancelledError, complete, finish, gather, sl
 from facade.bridge.locks import Lock
 from facade.bridge.streams import iterate, iterate_chunks
 from facade.bridge.twins import check_twins, function_twin, twin
-from facade.bridge.workers import in_worker, owner, run, running_loop, spawn, wait
+from facade.bridge.workers import future, in_worker, owner, run, running_loop, spawn, wait
 
 __all__ = [
     "CancelledError",
@@ -23,6 +23,7 @@ __all__ = [
     "complete",
     "finish",
     "function_twin",
+    "future",
     "gather",
     "in_worker",
     "iterate",

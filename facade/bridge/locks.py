@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from facade.bridge.blocking import check_blocking
-from facade.bridge.workers import in_worker, running_loop, wait
+from facade.bridge.workers import future, in_worker, wait
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,7 +40,7 @@ class Lock:
             self._held = True  # workers of a loop share a thread: nothing comes between the two lines
 
     def _queue(self) -> None:
-        turn = running_loop().create_future()  # type: ignore[union-attr]  # a worker runs in one
+        turn = future()
         self._turns.append(turn)
         try:
             wait(turn)

@@ -213,6 +213,11 @@ def wait(awaitable: Awaitable[T]) -> T:
     )
 
 
+def future() -> asyncio.Future[Any]:
+    """Return a future of the running event loop."""
+    return asyncio.get_running_loop().create_future()
+
+
 def close(awaitable: Any) -> None:
     if inspect.iscoroutine(awaitable):
         awaitable.close()

@@ -55,8 +55,10 @@ class AiosqliteChannel(SqliteChannel):
         if not raw._running:
             raise sqlite3.OperationalError("The connection is closed.")
         job = self._job = Job(fn, (raw._conn, *args))
+        done = bridge.future()
+        raw._tx.put_nowait((done, job))  # what aiosqlite's own coroutine does, without the coroutine
         try:
-            return bridge.wait(raw._execute(job))
+            return bridge.wait(done)
         except BaseException:
             job.dropped = True
             raise
