@@ -301,9 +301,8 @@ class LendingPool(Pool):
         try:
             record = self._create_connection()
         except BaseException as error:
-            self._cut(
-                _latest.get()
-            )  # older versions of SQLAlchemy leave what a listener to "connect" refused
+            # Older versions of SQLAlchemy leave a connection open that a listener to "connect" has refused.
+            self._cut(_latest.get())
             self._free(shelf)
             raise interruption(error, outer)
         finally:
