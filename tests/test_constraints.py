@@ -6,9 +6,13 @@ import pytest
 
 from facade import models
 from facade.apps import isolate_apps
-from facade.exceptions import ValidationError
+from facade.exceptions import FieldError, ValidationError
 from facade.meta.constraints import Deferrable
-from facade.models import F, Q
+from facade.models import Case, F, Q, When
+from facade.models.expressions import RawSQL
+from facade.models.functions import Coalesce, Length, Lower
+from facade.models.lookups import GreaterThan
+from facade.transaction import atomic
 from tests.models import Author, Book, Publisher, Review
 
 UNIQUE = models.UniqueConstraint
@@ -134,3 +138,147 @@ def test_a_constraint_may_have_words_of_its_own(face, database, isolated):
         face(Seat(row=1).validate_constraints)
     assert caught.value.messages == ["once!"]
     face(Seat(row=None).validate_constraints)
+
+
+# -- conditions and expressions ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def shelf(isolated, database):
+    class Shelf(models.Model):
+        name = models.CharField(max_length=50, null=True)
+        width = models.IntegerField(null=True)
+        used = models.IntegerField(null=True)
+        owner = models.ForeignKey(Author, models.CASCADE, null=True, db_constraint=False)
+        label = models.CharField(max_length=20, db_default="none")
+        left = models.GeneratedField(
+            expression=Coalesce("width", 0) - Coalesce("used", 0),
+            output_field=models.IntegerField(),
+            db_persist=True,
+        )
+
+    database.create(Author, Shelf)
+    return Shelf
+
+
+def violated(face, constraint, instance, **options):
+    """Whether the constraint refuses the instance."""
+    instance._meta.constraints = [constraint]
+    try:
+        face(instance.validate_constraints, **options)
+    except ValidationError:
+        return True
+    finally:
+        instance._meta.constraints = []
+    return False
+
+
+@pytest.mark.parametrize(
+    ("condition", "good", "bad"),
+    [
+        (Q(width__gt=F("used")), {"width": 2, "used": 1}, {"width": 1, "used": 2}),
+        (~Q(name="x"), {"name": "y"}, {"name": "x"}),
+        (Q(name__in=["a", "b"]) | Q(name=None), {"name": None}, {"name": "c"}),
+        (Q(name__iexact="AB"), {"name": "ab"}, {"name": "abc"}),
+        (Q(width__range=(F("used"), 9)), {"width": 5, "used": 5}, {"width": 5, "used": 6}),
+        (Q(left__gte=0), {"width": 1}, {"used": 1}),
+        (Q(label="none"), {}, {"label": "other"}),
+        (Q(owner__isnull=True), {}, {"owner_id": 1}),
+        (Q(owner_id=F("width")), {"owner_id": 3, "width": 3}, {"owner_id": 3, "width": 4}),
+        (Q(owner=3), {"owner_id": 3}, {"owner_id": 4}),
+        (~Q(pk=F("width")), {"pk": 1, "width": 2}, {"pk": 1, "width": 1}),
+        (Q(name__in=[]) | Q(width=1), {"width": 1}, {"width": 2}),
+        (~Q(name__in=[]), {"name": "x"}, None),
+        (GreaterThan(F("width"), 3), {"width": 4}, {"width": 3}),
+        (GreaterThan(Length("name"), F("width")), {"name": "ab", "width": 1}, {"name": "a", "width": 1}),
+    ],
+)
+def test_a_check_is_evaluated_for_the_values_of_the_instance(face, shelf, condition, good, bad):
+    constraint = CHECK(condition=condition, name="c")
+    assert not violated(face, constraint, shelf(**good))
+    if bad is not None:
+        assert violated(face, constraint, shelf(**bad))
+
+
+def test_a_check_that_null_makes_unknown_is_met(face, shelf):
+    constraint = CHECK(condition=Q(width__gt=F("used") + F("used")), name="c")
+    assert not violated(face, constraint, shelf(width=1))
+
+
+@pytest.mark.parametrize("left_out", ["width", "left"])
+def test_a_check_on_fields_left_out_is_left_to_the_database(face, shelf, left_out):
+    constraint = CHECK(condition=Q(left__gte=0), name="c")
+    shelf = shelf(width=1, used=2)
+    assert violated(face, constraint, shelf, exclude=["name"])
+    assert not violated(face, constraint, shelf, exclude=[left_out])
+
+
+def test_a_condition_that_the_database_refuses_is_left_to_it(face, shelf, caplog):
+    raw = RawSQL("no_column > %s", (1,), output_field=models.BooleanField())
+    with face.block(atomic()):
+        assert not violated(face, CHECK(condition=raw, name="c"), shelf(width=1))
+        face(shelf.objects.create, width=1)
+    assert "could not check" in caplog.text
+    assert face(shelf.objects.count) == 1
+
+
+def test_a_check_costs_one_query_and_is_compiled_once(face, shelf, assert_queries):
+    constraint = CHECK(condition=Q(width__gt=F("used")), name="c")
+    with assert_queries(2):
+        assert violated(face, constraint, shelf(width=1, used=2))
+        assert violated(face, constraint, shelf(width=2, used=3))
+
+
+def test_a_condition_is_checked_against_values(face, database):
+    assert face(Q(age__gte=18, name__startswith="A").check, {"age": 20, "name": "Ada"})
+    assert not face(Q(age__gte=18).check, {"age": 17})
+    assert not face(Q(age__gte=18).check, {"age": models.Value(None, models.IntegerField())})
+    assert face(Q(a=F("b") + 1).check, {"a": 3, "b": models.Value(1) + 1})
+    with pytest.raises(FieldError, match="Cannot resolve keyword 'old' into field. Choices are: age"):
+        face(Q(age=1, old=2).check, {"age": 1})
+
+
+def test_unique_expressions_are_looked_up(face, shelf):
+    first = face(shelf.objects.create, name="Ab", width=3, used=1)
+    lower = UNIQUE(Lower("name"), name="c")
+    assert violated(face, lower, shelf(name="aB"))
+    assert not violated(face, lower, shelf(name="b"))
+    assert not violated(face, lower, shelf(name=None))
+    assert not violated(face, lower, first)
+    assert not violated(face, lower, shelf(name="aB"), exclude=["name"])
+    assert violated(face, UNIQUE(F("name").desc(), name="c"), shelf(name="Ab"))
+    assert violated(face, UNIQUE("width", "used", name="c"), shelf(width=3, used=1))
+    assert not violated(face, UNIQUE("width", "used", name="c"), shelf(width=3))
+    assert violated(face, UNIQUE(Case(When(width__gt=1, then="name")), name="c"), shelf(name="Ab", width=2))
+    assert not violated(face, UNIQUE(Case(When(width__gt=1, then="name")), name="c"), shelf(name="Ab"))
+    assert violated(face, UNIQUE(F("width") + F("used"), name="c"), shelf(width=2, used=2))
+    assert not violated(face, UNIQUE(F("width") + F("used"), name="c"), shelf())
+
+
+def test_nulls_may_be_equal_in_unique_expressions(face, shelf):
+    face(shelf.objects.create)
+    assert violated(face, UNIQUE(Lower("name"), name="c", nulls_distinct=False), shelf())
+    assert not violated(face, UNIQUE(Lower("name"), name="c", nulls_distinct=False), shelf(name="x"))
+    assert violated(face, UNIQUE(fields=["name"], name="c", nulls_distinct=False), shelf())
+
+
+def test_unique_generated_fields_and_defaults_are_looked_up(face, shelf):
+    face(shelf.objects.create, width=3)
+    assert violated(face, UNIQUE(fields=["left"], name="c"), shelf(width=4, used=1))
+    assert not violated(face, UNIQUE(fields=["left"], name="c"), shelf(width=4))
+    assert not violated(face, UNIQUE(fields=["left"], name="c"), shelf(width=4, used=1), exclude=["used"])
+    assert violated(face, UNIQUE(fields=["label"], name="c"), shelf())
+
+
+def test_a_unique_constraint_with_a_condition_is_looked_up_where_it_holds(face, shelf, assert_queries):
+    first = face(shelf.objects.create, name="x", width=1)
+    face(shelf.objects.create, name="y")
+    constraint = UNIQUE(fields=["name"], condition=Q(width__gt=0), name="c")
+    assert violated(face, constraint, shelf(name="x", width=2))
+    assert not violated(face, constraint, shelf(name="y", width=2))
+    assert not violated(face, constraint, first)
+    with assert_queries(1):
+        assert not violated(face, constraint, shelf(name="x"))
+    assert not violated(face, constraint, shelf(name="x", width=2), exclude=["width"])
+    with pytest.raises(ValidationError, match="Constraint “c” is violated."):
+        constraint.validate(shelf, shelf(name="x", width=2))

@@ -227,9 +227,20 @@ class Expression(Combinable, Written, Frozen):
             return self
         return self.with_sources(
             lambda source: (
-                source.replace_expressions(replacements) if isinstance(source, Expression) else source
+                source.replace_expressions(replacements) if hasattr(source, "replace_expressions") else source
             )
         )
+
+    def get_expression_for_validation(self) -> Any:
+        """Return what a unique constraint compares: the expression, or the one that it says something about."""
+        if self.constraint_validation_compatible:
+            return self
+        sources = self.get_source_expressions()
+        if len(sources) != 1:
+            raise ValueError(
+                "Expressions with constraint_validation_compatible set to False must have only one source expression."
+            )
+        return sources[0]
 
     def get_refs(self) -> set[str]:
         """Return the names of the annotations this expression refers to."""
@@ -512,6 +523,7 @@ class OrderBy(Expression):
     """One term of an ORDER BY."""
 
     conditional = False
+    constraint_validation_compatible = False
 
     def __init__(
         self,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import copy as copying
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from facade.bridge import twin
 from facade.expressions.base import condition_class
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 
 AND, OR, XOR = "AND", "OR", "XOR"
 CONNECTORS = (AND, OR, XOR)
 MAX_DEPTH = 60  # each level is several calls deep when the SQL is made
+
+
+# (condition, values or expressions by name, alias of the database) -> whether the condition holds, None for unknown.
+# The modules that build SQL lie above this one and put theirs here.
+ConditionChecker = Callable[[Any, dict[str, Any], str], bool | None]
+condition_checker: list[ConditionChecker] = []
 
 
 class Condition:
@@ -163,6 +170,15 @@ class Q(Frozen):
         for_save: bool = False,
     ) -> Any:
         return query.resolve_condition(self, allow_joins=allow_joins, reuse=reuse, summarize=summarize)
+
+    def check(self, against: dict[str, Any], using: str = "default") -> bool:
+        """Ask a database whether the condition holds when its names stand for the values, or expressions, of `against`.
+
+        A condition that the database refuses to evaluate holds; a warning is logged.
+        """
+        return condition_checker[0](self, against, using) is True
+
+    acheck = twin(check)
 
     def flatten(self) -> Iterator[Any]:
         """Walk this condition and all below it, values and expressions included."""

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
 from facade.exceptions import ValidationError
 from facade.expressions.base import Expression
-from facade.expressions.q import Q
+from facade.expressions.given import Given, referenced_names
+from facade.expressions.lookups import Exact, IsNull
+from facade.expressions.q import Q, condition_checker
 from facade.expressions.references import F
 
-# (condition, model, expressions of the instance's values by field name, alias of the database) -> whether
-# the condition holds, None for unknown. The modules that build SQL lie above this one and put theirs here.
-ConditionChecker = Callable[[Any, Any, dict[str, Any], str], bool | None]
-condition_checker: list[ConditionChecker] = []
-
-__all__ = [
-    "BaseConstraint",
-    "CheckConstraint",
-    "Deferrable",
-    "UniqueConstraint",
-    "as_expressions",
-    "condition_checker",
-]
+__all__ = ["BaseConstraint", "CheckConstraint", "Deferrable", "UniqueConstraint", "as_expressions"]
 
 
 def as_expressions(expressions: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return expressions with plain names turned into ``F()``."""
     return tuple(F(one) if isinstance(one, str) else one for one in expressions)
+
+
+def refers_to(expression: Any, model: Any, names: Iterable[str] | None) -> bool:
+    """Return whether an expression reads one of the named fields, be it by way of a generated one."""
+    if not names:
+        return False
+    for name in referenced_names(expression):
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        if name in names or field.name in names:
+            return True
+        if field.generated and refers_to(field.expression, model, names):
+            return True
+    return False
 
 
 class BaseConstraint:
@@ -132,11 +135,10 @@ class CheckConstraint(BaseConstraint):
 
         A condition that involves fields of ``exclude`` is left to the database.
         """
-        names = {field.split("__")[0] for field in getattr(self.condition, "referenced_base_fields", ())}
-        if not condition_checker or names.intersection(exclude or ()):
+        if refers_to(self.condition, model, exclude):
             return
         values = instance._get_field_expression_map(meta=model._meta, exclude=exclude)
-        if condition_checker[0](self.condition, model, values, using) is False:
+        if condition_checker[0](self.condition, values, using) is False:
             raise ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
 
     def __repr__(self) -> str:
@@ -292,25 +294,49 @@ class UniqueConstraint(BaseConstraint):
     def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
         """Raise ``ValidationError`` if another row has the instance's values.
 
-        Constraints on expressions, or with a condition, are left to the database.
+        A constraint that involves fields of ``exclude`` is left to the database.
         """
-        if not self.is_total or (exclude and set(exclude).intersection(self.fields)):
+        parts = (*self.expressions, *([self.condition] if self.condition else ()), *map(F, self.fields))
+        if any(refers_to(part, model, exclude) for part in parts):
             return
-        wanted = {}
-        for name in self.fields:
-            field = model._meta.get_field(name)
-            value = getattr(instance, field.attname)
-            if value is None and self.nulls_distinct is not False:
-                return
-            wanted.update({f"{field.name}__isnull": True} if value is None else {field.name: value})
-        others = model._default_manager.using(using).filter(**wanted)
+        values = instance._get_field_expression_map(meta=model._meta, exclude=exclude)
+        conditions = self._conditions(model, instance, values)
+        if conditions is None or (self.condition and not self._applies(values, using)):
+            return
+        others = model._default_manager.using(using).filter(*conditions)
         if not instance._state.adding and instance._is_pk_set(model._meta):
             others = others.exclude(pk=instance._get_pk_val(model._meta))
         if others.exists():
             raise self._violation(model, instance)
 
+    def _applies(self, values: dict[str, Any], using: str) -> bool:
+        return condition_checker[0](self.condition, values, using) is True
+
+    def _conditions(self, model: Any, instance: Any, values: dict[str, Any]) -> list[Any] | None:
+        """Return what rows with the instance's values meet, None where a NULL makes that impossible."""
+        conditions = [self.condition] if self.condition else []
+        for name in self.fields:
+            field = model._meta.get_field(name)
+            if field.generated:
+                conditions.append(self._same(F(name), values[field.name]))
+                continue
+            value = getattr(instance, field.attname)
+            if value is None and self.nulls_distinct is not False:
+                return None
+            conditions.append(Q((field.name, value)))
+        for one in self.expressions:
+            expression = one.get_expression_for_validation() if isinstance(one, Expression) else one
+            conditions.append(self._same(expression, Given(expression, values)))
+        return conditions
+
+    def _same(self, column: Any, value: Any) -> Any:
+        same = Exact(column, value)
+        if self.nulls_distinct is not False:
+            return same
+        return Q(same) | Q(IsNull(column, True), IsNull(value, True))
+
     def _violation(self, model: Any, instance: Any) -> ValidationError:
-        if self._has_own_message:
+        if not self.is_total or self._has_own_message:
             return ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
         error = instance.unique_error_message(model, self.fields)
         return ValidationError(error, code=error.code)

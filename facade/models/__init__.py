@@ -74,7 +74,7 @@ from facade.orm.on_delete import (
 )
 from facade.orm.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from facade.orm.queryset import QuerySet
-from facade.sql import standalone  # noqa: F401 - it registers itself
+from facade.sql import checking, standalone  # noqa: F401 - they register themselves
 
 __all__ = [
     "CASCADE",

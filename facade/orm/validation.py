@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
-from facade.expressions.base import ExpressionWrapper, Value
 from facade.expressions.calls import DatabaseDefault
-from facade.expressions.freezing import Frozen
-from facade.expressions.references import F
-from facade.sql.write import referenced_names
+from facade.expressions.given import Given, field_value, referenced_names
 
 if TYPE_CHECKING:
     from facade.meta.options import Options
@@ -238,24 +235,17 @@ class Validation:
     def _get_field_expression_map(self, meta: Any, exclude: Iterable[str] | None = None) -> dict[str, Any]:
         """Return an expression for the value of each field, by field name, for constraints to be evaluated with."""
         left_out, found = _names(exclude), dict[str, Any]()
-        generated = []
-        for field in meta.local_concrete_fields:
-            if field.name in left_out:
-                continue
-            if field.generated:
-                generated.append(field)
-                continue
-            value = getattr(self, field.attname)
-            found[field.name] = found[field.attname] = (
-                value if isinstance(value, Frozen) else Value(value, field)
-            )
+        fields = [field for field in meta.local_concrete_fields if field.name not in left_out]
+        for field in fields:
+            if not field.generated:
+                value = field_value(getattr(self, field.attname), field)
+                found[field.name] = found[field.attname] = value
         if "pk" not in left_out:
-            found["pk"] = Value(self.pk, meta.pk)
-        replacements = {F(name): value for name, value in found.items()}
-        for field in generated:
-            if left_out.isdisjoint(referenced_names(field.expression)):
-                expression = field.expression.replace_expressions(replacements)
-                found[field.name] = ExpressionWrapper(expression, field.output_field)
+            found["pk"] = field_value(self._get_pk_val(meta), meta.pk)
+        given = dict(found)
+        for field in fields:
+            if field.generated and left_out.isdisjoint(referenced_names(field.expression)):
+                found[field.name] = Given(field.expression, given, field.output_field)
         return found
 
 

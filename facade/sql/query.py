@@ -250,6 +250,13 @@ class Query(Filters):
             raise FieldError(f"Cannot aggregate over the '{name}' alias. Use annotate() to promote it.")
         return Ref(name, annotation)
 
+    def given(self, values: dict[str, Any]) -> Facts:
+        """Return a query in which names stand for expressions, whose arguments are this one's."""
+        facts = Facts()
+        facts.base, facts.prepare = self.base, self.prepare
+        facts.learn(values)
+        return facts
+
     # -- annotations ---------------------------------------------------------------------
 
     def add_annotation(
@@ -502,3 +509,31 @@ def ordering_of(item: Any, default_descending: bool) -> Any:
     if hasattr(item, "resolve_expression"):
         return OrderBy(item, descending=default_descending)
     return item
+
+
+class Facts(Query):
+    """A query without a table: the names in its expressions stand for other expressions."""
+
+    default_cols = default_ordering = False
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"<Facts: {', '.join(self.annotations)}>"
+
+    @property
+    def opts(self) -> Any:
+        return None
+
+    def learn(self, values: dict[str, Any]) -> None:
+        """Let names stand for unresolved expressions."""
+        for name, value in values.items():
+            self.annotations[name] = value.resolve_expression(self)
+        self.annotation_mask = frozenset()
+
+    def initial_alias(self) -> str:
+        return ""
+
+    def resolve_path(self, names: list[str], allow_many: bool = True, complete: bool = False) -> Path:
+        raise paths.unknown_name(names[0], self.annotations)

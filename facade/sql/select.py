@@ -153,14 +153,14 @@ class Compiler(Combinations, dialects.Operations):
         query = self.query
         if query.inner is not None:
             self.inner = self.subquery(query.inner).subquery("subquery")
-        elif not query.joins:
+        elif not query.joins and query.model is not None:
             query.initial_alias()
         columns = self._columns()
         conditions, over = query.where.split_windows()
         where, having = conditions.split_having(must_group_by=query.group_by is not None)
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
-        statement = sa.select(*columns).select_from(self._from(), *self._extra_tables())
+        statement = sa.select(*columns).select_from(*self._tables())
         if criteria[0] is not None:
             statement = statement.where(criteria[0])
         statement = self._grouped(statement, columns, order)
@@ -197,6 +197,10 @@ class Compiler(Combinations, dialects.Operations):
             else:
                 joined = joined.join(table, self._on(join), isouter=join.outer)
         return joined
+
+    def _tables(self) -> list[Any]:
+        joined = self._from()
+        return self._extra_tables() if joined is None else [joined, *self._extra_tables()]
 
     def _extra_tables(self) -> list[Any]:
         known = {join.alias for join in self.query.joins.active()}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from facade import configuration
-from facade.expressions.base import Expression, Value
+from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
-from facade.expressions.q import Q
-from facade.expressions.references import F
+from facade.expressions.given import referenced_names
 from facade.fields import Field
 from facade.sql.binder import Converter, Source, reader
 
@@ -61,22 +60,6 @@ class Columns(tuple[Field[Any], ...]):
 
     def __eq__(self, other: object) -> bool:
         return self is other
-
-
-def referenced_names(expression: Any) -> Iterator[str]:
-    """Yield the names of the fields that an unresolved expression refers to."""
-    if isinstance(expression, F):
-        yield expression.name.partition("__")[0]
-    elif isinstance(expression, Q):
-        for child in expression.children:
-            if isinstance(child, tuple):
-                yield child[0].partition("__")[0]
-                yield from referenced_names(child[1])
-            else:
-                yield from referenced_names(child)
-    elif isinstance(expression, Expression):
-        for source in expression.get_source_expressions():
-            yield from referenced_names(source)
 
 
 class TableWriter:

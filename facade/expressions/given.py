@@ -1,0 +1,106 @@
+"""Expressions about given values instead of rows: what constraints are checked with before anything is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facade.expressions.base import Expression, Value
+from facade.expressions.freezing import Frozen, Values, freeze
+from facade.expressions.q import Q
+from facade.expressions.references import F
+
+if TYPE_CHECKING:
+    from facade.fields import Field
+
+
+def referenced_names(expression: Any) -> Iterator[str]:
+    """Yield the names of the fields that an unresolved expression refers to."""
+    if isinstance(expression, F):
+        yield expression.name.partition("__")[0]
+    elif isinstance(expression, Q):
+        for child in expression.children:
+            if isinstance(child, tuple):
+                yield child[0].partition("__")[0]
+                child = child[1]
+            yield from referenced_names(child)
+    elif isinstance(expression, (Expression, list, tuple)):
+        sources = expression.get_source_expressions() if isinstance(expression, Expression) else expression
+        for source in sources:
+            yield from referenced_names(source)
+
+
+class Null(Value):
+    """The NULL of a field."""
+
+    def __init__(self, output_field: Field[Any]) -> None:
+        super().__init__(None, output_field)
+
+    def as_core(self, compiler: Any) -> Any:
+        # PostgreSQL chooses operators and functions by type, and a bare NULL has none.
+        return (
+            sa.cast(sa.null(), self.column_type)
+            if compiler.vendor == "postgresql" and self.column_type is not None
+            else sa.null()
+        )
+
+
+class Given(Expression):
+    """`expression`, the names in it standing for the expressions of `values`."""
+
+    def __init__(
+        self, expression: Any, values: dict[str, Any], output_field: Field[Any] | None = None
+    ) -> None:
+        super().__init__(output_field)
+        needed = set(referenced_names(expression))
+        self.expression = expression
+        self.values = {name: as_value(value) for name, value in values.items() if name in needed}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.expression!r}, {self.values!r})"
+
+    def freeze(self, values: Values) -> Any:
+        frozen = self.copy()
+        frozen.expression = freeze(self.expression, values)
+        frozen.values = {name: freeze(value, values) for name, value in self.values.items()}
+        return frozen
+
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
+        facts = query.given(self.values)
+        resolved = self.copy()
+        resolved.expression = facts.resolve_condition(self.expression, allow_joins=False)
+        resolved.values = {}
+        return resolved
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.expression]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        (self.expression,) = exprs
+
+    @property
+    def conditional(self) -> bool:
+        return bool(self.expression.conditional)
+
+    def as_core(self, compiler: Any) -> Any:
+        return compiler.process(self.expression)
+
+
+def as_value(value: Any) -> Any:
+    return value if isinstance(value, Frozen) else Value(value)
+
+
+def field_value(value: Any, field: Field[Any]) -> Any:
+    """Return an expression for a value that an instance has in a field."""
+    if isinstance(value, Frozen):
+        return value
+    return Null(field) if value is None else Value(value, field)
