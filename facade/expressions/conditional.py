@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.expressions.base import Expression, Value
+from facade.expressions.base import Expression
+from facade.expressions.calls import as_expression
 from facade.expressions.q import Q
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class When(Expression):
         if isinstance(condition, Q) and not condition:
             raise ValueError("An empty Q() can't be used as a When() condition.")
         self.condition = condition
-        self.result = then if hasattr(then, "resolve_expression") else Value(then)
+        self.result = as_expression(then)
 
     def __str__(self) -> str:
         return f"WHEN {self.condition!r} THEN {self.result!r}"
@@ -79,7 +80,7 @@ class Case(Expression):
             raise TypeError("Positional arguments must all be When objects.")
         super().__init__(output_field)
         self.cases: list[Any] = list(cases)
-        self.default = default if hasattr(default, "resolve_expression") else Value(default)
+        self.default = as_expression(default)
         self.extra = extra
 
     def __str__(self) -> str:

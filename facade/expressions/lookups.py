@@ -79,10 +79,8 @@ class Lookup(Expression):
         return fields.BooleanField()
 
     def get_group_by_cols(self) -> list[Any]:
-        columns = list(self.lhs.get_group_by_cols())
-        if isinstance(self.rhs, Expression):
-            columns.extend(self.rhs.get_group_by_cols())
-        return columns
+        sources = (source for source in self._sources() if isinstance(source, Expression))
+        return [column for source in sources for column in source.get_group_by_cols()]
 
     # -- the value -----------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.expressions.base import Combinable, Expression
+from facade.expressions.base import LOOKUP_SEP, Combinable, Expression
 from facade.expressions.freezing import Frozen, Values
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ class ResolvedOuterRef(F):
 
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(query, *args, **kwargs)
-        return resolved if isinstance(resolved, ResolvedOuterRef) else Outer(resolved)
+        if isinstance(resolved, ResolvedOuterRef):
+            return resolved
+        return Outer(resolved, crosses_relation=LOOKUP_SEP in self.name)
 
     def get_group_by_cols(self) -> list[Any]:
         return []
@@ -102,10 +104,13 @@ class ResolvedOuterRef(F):
 
 
 class Outer(Expression):
-    """An expression of the enclosing query, used inside a subquery."""
+    """An expression of the enclosing query, used inside a subquery.
 
-    def __init__(self, expression: Any, depth: int = 1) -> None:
-        self.expression = expression
+    One that `crosses_relation` may have several values for a row of the enclosing query's model.
+    """
+
+    def __init__(self, expression: Any, crosses_relation: bool = False) -> None:
+        self.expression, self.crosses_relation = expression, crosses_relation
 
     def __repr__(self) -> str:
         return f"Outer({self.expression!r})"
@@ -117,6 +122,12 @@ class Outer(Expression):
     @property
     def _output_field_or_none(self) -> Any:
         return self.expression._output_field_or_none
+
+    def at_depth(self, depth: int) -> Outer | None:
+        """Return the reference as the query `depth` levels out sees it, None where it refers to another level."""
+        if depth > 1:
+            return self.expression.at_depth(depth - 1) if isinstance(self.expression, Outer) else None
+        return None if isinstance(self.expression, Outer) else self
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.freezing import Frozen, Values, freeze
+from facade.expressions.references import Col, Outer
 
 if TYPE_CHECKING:
     from facade.fields import Field
@@ -108,10 +110,35 @@ class Subquery(Expression):
         return self.queryset.query
 
     def get_group_by_cols(self) -> list[Any]:
-        return [self]
+        """Return the columns of the outer query that the value depends on, or the value itself where they hold several for a row."""
+        outer = list(references_outside(self.queryset.query))
+        return [self] if any(item.crosses_relation for item in outer) else outer_columns(outer)
 
     def as_core(self, compiler: Any) -> Any:
         return compiler.process(self.queryset)
+
+
+def references_outside(query: Any, depth: int = 1) -> Iterator[Outer]:
+    """Yield what a query, or one inside it, refers to in the query `depth` levels around it."""
+    for part in (query.where, *query.annotations.values(), *query.select.values()):
+        for item in part.flatten():
+            if isinstance(item, Embedded):
+                yield from references_outside(item.query, depth + 1)
+            elif isinstance(item, Outer) and (found := item.at_depth(depth)) is not None:
+                yield found
+    for embedded in query.combined:
+        yield from references_outside(embedded.query, depth)
+
+
+def outer_columns(references: list[Outer]) -> list[Any]:
+    """Return the columns that the references read, each once."""
+    columns = [
+        column
+        for reference in references
+        for column in reference.expression.flatten()
+        if isinstance(column, Col) and not reference.expression.contains_aggregate
+    ]
+    return list(dict.fromkeys(columns))
 
 
 class Exists(Subquery):

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from facade import fields as model_fields
-from facade.expressions.freezing import Arg, OutOfRange, Values, freeze
+from facade.expressions.freezing import Arg, Frozen, OutOfRange, Values, freeze
 from facade.expressions.q import Q, freeze_condition, freeze_pair, mark_argument
+from facade.expressions.subquery import Subquery
 
 if TYPE_CHECKING:
     from facade.sql.shape import Shape
@@ -46,13 +47,22 @@ def name_of(item: Any) -> Any:
     return item
 
 
+def is_expression(item: Any) -> bool:
+    """Whether something can be a column of a result: an expression, or a queryset of one column and row."""
+    return hasattr(item, "resolve_expression") or isinstance(item, Frozen)
+
+
+def as_annotation(item: Any) -> Any:
+    return item if hasattr(item, "resolve_expression") else Subquery(item)
+
+
 def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the names of values_list(), its expressions under names of their own."""
     names: list[str] = []
     expressions: dict[str, Any] = {}
     counter = 1
     for item in items:
-        if not hasattr(item, "resolve_expression"):
+        if not is_expression(item):
             names.append(name_of(item))
             continue
         prefix = (
@@ -62,7 +72,7 @@ def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...],
         )
         while (name := f"{prefix}{counter}") in expressions or name in taken:
             counter += 1
-        expressions[name] = item
+        expressions[name] = as_annotation(item)
         names.append(name)
         counter += 1
     return tuple(names), expressions
@@ -70,7 +80,7 @@ def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...],
 
 def named_expressions(args: tuple[Any, ...], kwargs: dict[str, Any], method: str) -> dict[str, Any]:
     """Return the expressions of annotate() or aggregate() by name; raises TypeError for what is no expression."""
-    if bad := [str(item) for item in (*args, *kwargs.values()) if not hasattr(item, "resolve_expression")]:
+    if bad := [str(item) for item in (*args, *kwargs.values()) if not is_expression(item)]:
         raise TypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(bad)}.")
     named: dict[str, Any] = {}
     for item in args:
@@ -87,7 +97,7 @@ def named_expressions(args: tuple[Any, ...], kwargs: dict[str, Any], method: str
                 f"The named annotation '{name}' conflicts with the default name for another annotation."
             )
         named[name] = item
-    return {**named, **kwargs}
+    return {name: as_annotation(item) for name, item in {**named, **kwargs}.items()}
 
 
 def one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
-from facade.expressions.references import Col, Ref
+from facade.expressions.references import Col, F, Ref
 from facade.expressions.subquery import Embedded
 from facade.sql.aliases import check_alias
 from facade.sql.joins import Joins
@@ -100,7 +101,7 @@ def _reduce(inner: Any, aggregates: dict[str, Any]) -> None:
     has_aggregation = inner.where.contains_aggregate or any(
         a.contains_aggregate for a in inner.annotations.values()
     )
-    if not inner.is_sliced and not inner.distinct_fields and not inner.combinator:
+    if not inner.combinator and not _order_splits_groups(inner):
         inner.clear_ordering(force=False)
     if inner.distinct or inner.combinator:
         return
@@ -115,7 +116,25 @@ def _reduce(inner: Any, aggregates: dict[str, Any]) -> None:
     used |= {name for name, annotation in inner.annotation_select.items() if annotation.get_group_by_cols()}
     inner.annotation_mask = frozenset(used)
     if inner.selected is not None:
-        inner.selected = tuple(name for name in inner.selected if name in inner.select or name in used)
+        kept = tuple(name for name in inner.selected if name in inner.select or name in used)
+        inner.selected = kept + tuple(name for name in inner.annotation_select if name not in kept)
+
+
+def _order_splits_groups(query: Any) -> bool:
+    """Whether the order reads columns that are not grouped by: they make the groups smaller."""
+    if not isinstance(query.group_by, tuple):
+        return False
+    probe = query.clone()
+    probe.base = query.order_base
+    return any(column not in query.group_by for column in _order_columns(probe))
+
+
+def _order_columns(query: Any) -> Iterator[Any]:
+    for item in query.extra_order or query.order_by:
+        if item == "?":
+            continue
+        term = F(item.removeprefix("-")) if isinstance(item, str) else item
+        yield from term.resolve_expression(query).get_group_by_cols()
 
 
 def _columns_of(expression: Any) -> list[Col]:

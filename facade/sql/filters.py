@@ -10,7 +10,7 @@ from facade.expressions.base import LOOKUP_SEP, Expression, Value
 from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, Values
 from facade.expressions.lookups import Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
-from facade.expressions.references import Col, F, OuterRef
+from facade.expressions.references import Col, F, OuterRef, Ref
 from facade.expressions.subquery import Embedded, Exists
 from facade.sql import paths
 from facade.sql.joins import Promoter
@@ -171,8 +171,8 @@ class Filters:
         needed = {alias for alias, count in self.joins.counts.items() if count > before.get(alias, 0)}
         if annotation is not None:
             if scope.summarize:
-                annotation = self.resolve_ref(
-                    name.removesuffix(LOOKUP_SEP.join(["", *names])) if names else name, summarize=True
+                annotation = Ref(
+                    name.removesuffix(LOOKUP_SEP.join(["", *names])) if names else name, annotation
                 )
             return Where([self.build_lookup(names, annotation, resolved)]), set()
         try:
@@ -234,7 +234,7 @@ class Filters:
             return tuple(self._resolve_value(item, scope) for item in value)
         if not hasattr(value, "resolve_expression"):
             return value
-        return value.resolve_expression(self, scope.allow_joins, scope.reuse)
+        return value.resolve_expression(self, scope.allow_joins, scope.reuse, scope.summarize)
 
     # -- lookups ---------------------------------------------------------------------------
 

@@ -272,14 +272,13 @@ class Query(Filters):
             self.annotation_mask = frozenset(self.annotation_select) - {alias}
         self.annotations[alias] = resolved
 
-    def set_group_by(self) -> None:
-        """Group by everything selected that is not an aggregate."""
+    def set_group_by(self, by_name: bool = True) -> None:
+        """Group by everything selected that is not an aggregate; `by_name` refers to it where it is selected."""
         group_by = list(self.select.values())
         for name, annotation in self.annotation_select.items():
             columns = annotation.get_group_by_cols()
-            group_by.extend(
-                [Ref(name, annotation)] if columns and not annotation.contains_aggregate else columns
-            )
+            named = by_name and columns and not annotation.contains_aggregate
+            group_by.extend([Ref(name, annotation)] if named else columns)
         self.group_by = tuple(group_by)
 
     # -- selection ---------------------------------------------------------------------------
@@ -305,21 +304,20 @@ class Query(Filters):
     def set_values(self, names: tuple[str, ...]) -> None:
         """Turn the rows into the named values; without names all fields and annotations."""
         self.select_related, self.deferred = False, (frozenset(), True)
-        grouped_by_model = self.group_by is True
-        if grouped_by_model:
-            self.select = {}
-            self.add_fields((field.attname for field in self.opts.concrete_fields), False)
-            self.set_group_by()
+        fields = self._split_names(names) if names else [field.attname for field in self.opts.concrete_fields]
+        self._keep_groups(names)
         self.select = {}
-        if names:
-            fields = self._split_names(names)
-            self.default_cols = False
-        else:
-            fields = [field.attname for field in self.opts.concrete_fields]
-            self.annotation_mask = None if self.annotation_mask is None else self.annotation_mask
+        self.default_cols = self.default_cols and not names
         self.add_fields(fields)
         self.selected = names or None
-        if names and self.group_by and not grouped_by_model and isinstance(self.group_by, tuple):
+
+    def _keep_groups(self, names: tuple[str, ...]) -> None:
+        """Group as before when the rows turn into `names`: by what is selected no more as well."""
+        if self.group_by is True:
+            self.select = {}
+            self.add_fields((field.attname for field in self.opts.concrete_fields), False)
+            self.set_group_by(by_name=False)
+        elif names and self.group_by:
             self.group_by = tuple(
                 self.annotations[item.refs] if isinstance(item, Ref) and item.refs not in names else item
                 for item in self.group_by
@@ -450,7 +448,7 @@ class Query(Filters):
         if not (query.distinct and query.is_sliced) and not query.combinator:
             if query.group_by is True:
                 query.add_fields((field.attname for field in self.opts.concrete_fields), False)
-                query.set_group_by()
+                query.set_group_by(by_name=False)
             elif isinstance(query.group_by, tuple):
                 query.group_by = tuple(
                     self.annotations[i.refs] if isinstance(i, Ref) else i for i in query.group_by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +163,7 @@ class Compiler(Combinations, dialects.Operations):
         statement = sa.select(*columns).select_from(*self._tables())
         if criteria[0] is not None:
             statement = statement.where(criteria[0])
-        statement = self._grouped(statement, columns, order)
+        statement = self._grouped(statement, columns)
         if criteria[1] is not None:
             statement = statement.having(criteria[1])
         if over:
@@ -229,16 +229,22 @@ class Compiler(Combinations, dialects.Operations):
             layout.part = part
             for node in part.walk():
                 columns.extend(self.column(node.alias_of(query, field.model), field) for field in node.fields)
-        named = query.selected if query.selected is not None else (*query.select, *query.annotation_select)
-        annotations = query.annotation_select
-        for name in named:
-            expression = annotations[name] if name in annotations else query.select[name]
+        for name, expression in self._selection():
             columns.append(self._labelled(name, expression))
             with suppress(TypeError):  # an expression that cannot be compared
                 self.positions.setdefault(expression, len(columns))
             (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
         layout.width = len(columns)
         return columns
+
+    def _selection(self) -> list[tuple[str, Any]]:
+        """Return the columns of the result that have names of their own, with their expressions."""
+        query = self.query
+        if query.exists_only:
+            return []
+        annotations = query.annotation_select
+        names = query.selected if query.selected is not None else (*query.select, *annotations)
+        return [(name, annotations[name] if name in annotations else query.select[name]) for name in names]
 
     def _labelled(self, name: str, expression: Any) -> Any:
         if (core := self._read_form(expression)) is not None:
@@ -259,47 +265,58 @@ class Compiler(Combinations, dialects.Operations):
 
     # -- grouping and order --------------------------------------------------------------------
 
-    def _grouped(self, statement: Any, columns: list[Any], order: list[Any]) -> Any:
-        query = self.query
-        if query.group_by is None:
+    def _grouped(self, statement: Any, columns: list[Any]) -> Any:
+        if self.query.group_by is None:
             return statement
-        terms: list[Any] = []
-        if query.group_by is True:
-            terms.extend(columns[: self._model_width()])
-            terms.extend(self._selected_term(item) for item in query.select.values())
-            terms.extend(self._group_terms(query.annotation_select.items()))
-        else:
-            terms.extend(self._selected_term(item) for item in query.group_by)
-        if query.where.contains_aggregate:
-            _, having = query.where.split_having(must_group_by=True)
-            terms.extend(self.process(item) for item in having.get_group_by_cols())
+        terms = columns[: self._model_width()]
+        for item in _unique(self._group_expressions()):
+            term = self._group_term(item)
+            if all(term is not known for known in terms):
+                terms.append(term)
+        return statement.group_by(*terms) if terms else statement
+
+    def _group_expressions(self) -> Iterator[Any]:
+        """Yield what was named to group by, and what else the rows of a group must agree in: what is selected, sorted by, tested."""
+        query = self.query
+        named = () if query.group_by is True else query.group_by
+        names = {item.refs for item in named if isinstance(item, Ref)}
+        yield from (item.source if isinstance(item, Ref) else item for item in named)
+        for name, expression in self._selection():
+            if name not in names:
+                yield from expression.get_group_by_cols()
         for item in self._ordered:
             if not isinstance(item.expression, Ref):  # what is selected was asked already
-                terms.extend(self._selected_term(column) for column in item.get_group_by_cols())
-        return statement.group_by(*_unique(terms)) if terms else statement
+                yield from item.get_group_by_cols()
+        if query.where.contains_aggregate:
+            _, having = query.where.split_having(must_group_by=True)
+            yield from having.get_group_by_cols()
 
     def _model_width(self) -> int:
         part = self.layout.part
         return sum(len(node.fields) for node in part.walk()) if part is not None else 0
 
-    def _group_terms(self, annotations: Any) -> list[Any]:
-        terms: list[Any] = []
-        for name, annotation in annotations:
-            if annotation.contains_aggregate or annotation.contains_over_clause:
-                terms.extend(self._selected_term(item) for item in annotation.get_group_by_cols())
-            elif annotation.get_group_by_cols():
-                terms.append(self._selected_term(Ref(name, annotation)))
-        return terms
+    def _group_term(self, item: Any) -> Any:
+        """Return a term of GROUP BY; what is selected, and not a mere column, goes by its position."""
+        by_position = self.vendor in ("postgresql", "sqlite", "mysql") and not isinstance(item, Col)
+        position = self._ordinal(item) if by_position else None
+        return self.process(item) if position is None else position
+
+    def _ordinal(self, item: Any) -> Any:
+        """Return the number of the result's column that is this expression, None where none is."""
+        with suppress(TypeError):  # an expression that cannot be compared
+            if (position := self.positions.get(item)) is not None:
+                return sa.literal_column(str(position))
+        return None
 
     def _selected_term(self, item: Any) -> Any:
-        """Return a term of GROUP BY or ORDER BY.
+        """Return a term of ORDER BY.
 
         PostgreSQL cannot tell that two expressions are the same when they hold parameters: selected ones go by their position.
         """
         source = item.source if isinstance(item, Ref) else item
-        if self.vendor == "postgresql" and not isinstance(source, Col) and source in self.positions:
-            return sa.literal_column(str(self.positions[source]))
-        return self.process(item)
+        by_position = self.vendor == "postgresql" and not isinstance(source, Col)
+        position = self._ordinal(source) if by_position else None
+        return self.process(item) if position is None else position
 
     def _order(self) -> list[Any]:
         self._ordered = self._order_terms()
@@ -456,6 +473,9 @@ def _name_parts(part: Part, prefix: str, known: dict[str, Part]) -> None:
         _name_parts(child, f"{prefix}__{name}" if prefix else name, known)
 
 
-def _unique(terms: list[Any]) -> list[Any]:
-    unique: dict[int, Any] = {id(term): term for term in terms}
-    return list(unique.values())
+def _unique(items: Iterable[Any]) -> list[Any]:
+    unique: list[Any] = []
+    for item in items:
+        if item not in unique:  # compared, not hashed: not every expression has a hash
+            unique.append(item)
+    return unique
