@@ -15,6 +15,8 @@ from facade import fields, models, validators
 from facade.configuration import override
 from facade.exceptions import DataError, ValidationError
 from facade.fields import registry
+from facade.models.expressions import RawSQL
+from facade.models.lookups import GreaterThan
 from facade.timezone import UTC
 
 ALL = [
@@ -805,3 +807,20 @@ class TestLazyValues:
     def test_texts_reach_the_driver_as_plain_texts(self, field):
         assert type(field.get_prep_value(Size.SMALL)) is str
         assert type(models.IntegerField().get_prep_value(Suit.HEART)) is int
+
+
+@pytest.mark.parametrize(
+    ("default", "allowed"),
+    [
+        (1, True),
+        (models.Value(1) + 1, True),
+        (models.Case(models.When(GreaterThan(2, 1), then=3), default=4), True),
+        (RawSQL("1", ()), True),
+        (models.F("other"), False),
+        (models.Value(1) + models.F("other"), False),
+        (models.Case(models.When(other=1, then=3)), False),
+    ],
+)
+def test_a_default_of_the_database_refers_to_no_field(default, allowed):
+    field = models.IntegerField(db_default=default)
+    assert [message.id for message in field.check()] == ([] if allowed else ["fields.E012"])

@@ -313,6 +313,15 @@ def test_value_of_the_wrong_kind_is_refused_before_any_sql(face, authors, assert
 # -- relations ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["name", "age"])
+def test_an_instance_is_no_value_to_update_a_column_with(face, authors, name):
+    ada = face(Author.objects.create, name="Ada")
+    setattr(ada, name, Author(name="Bob"))
+    with pytest.raises(TypeError, match=f"Tried to update field tests.Author.{name} with a model instance, <Author"):
+        face(ada.save)
+    assert face(Author.objects.filter(name="Ada").count) == 1
+
+
 def test_unsaved_related_object_is_refused(face, authors, assert_queries):
     book = Book(title="Notes", author=Author(name="Ada"))
     message = r"save\(\) prohibited to prevent data loss due to unsaved related object 'author'."

@@ -547,3 +547,13 @@ def test_both_faces_share_the_shapes(database, cached, library):
     here = Book.objects.filter(pages=1)._shape
 
     assert asyncio.run(bridge.run(lambda: Book.objects.filter(pages=2)._shape)) is here
+
+
+def test_a_default_order_changed_later_is_noticed(face, database, monkeypatch):
+    database.create(Publisher)
+    face(Publisher.objects.bulk_create, [Publisher(name="B", city="x"), Publisher(name="A", city="y")])
+    held = Publisher.objects.all()
+    assert [publisher.name for publisher in face.list(Publisher.objects.all())] == ["A", "B"]
+    monkeypatch.setattr(Publisher._meta, "ordering", ["city"])
+    assert [publisher.name for publisher in face.list(Publisher.objects.all())] == ["B", "A"]
+    assert [publisher.name for publisher in face.list(held)] == ["B", "A"]

@@ -86,6 +86,8 @@ def as_expression(value: Any) -> Any:
 class RawSQL(Expression):
     """SQL text written by a developer, with `%s` for each parameter."""
 
+    allowed_default = True
+
     def __init__(self, sql: str, params: Iterable[Any] = (), output_field: Field[Any] | None = None) -> None:
         super().__init__(output_field or fields.Field())
         self.sql, self.params = sql, tuple(params or ())

@@ -63,6 +63,10 @@ class When(Expression):
         resolved.result = self.result.resolve_expression(query, allow_joins, reuse, summarize, for_save)
         return resolved
 
+    @property
+    def allowed_default(self) -> bool:  # type: ignore[override]
+        return bool(self.condition.allowed_default and self.result.allowed_default)
+
     def get_group_by_cols(self) -> list[Any]:
         return [column for source in self._sources() for column in source.get_group_by_cols()]
 
@@ -94,6 +98,10 @@ class Case(Expression):
 
     def set_source_expressions(self, exprs: list[Any]) -> None:
         *self.cases, self.default = exprs
+
+    @property
+    def allowed_default(self) -> bool:  # type: ignore[override]
+        return all(source.allowed_default for source in self._sources())
 
     def get_group_by_cols(self) -> list[Any]:
         if not self.cases:

@@ -78,6 +78,10 @@ class Lookup(Expression):
     def _resolve_output_field(self) -> Field[Any] | None:
         return fields.BooleanField()
 
+    @property
+    def allowed_default(self) -> bool:  # type: ignore[override]
+        return all(getattr(side, "allowed_default", True) for side in (self.lhs, self.rhs))
+
     def get_group_by_cols(self) -> list[Any]:
         sources = (source for source in self._sources() if isinstance(source, Expression))
         return [column for source in sources for column in source.get_group_by_cols()]

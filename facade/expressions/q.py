@@ -60,6 +60,7 @@ class Q(Frozen):
     AND, OR, XOR = AND, OR, XOR
     default = AND
     conditional = True
+    allowed_default = False
 
     def __init__(
         self, *args: Any, _connector: str | None = None, _negated: bool = False, **kwargs: Any

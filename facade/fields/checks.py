@@ -17,6 +17,7 @@ class FieldChecks:
     name: Any
     choices: Any
     db_index: Any
+    db_default: Any
     primary_key: bool
     null: bool
     max_length: int | None
@@ -28,6 +29,7 @@ class FieldChecks:
             self._check_field_name(),
             self._check_choices(),
             self._check_db_index(),
+            self._check_db_default(),
             self._check_null_allowed_for_primary_keys(),
             self._check_validators(),
         )
@@ -78,6 +80,10 @@ class FieldChecks:
     def _check_db_index(self) -> Iterator[CheckMessage]:
         if self.db_index not in (None, True, False):
             yield self._error("'db_index' must be None, True or False.", "E006")
+
+    def _check_db_default(self) -> Iterator[CheckMessage]:
+        if not getattr(self.db_default, "allowed_default", True):
+            yield self._error(f"{self.db_default} cannot be used in db_default.", "E012")
 
     def _check_null_allowed_for_primary_keys(self) -> Iterator[CheckMessage]:
         if self.primary_key and self.null:

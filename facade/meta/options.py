@@ -114,7 +114,7 @@ class Options(Structure):
         self.db_table = ""
         self.db_table_comment = ""
         self.db_tablespace = configuration.settings.DEFAULT_TABLESPACE
-        self.ordering: Any = []
+        self._ordering: Any = []
         self.order_with_respect_to: Any = None
         self.get_latest_by: Any = None
         self.unique_together: Any = []
@@ -135,6 +135,17 @@ class Options(Structure):
         self.auto_created: Any = False
         self.apps: registry.Apps = registry.current()
         self.metadata: MetaData | None = None
+
+    @property
+    def ordering(self) -> Any:
+        """The order of the model's objects where a query gives none."""
+        return self._ordering
+
+    @ordering.setter
+    def ordering(self, ordering: Any) -> None:
+        self._ordering = ordering
+        if self.pk is not None:
+            registry.options_changed()
 
     # -- names ------------------------------------------------------------------------------------
 

@@ -50,6 +50,11 @@ def _tell_watchers() -> None:
         callback()
 
 
+def options_changed() -> None:
+    """Tell those who derive things from models that an option was changed after its model was made."""
+    _tell_watchers()
+
+
 def model_key(model: Any) -> ModelKey:
     """Return ``(app_label, model_name)`` of a model class or of its name ``"app_label.ModelName"``.
 

@@ -37,13 +37,25 @@ class ExpressionFound(Exception):
     """A row holds an expression where a compiled plan needs a value."""
 
 
-def prepared(field: Field[Any], value: Any, database: Any) -> Any:
-    """Return `value` as the field stores it, before the column type's own conversion."""
+def prepared(field: Field[Any], value: Any, database: Any, add: bool | None = True) -> Any:
+    """Return `value` as the field stores it, before the column type's own conversion; `add` as in a Source."""
     if isinstance(value, Frozen):
         raise ExpressionFound
-    if hasattr(value, "prepare_database_save") and field.remote_field:
-        value = value.prepare_database_save(field)
+    if hasattr(value, "prepare_database_save"):
+        value = _key_of(field, value, add)
     return field.get_db_prep_save(value, connection=database)
+
+
+def _key_of(field: Field[Any], instance: Any, add: bool | None) -> Any:
+    """Return the value by which a relation refers to an instance. Raises TypeError where an UPDATE would store its text."""
+    if field.remote_field:
+        return instance.prepare_database_save(field)
+    if add is False:
+        raise TypeError(
+            f"Tried to update field {field} with a model instance, {instance!r}. Use a value compatible with "
+            f"{type(field).__name__}."
+        )
+    return instance
 
 
 def current_value(obj: Any, field: Field[Any], add: bool | None) -> Any:
@@ -126,11 +138,11 @@ class _Text:
         """Return the source that makes a driver parameter of one value."""
         value, known = self.value(field, add), self.name("field", field)
         if (easy := exact(field)) is None:
-            text = f"prepared({known}, {value}, database)"
+            text = f"prepared({known}, {value}, database, {add})"
         else:
             kind, condition = easy
             test = f"type(v) is {self.name('kind', kind)}" + (f" and {condition}" if condition else "")
-            text = f"(v if (v := {value}) is None or {test} else prepared({known}, v, database))"
+            text = f"(v if (v := {value}) is None or {test} else prepared({known}, v, database, {add}))"
         bind = bind_processor(field, self.dialect)
         return text if bind is None else f"{self.name('bind', bind)}({text})"
 
