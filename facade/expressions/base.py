@@ -23,6 +23,7 @@ from facade.expressions.freezing import Arg, Frozen, Values, freeze, hashable
 from facade.expressions.inference import combined_field
 from facade.expressions.written import Written
 from facade.fields import Field, Operand
+from facade.fields.relations import final_target
 
 LOOKUP_SEP = "__"
 
@@ -288,7 +289,7 @@ class Expression(Combinable, Written, Frozen):
     def column_type(self) -> Any:
         """The Core type of the values, None where it is not known."""
         field = self._output_field_or_none
-        return None if field is None or type(field) is Field else field.column_type
+        return None if field is None or type(field) is Field else final_target(field).column_type
 
     def _resolve_output_field(self) -> Field[Any] | None:
         candidates = [

@@ -15,6 +15,7 @@ from facade.expressions.lookups import (
     Lookup,
 )
 from facade.fields.foreign_objects import ForeignObject
+from facade.fields.relations import final_target
 
 
 class RelatedLookup(Lookup):
@@ -53,13 +54,6 @@ class RelatedLookup(Lookup):
             raise ValueError(f'Cannot use QuerySet for "{names[0]}": Use a QuerySet for "{names[1]}".')
         query.clear_ordering()
         query.select_only(_selected_name(query.model, field))
-
-
-def final_target(field: Any) -> Any:
-    """Return the field whose values a relation holds: no relation itself."""
-    while field.is_relation:
-        field = field.target_field
-    return field
 
 
 def compatible(model: type[Any], field: Any) -> bool:

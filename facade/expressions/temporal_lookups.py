@@ -33,6 +33,7 @@ from facade.expressions.lookups import (
     LessThanOrEqual,
     Lookup,
 )
+from facade.fields.relations import final_target
 from facade.timezone import get_current_timezone
 
 for _part in (
@@ -80,7 +81,7 @@ class YearLookup(Lookup):
         return super().as_core(compiler)
 
     def _end(self, compiler: Any, end: str) -> Any:
-        bound, type_ = year_bound(self.lhs, end), self.lhs.lhs.output_field.column_type
+        bound, type_ = year_bound(self.lhs, end), self.lhs.lhs.column_type
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, type_, bound)
         return compiler.literal(bound(self.rhs), type_)
@@ -93,7 +94,7 @@ class YearLookup(Lookup):
 def year_bound(year_of: Extract, end: str) -> Callable[[int], dt.date]:
     """Return a function from a year to its first or last day, or moment; the current time zone is that of the call."""
     moments, iso = (
-        isinstance(year_of.lhs.output_field, fields.DateTimeField),
+        isinstance(final_target(year_of.lhs.output_field), fields.DateTimeField),
         isinstance(year_of, ExtractIsoYear),
     )
     day_of = _first_day if end == "first" else _last_day

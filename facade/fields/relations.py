@@ -8,7 +8,15 @@ from typing import Any
 
 from facade.exceptions import FieldDoesNotExist, FieldError
 
-__all__ = ["FieldCacheMixin", "ForeignObjectRel", "Hop", "ManyToManyRel", "ManyToOneRel", "OneToOneRel"]
+__all__ = [
+    "FieldCacheMixin",
+    "ForeignObjectRel",
+    "Hop",
+    "ManyToManyRel",
+    "ManyToOneRel",
+    "OneToOneRel",
+    "final_target",
+]
 
 _MISSING: Any = object()
 
@@ -315,3 +323,10 @@ class ManyToManyRel(ForeignObjectRel):
             if relation and relation.model == self.model:
                 return field.foreign_related_fields[0]
         raise FieldDoesNotExist(f"{opts.object_name} has no foreign key to {self.model._meta.object_name}.")
+
+
+def final_target(field: Any) -> Any:
+    """Return the field whose values a relation holds, through relations to relations; another field is its own."""
+    while field.is_relation:
+        field = field.target_field
+    return field

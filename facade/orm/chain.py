@@ -242,7 +242,7 @@ class Chain(Combining):
         for name in fields:
             check_alias(name)
         query = clone._shape.query
-        clone = clone._step(("values", tuple(dict.fromkeys(fields))))
+        clone = clone._step(("values", fields))
         clone._fields = tuple(fields)
         if query.combinator and not fields and clone._fields == ():
             return clone

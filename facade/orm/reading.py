@@ -17,7 +17,7 @@ from facade.orm.fetching import adopt
 from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.sql.plan import MAX_GET_RESULTS, Plan, get_plan, select_plan
-from facade.sql.rows import state_classes
+from facade.sql.rows import row_class, state_classes
 
 M = TypeVar("M", bound=Any)
 R = TypeVar("R", covariant=True)
@@ -357,32 +357,32 @@ class Reading(Chain, Generic[M, R]):
             raise ValueError(f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't.")
 
     def _by_name(self, field_name: str) -> dict[Any, Any]:
-        queryset = self.order_by() if not self._shape.query.distinct_fields else self
         if self._kind == "instances":
-            return {getattr(item, field_name): item for item in queryset}
-        if self._kind not in ("dicts", "tuples", "flat", "named"):
-            raise TypeError("in_bulk() cannot be used with this kind of result.")
-        return self._values_by_name(field_name)
+            return {getattr(item, field_name): item for item in self}
+        names = self._result_names()
+        if self._kind in ("dicts", "named") and field_name not in names:
+            names = (field_name, *names)
+        keyed = self._values(*names, *(() if field_name in names else (field_name,)))
+        rows = keyed._with(_kind="tuples")._results()
+        position = keyed._result_names().index(field_name)
+        return {row[position]: shaped for row, shaped in zip(rows, self._shaped(names, rows), strict=True)}
 
-    def _values_by_name(self, field_name: str) -> dict[Any, Any]:
-        """Return rows of values by a field, which is read along where it is not among them."""
-        name = self.model._meta.pk.name if field_name == "pk" else field_name
-        names = self._fields or tuple(field.attname for field in self.model._meta.concrete_fields)
-        known = next((item for item in (field_name, name) if item in names), None)
-        keyed = self._values(*(names if known else (*names, name)))
-        keyed._kind = "tuples"
-        position = len(names) if known is None else names.index(known)
-        rows = keyed._results()
-        own = self._values(*names)
+    def _result_names(self) -> tuple[str, ...]:
+        """Return the names of the values in a row."""
+        query = self._shape.query
+        names = query.result_names
+        return names if query.repeated is None else tuple([names[index] for index in query.repeated])
+
+    def _shaped(self, names: tuple[str, ...], rows: list[Any]) -> Iterator[Any]:
+        """Yield rows of values, of which the first ones have these names, as this queryset returns them."""
         if self._kind == "dicts":
-            return {row[position]: dict(zip(names, row, strict=False)) for row in rows}
+            wanted = self._result_names()
+            return ({name: row[names.index(name)] for name in wanted} for row in rows)
         if self._kind == "flat":
-            return {row[position]: row[0] for row in rows}
+            return (row[0] for row in rows)
         if self._kind == "named":
-            return dict(
-                zip((row[position] for row in rows), own._with(_kind="named")._results(), strict=True)
-            )
-        return {row[position]: tuple(row[: len(names)]) for row in rows}
+            return (row_class(*names)(*row) for row in rows)
+        return (tuple(row[: len(names)]) for row in rows)
 
     # -- streams ----------------------------------------------------------------------------------------------
 

@@ -73,6 +73,7 @@ class Combinations:
             return  # the parts were given names of their own, which they need not share
         behind = [name for item in order if (name := _name(item)) not in query.selected]
         part.set_values(tuple(dict.fromkeys((*query.selected, *behind))))
+        part.repeated = query.repeated
         part.order_by = () if not part.is_sliced else part.order_by
 
     def _ordered_combination(self, selects: list[Any], order: list[OrderBy]) -> Any:

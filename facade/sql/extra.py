@@ -61,6 +61,7 @@ def add_extra(
     """Add what extra() asks for to a query."""
     for name, expression in select:
         query.add_annotation(expression, name)
+    query.extra_names |= {name for name, _ in select}
     if where is not None:
         query.where.add(where.resolve_expression(query), AND)
     query.extra_tables += tables

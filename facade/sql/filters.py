@@ -324,9 +324,30 @@ class Filters:
         inner.where.add(
             pk.get_lookup("exact")(Col(inner.initial_alias(), pk), OuterColumn(self.initial_alias(), pk)), AND
         )
+        if (shared := self._shared_row(inner, name, scope.reuse)) is not None:
+            near, far, key = shared
+            inner.where.add(key.get_lookup("exact")(Col(near, key), OuterColumn(far, key)), AND)
         inner.subquery = True
         exists = Exists(Embedded(inner.for_exists(), 0))
         return Where([self.build_lookup(["exact"], exists, True)]), set()
+
+    def _shared_row(self, inner: Any, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
+        """Return what ties the related row of a negated lookup to the one that conditions beside it speak of.
+
+        That is its alias in the subquery, its alias here and its key; None where no other condition speaks of such a row.
+        """
+        path = self.resolve_path(paths.split(name))
+        near, far = inner.initial_alias(), self.initial_alias()
+        for position, hop in enumerate(path.hops):
+            relation = path.relation if position == path.relation_hop else None
+            here = self.joins.find(hop, far, reuse if hop.many else None, relation)
+            there = inner.joins.find(hop, near, None, relation)
+            if here is None or there is None:
+                return None
+            near, far = there, here
+            if hop.many:
+                return near, far, hop.target._meta.pk
+        return None
 
 
 class OuterColumn(Col):

@@ -93,12 +93,7 @@ class Joins:
     ) -> str:
         """Return the alias that `hop` leads to from `parent`; `reuse` names the usable joins, None allows all."""
         wanted = Join("", hop.target, parent, hop, False, nullable, relation)
-        usable = [
-            alias
-            for alias, join in self._joins.items()
-            if (reuse is None or alias in reuse) and join.same(wanted)
-        ]
-        if usable:
+        if usable := self._usable(wanted, reuse):
             alias = (
                 wanted_alias
                 if relation is not None and (wanted_alias := relation.alias) in usable
@@ -109,6 +104,18 @@ class Joins:
         outer = self._joins[parent].outer or nullable
         alias = relation.alias if relation is not None else self._new_alias(hop.target)
         return self._add(replace(wanted, alias=alias, outer=outer))
+
+    def _usable(self, wanted: Join, reuse: set[str] | None) -> list[str]:
+        return [
+            alias
+            for alias, join in self._joins.items()
+            if (reuse is None or alias in reuse) and join.same(wanted)
+        ]
+
+    def find(self, hop: Hop, parent: str, reuse: set[str] | None, relation: Any = None) -> str | None:
+        """Return the alias that `hop` leads to from `parent` in a query that has joined it, None where it has not."""
+        found = self._usable(Join("", hop.target, parent, hop, relation=relation), reuse)
+        return found[-1] if found else None
 
     def release(self, alias: str) -> None:
         self.counts[alias] -= 1

@@ -16,6 +16,7 @@ from facade.expressions.freezing import Arg
 from facade.expressions.q import AND
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
 from facade.expressions.subquery import Embedded
+from facade.fields.relations import final_target
 from facade.sql import paths
 from facade.sql.filters import Filters
 from facade.sql.joins import Joins
@@ -61,6 +62,8 @@ class Query(Filters):
     updates: tuple[tuple[Any, Any], ...] = ()
     exists_only = False
     sticky = 0  # how many more steps may speak of the same rows of a many-valued relation
+    repeated: tuple[int, ...] | None = None  # the positions of values_list()'s names where one is repeated
+    extra_names: frozenset[str] = frozenset()
     extra_tables: tuple[str, ...] = ()
     extra_order: tuple[str, ...] = ()
 
@@ -145,8 +148,21 @@ class Query(Filters):
         )
 
     @property
+    def result_names(self) -> tuple[str, ...]:
+        """The names of the values of a row, in their order."""
+        if self.selected is not None:
+            return self.selected
+        computed = self.annotation_select
+        extra = [name for name in computed if name in self.extra_names]
+        return (*extra, *self.select, *[name for name in computed if name not in self.extra_names])
+
+    @property
     def is_ordered(self) -> bool:
-        return bool(self.order_by or (self.default_ordering and self.opts.ordering and not self.group_by))
+        return bool(
+            self.order_by
+            or self.extra_order
+            or (self.default_ordering and self.opts.ordering and not self.group_by)
+        )
 
     @property
     def output_field(self) -> Any:
@@ -206,10 +222,6 @@ class Query(Filters):
         """Return the expression that a field path, with transforms at its end, stands for."""
         names = paths.split(name)
         path = self.resolve_path(names, allow_many)
-        if path.rest and not hasattr(path.final_field, "get_transform"):
-            raise FieldError(
-                f"Cannot resolve keyword '{path.rest[0]}' into field. Join on '{name}' not permitted."
-            )
         aliases = self.join_path(path, reuse)
         targets, aliases = self.trim(path, aliases)
         if not allow_joins and len(aliases) > 1:
@@ -218,11 +230,13 @@ class Query(Filters):
             raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
         if reuse is not None:
             reuse.update(aliases)
-        expression: Any = Col(aliases[-1], targets[0])
-        if path.rest and path.final_field.is_relation and expression.get_transform(path.rest[0]) is None:
-            raise paths.unknown_name(path.rest[0], paths.field_names(path.hops[-1].target._meta))
+        if not path.rest:
+            return Col(aliases[-1], targets[0])
+        expression: Any = Col(aliases[-1], targets[0], final_target(targets[0]))
         for transform in path.rest:
-            expression = self.try_transform(expression, transform, name)
+            if expression.get_transform(transform) is None:
+                raise _no_join(names, path)
+            expression = self.try_transform(expression, transform)
         return expression
 
     def resolve_ref(
@@ -328,7 +342,10 @@ class Query(Filters):
         selectable = self.annotation_select
         fields = [name for name in names if name not in selectable]
         for name in fields:
-            if name in self.annotations:
+            if name not in self.annotations:
+                if self.annotations:
+                    self.resolve_path(paths.split(name))  # for an error that names all the choices
+            else:
                 hint = (
                     f"It was excluded by a previous values() or values_list() call. Include '{name}' in that call to select it."
                     if selectable
@@ -386,7 +403,7 @@ class Query(Filters):
                 annotation = self.try_transform(annotation, transform, name)
             return
         path = self.resolve_path(paths.split(name))
-        expression: Any = Col("", path.targets[0])
+        expression: Any = Col("", path.targets[0], final_target(path.targets[0]))
         for transform in path.rest:
             expression = self.try_transform(expression, transform, name)
 
@@ -498,6 +515,16 @@ class _Through:
 
     def resolve_ref(self, name: str, *args: Any) -> Any:
         return Outer(self.outer.resolve_ref(name, *args))
+
+
+def _no_join(names: list[str], path: Path) -> FieldError:
+    """Return the error for a name behind a field that is no transform of the field's."""
+    if path.final_field.is_relation:
+        return paths.unknown_name(path.rest[0], paths.field_names(path.hops[-1].target._meta))
+    before = names[-len(path.rest) - 1]
+    return FieldError(
+        f"Cannot resolve keyword '{path.rest[0]}' into field. Join on '{before}' not permitted."
+    )
 
 
 def ordering_of(item: Any, default_descending: bool) -> Any:

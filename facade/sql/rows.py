@@ -199,12 +199,12 @@ def dict_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loa
 def tuple_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
     """Return the loader of values_list()."""
     source, _ = _value_source(layout, dialect, database, extra)
-    if not extra and not any(source.converters):
+    if not extra and not any(source.converters) and layout.repeated is None:
         return source.build(
             "def load(rows, db):",
             "    return rows if type(rows) is list and rows and type(rows[0]) is tuple else list(map(tuple, rows))",
         )
-    items = "".join(f"{source.value(index)}, " for index in range(len(source.converters)))
+    items = "".join(f"{source.value(index)}, " for index in layout.repeated or range(len(source.converters)))
     return source.build("def load(rows, db):", f"    return [({items}) for ({source.target}) in rows]")
 
 
@@ -222,14 +222,25 @@ def flat_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loa
 @functools.cache
 def row_class(*names: str) -> type[Any]:
     """Return the class of the rows of values_list(named=True) with these names."""
-    return namedtuple("Row", names)  # noqa: PYI024 - the names are known at run time only
+    base = namedtuple("Row", names)  # type: ignore[misc] # noqa: PYI024 - the names are known at run time only
+    return type("Row", (base,), {"__slots__": (), "__reduce__": _reduced})
+
+
+def _reduced(row: Any) -> Any:
+    """Say how a named row is pickled: its class has no place in a module."""
+    return _row, (row._fields, tuple(row))
+
+
+def _row(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+    return row_class(*names)(*values)
 
 
 def named_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
     """Return the loader of values_list(named=True)."""
     source, names = _value_source(layout, dialect, database, extra)
-    row = source.name("row", row_class(*names))
-    items = ", ".join(source.value(index) for index in range(len(names)))
+    positions = layout.repeated or range(len(names))
+    row = source.name("row", row_class(*[names[index] for index in positions]))
+    items = ", ".join(source.value(index) for index in positions)
     return source.build("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
 
 

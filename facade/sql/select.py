@@ -43,13 +43,14 @@ class Binds:
 class Layout:
     """What the columns of a row are: an instance (with related ones) or named values."""
 
-    __slots__ = ("annotations", "columns", "part", "width")
+    __slots__ = ("annotations", "columns", "part", "repeated", "width")
 
     def __init__(
         self, part: Part | None, annotations: list[tuple[str, Any]], columns: list[tuple[str, Any]]
     ) -> None:
         self.part, self.annotations, self.columns = part, annotations, columns
         self.width = 0
+        self.repeated: tuple[int, ...] | None = None
 
 
 class Compiler(Combinations, dialects.Operations):
@@ -234,7 +235,7 @@ class Compiler(Combinations, dialects.Operations):
             with suppress(TypeError):  # an expression that cannot be compared
                 self.positions.setdefault(expression, len(columns))
             (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
-        layout.width = len(columns)
+        layout.width, layout.repeated = len(columns), query.repeated
         return columns
 
     def _selection(self) -> list[tuple[str, Any]]:
@@ -243,8 +244,10 @@ class Compiler(Combinations, dialects.Operations):
         if query.exists_only:
             return []
         annotations = query.annotation_select
-        names = query.selected if query.selected is not None else (*query.select, *annotations)
-        return [(name, annotations[name] if name in annotations else query.select[name]) for name in names]
+        return [
+            (name, annotations[name] if name in annotations else query.select[name])
+            for name in query.result_names
+        ]
 
     def _labelled(self, name: str, expression: Any) -> Any:
         if (core := self._read_form(expression)) is not None:

@@ -156,7 +156,9 @@ def annotate(query: Query, annotations: tuple[tuple[str, Any], ...], select: boo
 
 @step
 def values(query: Query, names: tuple[str, ...]) -> None:
-    query.set_values(names)
+    unique = tuple(dict.fromkeys(names))
+    query.set_values(unique)
+    query.repeated = tuple(map(unique.index, names)) if len(unique) < len(names) else None
 
 
 @step
