@@ -317,7 +317,9 @@ def test_value_of_the_wrong_kind_is_refused_before_any_sql(face, authors, assert
 def test_an_instance_is_no_value_to_update_a_column_with(face, authors, name):
     ada = face(Author.objects.create, name="Ada")
     setattr(ada, name, Author(name="Bob"))
-    with pytest.raises(TypeError, match=f"Tried to update field tests.Author.{name} with a model instance, <Author"):
+    with pytest.raises(
+        TypeError, match=f"Tried to update field tests.Author.{name} with a model instance, <Author"
+    ):
         face(ada.save)
     assert face(Author.objects.filter(name="Ada").count) == 1
 
