@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from facade.exceptions import FieldError
 from facade.fields.base import Field
 from facade.fields.options import AnyValue
+from facade.fields.relation_checks import ForeignObjectChecks, RelationChecks
 from facade.fields.relations import FieldCacheMixin, ForeignObjectRel, Hop
 
 __all__ = [
@@ -77,7 +78,7 @@ def _key(model: Any) -> tuple[str, str]:
     return model._meta.app_label, model._meta.model_name
 
 
-class RelatedField(FieldCacheMixin, Field[AnyValue]):
+class RelatedField(RelationChecks, FieldCacheMixin, Field[AnyValue]):
     """Base of the fields that relate their model to another one."""
 
     one_to_many: bool | None = False
@@ -202,7 +203,7 @@ class RelatedField(FieldCacheMixin, Field[AnyValue]):
         raise NotImplementedError
 
 
-class ForeignObject(RelatedField[AnyValue]):
+class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
     """A relation over columns that other fields hold: ``from_fields`` here, ``to_fields`` there.
 
     It has no column of its own and puts no constraint into the database.

@@ -11,6 +11,7 @@ from facade.fields.foreign_objects import (
     RelatedField,
     lazy_related_operation,
 )
+from facade.fields.relation_checks import ManyToManyChecks
 from facade.fields.relations import Hop, ManyToManyRel
 
 __all__ = ["ManyToManyField"]
@@ -18,7 +19,7 @@ __all__ = ["ManyToManyField"]
 T = TypeVar("T")
 
 
-class ManyToManyField(RelatedField[T]):
+class ManyToManyField(ManyToManyChecks, RelatedField[T]):
     """Any number of rows of another model, kept as pairs in a table between.
 
     ``to`` is a model, its name or ``"self"``. The attribute is a manager with ``add``, ``remove``, ``set``, ``clear`` and

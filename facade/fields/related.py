@@ -14,6 +14,7 @@ from facade.fields.foreign_objects import (
     resolve_relation,
 )
 from facade.fields.options import AnyValue
+from facade.fields.relation_checks import ForeignKeyChecks
 from facade.fields.relations import ForeignObjectRel, ManyToOneRel, OneToOneRel
 
 __all__ = [
@@ -56,7 +57,7 @@ class ForeignKeyAttribute:
         data[self.attname] = value
 
 
-class ForeignKey(ForeignObject[AnyValue]):
+class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
     """A reference to a row of another model, kept in a column of this one's table.
 
     ``to`` is a model, its name (``"Author"``, ``"library.Author"``) or ``"self"``. ``on_delete`` says what

@@ -69,7 +69,7 @@ def normalize_together(value: Any) -> Any:
         return value
     if not isinstance(value[0], (tuple, list)):
         value = (value,)
-    return tuple(tuple(one) for one in value)
+    return tuple(tuple(one) if isinstance(one, (tuple, list)) else one for one in value)
 
 
 class _Plural:

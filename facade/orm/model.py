@@ -11,6 +11,7 @@ from facade.exceptions import FieldDoesNotExist, MultipleObjectsReturned, Object
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.q import Q
 from facade.meta import registry
+from facade.meta.checks import check_model
 from facade.orm.assembly import ModelBase
 from facade.orm.construction import DEFERRED, Initialiser, construct, has_plain_init, initialiser
 from facade.orm.descriptors import DeferredFetcher, fetch_missing
@@ -23,6 +24,7 @@ from facade.signals import post_init, pre_init
 from facade.version import __version__
 
 if TYPE_CHECKING:
+    from facade.checks import CheckMessage
     from facade.meta.options import Options
 
 __all__ = ["DEFERRED", "Model", "ModelBase", "model_unpickle"]
@@ -84,6 +86,11 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     @classmethod
     def _make_initialiser(cls) -> Initialiser:
         return initialiser(cls, Model)
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[CheckMessage]:
+        """Return what is wrong with the model's declaration; ``databases`` adds what only concerns their tables."""
+        return check_model(cls, **kwargs)
 
     # -- identity ---------------------------------------------------------------------------------
 
