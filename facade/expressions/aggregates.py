@@ -181,7 +181,8 @@ class Avg(Aggregate):
         source = self.source_expressions[0]._output_field_or_none
         if isinstance(source, (fields.IntegerField, fields.AutoFieldMixin)):
             return fields.FloatField()
-        return source  # type: ignore[no-any-return]
+        # The mean of prices has more digits than a price.
+        return fields.DecimalField() if isinstance(source, fields.DecimalField) else source
 
 
 class Count(Aggregate):
@@ -229,6 +230,10 @@ class Sum(Aggregate):
     name = "Sum"
     allow_distinct = True
     arity = 1
+
+    def _resolve_output_field(self) -> Field[Any] | None:
+        source = super()._resolve_output_field()
+        return fields.IntegerField() if isinstance(source, fields.BooleanField) else source
 
 
 class _Spread(Aggregate):

@@ -288,7 +288,10 @@ class Expression(Combinable, Written, Frozen):
     @property
     def column_type(self) -> Any:
         """The Core type of the values, None where it is not known."""
-        field = self._output_field_or_none
+        try:
+            field = self._output_field_or_none
+        except FieldError:  # mixed types matter where a value is read or compared
+            return None
         return None if field is None or type(field) is Field else final_target(field).column_type
 
     def _resolve_output_field(self) -> Field[Any] | None:

@@ -9,6 +9,7 @@ from facade import fields
 from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.references import F
+from facade.expressions.subquery import Subquery
 
 if TYPE_CHECKING:
     from facade.expressions.written import SQL
@@ -77,9 +78,9 @@ class Func(Expression):
 
 
 def as_expression(value: Any) -> Any:
-    """Return `value` as an expression: a string names a field, anything else is a constant."""
+    """Return `value` as an expression: a string names a field, a queryset is a subquery, anything else a constant."""
     if isinstance(value, Frozen):
-        return value
+        return value if hasattr(value, "resolve_expression") else Subquery(value)
     return F(value) if isinstance(value, str) else Value(value)
 
 

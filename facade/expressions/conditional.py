@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression
 from facade.expressions.calls import as_expression
 from facade.expressions.q import Q
@@ -109,10 +110,18 @@ class Case(Expression):
         return super().get_group_by_cols()
 
     def as_core(self, compiler: Any) -> Any:
-        default = compiler.process(self.default)
-        if not self.cases:
-            return default
-        branches = [
-            (compiler.condition(case.condition), compiler.process(case.result)) for case in self.cases
-        ]
-        return sa.case(*branches, else_=default)
+        branches, default = self._branches(compiler)
+        otherwise = compiler.process(default)
+        return sa.case(*branches, else_=otherwise) if branches else otherwise
+
+    def _branches(self, compiler: Any) -> tuple[list[tuple[Any, Any]], Any]:
+        """Return the branches that some rows take and others do not, and what holds for the rest."""
+        branches: list[tuple[Any, Any]] = []
+        for case in self.cases:
+            try:
+                branches.append((compiler.condition(case.condition), compiler.process(case.result)))
+            except EmptyResultSet:
+                continue
+            except FullResultSet:
+                return branches, case.result
+        return branches, self.default

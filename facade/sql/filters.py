@@ -198,7 +198,7 @@ class Filters:
         self, path: Any, targets: Any, aliases: list[str], value: Any, needed: set[str], scope: Scope
     ) -> tuple[Where, set[str]]:
         alias, final = aliases[-1], path.final_field
-        column: Any = Col(alias, targets[0], final if final.is_relation else targets[0])
+        column: Any = Col(alias, targets[0], final)
         lookup = self.build_lookup(path.rest, column, value)
         clause = Where([lookup])
         is_null_test = lookup.lookup_name == "isnull"

@@ -230,8 +230,6 @@ class Query(Filters):
             raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
         if reuse is not None:
             reuse.update(aliases)
-        if not path.rest:
-            return Col(aliases[-1], targets[0])
         expression: Any = Col(aliases[-1], targets[0], final_target(targets[0]))
         for transform in path.rest:
             if expression.get_transform(transform) is None:

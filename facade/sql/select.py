@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
+from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy
@@ -84,6 +85,8 @@ class Compiler(Combinations, dialects.Operations):
             if value is NotImplemented or self._is_condition(expression):
                 raise
             return sa.null() if value is None else self.literal(value, None)
+        except FullResultSet:
+            return sa.true()
 
     @staticmethod
     def _is_condition(expression: Any) -> bool:
@@ -274,7 +277,7 @@ class Compiler(Combinations, dialects.Operations):
         terms = columns[: self._model_width()]
         for item in _unique(self._group_expressions()):
             term = self._group_term(item)
-            if all(term is not known for known in terms):
+            if not _is_constant(term) and all(term is not known for known in terms):
                 terms.append(term)
         return statement.group_by(*terms) if terms else statement
 
@@ -315,11 +318,15 @@ class Compiler(Combinations, dialects.Operations):
         """Return a term of ORDER BY.
 
         PostgreSQL cannot tell that two expressions are the same when they hold parameters: selected ones go by their position.
+        So do constants, which databases would take for positions or refuse; those that are not selected are None.
         """
         source = item.source if isinstance(item, Ref) else item
         by_position = self.vendor == "postgresql" and not isinstance(source, Col)
         position = self._ordinal(source) if by_position else None
-        return self.process(item) if position is None else position
+        if position is not None:
+            return position
+        core = self.process(item)
+        return self._ordinal(source) if _is_constant(core) else core
 
     def _order(self) -> list[Any]:
         self._ordered = self._order_terms()
@@ -328,7 +335,8 @@ class Compiler(Combinations, dialects.Operations):
         for item in self._ordered:
             if item.expression not in seen:
                 seen.add(item.expression)
-                terms.append(self.ordering(item, self._selected_term(item.expression)))
+                if (core := self._selected_term(item.expression)) is not None:
+                    terms.append(self.ordering(item, core))
         return terms
 
     def _order_terms(self) -> list[OrderBy]:
@@ -482,3 +490,7 @@ def _unique(items: Iterable[Any]) -> list[Any]:
         if item not in unique:  # compared, not hashed: not every expression has a hash
             unique.append(item)
     return unique
+
+
+def _is_constant(core: Any) -> bool:
+    return isinstance(getattr(core, "element", core), (Null, True_, False_))

@@ -229,6 +229,10 @@ def combine(
     query.selected = selected
     first = query.combined[0].query
     query.annotations, query.annotation_mask = dict(first.annotations), first.annotation_mask
+    if selected and first.select:
+        for part in query.combined[1:]:
+            if part.query.default_cols and not part.query.select:
+                part.query.set_values(selected)
 
 
 @step

@@ -1,0 +1,129 @@
+"""Expressions as values: what their results are, and where they can stand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from facade.exceptions import FieldError
+from facade.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, Sum, Value, When
+from facade.models.functions import Coalesce, Length
+from tests.models import Author, Book, City, Country, Publisher
+
+
+@pytest.fixture
+def library(database):
+    database.create(Publisher, Author, Book)
+    ada, bob, _ = Author.objects.bulk_create([Author(name="Ada"), Author(name="Bob"), Author(name="Cyd")])
+    Book.objects.bulk_create(
+        [
+            Book(title="Alpha", author=ada, pages=100),
+            Book(title="Beta", author=ada, pages=200),
+            Book(title="Delta", author=bob, pages=50),
+            Book(title="Gamma", author=bob, pages=300),
+        ]
+    )
+
+
+@pytest.mark.portable
+def test_text_in_a_case_names_a_field(face, library):
+    shown = Case(When(pages__gte=200, then="author__name"), default="title")
+    assert face.list(Book.objects.order_by("title").values_list("title", shown)) == [
+        ("Alpha", "Alpha"),
+        ("Beta", "Ada"),
+        ("Delta", "Delta"),
+        ("Gamma", "Bob"),
+    ]
+
+
+@pytest.mark.portable
+def test_branches_that_no_row_and_every_row_takes(face, library):
+    never = Case(When(pk__in=[], then=Value(1)), default=Value(2))
+    always = Case(When(pages=100, then=Value(1)), When(~Q(pk__in=[]), then=Value(3)), default=Value(2))
+    rows = Book.objects.annotate(never=never, always=always).order_by("title")
+    assert face.list(rows.values_list("never", "always")) == [(2, 1), (2, 3), (2, 3), (2, 3)]
+    assert face(Book.objects.update, pages=Case(When(pk__in=[], then=1), default=7)) == 4
+    assert set(face.list(Book.objects.values_list("pages", flat=True))) == {7}
+
+
+@pytest.mark.portable
+def test_the_mean_of_prices_has_more_digits_than_a_price(face, library):
+    face(Book.objects.update, price=Decimal("1.00"))
+    face(Book.objects.filter(title="Alpha").update, price=Decimal("1.10"))
+    assert face(Book.objects.aggregate, mean=Avg("price")) == {"mean": Decimal("1.025")}
+    assert face(Book.objects.annotate(mean=Avg("price")).aggregate, Max("mean"))["mean__max"] == Decimal(
+        "1.1"
+    )
+
+
+@pytest.mark.portable
+def test_a_queryset_is_a_value_without_subquery(face, library):
+    name = Author.objects.filter(pk=OuterRef("author")).values("name")
+    rows = Book.objects.annotate(by=name, length=Length(name)).order_by("title")
+    assert face.list(rows.values_list("title", "by", "length")[:2]) == [
+        ("Alpha", "Ada", 3),
+        ("Beta", "Ada", 3),
+    ]
+
+
+@pytest.mark.portable
+def test_conditions_that_always_hold_are_values(face, library):
+    always, never = ~Q(pk__in=[]), Exists(Book.objects.none())
+    rows = Author.objects.alias(never=never).order_by("never", "name")
+    assert face.list(rows.values_list("name", flat=True)) == ["Ada", "Bob", "Cyd"]
+    grouped = Author.objects.annotate(never=never).values("never").annotate(n=Count("pk")).order_by("never")
+    assert face.list(grouped) == [{"never": False, "n": 3}]
+    assert face(Author.objects.annotate(always=always).aggregate, n=Count("always")) == {"n": 3}
+
+
+@pytest.mark.vendors("sqlite")
+def test_true_values_are_counted_by_their_sum(face, library):
+    assert face(Book.objects.annotate(long=Q(pages__gte=200)).aggregate, n=Sum("long")) == {"n": 2}
+
+
+def test_mixed_types_matter_only_where_values_are_read(face, library):
+    either = Coalesce("price", "pages")
+    assert len(face.list(Book.objects.order_by(either))) == 4
+    assert face(Book.objects.filter(pages__gte=either).count) == 4
+    with pytest.raises(FieldError, match="mixed types"):
+        face.list(Book.objects.annotate(either=either))
+
+
+@pytest.mark.portable
+def test_a_relation_in_an_expression_has_the_type_of_its_key(face, library):
+    ada = face(Author.objects.get, name="Ada")
+    rows = Book.objects.annotate(next_key=F("author_id") + 1, key=Coalesce("publisher_id", "author_id"))
+    assert face(rows.filter(title="Alpha").values_list("next_key", "key").get) == (ada.pk + 1, ada.pk)
+    assert type(face(Book.objects.aggregate, mean=Avg("author"))["mean"]) is float
+    assert face(Book.objects.annotate(key=Max("author_id")).filter(key__range=(ada.pk, ada.pk)).count) == 2
+
+
+def test_lookups_of_the_field_that_a_relation_leads_to(face, database, assert_queries):
+    database.create(Country, City)
+    norway = face(Country.objects.create, code="NO", name="Norway")
+    face(City.objects.create, name="Oslo", country=norway, twin_country=norway)
+    with assert_queries(1) as captured:
+        assert (
+            face(
+                City.objects.filter(
+                    twin_country__name__icontains="WAY", country__code__range=("A", "Z")
+                ).count
+            )
+            == 1
+        )
+    assert "JOIN" not in captured.captured_queries[0]["sql"]
+
+
+@pytest.mark.portable
+def test_values_after_an_aggregate_divide_its_groups(face, library):
+    rows = Author.objects.annotate(n=Count("pk")).values("books__title", "n").order_by("books__title")
+    assert [row for row in face.list(rows) if row["books__title"]] == [
+        {"books__title": title, "n": 1} for title in ("Alpha", "Beta", "Delta", "Gamma")
+    ]
+
+
+@pytest.mark.portable
+def test_the_first_of_combined_querysets_names_the_values(face, library):
+    found = Author.objects.values("name").union(Author.objects.filter(name="Ada")).order_by("name")
+    assert face.list(found) == [{"name": "Ada"}, {"name": "Bob"}, {"name": "Cyd"}]
