@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from facade.models import CharField, Q
+from facade.exceptions import FieldError
+from facade.models import CharField, Exists, F, IntegerField, Model, OuterRef, Q, Transform
 from facade.models.functions import Abs, Length
+from facade.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, LessThan, LessThanOrEqual
 from tests.models import Author, Book, City, Country, Publisher
 
 pytestmark = pytest.mark.portable
@@ -71,3 +73,161 @@ def test_a_relation_is_ordered_by_a_transform_of_its_key(face, library, transfor
         City.objects.create(name=city, country=Country.objects.create(code=code, name=code))
     assert [city.name for city in face.list(City.objects.order_by("country__length"))] == ["Short", "Long"]
     assert [city.name for city in face.list(City.objects.order_by("-country__length"))] == ["Long", "Short"]
+
+
+# -- lookups written as expressions, and for both sides ----------------------------------------------
+
+
+def test_a_comparison_of_integers_with_a_fraction_is_exact(face, library):
+    pages = F("pages")
+    for lookup, expected in (
+        (GreaterThanOrEqual(pages, 100.5), 1),
+        (GreaterThan(pages, 99.5), 3),
+        (LessThan(pages, 100.5), 2),
+        (LessThanOrEqual(pages, 100.5), 2),
+    ):
+        assert face(Book.objects.filter(lookup).count) == expected
+        assert face(Book.objects.annotate(found=lookup).filter(found=True).count) == expected
+
+
+def test_a_list_of_an_in_may_hold_expressions(face, library):
+    assert face(Book.objects.filter(In(F("pages"), [F("pages"), 5])).count) == 3
+    assert face(Book.objects.filter(In(F("pages"), [F("author__age") + 64, 200])).count) == 2
+
+
+class Half(Transform):
+    """Whole halves, on both sides of a comparison."""
+
+    lookup_name = "half"
+    bilateral = True
+
+    def as_sql(self, compiler, connection):
+        sql, params = compiler.compile(self.lhs)
+        return f"({sql}) - MOD({sql}, 2)", [*params, *params]
+
+
+@pytest.mark.parametrize(
+    ("lookup", "value", "expected"),
+    [
+        ("pages__half", 101, 2),
+        ("pages__half__in", [101, 7], 2),
+        ("pages__half__in", [101, 201], 3),
+        ("pages__half__in", [], 0),
+        ("pages__half__range", (101, 199), 2),
+        ("pages__half__gt", 101, 1),
+    ],
+)
+def test_a_transform_of_both_sides_takes_each_item_of_a_list(
+    face, library, transform, lookup, value, expected
+):
+    transform(IntegerField, Half)
+    assert face(Book.objects.filter(**{lookup: value}).count) == expected
+    assert face(Book.objects.exclude(**{lookup: value}).count) == 3 - expected
+
+
+def test_a_transform_of_both_sides_takes_no_queryset(library, transform):
+    transform(IntegerField, Half)
+    with pytest.raises(NotImplementedError, match="Bilateral transformations on nested querysets"):
+        Book.objects.filter(pages__half__in=Book.objects.values("pages"))
+
+
+# -- values that are none -----------------------------------------------------------------------------
+
+
+class TextOrNone(CharField):
+    """Keeps an empty text as NULL."""
+
+    def get_prep_value(self, value):
+        return super().get_prep_value(value) or None
+
+
+class Remark(Model):
+    text = TextOrNone(max_length=20, null=True)
+
+
+def test_a_value_that_its_field_takes_for_none_is_compared_as_none(face, database):
+    database.create(Remark)
+    Remark.objects.create(text="")
+    Remark.objects.create(text="kept")
+    for _ in range(2):
+        assert [remark.text for remark in face.list(Remark.objects.filter(text=""))] == [None]
+        assert [remark.text for remark in face.list(Remark.objects.filter(text="kept"))] == ["kept"]
+        assert [remark.text for remark in face.list(Remark.objects.exclude(text=""))] == ["kept"]
+        assert face(Remark.objects.get, text="").text is None
+    with pytest.raises(ValueError, match="Cannot use None as a query value"):
+        Remark.objects.filter(text__gt="")
+
+
+def test_a_dict_is_no_condition(library):
+    with pytest.raises(FieldError, match="Cannot parse keyword query as dict"):
+        Book.objects.filter({"title": "Alpha"})
+
+
+def test_the_model_of_a_queryset_is_checked_before_its_length(library):
+    with pytest.raises(ValueError, match='Cannot use QuerySet for "Publisher": Use a QuerySet for "Author"'):
+        Book.objects.filter(author=Publisher.objects.all())
+
+
+def test_update_refuses_an_object_that_is_not_saved(face, library):
+    with pytest.raises(ValueError, match="Unsaved model instance <Author: New> cannot be used"):
+        face(Book.objects.update, author=Author(name="New"))
+
+
+# -- Q as a value ---------------------------------------------------------------------------------------
+
+
+def test_conditions_on_equal_sequences_are_equal():
+    same = [Q(pk__in=items) for items in ((1, 2), [1, 2], {1: "a", 2: "b"}.keys())]
+    assert same[0] == same[1] == same[2]
+    assert len({hash(one) for one in same}) == 1
+    assert Q(pk__in=[1, 2]) != Q(pk__in=[2, 1])
+
+
+def test_nothing_and_an_expression_is_the_expression():
+    some = ~Exists(Book.objects.filter(author=OuterRef("pk")))
+    assert (Q() & some) == (Q() | some) == some
+
+
+def test_the_fields_of_a_condition_inside_an_expression_are_known():
+    assert Q(Exact(Q(pages=F("price")), True)).referenced_base_fields == {"pages", "price"}
+
+
+# -- subqueries ---------------------------------------------------------------------------------------------
+
+
+def test_exists_counts_the_rows_that_distinct_leaves(face, library):
+    Book.objects.create(title="Gamma", author=library[0], pages=100)
+    distinct = Book.objects.values("pages").distinct()
+    assert face(distinct[1:2].exists) is True
+    assert face(distinct[2:3].exists) is False
+    assert face(Author.objects.filter(Exists(distinct[1:])).count) == 2
+
+
+@pytest.mark.vendors("sqlite", "postgres")
+def test_a_subquery_selects_one_column_though_distinct_needs_another_for_the_order(face, library):
+    first = Book.objects.distinct().order_by("-title")[:2]
+    assert sorted(book.title for book in face.list(Book.objects.filter(pk__in=first))) == ["Beta", "Gamma"]
+    assert face(Book.objects.filter(pk__in=first.values("pk")).count) == 2
+
+
+def test_a_subquery_of_another_database_is_refused(face, library):
+    elsewhere = Author.objects.using("other")
+    books = Book.objects.filter(author__in=elsewhere)
+    for ask in (books.count, books.exists, books.first, books.delete):
+        with pytest.raises(ValueError, match="Subqueries aren't allowed across different databases"):
+            face(ask)
+    with pytest.raises(ValueError, match="Subqueries aren't allowed across different databases"):
+        str(books.query)
+    assert face(Book.objects.using("default").filter(author__in=Author.objects.using("default")).count) == 3
+
+
+def test_a_queryset_can_be_an_annotation(face, library):
+    pages = Book.objects.filter(author=OuterRef("pk")).order_by("-pages").values("pages")[:1]
+    found = Author.objects.annotate(longest=pages).order_by("name").values_list("longest", flat=True)
+    assert face.list(found) == [200, 100]
+
+
+def test_a_union_takes_the_names_of_its_first_part(face, library):
+    first = Book.objects.extra(select={"kind": "1"}).filter(pages=100).values_list("title", "kind")
+    second = Book.objects.extra(select={"kind": "2"}).filter(pages=200)
+    assert sorted(face.list(first.union(second))) == [("Alpha", 1), ("Beta", 2), ("Gamma", 1)]

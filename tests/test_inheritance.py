@@ -69,3 +69,8 @@ def test_update_of_a_parents_column_by_an_expression(face, restaurants):
 def test_update_refuses_what_is_no_column(face, restaurants):
     with pytest.raises(FieldError, match="only concrete fields are permitted"):
         face(Place.objects.update, restaurant=1)
+
+
+def test_a_child_shares_the_table_of_the_parent_that_it_is_selected_with(restaurants):
+    sql = str(Place.objects.select_related("restaurant__owner").query)
+    assert sql.count(" JOIN ") == 2

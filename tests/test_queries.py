@@ -650,6 +650,12 @@ def test_explain(face, library):
         face(Book.objects.explain, format="nonsense; --")
 
 
+def test_explain_refuses_what_is_no_name_of_an_option(face, library):
+    for name in ("an alyze", "analyze--", "x) SELECT 1; --"):
+        with pytest.raises(ValueError, match=re.escape(f"Invalid option name: {name!r}")):
+            face(Book.objects.explain, **{name: True})
+
+
 @pytest.mark.vendors("postgres")
 def test_explain_with_actual_times(face, library):
     long = Book.objects.filter(pages__gt=150)
@@ -907,6 +913,28 @@ def test_prefetch_of_a_slice_is_one_of_each_object(face, library, assert_queries
             ["Gamma"],
             [],
         ]
+
+
+def test_prefetch_to_an_attribute_follows_a_plain_one_of_the_same_relation(face, library, assert_queries):
+    adults = Prefetch("author", Author.objects.filter(age__gte=40), to_attr="adult")
+    with assert_queries(3):
+        books = face.list(Book.objects.order_by("title").prefetch_related("author", adults))
+    assert [(book.author.name, book.adult and book.adult.name) for book in books] == [
+        ("Ada", None),
+        ("Ada", None),
+        ("Bob", "Bob"),
+        ("Bob", "Bob"),
+    ]
+
+
+def test_a_raw_queryset_shows_its_parameters():
+    assert (
+        repr(Book.objects.raw("SELECT * FROM t WHERE a = %s", [5]))
+        == "<RawQuerySet: SELECT * FROM t WHERE a = 5>"
+    )
+    named = Book.objects.raw("SELECT * FROM t WHERE a = %(a)s", {"a": "x"})
+    assert repr(named) == "<RawQuerySet: SELECT * FROM t WHERE a = x>"
+    assert repr(Book.objects.raw("SELECT '%'")) == "<RawQuerySet: SELECT '%'>"
 
 
 def test_prefetch_of_single_objects_needs_no_order(face, library):

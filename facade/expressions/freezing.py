@@ -60,7 +60,21 @@ class Empty:
         return "EMPTY"
 
 
-class OutOfRange(Exception):
+class NotAnArgument(Exception):
+    """A value that cannot be an argument: it says something about the SQL, for which `mark` stands."""
+
+    @property
+    def mark(self) -> Any:
+        return self
+
+
+class PreparedNone(NotAnArgument):
+    """A value that its field takes for none."""
+
+    mark = None
+
+
+class OutOfRange(NotAnArgument):
     """A value no row of its column can hold; `high` tells on which side it lies."""
 
     def __init__(self, high: bool) -> None:
@@ -74,10 +88,19 @@ class OutOfRange(Exception):
         return hash((OutOfRange, self.high))
 
 
+class ItemByItem(Exception):
+    """A list whose items are wanted as values of their own: the SQL names each."""
+
+    def __init__(self, arg: Arg) -> None:
+        super().__init__(arg)
+        self.arg = arg
+
+
 EMPTY = Empty()
 
 
 Containers = (list, tuple, set, frozenset, range)
+_SEQUENCES: Any = (list, tuple, type({}.keys()), type({}.values()))
 
 
 class Values(list[Any]):
@@ -130,7 +153,7 @@ def hashable(value: Any) -> Any:
     """Return a hashable equivalent of a constructor argument."""
     if isinstance(value, dict):
         return tuple((key, hashable(item)) for key, item in sorted(value.items()))
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, _SEQUENCES):
         return tuple(hashable(item) for item in value)
     if isinstance(value, (set, frozenset)):
         return frozenset(hashable(item) for item in value)

@@ -11,7 +11,7 @@ from facade import fields
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
-from facade.expressions.freezing import Arg, Empty, OutOfRange, Values, freeze
+from facade.expressions.freezing import Arg, Empty, OutOfRange, PreparedNone, Values, freeze
 from facade.expressions.references import F
 from facade.expressions.subquery import Embedded
 from facade.fields import Field
@@ -44,12 +44,16 @@ class Lookup(Expression):
     conditional = True
 
     def get_source_expressions(self) -> list[Any]:
-        return [self.lhs, self.rhs] if isinstance(self.rhs, (Expression, F)) else [self.lhs]
+        items = self.rhs if isinstance(self.rhs, tuple) else (self.rhs,)
+        return [self.lhs, *[item for item in items if _is_expression(item)]]
 
     def set_source_expressions(self, exprs: list[Any]) -> None:
-        self.lhs = exprs[0]
-        if len(exprs) == 2:
-            self.rhs = exprs[1]
+        self.lhs, *rest = exprs
+        if isinstance(self.rhs, tuple):
+            left = iter(rest)
+            self.rhs = tuple([next(left) if _is_expression(item) else item for item in self.rhs])
+        elif rest:
+            (self.rhs,) = rest
 
     def freeze(self, values: Values) -> Any:
         if not hasattr(self.lhs, "resolve_expression"):
@@ -73,7 +77,10 @@ class Lookup(Expression):
         resolved = super().resolve_expression(query, allow_joins, reuse, summarize, for_save)
         if query is None or isinstance(self.rhs, (Expression, F)):
             return resolved
-        return query.place_lookup(type(self), resolved.lhs, self.rhs)
+        rhs = resolved.rhs
+        if hasattr(rhs, "resolve_expression"):
+            rhs = rhs.resolve_expression(query, allow_joins, reuse)
+        return query.place_lookup(type(self), resolved.lhs, rhs)
 
     def _resolve_output_field(self) -> Field[Any] | None:
         return fields.BooleanField()
@@ -140,6 +147,10 @@ class Lookup(Expression):
         raise NotImplementedError(f"{type(self).__name__} must implement compare().")
 
 
+def _is_expression(item: Any) -> bool:
+    return isinstance(item, (Expression, F))
+
+
 class Transform(RegisterLookupMixin, Func):
     """A function in a lookup path: the `year` of `published__year__gte=2000`."""
 
@@ -185,7 +196,10 @@ class RangeChecked(BuiltinLookup):
     above_all = False  # and with one that is larger
 
     def prepare(self, value: Any) -> Any:
-        return check_range(self.compared_field, super().prepare(value))
+        prepared = super().prepare(value)
+        if prepared is None and value is not None:
+            raise PreparedNone
+        return check_range(self.compared_field, prepared)
 
     @property
     def preparation(self) -> Callable[[Any], Any]:
@@ -259,8 +273,17 @@ class GreaterThan(RangeChecked):
         return left > right
 
 
+class _WholeNumber(RangeChecked):
+    """On integers `gte 1.5` means `gte 2`, and `lt 1.5` means `lt 2`."""
+
+    def prepare(self, value: Any) -> Any:
+        if isinstance(value, float) and isinstance(self.compared_field, fields.IntegerField):
+            value = -int(-value // 1)
+        return super().prepare(value)
+
+
 @registered()
-class GreaterThanOrEqual(RangeChecked):
+class GreaterThanOrEqual(_WholeNumber):
     lookup_name = "gte"
     below_all = True
 
@@ -269,7 +292,7 @@ class GreaterThanOrEqual(RangeChecked):
 
 
 @registered()
-class LessThan(RangeChecked):
+class LessThan(_WholeNumber):
     lookup_name = "lt"
     above_all = True
 
@@ -286,22 +309,13 @@ class LessThanOrEqual(RangeChecked):
         return left <= right
 
 
-class _WholeNumber(Lookup):
-    """On an integer column `gte 1.5` means `gte 2`, and `lt 1.5` means `lt 2`."""
-
-    def prepare(self, value: Any) -> Any:
-        if isinstance(value, float):
-            value = -int(-value // 1)
-        return super().prepare(value)
-
-
 @registered(fields.IntegerField)
-class IntegerGreaterThanOrEqual(_WholeNumber, GreaterThanOrEqual):
+class IntegerGreaterThanOrEqual(GreaterThanOrEqual):
     """On an integer column."""
 
 
 @registered(fields.IntegerField)
-class IntegerLessThan(_WholeNumber, LessThan):
+class IntegerLessThan(LessThan):
     """On an integer column."""
 
 
@@ -331,20 +345,11 @@ class In(BuiltinLookup):
         if isinstance(self.rhs, Embedded):
             if self.rhs.query.is_empty:
                 raise EmptyResultSet
+            compiler.require_database(self.rhs.query.database)
             return left.in_(compiler.subquery(self.rhs))
         if isinstance(self.rhs, tuple):
             return left.in_([compiler.process(item) for item in self.rhs if item is not None])
         return left.in_(compiler.process(self.rhs))
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.lhs, *self.rhs] if isinstance(self.rhs, tuple) else super().get_source_expressions()
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        if isinstance(self.rhs, tuple):
-            self.lhs, *rest = exprs
-            self.rhs = tuple(rest)
-        else:
-            super().set_source_expressions(exprs)
 
 
 def _fits(field: Any, value: Any) -> bool:
@@ -456,14 +461,6 @@ class Range(BuiltinLookup):
         low, high = self.rhs
         return compiler.process(low), compiler.process(high)
 
-    def get_source_expressions(self) -> list[Any]:
-        return [self.lhs, *self.rhs] if isinstance(self.rhs, tuple) else [self.lhs]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        self.lhs = exprs[0]
-        if len(exprs) == 3:
-            self.rhs = tuple(exprs[1:])
-
 
 def _first(value: Any) -> Any:
     return value[0]
@@ -481,7 +478,7 @@ class IsNull(BuiltinLookup):
     prepare_rhs = False
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
-        if not isinstance(rhs, bool):
+        if not isinstance(rhs, bool) and not (rhs is None and self.can_use_none_as_rhs):
             raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
         super().__init__(lhs, rhs)
 

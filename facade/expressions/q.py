@@ -101,11 +101,7 @@ class Q(Frozen):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Q):
             return NotImplemented
-        return (self.connector, self.negated, self.children) == (
-            other.connector,
-            other.negated,
-            other.children,
-        )
+        return bool(self.identity == other.identity)
 
     def __hash__(self) -> int:
         return hash(self.identity)
@@ -131,7 +127,7 @@ class Q(Frozen):
         if getattr(other, "conditional", False) is False:
             raise TypeError(other)
         if not self:
-            return other.copy() if isinstance(other, Q) else type(self)(other)
+            return other.copy()  # type: ignore[no-any-return]
         if isinstance(other, Q) and not other:
             return self.copy()
         combined = self.create(connector=connector)
@@ -218,7 +214,11 @@ def _names(condition: Q) -> Iterator[str]:
         if isinstance(child, Q):
             yield from _names(child)
         elif hasattr(child, "flatten"):
-            yield from (item.name for item in child.flatten() if hasattr(item, "name"))
+            for item in child.flatten():
+                if isinstance(item, Q):
+                    yield from _names(item)
+                elif hasattr(item, "name"):
+                    yield item.name
 
 
 def freeze_condition(condition: Q, values: Values, depth: int) -> Condition:

@@ -49,11 +49,16 @@ class RelatedLookup(Lookup):
         if query.has_select_fields or query.select:
             return
         field = self.lhs.output_field
-        if not compatible(query.model, field):
-            names = query.model._meta.object_name, field.related_model._meta.object_name
-            raise ValueError(f'Cannot use QuerySet for "{names[0]}": Use a QuerySet for "{names[1]}".')
+        self.check_model(query)
         query.clear_ordering()
         query.select_only(_selected_name(query.model, field))
+
+    def check_model(self, query: Any) -> None:
+        """Raise ValueError for a queryset of objects that the relation cannot lead to."""
+        field = self.lhs.output_field
+        if not (query.has_select_fields or query.select or compatible(query.model, field)):
+            names = query.model._meta.object_name, field.related_model._meta.object_name
+            raise ValueError(f'Cannot use QuerySet for "{names[0]}": Use a QuerySet for "{names[1]}".')
 
 
 def compatible(model: type[Any], field: Any) -> bool:
@@ -91,6 +96,7 @@ class RelatedExact(RelatedLookup, Exact):
     """Refers to this object."""
 
     def adapt_query(self, query: Any) -> None:
+        self.check_model(query)
         if not query.one_row:
             raise ValueError(
                 "The QuerySet value for an exact lookup must be limited to one result using slicing."

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from facade import fields as model_fields
-from facade.expressions.freezing import Arg, Frozen, OutOfRange, Values, freeze
+from facade.exceptions import FieldError
+from facade.expressions.freezing import Arg, Frozen, NotAnArgument, Values, freeze
 from facade.expressions.q import Q, freeze_condition, freeze_pair, mark_argument
 from facade.expressions.subquery import Subquery
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 def freeze_condition_argument(arg: Any, values: Values) -> Any:
     if isinstance(arg, Q):
         return freeze_condition(arg, values, 0)
+    if isinstance(arg, dict):
+        raise FieldError("Cannot parse keyword query as dict")
     if not getattr(arg, "conditional", False):
         if isinstance(arg, (tuple, list)) and len(arg) == 2 and isinstance(arg[0], str):
             return freeze_pair(arg[0], arg[1], values)
@@ -24,20 +27,27 @@ def freeze_condition_argument(arg: Any, values: Values) -> Any:
     return freeze(arg, values)
 
 
-def mark_out_of_range(
-    shape: Shape, children: tuple[Any, ...], values: Values
-) -> tuple[tuple[Any, ...], Values]:
-    """Move values that no row can hold from the arguments into the conditions: the answer is then part of the shape."""
+def mark_values(shape: Shape, children: tuple[Any, ...], values: Values) -> tuple[tuple[Any, ...], Values]:
+    """Move what says something about the SQL, a value that no row can hold for instance, from the arguments into the conditions."""
     marked = Values(values)
     marked.keyed = values.keyed
     for index, (fit, value) in enumerate(zip(shape.prepare, values, strict=True)):
         try:
             if fit is not None and value is not None:
                 fit(value)
-        except OutOfRange as error:
-            children = tuple(mark_argument(child, Arg(index), error) for child in children)
+        except NotAnArgument as error:
+            children = tuple(mark_argument(child, Arg(index), error.mark) for child in children)
             marked[index] = None
     return children, marked
+
+
+def spread_list(arg: Arg, children: tuple[Any, ...], values: Values) -> tuple[tuple[Any, ...], Values]:
+    """Make each item of a list an argument of its own; the list's place stays, unused."""
+    spread = Values(values)
+    spread.keyed = values.keyed
+    items = tuple([None if item is None else spread.add(item) for item in values[arg.index]])
+    spread[arg.index] = None
+    return tuple(mark_argument(child, arg, items) for child in children), spread
 
 
 def name_of(item: Any) -> Any:

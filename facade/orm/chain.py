@@ -10,16 +10,17 @@ from facade.configuration import settings
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import LOOKUP_SEP
-from facade.expressions.freezing import PLAIN, Frozen, OutOfRange, Values, freeze
+from facade.expressions.freezing import PLAIN, Frozen, ItemByItem, NotAnArgument, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
 from facade.expressions.q import AND, Condition, Q, freeze_pair
 from facade.expressions.references import F
 from facade.orm.arguments import (
     freeze_condition_argument,
-    mark_out_of_range,
+    mark_values,
     name_of,
     named_expressions,
     one_of,
+    spread_list,
     value_names,
 )
 from facade.orm.combining import Combining, FrozenQuery
@@ -96,7 +97,7 @@ class Chain(Combining):
         if low:
             values.append(self._low)
         values.keyed = values.keyed and self._shape.keyed
-        return FrozenQuery(self._shape, start, low, high, count == 1, count == 0)
+        return FrozenQuery(self._shape, start, low, high, count == 1, count == 0, self._db)
 
     def _check_db_for_subquery(self) -> None:
         if self._fields and len(self._fields) > 1 and self._kind == "named":
@@ -159,7 +160,7 @@ class Chain(Combining):
         shape = self._shape.children.get(key) or self._shape.child(key, len(values))
         try:
             return shape, self._args + shape.bind(values)
-        except OutOfRange:
+        except NotAnArgument:
             return self._condition_shape(False, (), kwargs)
 
     def _filter_or_exclude(self, negated: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
@@ -188,11 +189,14 @@ class Chain(Combining):
         frozen = Condition(AND, negated, children)
         if negated:
             frozen = Condition(AND, False, (frozen,))
-        shape = self._shape.child(("condition", frozen), len(values), values.keyed)
         try:
+            shape = self._shape.child(("condition", frozen), len(values), values.keyed)
             return shape, self._args + shape.bind(values)
-        except OutOfRange:
-            children, values = mark_out_of_range(shape, children, values)
+        except ItemByItem as error:
+            children, values = spread_list(error.arg, children, values)
+            return self._apply_condition(negated, children, values)
+        except NotAnArgument:
+            children, values = mark_values(shape, children, values)
             return self._apply_condition(negated, children, values)
 
     def complex_filter(self, filter_obj: Any) -> Self:

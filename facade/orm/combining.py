@@ -15,21 +15,24 @@ _new = object.__new__
 class FrozenQuery(Frozen):
     """A queryset inside another one's step: its shape, and where its arguments stand among the step's values."""
 
-    __slots__ = ("empty", "high", "low", "one", "shape", "start")
+    __slots__ = ("database", "empty", "high", "low", "one", "shape", "start")
 
-    def __init__(self, shape: Shape, start: int, low: bool, high: bool, one: bool, empty: bool) -> None:
-        self.shape, self.start, self.low, self.high, self.one, self.empty = (
-            shape,
-            start,
-            low,
-            high,
-            one,
-            empty,
-        )
+    def __init__(
+        self,
+        shape: Shape,
+        start: int,
+        low: bool,
+        high: bool,
+        one: bool,
+        empty: bool,
+        database: str | None = None,
+    ) -> None:
+        self.shape, self.start, self.low, self.high = shape, start, low, high
+        self.one, self.empty, self.database = one, empty, database
 
     @property
     def _key(self) -> Any:
-        return self.shape, self.start, self.low, self.high, self.one, self.empty
+        return self.shape, self.start, self.low, self.high, self.one, self.empty, self.database
 
     def __eq__(self, other: object) -> bool:
         return type(other) is FrozenQuery and other._key == self._key
@@ -56,7 +59,7 @@ class FrozenQuery(Frozen):
     def place(self, query: Any) -> Embedded:
         """Return this query inside `query`, what it refers to around the two of them still open."""
         inner = self.shape.query.clone()
-        inner.subquery = True
+        inner.subquery, inner.database = True, self.database
         position = inner.arity
         if self.high:
             inner.high, position = Arg(position), position + 1

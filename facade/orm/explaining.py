@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from facade.db.channel import Statement
@@ -27,6 +28,9 @@ _FORMATS = {
     "sqlite": (),
 }
 
+_NAMES = {"sqlite": "SQLite"}
+_OPTION = re.compile(r"[\w-]+", re.ASCII)
+
 
 def explain_sql(
     database: Any, sql: str, params: tuple[Any, ...], format: str | None, options: dict[str, Any]
@@ -43,14 +47,17 @@ def explain_sql(
 
 
 def _prefix(vendor: str, format: str | None, options: dict[str, Any]) -> str:
+    for name in options:
+        if not _OPTION.fullmatch(name) or "--" in name:
+            raise ValueError(f"Invalid option name: {name!r}.")
     formats = _FORMATS.get(vendor, ())
     if format is not None and format.upper() not in formats:
         known = (
             f" Allowed formats: {', '.join(formats)}."
             if formats
-            else f" {vendor} does not support any formats."
+            else f" {_NAMES.get(vendor, vendor)} does not support any formats."
         )
-        raise ValueError(f"{format} is not a recognized format.{known}")
+        raise ValueError(f"{format.upper()} is not a recognized format.{known}")
     if vendor == "postgresql":
         return _postgres(format, options)
     if options and not (vendor == "mysql" and set(options) == {"analyze"}):

@@ -7,7 +7,7 @@ and hands the objects out.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from facade.bridge import function_twin
@@ -181,16 +181,21 @@ def _prefetcher(instance: Any, name: str, to_attr: str) -> tuple[Any, Any, bool,
     descriptor = getattr(type(instance), name, None)
     if descriptor is None:
         return None, None, hasattr(instance, name), None
-    if hasattr(descriptor, "get_prefetch_querysets"):
-        return descriptor, descriptor, True, descriptor.is_cached
-    manager = getattr(instance, name)
-    if not hasattr(manager, "get_prefetch_querysets"):
+    prefetcher = descriptor if hasattr(descriptor, "get_prefetch_querysets") else getattr(instance, name)
+    if not hasattr(prefetcher, "get_prefetch_querysets"):
         return None, descriptor, True, None
+    return prefetcher, descriptor, True, _fetched_test(prefetcher, type(instance), name, to_attr)
+
+
+def _fetched_test(prefetcher: Any, model: type[Any], name: str, to_attr: str) -> Callable[[Any], bool]:
+    """Return a function that tells whether an instance has the related objects already."""
     if to_attr != name:
-        if isinstance(getattr(type(instance), to_attr, None), property):
-            return manager, descriptor, True, lambda obj: to_attr in obj.__dict__
-        return manager, descriptor, True, lambda obj: hasattr(obj, to_attr)
-    return manager, descriptor, True, lambda obj: name in obj._prefetched_objects_cache
+        if isinstance(getattr(model, to_attr, None), property):
+            return lambda obj: to_attr in obj.__dict__
+        return lambda obj: hasattr(obj, to_attr)
+    if hasattr(prefetcher, "is_cached"):
+        return prefetcher.is_cached  # type: ignore[no-any-return]
+    return lambda obj: name in obj._prefetched_objects_cache
 
 
 def _prefetch_one_level(

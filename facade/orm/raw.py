@@ -38,7 +38,10 @@ class RawQuerySet:
         self._prefetch_done = False
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.raw_query}>"
+        if not self.params:
+            return f"<{type(self).__name__}: {self.raw_query}>"
+        params = self.params if isinstance(self.params, Mapping) else tuple(self.params)
+        return f"<{type(self).__name__}: {self.raw_query % params}>"
 
     def _copy(self) -> RawQuerySet:
         clone = RawQuerySet(

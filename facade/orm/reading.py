@@ -308,7 +308,8 @@ class Reading(Chain, Generic[M, R]):
         if self._high is not None and self._high <= self._low:
             return False
         database = connections[self.db]
-        plan = select_plan(self._shape.child(("exists",), 0), database, "tuples", bool(self._low), False)
+        shape = self._shape.child(("exists", bool(self._low) or self._high is not None), 0)
+        plan = select_plan(shape, database, "tuples", bool(self._low), False)
         return bool(plan.fetch(database, (*self._args, self._low) if self._low else self._args))
 
     aexists = twin(exists)
@@ -316,7 +317,8 @@ class Reading(Chain, Generic[M, R]):
     def contains(self, obj: Any) -> bool:
         """Return whether `obj` is among the objects."""
         self._refuse_combined("contains")
-        self._refuse_values("QuerySet.contains")
+        if self._fields is not None:
+            raise TypeError("Cannot call QuerySet.contains() after .values() or .values_list().")
         if not hasattr(obj, "_meta"):
             raise TypeError("'obj' must be a model instance.")
         if obj._meta.concrete_model is not self.model._meta.concrete_model:

@@ -158,7 +158,7 @@ def _replace_by(query: Any, inner: Embedded, annotations: dict[str, Any]) -> Non
     query.combinator, query.combined = None, ()
 
 
-def reduce_to_existence(query: Any) -> None:
+def reduce_to_existence(query: Any, sliced: bool) -> None:
     """Turn `query` into the question whether it has a row."""
-    reduced = query.for_exists()
+    reduced = query.for_exists(sliced)
     query.__dict__.update(reduced.__dict__)

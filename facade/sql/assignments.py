@@ -91,7 +91,8 @@ def _prepare(model: type[Any], field: Any) -> Any:
                     f"Tried to update field {field} with a model instance, {value!r}. Use a value compatible with "
                     f"{type(field).__name__}."
                 )
-            field.remote_field.model  # noqa: B018
+            if not value._is_pk_set():
+                raise ValueError(f"Unsaved model instance {value!r} cannot be used in an ORM query.")
             value = getattr(value, field.target_field.attname)
         return field.get_db_prep_save(value, None)
 

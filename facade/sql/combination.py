@@ -67,7 +67,7 @@ class Combinations:
     def _share_selection(self, part: Any, order: list[OrderBy]) -> None:
         """Give a part the columns that values() on the whole asks for, and behind them those of the order."""
         query = self.query
-        if query.selected is None or query.default_cols or part.select:
+        if query.selected is None or part.select or (query.default_cols and part.selected is not None):
             return
         if not part.default_cols and not query.select:
             return  # the parts were given names of their own, which they need not share

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
 from facade.expressions.base import LOOKUP_SEP, Expression, Value
-from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, Values
+from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, Values
 from facade.expressions.lookups import Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.references import Col, F, OuterRef, Ref
@@ -249,23 +249,30 @@ class Filters:
             last = "exact"
             if (lookup_class := left.get_lookup(last)) is None:
                 raise FieldError(f"Unsupported lookup '{last}' for {type(left.output_field).__name__}.")
-        value = self._transformed(value, left)
+        value = self._transformed(value, left, last)
         if value is None and not getattr(lookup_class, "can_use_none_as_rhs", False):
             if last not in ("exact", "iexact"):
                 raise ValueError("Cannot use None as a query value")
             return left.get_lookup("isnull")(left, True)
         return self.place_lookup(lookup_class, left, value)
 
-    def _transformed(self, value: Any, left: Any) -> Any:
+    def _transformed(self, value: Any, left: Any, lookup: str) -> Any:
         """Apply the transforms of the left side that are for both sides."""
         transforms = left.get_bilateral_transforms() if hasattr(left, "get_bilateral_transforms") else ()
-        if not transforms or value is None:
+        if not transforms or value is None or isinstance(value, Empty):
             return value
-        if isinstance(value, Arg):
-            value = Value(value, output_field=left._output_field_or_none).resolve_expression(self)
+        if isinstance(value, Embedded):
+            raise NotImplementedError("Bilateral transformations on nested querysets are not implemented.")
+        if isinstance(value, Arg) and lookup in ("in", "range"):
+            raise ItemByItem(value)
+        items = [
+            self._typed(item, left)
+            for item in (value if isinstance(value, tuple) else (value,))
+            if item is not None
+        ]
         for transform in transforms:
-            value = tuple(transform(item) for item in value) if isinstance(value, tuple) else transform(value)
-        return value
+            items = [transform(item) for item in items]
+        return tuple(items) if isinstance(value, tuple) else items[0]
 
     def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
         """Make a lookup of a frozen value: its constants get their places and their preparation."""

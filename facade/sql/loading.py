@@ -117,9 +117,18 @@ def select_parts(query: Any, start_alias: str) -> Part:
     return root
 
 
-def _part(query: Any, model: type[Any], alias: str, tree: Mask, deferring: bool, **link: Any) -> Part:
+def _part(
+    query: Any,
+    model: type[Any],
+    alias: str,
+    tree: Mask,
+    deferring: bool,
+    tables: dict[Any, str] | None = None,
+    **link: Any,
+) -> Part:
     fields = loaded_fields(model._meta, tree, deferring)
     part = Part(model, alias, fields, len(fields) != len(model._meta.concrete_fields), **link)
+    part.tables.update(tables or {})
     part.tables[model._meta.concrete_model] = alias
     for item in fields:
         part.alias_of(query, item.model)
@@ -145,7 +154,10 @@ def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferri
             alias = query.joins.join(hop, alias, None, hop.nullable or reverse)
         child_tree = below if (deferring or below) else {}
         target = relation.related_model if reverse else relation.hops[-1].target
-        child = _part(query, target, alias, child_tree, deferring, link=relation, reverse=reverse)
+        own = (
+            part.tables if reverse and relation.parent_link else None
+        )  # a child's row of its parent is this one
+        child = _part(query, target, alias, child_tree, deferring, own, link=relation, reverse=reverse)
         part.parts.append(child)
         _related(
             query, child, None if requested is None else requested[name], child_tree, deferring, depth + 1

@@ -70,6 +70,31 @@ class EmptyPlan(Plan):
         raise EmptyResultSet
 
 
+class LocalPlan(Plan):
+    """A plan with subqueries that were written for a database: it runs there only."""
+
+    __slots__ = ("binds", "plan")
+
+    def __init__(self, plan: Plan, binds: Any) -> None:
+        super().__init__(plan.statement, plan.bind, plan.load)
+        self.plan, self.binds = plan, binds
+
+    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
+        self.binds.check_database(database.alias)
+        return self.plan.fetch(database, args, *options)
+
+    def execute(self, database: Any, args: Args) -> int:
+        self.binds.check_database(database.alias)
+        return self.plan.execute(database, args)
+
+    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
+        self.binds.check_database(database.alias)
+        return self.plan.stream(database, args, chunk_size, *options)
+
+    def sql(self, args: Args) -> tuple[str, Args]:
+        return self.plan.sql(args)
+
+
 class ExpandingPlan(Plan):
     """A plan with lists that the database can only take one parameter per item: the SQL grows with them."""
 
@@ -183,9 +208,12 @@ def compile_plan(
     compiled = statement.compile(dialect=database.compile_dialect)
     locks = compiler.query.lock is not None and database.vendor != "sqlite"
     ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)
-    if compiled.post_compile_params:
-        return ExpandingPlan(ready, _unbound, load, compiled, compiler.binds)
-    return Plan(ready, binder(compiled, compiler.binds), load)
+    plan = (
+        ExpandingPlan(ready, _unbound, load, compiled, compiler.binds)
+        if compiled.post_compile_params
+        else Plan(ready, binder(compiled, compiler.binds), load)
+    )
+    return LocalPlan(plan, compiler.binds) if compiler.binds.databases else plan
 
 
 def _unbound(args: Args) -> Args:

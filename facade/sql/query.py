@@ -39,6 +39,7 @@ class Query(Filters):
     """One SELECT: tables, conditions, annotations, selection, order and limits."""
 
     subquery = False
+    database: str | None = None  # the alias that using() named for a subquery
     default_cols = True
     default_ordering = True
     standard_ordering = True
@@ -457,10 +458,12 @@ class Query(Filters):
         )
         self.combined = tuple(_resolved_part(part, outer, allow_joins, reuse) for part in self.combined)
 
-    def for_exists(self) -> Self:
-        """Return this query reduced to the question whether it has a row."""
+    def for_exists(self, sliced: bool = False) -> Self:
+        """Return this query reduced to the question whether it has a row, in a slice if `sliced`."""
         query = self.clone()
-        if not (query.distinct and query.is_sliced) and not query.combinator:
+        sliced = sliced or query.is_sliced
+        counts_rows = query.distinct and sliced  # how many there are, its columns decide
+        if not counts_rows and not query.combinator:
             if query.group_by is True:
                 query.add_fields((field.attname for field in self.opts.concrete_fields), False)
                 query.set_group_by(by_name=False)
@@ -469,8 +472,9 @@ class Query(Filters):
                     self.annotations[i.refs] if isinstance(i, Ref) else i for i in query.group_by
                 )
             query.clear_select()
-        query.clear_ordering(force=not query.is_sliced)
-        query.exists_only = True
+        query.clear_ordering(force=not sliced)
+        query.exists_only = not counts_rows
+        query.high = 1 if counts_rows and query.high is None else query.high
         query.lock = None
         return query
 

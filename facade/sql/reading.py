@@ -47,6 +47,7 @@ def readable(query: Any, database: Any, args: tuple[Any, ...]) -> str:
     """Return the SELECT of a query with its arguments. Raises EmptyResultSet where there would be none."""
     compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
     statement = compiler.statement()
+    compiler.binds.check_database(database.alias)
     dialect = copy.copy(database.compile_dialect)
     dialect.statement_compiler = type("ReadingCompiler", (_Reading, dialect.statement_compiler), {})
     dialect.paramstyle, dialect.positional = "pyformat", False

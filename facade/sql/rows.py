@@ -162,7 +162,8 @@ def _fast_instance(
 
 
 def _build_related(source: RowSource, part: Part, child: Part, parent: str, name: str, indent: str) -> None:
-    pk = child.start + next(index for index, field in enumerate(child.fields) if field.primary_key)
+    keys = child.model._meta.pk_fields  # a parent's key is there where its own row is not
+    pk = child.start + next(index for index, field in enumerate(child.fields) if field in keys)
     near, far = (child.link, child.link.remote_field)
     both = child.reverse or child.link.unique
     source.lines.append(f"{indent}if c{pk} is None:")

@@ -34,6 +34,15 @@ class Binds:
 
     def __init__(self) -> None:
         self.sources: dict[str, tuple[int | None, Convert | None]] = {}
+        self.databases: set[str] = set()
+
+    def check_database(self, alias: str) -> None:
+        """Raise ValueError where a subquery belongs to another database than `alias`."""
+        if self.databases - {alias}:
+            raise ValueError(
+                "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
+                "`list(inner_query)`."
+            )
 
     def add(self, index: int | None, type_: Any, convert: Convert | None, **options: Any) -> Any:
         name = f"p{len(self.sources) + 1}"
@@ -135,7 +144,20 @@ class Compiler(Combinations, dialects.Operations):
     def subquery(self, embedded: Embedded) -> Any:
         """Return the Core select of a query inside this one."""
         inner = type(self)(embedded.query, self.dialect, self.vendor, self, embedded.offset)
-        return inner.correlated(inner.statement())
+        return inner.narrowed(inner.correlated(inner.statement()))
+
+    def narrowed(self, statement: Any) -> Any:
+        """Return a subquery without the columns that only its order, under DISTINCT, needs."""
+        width = self.layout.width
+        if not width or len(statement.selected_columns) == width:
+            return statement
+        rows = list(statement.subquery().c)
+        return sa.select(*rows[:width])
+
+    def require_database(self, alias: str | None) -> None:
+        """Note that a part of the statement was written for one database; the statement runs on no other one."""
+        if alias is not None:
+            self.binds.databases.add(alias)
 
     def correlated(self, statement: Any) -> Any:
         """Return a select inside another one, the outer tables taken from there."""

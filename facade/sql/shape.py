@@ -248,8 +248,8 @@ def aggregate(
 
 
 @step
-def exists(query: Query) -> None:
-    reduce_to_existence(query)
+def exists(query: Query, sliced: bool) -> None:
+    reduce_to_existence(query, sliced)
 
 
 @step
