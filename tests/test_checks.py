@@ -154,3 +154,68 @@ def test_a_proxy_has_no_fields():
     assert ids(proxy) == []
     number().contribute_to_class(proxy, "a")
     assert "models.E017" in ids(proxy)
+
+
+def link(model, **options):
+    return models.ForeignKey(model, models.CASCADE, related_name="+", **options)
+
+
+@pytest.mark.parametrize(
+    ("links", "options", "expected"),
+    [
+        ({"near": "Near", "far": "Far"}, {}, []),
+        ({"near": "Near"}, {}, ["fields.E336"]),
+        ({"near": "Near", "other": "Near", "far": "Far"}, {}, ["fields.E334"]),
+        ({"near": "Near", "far": "Far", "other": "Far"}, {}, ["fields.E335"]),
+        ({"near": "Near", "far": "Far", "other": "Far"}, {"through_fields": ("near", "other")}, []),
+        ({"near": "Near", "far": "Far"}, {"through_fields": ("near", "")}, ["fields.E337"]),
+        ({"near": "Near", "far": "Far"}, {"through_fields": ("near", "x")}, ["fields.E338"]),
+        ({"near": "Near", "far": "Far"}, {"through_fields": ("far", "near")}, ["fields.E339"] * 2),
+    ],
+)
+def test_the_model_between_has_one_foreign_key_to_each_side(links, options, expected):
+    declare("Far")
+    near = declare("Near", many=models.ManyToManyField("Far", through="Between", **options))
+    declare("Between", **{name: link(to) for name, to in links.items()})
+    assert ids(near) == expected
+
+
+def test_a_relation_to_oneself_needs_to_know_its_two_foreign_keys():
+    near = declare("Near", many=models.ManyToManyField("self", through="Between"))
+    declare("Between", a=link("Near"), b=link("Near"), c=link("Near"))
+    assert ids(near) == ["fields.E333"]
+
+
+def test_a_table_between_is_nobody_elses():
+    declare("Other", meta={"db_table": "tests_near_many"})
+    near = declare("Near", many=models.ManyToManyField("self"))
+    (found,) = near.check()
+    assert found.id == "fields.E340"
+    assert found.msg == (
+        "The field's intermediary table 'tests_near_many' clashes with the table name of 'tests.Other'."
+    )
+
+
+def test_an_accessor_does_not_hide_a_manager():
+    target = declare("Target", things=models.Manager())
+    thing = declare(target=models.ForeignKey(target, models.CASCADE, related_name="things"))
+    assert ids(thing) == ["fields.E348"]
+
+
+def test_rules_of_the_database_and_of_python_do_not_mix():
+    first = declare("First")
+    second = declare("Second", first=link(first))
+    third = declare("Third", second=models.ForeignKey(second, models.DB_CASCADE))
+    assert ids(third) == ["fields.E323"]
+    both = declare("Both", a=link(first), b=models.ForeignKey(first, models.DB_CASCADE))
+    assert ids(both) == ["models.E050"]
+    silent = declare("Silent", a=link(first), b=models.ForeignKey(first, models.DO_NOTHING))
+    assert ids(silent) == []
+
+
+def test_the_output_of_a_generated_field_is_checked():
+    output = models.CharField(max_length=0)
+    field = models.GeneratedField(expression=F("id"), output_field=output, db_persist=True)
+    (found,) = declare(field=field).check()
+    assert found.id == "fields.E223"
+    assert found.msg.endswith("'max_length' must be a positive integer. (fields.E121)")

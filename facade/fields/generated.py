@@ -11,6 +11,8 @@ from facade.fields.options import NOT_PROVIDED, AnyValue, Options
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
+    from facade.checks import CheckMessage
+
 
 class GeneratedField(Field[AnyValue]):
     """The value of `expression`, as `output_field` describes it; `db_persist`: stored, not computed when read."""
@@ -72,6 +74,18 @@ class GeneratedField(Field[AnyValue]):
 
     def get_prep_value(self, value: Any) -> Any:
         return self.output_field.get_prep_value(value)
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        found = super().check(**kwargs)
+        output = self.output_field.clone()
+        output.model = self.model
+        messages = output.check(**kwargs)
+        for make, id, word in ((self._error, "E223", "errors"), (self._warning, "W224", "warnings")):
+            texts = [f"{one.msg} ({one.id})" for one in messages if one.is_serious() == (word == "errors")]
+            if texts:
+                lines = "\n    ".join([f"GeneratedField.output_field has {word}:", *texts])
+                found.append(make(lines, id))
+        return found
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()

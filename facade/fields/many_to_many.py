@@ -11,8 +11,8 @@ from facade.fields.foreign_objects import (
     RelatedField,
     lazy_related_operation,
 )
-from facade.fields.relation_checks import ManyToManyChecks
 from facade.fields.relations import Hop, ManyToManyRel
+from facade.fields.through_checks import ManyToManyChecks
 
 __all__ = ["ManyToManyField"]
 

@@ -102,6 +102,12 @@ class RelationChecks(FieldChecks):
             if relation.accessor_name == query_name:
                 message = f"Reverse query name for '{own}' clashes with reverse query name for '{other}'."
                 yield self._error(message, "E305", hint)
+        if accessor is not None and any(manager.name == accessor for manager in target.managers):
+            yield self._error(
+                f"Related name '{accessor}' for '{own}' clashes with the name of a model manager.",
+                "E348",
+                f"Rename the model manager or change the related_name argument in the definition for field '{own}'.",
+            )
 
 
 class ForeignObjectChecks(RelationChecks):
@@ -173,6 +179,8 @@ class ForeignKeyChecks(ForeignObjectChecks):
     def _check_relation(self) -> Iterator[CheckMessage]:
         yield from super()._check_relation()
         yield from self._check_on_delete()
+        if not isinstance(self.remote_field.model, str):
+            yield from self._check_on_delete_chain()
         if self.unique and not self.one_to_one:
             yield self._warning(
                 "Setting unique=True on a ForeignKey has the same effect as using a OneToOneField.",
@@ -201,36 +209,23 @@ class ForeignKeyChecks(ForeignObjectChecks):
                 "Set a db_default value, or change the on_delete rule.",
             )
 
-
-class ManyToManyChecks(RelationChecks):
-    """The part of a many-to-many field that judges its declaration."""
-
-    unique: bool
-    has_null_arg: bool
-    _validators: Any
-    _related_name: str | None
-    db_comment: Any
-
-    def _check_relation(self) -> Iterator[CheckMessage]:
-        yield from super()._check_relation()
-        if self.unique:
-            yield self._error("ManyToManyFields cannot be unique.", "E330")
-        if isinstance(through := self.remote_field.through, str):
+    def _check_on_delete_chain(self) -> Iterator[CheckMessage]:
+        """Look for rules of the database behind one of Python, or the other way round: neither sees what the other deletes."""
+        kinds = {True: "database", False: "Python"}
+        own = by_database(self.remote_field.on_delete)
+        related = (one for one in self.remote_field.model._meta.get_fields() if one.related_model)
+        others = {by_database(getattr(one.remote_field, "on_delete", None)) for one in related}
+        if own is not None and (not own) in others:
             yield self._error(
-                f"Field specifies a many-to-many relation through model '{through}', which has not been installed.",
-                "E331",
+                f"Field specifies {kinds[own]}-level on_delete variant, but referenced model uses {kinds[not own]}-level "
+                "variant.",
+                "E323",
+                "Use either database or Python on_delete variants uniformly in the references chain.",
             )
-        yield from self._check_ignored_options()
 
-    def _check_ignored_options(self) -> Iterator[CheckMessage]:
-        if self.has_null_arg:
-            yield self._warning("null has no effect on ManyToManyField.", "W340")
-        if self._validators:
-            yield self._warning("ManyToManyField does not support validators.", "W341")
-        if self.remote_field.symmetrical and self._related_name:
-            yield self._warning(
-                'related_name has no effect on ManyToManyField with a symmetrical relationship, e.g. to "self".',
-                "W345",
-            )
-        if self.db_comment:
-            yield self._warning("db_comment has no effect on ManyToManyField.", "W346")
+
+def by_database(on_delete: Any) -> bool | None:
+    """Return whether the database itself carries out a rule for deletions; None where nothing is done."""
+    if on_delete is None or getattr(on_delete, "__name__", "") == "DO_NOTHING":
+        return None
+    return hasattr(on_delete, "operation")

@@ -9,6 +9,7 @@ from facade.checks import CheckMessage, Error, Warning
 from facade.exceptions import FieldDoesNotExist
 from facade.expressions.calls import RawSQL
 from facade.expressions.given import referenced_paths
+from facade.fields.relation_checks import by_database
 from facade.meta.constraints import CheckConstraint
 
 LOOKUP_SEP = "__"
@@ -173,15 +174,9 @@ def _same_relations(model: Any) -> Findings:
 
 def _on_delete_variants(model: Any) -> Findings:
     """Rules of the database and of Python in one model: neither would see what the other deletes."""
-    rules = (
-        getattr(field.remote_field, "on_delete", None)
-        for field in model._meta.get_fields()
-        if field.related_model
-    )
-    by_database = {
-        hasattr(rule, "operation") for rule in rules if rule and getattr(rule, "__name__", "") != "DO_NOTHING"
-    }
-    if len(by_database) == 2:
+    related = (field for field in model._meta.get_fields() if field.related_model)
+    rules = {by_database(getattr(field.remote_field, "on_delete", None)) for field in related}
+    if {True, False} <= rules:
         message = "The model cannot have related fields with both database-level and Python-level on_delete variants."
         yield _error(model, "E050", message)
 
