@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import FieldError
+from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.freezing import Arg, Frozen, Values, freeze, hashable
 from facade.expressions.inference import combined_field
 from facade.expressions.written import Written
@@ -370,6 +370,11 @@ class Value(Expression):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.value!r})"
 
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Return (path, args, kwargs) from which an equal Value can be made."""
+        options = {} if self._output_field is None else {"output_field": self._output_field}
+        return "facade.models.Value", (self.value,), options
+
     def freeze(self, values: Values) -> Any:
         if self.value is None or isinstance(self.value, bool):
             return self
@@ -520,7 +525,12 @@ class NegatedExpression(ExpressionWrapper):
         return resolved
 
     def as_core(self, compiler: Any) -> Any:
-        return sa.not_(compiler.condition(self.expression))
+        try:
+            return sa.not_(compiler.condition(self.expression))
+        except EmptyResultSet:
+            raise FullResultSet from None
+        except FullResultSet:
+            raise EmptyResultSet from None
 
 
 class OrderBy(Expression):

@@ -112,7 +112,7 @@ class Case(Expression):
     def as_core(self, compiler: Any) -> Any:
         branches, default = self._branches(compiler)
         otherwise = compiler.process(default)
-        return sa.case(*branches, else_=otherwise) if branches else otherwise
+        return compiler.unified(sa.case(*branches, else_=otherwise), self) if branches else otherwise
 
     def _branches(self, compiler: Any) -> tuple[list[tuple[Any, Any]], Any]:
         """Return the branches that some rows take and others do not, and what holds for the rest."""

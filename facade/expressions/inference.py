@@ -21,12 +21,14 @@ def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
 
 
 def _number_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
-    kinds = (type(left), type(right))
-    if any(issubclass(kind, fields.DecimalField) for kind in kinds):
-        return fields.DecimalField()
-    if any(issubclass(kind, fields.FloatField) for kind in kinds):
-        return fields.FloatField()
-    return fields.IntegerField()
+    kinds = {
+        kind
+        for kind in (fields.DecimalField, fields.FloatField)
+        if isinstance(left, kind) or isinstance(right, kind)
+    }
+    if len(kinds) == 2:
+        return None
+    return kinds.pop()() if kinds else fields.IntegerField()
 
 
 _TEMPORAL: list[tuple[str, type, type, type]] = [

@@ -122,7 +122,7 @@ class Lookup(Expression):
         """Return the Core form of the right side."""
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, self.bind_type, self.convert)
-        if isinstance(self.rhs, Expression):
+        if isinstance(self.rhs, (Expression, F)):
             return compiler.process(self.rhs)
         if self.rhs is None:
             return sa.null()
@@ -395,7 +395,7 @@ class PatternLookup(BuiltinLookup):
     def right(self, compiler: Any) -> Any:
         if isinstance(self.rhs, Arg):
             return super().right(compiler)
-        if isinstance(self.rhs, Expression):
+        if isinstance(self.rhs, (Expression, F)):
             return compiler.like_pattern(self.before, compiler.process(self.rhs), self.after)
         return compiler.literal(self.convert(self.prepare(self.rhs)), sa.Text())
 

@@ -64,6 +64,10 @@ class F(Combinable, Frozen):
     def replace_expressions(self, replacements: dict[Any, Any]) -> Any:
         return replacements.get(self, self)
 
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Return (path, args, kwargs) from which an equal F can be made."""
+        return "facade.models.F", (self.name,), {}
+
 
 class OuterRef(F):
     """A reference, inside a Subquery or Exists, to a field of the query around it."""
@@ -87,7 +91,7 @@ class ResolvedOuterRef(F):
 
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(query, *args, **kwargs)
-        if isinstance(resolved, ResolvedOuterRef):
+        if isinstance(resolved, (OuterRef, ResolvedOuterRef)):
             return resolved
         return Outer(resolved, crosses_relation=LOOKUP_SEP in self.name)
 
@@ -144,7 +148,7 @@ class Sliced(F):
 
     def __init__(self, obj: F, subscript: Any) -> None:
         super().__init__(obj.name)
-        self.obj = obj
+        self.obj, self.subscript = obj, subscript
         self.start, self.length = slice_bounds(subscript)
 
     def __repr__(self) -> str:
@@ -162,7 +166,13 @@ class Sliced(F):
 
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
         resolved = self.obj.resolve_expression(query, *args, **kwargs)
+        if isinstance(resolved, F):  # of a query that is not known yet
+            return SlicedOuterRef(resolved, self.subscript)
         return resolved.output_field.slice_expression(resolved, self.start, self.length)
+
+
+class SlicedOuterRef(Sliced, ResolvedOuterRef):
+    """A part of an OuterRef's text."""
 
 
 def slice_bounds(subscript: Any) -> tuple[int, int | None]:

@@ -103,10 +103,12 @@ class Subquery(Expression):
         return self.queryset.resolve_expression(query, allow_joins, reuse)
 
     def _resolve_output_field(self) -> Field[Any] | None:
-        return self.queryset.output_field if isinstance(self.queryset, Embedded) else None
+        field: Field[Any] | None = self.query.output_field
+        return field
 
     @property
     def query(self) -> Any:
+        """The query inside."""
         return self.queryset.query
 
     def get_group_by_cols(self) -> list[Any]:

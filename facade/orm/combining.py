@@ -31,6 +31,10 @@ class FrozenQuery(Frozen):
         self.one, self.empty, self.database = one, empty, database
 
     @property
+    def query(self) -> Any:
+        return self.shape.query
+
+    @property
     def _key(self) -> Any:
         return self.shape, self.start, self.low, self.high, self.one, self.empty, self.database
 

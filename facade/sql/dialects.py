@@ -152,6 +152,12 @@ class Operations:
         if temporal is not None:
             return temporal
         connector = expression.connector
+        if (
+            self.vendor == "sqlite"
+            and connector == "/"
+            and isinstance(expression._output_field_or_none, fields.DecimalField)
+        ):
+            left = left * sa.literal_column("1.0")  # whole decimals are stored as integers
         if (special := _COMBINE.get((self.vendor, connector))) is not None:
             return special(left, right, type_)
         if connector == "^":
@@ -185,6 +191,13 @@ class Operations:
             f"({sql})",
             *[self.bind(item, None) if isinstance(item, Arg) else sa.literal(item) for item in params],
         )
+
+    def unified(self, core: Any, expression: Any) -> Any:
+        """Return the value of several branches as its column takes it: PostgreSQL takes their type from plain texts."""
+        casts = (fields.GenericIPAddressField, fields.TimeField, fields.UUIDField)
+        if self.vendor != "postgresql" or not isinstance(expression._output_field_or_none, casts):
+            return core
+        return sa.cast(core, expression.column_type)
 
     def nulls(self, term: Any, core: Any, first: bool) -> Any:
         return term.nulls_first() if first else term.nulls_last()

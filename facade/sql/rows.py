@@ -13,6 +13,7 @@ from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
 from facade.sql.binder import Converter, reader
+from facade.types.decimals import computed_decimal
 
 if TYPE_CHECKING:
     from facade.sql.loading import Part
@@ -55,16 +56,22 @@ def converter(expression: Any, dialect: Any, database: Any) -> Converter | None:
     field = getattr(field, "target_field", field) if field.is_relation else field
     convert = reader(field, dialect, database)
     if isinstance(expression, Expression) and not isinstance(expression, Col):
-        return _computed(field, convert)
+        return _computed(field, convert, dialect)
     return convert
 
 
-def _computed(field: Any, convert: Converter | None) -> Converter | None:
+def _customised(field: Any) -> bool:
+    return getattr(field, "from_db_value", None) is not None
+
+
+def _computed(field: Any, convert: Converter | None, dialect: Any) -> Converter | None:
     """Return the converter of a computed value: drivers return other number types for those than for columns."""
     if isinstance(field, fields.FloatField):
         return _none_or(float)
     if isinstance(field, fields.IntegerField):
         return _none_or(int)
+    if isinstance(field, fields.DecimalField) and dialect.name == "sqlite" and not _customised(field):
+        return computed_decimal(field.decimal_places)
     if isinstance(field, fields.DecimalField) and convert is None:
         return _none_or(
             lambda value: value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from facade.exceptions import FieldError
+from facade.expressions.freezing import Values
 from facade.expressions.q import Q
 from facade.expressions.references import Col
 from facade.sql import tables, write
 from facade.sql.query import Query
-from facade.sql.select import Compiler
+from facade.sql.select import Binds, Compiler, Convert
 
 
 def vendor_of(dialect: Any) -> str:
@@ -26,13 +29,34 @@ def table_expression(expression: Any, model: type[Any], dialect: Any) -> Any:
     return compiler.process(expression.resolve_expression(compiler.query, allow_joins=False))
 
 
+class BoundValues(Binds):
+    """The parameters of a statement that is written for these values alone."""
+
+    def __init__(self, values: Values, query: Query) -> None:
+        super().__init__()
+        self.values, self.prepare = values, query.prepare
+
+    def add(self, index: int | None, type_: Any, convert: Convert | None, **options: Any) -> Any:
+        value = None if index is None else self._prepared(index)
+        value = value if convert is None else convert(value)
+        return sa.bindparam(None, value, type_=type_, unique=True, **options)
+
+    def _prepared(self, index: int) -> Any:
+        prepare = self.prepare.get(index)
+        return self.values[index] if prepare is None else prepare(self.values[index])
+
+
 def stored_expression(expression: Any, model: type[Any], field: Any, database: Any, new: bool) -> Any:
     """Return the Core form of an expression that a row's field is assigned; `new` tells that the row is being inserted."""
     compiler = Compiler(Query(model), database.compile_dialect, database.vendor)
+    if getattr(expression, "contains_subquery", False):
+        values = Values()
+        expression = expression.freeze(values)
+        compiler.binds = BoundValues(values, compiler.query)
     resolved = expression.resolve_expression(compiler.query, allow_joins=False, for_save=True)
     if new and any(isinstance(item, Col) for item in resolved.flatten()):
         raise ValueError(
-            f'Failed to insert expression "{expression}" on {field}. F() expressions can only be used to update, not to insert.'
+            f'Failed to insert expression "{resolved}" on {field}. F() expressions can only be used to update, not to insert.'
         )
     for kind, found in (
         ("Aggregate functions", resolved.contains_aggregate),

@@ -72,7 +72,7 @@ def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any
 
     def process_long(value: Any) -> decimal.Decimal | None:
         if type(value) is float:
-            value = repr(value)  # the shortest text that means this float, not all of its binary digits
+            value = f"{value:.{_EXACT_DIGITS}g}"  # what is behind those is the noise of binary fractions
         return None if value is None else make(value).quantize(unit, context=_WIDE)
 
     return process if max_digits is not None and max_digits <= _EXACT_DIGITS else process_long
@@ -80,5 +80,20 @@ def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any
 
 def _any_decimal(value: Any) -> decimal.Decimal | None:
     if type(value) is float:
-        return decimal.Decimal(f"{value:.15g}")
+        return decimal.Decimal(f"{value:.{_EXACT_DIGITS}g}")
     return None if value is None else decimal.Decimal(value)
+
+
+def computed_decimal(places: int | None) -> Callable[[Any], decimal.Decimal | None]:
+    """Return what reads SQLite's computed numbers: with all their digits, and at least `places` behind the point."""
+    if places is None:
+        return _any_decimal
+    unit = decimal.Decimal(1).scaleb(-places)
+
+    def process(value: Any) -> decimal.Decimal | None:
+        number = _any_decimal(value)
+        if number is None or not number.is_finite() or number.as_tuple().exponent <= -places:  # type: ignore[operator]
+            return number
+        return number.quantize(unit, context=_WIDE)
+
+    return process
