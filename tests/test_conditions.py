@@ -231,3 +231,9 @@ def test_a_union_takes_the_names_of_its_first_part(face, library):
     first = Book.objects.extra(select={"kind": "1"}).filter(pages=100).values_list("title", "kind")
     second = Book.objects.extra(select={"kind": "2"}).filter(pages=200)
     assert sorted(face.list(first.union(second))) == [("Alpha", 1), ("Beta", 2), ("Gamma", 1)]
+
+
+def test_a_union_of_a_slice_with_nothing_can_be_ordered_and_sliced(face, library):
+    some = Book.objects.filter(pages__gte=100).order_by("title")[:2]
+    union = some.union(Book.objects.none())
+    assert face.list(union.order_by("-title").values_list("title", flat=True)[1:2]) == ["Alpha"]

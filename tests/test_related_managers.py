@@ -225,3 +225,10 @@ def test_object_without_a_key_cannot_make_rows(face, library):
         ValueError, match=r'needs to have a value for field "id" before this relationship can be used.'
     ):
         face(Author(name="x").books.create, title="a")
+
+
+def test_the_rows_of_two_managers_together_know_whose_they_are(face, ada, grace, assert_queries):
+    book(ada, "Alpha"), book(grace, "Gamma")
+    with assert_queries(1):
+        rows = face.list(ada.books.all() | grace.books.all())
+        assert {row.title: row.author.name for row in rows} == {"Alpha": "Ada", "Gamma": "Grace"}

@@ -103,3 +103,10 @@ def test_in_bulk_of_named_rows_puts_the_key_before_the_others(face, library):
     assert row._fields == ("pk", "age")
     found = face(Category.objects.values_list("parent", named=True).in_bulk, ["novel"], field_name="name")
     assert found["novel"]._fields == ("name", "parent")
+
+
+def test_extra_after_values_adds_no_value(face, library):
+    names = Book.objects.values("title").extra(select={"one": "1"})
+    assert face.list(names) == [{"title": "Alpha"}]
+    assert face(Book.objects.filter(title__in=names).count) == 1
+    assert face(Book.objects.values().extra(select={"one": "1"}).get)["one"] == 1

@@ -121,7 +121,7 @@ class Combining(Frozen):
                 if self._shape.query.is_empty
                 else next(part for part in others if part._shape.query.is_empty)
             )
-        if len(parts) == 1:
+        if len(parts) == 1 and (parts[0] is not self or self._can_filter()):
             return parts[0] if parts[0] is not self else self._chain()
         values = Values()
         frozen = tuple(part._shape_unordered(name).freeze(values) for part in parts)
@@ -163,11 +163,15 @@ class Combining(Frozen):
         values = Values()
         frozen = right.freeze(values)
         clone = left._step(("merge", connector, frozen), values, values.keyed)
-        clone._known_related_objects = {
-            **(self._known_related_objects or {}),
-            **(other._known_related_objects or {}),
-        } or None
+        clone._known_related_objects = self._known_to_both(other)
         return clone
+
+    def _known_to_both(self, other: Any) -> Any:
+        """Return, by relation and key, the objects that the rows of either queryset are known to belong to."""
+        known = {field: dict(objects) for field, objects in (self._known_related_objects or {}).items()}
+        for field, objects in (other._known_related_objects or {}).items():
+            known.setdefault(field, {}).update(objects)
+        return known or None
 
     def _can_filter(self) -> bool:
         return not self._low and self._high is None

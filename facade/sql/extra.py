@@ -60,7 +60,7 @@ def add_extra(
 ) -> None:
     """Add what extra() asks for to a query."""
     for name, expression in select:
-        query.add_annotation(expression, name)
+        query.add_annotation(expression, name, select=query.selected is None)
     query.extra_names |= {name for name, _ in select}
     if where is not None:
         query.where.add(where.resolve_expression(query), AND)

@@ -231,12 +231,19 @@ class Query(Filters):
             raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
         if reuse is not None:
             reuse.update(aliases)
-        expression: Any = Col(aliases[-1], targets[0], final_target(targets[0]))
+        return self._transformed_by(path, names, Col(aliases[-1], targets[0], final_target(targets[0])))
+
+    def _transformed_by(self, path: Path, names: list[str], expression: Any) -> Any:
+        """Apply the transforms at the end of a path."""
         for transform in path.rest:
             if expression.get_transform(transform) is None:
                 raise _no_join(names, path)
             expression = self.try_transform(expression, transform)
         return expression
+
+    def resolve_prefixed(self, expression: Any, prefix: str) -> Any:
+        """Resolve an expression that was written for the model to which the relations of `prefix` lead."""
+        return _prefixed(expression, prefix).resolve_expression(self)
 
     def resolve_ref(
         self, name: str, allow_joins: bool = True, reuse: set[str] | None = None, summarize: bool = False
@@ -401,10 +408,9 @@ class Query(Filters):
             for transform in rest:
                 annotation = self.try_transform(annotation, transform, name)
             return
-        path = self.resolve_path(paths.split(name))
-        expression: Any = Col("", path.targets[0], final_target(path.targets[0]))
-        for transform in path.rest:
-            expression = self.try_transform(expression, transform, name)
+        names = paths.split(name)
+        path = self.resolve_path(names)
+        self._transformed_by(path, names, Col("", path.targets[0], final_target(path.targets[0])))
 
     def clear_ordering(self, force: bool = False, clear_default: bool = True) -> None:
         """Forget the order where that cannot change the result, or with `force` anyway."""
@@ -517,6 +523,16 @@ class _Through:
 
     def resolve_ref(self, name: str, *args: Any) -> Any:
         return Outer(self.outer.resolve_ref(name, *args))
+
+
+def _prefixed(item: Any, prefix: str) -> Any:
+    if isinstance(item, F):
+        item = item.copy()
+        item.name = prefix + item.name
+        return item
+    if isinstance(item, Expression) and item.get_source_expressions():
+        return item.with_sources(lambda source: _prefixed(source, prefix))
+    return item
 
 
 def _no_join(names: list[str], path: Path) -> FieldError:

@@ -1,0 +1,51 @@
+"""The order of rows: by relations whose models have an order of their own, and by what is no field."""
+
+from __future__ import annotations
+
+import pytest
+
+from facade.exceptions import FieldError
+from facade.models import CASCADE, CharField, F, ForeignKey, Model
+from facade.models.functions import Length, Lower
+
+pytestmark = pytest.mark.portable
+
+
+class Shelf(Model):
+    label = CharField(max_length=20)
+
+    class Meta:
+        ordering = [Length("label").desc(), Lower(F("label"))]
+
+
+class Box(Model):
+    shelf = ForeignKey(Shelf, CASCADE)
+    name = CharField(max_length=20)
+
+    class Meta:
+        ordering = ["shelf"]
+
+
+class Card(Model):
+    box = ForeignKey(Box, CASCADE)
+
+
+@pytest.fixture
+def boxes(database):
+    database.create(Shelf, Box, Card)
+    for label in ("b", "A", "long"):
+        box = Box.objects.create(name=f"on {label}", shelf=Shelf.objects.create(label=label))
+        Card.objects.create(box=box)
+
+
+def test_a_relation_orders_by_the_expressions_of_its_model(face, boxes):
+    names = ["on long", "on A", "on b"]
+    assert [box.name for box in face.list(Box.objects.all())] == names
+    assert [box.name for box in face.list(Box.objects.order_by("-shelf"))] == names[::-1]
+    assert face.list(Card.objects.order_by("box").values_list("box__name", flat=True)) == names
+
+
+@pytest.mark.parametrize("name", ["shelf__nonsense", "nonsense", "name__nonsense"])
+def test_an_order_by_no_field_is_refused(boxes, name):
+    with pytest.raises(FieldError, match="Cannot resolve keyword 'nonsense' into field"):
+        Box.objects.order_by(name)
