@@ -12,6 +12,7 @@ from facade.models import (
     BooleanField,
     Case,
     CharField,
+    Count,
     Exists,
     ExpressionWrapper,
     F,
@@ -24,7 +25,7 @@ from facade.models import (
     Value,
     When,
 )
-from facade.models.functions import Cast
+from facade.models.functions import Abs, Cast, Coalesce
 from tests.models import Author, Book, Everything, Publisher
 
 
@@ -125,3 +126,25 @@ class TestDeconstruction:
         field = CharField()
         assert Value("x").deconstruct() == ("facade.models.Value", ("x",), {})
         assert Value("x", field).deconstruct() == ("facade.models.Value", ("x",), {"output_field": field})
+
+
+class TestNothingToAggregate:
+    def test_what_the_answer_is_made_of_is_known(self, face, books, assert_queries):
+        nothing = Book.objects.none()
+        with assert_queries(0):
+            assert face(nothing.aggregate, n=Coalesce(Sum("pages"), 7)) == {"n": 7}
+            assert face(nothing.aggregate, n=Coalesce(Coalesce(Sum("pages"), None), 8)) == {"n": 8}
+            assert face(nothing.aggregate, n=Count("pk"), most=Max("pages")) == {"n": 0, "most": None}
+
+    def test_the_database_computes_the_answer(self, face, books):
+        nothing = Book.objects.none()
+        assert face(nothing.aggregate, n=Count("pk") + 1) == {"n": 1}
+        assert face(nothing.aggregate, n=Coalesce(Sum("pages"), Abs(-5))) == {"n": 5}
+        assert face(nothing[:5].aggregate, n=Count("pk") + 1) == {"n": 1}
+
+
+class TestOptionsOfQ:
+    @pytest.mark.parametrize("name", ["_connector", "_negated"])
+    def test_they_are_no_lookups_of_a_branch(self, name):
+        with pytest.raises(TypeError, match="kwargs are invalid"):
+            When(**{"pages": 1, name: "OR"}, then=Value(1))

@@ -441,6 +441,8 @@ VALUE_FIELDS: list[tuple[type, Callable[[], Field[Any]]]] = [
 class CombinedExpression(Expression):
     """Two expressions joined by an arithmetic or bitwise operator."""
 
+    empty_result_set_value = NotImplemented
+
     def __init__(self, lhs: Any, connector: str, rhs: Any, output_field: Field[Any] | None = None) -> None:
         super().__init__(output_field)
         self.lhs, self.connector, self.rhs = lhs, connector, rhs
@@ -516,7 +518,7 @@ class NegatedExpression(ExpressionWrapper):
         super().__init__(expression, output_field=fields.BooleanField())
 
     def __invert__(self) -> Any:
-        return self.expression
+        return self.expression.copy()
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(*args, **kwargs)

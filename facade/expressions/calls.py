@@ -26,6 +26,7 @@ class Func(Expression):
     template = "%(function)s(%(expressions)s)"
     arg_joiner = ", "
     arity: int | None = None
+    empty_result_set_value: Any = NotImplemented
 
     def __init__(self, *expressions: Any, output_field: Field[Any] | None = None, **extra: Any) -> None:
         if self.arity is not None and len(expressions) != self.arity:
@@ -86,6 +87,8 @@ def as_expression(value: Any) -> Any:
 
 class RawSQL(Expression):
     """SQL text written by a developer, with `%s` for each parameter."""
+
+    empty_result_set_value = NotImplemented
 
     allowed_default = True
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression
 from facade.expressions.calls import as_expression
-from facade.expressions.q import Q
+from facade.expressions.q import Q, refuse_q_options
 
 if TYPE_CHECKING:
     from facade.fields import Field
@@ -22,6 +22,7 @@ class When(Expression):
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
         if lookups:
+            refuse_q_options(lookups)
             if condition is None:
                 condition = Q(**lookups)
             elif getattr(condition, "conditional", False):

@@ -20,6 +20,9 @@ def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
     return _temporal_field(connector, left, right)
 
 
+_GROWING = ("+", "*", "/", "%%", "^")  # what keeps positive numbers positive
+
+
 def _number_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
     kinds = {
         kind
@@ -28,7 +31,12 @@ def _number_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
     }
     if len(kinds) == 2:
         return None
-    return kinds.pop()() if kinds else fields.IntegerField()
+    if kinds:
+        return kinds.pop()()
+    positive = isinstance(left, fields.PositiveIntegerField) and isinstance(
+        right, fields.PositiveIntegerField
+    )
+    return fields.PositiveIntegerField() if positive and connector in _GROWING else fields.IntegerField()
 
 
 _TEMPORAL: list[tuple[str, type, type, type]] = [

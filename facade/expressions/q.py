@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy as copying
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from facade.bridge import twin
@@ -19,6 +19,12 @@ MAX_DEPTH = 60  # each level is several calls deep when the SQL is made
 # The modules that build SQL lie above this one and put theirs here.
 ConditionChecker = Callable[[Any, dict[str, Any], str], bool | None]
 condition_checker: list[ConditionChecker] = []
+
+
+def refuse_q_options(names: Iterable[str]) -> None:
+    """Raise TypeError for keywords that are options of Q: a dict from outside must not turn conditions round."""
+    if invalid := {"_connector", "_negated"}.intersection(names):
+        raise TypeError(f"The following kwargs are invalid: {', '.join(sorted(map(repr, invalid)))}")
 
 
 class Condition:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ClauseElement
 
+from facade.db.features import Features
 from facade.expressions.fragments import template
 
 SQL = tuple[str, list[Any]]
@@ -39,6 +40,11 @@ class Texts:
     @property
     def ops(self) -> Texts:
         return self
+
+    @property
+    def features(self) -> Features:
+        """What the database can do."""
+        return Features(self.vendor)
 
     @property
     def vendor(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from facade import fields as model_fields
 from facade.configuration import settings
@@ -12,7 +12,7 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.freezing import PLAIN, Frozen, ItemByItem, NotAnArgument, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
-from facade.expressions.q import AND, Condition, Q, freeze_pair
+from facade.expressions.q import AND, Condition, Q, freeze_pair, refuse_q_options
 from facade.expressions.references import F
 from facade.orm.arguments import (
     freeze_condition_argument,
@@ -30,7 +30,9 @@ from facade.sql.extra import RawCondition, selections
 from facade.sql.ordering import totally_ordered
 from facade.sql.paths import field_names
 from facade.sql.query import Lock
-from facade.sql.shape import Shape, refuse_q_options
+
+if TYPE_CHECKING:
+    from facade.sql.shape import Shape
 
 _new = object.__new__
 

@@ -10,7 +10,7 @@ from facade.bridge import iterate_chunks, spawn, twin
 from facade.db.connection import connections
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.aggregates import Count
-from facade.expressions.freezing import Values, freeze
+from facade.expressions.freezing import Arg, Values, freeze
 from facade.orm.arguments import named_expressions
 from facade.orm.chain import Chain
 from facade.orm.fetching import adopt
@@ -277,10 +277,12 @@ class Reading(Chain, Generic[M, R]):
         sliced = tuple([None if bound is None else values.add(bound) for bound in bounds])
         shape = self._shape.child(("aggregate", frozen, sliced), len(values), values.keyed)
         database = connections[self.db]
-        rows = select_plan(shape, database, "dicts").fetch(database, self._args + shape.bind(values))
+        arguments = self._args + shape.bind(values)
+        rows = select_plan(shape, database, "dicts").fetch(database, arguments)
         if rows:
             return rows[0]  # type: ignore[no-any-return]
-        return {name: _empty_value(expression) for name, expression in shape.query.annotation_select.items()}
+        annotations = shape.query.annotation_select
+        return {name: _empty_value(expression, arguments) for name, expression in annotations.items()}
 
     def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return a dict of values computed over all objects: `aggregate(total=Sum("price"))`."""
@@ -444,8 +446,11 @@ def _bound(bound: Any) -> int | None:
     return int(bound)
 
 
-def _empty_value(expression: Any) -> Any:
+def _empty_value(expression: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return what an aggregate makes of no rows at all."""
     value = getattr(expression, "empty_result_set_value", None)
+    if isinstance(value, Arg):
+        return arguments[value.index]
     return None if value is NotImplemented else value
 
 

@@ -21,6 +21,7 @@ def summarize(query: Any, aggregates: dict[str, Any], sliced: Slice) -> None:
     mask, selected = query.annotation_mask, query.selected
     resolved = _resolve(query, aggregates)
     query.annotation_mask, query.selected = mask, selected
+    query.asks_when_empty = any(item.empty_result_set_value is NotImplemented for item in resolved.values())
     low, high = (None if place is None else Arg(query.base + place.index) for place in sliced)
     if low is not None or high is not None or _needs_subquery(query, resolved):
         _wrap(query, resolved, low, high)

@@ -62,6 +62,7 @@ class Query(Filters):
     inner: Embedded | None = None
     updates: tuple[tuple[Any, Any], ...] = ()
     exists_only = False
+    asks_when_empty = False  # whether only the database can tell the result, even where no row can match
     sticky = 0  # how many more steps may speak of the same rows of a many-valued relation
     repeated: tuple[int, ...] | None = None  # the positions of values_list()'s names where one is repeated
     extra_names: frozenset[str] = frozenset()

@@ -90,12 +90,15 @@ class Compiler(Combinations, dialects.Operations):
         try:
             return core_of(expression, self)
         except EmptyResultSet:
-            value = getattr(expression, "empty_result_set_value", NotImplemented)
-            if value is NotImplemented or self._is_condition(expression):
+            value = getattr(expression, "empty_result_set_value", None)
+            if self._is_condition(expression):
                 raise
-            return sa.null() if value is None else self.literal(value, None)
+            return sa.null() if value in (None, NotImplemented) else self._constant(value)
         except FullResultSet:
             return sa.true()
+
+    def _constant(self, value: Any) -> Any:
+        return self.bind(value, None) if isinstance(value, Arg) else self.literal(value, None)
 
     @staticmethod
     def _is_condition(expression: Any) -> bool:
@@ -211,6 +214,10 @@ class Compiler(Combinations, dialects.Operations):
             return self.condition(where)
         except FullResultSet:
             return None
+        except EmptyResultSet:
+            if self.query.asks_when_empty:
+                return sa.false()
+            raise
 
     def _from(self) -> Any:
         if self.inner is not None:

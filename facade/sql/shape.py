@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from facade import configuration
 from facade.configuration import settings
 from facade.expressions.freezing import Arg
-from facade.expressions.q import AND, Condition
+from facade.expressions.q import AND, Condition, refuse_q_options
 from facade.fields import registry as lookups
 from facade.meta import registry
 from facade.sql.aggregation import reduce_to_existence, summarize
@@ -25,12 +25,6 @@ MAX_SHAPES = 20_000
 
 Step = Callable[..., None]
 STEPS: dict[str, Step] = {}
-
-
-def refuse_q_options(names: Iterable[str]) -> None:
-    """Raise TypeError for keywords that are options of Q: a dict from outside must not turn conditions round."""
-    if invalid := {"_connector", "_negated"}.intersection(names):
-        raise TypeError(f"The following kwargs are invalid: {', '.join(sorted(map(repr, invalid)))}")
 
 
 def step(function: Step) -> Step:
