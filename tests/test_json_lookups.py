@@ -287,3 +287,12 @@ def test_the_null_of_json_is_not_null(face, rows):
     assert found(face, json=JSONNull()) == ["json null", "null"]
     face(Everything.objects.filter(char="null").update, json=None)
     assert found(face, json__isnull=True) == ["null"]
+
+
+@pytest.mark.vendors("postgres")
+def test_distinct_takes_a_path_into_a_document(face, database):
+    database.create(Everything)
+    for document in ({"k": {"l": 1}}, {"k": {"l": 1, "m": 2}}, {"k": {"l": 2}}):
+        face(Everything.objects.create, json=document)
+    found = Everything.objects.distinct("json__k__l").order_by("json__k__l")
+    assert face.list(found.values_list("json__k__l", flat=True)) == [1, 2]

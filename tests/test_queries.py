@@ -978,3 +978,15 @@ def test_get_keeps_the_order_that_chooses_the_row(face, library):
     newest = Book.objects.filter(author__name="Ada").distinct("author").order_by("author")
     assert face(newest.order_by("author", "-pages").get).title == "Beta"
     assert face(newest.order_by("author", "pages").get).title == "Alpha"
+
+
+@pytest.mark.vendors("postgres")
+def test_distinct_takes_an_annotation_and_its_order(face, library):
+    named = Author.objects.annotate(Shown=F("name")).distinct("Shown").order_by("Shown", "pk")
+    names = face.list(Author.objects.order_by("name").values_list("name", flat=True).distinct())
+    assert [author.name for author in face.list(named)] == names
+
+
+def test_queries_that_differ_in_their_distinct_fields_do_not_combine():
+    with pytest.raises(TypeError, match="different distinct fields"):
+        Author.objects.distinct("name") & Author.objects.distinct("age")

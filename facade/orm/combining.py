@@ -193,3 +193,5 @@ class Combining(Frozen):
             )
         if self._shape.query.distinct != other._shape.query.distinct:
             raise TypeError("Cannot combine a unique query with a non-unique query.")
+        if self._shape.query.distinct_fields != other._shape.query.distinct_fields:
+            raise TypeError("Cannot combine queries with different distinct fields.")

@@ -399,9 +399,11 @@ class Query(Filters):
         self.prepare.update(probe.prepare)
 
     def _check_ordering_name(self, name: str) -> None:
-        if name == "?":
-            return
-        name = name.removeprefix("-")
+        if name != "?":
+            self.check_path(name.removeprefix("-"))
+
+    def check_path(self, name: str) -> None:
+        """Raise FieldError unless `name` leads to an annotation or a column, with transforms at its end or without."""
         if name in self.annotations:
             return
         first, *rest = paths.split(name)

@@ -465,9 +465,11 @@ class Compiler(Combinations, dialects.Operations):
         return statement.add_columns(*[column for column in extra if str(column) not in present]).distinct()
 
     def _distinct_field(self, name: str) -> Any:
-        if name in self.query.annotations:
-            return self.process(self.query.annotations[name])
-        return self.process(self.query.column_of(name))
+        expression = self.query.resolve_ref(name)
+        if name in self.query.annotation_select:  # the order, too, speaks of it by its name
+            return sa.column(quoted_name(name, quote=True))
+        core = self._selected_term(expression)
+        return self.process(expression) if core is None else core
 
     def _limited(self, statement: Any) -> Any:
         query = self.query

@@ -18,7 +18,6 @@ from facade.sql.assignments import set_updates
 from facade.sql.extra import add_extra
 from facade.sql.loading import check_mask, check_select_related, mask_of
 from facade.sql.merging import merge_queries
-from facade.sql.paths import field_names, unknown_name
 from facade.sql.query import Query
 
 MAX_SHAPES = 20_000
@@ -174,9 +173,7 @@ def reverse(query: Query) -> None:
 @step
 def distinct(query: Query, names: tuple[str, ...]) -> None:
     for name in names:
-        path = query.resolve_path(name.split("__"))
-        if path.rest and name not in query.annotations:
-            raise unknown_name(path.rest[0], field_names(query.opts))
+        query.check_path(name)
     query.distinct, query.distinct_fields = True, names
 
 
