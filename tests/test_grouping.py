@@ -7,6 +7,8 @@ import pytest
 from facade.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Sum, Value, When
 from tests.models import Author, Book, Publisher
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture
 def books(database):
