@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import decimal
 import threading
 
@@ -483,3 +484,37 @@ async def test_many_tasks_make_one_row(database):
     )
     assert sorted(created for _, created in rows) == [False] * 7 + [True]
     assert {country.pk for country, _ in rows} == {"AT"}
+
+
+@pytest.mark.parametrize("name", ["json", "integer", "date", "decimal", "uuid", "duration"])
+def test_bulk_update_with_nothing_but_the_expression_null(face, database, name):
+    database.create(Everything)
+    row = Everything.objects.create(
+        json={}, integer=1, date="2001-02-03", decimal="1.5", uuid="0" * 32, duration=dt.timedelta(1)
+    )
+    setattr(row, name, models.Value(None))
+    assert face(Everything.objects.bulk_update, [row], [name]) == 1
+    assert face(Everything.objects.filter(**{f"{name}__isnull": True}).count) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("json", {"a": 1}),
+        ("decimal", decimal.Decimal("2.125")),
+        ("datetime", dt.datetime(2001, 2, 3, 4, 5, 6, 7, tzinfo=dt.UTC)),
+        ("time", dt.time(4, 5, 6, 7)),
+        ("duration", dt.timedelta(days=1, microseconds=5)),
+        ("boolean", True),
+        ("binary", b"\x00\x01"),
+        ("char", "text"),
+        ("ip", "::1"),
+    ],
+)
+def test_bulk_update_through_expressions_keeps_values(face, database, name, value):
+    database.create(Everything)
+    rows = [Everything.objects.create(**{name: value}) for _ in range(2)]
+    setattr(rows[0], name, F(name))
+    assert face(Everything.objects.bulk_update, rows, [name]) == 2
+    for row in face.list(Everything.objects.all()):
+        assert getattr(row, name) == value

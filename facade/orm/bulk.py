@@ -16,6 +16,7 @@ from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.conditional import Case, When
 from facade.expressions.freezing import Frozen
+from facade.expressions.functions.comparison import Cast
 from facade.expressions.q import Q
 from facade.fields import AutoField, Field
 from facade.orm.persistence import LOOKUP_SEP, Persistence
@@ -208,12 +209,18 @@ def _update_filtered(queryset: Any, objs: Sequence[Any], fields: list[Any], batc
     """Update through the queryset, for values that are expressions and for querysets that leave rows out."""
     limit = max(1, connections[queryset.db].max_parameters // (2 * (len(fields) + 1)))
     size = min(limit, batch_size) if batch_size else limit
+    case = _typed_case if connections[queryset.db].vendor == "postgresql" else _case
     found = 0
     for start in range(0, len(objs), size):
         batch = objs[start : start + size]
-        values = {field.attname: _case(batch, field) for field in fields}
+        values = {field.attname: case(batch, field) for field in fields}
         found += queryset.filter(pk__in=[obj.pk for obj in batch]).update(**values)
     return found
+
+
+def _typed_case(objs: Sequence[Any], field: Field[Any]) -> Cast:
+    """PostgreSQL takes a CASE of nothing but NULLs for text."""
+    return Cast(_case(objs, field), output_field=field)
 
 
 def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
