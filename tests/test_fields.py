@@ -14,6 +14,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from facade import fields, models, validators
 from facade.configuration import override
 from facade.exceptions import DataError, ValidationError
+from facade.expressions.lists import ExpressionList
 from facade.fields import registry
 from facade.models.expressions import RawSQL
 from facade.models.lookups import GreaterThan
@@ -816,6 +817,8 @@ class TestLazyValues:
         (models.Value(1) + 1, True),
         (models.Case(models.When(GreaterThan(2, 1), then=3), default=4), True),
         (RawSQL("1", ()), True),
+        (ExpressionList(models.Value(1), models.Value(2)), True),
+        (ExpressionList(models.F("other")), False),
         (models.F("other"), False),
         (models.Value(1) + models.F("other"), False),
         (models.Case(models.When(other=1, then=3)), False),

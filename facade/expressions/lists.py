@@ -18,6 +18,10 @@ class ExpressionList(Expression):
     def __init__(self, *expressions: Any) -> None:
         self.source_expressions = [as_expression(item) for item in expressions]
 
+    @property
+    def allowed_default(self) -> bool:  # type: ignore[override]
+        return all(source.allowed_default for source in self._sources())
+
     def __str__(self) -> str:
         return ", ".join(str(source) for source in self.source_expressions)
 
