@@ -127,3 +127,29 @@ def test_values_after_an_aggregate_divide_its_groups(face, library):
 def test_the_first_of_combined_querysets_names_the_values(face, library):
     found = Author.objects.values("name").union(Author.objects.filter(name="Ada")).order_by("name")
     assert face.list(found) == [{"name": "Ada"}, {"name": "Bob"}, {"name": "Cyd"}]
+
+
+@pytest.mark.portable
+def test_conditions_inside_expressions_may_name_numbers_that_no_row_holds(face, library):
+    huge = 2**70
+    rows = Book.objects.annotate(
+        size=Case(When(pages__gt=huge, then=Value("huge")), default=Value("usual")), fits=Q(pages__lt=huge)
+    )
+    assert face.list(rows.filter(title="Alpha").values_list("size", "fits")) == [("usual", True)]
+    first = Case(When(pages__gt=huge, then=0), default=1)
+    assert face(Book.objects.order_by(first, "title").first).title == "Alpha"
+    assert (
+        face(Book.objects.update, price=Case(When(pages__gt=huge, then=Decimal(0)), default=Decimal(5))) == 4
+    )
+    assert face(Book.objects.aggregate, n=Count("pk", filter=Q(pages__gt=huge))) == {"n": 0}
+    assert face(Book.objects.aggregate, n=Count("pk", filter=Q(pages__lt=huge))) == {"n": 4}
+
+
+@pytest.mark.portable
+def test_a_negated_lookup_of_missing_rows_is_about_the_object(face, library):
+    lost = face(Author.objects.create, name="Dan")
+    with_books = Author.objects.filter(
+        Q(books__pages__gt=10) | ~Q(name="Dan", books__publisher__name__isnull=True)
+    )
+    assert lost not in face.list(with_books)
+    assert face(with_books.distinct().count) == 3

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from facade.bridge import twin
-from facade.expressions.base import condition_class
+from facade.expressions.base import Expression, condition_class
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 
 AND, OR, XOR = "AND", "OR", "XOR"
@@ -264,10 +264,15 @@ def mark_argument(child: Any, arg: Arg, mark: Any) -> Any:
             child.connector, child.negated, tuple(mark_argument(item, arg, mark) for item in child.children)
         )
     if isinstance(child, tuple):
+        if isinstance(child[1], (Condition, Expression)):
+            return child[0], mark_argument(child[1], arg, mark)
         return (child[0], mark) if child[1] == arg else child
     if getattr(child, "rhs", None) == arg:
         child = child.copy()
         child.rhs = mark
+        return child
+    if isinstance(child, Expression) and child.get_source_expressions():
+        return child.with_sources(lambda source: mark_argument(source, arg, mark))
     return child
 
 

@@ -236,10 +236,23 @@ class Chain(Combining):
             check_alias(name)
         values = Values()
         frozen = tuple((name, freeze(expression, values)) for name, expression in annotations.items())
-        clone = self._step(("annotate", frozen, select), values, values.keyed)
+        clone = self._clone()
+        clone._shape, clone._args = self._expressions_shape("annotate", frozen, values, select)
         if self._fields is not None and select:
             clone._fields = (*self._fields, *[name for name in annotations if name not in self._fields])
         return clone
+
+    def _expressions_shape(
+        self, step: str, frozen: tuple[Any, ...], values: Values, *rest: Any
+    ) -> tuple[Shape, tuple[Any, ...]]:
+        """Return the shape and the arguments one step further, with frozen expressions, which may have names."""
+        try:
+            shape = self._shape.child((step, frozen, *rest), len(values), values.keyed)
+            return shape, self._args + shape.bind(values)
+        except ItemByItem as error:
+            return self._expressions_shape(step, *spread_list(error.arg, frozen, values), *rest)
+        except NotAnArgument:
+            return self._expressions_shape(step, *mark_values(shape, frozen, values), *rest)
 
     # -- selection -----------------------------------------------------------------------------------
 
@@ -311,7 +324,9 @@ class Chain(Combining):
     def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
         values = Values()
         frozen = tuple(freeze(item, values) if isinstance(item, Frozen) else name_of(item) for item in items)
-        return self._step(("order_by", frozen), values, values.keyed)
+        clone = self._clone()
+        clone._shape, clone._args = self._expressions_shape("order_by", frozen, values)
+        return clone
 
     def extra(
         self,

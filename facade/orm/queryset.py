@@ -171,9 +171,8 @@ class QuerySet(Reading[M, R]):
             raise TypeError("Cannot call update() after .distinct(*fields).")
 
     def _run_update(self, pairs: tuple[tuple[str, Any], ...], values: Values) -> int:
-        shape = self._shape.child(("update", pairs), len(values), values.keyed)
+        shape, args = self._expressions_shape("update", pairs, values)
         database = connections[self.db]
-        args = self._args + shape.bind(values)
         with mark_for_rollback_on_error(using=database.alias):
             count = run_updates(shape, database, args)
         self._result_cache = None

@@ -275,9 +275,8 @@ class Reading(Chain, Generic[M, R]):
         frozen = tuple((name, freeze(expression, values)) for name, expression in aggregates.items())
         bounds = (self._low or None, None if self._high is None else self._high - self._low)
         sliced = tuple([None if bound is None else values.add(bound) for bound in bounds])
-        shape = self._shape.child(("aggregate", frozen, sliced), len(values), values.keyed)
+        shape, arguments = self._expressions_shape("aggregate", frozen, values, sliced)
         database = connections[self.db]
-        arguments = self._args + shape.bind(values)
         rows = select_plan(shape, database, "dicts").fetch(database, arguments)
         if rows:
             return rows[0]  # type: ignore[no-any-return]

@@ -341,7 +341,8 @@ class Filters:
     def _shared_row(self, inner: Any, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
         """Return what ties the related row of a negated lookup to the one that conditions beside it speak of.
 
-        That is its alias in the subquery, its alias here and its key; None where no other condition speaks of such a row.
+        That is its alias in the subquery, its alias here and its key; None where no other condition speaks of such a row,
+        and where the lookup holds for objects without one.
         """
         path = self.resolve_path(paths.split(name))
         near, far = inner.initial_alias(), self.initial_alias()
@@ -353,7 +354,7 @@ class Filters:
                 return None
             near, far = there, here
             if hop.many:
-                return near, far, hop.target._meta.pk
+                return None if inner.joins[near].outer else (near, far, hop.target._meta.pk)
         return None
 
 
