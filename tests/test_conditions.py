@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from facade.exceptions import FieldError
-from facade.models import CharField, Exists, F, IntegerField, Model, OuterRef, Q, Transform
+from facade.exceptions import FieldError, NotSupportedError
+from facade.models import (
+    Avg,
+    CharField,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    StdDev,
+    Sum,
+    Transform,
+    Value,
+    Variance,
+)
 from facade.models.functions import Abs, Length
 from facade.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, LessThan, LessThanOrEqual
 from tests.models import Author, Book, City, Country, Publisher
@@ -237,3 +252,37 @@ def test_a_union_of_a_slice_with_nothing_can_be_ordered_and_sliced(face, library
     some = Book.objects.filter(pages__gte=100).order_by("title")[:2]
     union = some.union(Book.objects.none())
     assert face.list(union.order_by("-title").values_list("title", flat=True)[1:2]) == ["Alpha"]
+
+
+# -- NULL on the right ----------------------------------------------------------------------------
+
+
+def test_an_unknown_value_equals_nothing(face, library):
+    Author.objects.create(name="Cyd", age=None)
+    for lookup in ("age", "age__lt", "age__gte"):
+        assert names(face, Author.objects.filter(**{lookup: Value(None)})) == []
+    assert names(face, Author.objects.filter(age=None)) == ["Cyd"]
+
+
+def test_a_list_must_be_one(face, library, assert_queries):
+    with assert_queries(0), pytest.raises(TypeError, match="must be a list or a queryset"):
+        face.list(Author.objects.filter(age__in=F("age")))
+
+
+# -- questions that cannot be asked -----------------------------------------------------------------
+
+
+def test_aggregates_over_a_union_are_refused(database, assert_queries):
+    both = Author.objects.filter(age=1).union(Author.objects.filter(age=2))
+    with assert_queries(0), pytest.raises(NotSupportedError, match="aggregate\\(\\) after union\\(\\)"):
+        both.aggregate(Count("pk"))
+
+
+@pytest.mark.vendors("sqlite")
+@pytest.mark.parametrize("aggregate", [Sum, Avg, StdDev, Variance])
+def test_sqlite_cannot_calculate_with_dates(database, assert_queries, aggregate):
+    with (
+        assert_queries(0),
+        pytest.raises(NotSupportedError, match=f"{aggregate.__name__} of dates and times"),
+    ):
+        Book.objects.aggregate(x=aggregate("published"))

@@ -26,6 +26,8 @@ class Aggregate(Func):
 
     name: ClassVar[str]
     allow_distinct: ClassVar[bool] = False
+    calculates: ClassVar[bool] = False
+    """Whether it needs numbers, which SQLite's dates and times are not."""
     window_compatible = True
     contains_aggregate = True
     contains_over_clause = False
@@ -175,6 +177,7 @@ class Avg(Aggregate):
     function = "AVG"
     name = "Avg"
     allow_distinct = True
+    calculates = True
     arity = 1
 
     def _resolve_output_field(self) -> Field[Any] | None:
@@ -229,6 +232,7 @@ class Sum(Aggregate):
     function = "SUM"
     name = "Sum"
     allow_distinct = True
+    calculates = True
     arity = 1
 
     def _resolve_output_field(self) -> Field[Any] | None:
@@ -240,6 +244,7 @@ class _Spread(Aggregate):
     """What the deviation and the variance have in common: of the population, or of a sample."""
 
     arity = 1
+    calculates = True
     _functions: ClassVar[tuple[str, str]]
 
     def __init__(self, expression: Any, sample: bool = False, **extra: Any) -> None:

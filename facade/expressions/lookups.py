@@ -12,7 +12,7 @@ from facade.exceptions import EmptyResultSet
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
 from facade.expressions.freezing import Arg, Empty, OutOfRange, PreparedNone, Values, freeze
-from facade.expressions.references import F
+from facade.expressions.references import Col, F
 from facade.expressions.subquery import Embedded
 from facade.fields import Field
 from facade.fields.registry import RegisterLookupMixin
@@ -123,9 +123,9 @@ class Lookup(Expression):
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, self.bind_type, self.convert)
         if isinstance(self.rhs, (Expression, F)):
-            return compiler.process(self.rhs)
+            return unknown_if_null(compiler.process(self.rhs))
         if self.rhs is None:
-            return sa.null()
+            return unknown_if_null(sa.null())
         return compiler.literal(self.prepare(self.rhs), self.bind_type)
 
     def left(self, compiler: Any) -> Any:
@@ -145,6 +145,11 @@ class Lookup(Expression):
     def compare(self, left: Any, right: Any, compiler: Any) -> Any:
         """Return the Core condition of two Core expressions."""
         raise NotImplementedError(f"{type(self).__name__} must implement compare().")
+
+
+def unknown_if_null(core: Any) -> Any:
+    """Return a NULL that Core compares as any other value, which is never true, instead of writing IS NULL."""
+    return sa.literal_column("NULL") if isinstance(core, sa.Null) else core
 
 
 def _is_expression(item: Any) -> bool:
@@ -349,6 +354,8 @@ class In(BuiltinLookup):
             return left.in_(compiler.subquery(self.rhs))
         if isinstance(self.rhs, tuple):
             return left.in_([compiler.process(item) for item in self.rhs if item is not None])
+        if isinstance(self.rhs, Col):
+            raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {self.rhs!r}.")
         return left.in_(compiler.process(self.rhs))
 
 

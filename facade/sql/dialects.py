@@ -183,8 +183,17 @@ class Operations:
         return template(filled, *arguments, type_=type_)
 
     def aggregate(self, expression: Any, arguments: list[Any], type_: Any) -> Any:
+        if self.vendor == "sqlite" and expression.calculates:
+            self._check_computable(expression)
         call = getattr(sa.func, expression.function.lower())
         return call(*arguments, type_=type_) if type_ is not None else call(*arguments)
+
+    def _check_computable(self, expression: Any) -> None:
+        source = expression.get_source_expressions()[0]._output_field_or_none
+        if isinstance(source, (fields.DateField, fields.TimeField)):
+            raise UnsupportedFeature(
+                f"{expression.name} of dates and times is not possible on SQLite, which saves them as text."
+            )
 
     def raw(self, sql: str, params: tuple[Any, ...]) -> Any:
         return template(
