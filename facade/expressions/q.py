@@ -227,6 +227,42 @@ def _names(condition: Q) -> Iterator[str]:
                     yield item.name
 
 
+class FilteredRelation(Frozen):
+    """A relation with a condition in its join: ``annotate(cheap=FilteredRelation("books", condition=Q(books__price__lt=10)))``.
+
+    From then on ``cheap`` works in lookups, orders, values and `select_related()` as ``books`` does.
+    See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#filteredrelation-objects
+    """
+
+    def __init__(self, relation_name: str, *, condition: Q | Condition | None = None) -> None:
+        if not relation_name:
+            raise ValueError("relation_name cannot be empty.")
+        condition = Q() if condition is None else condition
+        if not isinstance(condition, (Q, Condition)):
+            raise ValueError("condition argument must be a Q() instance.")
+        self.relation_name, self.condition = relation_name, condition
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.relation_name!r}, condition={self.condition!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FilteredRelation):
+            return NotImplemented
+        return (self.relation_name, self.condition) == (other.relation_name, other.condition)
+
+    def __hash__(self) -> int:
+        return hash((self.relation_name, self.condition))
+
+    def freeze(self, values: Values) -> FilteredRelation:
+        assert isinstance(self.condition, Q)
+        if any(
+            isinstance(item, Frozen) and not hasattr(item, "resolve_expression")
+            for item in self.condition.flatten()
+        ):
+            raise ValueError("Passing a QuerySet within a FilteredRelation is not supported.")
+        return FilteredRelation(self.relation_name, condition=freeze_condition(self.condition, values, 0))
+
+
 def freeze_condition(condition: Q, values: Values, depth: int) -> Condition:
     """Return the frozen form of a Q; one depth limit instead of a RecursionError somewhere below."""
     if depth > MAX_DEPTH:
@@ -263,8 +299,10 @@ def mark_argument(child: Any, arg: Arg, mark: Any) -> Any:
         return Condition(
             child.connector, child.negated, tuple(mark_argument(item, arg, mark) for item in child.children)
         )
+    if isinstance(child, FilteredRelation):
+        return FilteredRelation(child.relation_name, condition=mark_argument(child.condition, arg, mark))
     if isinstance(child, tuple):
-        if isinstance(child[1], (Condition, Expression)):
+        if isinstance(child[1], (Condition, Expression, FilteredRelation)):
             return child[0], mark_argument(child[1], arg, mark)
         return (child[0], mark) if child[1] == arg else child
     if getattr(child, "rhs", None) == arg:

@@ -13,7 +13,7 @@ from facade.expressions.conditional import Case, When
 from facade.expressions.functions.json import JSONNull
 from facade.expressions.lookups import Lookup, Transform
 from facade.expressions.ordered_aggregates import StringAgg
-from facade.expressions.q import Q
+from facade.expressions.q import FilteredRelation, Q
 from facade.expressions.references import F, OuterRef
 from facade.expressions.subquery import Exists, Subquery
 from facade.expressions.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
@@ -122,6 +122,7 @@ __all__ = [
     "Field",
     "FileField",
     "FilePathField",
+    "FilteredRelation",
     "FloatField",
     "ForeignKey",
     "ForeignObject",

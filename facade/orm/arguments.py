@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from facade import fields as model_fields
 from facade.exceptions import FieldError
 from facade.expressions.freezing import Arg, Frozen, NotAnArgument, Values, freeze
-from facade.expressions.q import Q, freeze_condition, freeze_pair, mark_argument
+from facade.expressions.q import FilteredRelation, Q, freeze_condition, freeze_pair, mark_argument
 from facade.expressions.subquery import Subquery
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def is_expression(item: Any) -> bool:
 
 
 def as_annotation(item: Any) -> Any:
-    return item if hasattr(item, "resolve_expression") else Subquery(item)
+    is_ready = hasattr(item, "resolve_expression") or isinstance(item, FilteredRelation)
+    return item if is_ready else Subquery(item)
 
 
 def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...], dict[str, Any]]:

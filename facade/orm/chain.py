@@ -12,7 +12,7 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.freezing import PLAIN, Frozen, ItemByItem, NotAnArgument, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
-from facade.expressions.q import AND, Condition, Q, freeze_pair, refuse_q_options
+from facade.expressions.q import AND, Condition, FilteredRelation, Q, freeze_pair, refuse_q_options
 from facade.expressions.references import F
 from facade.orm.arguments import (
     freeze_condition_argument,
@@ -230,16 +230,19 @@ class Chain(Combining):
             }
         else:
             taken = set(self._fields)
-        for name in annotations:
+        for name, annotation in annotations.items():
             if name in taken:
                 raise ValueError(f"The annotation '{name}' conflicts with a field on the model.")
-            check_alias(name)
+            if not isinstance(annotation, FilteredRelation):  # it has a rule of its own
+                check_alias(name)
         values = Values()
         frozen = tuple((name, freeze(expression, values)) for name, expression in annotations.items())
         clone = self._clone()
         clone._shape, clone._args = self._expressions_shape("annotate", frozen, values, select)
         if self._fields is not None and select:
-            clone._fields = (*self._fields, *[name for name in annotations if name not in self._fields])
+            added = [name for name in annotations if name not in self._fields]
+            known = clone._shape.query.annotations
+            clone._fields = (*self._fields, *[name for name in added if name in known])
         return clone
 
     def _expressions_shape(
@@ -393,6 +396,8 @@ class Chain(Combining):
             raise TypeError("Cannot call only() after .values() or .values_list()")
         if fields == (None,):
             raise TypeError("Cannot pass None as an argument to only().")
+        if any(str(name_of(item)).split(LOOKUP_SEP, 1)[0] in self._shape.query.relations for item in fields):
+            raise ValueError("only() is not supported with FilteredRelation.")
         return self._step(("only", fields))
 
     def select_for_update(

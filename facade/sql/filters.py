@@ -347,7 +347,7 @@ class Filters:
         path = self.resolve_path(paths.split(name))
         near, far = inner.initial_alias(), self.initial_alias()
         for position, hop in enumerate(path.hops):
-            relation = path.relation if position == path.relation_hop else None
+            relation = path.named.get(position)
             here = self.joins.find(hop, far, reuse if hop.many else None, relation)
             there = inner.joins.find(hop, near, None, relation)
             if here is None or there is None:

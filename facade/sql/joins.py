@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ class Join:
     outer: bool = False
     nullable: bool = False
     relation: Any = None
+    condition: Any = None
 
     @property
     def join_type(self) -> str | None:
@@ -84,8 +85,8 @@ class Joins:
         self.counts[join.alias] = 1
         return join.alias
 
-    def _new_alias(self, model: type[Any]) -> str:
-        name: str = model._meta.db_table
+    def _new_alias(self, model: type[Any], relation: Any = None) -> str:
+        name: str = model._meta.db_table if relation is None else relation.alias
         return name if name not in self._joins else f"T{len(self._joins) + 1}"
 
     def join(
@@ -102,8 +103,16 @@ class Joins:
             self.counts[alias] += 1
             return alias
         outer = self._joins[parent].outer or nullable
-        alias = relation.alias if relation is not None else self._new_alias(hop.target)
-        return self._add(replace(wanted, alias=alias, outer=outer))
+        return self._add(replace(wanted, alias=self._new_alias(hop.target, relation), outer=outer))
+
+    def restrict(self, alias: str, condition: Any) -> None:
+        """Give a join a condition; it moves behind the joins that the condition has added."""
+        self._joins[alias] = replace(self._joins.pop(alias), condition=condition)
+
+    def map_conditions(self, change: Callable[[Any], Any]) -> None:
+        for alias, join in self._joins.items():
+            if join.condition is not None:
+                self._joins[alias] = replace(join, condition=change(join.condition))
 
     def _usable(self, wanted: Join, reuse: set[str] | None) -> list[str]:
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ class Part:
     deferred: bool
     link: Any = None
     reverse: bool = False
+    attribute: str = ""  # of a filtered relation, which has no field
     start: int = 0
     parts: list[Part] = field(default_factory=list)
     tables: dict[Any, str] = field(default_factory=dict)
@@ -39,9 +40,14 @@ class Part:
         return alias
 
     @property
+    def knows_parent(self) -> bool:
+        """Whether the object this one hangs on is the one that this one is related to."""
+        return self.link is not None and bool(self.reverse or self.link.unique)
+
+    @property
     def needs_state(self) -> bool:
         """Whether loading the row puts a related object on the instance."""
-        return bool(self.parts) or (self.link is not None and (self.reverse or self.link.unique))
+        return bool(self.parts) or self.knows_parent
 
     def walk(self) -> Iterator[Part]:
         yield self
@@ -79,9 +85,11 @@ def _field(opts: Any, name: str) -> Any:
     raise UnknownField(f"{opts.object_name} has no field named '{name}'. Choices are: {known}")
 
 
-def check_mask(opts: Any, tree: Mask) -> None:
-    """Raise FieldError for a name in only() or defer() that is no field."""
+def check_mask(opts: Any, tree: Mask, filtered: Container[str] = ()) -> None:
+    """Raise FieldError for a name in only() or defer() that is no field, and no filtered relation."""
     for name, below in tree.items():
+        if name in filtered:
+            continue
         found = _field(opts, name)
         if below:
             if not found.is_relation:
@@ -106,7 +114,7 @@ def loaded_fields(opts: Any, tree: Mask, deferring: bool) -> list[Any]:
 def select_parts(query: Any, start_alias: str) -> Part:
     """Return the instance tree a query loads, its joins added to the query."""
     names, deferring = query.deferred
-    tree = mask_of(names)
+    tree = {name: below for name, below in mask_of(names).items() if name not in query.relations}
     requested = query.select_related if isinstance(query.select_related, dict) else None
     root = _part(query, query.model, start_alias, tree, deferring)
     if query.select_related:
@@ -162,8 +170,28 @@ def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferri
         _related(
             query, child, None if requested is None else requested[name], child_tree, deferring, depth + 1
         )
+    if requested is not None and depth == 1:
+        found.update(_filtered(query, part, requested))
     if requested is not None and (unknown := set(requested) - found):
         raise _invalid(opts, unknown)
+
+
+def _filtered(query: Any, part: Part, requested: Mask) -> list[str]:
+    """Add the objects of filtered relations, which become attributes; return the relations' names."""
+    names = [name for name in requested if name in query.relations]
+    for name in names:
+        path = query.resolve_path([name])
+        alias = query.join_path(path)[-1]
+        relation = path.final_field if len(path.hops) == 1 and not path.hops[0].direct else None
+        link = relation if relation is not None and not relation.many_to_many else None
+        deferred = mask_of(query.deferred[0]).get(name, {})
+        target = path.hops[-1].target
+        child = _part(
+            query, target, alias, deferred, True, attribute=name, link=link, reverse=link is not None
+        )
+        part.parts.append(child)
+        _related(query, child, requested[name], deferred, True, 2)
+    return names
 
 
 def _below(opts: Any, relation: Any, name: str, tree: Mask) -> Mask:
@@ -198,10 +226,10 @@ def _invalid(opts: Any, names: set[str]) -> FieldError:
     )
 
 
-def check_select_related(opts: Any, requested: Mask) -> None:
-    """Raise FieldError for a name in select_related() that is no single-valued relation."""
+def check_select_related(opts: Any, requested: Mask, filtered: Container[str] = ()) -> None:
+    """Raise FieldError for a name in select_related() that is no single-valued relation, and no filtered one."""
     known = {name: relation for relation, name, _ in _candidates(opts, requested)}
-    if unknown := set(requested) - set(known):
+    if unknown := {name for name in requested if name not in known and name not in filtered}:
         non_relational = [name for name in sorted(unknown) if any(item.name == name for item in opts.fields)]
         if non_relational:
             raise FieldError(
@@ -210,5 +238,5 @@ def check_select_related(opts: Any, requested: Mask) -> None:
             )
         raise _invalid(opts, unknown)
     for name, below in requested.items():
-        if below:
+        if below and name in known:
             check_select_related(known[name].hops[-1].target._meta, below)

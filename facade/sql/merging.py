@@ -20,7 +20,11 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
     conjunction = connector == AND
     reuse = set() if conjunction else set(query.joins)
     base = query.initial_alias()
-    renamed = _merge_joins(query, right, reuse, base, conjunction)
+    query.relations = {
+        **{name: relation.moved(other.offset) for name, relation in right.relations.items()},
+        **query.relations,
+    }
+    renamed = _merge_joins(query, other, reuse, base, conjunction)
 
     def move(item: Any) -> Any:
         return _moved(item, renamed, other.offset)
@@ -40,8 +44,11 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
         )
 
 
-def _merge_joins(query: Any, right: Any, reuse: set[str], base: str, conjunction: bool) -> dict[str, str]:
-    """Add the joins of `right`; return their aliases by those they had."""
+def _merge_joins(
+    query: Any, other: Embedded, reuse: set[str], base: str, conjunction: bool
+) -> dict[str, str]:
+    """Add the joins of `other`; return their aliases by those they had."""
+    right = other.query
     renamed = {right.joins.base: base} if right.joins.base else {}
     promoter = Promoter(disjunction=not conjunction, children=2)
     promoter.add_votes(alias for alias in query.joins.inner_aliases() if query.joins[alias].parent)
@@ -51,9 +58,13 @@ def _merge_joins(query: Any, right: Any, reuse: set[str], base: str, conjunction
         join = right.joins[alias]
         if join.parent is None or not right.joins.counts[alias]:
             continue
-        new = query.joins.join(join.hop, renamed[join.parent], available, join.nullable, join.relation)
+        known = len(query.joins)
+        relation = query.relations[join.relation.alias] if join.relation else None
+        new = query.joins.join(join.hop, renamed[join.parent], available, join.nullable, relation)
         available.discard(new)
         renamed[alias] = new
+        if join.condition is not None and len(query.joins) > known:
+            query.joins.restrict(new, _moved(join.condition, renamed, other.offset))
         if not join.outer:
             mine.add(new)
     promoter.add_votes(mine)

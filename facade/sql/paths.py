@@ -29,8 +29,8 @@ class Path:
     final_field: Any = None
     targets: tuple[Any, ...] = ()
     rest: list[str] = field(default_factory=list)
-    relation: Any = None
-    relation_hop: int = -1
+    named: dict[int, Any] = field(default_factory=dict)
+    """The filtered relations by the position of the hop that leads to their rows."""
 
 
 def unknown_name(name: str, choices: Iterable[str], owner: str = "") -> FieldError:
@@ -94,8 +94,8 @@ def resolve(
         if not allow_many and any(hop.many for hop in hops):
             raise ManyValues(position + 1)
         path.hops.extend(hops)
-        if path.relation is not None and path.relation_hop < 0:
-            path.relation_hop = len(path.hops) - 1
+        if position == 0 and relations and name in relations:
+            path.named[len(path.hops) - 1] = relations[name]
         path.final_field, path.targets = hops[-1].join_field, target_fields(hops[-1])
         opts = hops[-1].target._meta
     return path
@@ -121,9 +121,9 @@ def _added(name: str, opts: Any, position: int, annotations: Any, relations: Any
     if position == 0 and name in annotations:
         return annotations[name].output_field
     if position == 0 and relations and name in relations:
-        path.relation = relations[name]
-        inner = resolve(split(path.relation.relation_name), opts, complete=True)
+        inner = resolve(split(relations[name].relation_name), opts, relations=relations, complete=True)
         path.hops.extend(inner.hops[:-1])
+        path.named.update(inner.named)
         return inner.final_field
     return None
 

@@ -197,10 +197,14 @@ class Query(Filters):
         """Add the joins of a path; return the aliases on the way, the base table first."""
         aliases = [self.initial_alias()]
         for position, hop in enumerate(path.hops):
-            relation = path.relation if position == path.relation_hop else None
-            alias = self.joins.join(hop, aliases[-1], reuse if hop.many else None, hop.nullable, relation)
-            if relation is not None and reuse is not None:
-                reuse.add(alias)
+            relation = path.named.get(position)
+            known, usable = len(self.joins), reuse if hop.many else None
+            alias = self.joins.join(hop, aliases[-1], usable, hop.nullable, relation)
+            if relation is not None:
+                if len(self.joins) > known:
+                    self.joins.restrict(alias, relation.resolve(self, alias, usable))
+                if reuse is not None:
+                    reuse.add(alias)
             aliases.append(alias)
         return aliases
 
@@ -209,7 +213,7 @@ class Query(Filters):
         targets, aliases = path.targets, list(aliases)
         for position in range(len(path.hops) - 1, -1, -1):
             hop = path.hops[position]
-            if len(aliases) == 1 or not hop.direct or position == path.relation_hop:
+            if len(aliases) == 1 or not hop.direct or position in path.named:
                 break
             near = {far.column: near for near, far in hop.columns}
             if not all(target.column in near for target in targets):
@@ -459,6 +463,7 @@ class Query(Filters):
             return resolve_outer_refs(item, outer, allow_joins, reuse)
 
         self.where = resolve(self.where)
+        self.joins.map_conditions(resolve)
         self.annotations = {name: resolve(item) for name, item in self.annotations.items()}
         self.select = {name: resolve(item) for name, item in self.select.items()}
         self.order_by = tuple(

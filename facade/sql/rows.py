@@ -171,15 +171,17 @@ def _fast_instance(
 def _build_related(source: RowSource, part: Part, child: Part, parent: str, name: str, indent: str) -> None:
     keys = child.model._meta.pk_fields  # a parent's key is there where its own row is not
     pk = child.start + next(index for index, field in enumerate(child.fields) if field in keys)
-    near, far = (child.link, child.link.remote_field)
-    both = child.reverse or child.link.unique
     source.lines.append(f"{indent}if c{pk} is None:")
     source.lines.append(f"{indent}    {name} = None")
     source.lines.append(f"{indent}else:")
     _build_instance(source, child, name, indent + "    ", [])
-    if both:
-        source.lines.append(f"{indent}    {name}s.fields_cache[{far.cache_name!r}] = {parent}")
-    source.lines.append(f"{indent}{parent}s.fields_cache[{near.cache_name!r}] = {name}")
+    if child.knows_parent:
+        far = child.link.remote_field.cache_name
+        source.lines.append(f"{indent}    {name}s.fields_cache[{far!r}] = {parent}")
+    place = (
+        f".__dict__[{child.attribute!r}]" if child.attribute else f"s.fields_cache[{child.link.cache_name!r}]"
+    )
+    source.lines.append(f"{indent}{parent}{place} = {name}")
 
 
 # -- rows of values ------------------------------------------------------------------------

@@ -246,9 +246,19 @@ class Compiler(Combinations, dialects.Operations):
         restrict = getattr(join.hop.join_field, "get_extra_restriction", None)
         if restrict is not None and (extra := restrict(join.alias, join.parent)) is not None:
             parts.append(self.condition(extra))
-        if join.relation is not None and join.relation.resolved is not None:
-            parts.append(self.condition(join.relation.resolved))
+        if join.condition:
+            parts.append(self._condition_of(join))
         return sa.and_(*parts)
+
+    def _condition_of(self, join: Any) -> Any:
+        try:
+            return self.condition(join.condition)
+        except FullResultSet:
+            return sa.true()
+        except EmptyResultSet:
+            if not join.outer:
+                raise
+            return sa.false()
 
     # -- columns -----------------------------------------------------------------------------
 

@@ -10,12 +10,13 @@ from typing import Any
 from facade import configuration
 from facade.configuration import settings
 from facade.expressions.freezing import Arg
-from facade.expressions.q import AND, Condition, refuse_q_options
+from facade.expressions.q import AND, Condition, FilteredRelation, refuse_q_options
 from facade.fields import registry as lookups
 from facade.meta import registry
 from facade.sql.aggregation import reduce_to_existence, summarize
 from facade.sql.assignments import set_updates
 from facade.sql.extra import add_extra
+from facade.sql.filtering import add_filtered_relation
 from facade.sql.loading import check_mask, check_select_related, mask_of
 from facade.sql.merging import merge_queries
 from facade.sql.query import Query
@@ -139,8 +140,13 @@ def sticky(query: Query) -> None:
 @step
 def annotate(query: Query, annotations: tuple[tuple[str, Any], ...], select: bool) -> None:
     for name, expression in annotations:
-        query.add_annotation(expression, name, select)
-    if any(query.annotations[name].contains_aggregate for name, _ in annotations):
+        if isinstance(expression, FilteredRelation):
+            add_filtered_relation(query, name, expression)
+        else:
+            query.add_annotation(expression, name, select)
+    if any(
+        query.annotations[name].contains_aggregate for name, _ in annotations if name in query.annotations
+    ):
         if query.selected is None:
             query.group_by = True
         else:
@@ -188,7 +194,7 @@ def select_related(query: Query, names: tuple[str, ...] | bool) -> None:
         query.select_related = names
     else:
         query.add_select_related(names)
-        check_select_related(query.opts, query.select_related)
+        check_select_related(query.opts, query.select_related, query.relations)
 
 
 @step
@@ -197,7 +203,7 @@ def defer(query: Query, names: tuple[str, ...] | None) -> None:
         query.deferred = (frozenset(), True)
     else:
         query.defer(names)
-        check_mask(query.opts, mask_of(frozenset(names)))
+        check_mask(query.opts, mask_of(frozenset(names)), query.relations)
 
 
 @step
