@@ -232,6 +232,9 @@ class FilteredRelation(Frozen):
 
     From then on ``cheap`` works in lookups, orders, values and `select_related()` as ``books`` does.
     See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#filteredrelation-objects
+
+    >>> FilteredRelation("books", condition=Q(books__price__lt=10))
+    FilteredRelation('books', condition=<Q: (AND: ('books__price__lt', 10))>)
     """
 
     def __init__(self, relation_name: str, *, condition: Q | Condition | None = None) -> None:
