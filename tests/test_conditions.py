@@ -11,6 +11,7 @@ from facade.models import (
     Count,
     Exists,
     F,
+    FloatField,
     IntegerField,
     Model,
     OuterRef,
@@ -286,3 +287,8 @@ def test_sqlite_cannot_calculate_with_dates(database, assert_queries, aggregate)
         pytest.raises(NotSupportedError, match=f"{aggregate.__name__} of dates and times"),
     ):
         Book.objects.aggregate(x=aggregate("published"))
+
+
+def test_a_sum_of_mixed_types_takes_the_type_it_is_given(face, library):
+    total = Sum(F("pages") + F("price") + Value(0.5), output_field=FloatField())
+    assert face(Book.objects.aggregate, total=total) == {"total": 401.5}

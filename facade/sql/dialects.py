@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
+from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions import durations
 from facade.expressions.base import Expression
 from facade.expressions.fragments import Fragment, template
@@ -189,7 +190,9 @@ class Operations:
         return call(*arguments, type_=type_) if type_ is not None else call(*arguments)
 
     def _check_computable(self, expression: Any) -> None:
-        source = expression.get_source_expressions()[0]._output_field_or_none
+        source = None
+        with suppress(FieldError):  # of mixed types: they are numbers
+            source = expression.get_source_expressions()[0]._output_field_or_none
         if isinstance(source, (fields.DateField, fields.TimeField)):
             raise UnsupportedFeature(
                 f"{expression.name} of dates and times is not possible on SQLite, which saves them as text."
