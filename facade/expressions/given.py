@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.expressions.base import LOOKUP_SEP, Expression, Value
+from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import Frozen, Values, freeze
-from facade.expressions.q import Q
-from facade.expressions.references import F
+from facade.expressions.names import referenced_names
 
 if TYPE_CHECKING:
     from facade.fields import Field
-
-
-def referenced_paths(expression: Any) -> Iterator[tuple[str, ...]]:
-    """Yield the names that an unresolved expression refers to, split: a field, and what follows it."""
-    if isinstance(expression, F):
-        yield tuple(expression.name.split(LOOKUP_SEP))
-    elif isinstance(expression, Q):
-        for child in expression.children:
-            if isinstance(child, tuple):
-                yield tuple(child[0].split(LOOKUP_SEP))
-                child = child[1]
-            yield from referenced_paths(child)
-    elif isinstance(expression, (Expression, list, tuple)):
-        sources = expression.get_source_expressions() if isinstance(expression, Expression) else expression
-        for source in sources:
-            yield from referenced_paths(source)
-
-
-def referenced_names(expression: Any) -> Iterator[str]:
-    """Yield the names of the fields that an unresolved expression refers to."""
-    return (path[0] for path in referenced_paths(expression))
 
 
 class Null(Value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -64,6 +64,12 @@ class F(Combinable, Frozen):
     def replace_expressions(self, replacements: dict[Any, Any]) -> Any:
         return replacements.get(self, self)
 
+    def renamed(self, change: Callable[[str], str]) -> Any:
+        """Return a reference to the same field under another name."""
+        renamed = self.copy()
+        renamed.name = change(self.name)
+        return renamed
+
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """Return (path, args, kwargs) from which an equal F can be made."""
         return "facade.models.F", (self.name,), {}
@@ -79,6 +85,9 @@ class OuterRef(F):
         if isinstance(self.name, F):
             return self.name
         return ResolvedOuterRef(self.name)
+
+    def renamed(self, change: Callable[[str], str]) -> Any:
+        return self  # the name is one of the query around
 
 
 class ResolvedOuterRef(F):

@@ -7,12 +7,11 @@ from typing import Any
 
 from facade.checks import CheckMessage, Error, Warning
 from facade.exceptions import FieldDoesNotExist
+from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.calls import RawSQL
-from facade.expressions.given import referenced_paths
+from facade.expressions.names import referenced_paths
 from facade.fields.relation_checks import by_database
 from facade.meta.constraints import CheckConstraint
-
-LOOKUP_SEP = "__"
 
 Findings = Iterator[CheckMessage]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from facade.exceptions import ValidationError
 from facade.expressions.base import Expression
-from facade.expressions.given import Given, referenced_names
+from facade.expressions.given import Given
 from facade.expressions.lookups import Exact, IsNull
+from facade.expressions.names import referenced_names
 from facade.expressions.q import Q, condition_checker
 from facade.expressions.references import F
 
@@ -301,16 +302,13 @@ class UniqueConstraint(BaseConstraint):
             return
         values = instance._get_field_expression_map(meta=model._meta, exclude=exclude)
         conditions = self._conditions(model, instance, values)
-        if conditions is None or (self.condition and not self._applies(values, using)):
+        if conditions is None or (self.condition and not self.condition.check(values, using)):
             return
         others = model._default_manager.using(using).filter(*conditions)
         if not instance._state.adding and instance._is_pk_set(model._meta):
             others = others.exclude(pk=instance._get_pk_val(model._meta))
         if others.exists():
             raise self._violation(model, instance)
-
-    def _applies(self, values: dict[str, Any], using: str) -> bool:
-        return condition_checker[0](self.condition, values, using) is True
 
     def _conditions(self, model: Any, instance: Any, values: dict[str, Any]) -> list[Any] | None:
         """Return what rows with the instance's values meet, None where a NULL makes that impossible."""

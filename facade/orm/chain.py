@@ -12,7 +12,7 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.freezing import PLAIN, Frozen, ItemByItem, NotAnArgument, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
-from facade.expressions.q import AND, Condition, FilteredRelation, Q, freeze_pair, refuse_q_options
+from facade.expressions.q import FilteredRelation, Q, freeze_pair, refuse_q_options
 from facade.expressions.references import F
 from facade.orm.arguments import (
     freeze_condition_argument,
@@ -183,23 +183,7 @@ class Chain(Combining):
         values = Values()
         children = [freeze_condition_argument(arg, values) for arg in args]
         children.extend(freeze_pair(name, value, values) for name, value in kwargs.items())
-        return self._apply_condition(negated, tuple(children), values)
-
-    def _apply_condition(
-        self, negated: bool, children: tuple[Any, ...], values: Values
-    ) -> tuple[Shape, tuple[Any, ...]]:
-        frozen = Condition(AND, negated, children)
-        if negated:
-            frozen = Condition(AND, False, (frozen,))
-        try:
-            shape = self._shape.child(("condition", frozen), len(values), values.keyed)
-            return shape, self._args + shape.bind(values)
-        except ItemByItem as error:
-            children, values = spread_list(error.arg, children, values)
-            return self._apply_condition(negated, children, values)
-        except NotAnArgument:
-            children, values = mark_values(shape, children, values)
-            return self._apply_condition(negated, children, values)
+        return self._expressions_shape("condition", tuple(children), values, negated)
 
     def complex_filter(self, filter_obj: Any) -> Self:
         """Filter by a Q object or a dict of lookups."""
@@ -375,11 +359,7 @@ class Chain(Combining):
         self._refuse_combined("prefetch_related")
         if lookups == (None,):
             return self._with(_prefetch_related_lookups=())
-        for lookup in lookups:
-            name = getattr(lookup, "prefetch_to", lookup)
-            first = name.split(LOOKUP_SEP, 1)[0]
-            if first in self._shape.query.relations:
-                raise ValueError("prefetch_related() is not supported with FilteredRelation.")
+        self._refuse_filtered("prefetch_related", (getattr(one, "prefetch_to", one) for one in lookups))
         return self._with(_prefetch_related_lookups=self._prefetch_related_lookups + lookups)
 
     def defer(self, *fields: Any) -> Self:
@@ -396,8 +376,7 @@ class Chain(Combining):
             raise TypeError("Cannot call only() after .values() or .values_list()")
         if fields == (None,):
             raise TypeError("Cannot pass None as an argument to only().")
-        if any(str(name_of(item)).split(LOOKUP_SEP, 1)[0] in self._shape.query.relations for item in fields):
-            raise ValueError("only() is not supported with FilteredRelation.")
+        self._refuse_filtered("only", map(name_of, fields))
         return self._step(("only", fields))
 
     def select_for_update(
@@ -426,6 +405,11 @@ class Chain(Combining):
     def totally_ordered(self) -> bool:
         """Whether the order leaves no two objects in doubt: it ends with the primary key or another unique field."""
         return totally_ordered(self._shape.query)
+
+    def _refuse_filtered(self, operation: str, names: Iterable[str]) -> None:
+        relations = self._shape.query.relations
+        if relations and any(name.split(LOOKUP_SEP, 1)[0] in relations for name in names):
+            raise ValueError(f"{operation}() is not supported with FilteredRelation.")
 
     def _refuse_combined(self, operation: str) -> None:
         if combinator := self._shape.query.combinator:

@@ -28,7 +28,6 @@ _FORMATS = {
     "sqlite": (),
 }
 
-_NAMES = {"sqlite": "SQLite"}
 _OPTION = re.compile(r"[\w-]+", re.ASCII)
 
 
@@ -39,14 +38,15 @@ def explain_sql(
 
     Raises ValueError for a format or an option that the database does not have.
     """
-    prefix = _prefix(database.vendor, format, options)
+    prefix = _prefix(database, format, options)
     rows = database.fetch(
         Statement(f"{prefix} {sql}", reads=not options.get("analyze"), returns=True), params
     )
     return "\n".join(_line(database.vendor, row) for row in rows)
 
 
-def _prefix(vendor: str, format: str | None, options: dict[str, Any]) -> str:
+def _prefix(database: Any, format: str | None, options: dict[str, Any]) -> str:
+    vendor = database.vendor
     for name in options:
         if not _OPTION.fullmatch(name) or "--" in name:
             raise ValueError(f"Invalid option name: {name!r}.")
@@ -55,7 +55,7 @@ def _prefix(vendor: str, format: str | None, options: dict[str, Any]) -> str:
         known = (
             f" Allowed formats: {', '.join(formats)}."
             if formats
-            else f" {_NAMES.get(vendor, vendor)} does not support any formats."
+            else f" {database.display_name} does not support any formats."
         )
         raise ValueError(f"{format.upper()} is not a recognized format.{known}")
     if vendor == "postgresql":

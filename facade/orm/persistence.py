@@ -9,6 +9,7 @@ from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.transaction import atomic, mark_for_rollback_on_error
+from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.calls import DatabaseDefault
 from facade.orm.deletion import Collector
 from facade.signals import post_save, pre_save
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from facade.orm.state import ModelState
 
 M = TypeVar("M", bound="Persistence")
-
-LOOKUP_SEP = "__"
 
 
 class Saved:

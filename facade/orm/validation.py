@@ -9,7 +9,8 @@ from facade.bridge import twin
 from facade.db.routing import router
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
 from facade.expressions.calls import DatabaseDefault
-from facade.expressions.given import Given, field_value, referenced_names
+from facade.expressions.given import Given, field_value
+from facade.expressions.names import referenced_names
 
 if TYPE_CHECKING:
     from facade.meta.options import Options

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
-from facade.expressions.base import LOOKUP_SEP, Expression
+from facade.expressions.base import LOOKUP_SEP
+from facade.expressions.names import referenced_paths, with_names
 from facade.expressions.q import Condition, FilteredRelation
-from facade.expressions.references import F, OuterRef
 from facade.sql.aliases import check_alias
 from facade.sql.filters import Scope
 from facade.sql.paths import split
@@ -60,14 +59,19 @@ def add_filtered_relation(query: Query, alias: str, relation: FilteredRelation) 
         raise FieldError(f"FilteredRelation needs a relation, which {name!r} is not.")
     condition = relation.condition
     assert isinstance(condition, Condition)
-    for lookup in _lookups_of(condition):
-        _check_lookup(query, lookup, name)
-    query.relations[alias] = NamedRelation(alias, name, _with_prefix(condition, name, alias), query.base)
+    for names in referenced_paths(condition):
+        _check_lookup(query, list(names), name)
+    renamed = with_names(condition, lambda own: _with_prefix(own, name, alias))
+    query.relations[alias] = NamedRelation(alias, name, renamed, query.base)
     _prepare(query, alias)
 
 
-def _check_lookup(query: Query, lookup: str, relation_name: str) -> None:
-    names, relation = split(lookup), split(relation_name)
+def _with_prefix(name: str, old: str, new: str) -> str:
+    return new + name[len(old) :] if name == old or name.startswith(old + LOOKUP_SEP) else name
+
+
+def _check_lookup(query: Query, names: list[str], relation_name: str) -> None:
+    lookup, relation = LOOKUP_SEP.join(names), split(relation_name)
     rest = len(query.resolve_path(names).rest)
     fields = names[: len(names) - rest]
     on_the_way = fields[: -1 if rest else -2]
@@ -87,34 +91,3 @@ def _prepare(query: Query, alias: str) -> None:
     trial = query.clone()
     trial.join_path(trial.resolve_path([alias]))
     query.prepare.update(trial.prepare)
-
-
-def _lookups_of(item: Any) -> Iterator[str]:
-    """Yield the names that a frozen condition refers to."""
-    if isinstance(item, F):
-        if not isinstance(item, OuterRef):
-            yield item.name
-    elif isinstance(item, (Condition, Expression)):
-        for part in item.children if isinstance(item, Condition) else item.get_source_expressions():
-            yield from _lookups_of(part)
-    elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-        yield item[0]
-        yield from _lookups_of(item[1])
-
-
-def _with_prefix(item: Any, old: str, new: str) -> Any:
-    """Return a part of a frozen condition about the relation `new` instead of `old`."""
-    if isinstance(item, F):
-        return item if isinstance(item, OuterRef) else F(_new_name(item.name, old, new))
-    if isinstance(item, Condition):
-        children = tuple(_with_prefix(child, old, new) for child in item.children)
-        return Condition(item.connector, item.negated, children)
-    if isinstance(item, Expression) and item.get_source_expressions():
-        return item.with_sources(lambda source: _with_prefix(source, old, new))
-    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-        return _new_name(item[0], old, new), _with_prefix(item[1], old, new)
-    return item
-
-
-def _new_name(name: str, old: str, new: str) -> str:
-    return new + name[len(old) :] if name == old or name.startswith(old + LOOKUP_SEP) else name

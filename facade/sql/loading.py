@@ -162,9 +162,8 @@ def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferri
             alias = query.joins.join(hop, alias, None, hop.nullable or reverse)
         child_tree = below if (deferring or below) else {}
         target = relation.related_model if reverse else relation.hops[-1].target
-        own = (
-            part.tables if reverse and relation.parent_link else None
-        )  # a child's row of its parent is this one
+        # A child's row of its parent is this one.
+        own = part.tables if reverse and relation.parent_link else None
         child = _part(query, target, alias, child_tree, deferring, own, link=relation, reverse=reverse)
         part.parts.append(child)
         _related(
@@ -178,17 +177,13 @@ def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferri
 
 def _filtered(query: Any, part: Part, requested: Mask) -> list[str]:
     """Add the objects of filtered relations, which become attributes; return the relations' names."""
-    names = [name for name in requested if name in query.relations]
+    names, tree = [name for name in requested if name in query.relations], mask_of(query.deferred[0])
     for name in names:
         path = query.resolve_path([name])
-        alias = query.join_path(path)[-1]
-        relation = path.final_field if len(path.hops) == 1 and not path.hops[0].direct else None
-        link = relation if relation is not None and not relation.many_to_many else None
-        deferred = mask_of(query.deferred[0]).get(name, {})
-        target = path.hops[-1].target
-        child = _part(
-            query, target, alias, deferred, True, attribute=name, link=link, reverse=link is not None
-        )
+        alias, target = query.join_path(path)[-1], path.hops[-1].target
+        points_back = len(path.hops) == 1 and not path.hops[0].direct and not path.final_field.many_to_many
+        link, deferred = path.final_field if points_back else None, tree.get(name, {})
+        child = _part(query, target, alias, deferred, True, attribute=name, link=link, reverse=points_back)
         part.parts.append(child)
         _related(query, child, requested[name], deferred, True, 2)
     return names

@@ -13,6 +13,7 @@ from typing import Any, Self
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression, OrderBy
 from facade.expressions.freezing import Arg
+from facade.expressions.names import with_names
 from facade.expressions.q import AND
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
 from facade.expressions.subquery import Embedded
@@ -248,7 +249,7 @@ class Query(Filters):
 
     def resolve_prefixed(self, expression: Any, prefix: str) -> Any:
         """Resolve an expression that was written for the model to which the relations of `prefix` lead."""
-        return _prefixed(expression, prefix).resolve_expression(self)
+        return with_names(expression, lambda name: prefix + name).resolve_expression(self)
 
     def resolve_ref(
         self, name: str, allow_joins: bool = True, reuse: set[str] | None = None, summarize: bool = False
@@ -531,16 +532,6 @@ class _Through:
 
     def resolve_ref(self, name: str, *args: Any) -> Any:
         return Outer(self.outer.resolve_ref(name, *args))
-
-
-def _prefixed(item: Any, prefix: str) -> Any:
-    if isinstance(item, F):
-        item = item.copy()
-        item.name = prefix + item.name
-        return item
-    if isinstance(item, Expression) and item.get_source_expressions():
-        return item.with_sources(lambda source: _prefixed(source, prefix))
-    return item
 
 
 def _no_join(names: list[str], path: Path) -> FieldError:

@@ -128,8 +128,9 @@ def filter_plain(query: Query, *names: str) -> None:
 
 
 @step
-def condition(query: Query, frozen: Condition) -> None:
-    query.add_condition(frozen)
+def condition(query: Query, children: tuple[Any, ...], negated: bool) -> None:
+    frozen = Condition(AND, negated, children)
+    query.add_condition(Condition(AND, False, (frozen,)) if negated else frozen)
 
 
 @step

@@ -11,7 +11,7 @@ from facade import configuration
 from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
-from facade.expressions.given import referenced_names
+from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.sql.binder import Converter, Source, reader
 
