@@ -12,7 +12,7 @@ from facade.expressions.references import F
 from facade.sql.paths import split
 
 if TYPE_CHECKING:
-    from facade.sql.select import Layout
+    from facade.sql.layout import Layout
 
 NOT_SELECTED = "ORDER BY term does not match any column in the result set."
 

@@ -16,8 +16,8 @@ from facade.sql.binder import Converter, reader
 from facade.types.decimals import computed_decimal
 
 if TYPE_CHECKING:
+    from facade.sql.layout import Layout
     from facade.sql.loading import Part
-    from facade.sql.select import Layout
 
 Loader = Callable[..., list[Any]]  # (rows, alias), and for instances the fetch mode
 

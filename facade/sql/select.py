@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from facade.expressions.written import core_of
 from facade.sql import dialects
 from facade.sql.combination import Combinations
 from facade.sql.extra import QualifiedColumn
+from facade.sql.layout import Binds, Convert, Layout
 from facade.sql.loading import Part, select_parts
 from facade.sql.paths import split
 from facade.sql.qualifying import qualified
@@ -25,42 +26,6 @@ from facade.sql.qualifying import qualified
 if TYPE_CHECKING:
     from facade.expressions.subquery import Embedded
     from facade.fields import Field
-
-Convert = Callable[[Any], Any]
-
-
-class Binds:
-    """The parameters of a statement: which argument each takes, and how it is converted."""
-
-    def __init__(self) -> None:
-        self.sources: dict[str, tuple[int | None, Convert | None]] = {}
-        self.databases: set[str] = set()
-
-    def check_database(self, alias: str) -> None:
-        """Raise ValueError where a subquery belongs to another database than `alias`."""
-        if self.databases - {alias}:
-            raise ValueError(
-                "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
-                "`list(inner_query)`."
-            )
-
-    def add(self, index: int | None, type_: Any, convert: Convert | None, **options: Any) -> Any:
-        name = f"p{len(self.sources) + 1}"
-        self.sources[name] = (index, convert)
-        return sa.bindparam(name, type_=type_, required=False, **options)
-
-
-class Layout:
-    """What the columns of a row are: an instance (with related ones) or named values."""
-
-    __slots__ = ("annotations", "columns", "part", "repeated", "width")
-
-    def __init__(
-        self, part: Part | None, annotations: list[tuple[str, Any]], columns: list[tuple[str, Any]]
-    ) -> None:
-        self.part, self.annotations, self.columns = part, annotations, columns
-        self.width = 0
-        self.repeated: tuple[int, ...] | None = None
 
 
 class Compiler(Combinations, dialects.Operations):

@@ -11,8 +11,9 @@ from facade.expressions.freezing import Values
 from facade.expressions.q import Q
 from facade.expressions.references import Col
 from facade.sql import tables, write
+from facade.sql.layout import Binds, Convert
 from facade.sql.query import Query
-from facade.sql.select import Binds, Compiler, Convert
+from facade.sql.select import Compiler
 
 
 def vendor_of(dialect: Any) -> str:

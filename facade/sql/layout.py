@@ -1,0 +1,47 @@
+"""What a statement takes and gives: its parameters, and the columns of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from facade.sql.loading import Part
+
+Convert = Callable[[Any], Any]
+
+
+class Binds:
+    """The parameters of a statement: which argument each takes, and how it is converted."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, tuple[int | None, Convert | None]] = {}
+        self.databases: set[str] = set()
+
+    def check_database(self, alias: str) -> None:
+        """Raise ValueError where a subquery belongs to another database than `alias`."""
+        if self.databases - {alias}:
+            raise ValueError(
+                "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
+                "`list(inner_query)`."
+            )
+
+    def add(self, index: int | None, type_: Any, convert: Convert | None, **options: Any) -> Any:
+        name = f"p{len(self.sources) + 1}"
+        self.sources[name] = (index, convert)
+        return sa.bindparam(name, type_=type_, required=False, **options)
+
+
+class Layout:
+    """What the columns of a row are: an instance (with related ones) or named values."""
+
+    __slots__ = ("annotations", "columns", "part", "repeated", "width")
+
+    def __init__(
+        self, part: Part | None, annotations: list[tuple[str, Any]], columns: list[tuple[str, Any]]
+    ) -> None:
+        self.part, self.annotations, self.columns = part, annotations, columns
+        self.width = 0
+        self.repeated: tuple[int, ...] | None = None
