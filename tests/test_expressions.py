@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
 
-from facade.exceptions import FieldError
-from facade.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, Sum, Value, When
-from facade.models.functions import Coalesce, Length
-from tests.models import Author, Book, City, Country, Publisher
+from facade.exceptions import FieldError, NotSupportedError
+from facade.models import Avg, Case, Count, Exists, F, IntegerField, Max, OuterRef, Q, Sum, Value, When
+from facade.models.functions import Coalesce, ExtractDay, Length, TruncDate
+from tests.models import Author, Book, City, Country, Everything, Publisher
 
 
 @pytest.fixture
@@ -153,3 +154,26 @@ def test_a_negated_lookup_of_missing_rows_is_about_the_object(face, library):
     )
     assert lost not in face.list(with_books)
     assert face(with_books.distinct().count) == 3
+
+
+@pytest.mark.vendors("sqlite", "mariadb")
+def test_a_date_times_a_duration_is_refused(face, database):
+    database.create(Everything)
+    Everything.objects.create(datetime=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+    with pytest.raises(NotSupportedError, match=r"combines a moment with a duration by '\*'"):
+        face.list(Everything.objects.filter(datetime=F("datetime") * dt.timedelta(1)))
+
+
+def test_transforms_of_a_name_follow_its_replacement():
+    moment = Value(dt.datetime(2025, 3, 1, 14, 10, tzinfo=dt.UTC))
+    replacements = {F("made"): moment}
+    assert F("made__date__day").replace_expressions(replacements) == ExtractDay(TruncDate(moment))
+    for kept in (F("other__date"), F("made__nonsense"), F("made__date__nonsense")):
+        assert kept.replace_expressions(replacements) is kept
+
+
+def test_a_type_given_later_counts():
+    value = Value(None)
+    assert value._output_field_or_none is None
+    value.output_field = IntegerField()
+    assert isinstance(value._output_field_or_none, IntegerField)

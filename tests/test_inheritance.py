@@ -6,6 +6,7 @@ import pytest
 
 from facade.exceptions import FieldError
 from facade.models import F
+from facade.models.expressions import RawSQL
 from tests.models import Author, Place, Restaurant
 
 
@@ -74,3 +75,11 @@ def test_update_refuses_what_is_no_column(face, restaurants):
 def test_a_child_shares_the_table_of_the_parent_that_it_is_selected_with(restaurants):
     sql = str(Place.objects.select_related("restaurant__owner").query)
     assert sql.count(" JOIN ") == 2
+
+
+@pytest.mark.portable
+def test_sql_of_the_programs_own_may_name_columns_of_the_parent(face, database):
+    database.create(Author, Place, Restaurant)
+    face(Restaurant.objects.create, name="Roma", serves_pizza=True)
+    rows = Restaurant.objects.annotate(shown=RawSQL("upper(name)", ()))
+    assert face.list(rows.values_list("shown", flat=True)) == ["ROMA"]

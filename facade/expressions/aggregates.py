@@ -114,7 +114,7 @@ class Aggregate(Func):
         for written, source in zip(self.source_expressions, resolved, strict=True):
             if source.contains_aggregate:
                 name = getattr(written, "name", repr(written))
-                raise FieldError(f"Cannot compute {type(self).__name__}('{name}'): '{name}' is an aggregate")
+                raise FieldError(f"Cannot compute {self.name}('{name}'): '{name}' is an aggregate")
 
     def _refuse_own_references(self, query: Any, resolved: Any) -> None:
         for source in resolved.source_expressions:
@@ -124,9 +124,7 @@ class Aggregate(Func):
                     and query.annotations[ref].contains_aggregate
                     and query.annotations[ref].is_summary
                 ):
-                    raise FieldError(
-                        f"Cannot compute {type(self).__name__}('{ref}'): '{ref}' is an aggregate"
-                    )
+                    raise FieldError(f"Cannot compute {self.name}('{ref}'): '{ref}' is an aggregate")
 
     def get_group_by_cols(self) -> list[Any]:
         return []

@@ -278,7 +278,7 @@ class Expression(Combinable, Written, Frozen):
             raise OutputFieldIsNoneError("Cannot resolve expression type, unknown output_field")
         return field
 
-    @functools.cached_property
+    @property
     def _output_field_or_none(self) -> Field[Any] | None:
         try:
             return self.output_field  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,16 @@ class RawSQL(Expression):
             resolved.params = tuple(
                 query.place(item, None) if isinstance(item, Arg) else item for item in self.params
             )
+            self._join_parents(query, *args, **kwargs)
         return resolved
+
+    def _join_parents(self, query: Any, *args: Any, **kwargs: Any) -> None:
+        """Join the tables of the model's parents whose columns the text may name."""
+        for parent in query.model._meta.all_parents if query.model else ():
+            for field in parent._meta.local_fields:
+                if re.search(rf"\b{re.escape(field.column)}\b", self.sql, re.IGNORECASE):
+                    query.resolve_ref(field.name, *args, **kwargs)
+                    break
 
     def get_group_by_cols(self) -> list[Any]:
         return [self]

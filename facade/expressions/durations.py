@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from facade import fields
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.fragments import template
 
 
@@ -23,6 +24,10 @@ def combine(vendor: str, expression: Any, left: Any, right: Any, type_: Any) -> 
         return _on_postgresql(expression, left, right, type_)
     make = _SQLITE if vendor == "sqlite" else _MYSQL
     operation = (kinds[0], expression.connector, kinds[1])
+    if operation not in make and "moment" in kinds and "number" not in kinds:
+        raise UnsupportedFeature(
+            f"{expression} combines a {kinds[0]} with a {kinds[1]} by {expression.connector!r}, which has no meaning."
+        )
     return make[operation](left, right, type_) if operation in make else None
 
 

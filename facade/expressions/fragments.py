@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import SQLCompiler
 
 
 class Fragment(ColumnElement[Any]):
@@ -35,6 +38,25 @@ def _compile_fragment(element: Fragment, compiler: Any, **options: Any) -> str:
         else compiler.process(part, **options)
         for part in element.parts
     )
+
+
+class Inline(ColumnElement[Any]):
+    """A select as SQL text without parentheses, for a template that writes them."""
+
+    inherit_cache = False
+
+    def __init__(self, select: sa.SelectBase) -> None:
+        self.subquery = select.scalar_subquery()
+        self.type = sa.types.NullType()
+
+    @property
+    def _from_objects(self) -> list[Any]:
+        return []
+
+
+@compiles(Inline)  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
+def _compile_inline(element: Inline, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.subquery, **options).removeprefix("(").removesuffix(")")
 
 
 def template(text: str, *arguments: Any, type_: Any = None) -> Fragment:

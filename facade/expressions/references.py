@@ -62,7 +62,18 @@ class F(Combinable, Frozen):
         return query.resolve_ref(self.name, allow_joins, reuse, summarize)
 
     def replace_expressions(self, replacements: dict[Any, Any]) -> Any:
-        return replacements.get(self, self)
+        """Return what stands for this name; for the transforms of a name that has a replacement, those of the replacement."""
+        found = replacements.get(self)
+        if found is not None or LOOKUP_SEP not in self.name:
+            return self if found is None else found
+        name, *transforms = self.name.split(LOOKUP_SEP)
+        found = replacements.get(F(name))
+        for transform in transforms:
+            field = getattr(found, "_output_field_or_none", None)
+            if field is None or (make := field.get_transform(transform)) is None:
+                return self
+            found = make(found)
+        return found
 
     def renamed(self, change: Callable[[str], str]) -> Any:
         """Return a reference to the same field under another name."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.expressions.base import Expression
+from facade.expressions.fragments import Fragment, Inline, template
 from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.references import Col, Outer
 
@@ -62,6 +63,7 @@ class Subquery(Expression):
     contains_over_clause = False
     contains_subquery = True
     empty_result_set_value: Any = None
+    template = "(%(subquery)s)"
 
     def __init__(self, queryset: Any, output_field: Field[Any] | None = None, **extra: Any) -> None:
         super().__init__(output_field)
@@ -117,7 +119,15 @@ class Subquery(Expression):
         return [self] if any(item.crosses_relation for item in outer) else outer_columns(outer)
 
     def as_core(self, compiler: Any) -> Any:
-        return compiler.process(self.queryset)
+        written = self.extra.get("template", self.template)
+        if written == Subquery.template:
+            return compiler.process(self.queryset)
+        return self._written(written, compiler.subquery(self.queryset))
+
+    def _written(self, text: str, select: Any) -> Fragment:
+        """Return the select inside a template of the program's own."""
+        options = {**vars(type(self)), **self.extra, "subquery": "%s"}
+        return template(text % options, Inline(select), type_=self.column_type)
 
 
 def references_outside(query: Any, depth: int = 1) -> Iterator[Outer]:
@@ -147,6 +157,7 @@ class Exists(Subquery):
     """True where the queryset has a row."""
 
     empty_result_set_value = False
+    template = "EXISTS(%(subquery)s)"
 
     def __init__(self, queryset: Any, **extra: Any) -> None:
         super().__init__(queryset, output_field=fields.BooleanField(), **extra)
@@ -159,4 +170,6 @@ class Exists(Subquery):
     def as_core(self, compiler: Any) -> Any:
         if self.queryset.query.is_empty:
             return sa.false()
-        return sa.exists(compiler.subquery(self.queryset))
+        written = self.extra.get("template", self.template)
+        select = compiler.subquery(self.queryset)
+        return sa.exists(select) if written == Exists.template else self._written(written, select)

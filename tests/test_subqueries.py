@@ -1,0 +1,58 @@
+"""Subquery and Exists with templates of the program's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from facade.models import Count, Exists, F, IntegerField, OuterRef, Subquery
+from tests.models import Author, Book, Publisher
+
+
+class CountOf(Subquery):
+    template = "(SELECT count(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+class Missing(Exists):
+    template = "NOT EXISTS(%(subquery)s)"
+
+
+@pytest.fixture
+def library(database):
+    database.create(Publisher, Author, Book)
+    ada, bob, _ = Author.objects.bulk_create([Author(name="Ada"), Author(name="Bob"), Author(name="Cyd")])
+    Book.objects.bulk_create(
+        [
+            Book(title="Alpha", author=ada, pages=100),
+            Book(title="Beta", author=ada, pages=200),
+            Book(title="Gamma", author=bob, pages=300),
+        ]
+    )
+
+
+@pytest.mark.portable
+def test_a_template_counts_the_rows_of_a_subquery(face, library, assert_queries):
+    long = Book.objects.filter(pages__gte=100)
+    with assert_queries(1):
+        rows = face.list(Author.objects.annotate(n=CountOf(long)).order_by("name").values_list("name", "n"))
+    assert rows == [("Ada", 3), ("Bob", 3), ("Cyd", 3)]
+
+
+@pytest.mark.portable
+def test_a_template_may_be_given_where_it_is_used(face, library):
+    pages = Subquery(Book.objects.order_by("pages").values("pages")[:1], template="(1 + (%(subquery)s))")
+    rows = Author.objects.annotate(n=pages).values_list("n", flat=True)
+    assert face.list(rows) == [101, 101, 101]
+
+
+@pytest.mark.portable
+def test_a_template_of_exists_is_a_condition_with_outer_references(face, library):
+    own = Book.objects.filter(author=OuterRef("pk"), pages__gt=150)
+    assert [author.name for author in face.list(Author.objects.filter(Missing(own)))] == ["Cyd"]
+    assert sorted(a.name for a in face.list(Author.objects.filter(~Missing(own)))) == ["Ada", "Bob"]
+
+
+@pytest.mark.portable
+def test_a_template_over_a_subquery_that_has_no_row(face, library):
+    rows = Author.objects.annotate(n=CountOf(Book.objects.filter(pages=1)), m=Count("books"))
+    assert sorted(face.list(rows.values_list("n", F("m")))) == [(0, 0), (0, 1), (0, 2)]
