@@ -10,7 +10,7 @@ from facade.exceptions import ValidationError
 MAX_IPV6_LENGTH = 39
 
 
-def is_ipv4(value: Any) -> bool:
+def is_ipv4(value: object) -> bool:
     """Return whether `value` is an IPv4 address: a text, an integer or an address object."""
     try:
         ipaddress.IPv4Address(value)
@@ -37,7 +37,7 @@ def is_ipv6(value: Any) -> bool:
 
 
 def clean_ipv6_address(
-    ip_str: str, unpack_ipv4: bool = False, error_message: Any = "This is not a valid IPv6 address."
+    ip_str: str, unpack_ipv4: bool = False, error_message: object = "This is not a valid IPv6 address."
 ) -> str:
     """Return the address in its shortest form; with `unpack_ipv4`, a mapped IPv4 address by itself.
 

@@ -31,12 +31,12 @@ class CheckMessage:
 class Error(CheckMessage):
     """Something that will not work."""
 
-    def __init__(self, msg: str, hint: str | None = None, obj: Any = None, id: str | None = None) -> None:
+    def __init__(self, msg: str, hint: str | None = None, obj: object = None, id: str | None = None) -> None:
         super().__init__(ERROR, msg, hint, obj, id)
 
 
 class Warning(CheckMessage):
     """Something that may not do what was meant."""
 
-    def __init__(self, msg: str, hint: str | None = None, obj: Any = None, id: str | None = None) -> None:
+    def __init__(self, msg: str, hint: str | None = None, obj: object = None, id: str | None = None) -> None:
         super().__init__(WARNING, msg, hint, obj, id)

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facade.promises import is_promise
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 __all__ = [
     "BaseChoiceIterator",
     "BlankChoiceIterator",
@@ -206,7 +210,7 @@ def flatten_choices(choices: Iterable[Any] | None) -> Iterator[tuple[Any, Any]]:
 _DEPTH = 2  # choices, and groups of choices
 
 
-def normalize_choices(value: Any, *, depth: int = 0) -> Any:
+def normalize_choices(value: object, *, depth: int = 0) -> Any:
     """Return choices as a list of pairs, or a lazy equivalent for a function.
 
     Takes pairs, mappings, `Choices` classes, iterators, functions that return any of these, and
@@ -232,7 +236,7 @@ def normalize_choices(value: Any, *, depth: int = 0) -> Any:
     return _pairs(pairs, depth)
 
 
-def _pairs(items: Any, depth: int) -> Any:
+def _pairs(items: Sequence[Any], depth: int) -> Any:
     if not isinstance(items, Iterator) and any(_is_text(item) or isinstance(item, bytes) for item in items):
         return items
     try:

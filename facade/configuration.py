@@ -39,7 +39,7 @@ class Settings:
     def __init__(self) -> None:
         self.__dict__.update(_defaults(os.environ))
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         configure(**{name: value})
 
     def __repr__(self) -> str:
@@ -122,7 +122,7 @@ def on_change(callback: ChangeCallback) -> ChangeCallback:
     return callback
 
 
-def _checked(name: str, value: Any) -> Any:
+def _checked(name: str, value: object) -> Any:
     if name in _CHECKS:
         return _CHECKS[name](name, value)
     if name not in vars(settings):
@@ -139,7 +139,7 @@ def _check_spelling(name: str) -> None:
         raise ImproperlyConfigured(f"There is no setting {name!r}. Settings: {', '.join(known)}.")
 
 
-def _switch(name: str, value: Any) -> bool:
+def _switch(name: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()
@@ -169,13 +169,13 @@ def _zone(name: str, value: Any) -> str:
         raise ImproperlyConfigured(f"{name}: this system knows no time zone {value!r}.") from None
 
 
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+def _mapping(name: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ImproperlyConfigured(f"{name} is a dict with strings as keys, not {type(value).__name__}.")
     return dict(value)
 
 
-def _sequence(name: str, value: Any) -> list[Any]:
+def _sequence(name: str, value: object) -> list[Any]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise ImproperlyConfigured(f"{name} is a list, not {type(value).__name__}.")
     return list(value)

@@ -291,11 +291,11 @@ class ValidationError(Exception):
         return hash(tuple(sorted(self.error_list, key=lambda error: str(error.message))))
 
 
-def _errors(value: Any) -> list[ValidationError]:
+def _errors(value: object) -> list[ValidationError]:
     return (value if isinstance(value, ValidationError) else ValidationError(value)).error_list
 
 
-def _flat(value: Any) -> list[ValidationError]:
+def _flat(value: object) -> list[ValidationError]:
     error = value if isinstance(value, ValidationError) else ValidationError(value)
     if error._is_dict():
         return [single for errors in error.error_dict.values() for single in errors]

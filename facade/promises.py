@@ -12,6 +12,6 @@ def is_promise(value: object) -> bool:
     return hasattr(type(value), _CAST)
 
 
-def kept(value: Any) -> Any:
+def kept(value: object) -> Any:
     """Return what a lazy object stands for, and any other value as it is."""
     return getattr(value, _CAST)() if is_promise(value) else value

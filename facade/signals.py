@@ -54,7 +54,7 @@ def _make_id(target: Any) -> Hashable:
 _ANY_SENDER = _make_id(None)
 
 
-def _require_receiver(receiver: Any) -> None:
+def _require_receiver(receiver: Callable[..., Any]) -> None:
     if not callable(receiver):
         raise TypeError("Signal receivers must be callable.")
     try:
@@ -93,7 +93,7 @@ class Signal:
     def connect(
         self,
         receiver: Callable[..., Any],
-        sender: Any = None,
+        sender: object = None,
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
     ) -> None:
@@ -116,7 +116,7 @@ class Signal:
     def disconnect(
         self,
         receiver: Callable[..., Any] | None = None,
-        sender: Any = None,
+        sender: object = None,
         dispatch_uid: Hashable | None = None,
     ) -> bool | None:
         """Undo ``connect`` with the same arguments; return whether there was such a connection."""
@@ -130,11 +130,11 @@ class Signal:
         self._tell_watchers()
         return found
 
-    def has_listeners(self, sender: Any = None) -> bool:
+    def has_listeners(self, sender: object = None) -> bool:
         """Return whether a ``send`` by ``sender`` would call anybody."""
         return bool(self.receivers) and any(self._live_receivers(sender))
 
-    def send(self, sender: Any, **named: Any) -> list[Response]:
+    def send(self, sender: object, **named: Any) -> list[Response]:
         """Call the receivers one after the other and return ``[(receiver, answer), ...]``.
 
         The first error ends the round and reaches the caller. Coroutine functions come after the plain
@@ -142,7 +142,7 @@ class Signal:
         """
         return self._round(sender, named, robust=False)
 
-    async def asend(self, sender: Any, **named: Any) -> list[Response]:
+    async def asend(self, sender: object, **named: Any) -> list[Response]:
         """The awaitable twin of ``send``; coroutine receivers are awaited in turn, in the same task.
 
         They share the sender's task because a transaction belongs to the task that opened it.
@@ -151,17 +151,17 @@ class Signal:
             return []
         return await bridge.spawn(self.send, sender, **named)
 
-    def send_robust(self, sender: Any, **named: Any) -> list[Response]:
+    def send_robust(self, sender: object, **named: Any) -> list[Response]:
         """Like ``send``, but an ``Exception`` becomes its receiver's answer and is logged."""
         return self._round(sender, named, robust=True)
 
-    async def asend_robust(self, sender: Any, **named: Any) -> list[Response]:
+    async def asend_robust(self, sender: object, **named: Any) -> list[Response]:
         """The awaitable twin of ``send_robust``."""
         if not self._may_have_listeners(sender):
             return []
         return await bridge.spawn(self.send_robust, sender, **named)
 
-    def _round(self, sender: Any, named: dict[str, Any], robust: bool) -> list[Response]:
+    def _round(self, sender: object, named: dict[str, Any], robust: bool) -> list[Response]:
         if not self._may_have_listeners(sender):
             return []
         plain, coroutines = self._live_receivers(sender)
@@ -198,7 +198,9 @@ class Signal:
                 self._note_failure(one, error, responses)
         return copy_context()
 
-    def _note_failure(self, receiver: Any, error: Exception, responses: list[Response]) -> None:
+    def _note_failure(
+        self, receiver: Callable[..., Any], error: Exception, responses: list[Response]
+    ) -> None:
         name = getattr(receiver, "__qualname__", repr(receiver))
         logger.error("Error calling %s in Signal.send_robust() (%s)", name, error, exc_info=error)
         responses.append((receiver, error))
@@ -207,23 +209,25 @@ class Signal:
         for watcher in self.watchers:
             watcher()
 
-    def _may_have_listeners(self, sender: Any) -> bool:
+    def _may_have_listeners(self, sender: object) -> bool:
         if not self.receivers:
             return False
         return not self._caches(sender) or self.sender_receivers_cache.get(sender) is not _NOBODY
 
-    def _caches(self, sender: Any) -> bool:
+    def _caches(self, sender: object) -> bool:
         return self.use_caching and sender is not None
 
-    def _key(self, receiver: Any, sender: Any, dispatch_uid: Hashable | None) -> tuple[Hashable, Hashable]:
+    def _key(
+        self, receiver: Callable[..., Any] | None, sender: object, dispatch_uid: Hashable | None
+    ) -> tuple[Hashable, Hashable]:
         return (dispatch_uid or _make_id(receiver), _make_id(sender))
 
-    def _weakly(self, receiver: Any) -> weakref.ref[Any]:
+    def _weakly(self, receiver: Callable[..., Any]) -> weakref.ref[Any]:
         bound = hasattr(receiver, "__self__") and hasattr(receiver, "__func__")
         ref: type[weakref.ref[Any]] = weakref.WeakMethod if bound else weakref.ref
         return ref(receiver, self._flag_dead_receivers)
 
-    def _sender_ref(self, sender: Any) -> weakref.ref[Any] | None:
+    def _sender_ref(self, sender: object) -> weakref.ref[Any] | None:
         # A collected sender's id may be given to another object: its connections must end with it.
         if sender is None:
             return None
@@ -242,7 +246,7 @@ class Signal:
         # Runs in garbage collection, perhaps while this thread holds the lock: only leave a note.
         self._dead_receivers = True
 
-    def _live_receivers(self, sender: Any) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
+    def _live_receivers(self, sender: object) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
         """The plain and the coroutine receivers of ``sender``."""
         plain: list[Callable[..., Any]] = []
         coroutines: list[Callable[..., Any]] = []
@@ -253,7 +257,7 @@ class Signal:
             (coroutines if one.is_async else plain).append(receiver)
         return plain, coroutines
 
-    def _connections(self, sender: Any) -> Sequence[_Connection]:
+    def _connections(self, sender: object) -> Sequence[_Connection]:
         caches = self._caches(sender)
         if caches and not self._dead_receivers:
             known = self.sender_receivers_cache.get(sender)
@@ -303,10 +307,10 @@ class ModelSignal(Signal):
     def connect(
         self,
         receiver: Callable[..., Any],
-        sender: Any = None,
+        sender: object = None,
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
-        apps: Any = None,
+        apps: object = None,
     ) -> None:
         """Like :meth:`Signal.connect`; ``apps`` is the registry in which a named sender is looked up."""
         connect = partial(super().connect, receiver, weak=weak, dispatch_uid=dispatch_uid)
@@ -315,15 +319,15 @@ class ModelSignal(Signal):
     def disconnect(
         self,
         receiver: Callable[..., Any] | None = None,
-        sender: Any = None,
+        sender: object = None,
         dispatch_uid: Hashable | None = None,
-        apps: Any = None,
+        apps: object = None,
     ) -> bool | None:
         """Like :meth:`Signal.disconnect`; ``None`` for a sender given by name, which may not exist yet."""
         disconnect = partial(super().disconnect, receiver, dispatch_uid=dispatch_uid)
         return self._with_sender(disconnect, sender, apps)  # type: ignore[no-any-return]
 
-    def _with_sender(self, method: Callable[[Any], Any], sender: Any, apps: Any) -> Any:
+    def _with_sender(self, method: Callable[[Any], Any], sender: object, apps: object) -> Any:
         if isinstance(sender, str):
             return type(self).when_defined(method, sender, apps)
         return method(sender)

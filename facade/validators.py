@@ -68,7 +68,7 @@ class _Counted(str):
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
         return str(self), self.counted
 
-    def __mod__(self, values: Any) -> str:
+    def __mod__(self, values: object) -> str:
         single = isinstance(values, Mapping) and values.get(self.counted) == 1
         return str.__mod__(self.singular if single else self, values)
 
@@ -83,13 +83,13 @@ class _Validator(Deconstructible):
         """Return what makes two validators of this class equal."""
         return (self.message, self.code)
 
-    def _take(self, message: Any, code: str | None) -> None:
+    def _take(self, message: object, code: str | None) -> None:
         if message is not None:
             self.message = message
         if code is not None:
             self.code = code
 
-    def _refuse(self, value: Any, **params: Any) -> NoReturn:
+    def _refuse(self, value: object, **params: Any) -> NoReturn:
         raise ValidationError(self.message, code=self.code, params={**params, "value": value})
 
     def __eq__(self, other: object) -> bool:
@@ -131,7 +131,7 @@ class RegexValidator(_Validator):
             raise TypeError("If the flags are set, regex must be a regular expression string.")
         self.regex = re.compile(pattern, self.flags)
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         if bool(self.regex.search(str(value))) is self.inverse_match:
             self._refuse(value)
 
@@ -164,7 +164,7 @@ class DomainNameValidator(RegexValidator):
         domain = _DOMAIN if accept_idna else _ASCII_DOMAIN
         super().__init__(rf"\A{domain}\.?\Z", flags=re.IGNORECASE, **options)
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         if not isinstance(value, str) or len(value) > self.max_length:
             self._refuse(value)
         if not self.accept_idna and not value.isascii():
@@ -198,7 +198,7 @@ class URLValidator(RegexValidator):
         if schemes is not None:
             self.schemes = schemes
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         if (
             not isinstance(value, str)
             or len(value) > self.max_length
@@ -263,25 +263,25 @@ class EmailValidator(_Validator):
         return (*super()._settings(), set(self.domain_allowlist))
 
 
-def _refuse_address(value: Any, protocol: str) -> NoReturn:
+def _refuse_address(value: object, protocol: str) -> NoReturn:
     raise ValidationError(
         "Enter a valid %(protocol)s address.", code="invalid", params={"protocol": protocol, "value": value}
     )
 
 
-def validate_ipv4_address(value: Any) -> None:
+def validate_ipv4_address(value: object) -> None:
     """The value must be an IPv4 address."""
     if not is_ipv4(value):
         _refuse_address(value, "IPv4")
 
 
-def validate_ipv6_address(value: Any) -> None:
+def validate_ipv6_address(value: object) -> None:
     """The value must be an IPv6 address."""
     if not is_ipv6(value):
         _refuse_address(value, "IPv6")
 
 
-def validate_ipv46_address(value: Any) -> None:
+def validate_ipv46_address(value: object) -> None:
     """The value must be an IPv4 or IPv6 address."""
     if not is_ipv4(value) and not is_ipv6(value):
         _refuse_address(value, "IPv4 or IPv6")
@@ -306,7 +306,7 @@ def ip_address_validators(protocol: str, unpack_ipv4: bool) -> list[Callable[[An
 
 
 def int_list_validator(
-    sep: str = ",", message: Any = None, code: str = "invalid", allow_negative: bool = False
+    sep: str = ",", message: object = None, code: str = "invalid", allow_negative: bool = False
 ) -> RegexValidator:
     """Return a validator of integers joined by `sep`."""
     number = r"-?\d+" if allow_negative else r"\d+"
@@ -326,7 +326,7 @@ class BaseValidator(_Validator):
         self.limit_value = limit_value
         self._take(message or None, None)
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         cleaned = self.clean(value)
         limit = self.limit_value() if callable(self.limit_value) else self.limit_value
         if self.compare(cleaned, limit):
@@ -335,10 +335,10 @@ class BaseValidator(_Validator):
     def _settings(self) -> tuple[Any, ...]:
         return (*super()._settings(), self.limit_value)
 
-    def compare(self, a: Any, b: Any) -> bool:
+    def compare(self, a: object, b: object) -> bool:
         return a is not b
 
-    def clean(self, x: Any) -> Any:
+    def clean(self, x: object) -> Any:
         return x
 
 
@@ -372,13 +372,13 @@ class StepValueValidator(BaseValidator):
     )
     code = "step_size"
 
-    def __init__(self, limit_value: Any, message: Any = None, offset: Any = None) -> None:
+    def __init__(self, limit_value: Any, message: Any = None, offset: object = None) -> None:
         super().__init__(limit_value, message)
         self.offset = offset
         if offset is not None:
             self.message = self.message_with_offset
 
-    def _refuse(self, value: Any, **params: Any) -> NoReturn:
+    def _refuse(self, value: object, **params: Any) -> NoReturn:
         if self.offset is not None:
             offset, step = type(params["show_value"])(self.offset), params["limit_value"]
             params |= {"offset": offset, "valid_value1": offset + step, "valid_value2": offset + 2 * step}
@@ -502,7 +502,7 @@ class ProhibitNullCharactersValidator(_Validator):
     def __init__(self, message: Any = None, code: str | None = None) -> None:
         self._take(message, code)
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         if "\x00" in str(value):
             self._refuse(value)
 
@@ -519,7 +519,7 @@ validate_unicode_slug = RegexValidator(
 validate_comma_separated_integer_list = int_list_validator(message="Enter only digits separated by commas.")
 
 
-def validate_integer(value: Any) -> None:
+def validate_integer(value: object) -> None:
     """The value must be written as an integer."""
     integer_validator(value)
 
@@ -533,6 +533,6 @@ def get_available_image_extensions() -> list[str]:
     return [extension.lower()[1:] for extension in images.EXTENSION]
 
 
-def validate_image_file_extension(value: Any) -> None:
+def validate_image_file_extension(value: object) -> None:
     """The name of the file must have the extension of an image."""
     FileExtensionValidator(get_available_image_extensions())(value)

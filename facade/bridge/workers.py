@@ -218,6 +218,6 @@ def future() -> asyncio.Future[Any]:
     return asyncio.get_running_loop().create_future()
 
 
-def close(awaitable: Any) -> None:
+def close(awaitable: object) -> None:
     if inspect.iscoroutine(awaitable):
         awaitable.close()

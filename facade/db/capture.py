@@ -28,7 +28,9 @@ _watching: ContextVar[Mapping[str, tuple[Wrapper, ...]] | None] = ContextVar("fa
 watched = _watching.get
 
 
-def observe(database: Database, run: Callable[[str, Any], R], sql: str, params: Any, many: bool = False) -> R:
+def observe(
+    database: Database, run: Callable[[str, Any], R], sql: str, params: Sequence[Any], many: bool = False
+) -> R:
     """Call ``run(sql, params)`` through the wrappers that watch this database."""
     wrappers = (_watching.get() or {}).get(database.alias, ())
     if not wrappers:
@@ -56,7 +58,7 @@ class _Wrapped:
         self.wrapper = wrapper
         self.execute = execute
 
-    def __call__(self, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    def __call__(self, sql: str, params: Sequence[Any], many: bool, context: dict[str, Any]) -> Any:
         return self.wrapper(self.execute, sql, params, many, context)
 
 
@@ -109,7 +111,9 @@ class Log:
     def __init__(self, entries: list[Query] | deque[Query]) -> None:
         self.entries = entries
 
-    def __call__(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    def __call__(
+        self, execute: Execute, sql: str, params: Sequence[Any], many: bool, context: dict[str, Any]
+    ) -> Any:
         start = time.perf_counter()
         try:
             return execute(sql, params, many, context)
@@ -180,7 +184,7 @@ def filled_in(sql: str, params: Sequence[Any] | None) -> str:
     return "".join(part + value for part, value in zip(parts, [*map(literal, params), ""], strict=True))
 
 
-def literal(value: Any) -> str:
+def literal(value: object) -> str:
     """Write a value as SQL, roughly."""
     if value is None:
         return "NULL"

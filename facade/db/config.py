@@ -109,7 +109,7 @@ class DatabaseSettings:
         return self.dialect_name == "sqlite" and is_memory(self.any_url)
 
 
-def read(alias: str, value: Any) -> DatabaseSettings:
+def read(alias: str, value: object) -> DatabaseSettings:
     """Return the settings in ``value``, one entry of ``DATABASES``.
 
     Takes a URL string, a SQLAlchemy URL, a dict as Django has it (or with a ``URL``), an Engine, an AsyncEngine, or
@@ -125,7 +125,7 @@ def read(alias: str, value: Any) -> DatabaseSettings:
         raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {error}") from error
 
 
-def _half(alias: str, value: Any) -> DatabaseSettings:
+def _half(alias: str, value: object) -> DatabaseSettings:
     if isinstance(value, Engine):
         return DatabaseSettings(alias, engine=value)
     if isinstance(value, AsyncEngine):
@@ -286,7 +286,7 @@ def _url(given: Mapping[str, Any]) -> URL:
     )
 
 
-def _pool(given: Mapping[str, Any], django: Any) -> PoolSettings:
+def _pool(given: Mapping[str, Any], django: object) -> PoolSettings:
     """Read our keys; what Django calls OPTIONS["pool"] and CONN_* serves where ours say nothing."""
     sizes = django if isinstance(django, Mapping) else {}
     low = int(sizes.get("min_size", 4))
@@ -302,7 +302,7 @@ def _pool(given: Mapping[str, Any], django: Any) -> PoolSettings:
     )
 
 
-def _isolation_level(value: Any) -> str | None:
+def _isolation_level(value: object) -> str | None:
     """Read a level by name; psycopg's enumeration members have one, too."""
     if value is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import (
     DatabaseError,
@@ -18,6 +18,10 @@ from sqlalchemy.exc import (
 )
 
 from facade.exceptions import DeadlockDetected, SerializationFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 ErrorClass = type[DBAPIError]
 
@@ -136,7 +140,7 @@ def says_lost(error: BaseException) -> bool:
 def translated(
     error: BaseException,
     sql: str | None = None,
-    params: Any = None,
+    params: Sequence[Any] | None = None,
     *,
     lost: bool = False,
     hide: bool = False,

@@ -129,7 +129,7 @@ class using_connection(  # noqa: N801 - it is used like a function
             manager.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
 
-def _finder(given: Any) -> Callable[[], Connection]:
+def _finder(given: object) -> Callable[[], Connection]:
     """Return what finds the connection to use, each time it is used."""
     if isinstance(given, Connection):
         return lambda: given

@@ -115,12 +115,12 @@ class Lender:
             raise ConnectionError("A listener to the pool's events has replaced the connection.")
         return connection
 
-    def give_back(self, token: Any) -> None:
+    def give_back(self, token: object) -> None:
         """Take a connection back, ready for the next statement."""
         self.pool.give_back(token)
 
     def throw_away(
-        self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None
+        self, token: object, raw: object, connection: Connection | None, error: BaseException | None
     ) -> None:
         """Close a connection hard and free its place."""
         if connection is not None:
@@ -221,7 +221,7 @@ class EngineLender(Lender):
         token.close()
 
     def throw_away(
-        self, token: Any, raw: Any, connection: Connection | None, error: BaseException | None
+        self, token: Any, raw: object, connection: Connection | None, error: BaseException | None
     ) -> None:
         _invalidate(token, error)
 

@@ -16,12 +16,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from facade.db.errors import interruption
 from facade.exceptions import PoolExhausted
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 
 class Entry:
@@ -61,7 +64,7 @@ _latest: ContextVar[Any] = ContextVar("facade_latest_connection", default=None)
 def _noting(creator: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Remember, in the running context, the connection that was opened last."""
 
-    def connect(record: Any) -> Any:
+    def connect(record: object) -> Any:
         connection = creator(record)
         _latest.set(connection)
         return connection
@@ -189,7 +192,7 @@ class LendingPool(Pool):
             self._take_in(record)
 
     def _invalidate(
-        self, connection: Any, exception: BaseException | None = None, _checkin: bool = True
+        self, connection: DBAPIConnection, exception: BaseException | None = None, _checkin: bool = True
     ) -> None:
         self.retire()
         if _checkin and getattr(connection, "is_valid", False):
@@ -311,7 +314,7 @@ class LendingPool(Pool):
         self._restore(entry)
         return entry
 
-    def _cut(self, connection: Any) -> None:
+    def _cut(self, connection: DBAPIConnection) -> None:
         if self.kill is not None and connection is not None:
             with suppress(Exception):
                 self.kill(getattr(connection, "driver_connection", connection))

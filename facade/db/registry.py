@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from facade import bridge, configuration
 from facade.db import config
@@ -97,7 +97,7 @@ class DefaultConnection:
             raise AttributeError(name)
         return getattr(connections[DEFAULT_DB_ALIAS], name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         setattr(connections[DEFAULT_DB_ALIAS], name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -110,7 +110,7 @@ class DefaultConnection:
         return hash(connections[DEFAULT_DB_ALIAS])
 
 
-connection = DefaultConnection()
+connection = cast("Database", DefaultConnection())
 
 
 def close_all() -> None:

@@ -76,7 +76,7 @@ def _zone(name: str) -> dt.tzinfo:
     return dt.timezone(-distance if name[0] == "-" else distance)
 
 
-def _read(text: Any) -> Clock | None:
+def _read(text: object) -> Clock | None:
     """Return a stored date (as its midnight), moment or time."""
     text = str(text)
     try:
@@ -88,7 +88,7 @@ def _read(text: Any) -> Clock | None:
     return value if value is None or value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
-def _local(text: Any, zone: str | None) -> Clock | None:
+def _local(text: object, zone: str | None) -> Clock | None:
     """Return a stored value, a moment by the clocks of a zone."""
     value = _read(text)
     if zone is None or not isinstance(value, dt.datetime):
@@ -106,7 +106,7 @@ _PARTS: dict[str, Callable[[Any], int]] = {
 }
 
 
-def extract(part: str, text: Any, zone: str | None) -> int | None:
+def extract(part: str, text: object, zone: str | None) -> int | None:
     """Return one part of a date, moment or time."""
     value = None if text is None else _local(text, zone)
     return None if value is None else _PARTS[part](value)
@@ -127,7 +127,7 @@ _CUTS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def truncate(kind: str, result: str, text: Any, zone: str | None) -> str | None:
+def truncate(kind: str, result: str, text: object, zone: str | None) -> str | None:
     """Return a value cut to `kind`, as text of a date, a time or (back in UTC) a moment."""
     value = None if text is None else _local(text, zone)
     if value is None:
@@ -144,7 +144,7 @@ def _text(value: dt.datetime) -> str:
     return value.isoformat(" ")
 
 
-def _add(text: Any, microseconds: int) -> str | None:
+def _add(text: object, microseconds: int) -> str | None:
     """Return a date, moment or time some microseconds later; a date that stays at midnight remains a date."""
     value, distance = _read(text), dt.timedelta(microseconds=microseconds)
     if value is None:
@@ -157,7 +157,7 @@ def _add(text: Any, microseconds: int) -> str | None:
     return _text(later)
 
 
-def _difference(left: Any, right: Any) -> int | None:
+def _difference(left: object, right: object) -> int | None:
     """Return the microseconds from `right` to `left`."""
     first, second = _on_a_day(_read(left)), _on_a_day(_read(right))
     return None if first is None or second is None else (first - second) // _MICROSECOND
@@ -170,23 +170,23 @@ def _on_a_day(value: Clock | None) -> dt.datetime | None:
 # -- text --------------------------------------------------------------------------------
 
 
-def _regexp(pattern: str, value: Any) -> bool:
+def _regexp(pattern: str, value: object) -> bool:
     return re.search(pattern, str(value)) is not None
 
 
-def _lpad(value: Any, length: int, fill: str) -> str:
+def _lpad(value: object, length: int, fill: str) -> str:
     text = str(value)
     missing = length - len(text)
     return (fill * missing)[:missing] + text if missing > 0 else text[: max(length, 0)]
 
 
-def _rpad(value: Any, length: int, fill: str) -> str:
+def _rpad(value: object, length: int, fill: str) -> str:
     text = str(value)
     return (text + fill * max(length - len(text), 0))[: max(length, 0)]
 
 
 def _digest(name: str) -> Callable[[Any], str]:
-    def digest(text: Any) -> str:
+    def digest(text: object) -> str:
         data = text if isinstance(text, bytes) else str(text).encode()
         return hashlib.new(name, data, usedforsecurity=False).hexdigest()
 
@@ -201,7 +201,7 @@ def _canonical(text: Any) -> str:
     return json.dumps(_evened(json.loads(text)), sort_keys=True, separators=(",", ":"))
 
 
-def _evened(value: Any) -> Any:
+def _evened(value: object) -> Any:
     """Return a value with 1.0 as 1."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -279,7 +279,7 @@ class _Fold:
     def __init__(self) -> None:
         self.result: Any = None
 
-    def step(self, value: Any) -> None:
+    def step(self, value: object) -> None:
         if value is not None:
             self.result = value if self.result is None else type(self).combine(self.result, value)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from facade.checks import CheckMessage
+    from facade.fields.contracts import Instance
 
 
 class AutoFieldMixin:
@@ -28,10 +29,10 @@ class AutoFieldMixin:
     def db_returning(self) -> bool:
         return True
 
-    def validate(self, value: Any, model_instance: Any) -> None:
+    def validate(self, value: object, model_instance: Instance | None) -> None:
         """Accept anything: what is missing, the database makes."""
 
-    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         if cls._meta.auto_field:
             raise ValueError(f"Model {cls._meta.label} can't have more than one auto-generated field.")
         super().contribute_to_class(cls, name, private_only)  # type: ignore[misc]

@@ -17,6 +17,11 @@ from facade.fields.options import NOT_PROVIDED, AnyValue
 from facade.fields.registry import RegisterLookupMixin
 from facade.promises import kept
 
+if TYPE_CHECKING:
+    from facade.db.database import Database
+    from facade.fields.contracts import Instance
+
+
 __all__ = ["BLANK_CHOICE_DASH", "BLANK_CHOICE_LABEL", "NOT_PROVIDED", "DeferredAttribute", "Field", "Operand"]
 
 BLANK_CHOICE_LABEL = "- Select an option -"
@@ -72,7 +77,7 @@ _KEYWORDS: tuple[tuple[str, str, Any], ...] = (
 )
 
 
-def _is_default(value: Any, default: Any) -> bool:
+def _is_default(value: object, default: object) -> bool:
     return value is default or (isinstance(default, (str, list)) and value == default)
 
 
@@ -136,13 +141,13 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         null: bool = False,
         db_index: bool = False,
         rel: Any = None,
-        default: Any = NOT_PROVIDED,
+        default: object = NOT_PROVIDED,
         editable: bool = True,
         serialize: bool = True,
         unique_for_date: str | None = None,
         unique_for_month: str | None = None,
         unique_for_year: str | None = None,
-        choices: Any = None,
+        choices: object = None,
         help_text: str = "",
         db_column: str | None = None,
         db_tablespace: str | None = None,
@@ -150,7 +155,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         validators: Iterable[Callable[[Any], object]] = (),
         error_messages: Mapping[str, Any] | None = None,
         db_comment: str | None = None,
-        db_default: Any = NOT_PROVIDED,
+        db_default: object = NOT_PROVIDED,
     ) -> None:
         self.name = name
         self.verbose_name = self._verbose_name = verbose_name
@@ -191,10 +196,10 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
     # instance's __dict__ is read without coming by here.
 
     @overload
-    def __get__(self, instance: None, owner: Any) -> Self: ...
+    def __get__(self, instance: None, owner: type[object] | None) -> Self: ...
     @overload
-    def __get__(self, instance: object, owner: Any = None) -> AnyValue: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: type[object] | None = None) -> AnyValue: ...
+    def __get__(self, instance: object, owner: Any = None) -> Any:
         # In a class that is no model a field is a plain attribute: `output_field = DateTimeField()`.
         if not isinstance(instance, self.__dict__.get("model", ())):
             return self
@@ -204,11 +209,11 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
 
     if TYPE_CHECKING:
 
-        def __set__(self, instance: Any, value: AnyValue | Operand) -> None: ...
+        def __set__(self, instance: object, value: AnyValue | Operand) -> None: ...
 
     else:
 
-        def __class_getitem__(cls, value: Any) -> Any:
+        def __class_getitem__(cls, value: object) -> Any:
             return cls  # the type of the attribute is for type checkers only
 
     @property
@@ -219,7 +224,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
     slicer: ClassVar[Any] = None
     """Makes the expression of a part of a value; `facade.expressions` sets it where values have parts."""
 
-    def slice_expression(self, expression: Any, start: int, length: int | None) -> Any:
+    def slice_expression(self, expression: object, start: int, length: int | None) -> Any:
         """Return the expression of the part from position `start`, counted from 1. Texts have parts."""
         if type(self).slicer is None:
             raise UnsupportedFeature("This field does not support slicing.")
@@ -278,7 +283,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         return self._choices
 
     @choices.setter
-    def choices(self, value: Any) -> None:
+    def choices(self, value: object) -> None:
         self._choices = normalize_choices(value)
 
     @property
@@ -396,21 +401,21 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
             return lambda: stand_in
         return str if self.empty_strings_allowed and not self.null else _nothing
 
-    def get_pk_value_on_save(self, instance: Any) -> Any:
+    def get_pk_value_on_save(self, instance: Instance) -> Any:
         """Return a primary key for an instance that is saved without one, None for the database to make it."""
         return self.get_default() if self.default else None
 
     # Values on their way from users to the database.
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         """Return `value` as the column's type takes it. Raises ValueError, TypeError or ValidationError."""
         return kept(value)
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: object, connection: Database, prepared: bool = False) -> Any:
         """Return `value` as the column's type takes it on this database."""
         return value if prepared else self.get_prep_value(value)
 
-    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+    def get_db_prep_save(self, value: object, connection: Database) -> Any:
         """Return `value` as it is to be stored. Raises DataError where the column cannot hold it."""
         if isinstance(value, Operand):
             return value
@@ -418,26 +423,26 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         self.check_storable(value, found)
         return found
 
-    def check_storable(self, given: Any, prepared: Any) -> None:
+    def check_storable(self, given: object, prepared: object) -> None:
         """Refuse what a comparison may hold and the column cannot."""
 
-    def pre_save(self, model_instance: Any, add: bool) -> Any:
+    def pre_save(self, model_instance: Instance, add: bool) -> Any:
         """Return the value to store, on INSERT (`add`) or UPDATE; may set it on the instance."""
         return getattr(model_instance, self.attname)
 
-    def value_from_object(self, obj: Any) -> Any:
+    def value_from_object(self, obj: Instance) -> Any:
         """Return the value of this field in an instance."""
         return getattr(obj, self.attname)
 
-    def value_to_string(self, obj: Any) -> Any:
+    def value_to_string(self, obj: Instance) -> Any:
         """Return the value of this field in an instance as text, for serializers."""
         return str(self.value_from_object(obj))
 
-    def save_form_data(self, instance: Any, data: Any) -> None:
+    def save_form_data(self, instance: Instance, data: object) -> None:
         """Set what a form has for this field."""
         setattr(instance, self.name, data)
 
-    def get_filter_kwargs_for_object(self, obj: Any) -> dict[str, Any]:
+    def get_filter_kwargs_for_object(self, obj: Instance) -> dict[str, Any]:
         """Return the keywords with which `filter()` finds the rows with the same value as `obj`."""
         return {self.name: getattr(obj, self.attname)}
 
@@ -450,7 +455,7 @@ def _empty(kind: Any) -> Any:
     return kind.__new__(kind)
 
 
-def _field_of(model: Any, name: str) -> Any:
+def _field_of(model: type[Instance], name: str) -> Any:
     return model._meta.get_field(name)
 
 

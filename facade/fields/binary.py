@@ -15,6 +15,7 @@ from facade.validators import MaxLengthValidator
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+    from facade.fields.contracts import Instance
 
 
 class BinaryField(Field[BytesValue]):
@@ -48,7 +49,7 @@ class BinaryField(Field[BytesValue]):
         default = super().get_default()
         return b"" if default == "" and not self.has_default() else default
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if not isinstance(value, str):
             return value
         try:
@@ -56,7 +57,7 @@ class BinaryField(Field[BytesValue]):
         except (UnicodeEncodeError, binascii.Error):
             self._refuse("invalid", value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         value = kept(value)
         if value is None or type(value) is bytes:
             return value
@@ -64,7 +65,7 @@ class BinaryField(Field[BytesValue]):
             return bytes(value)
         raise TypeError(f"Field '{self.name}' expected bytes but got {value!r}.")
 
-    def value_to_string(self, obj: Any) -> str:
+    def value_to_string(self, obj: Instance) -> str:
         return b64encode(self.value_from_object(obj)).decode("ascii")
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:

@@ -36,7 +36,7 @@ class BooleanField(Field[BooleanValue]):
     def get_internal_type(self) -> str:
         return "BooleanField"
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is True or value is False:
             return value
         if self.null and value in self.empty_values:
@@ -49,7 +49,7 @@ class BooleanField(Field[BooleanValue]):
             return False
         return self._refuse("invalid_nullable" if self.null else "invalid", value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         if value is None or value is True or value is False:
             return value
         return self.to_python(kept(value))

@@ -99,7 +99,7 @@ class FieldChecks:
                 yield self._error("All 'validators' must be callable.", "E008", hint)
 
 
-def _values(choices: Any) -> list[Any] | None:
+def _values(choices: Iterable[Any]) -> list[Any] | None:
     """Return the values of all choices, None if they are not pairs of values and texts, or groups of those."""
     values: list[Any] = []
     for pair in choices:
@@ -113,9 +113,9 @@ def _values(choices: Any) -> list[Any] | None:
     return values
 
 
-def _is_pair(value: Any) -> bool:
+def _is_pair(value: object) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2
 
 
-def _is_single(value: Any) -> bool:
+def _is_single(value: object) -> bool:
     return isinstance(value, str) or is_promise(value) or not isinstance(value, Iterable)

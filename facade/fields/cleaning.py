@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from facade.choices import flatten_choices
 from facade.exceptions import ValidationError
 from facade.fields.options import NOT_PROVIDED
 from facade.validators import EMPTY_VALUES
+
+if TYPE_CHECKING:
+    from facade.fields.contracts import Instance
 
 
 class Cleaning:
@@ -32,7 +35,7 @@ class Cleaning:
     _validators: list[Callable[[Any], object]]
     _error_messages: Mapping[str, Any] | None
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         """Return `value` as the attribute holds it. Raises ValidationError."""
         return value
 
@@ -47,7 +50,7 @@ class Cleaning:
         """What checks the values: those of the class and those given."""
         return [*self.default_validators, *self._validators]
 
-    def run_validators(self, value: Any) -> None:
+    def run_validators(self, value: object) -> None:
         """Raise one ValidationError with all that the validators find wrong."""
         if value in self.empty_values:
             return
@@ -62,7 +65,7 @@ class Cleaning:
         if errors:
             raise ValidationError(errors)
 
-    def validate(self, value: Any, model_instance: Any) -> None:
+    def validate(self, value: object, model_instance: Instance | None) -> None:
         """Raise ValidationError for a value that is no choice, or missing. Fields nobody edits are not asked."""
         if not self.editable:
             return
@@ -74,11 +77,11 @@ class Cleaning:
         elif not self.blank and value in self.empty_values:
             self._refuse("blank")
 
-    def _refuse(self, code: str, value: Any = NOT_PROVIDED) -> NoReturn:
+    def _refuse(self, code: str, value: object = NOT_PROVIDED) -> NoReturn:
         params = None if value is NOT_PROVIDED else {"value": value}
         raise ValidationError(self.error_messages[code], code=code, params=params)
 
-    def clean(self, value: Any, model_instance: Any) -> Any:
+    def clean(self, value: object, model_instance: Instance | None) -> Any:
         """Return `value` as the attribute holds it, converted and validated. Raises ValidationError."""
         value = self.to_python(value)
         self.validate(value, model_instance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -13,6 +13,10 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from facade import types
 
+if TYPE_CHECKING:
+    from facade.db.database import Database
+
+
 ColumnType = TypeEngine[Any]
 
 
@@ -20,12 +24,12 @@ def _text(field: Any) -> ColumnType:
     return sa.String(field.max_length, collation=getattr(field, "db_collation", None))
 
 
-def _long_text(field: Any) -> ColumnType:
+def _long_text(field: object) -> ColumnType:
     collation = getattr(field, "db_collation", None)
     return sa.Text(collation=collation).with_variant(mysql.LONGTEXT(collation=collation), "mysql", "mariadb")
 
 
-def _decimal(field: Any) -> ColumnType:
+def _decimal(field: object) -> ColumnType:
     return types.Decimal(getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
 
 
@@ -119,28 +123,28 @@ class ColumnDescription:
         """The SQLAlchemy type of the column of a foreign key to this field."""
         return self.column_type
 
-    def db_type(self, connection: Any) -> str | None:
+    def db_type(self, connection: Database) -> str | None:
         """Return the column's type in SQL. A field may override it, to write a type that SQLAlchemy does not know."""
         return _written(self.column_type, connection)
 
-    def rel_db_type(self, connection: Any) -> str | None:
+    def rel_db_type(self, connection: Database) -> str | None:
         """Return the type in SQL of the column of a foreign key to this field."""
         return _written(self.rel_column_type, connection)
 
-    def db_type_parameters(self, connection: Any) -> dict[str, Any]:
+    def db_type_parameters(self, connection: Database) -> dict[str, Any]:
         """Return the options that the column's type may depend on."""
         return dict(self.__dict__)
 
-    def db_parameters(self, connection: Any) -> dict[str, Any]:
+    def db_parameters(self, connection: Database) -> dict[str, Any]:
         """Return the column's type in SQL, and its collation where a field can have one."""
         known = {"collation": self.__dict__["db_collation"]} if "db_collation" in self.__dict__ else {}
         return {"type": self.db_type(connection), "check": None, **known}
 
-    def get_db_converters(self, connection: Any = None) -> list[Callable[[Any, Any, Any], Any]]:
+    def get_db_converters(self, connection: Database | None = None) -> list[Callable[[Any, Any, Any], Any]]:
         """Return the functions of (value, expression, connection) that a value from the database goes through last."""
         convert = getattr(self, "from_db_value", None)
         return [] if convert is None else [convert]
 
 
-def _written(type_: ColumnType, connection: Any) -> str | None:
+def _written(type_: ColumnType, connection: Database) -> str | None:
     return None if isinstance(type_, sa.types.NullType) else type_.compile(connection.compile_dialect)

@@ -18,6 +18,7 @@ from facade.timezone import get_default_timezone
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+    from facade.fields.contracts import Instance
     from facade.fields.options import FileOptions, ImageOptions
 
 
@@ -49,7 +50,7 @@ class FieldFile(File):
         return self._file
 
     @file.setter
-    def file(self, file: Any) -> None:
+    def file(self, file: object) -> None:
         self._file = file
 
     @file.deleter
@@ -99,7 +100,7 @@ class FieldFile(File):
         if save:
             self.instance.save()
 
-    def _tell_instance(self, content: Any) -> None:
+    def _tell_instance(self, content: object) -> None:
         setattr(self.instance, self.field.attname, self.name)
 
     def delete(self, save: bool = True) -> None:
@@ -130,7 +131,7 @@ class FieldFile(File):
 class FileDescriptor(DeferredAttribute):
     """The attribute of a file field: whatever is assigned is read as a file of the field."""
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: Any, owner: object = None) -> Any:
         if instance is None:
             return self.field
         file = super().__get__(instance, owner)
@@ -176,7 +177,7 @@ class FileField(Field[FieldFile]):
 
         def __init__(self, *names: Any, null: bool = ..., **options: Unpack[FileOptions]) -> None: ...
 
-        def __set__(self, instance: Any, value: Any) -> None: ...
+        def __set__(self, instance: object, value: object) -> None: ...
 
     else:
 
@@ -196,11 +197,11 @@ class FileField(Field[FieldFile]):
     def get_internal_type(self) -> str:
         return "FileField"
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         value = kept(value)
         return None if value is None else storable_text(self, str(value))
 
-    def pre_save(self, model_instance: Any, add: bool) -> Any:
+    def pre_save(self, model_instance: Instance, add: bool) -> Any:
         file = super().pre_save(model_instance, add)
         if not isinstance(file, FieldFile):
             return file
@@ -213,7 +214,7 @@ class FileField(Field[FieldFile]):
             file.save(file.name, file.file, save=False)
         return file
 
-    def generate_filename(self, instance: Any, filename: str) -> str:
+    def generate_filename(self, instance: object, filename: str) -> str:
         """Return the name under which the storage is asked to keep a file of that name."""
         if callable(self.upload_to):
             wanted = self.upload_to(instance, filename)
@@ -223,7 +224,7 @@ class FileField(Field[FieldFile]):
         validate_file_name(wanted, allow_relative_path=True)
         return str(self.storage.generate_filename(wanted))
 
-    def save_form_data(self, instance: Any, data: Any) -> None:
+    def save_form_data(self, instance: Instance, data: object) -> None:
         # None says that the form has nothing new, another false value that it clears the file.
         if data is not None:
             setattr(instance, self.name, data or "")
@@ -276,7 +277,7 @@ class ImageFieldFile(FieldFile):
         """The height in pixels."""
         return self._measured()[1]
 
-    def _tell_instance(self, content: Any) -> None:
+    def _tell_instance(self, content: object) -> None:
         self._pixels = None
         self.field.update_dimension_fields(self.instance, force=True)  # type: ignore[attr-defined]
         super()._tell_instance(content)
@@ -291,7 +292,7 @@ class ImageFieldFile(FieldFile):
 class ImageFileDescriptor(FileDescriptor):
     """The attribute of an image field: assigning an image fills in the fields for its size."""
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Any, value: object) -> None:
         is_new = instance.__dict__.get(self.field.attname) is None
         super().__set__(instance, value)
         if not is_new:
@@ -325,7 +326,7 @@ class ImageField(FileField):
         if not cls._meta.abstract and (self.width_field or self.height_field):
             post_init.connect(self.update_dimension_fields, sender=cls)
 
-    def update_dimension_fields(self, instance: Any, force: bool = False, **kwargs: Any) -> None:
+    def update_dimension_fields(self, instance: Instance, force: bool = False, **kwargs: Any) -> None:
         """Fill in the size of the image where it is missing; with `force`, always."""
         names = [name for name in (self.width_field, self.height_field) if name]
         if not names or self.attname not in instance.__dict__:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from facade.exceptions import FieldError
 from facade.fields.base import Field
 from facade.fields.options import AnyValue
 from facade.fields.relation_checks import ForeignObjectChecks, RelationChecks
 from facade.fields.relations import FieldCacheMixin, ForeignObjectRel, Hop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facade.fields.contracts import Instance
+
 
 __all__ = [
     "RECURSIVE_RELATIONSHIP_CONSTANT",
@@ -34,7 +40,7 @@ _RESOLVED = (
 )
 
 
-def resolve_relation(scope_model: Any, relation: Any) -> Any:
+def resolve_relation(scope_model: type[Instance], relation: ForeignObjectRel) -> Any:
     """Return the model, or its full name, that ``relation`` means in a field of ``scope_model``.
 
     ``"self"`` is that model, a bare name a model of the same application.
@@ -47,7 +53,7 @@ def resolve_relation(scope_model: Any, relation: Any) -> Any:
 
 
 def lazy_related_operation(
-    function: Callable[..., Any], model: Any, *related_models: Any, **kwargs: Any
+    function: Callable[..., Any], model: type[Instance], *related_models: Any, **kwargs: Any
 ) -> None:
     """Call ``function(model, *related_models, **kwargs)`` once all these models are defined.
 
@@ -71,7 +77,7 @@ def lazy_related_operation(
     apps.lazy_model_operation(call, *keys)
 
 
-def _key(model: Any) -> tuple[str, str]:
+def _key(model: type[Instance] | str) -> tuple[str, str]:
     if isinstance(model, str):
         app_label, _, name = model.rpartition(".")
         return app_label, name.lower()
@@ -93,9 +99,9 @@ class RelatedField(RelationChecks, FieldCacheMixin, Field[AnyValue]):
         self,
         related_name: str | None = None,
         related_query_name: str | None = None,
-        limit_choices_to: Any = None,
+        limit_choices_to: object = None,
         *,
-        rel: Any = None,
+        rel: ForeignObjectRel | None = None,
         **options: Any,
     ) -> None:
         self._related_name = related_name
@@ -148,11 +154,11 @@ class RelatedField(RelationChecks, FieldCacheMixin, Field[AnyValue]):
             remote.related_query_name %= names
         lazy_related_operation(self._resolve, cls, remote.model)
 
-    def _resolve(self, model: Any, related: Any) -> None:
+    def _resolve(self, model: type[Instance], related: ForeignObjectRel) -> None:
         self.remote_field.model = related
         self.do_related_class(related, model)
 
-    def do_related_class(self, other: Any, cls: Any) -> None:
+    def do_related_class(self, other: Any, cls: type[Instance]) -> None:
         """Finish the relation once both models are defined."""
         self.set_attributes_from_rel()
         self.contribute_to_related_class(other, self.remote_field)
@@ -164,7 +170,7 @@ class RelatedField(RelationChecks, FieldCacheMixin, Field[AnyValue]):
             self.verbose_name = opts.verbose_name
         self.remote_field.set_field_name()
 
-    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+    def contribute_to_related_class(self, cls: type[Instance], related: ForeignObjectRel) -> None:
         """Give the model pointed at its side of the relation."""
         raise NotImplementedError
 
@@ -222,9 +228,9 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
         self,
         to: Any,
         on_delete: Any,
-        from_fields: Any,
-        to_fields: Any,
-        rel: Any = None,
+        from_fields: Sequence[Any],
+        to_fields: Sequence[Any],
+        rel: ForeignObjectRel | None = None,
         related_name: str | None = None,
         related_query_name: str | None = None,
         limit_choices_to: Any = None,
@@ -256,7 +262,7 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
         own = [vars(base).get("class_lookups", {}) for base in reversed(bases)]
         return {name: one for lookups in own for name, one in lookups.items()}
 
-    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: object, name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=private_only)
         setattr(cls, self.name, type(self).forward_related_accessor_class(self))
 
@@ -336,7 +342,7 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
         return self.get_instance_value_for_fields(instance, self.foreign_related_fields)
 
     @staticmethod
-    def get_instance_value_for_fields(instance: Any, fields: tuple[Any, ...]) -> tuple[Any, ...]:
+    def get_instance_value_for_fields(instance: Instance, fields: tuple[Any, ...]) -> tuple[Any, ...]:
         values = []
         opts = instance._meta
         for field in fields:
@@ -349,16 +355,16 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
             values.append(getattr(instance, field.attname))
         return tuple(values)
 
-    def get_forward_related_filter(self, obj: Any) -> dict[str, Any]:
+    def get_forward_related_filter(self, obj: Instance) -> dict[str, Any]:
         """Return the lookups that find the rows of this model that refer to ``obj``."""
         return {f"{self.name}__{far.name}": getattr(obj, far.attname) for _, far in self.related_fields}
 
-    def get_reverse_related_filter(self, obj: Any) -> dict[str, Any]:
+    def get_reverse_related_filter(self, obj: Instance) -> dict[str, Any]:
         """Return the lookups that find the row that ``obj``, an instance of this model, refers to."""
         wanted = {far.attname: getattr(obj, own.attname) for own, far in self.related_fields}
         return {**wanted, **self.get_extra_descriptor_filter(obj)}
 
-    def get_extra_descriptor_filter(self, instance: Any) -> dict[str, Any]:
+    def get_extra_descriptor_filter(self, instance: Instance) -> dict[str, Any]:
         """Return more lookups for the object behind the attribute; none unless a subclass adds some."""
         return {}
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from facade.checks import CheckMessage
+    from facade.db.database import Database
 
 
 class GeneratedField(Field[AnyValue]):
@@ -53,13 +54,13 @@ class GeneratedField(Field[AnyValue]):
     def get_internal_type(self) -> str:
         return self.output_field.get_internal_type()
 
-    def db_type_parameters(self, connection: Any) -> dict[str, Any]:
+    def db_type_parameters(self, connection: Database) -> dict[str, Any]:
         return self.output_field.db_type_parameters(connection)
 
-    def db_parameters(self, connection: Any) -> dict[str, Any]:
+    def db_parameters(self, connection: Database) -> dict[str, Any]:
         return self.output_field.db_parameters(connection)
 
-    def get_db_converters(self, connection: Any = None) -> list[Callable[[Any, Any, Any], Any]]:
+    def get_db_converters(self, connection: Database | None = None) -> list[Callable[[Any, Any, Any], Any]]:
         return self.output_field.get_db_converters(connection)
 
     def get_instance_lookups(self) -> dict[str, type[Any]]:
@@ -69,10 +70,10 @@ class GeneratedField(Field[AnyValue]):
         own = self.__dict__.get("instance_lookups", {})
         return own[name] if name in own else self.output_field._find(name)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         return self.output_field.to_python(value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         return self.output_field.get_prep_value(value)
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:

@@ -11,6 +11,8 @@ from facade.types.json import json_writer
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+    from facade.db.database import Database
+    from facade.fields.contracts import Instance
 
 
 class JSONField(Field[AnyValue]):
@@ -52,22 +54,22 @@ class JSONField(Field[AnyValue]):
             return type(self).key_transform(lookup_name)
         return found
 
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+    def from_db_value(self, value: object, expression: object, connection: Database) -> Any:
         """Return `value`, which the column's type has read already; for subclasses to build on."""
         return value
 
-    def get_db_converters(self, connection: Any = None) -> list[Callable[[Any, Any, Any], Any]]:
+    def get_db_converters(self, connection: Database | None = None) -> list[Callable[[Any, Any, Any], Any]]:
         own = type(self).from_db_value is not JSONField.from_db_value
         return super().get_db_converters(connection) if own else []
 
-    def validate(self, value: Any, model_instance: Any) -> None:
+    def validate(self, value: object, model_instance: Instance | None) -> None:
         super().validate(value, model_instance)
         try:
             json_writer(self.encoder, "")(value)
         except (TypeError, ValueError):
             self._refuse("invalid", value)
 
-    def value_to_string(self, obj: Any) -> Any:
+    def value_to_string(self, obj: Instance) -> Any:
         return self.value_from_object(obj)
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:

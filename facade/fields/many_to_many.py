@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from facade.fields.foreign_objects import (
     RECURSIVE_RELATIONSHIP_CONSTANT,
@@ -13,6 +13,12 @@ from facade.fields.foreign_objects import (
 )
 from facade.fields.relations import Hop, ManyToManyRel
 from facade.fields.through_checks import ManyToManyChecks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facade.fields.contracts import Instance
+
 
 __all__ = ["ManyToManyField"]
 
@@ -45,10 +51,10 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
         to: Any,
         related_name: str | None = None,
         related_query_name: str | None = None,
-        limit_choices_to: Any = None,
+        limit_choices_to: object = None,
         symmetrical: bool | None = None,
-        through: Any = None,
-        through_fields: Any = None,
+        through: type[Instance] | str | None = None,
+        through_fields: Sequence[Any] | None = None,
         db_constraint: bool = True,
         db_table: str | None = None,
         swappable: bool = True,
@@ -94,7 +100,7 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
                 remote.through = type(self).build_through(self, cls)
         setattr(cls, self.name, type(self).accessor_class(remote, reverse=False))
 
-    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+    def contribute_to_related_class(self, cls: type[object], related: Any) -> None:
         if not related.hidden and not related.related_model._meta.swapped:
             setattr(cls, related.accessor_name, type(self).accessor_class(related, reverse=True))
 
@@ -176,7 +182,7 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
     def value_from_object(self, obj: Any) -> list[Any]:
         return list(getattr(obj, self.attname).all()) if obj._is_pk_set() else []
 
-    def save_form_data(self, instance: Any, data: Any) -> None:
+    def save_form_data(self, instance: Instance, data: object) -> None:
         getattr(instance, self.attname).set(data)
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
@@ -198,7 +204,7 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
         return name, path, args, kwargs
 
 
-def _set_through(_: Any, through: Any, field: Any) -> None:
+def _set_through(_: object, through: Any, field: Any) -> None:
     field.remote_field.through = through
 
 

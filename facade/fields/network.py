@@ -14,6 +14,7 @@ from facade.validators import ip_address_validators
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+    from facade.db.database import Database
 
 
 class GenericIPAddressField(Field[TextValue]):
@@ -49,7 +50,7 @@ class GenericIPAddressField(Field[TextValue]):
     def get_internal_type(self) -> str:
         return "GenericIPAddressField"
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None:
             return None
         value = str(value).strip()
@@ -57,7 +58,7 @@ class GenericIPAddressField(Field[TextValue]):
             return clean_ipv6_address(value, self.unpack_ipv4, self.error_messages["invalid"])
         return value
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         value = kept(value)
         if value is None:
             return None
@@ -69,7 +70,7 @@ class GenericIPAddressField(Field[TextValue]):
                 pass  # a part of an address, to look for
         return storable_text(self, value)
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: object, connection: Database, prepared: bool = False) -> Any:
         return super().get_db_prep_value(value, connection, prepared) or None
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:

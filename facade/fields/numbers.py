@@ -31,7 +31,7 @@ def _forget_default(names: frozenset[str]) -> None:
     _default_is_sqlite.cache_clear()
 
 
-def _refuse_number(field: Any, value: Any, error: Exception) -> NoReturn:
+def _refuse_number(field: Field[Any], value: object, error: Exception) -> NoReturn:
     kind = TypeError if isinstance(error, TypeError) else ValueError
     raise kind(f"Field '{field.name}' expected a number but got {value!r}.") from error
 
@@ -99,7 +99,7 @@ class IntegerField(Field[IntegerValue]):
         except (TypeError, ValueError, OverflowError) as error:
             _refuse_number(self, value, error)
 
-    def check_storable(self, given: Any, prepared: Any) -> None:
+    def check_storable(self, given: object, prepared: Any) -> None:
         if prepared is None:
             return
         if isinstance(given, (float, decimal.Decimal)) and given != prepared:
@@ -346,7 +346,7 @@ class DecimalField(Field[DecimalValue]):
             self._refuse("invalid", value)
         return number if number.is_finite() else self._refuse("invalid", value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:

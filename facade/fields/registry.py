@@ -18,7 +18,7 @@ class ClassOrInstanceMethod:
         self.of_class = of_class
         self.of_instance = of_instance
 
-    def __get__(self, instance: Any, owner: type[Any]) -> Callable[..., Any]:
+    def __get__(self, instance: object, owner: type[Any]) -> Callable[..., Any]:
         found: Callable[..., Any] = (
             getattr(owner, self.of_class) if instance is None else getattr(instance, self.of_instance)
         )
@@ -91,11 +91,11 @@ class RegisterLookupMixin:
         return lookup
 
     @classmethod
-    def _unregister_class_lookup(cls, lookup: Any, lookup_name: str | None = None) -> None:
+    def _unregister_class_lookup(cls, lookup: object, lookup_name: str | None = None) -> None:
         del cls.class_lookups[_name(lookup, lookup_name)]
         _changed()
 
-    def _unregister_instance_lookup(self, lookup: Any, lookup_name: str | None = None) -> None:
+    def _unregister_instance_lookup(self, lookup: object, lookup_name: str | None = None) -> None:
         del self.instance_lookups[_name(lookup, lookup_name)]
         _changed()
 
@@ -104,6 +104,6 @@ class RegisterLookupMixin:
     get_lookups = ClassOrInstanceMethod("get_class_lookups", "get_instance_lookups")
 
 
-def is_transform(lookup: Any) -> bool:
+def is_transform(lookup: object) -> bool:
     """Return whether a registered class is a transform: only these say whether they are bilateral."""
     return hasattr(lookup, "bilateral")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
 
 from facade.db.routing import router
 from facade.exceptions import FieldError, ValidationError
@@ -16,6 +16,12 @@ from facade.fields.foreign_objects import (
 from facade.fields.options import AnyValue
 from facade.fields.relation_checks import ForeignKeyChecks
 from facade.fields.relations import ForeignObjectRel, ManyToOneRel, OneToOneRel
+
+if TYPE_CHECKING:
+    from facade.db.database import Database
+    from facade.fields import Field
+    from facade.fields.contracts import Instance
+
 
 __all__ = [
     "RECURSIVE_RELATIONSHIP_CONSTANT",
@@ -42,7 +48,7 @@ class ForeignKeyAttribute:
         self.attname = field.attname
         self.cache_name = field.cache_name
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: Any, owner: object = None) -> Any:
         if instance is None:
             return self
         try:
@@ -50,7 +56,7 @@ class ForeignKeyAttribute:
         except KeyError:
             return instance._fetch_deferred(self.field)
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Any, value: object) -> None:
         data = instance.__dict__
         if data.get(self.attname) != value:
             instance._state.fields_cache.pop(self.cache_name, None)
@@ -113,7 +119,7 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
         )
         self.db_constraint = db_constraint
 
-    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+    def contribute_to_related_class(self, cls: Any, related: object) -> None:
         super().contribute_to_related_class(cls, related)
         if self.remote_field.field_name is None:
             self.remote_field.field_name = cls._meta.pk.name
@@ -142,16 +148,16 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
 
     # -- values: what the field referred to says ------------------------------------------------------
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         return self.target_field.to_python(value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         return self.target_field.get_prep_value(value)
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: object, connection: Database, prepared: bool = False) -> Any:
         return self.target_field.get_db_prep_value(value, connection, prepared)
 
-    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+    def get_db_prep_save(self, value: object, connection: Database) -> Any:
         if value is None or (value == "" and not self.target_field.empty_strings_allowed):
             return None
         return self.target_field.get_db_prep_save(value, connection=connection)
@@ -164,7 +170,7 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
             return getattr(default, self.target_field.attname)
         return default
 
-    def validate(self, value: Any, model_instance: Any) -> None:
+    def validate(self, value: object, model_instance: Instance | None) -> None:
         """Raise ``ValidationError`` if no row has this value, or none that ``limit_choices_to`` allows."""
         remote = self.remote_field
         if remote.parent_link:
@@ -223,7 +229,7 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
         return name, path, args, kwargs
 
 
-def _target_name(field: Any, to: Any, to_field: str | None) -> str | None:
+def _target_name(field: Field[Any], to: type[Instance] | str, to_field: str | None) -> str | None:
     opts = getattr(to, "_meta", None)
     if opts is not None:
         return to_field or (opts.pk and opts.pk.name)
@@ -268,7 +274,7 @@ class OneToOneField(ForeignKey[AnyValue]):
         kwargs.pop("unique", None)
         return name, path, args, kwargs
 
-    def save_form_data(self, instance: Any, data: Any) -> None:
+    def save_form_data(self, instance: Instance | None, data: object) -> None:
         if isinstance(data, self.remote_field.model):
             setattr(instance, self.name, data)
         else:

@@ -10,6 +10,8 @@ from facade.exceptions import FieldDoesNotExist
 from facade.fields.checks import LOOKUP_SEP, FieldChecks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facade.checks import CheckMessage
 
 RENAME_REVERSE = "Add or change a related_name or related_query_name argument for this field."
@@ -224,7 +226,7 @@ class ForeignKeyChecks(ForeignObjectChecks):
             )
 
 
-def by_database(on_delete: Any) -> bool | None:
+def by_database(on_delete: Callable[..., Any] | None) -> bool | None:
     """Return whether the database itself carries out a rule for deletions; None where nothing is done."""
     if on_delete is None or getattr(on_delete, "__name__", "") == "DO_NOTHING":
         return None

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist, FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from facade.fields.contracts import Instance
+
 
 __all__ = [
     "FieldCacheMixin",
@@ -48,27 +54,27 @@ class FieldCacheMixin:
         """The key of the relation in ``instance._state.fields_cache``."""
         raise NotImplementedError
 
-    def get_cached_value(self, instance: Any, default: Any = _MISSING) -> Any:
+    def get_cached_value(self, instance: Instance, default: object = _MISSING) -> Any:
         """Return the remembered object, else ``default``; ``KeyError`` without a default."""
         cache = instance._state.fields_cache
         if default is _MISSING:
             return cache[self.cache_name]
         return cache.get(self.cache_name, default)
 
-    def is_cached(self, instance: Any) -> bool:
+    def is_cached(self, instance: Instance) -> bool:
         """Return whether the instance remembers an object, or that there is none."""
         return self.cache_name in instance._state.fields_cache
 
-    def set_cached_value(self, instance: Any, value: Any) -> None:
+    def set_cached_value(self, instance: Instance, value: object) -> None:
         """Remember a related object."""
         instance._state.fields_cache[self.cache_name] = value
 
-    def delete_cached_value(self, instance: Any) -> None:
+    def delete_cached_value(self, instance: Instance) -> None:
         """Forget the related object; ``KeyError`` if there is none."""
         del instance._state.fields_cache[self.cache_name]
 
 
-def _identity(value: Any) -> Any:
+def _identity(value: object) -> Any:
     """A hashable stand-in for plain data such as ``limit_choices_to``."""
     if isinstance(value, dict):
         return tuple((key, _identity(item)) for key, item in sorted(value.items()))
@@ -100,9 +106,9 @@ class ForeignObjectRel(FieldCacheMixin):
         to: Any,
         related_name: str | None = None,
         related_query_name: str | None = None,
-        limit_choices_to: Any = None,
+        limit_choices_to: object = None,
         parent_link: bool = False,
-        on_delete: Any = None,
+        on_delete: Callable[..., Any] | None = None,
     ) -> None:
         self.field = field
         self.model = to
@@ -242,7 +248,7 @@ class ForeignObjectRel(FieldCacheMixin):
         """The attribute of the model pointed at that leads back here."""
         return self.get_accessor_name()
 
-    def get_accessor_name(self, model: Any = None) -> str | None:
+    def get_accessor_name(self, model: type[Instance] | None = None) -> str | None:
         """Return the attribute of the model pointed at that leads to ``model``'s objects."""
         model = model or self.related_model
         if self.multiple and self.symmetrical and model == self.model:
@@ -295,7 +301,7 @@ class ManyToManyRel(ForeignObjectRel):
         to: Any,
         symmetrical: bool = True,
         through: Any = None,
-        through_fields: Any = None,
+        through_fields: Sequence[Any] | None = None,
         db_constraint: bool = True,
         **options: Any,
     ) -> None:

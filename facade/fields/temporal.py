@@ -24,7 +24,10 @@ from facade.promises import kept
 from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive, now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facade.checks import CheckMessage
+    from facade.fields.contracts import Instance
 
 
 class _Clocked(Field[AnyValue]):
@@ -44,15 +47,15 @@ class _Clocked(Field[AnyValue]):
         """Return the present as a value of this field."""
         raise NotImplementedError
 
-    def pre_save(self, model_instance: Any, add: bool) -> Any:
+    def pre_save(self, model_instance: Instance, add: bool) -> Any:
         if self.auto_now or (self.auto_now_add and add):
             setattr(model_instance, self.attname, self.present())
         return super().pre_save(model_instance, add)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
 
-    def value_to_string(self, obj: Any) -> str:
+    def value_to_string(self, obj: Instance) -> str:
         value = self.value_from_object(obj)
         return "" if value is None else value.isoformat()
 
@@ -80,7 +83,7 @@ class _Clocked(Field[AnyValue]):
             found.append(self._warning("Fixed default value provided.", "W161", hint))
         return found
 
-    def _is_present(self, default: Any) -> bool:
+    def _is_present(self, default: object) -> bool:
         """Return whether a default is the moment in which the class was made, surely by mistake."""
         return False
 
@@ -131,7 +134,7 @@ class DateField(_Clocked[DateValue]):
     def present(self) -> Any:
         return dt.datetime.now(get_default_timezone()).date()
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None:
             return None
         if isinstance(value, dt.datetime):
@@ -140,7 +143,7 @@ class DateField(_Clocked[DateValue]):
             return value.date()
         return value if isinstance(value, dt.date) else self._read(parse_date, value, "invalid_date")
 
-    def _read(self, parse: Any, value: Any, wrong: str) -> Any:
+    def _read(self, parse: Callable[..., Any], value: object, wrong: str) -> Any:
         """Return what a text says; its form may be right (error `wrong`) or not ("invalid")."""
         try:
             found = parse(value)
@@ -150,7 +153,7 @@ class DateField(_Clocked[DateValue]):
             self._refuse("invalid", value)
         return self._refuse("invalid", value) if found is None else found
 
-    def _is_present(self, default: Any) -> bool:
+    def _is_present(self, default: object) -> bool:
         if isinstance(default, dt.datetime):
             default = _naive_utc(default).date()
         return isinstance(default, dt.date) and _is_near(default, _naive_utc(now()))
@@ -228,7 +231,7 @@ class DateTimeField(DateField[DateTimeValue]):
         )
         return make_aware(value, get_default_timezone())
 
-    def _is_present(self, default: Any) -> bool:
+    def _is_present(self, default: object) -> bool:
         return isinstance(default, dt.date) and _is_near(default, _naive_utc(now()))
 
 
@@ -274,7 +277,7 @@ class TimeField(_Clocked[TimeValue]):
             self._refuse("invalid", value)
         return self._refuse("invalid", value) if found is None else found
 
-    def _is_present(self, default: Any) -> bool:
+    def _is_present(self, default: object) -> bool:
         present = _naive_utc(now())
         if isinstance(default, dt.time):
             default = dt.datetime.combine(present.date(), default)
@@ -322,9 +325,9 @@ class DurationField(Field[DurationValue]):
             found = None
         return self._refuse("invalid", value) if found is None else found
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
 
-    def value_to_string(self, obj: Any) -> str:
+    def value_to_string(self, obj: Instance) -> str:
         value = self.value_from_object(obj)
         return "" if value is None else duration_string(value)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from facade.checks import CheckMessage
 
 
-def storable_text(field: Any, value: str) -> str:
+def storable_text(field: Field[Any], value: str) -> str:
     """Return `value`; raise ValueError for what some database refuses, or would cut short."""
     if "\x00" in value:
         raise ValueError(
@@ -48,10 +48,10 @@ class _Text(Field[TextValue]):
         super().__init__(*names, **options)
         self.db_collation = db_collation
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         return value if value is None or isinstance(value, str) else str(value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         if value is None:
             return None
         if type(value) is not str:
@@ -265,7 +265,7 @@ class FilePathField(Field[TextValue]):
     def get_internal_type(self) -> str:
         return "FilePathField"
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         value = kept(value)
         return None if value is None else storable_text(self, str(value))
 

@@ -9,9 +9,10 @@ from facade.exceptions import FieldDoesNotExist
 from facade.fields.relation_checks import RelationChecks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from facade.checks import CheckMessage
+    from facade.fields.contracts import Instance
 
 
 class ManyToManyChecks(RelationChecks):
@@ -93,12 +94,12 @@ class ManyToManyChecks(RelationChecks):
             message = f"{used} does not have a foreign key to '{_name(near)}' or '{_name(far)}'."
             yield self._about(through, message, "E336")
 
-    def _about(self, obj: Any, msg: str, id: str, hint: str | None = None) -> CheckMessage:
+    def _about(self, obj: Instance, msg: str, id: str, hint: str | None = None) -> CheckMessage:
         message = self._error(msg, id, hint)
         message.obj = obj
         return message
 
-    def _check_through_fields(self, through: Any, names: Any) -> Iterator[CheckMessage]:
+    def _check_through_fields(self, through: Any, names: Sequence[Any]) -> Iterator[CheckMessage]:
         if len(names) < 2 or not all(names[:2]):
             yield self._error(
                 "Field specifies 'through_fields' but does not provide the names of the two link fields that should be "
@@ -142,11 +143,11 @@ class ManyToManyChecks(RelationChecks):
             yield self._error(message, "E340")
 
 
-def _name(model: Any) -> str:
+def _name(model: type[Instance] | str) -> str:
     return model if isinstance(model, str) else str(model._meta.object_name)
 
 
-def _links(through: Any, model: Any) -> list[str]:
+def _links(through: Any, model: type[Instance]) -> list[str]:
     """Return the names of the relations from the model between to `model`."""
     return [
         field.name
@@ -164,7 +165,7 @@ def _shares_table(model: Any, through: Any) -> bool:
     return bool(mine.db_table == other.db_table and mine.concrete_model != other.concrete_model)
 
 
-def _described(model: Any) -> str:
+def _described(model: type[Instance]) -> str:
     """Return the label of a model, or, of one that was made for a many-to-many field, of that field."""
     if not model._meta.auto_created:
         return str(model._meta.label)

@@ -41,7 +41,7 @@ class UUIDField(Field[UUIDValue]):
         except (AttributeError, TypeError, ValueError):
             self._refuse("invalid", value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         return value if type(value) is uuid.UUID else self.to_python(kept(value))
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:

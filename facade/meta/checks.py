@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.checks import CheckMessage, Error, Warning
 from facade.exceptions import FieldDoesNotExist
@@ -13,10 +13,15 @@ from facade.expressions.names import referenced_paths
 from facade.fields.relation_checks import by_database
 from facade.meta.constraints import CheckConstraint
 
+if TYPE_CHECKING:
+    from facade.fields.contracts import Instance
+    from facade.meta.options import Options
+
+
 Findings = Iterator[CheckMessage]
 
 
-def check_model(model: Any, databases: Iterable[str] = (), **options: Any) -> list[CheckMessage]:
+def check_model(model: type[Instance], databases: Iterable[str] = (), **options: Any) -> list[CheckMessage]:
     """Return what is wrong with a model's declaration: its fields, their names, and the options of ``class Meta``."""
     opts = model._meta
     found = [*_swapped(opts), *_proxy(model)]
@@ -41,14 +46,14 @@ def check_model(model: Any, databases: Iterable[str] = (), **options: Any) -> li
     return found
 
 
-def _error(model: Any, id: str, msg: str, hint: str | None = None) -> Error:
+def _error(model: object, id: str, msg: str, hint: str | None = None) -> Error:
     return Error(msg, hint, model, f"models.{id}")
 
 
 # -- the model -----------------------------------------------------------------------------------------
 
 
-def _swapped(opts: Any) -> Findings:
+def _swapped(opts: Options) -> Findings:
     if not opts.swapped:
         return
     try:
@@ -63,12 +68,12 @@ def _swapped(opts: Any) -> Findings:
         )
 
 
-def _proxy(model: Any) -> Findings:
+def _proxy(model: type[Instance]) -> Findings:
     if model._meta.proxy and (model._meta.local_fields or model._meta.local_many_to_many):
         yield _error(None, "E017", f"Proxy model '{model.__name__}' contains model fields.")
 
 
-def _model_name(model: Any) -> Findings:
+def _model_name(model: type[Instance]) -> Findings:
     name = model.__name__
     if name.startswith("_") or name.endswith("_"):
         message = f"The model name '{name}' cannot start or end with an underscore as it collides with the query lookup syntax."
@@ -81,7 +86,7 @@ def _model_name(model: Any) -> Findings:
 # -- fields --------------------------------------------------------------------------------------------
 
 
-def _id_field(model: Any) -> Findings:
+def _id_field(model: type[Instance]) -> Findings:
     """An ``id`` that is not the key, while the key that was added is called so."""
     opts = model._meta
     own = [field for field in opts.local_fields if field.name == "id" and field != opts.pk]
@@ -107,7 +112,7 @@ def _field_names(model: Any) -> Findings:
         known[field.name] = known[field.attname] = field
 
 
-def _parents_names(model: Any, known: dict[str, Any]) -> Findings:
+def _parents_names(model: type[Instance], known: dict[str, Any]) -> Findings:
     for parent in model._meta.all_parents:
         for field in parent._meta.local_fields:
             if (other := known.get(field.name) or known.get(field.attname)) is not None:
@@ -127,7 +132,7 @@ def _clash(obj: Any, field: Any, other: Any) -> Error:
     return _error(obj, "E006", message)
 
 
-def _column_names(model: Any) -> Findings:
+def _column_names(model: type[Instance]) -> Findings:
     used: set[str] = set()
     for field in model._meta.local_fields:
         if field.column and field.column in used:
@@ -140,7 +145,7 @@ def _column_names(model: Any) -> Findings:
         used.add(field.column)
 
 
-def _properties(model: Any) -> Findings:
+def _properties(model: type[Instance]) -> Findings:
     for field in model._meta._get_fields(reverse=False):
         related = field.is_relation and field.related_model is not None
         if related and field.attname in model._meta._property_names:
@@ -148,13 +153,13 @@ def _properties(model: Any) -> Findings:
             yield _error(model, "E025", message)
 
 
-def _primary_keys(model: Any) -> Findings:
+def _primary_keys(model: type[Instance]) -> Findings:
     if sum(field.primary_key for field in model._meta.local_fields) > 1:
         message = "The model cannot have more than one field with 'primary_key=True'."
         yield _error(model, "E026", message)
 
 
-def _same_relations(model: Any) -> Findings:
+def _same_relations(model: type[Instance]) -> Findings:
     """Many-to-many fields that would write the same rows of a table between."""
     seen: list[Any] = []
     for field in model._meta.local_many_to_many:
@@ -171,7 +176,7 @@ def _same_relations(model: Any) -> Findings:
         seen.append(signature)
 
 
-def _on_delete_variants(model: Any) -> Findings:
+def _on_delete_variants(model: type[Instance]) -> Findings:
     """Rules of the database and of Python in one model: neither would see what the other deletes."""
     related = (field for field in model._meta.get_fields() if field.related_model)
     rules = {by_database(getattr(field.remote_field, "on_delete", None)) for field in related}
@@ -183,7 +188,7 @@ def _on_delete_variants(model: Any) -> Findings:
 # -- class Meta ----------------------------------------------------------------------------------------
 
 
-def _unique_together(model: Any) -> Findings:
+def _unique_together(model: type[Instance]) -> Findings:
     together = model._meta.unique_together
     if not isinstance(together, (tuple, list)):
         yield _error(model, "E010", "'unique_together' must be a list or tuple.")
@@ -194,7 +199,7 @@ def _unique_together(model: Any) -> Findings:
             yield from _local_fields(model, names, "unique_together")
 
 
-def _local_fields(model: Any, names: Iterable[str], option: str) -> Findings:
+def _local_fields(model: type[Instance], names: Iterable[str], option: str) -> Findings:
     """Names in an option that are no columns of the model's own table."""
     opts = model._meta
     known = opts._forward_fields_map
@@ -215,7 +220,7 @@ def _local_fields(model: Any, names: Iterable[str], option: str) -> Findings:
             yield _error(model, "E016", message, "This issue may be caused by multi-table inheritance.")
 
 
-def _ordering(model: Any) -> Findings:
+def _ordering(model: type[Instance]) -> Findings:
     opts = model._meta
     if opts._ordering_clash:
         message = "'ordering' and 'order_with_respect_to' cannot be used together."
@@ -251,19 +256,19 @@ def _can_order(opts: Any, name: str) -> bool:
     return True
 
 
-def _orderable_names(opts: Any) -> set[str]:
+def _orderable_names(opts: Options) -> set[str]:
     names = {relation.field.related_query_name() for relation in opts.related_objects}
     return names.union(*((field.name, field.attname) for field in opts.fields))
 
 
-def _indexes(model: Any) -> Findings:
+def _indexes(model: type[Instance]) -> Findings:
     for index in model._meta.indexes:
         names = [name for name, _ in index.fields_orders]
         paths = [path[0] for part in index.expressions for path in referenced_paths(part)]
         yield from _local_fields(model, [*names, *index.include, *paths], "indexes")
 
 
-def _constraints(model: Any) -> Findings:
+def _constraints(model: type[Instance]) -> Findings:
     for constraint in model._meta.constraints:
         condition: Any = getattr(constraint, "condition", None)
         expressions = getattr(constraint, "expressions", ())
@@ -282,7 +287,7 @@ def _constraints(model: Any) -> Findings:
         yield from _references(model, [condition, *expressions])
 
 
-def _references(model: Any, expressions: list[Any]) -> Findings:
+def _references(model: type[Instance], expressions: list[Any]) -> Findings:
     """Names in the expressions of a constraint that are no columns of the model's own table."""
     paths = {path: None for one in expressions for path in referenced_paths(one)}
     known = model._meta._forward_fields_map

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import ValidationError
 from facade.expressions.base import Expression
@@ -14,6 +14,12 @@ from facade.expressions.names import referenced_names
 from facade.expressions.q import Q, condition_checker
 from facade.expressions.references import F
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facade.fields.contracts import Instance
+
+
 __all__ = ["BaseConstraint", "CheckConstraint", "Deferrable", "UniqueConstraint", "as_expressions"]
 
 
@@ -22,7 +28,7 @@ def as_expressions(expressions: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(F(one) if isinstance(one, str) else one for one in expressions)
 
 
-def refers_to(expression: Any, model: Any, names: Iterable[str] | None) -> bool:
+def refers_to(expression: object, model: type[Instance], names: Iterable[str] | None) -> bool:
     """Return whether an expression reads one of the named fields, be it by way of a generated one."""
     if not names:
         return False
@@ -64,7 +70,9 @@ class BaseConstraint:
         """Whether the constraint is on expressions instead of fields."""
         return False
 
-    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+    def validate(
+        self, model: type[Instance], instance: Instance, exclude: object = None, using: str = "default"
+    ) -> None:
         """Raise ``ValidationError`` if saving ``instance`` would violate the constraint."""
         raise NotImplementedError("This method must be implemented by a subclass.")
 
@@ -183,8 +191,8 @@ class UniqueConstraint(BaseConstraint):
         name: str,
         condition: Q | None = None,
         deferrable: Deferrable | None = None,
-        include: Any = None,
-        opclasses: Any = (),
+        include: Sequence[Any] | None = None,
+        opclasses: Sequence[Any] = (),
         nulls_distinct: bool | None = None,
         violation_error_code: str | None = None,
         violation_error_message: str | None = None,
@@ -310,7 +318,9 @@ class UniqueConstraint(BaseConstraint):
         if others.exists():
             raise self._violation(model, instance)
 
-    def _conditions(self, model: Any, instance: Any, values: dict[str, Any]) -> list[Any] | None:
+    def _conditions(
+        self, model: type[Instance], instance: Instance, values: dict[str, Any]
+    ) -> list[Any] | None:
         """Return what rows with the instance's values meet, None where a NULL makes that impossible."""
         conditions = [self.condition] if self.condition else []
         for name in self.fields:
@@ -327,13 +337,13 @@ class UniqueConstraint(BaseConstraint):
             conditions.append(self._same(expression, Given(expression, values)))
         return conditions
 
-    def _same(self, column: Any, value: Any) -> Any:
+    def _same(self, column: object, value: object) -> Any:
         same = Exact(column, value)
         if self.nulls_distinct is not False:
             return same
         return Q(same) | Q(IsNull(column, True), IsNull(value, True))
 
-    def _violation(self, model: Any, instance: Any) -> ValidationError:
+    def _violation(self, model: object, instance: Any) -> ValidationError:
         if not self.is_total or self._has_own_message:
             return ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
         error = instance.unique_error_message(model, self.fields)

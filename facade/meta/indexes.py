@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.expressions.q import Q
 from facade.meta.constraints import as_expressions, public_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from facade.fields.contracts import Instance
+
 
 __all__ = ["Index", "names_digest", "shortened"]
 
@@ -48,7 +54,7 @@ class Index:
         db_tablespace: str | None = None,
         opclasses: Any = (),
         condition: Q | None = None,
-        include: Any = None,
+        include: Iterable[Any] | None = None,
     ) -> None:
         self.name = name or ""
         self.db_tablespace = db_tablespace
@@ -106,7 +112,7 @@ class Index:
         """Whether the index is on expressions instead of fields."""
         return bool(self.expressions)
 
-    def set_name_with_model(self, model: Any) -> None:
+    def set_name_with_model(self, model: type[Instance]) -> None:
         """Give an unnamed index a name of table, first column and a digest, within 30 characters."""
         table = model._meta.db_table.strip('"').rpartition('"."')[2]
         columns = [(model._meta.get_field(name).column, order) for name, order in self.fields_orders]

@@ -19,7 +19,12 @@ from facade.meta.structure import FieldList, Structure
 from facade.signals import post_init, pre_init
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import MetaData, Table
+
+    from facade.db.database import Database
+    from facade.fields.contracts import Instance
 
 __all__ = ["Options", "normalize_together"]
 
@@ -57,7 +62,7 @@ DEFAULT_NAMES = (
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<!^)(?=[A-Z][a-z])")
 
 
-def normalize_together(value: Any) -> Any:
+def normalize_together(value: object) -> Any:
     """Return ``unique_together`` as a tuple of tuples; one flat tuple of names stands for itself alone.
 
     >>> normalize_together(("author", "title"))
@@ -82,7 +87,7 @@ class _Plural:
         return f"{self.singular}s"
 
 
-def _plural(name: Any) -> Any:
+def _plural(name: object) -> Any:
     return f"{name}s" if isinstance(name, str) else _Plural(name)
 
 
@@ -142,7 +147,7 @@ class Options(Structure):
         return self._ordering
 
     @ordering.setter
-    def ordering(self, ordering: Any) -> None:
+    def ordering(self, ordering: Sequence[Any]) -> None:
         self._ordering = ordering
         if self.pk is not None:
             registry.options_changed()
@@ -177,7 +182,7 @@ class Options(Structure):
 
     # -- reading class Meta -------------------------------------------------------------------------
 
-    def contribute_to_class(self, cls: Any, name: str) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str) -> None:
         """Become ``cls._meta`` and read ``class Meta``; ``TypeError`` for options that do not exist."""
         cls._meta = self
         self.model = cls
@@ -192,7 +197,7 @@ class Options(Structure):
         if not self.db_table:
             self.db_table = shortened(f"{self.app_label}_{self.model_name}")
 
-    def _read(self, meta: Any) -> None:
+    def _read(self, meta: object) -> None:
         label = self.app_label
         unknown = {name for name in vars(meta) if not name.startswith("_")} - set(DEFAULT_NAMES)
         if unknown:
@@ -211,7 +216,7 @@ class Options(Structure):
             self.constraints = self._named(self.constraints)
             self.indexes = self._named(self.indexes)
 
-    def _named(self, declared: Any) -> list[Any]:
+    def _named(self, declared: Sequence[Any]) -> list[Any]:
         """Copies with the application's and the class's name put into their names."""
         names = {"app_label": self.app_label.lower(), "class": self.model_name}
         copies = [one.clone() for one in declared]
@@ -297,7 +302,7 @@ class Options(Structure):
             return None
         return str(replacement)
 
-    def can_migrate(self, connection: Any) -> bool:
+    def can_migrate(self, connection: Database) -> bool:
         """Return whether the model has a table to create on this database."""
         if self.proxy or self.swapped or not self.managed:
             return False
@@ -307,7 +312,7 @@ class Options(Structure):
 
     # -- managers -----------------------------------------------------------------------------------
 
-    def add_manager(self, manager: Any) -> None:
+    def add_manager(self, manager: object) -> None:
         """Take in a manager of this model; called by its ``contribute_to_class``."""
         self.local_managers.append(manager)
         self._expire_cache()

@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData
 
 from facade import configuration
 from facade.exceptions import ImproperlyConfigured
 from facade.signals import ModelSignal, post_init, pre_init
+
+if TYPE_CHECKING:
+    from facade.fields.contracts import Instance
+
 
 __all__ = ["AppConfig", "Apps", "apps", "current", "isolate_apps", "model_key", "on_change"]
 
@@ -55,7 +59,7 @@ def options_changed() -> None:
     _tell_watchers()
 
 
-def model_key(model: Any) -> ModelKey:
+def model_key(model: type[Instance] | str) -> ModelKey:
     """Return ``(app_label, model_name)`` of a model class or of its name ``"app_label.ModelName"``.
 
     >>> model_key("library.Book")
@@ -164,7 +168,7 @@ class AppConfig:
         return apps if self.apps is None else self.apps
 
 
-def _is_wanted(model: Any, include_auto_created: bool, include_swapped: bool) -> bool:
+def _is_wanted(model: type[Instance], include_auto_created: bool, include_swapped: bool) -> bool:
     opts = model._meta
     return (include_auto_created or not opts.auto_created) and (include_swapped or not opts.swapped)
 
@@ -275,7 +279,7 @@ class Apps:
         except KeyError:
             raise LookupError(f"Model '{app_label}.{model_name}' not registered.") from None
 
-    def register_model(self, app_label: str, model: Any) -> None:
+    def register_model(self, app_label: str, model: type[Instance]) -> None:
         """Add a model and run what was waiting for it."""
         name = model._meta.model_name
         with self._lock:
@@ -318,7 +322,7 @@ class Apps:
             return
         first, *rest = model_keys
 
-        def with_model(model: Any) -> None:
+        def with_model(model: type[Instance]) -> None:
             self.lazy_model_operation(partial(with_model.func, model), *rest)  # type: ignore[attr-defined]
 
         with_model.func = function  # type: ignore[attr-defined]
@@ -329,7 +333,7 @@ class Apps:
         if model is not None:
             with_model(model)
 
-    def do_pending_operations(self, model: Any) -> None:
+    def do_pending_operations(self, model: type[Instance]) -> None:
         """Run what was waiting for this model."""
         key = (model._meta.app_label, model._meta.model_name)
         for function in self._pending_operations.pop(key, []):
@@ -345,7 +349,7 @@ class Apps:
             model._meta._expire_cache()
         _tell_watchers()
 
-    def field_added(self, model: Any) -> None:
+    def field_added(self, model: type[Instance]) -> None:
         """Tell those who watch that a model has a new field, unless its class is still being made."""
         if self.all_models[model._meta.app_label].get(model._meta.model_name) is model:
             self._forget_relations()

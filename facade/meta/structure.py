@@ -5,11 +5,18 @@ from __future__ import annotations
 from bisect import insort
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from facade.exceptions import FieldDoesNotExist
 from facade.meta.constraints import UniqueConstraint
 from facade.meta.relations import NO_RELATIONS, Hop, related_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from facade.fields import Field
+    from facade.fields.contracts import Instance
+
 
 __all__ = ["IMMUTABLE_WARNING", "PROXY_PARENTS", "FieldList", "Structure"]
 
@@ -27,7 +34,7 @@ class FieldList(tuple[Any, ...]):  # noqa: SLOT001 - it carries its warning
 
     warning: str
 
-    def __new__(cls, name: str, items: Any) -> Self:
+    def __new__(cls, name: str, items: Iterable[Any]) -> Self:
         new = super().__new__(cls, items)
         new.warning = IMMUTABLE_WARNING % name
         return new
@@ -98,7 +105,7 @@ class Structure:
 
     # -- building ---------------------------------------------------------------------------------
 
-    def add_field(self, field: Any, private: bool = False) -> None:
+    def add_field(self, field: Field[Any], private: bool = False) -> None:
         """Take in a field of this model; called by the field's ``contribute_to_class``."""
         if private:
             self.private_fields.append(field)
@@ -114,7 +121,7 @@ class Structure:
             target_options._expire_cache(forward=False)
         self.apps.field_added(self.model)
 
-    def setup_pk(self, field: Any) -> None:
+    def setup_pk(self, field: Field[Any]) -> None:
         """Make ``field`` the primary key if it says so and there is none yet."""
         if not self.pk and field.primary_key:
             self.pk = field
@@ -151,7 +158,7 @@ class Structure:
         self,
         forward: bool = True,
         reverse: bool = True,
-        include_parents: Any = True,
+        include_parents: object = True,
         include_hidden: bool = False,
         topmost_call: bool = True,
     ) -> FieldList:
@@ -176,7 +183,7 @@ class Structure:
         return found
 
     def _inherited(
-        self, forward: bool, reverse: bool, include_parents: Any, include_hidden: bool
+        self, forward: bool, reverse: bool, include_parents: object, include_hidden: bool
     ) -> list[Any]:
         fields: dict[Any, None] = {}
         for parent in self.parents:
@@ -305,7 +312,7 @@ class Structure:
         """Return :attr:`all_parents` as a list."""
         return list(self.all_parents)
 
-    def get_base_chain(self, model: Any) -> list[Any]:
+    def get_base_chain(self, model: type[Instance]) -> list[Any]:
         """Return the ancestors that lead to ``model``, the nearest first; empty if it is no ancestor."""
         if model in self.parents:
             return [model]
@@ -315,7 +322,7 @@ class Structure:
                 return [parent, *chain]
         return []
 
-    def get_ancestor_link(self, ancestor: Any) -> Any:
+    def get_ancestor_link(self, ancestor: type[Instance]) -> Any:
         """Return the field by which a join towards ``ancestor`` starts, or ``None``."""
         if ancestor in self.parents:
             return self.parents[ancestor]
@@ -325,7 +332,7 @@ class Structure:
                 return self.parents[parent] or link
         return None
 
-    def get_path_to_parent(self, parent: Any) -> tuple[Hop, ...]:
+    def get_path_to_parent(self, parent: type[Instance]) -> tuple[Hop, ...]:
         """Return the joins from this model's table to that of an ancestor."""
         hops: list[Hop] = []
         opts: Structure = self
@@ -336,7 +343,7 @@ class Structure:
                 opts = step._meta
         return tuple(hops)
 
-    def get_path_from_parent(self, parent: Any) -> tuple[Hop, ...]:
+    def get_path_from_parent(self, parent: type[Instance]) -> tuple[Hop, ...]:
         """Return the joins from an ancestor's table to this model's."""
         if self.model is parent:
             return ()
@@ -348,7 +355,7 @@ class Structure:
         return tuple(hops)
 
 
-def _is_plain(field: Any) -> bool:
+def _is_plain(field: Field[Any]) -> bool:
     if not field.is_relation:
         return True
     generic = field.many_to_one and not getattr(field.remote_field, "model", None)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import configuration
 from facade.db.capture import CaptureQueriesContext
 from facade.db.connection import close_all, connections
 from facade.meta.registry import apps, isolate_apps
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
 
 __all__ = [
     "ASYNC_SHARES_CONNECTION",
@@ -38,7 +42,7 @@ class _Counted:
     def __enter__(self) -> CaptureQueriesContext:
         return self._captured.__enter__()
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+    def __exit__(self, kind: Any, error: BaseException, traceback: TracebackType | None) -> None:
         self._captured.__exit__(kind, error, traceback)
         if kind is None and not self._accept(len(self._captured)):
             listing = "\n".join(f"{number}. {query['sql']}" for number, query in enumerate(self._captured, 1))
@@ -49,7 +53,7 @@ class _Counted:
     async def __aenter__(self) -> CaptureQueriesContext:
         return self.__enter__()
 
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
+    async def __aexit__(self, kind: object, error: BaseException, traceback: TracebackType | None) -> None:
         self.__exit__(kind, error, traceback)
 
 
@@ -95,7 +99,7 @@ def reset_connections() -> None:
     close_all()
 
 
-def setting_changed(name: str, value: Any, enter: bool) -> None:
+def setting_changed(name: str, value: object, enter: bool) -> None:
     """Follow a setting that a test framework overrides (`enter`) or puts back."""
     configuration.configure(**{name: value})
 

@@ -40,7 +40,7 @@ class Base(TypeDecorator[T]):
         own = self.impl_instance.literal_processor(dialect)
         text: Callable[[str], str] = sa.String().literal_processor(dialect)  # type: ignore[no-untyped-call]
 
-        def process(value: Any) -> str:
+        def process(value: object) -> str:
             value = value if bind is None else bind(value)
             if value is None:
                 return "NULL"

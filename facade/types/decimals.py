@@ -90,7 +90,7 @@ def computed_decimal(places: int | None) -> Callable[[Any], decimal.Decimal | No
         return _any_decimal
     unit = decimal.Decimal(1).scaleb(-places)
 
-    def process(value: Any) -> decimal.Decimal | None:
+    def process(value: object) -> decimal.Decimal | None:
         number = _any_decimal(value)
         if number is None or not number.is_finite() or number.as_tuple().exponent <= -places:  # type: ignore[operator]
             return number

@@ -44,7 +44,7 @@ class JSON(Base[Any]):
             return dialect.type_descriptor(sa.Text())
         return dialect.type_descriptor(sa.JSON(none_as_null=True))
 
-    def column_expression(self, column: Any) -> Any:
+    def column_expression(self, column: object) -> Any:
         """Select text where PostgreSQL's drivers would decode with their own decoder instead of the wanted one."""
         if self.decoder is not None and isinstance(self.impl_instance, postgresql.JSONB):
             return sa.type_coerce(sa.cast(column, sa.Text()), self)
@@ -66,7 +66,7 @@ _plain_decode = json.JSONDecoder().decode
 def json_writer(encoder: Any, label: str) -> Callable[[Any], str | None]:
     encode = _plain_encode if encoder is None else functools.partial(json.dumps, cls=encoder, allow_nan=False)
 
-    def process(value: Any) -> str | None:
+    def process(value: object) -> str | None:
         if value is None:
             return None
         if value is sa.JSON.NULL:

@@ -114,5 +114,5 @@ class IPAddress(Base[str]):
         return _text_or_none if dialect.name == "postgresql" else None
 
 
-def _text_or_none(value: Any) -> str | None:
+def _text_or_none(value: object) -> str | None:
     return str(value) if value else None  # no address is NULL

@@ -86,7 +86,7 @@ def _datetime_of_text(value: Any) -> dt.datetime | None:
         return _datetime_of_clock(_read(parse_datetime, value))
 
 
-def _read(parse: Callable[[str], T | None], value: Any) -> T:
+def _read(parse: Callable[[str], T | None], value: object) -> T:
     """Read what the fast function refused: an unusual spelling, or nothing that can be read."""
     text = str(value)
     if (found := parse(text)) is None:

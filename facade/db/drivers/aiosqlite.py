@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
@@ -16,6 +16,10 @@ from facade import bridge
 from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
 from facade.db.drivers.reading import outcome_of
 from facade.db.drivers.sqlite import SqliteChannel, begin_sql
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
+
 
 _INTERRUPT_EVERY = 0.05
 
@@ -81,10 +85,10 @@ class AiosqliteChannel(SqliteChannel):
     def _cursor(self, sql: str, params: Params) -> Any:
         return self._hop(sqlite3.Connection.execute, sql, params)
 
-    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+    def _fetch_some(self, cursor: object, size: int) -> list[Row]:
         return self._hop(_fetchmany, cursor, size)  # type: ignore[no-any-return]
 
-    def _close_cursor(self, cursor: Any) -> None:
+    def _close_cursor(self, cursor: DBAPICursor) -> None:
         self._hop(_close, cursor)
 
     def _command(self, sql: str) -> str | None:

@@ -22,6 +22,8 @@ from facade.db.errors import says_lost, translated
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
+
     from facade.db.database import Database
     from facade.db.lending import Lender
     from facade.db.pools import Entry
@@ -105,7 +107,7 @@ class DriverChannel(GeneralRoad):
         fast: Callable[[str, Any], R],
         general: Callable[[str, Any], R],
         sql: str,
-        params: Any,
+        params: Sequence[Any],
         many: bool = False,
         reads: bool = False,
     ) -> R:
@@ -207,10 +209,10 @@ class DriverChannel(GeneralRoad):
         """Run the statement behind a cursor."""
         raise NotImplementedError
 
-    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+    def _fetch_some(self, cursor: DBAPICursor, size: int) -> list[Row]:
         raise NotImplementedError
 
-    def _close_cursor(self, cursor: Any) -> None:
+    def _close_cursor(self, cursor: DBAPICursor) -> None:
         raise NotImplementedError
 
     def _command(self, sql: str) -> str | None:
@@ -238,7 +240,7 @@ class DriverChannel(GeneralRoad):
         return True
 
     @staticmethod
-    def kill(raw: Any) -> None:
+    def kill(raw: object) -> None:
         """Close a driver connection at once, without waiting."""
         raise NotImplementedError
 
@@ -444,7 +446,7 @@ def checked_level(isolation_level: str | None) -> str | None:
     return level
 
 
-def _closed(broken: bool, sql: str | None, params: Any) -> BaseException:
+def _closed(broken: bool, sql: str | None, params: Sequence[Any]) -> BaseException:
     reason = "was lost" if broken else "was given back to its pool"
     return translated(
         ConnectionError(f"The connection {reason} before this statement."), sql, params, lost=broken

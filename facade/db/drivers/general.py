@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from facade.db.drivers.base import DriverChannel
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
+
     from facade.db.channel import Outcome, Params, Row
 
 
@@ -34,10 +36,10 @@ class GeneralChannel(DriverChannel):
     def _cursor(self, sql: str, params: Params) -> Any:
         return self._general_cursor(sql, params)
 
-    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+    def _fetch_some(self, cursor: DBAPICursor, size: int) -> list[Row]:
         return self._fetch_general(cursor, size)
 
-    def _close_cursor(self, cursor: Any) -> None:
+    def _close_cursor(self, cursor: DBAPICursor) -> None:
         self._close_general(cursor)
 
     def _general_cursor(self, sql: str, params: Params) -> Any:
@@ -90,7 +92,7 @@ class GeneralChannel(DriverChannel):
         return not self._is_closed()  # SQLAlchemy invalidates what was interrupted
 
     @staticmethod
-    def kill(raw: Any) -> None:
+    def kill(raw: object) -> None:
         """Leave it to SQLAlchemy."""
 
 

@@ -15,6 +15,8 @@ from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 from facade.db.drivers.reading import outcome_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
+
     from facade.db.pools import Entry
 
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
@@ -55,7 +57,7 @@ class PsycopgChannel(PostgresqlChannel):
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
         return cursor.fetchmany(size)  # type: ignore[no-any-return]
 
-    def _close_cursor(self, cursor: Any) -> None:
+    def _close_cursor(self, cursor: DBAPICursor) -> None:
         cursor.close()
 
     def _command(self, sql: str) -> str | None:

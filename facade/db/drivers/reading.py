@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.db.channel import Outcome, Row
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
 
 
 class Reader:
@@ -54,11 +57,11 @@ def at_hand(rows: Sequence[Row]) -> Reader:
     return reader
 
 
-def _nothing(cursor: Any, size: int) -> list[Row]:
+def _nothing(cursor: DBAPICursor, size: int) -> list[Row]:
     return []
 
 
-def _close(cursor: Any) -> None:
+def _close(cursor: DBAPICursor) -> None:
     pass
 
 

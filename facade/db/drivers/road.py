@@ -34,7 +34,7 @@ class GeneralRoad(Channel):
             self.connection = self._lender.connect(self.token)
         return self.connection
 
-    def _general_result(self, sql: str, params: Any, **options: Any) -> Any:
+    def _general_result(self, sql: str, params: Sequence[Any], **options: Any) -> Any:
         return self._general().exec_driver_sql(sql, params, execution_options=options)
 
     def _general_rows(self, sql: str, params: Params) -> Sequence[Row]:

@@ -13,6 +13,8 @@ from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.reading import outcome_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
+
     from facade.db.channel import Outcome, Params, Row
 
 BUSY_SECONDS = 30.0
@@ -116,7 +118,7 @@ class SqliteChannel(DriverChannel):
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
         return cursor.fetchmany(size)  # type: ignore[no-any-return]
 
-    def _close_cursor(self, cursor: Any) -> None:
+    def _close_cursor(self, cursor: DBAPICursor) -> None:
         cursor.close()
 
     def _command(self, sql: str) -> str | None:

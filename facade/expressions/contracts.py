@@ -1,0 +1,237 @@
+"""What expressions ask of those who stand above them: the compiler that makes SQL, and the query they are resolved in.
+
+`facade.sql` fulfils these contracts. An expression, a lookup or a function of a user's own may rely on all that is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+    from facade.expressions.freezing import Arg
+    from facade.fields import Field
+    from facade.fields.contracts import Instance
+
+# A part of a statement that has a value, and the type of such a value; None where only the database knows it.
+Core = sa.ColumnElement[Any]
+CoreType = sa.types.TypeEngine[Any]
+
+# Makes of an argument what is sent to the database.
+Convert = Callable[[Any], Any]
+
+
+class Resolved(Protocol):
+    """An expression, a lookup or a condition that has found its place in a query."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is true, false or unknown for a row: it can stand in WHERE."""
+
+    @property
+    def contains_aggregate(self) -> bool:
+        """Whether its value belongs to a group of rows: it stands in HAVING."""
+
+    @property
+    def contains_over_clause(self) -> bool:
+        """Whether a window function is in it."""
+
+    def as_core(self, compiler: Compiler) -> Any:
+        """Return its Core form."""
+
+    def flatten(self) -> Iterator[Any]:
+        """Walk it and everything below it, depth first."""
+
+    def get_group_by_cols(self) -> list[Any]:
+        """Return what the rows of a group must agree in for it to have one value."""
+
+
+class Valued(Resolved, Protocol):
+    """A resolved expression whose values are described by a field."""
+
+    @property
+    def output_field(self) -> Any:
+        """The field; raises FieldError where it cannot be told."""
+
+    @property
+    def _output_field_or_none(self) -> Any:
+        """The field, None where it cannot be told."""
+
+    @property
+    def column_type(self) -> Any:
+        """The Core type of the values, None where it is not known."""
+
+
+class Parameters(Protocol):
+    """The parameters of the statement that is being made."""
+
+    def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Core:
+        """Return a parameter for argument number `index`; None for a value that `convert` makes by itself at each run."""
+
+
+class Compiler(Protocol):
+    """Makes SQLAlchemy Core of one query; `as_core(compiler)` and `compare(left, right, compiler)` get it."""
+
+    # -- the database ---------------------------------------------------------------------
+
+    @property
+    def vendor(self) -> str:
+        """Which database: `sqlite`, `postgresql` or `mysql` (MariaDB, too)."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """SQLAlchemy's dialect that the statement will be compiled for."""
+
+    @property
+    def supports_aggregate_filter(self) -> bool:
+        """Whether an aggregate may have a FILTER clause."""
+
+    def require_database(self, alias: str | None) -> None:
+        """Note that a part was written for this database; the statement then runs on no other one."""
+
+    # -- parts of the statement -------------------------------------------------------------
+
+    @property
+    def parent(self) -> Compiler | None:
+        """The compiler of the query around this one; None for the outermost."""
+
+    def process(self, expression: Any) -> Any:
+        """Return the Core form of a resolved expression; a condition may raise EmptyResultSet."""
+
+    def condition(self, expression: Any) -> Any:
+        """Return the Core form of a condition. Raises EmptyResultSet or FullResultSet where no or every row fulfils it."""
+
+    def column(self, alias: str, field: Field[Any]) -> Any:
+        """Return a column of the table that the query knows by `alias`."""
+
+    def reference(self, name: str, source: Any) -> Any:
+        """Return what an annotation is called by its name, or its Core form where it has none in this SELECT."""
+
+    def subquery(self, embedded: Any) -> Any:
+        """Return the Core select of a query inside this one, its outer tables taken from here."""
+
+    def ordering(self, item: Any) -> Any:
+        """Return a term of ORDER BY with its direction and the place of NULLs."""
+
+    # -- values -----------------------------------------------------------------------------
+
+    @property
+    def binds(self) -> Parameters:
+        """The parameters of the whole statement."""
+
+    def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
+        """Return the parameter for an argument of the query; `convert` changes its value at each run."""
+
+    def literal(self, value: object, type_: CoreType | None) -> Any:
+        """Return a parameter whose value belongs to the statement and never changes."""
+
+    def raw(self, sql: str, params: tuple[Any, ...]) -> Any:
+        """Return SQL that a user wrote, in parentheses, each `%s` a parameter."""
+
+    # -- what databases write differently ---------------------------------------------------
+
+    def in_list(self, left: Core, arg: Arg, type_: CoreType | None) -> Any:
+        """Return `left IN (list)`, the list one argument of any length."""
+
+    def like(self, left: Core, right: Core, *, ignore_case: bool, exact: bool = False) -> Any:
+        r"""Return `left LIKE right`, wildcards escaped by `\`; `exact`: the pattern has no wildcard."""
+
+    def like_pattern(self, before: str, right: Core, after: str) -> Any:
+        """Return the value of an expression as a pattern for LIKE, its own wildcards escaped."""
+
+    def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
+        """Return whether a text matches a regular expression of the database's own dialect."""
+
+    def combine(self, expression: Any, left: Core, right: Core, type_: CoreType | None) -> Any:
+        """Return `left connector right` for a CombinedExpression, in parentheses."""
+
+    def function(self, expression: Any, arguments: list[Any], type_: CoreType | None) -> Any:
+        """Return the call of a Func by its `template` and its `function`."""
+
+    def aggregate(self, expression: Any, arguments: list[Any], type_: CoreType | None) -> Any:
+        """Return the call of an aggregate function."""
+
+    def unified(self, core: Core, expression: Any) -> Any:
+        """Return the value of several branches, cast where their types would not tell the database which it is."""
+
+
+class Query(Protocol):
+    """One SELECT as `resolve_expression(query)` gets it: knows models, joins and annotations."""
+
+    annotations: dict[str, Any]
+    """Resolved expressions by the names that `annotate()` and `alias()` gave them."""
+
+    select: dict[str, Any]
+    """What `values()` selects, by name."""
+
+    where: Any
+    """The conditions, as one that is resolved."""
+
+    @property
+    def model(self) -> type[Instance]:
+        """The model whose rows are selected."""
+
+    @property
+    def database(self) -> str | None:
+        """The alias of the database that `using()` named for a subquery."""
+
+    @property
+    def one_row(self) -> bool:
+        """Whether the slice allows one row only."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known to have no rows: `none()`."""
+
+    @property
+    def has_select_fields(self) -> bool:
+        """Whether `values()` or `only()` chose the columns."""
+
+    @property
+    def combined(self) -> Sequence[Any]:
+        """The queries inside a UNION, INTERSECT or EXCEPT."""
+
+    @property
+    def output_field(self) -> Any:
+        """The field of the one column that it selects."""
+
+    # -- resolving --------------------------------------------------------------------------
+
+    def resolve_ref(
+        self, name: str, allow_joins: bool = True, reuse: set[str] | None = None, summarize: bool = False
+    ) -> Any:
+        """Return the column, annotation or transform that a name such as `author__name` stands for; joins its tables."""
+
+    def resolve_condition(
+        self,
+        condition: Any,
+        *,
+        allow_joins: bool = True,
+        reuse: set[str] | None = None,
+        summarize: bool = False,
+    ) -> Any:
+        """Return a Q, frozen or not, or a conditional expression with its names resolved."""
+
+    def place(self, arg: Arg, prepare: Convert | None) -> Arg:
+        """Give a value its number among the query's arguments; `prepare` makes it fit the column, once per run."""
+
+    def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
+        """Return a lookup on a resolved left side whose value has its number in this query."""
+
+    def given(self, values: dict[str, Any]) -> Any:
+        """Return a query without tables in which names stand for these expressions."""
+
+    # -- as a subquery ----------------------------------------------------------------------
+
+    def for_exists(self) -> Any:
+        """Return the query as EXISTS needs it: without columns and order."""
+
+    def select_only(self, name: str) -> None:
+        """Select one field and nothing else."""
+
+    def clear_ordering(self) -> None:
+        """Drop the order where it does not change which rows there are."""
