@@ -7,7 +7,6 @@ share one query shape. *Resolved* its names have become columns of one query; th
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 import decimal
 import functools
@@ -26,6 +25,8 @@ from facade.fields import Field, Operand
 from facade.fields.relations import final_target
 
 LOOKUP_SEP = "__"
+
+_new = object.__new__
 
 
 class Combinable(Operand):
@@ -173,10 +174,16 @@ class Expression(Combinable, Written, Frozen):
         return (source for source in self.get_source_expressions() if source is not None)
 
     def copy(self) -> Self:
-        clone = copy.copy(self)
-        for name in self._derived:
-            clone.__dict__.pop(name, None)
+        clone = _new(type(self))
+        clone.__dict__.update(self._given())
         return clone
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._given()
+
+    def _given(self) -> dict[str, Any]:
+        """Return the attributes without what was derived from them."""
+        return {name: value for name, value in self.__dict__.items() if name not in self._derived}
 
     def with_sources(self, change: Callable[[Any], Any]) -> Self:
         """Return a copy whose children went through `change`."""

@@ -59,6 +59,9 @@ class Empty:
     def __repr__(self) -> str:
         return "EMPTY"
 
+    def __reduce__(self) -> str:
+        return "EMPTY"
+
 
 class NotAnArgument(Exception):
     """A value that cannot be an argument: it says something about the SQL, for which `mark` stands."""
@@ -121,6 +124,10 @@ class Frozen:
     def freeze(self, values: Values) -> Any:
         """Return a hashable stand-in for this object; its constants move to `values`."""
         raise NotImplementedError
+
+    def question(self) -> Frozen:
+        """Return what stands for this object in a pickled expression."""
+        return self
 
 
 def freeze(value: Any, values: Values) -> Any:

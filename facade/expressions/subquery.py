@@ -77,6 +77,9 @@ class Subquery(Expression):
             else type(self).__name__
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "queryset": self.queryset.question()}
+
     def get_source_expressions(self) -> list[Any]:
         return [self.queryset] if isinstance(self.queryset, Embedded) else []
 

@@ -430,3 +430,18 @@ post_init.watchers.append(_tell_watchers)
 def _install(changed: frozenset[str]) -> None:
     if "INSTALLED_APPS" in changed:
         apps.install(configuration.settings.INSTALLED_APPS)
+
+
+ModelReference = tuple[str, str] | type[Any]
+
+
+def model_reference(model: type[Any]) -> ModelReference:
+    """Return what leads back to a model in another process: its label where it is registered, else the class."""
+    opts = model._meta
+    registered = apps.all_models[opts.app_label].get(opts.model_name) is model
+    return (opts.app_label, opts.object_name) if registered else model
+
+
+def referenced_model(reference: ModelReference) -> type[Any]:
+    """Return the model that :func:`model_reference` spoke of."""
+    return apps.get_model(*reference) if isinstance(reference, tuple) else reference

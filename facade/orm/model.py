@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from facade.bridge import twin
@@ -21,7 +20,7 @@ from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import ModelState, StateAttribute
 from facade.orm.validation import Validation
 from facade.signals import post_init, pre_init
-from facade.version import __version__
+from facade.version import VERSION_KEY, __version__, warn_of_version
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFERRED", "Model", "ModelBase", "model_unpickle"]
 
-_VERSION_KEY = "_facade_version"
 _PLAIN_LABELS = (type(None), int, float)
 
 
@@ -136,10 +134,8 @@ class Model(Persistence, Validation, metaclass=ModelBase):
 
     def __reduce__(self) -> Any:
         state = self.__getstate__()
-        state[_VERSION_KEY] = __version__
-        opts = self._meta
-        registered = registry.apps.all_models[opts.app_label].get(opts.model_name) is type(self)
-        return model_unpickle, ((opts.app_label, opts.object_name) if registered else type(self),), state
+        state[VERSION_KEY] = __version__
+        return model_unpickle, (registry.model_reference(type(self)),), state
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled; override it to choose the attributes."""
@@ -156,10 +152,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        version = state.pop(_VERSION_KEY, None)
-        if version != __version__:
-            made = f"with facade {version}, this is {__version__}" if version else "without a version"
-            warnings.warn(f"Pickled model instance was made {made}.", RuntimeWarning, stacklevel=2)
+        warn_of_version(state.pop(VERSION_KEY, None), "model instance")
         for name, value in state.pop("_memoryview_attrs", ()):
             state[name] = memoryview(value)
         self.__dict__.update(state)
@@ -281,5 +274,5 @@ def _positional(opts: Options, field_names: Any, values: Any) -> list[Any]:
 
 def model_unpickle(model_id: Any) -> Any:
     """Make an empty instance of a model, given as class or as ``(app_label, name)``, for pickle to fill."""
-    model = registry.apps.get_model(*model_id) if isinstance(model_id, tuple) else model_id
+    model: Any = registry.referenced_model(model_id)
     return model.__new__(model)

@@ -16,6 +16,7 @@ from facade.expressions.lookups import GreaterThan, LessThanOrEqual
 from facade.expressions.q import Q
 from facade.expressions.references import F
 from facade.expressions.windows import Window
+from facade.meta import registry
 from facade.orm import bulk
 from facade.orm.deletion import Collector
 from facade.orm.explaining import explain_sql
@@ -26,6 +27,7 @@ from facade.sql.plan import sliced_query
 from facade.sql.reading import readable
 from facade.sql.shape import root
 from facade.sql.updating import delete_plan, update_plan
+from facade.version import VERSION_KEY, __version__, warn_of_version
 
 if TYPE_CHECKING:
     from facade.fields import Field
@@ -36,6 +38,8 @@ T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 T4 = TypeVar("T4")
+
+_new = object.__new__
 
 
 class QuerySet(Reading[M, R]):
@@ -263,8 +267,22 @@ class QuerySet(Reading[M, R]):
 
     @property
     def query(self) -> Any:
-        """A view of the query; `str(queryset.query)` is its SQL with the parameters filled in, for reading only."""
+        """A view of the query; `str(queryset.query)` is its SQL with the parameters filled in, for reading only.
+
+        It can be pickled without asking the database; assigned to another queryset, it makes that one ask the same.
+        """
         return QueryView(self)
+
+    @query.setter
+    def query(self, view: QueryView) -> None:
+        if not isinstance(view, QueryView):
+            raise TypeError(f"queryset.query takes the query of a queryset, not {type(view).__name__}.")
+        asked = view._queryset
+        self._result_cache = None
+        self.model, self._shape, self._args = asked.model, asked._shape, asked._args
+        self._low, self._high, self._fields = asked._low, asked._high, asked._fields
+        if asked._kind != "instances":
+            self._kind = "dicts"
 
     @classmethod
     def as_manager(cls) -> Any:
@@ -284,15 +302,24 @@ class QuerySet(Reading[M, R]):
         memo[id(self)] = clone
         return clone
 
+    def __copy__(self) -> Self:
+        clone = _new(type(self))
+        clone.__dict__.update(self.__dict__)
+        return clone
+
     def __getstate__(self) -> dict[str, Any]:
+        """Return the question and its results, which are fetched now if they were not."""
         self._fetch_all()
-        state = self.__dict__.copy()
-        state["_shape"] = None
-        return state
+        return {**self.__dict__, "model": registry.model_reference(self.model), VERSION_KEY: __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        warn_of_version(state.pop(VERSION_KEY, None), "queryset")
+        state["model"] = registry.referenced_model(state["model"])
         self.__dict__.update(state)
-        self._shape = root(self.model)
+
+    def question(self) -> QueryView:
+        """Return what stands for this queryset in a pickled expression: the question without its results."""
+        return QueryView(self)
 
     def _filter_prefetch(self, name: str, instances: list[Any]) -> Any:
         """Return these objects narrowed to those that belong to `instances` through the relation `name`.
@@ -381,8 +408,17 @@ class QueryView(Frozen):
     def __init__(self, queryset: QuerySet[Any, Any]) -> None:
         self._queryset = queryset
 
+    @property
+    def query(self) -> QueryView:
+        return self
+
     def freeze(self, values: Values) -> Any:
         return self._queryset.freeze(values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        queryset = self._queryset._clone()
+        queryset._result_cache, queryset._prefetch_done = [], True
+        return _query_of, (queryset,)
 
     def sql_with_params(self) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL and the driver's parameters."""
@@ -395,7 +431,13 @@ class QueryView(Frozen):
         return readable(query, connections[queryset.db], queryset._plan_args())
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_queryset":  # of a view that is not made yet
+            raise AttributeError(name)
         return getattr(self._queryset._shape.query, name)
+
+
+def _query_of(queryset: QuerySet[Any, Any]) -> QueryView:
+    return QueryView(queryset._clone())
 
 
 def _key_from(opts: Any, model: type[Any]) -> str:

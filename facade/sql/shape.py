@@ -39,10 +39,18 @@ class Shape:
     Shapes are found by structure: two querysets written alike share one. Nothing depends on that but speed.
     """
 
-    __slots__ = ("__weakref__", "children", "current", "keyed", "plans", "prepare", "query")
+    __slots__ = ("__weakref__", "children", "current", "key", "keyed", "parent", "plans", "prepare", "query")
 
-    def __init__(self, query: Query, keyed: bool = True, prepare: tuple[Any, ...] = ()) -> None:
+    def __init__(
+        self,
+        query: Query,
+        keyed: bool = True,
+        prepare: tuple[Any, ...] = (),
+        parent: Shape | None = None,
+        key: tuple[Any, ...] = (),
+    ) -> None:
         self.query, self.keyed, self.prepare = query, keyed, prepare
+        self.parent, self.key = parent, key
         self.children: dict[Any, Shape] = {}
         self.plans: dict[Any, Any] = {}
         self.current = True  # of a root: False once the shapes were cleared
@@ -68,7 +76,24 @@ class Shape:
         query.arity = self.query.arity + count
         prepare = tuple(query.prepare.get(index) for index in range(count))
         query.prepare = {}
-        return Shape(query, keyed, prepare if any(prepare) else ())
+        return Shape(query, keyed, prepare if any(prepare) else (), self, key)
+
+    def steps(self) -> list[tuple[tuple[Any, ...], int]]:
+        """Return the steps from the root to this shape: the key of each, and how many values it carries."""
+        found, shape = [], self
+        while shape.parent is not None:
+            found.append((shape.key, shape.query.arity - shape.parent.query.arity))
+            shape = shape.parent
+        return found[::-1]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return shape_of, (registry.model_reference(self.query.model), self.steps(), self.keyed)
+
+    def __copy__(self) -> Shape:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Shape:
+        return self
 
     def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """Return the values of the step that led here, prepared for their columns."""
@@ -107,6 +132,14 @@ def root(model: type[Any]) -> Shape:
         return _roots[model]
     except KeyError:
         return _roots.setdefault(model, Shape(Query(model)))
+
+
+def shape_of(model: registry.ModelReference, steps: list[tuple[tuple[Any, ...], int]], keyed: bool) -> Shape:
+    """Return the shape at the end of these steps: what a pickled queryset asks."""
+    shape = root(registry.referenced_model(model))
+    for key, count in steps:
+        shape = shape.child(key, count, keyed)
+    return shape
 
 
 registry.on_change(clear)
