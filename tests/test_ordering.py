@@ -7,6 +7,7 @@ import pytest
 from facade.exceptions import FieldError
 from facade.models import CASCADE, CharField, F, ForeignKey, Model
 from facade.models.functions import Length, Lower
+from tests.models import Author, Book, Publisher
 
 pytestmark = pytest.mark.portable
 
@@ -49,3 +50,25 @@ def test_a_relation_orders_by_the_expressions_of_its_model(face, boxes):
 def test_an_order_by_no_field_is_refused(boxes, name):
     with pytest.raises(FieldError, match="Cannot resolve keyword 'nonsense' into field"):
         Box.objects.order_by(name)
+
+
+def test_a_selected_relation_is_sorted_by_its_key(face, database):
+    """The order that its model has by default is for relations that are not selected."""
+    database.create(Publisher, Author, Book)
+    author = Author.objects.create(name="Ada")
+    for title, name in (("a", "Zenith"), ("b", "Acme"), ("c", "Zenith")):
+        publisher, _ = Publisher.objects.get_or_create(name=name)
+        Book.objects.create(title=title, author=author, publisher=publisher)
+    zenith, acme = Publisher.objects.order_by("-name").values_list("pk", flat=True)
+    keys = Book.objects.values_list("publisher", flat=True)
+    assert face.list(keys.order_by("publisher")) == [zenith, zenith, acme]
+    assert face.list(keys.order_by("-publisher")[:2]) == [acme, zenith]
+    assert face.list(Book.objects.values("publisher").order_by("publisher").distinct()) == [
+        {"publisher": zenith},
+        {"publisher": acme},
+    ]
+    assert face.list(Book.objects.order_by("publisher", "title").values_list("title", flat=True)) == [
+        "b",
+        "a",
+        "c",
+    ]

@@ -275,8 +275,7 @@ class Expression(Combinable, Written, Frozen):
     @property
     def conditional(self) -> bool:
         """Whether the expression is a condition: it can stand in filter() by itself."""
-        field = self._output_field_or_none
-        return field is not None and isinstance(field, fields.BooleanField)
+        return isinstance(self.known_field, fields.BooleanField)
 
     @functools.cached_property
     def output_field(self) -> Field[Any]:
@@ -293,12 +292,17 @@ class Expression(Combinable, Written, Frozen):
             return None
 
     @property
-    def column_type(self) -> Any:
-        """The Core type of the values, None where it is not known."""
+    def known_field(self) -> Field[Any] | None:
+        """The field that describes the values, None where there is none or several: SQL can be made without it."""
         try:
-            field = self._output_field_or_none
+            return self._output_field_or_none  # type: ignore[no-any-return]
         except FieldError:  # mixed types matter where a value is read or compared
             return None
+
+    @property
+    def column_type(self) -> Any:
+        """The Core type of the values, None where it is not known."""
+        field = self.known_field
         return None if field is None or type(field) is Field else final_target(field).column_type
 
     def _resolve_output_field(self) -> Field[Any] | None:

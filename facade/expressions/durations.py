@@ -32,7 +32,7 @@ def combine(vendor: str, expression: Any, left: Any, right: Any, type_: Any) -> 
 
 
 def _kind(expression: Any) -> str | None:
-    field = expression._output_field_or_none
+    field = expression.known_field
     if isinstance(field, (fields.DateField, fields.TimeField)):
         return "moment"
     return "duration" if isinstance(field, fields.DurationField) else "number"
@@ -41,8 +41,8 @@ def _kind(expression: Any) -> str | None:
 def _on_postgresql(expression: Any, left: Any, right: Any, type_: Any) -> Any:
     """Return days as an interval where PostgreSQL would give their number."""
     days = all(
-        isinstance(side._output_field_or_none, fields.DateField)
-        and not isinstance(side._output_field_or_none, fields.DateTimeField)
+        isinstance(side.known_field, fields.DateField)
+        and not isinstance(side.known_field, fields.DateTimeField)
         for side in (expression.lhs, expression.rhs)
     )
     if not days or expression.connector != "-":

@@ -51,7 +51,7 @@ from facade.types.json import json_writer
 
 
 def _is_json(expression: Any) -> bool:
-    return isinstance(expression._output_field_or_none, fields.JSONField)
+    return isinstance(expression.known_field, fields.JSONField)
 
 
 def _comparable(compiler: Any, core: Any) -> Any:

@@ -71,7 +71,7 @@ class OrderedAggregate(Aggregate):
         if condition is not None:
             text += " FILTER (WHERE %s)"
             values.append(condition)
-        return template(text, *values, type_=self.output_field.column_type)
+        return template(text, *values, type_=self.column_type)
 
 
 def _orders(compiler: Any) -> bool:
@@ -113,7 +113,7 @@ class StringAgg(OrderedAggregate):
         ordering = [] if self.order_by is None else [compiler.process(self.order_by)]
         order = " ORDER BY %s" if ordering else ""
         text = f"GROUP_CONCAT({'DISTINCT ' if self.distinct else ''}%s{order} SEPARATOR %s)"
-        return template(text, value, *ordering, delimiter, type_=self.output_field.column_type)
+        return template(text, value, *ordering, delimiter, type_=self.column_type)
 
 
 __all__ = ["OrderedAggregate", "StringAgg"]

@@ -221,7 +221,8 @@ class Col(Expression):
     contains_column_references = True
 
     def __init__(self, alias: str, target: Field[Any], output_field: Field[Any] | None = None) -> None:
-        super().__init__(target if output_field is None else output_field)
+        field: Any = target if output_field is None else output_field
+        super().__init__(field.output_field if getattr(field, "generated", False) else field)
         self.alias, self.target = alias, target
 
     def __repr__(self) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FieldError, FullResultSet, UnsupportedFeature
+from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
 from facade.expressions import durations
 from facade.expressions.base import Expression
 from facade.expressions.fragments import Fragment, template
@@ -156,7 +155,7 @@ class Operations:
         if (
             self.vendor == "sqlite"
             and connector == "/"
-            and isinstance(expression._output_field_or_none, fields.DecimalField)
+            and isinstance(expression.known_field, fields.DecimalField)
         ):
             left = left * sa.literal_column("1.0")  # whole decimals are stored as integers
         if (special := _COMBINE.get((self.vendor, connector))) is not None:
@@ -190,9 +189,7 @@ class Operations:
         return call(*arguments, type_=type_) if type_ is not None else call(*arguments)
 
     def _check_computable(self, expression: Any) -> None:
-        source = None
-        with suppress(FieldError):  # of mixed types: they are numbers
-            source = expression.get_source_expressions()[0]._output_field_or_none
+        source = expression.get_source_expressions()[0].known_field  # values of mixed types are numbers
         if isinstance(source, (fields.DateField, fields.TimeField)):
             raise UnsupportedFeature(
                 f"{expression.name} of dates and times is not possible on SQLite, which saves them as text."
@@ -207,7 +204,7 @@ class Operations:
     def unified(self, core: Any, expression: Any) -> Any:
         """Return the value of several branches as its column takes it: PostgreSQL takes their type from plain texts."""
         casts = (fields.GenericIPAddressField, fields.TimeField, fields.UUIDField)
-        if self.vendor != "postgresql" or not isinstance(expression._output_field_or_none, casts):
+        if self.vendor != "postgresql" or not isinstance(expression.known_field, casts):
             return core
         return sa.cast(core, expression.column_type)
 

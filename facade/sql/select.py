@@ -375,6 +375,8 @@ class Compiler(Combinations, dialects.Operations):
             return [OrderBy(Ref(name, query.annotations[name]), descending)]
         if name in query.annotations:
             return [OrderBy(query.annotations[name], descending)]
+        if name in query.select:
+            return [OrderBy(query.select[name], descending)]
         if "." in name:
             return [OrderBy(QualifiedColumn(name), descending)]
         if split(name)[0] in query.annotations:

@@ -34,7 +34,7 @@ class Cast(Func):
         if compiler.vendor == "mysql":
             return _mysql_cast(core, field)
         if compiler.vendor == "postgresql":
-            return _postgresql_cast(core, source._output_field_or_none, field)
+            return _postgresql_cast(core, source.known_field, field)
         return sa.cast(core, field.column_type)
 
 
@@ -96,7 +96,7 @@ class Collate(Func):
     def as_core(self, compiler: Any) -> Any:
         name = compiler.dialect.identifier_preparer.quote_identifier(self.collation)
         (source,) = self._sources()
-        return template(f"%s COLLATE {name}", compiler.process(source), type_=self.output_field.column_type)
+        return template(f"%s COLLATE {name}", compiler.process(source), type_=self.column_type)
 
 
 class Greatest(_Several):

@@ -22,12 +22,12 @@ class _JSONFunc(Func):
     def as_core(self, compiler: Any) -> Any:
         arguments = [_part(compiler, source) for source in self._sources()]
         name = self._on_postgresql if compiler.vendor == "postgresql" else self.function
-        return getattr(sa.func, str(name))(*arguments, type_=self.output_field.column_type)
+        return getattr(sa.func, str(name))(*arguments, type_=self.column_type)
 
 
 def _part(compiler: Any, source: Any) -> Any:
     """Return an argument; SQLite has to be told what is JSON and what is true or false."""
-    core, field = compiler.process(source), source._output_field_or_none
+    core, field = compiler.process(source), source.known_field
     if compiler.vendor == "sqlite":
         if isinstance(field, fields.JSONField):
             return sa.func.json(core)

@@ -22,12 +22,12 @@ class DecimalArguments(Func):
         if compiler.vendor != "postgresql":
             return super().as_core(compiler)
         arguments = [self._decimal(compiler, source) for source in self._sources()]
-        return compiler.function(self, arguments, self.output_field.column_type)
+        return compiler.function(self, arguments, self.column_type)
 
     @staticmethod
     def _decimal(compiler: Any, source: Any) -> Any:
         core = compiler.process(source)
-        is_float = isinstance(source._output_field_or_none, fields.FloatField)
+        is_float = isinstance(source.known_field, fields.FloatField)
         return sa.cast(core, sa.Numeric()) if is_float else core
 
 

@@ -47,7 +47,7 @@ class Concat(Func):
     @staticmethod
     def _text(compiler: Any, source: Any) -> Any:
         core = compiler.process(source)
-        is_text = isinstance(source._output_field_or_none, (fields.CharField, fields.TextField))
+        is_text = isinstance(source.known_field, (fields.CharField, fields.TextField))
         return core if is_text or compiler.vendor != "postgresql" else sa.cast(core, sa.Text())
 
 

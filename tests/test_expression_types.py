@@ -1,0 +1,84 @@
+"""The types of expressions: they are asked for where a value is read or compared, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from facade import models
+from facade.exceptions import FieldError
+from facade.models import Case, Count, F, Sum, Value, When
+from facade.models.functions import Coalesce, Concat, Greatest, Left, Length, Lower, NullIf, Replace, Round
+from tests.models import Everything
+
+pytestmark = pytest.mark.portable
+
+TEXTS = [
+    (Concat(F("text"), Value("ab")), "Onab"),
+    (Replace(F("text"), Value("O"), Value("E")), "En"),
+    (Lower(Concat("text", Value("AB"))), "onab"),
+    (Left(Concat("text", "char"), 3), "Onc"),
+    (Coalesce(NullIf("text", Value("On")), "char"), "char"),
+    (Case(When(integer=7, then=F("char")), default=F("text")), "char"),
+]
+NUMBERS = [
+    (Coalesce(F("integer"), F("pk")), 7),
+    (Greatest("integer", "pk"), 7),
+    (NullIf("integer", "pk"), 7),
+    (Round(Coalesce("integer", "pk")), 7),
+    (Coalesce("integer", "pk") + 1, 8),
+    (Length(Concat("text", "char")) + Coalesce("small", "integer"), 13),
+]
+
+
+class Counter(models.Model):
+    steps = models.IntegerField()
+    twice = models.GeneratedField(
+        expression=F("steps") * 2, output_field=models.IntegerField(), db_persist=True
+    )
+
+
+@pytest.fixture
+def row(database):
+    database.create(Everything)
+    return Everything.objects.create(text="On", char="char", integer=7)
+
+
+@pytest.mark.parametrize(("expression", "expected"), TEXTS)
+def test_mixed_texts_can_be_written(face, row, expression, expected):
+    assert face(Everything.objects.update, text=expression) == 1
+    assert face(Everything.objects.get).text == expected
+
+
+@pytest.mark.parametrize(("expression", "expected"), NUMBERS)
+def test_mixed_numbers_can_be_written(face, row, expression, expected):
+    row.integer = expression
+    row.save()
+    assert face(Everything.objects.get).integer == expected
+
+
+@pytest.mark.parametrize("expression", [expression for expression, _ in NUMBERS])
+def test_mixed_numbers_can_be_compared_with_and_sorted_by(face, row, expression):
+    rows = Everything.objects.filter(integer__lte=expression).order_by(expression)
+    assert face.list(rows) == [row]
+    assert face(Everything.objects.alias(x=expression).count) == 1
+
+
+def test_the_type_of_a_value_that_is_read_must_be_told(face, row, assert_queries):
+    mixed = Everything.objects.annotate(x=Concat("text", "char"))
+    with assert_queries(0), pytest.raises(FieldError, match="mixed types: TextField, CharField"):
+        face.list(mixed)
+    told = Concat("text", "char", output_field=models.TextField())
+    assert face(Everything.objects.annotate(x=told).get).x == "Onchar"
+
+
+def test_a_generated_field_has_the_type_of_its_values(face, database):
+    database.create(Counter)
+    for steps in (1, 2):
+        Counter.objects.create(steps=steps)
+    counters = Counter.objects.order_by("pk")
+    assert face.list(counters.values_list(F("twice") + 1, Coalesce("twice", "steps"))) == [(3, 2), (5, 4)]
+    assert face.list(counters.filter(twice__gte=2.5).values_list("steps", flat=True)) == [2]
+    assert face(counters.aggregate, total=Sum(F("twice") * 2)) == {"total": 12}
+    assert face.list(counters.values_list("twice").annotate(n=Count("pk"))) == [(2, 1), (4, 1)]
+    assert face(counters.update, steps=F("twice") + F("steps")) == 2
+    assert face.list(counters.values_list("twice", flat=True)) == [6, 12]
