@@ -8,7 +8,6 @@ from facade.exceptions import FieldError, NotSupportedError
 from facade.models import (
     Avg,
     CharField,
-    Count,
     Exists,
     F,
     FloatField,
@@ -271,12 +270,6 @@ def test_a_list_must_be_one(face, library, assert_queries):
 
 
 # -- questions that cannot be asked -----------------------------------------------------------------
-
-
-def test_aggregates_over_a_union_are_refused(database, assert_queries):
-    both = Author.objects.filter(age=1).union(Author.objects.filter(age=2))
-    with assert_queries(0), pytest.raises(NotSupportedError, match="aggregate\\(\\) after union\\(\\)"):
-        both.aggregate(Count("pk"))
 
 
 @pytest.mark.vendors("sqlite")

@@ -295,7 +295,7 @@ class Expression(Combinable, Written, Frozen):
     def known_field(self) -> Field[Any] | None:
         """The field that describes the values, None where there is none or several: SQL can be made without it."""
         try:
-            return self._output_field_or_none  # type: ignore[no-any-return]
+            return self._output_field_or_none
         except FieldError:  # mixed types matter where a value is read or compared
             return None
 

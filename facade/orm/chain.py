@@ -90,6 +90,9 @@ class Chain(Combining):
     def freeze(self, values: Values) -> Any:
         """Return this queryset as part of another one's step."""
         self._check_db_for_subquery()
+        return self._frozen(values)
+
+    def _frozen(self, values: Values) -> FrozenQuery:
         start = len(values)
         values.extend(self._args)
         high, low = self._high is not None, bool(self._low)
@@ -256,7 +259,7 @@ class Chain(Combining):
 
     def values(self, *fields: Any, **expressions: Any) -> Self:
         """Return dicts instead of objects."""
-        names = tuple(name_of(item) for item in fields) + tuple(expressions)
+        names = tuple(dict.fromkeys((*map(name_of, fields), *expressions)))
         clone = self._values(*names, **expressions)
         clone._kind = "dicts"
         return clone

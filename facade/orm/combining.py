@@ -85,6 +85,7 @@ class Combining(Frozen):
         _chain: Any
         _with: Any
         _step: Any
+        _frozen: Any
         filter: Any
         values: Any
         _shape: Shape
@@ -124,7 +125,7 @@ class Combining(Frozen):
         if len(parts) == 1 and (parts[0] is not self or self._can_filter()):
             return parts[0] if parts[0] is not self else self._chain()
         values = Values()
-        frozen = tuple(part._shape_unordered(name).freeze(values) for part in parts)
+        frozen = tuple(part._shape_unordered(name)._frozen(values) for part in parts)
         first = parts[0]
         clone = first._with(_low=0, _high=None, _args=())
         clone.__dict__.pop("_low", None)

@@ -287,7 +287,6 @@ class Reading(Chain, Generic[M, R]):
         """Return a dict of values computed over all objects: `aggregate(total=Sum("price"))`."""
         if self._shape.query.distinct_fields:
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
-        self._refuse_combined("aggregate")
         named = named_expressions(args, kwargs, "aggregate")
         return self._aggregated(named) if named else {}
 

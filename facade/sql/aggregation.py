@@ -10,6 +10,7 @@ from facade.expressions.freezing import Arg
 from facade.expressions.references import Col, F, Ref
 from facade.expressions.subquery import Embedded
 from facade.sql.aliases import check_alias
+from facade.sql.combination import combined_columns
 from facade.sql.joins import Joins
 from facade.sql.where import Where
 
@@ -19,7 +20,7 @@ Slice = tuple[Arg | None, Arg | None]
 def summarize(query: Any, aggregates: dict[str, Any], sliced: Slice) -> None:
     """Turn `query` into the one row of its aggregates."""
     mask, selected = query.annotation_mask, query.selected
-    resolved = _resolve(query, aggregates)
+    resolved = _resolve(_rows_of(query), aggregates)
     query.annotation_mask, query.selected = mask, selected
     query.asks_when_empty = any(item.empty_result_set_value is NotImplemented for item in resolved.values())
     low, high = (None if place is None else Arg(query.base + place.index) for place in sliced)
@@ -31,6 +32,15 @@ def summarize(query: Any, aggregates: dict[str, Any], sliced: Slice) -> None:
     query.lock = None
     query.select_related = False
     query.low = query.high = None
+
+
+def _rows_of(query: Any) -> Any:
+    """Return the query that gives the names in aggregates their meaning: of a combined one only what its rows hold."""
+    if not query.combinator:
+        return query
+    rows = query.given({})
+    rows.annotations, rows.annotation_mask = combined_columns(query), None
+    return rows
 
 
 def _resolve(query: Any, aggregates: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +112,7 @@ def _reduce(inner: Any, aggregates: dict[str, Any]) -> None:
     has_aggregation = inner.where.contains_aggregate or any(
         a.contains_aggregate for a in inner.annotations.values()
     )
-    if not inner.combinator and not _order_splits_groups(inner):
+    if not _order_splits_groups(inner):
         inner.clear_ordering(force=False)
     if inner.distinct or inner.combinator:
         return

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.exceptions import EmptyResultSet, UnsupportedFeature
-from facade.expressions.base import OrderBy
-from facade.expressions.references import F
+from facade.exceptions import EmptyResultSet, FieldError, UnsupportedFeature
+from facade.expressions.base import Expression, OrderBy
+from facade.expressions.references import F, Ref
+from facade.fields.relations import final_target
+from facade.sql.loading import select_parts
 from facade.sql.paths import split
 
 if TYPE_CHECKING:
+    from facade.expressions.subquery import Embedded
     from facade.sql.layout import Layout
 
 NOT_SELECTED = "ORDER BY term does not match any column in the result set."
@@ -28,6 +32,9 @@ class Combinations:
     level: int
     parent: Any
     binds: Any
+    behind: tuple[
+        tuple[OrderBy, int], ...
+    ] = ()  # terms of orders, each with the number of its first argument
 
     if TYPE_CHECKING:
 
@@ -41,66 +48,120 @@ class Combinations:
         if query.is_empty:
             raise EmptyResultSet
         order = self._combined_terms()
+        hidden = self._unselected(order)
         selects: list[Any] = []
         for position, embedded in enumerate(query.combined):
-            compiler = self._part(embedded, order)
+            compiler = self._part(embedded, hidden)
             try:
                 select = compiler.statement()
             except EmptyResultSet:
                 if query.combinator == "intersection" or (query.combinator == "difference" and position == 0):
                     raise
                 continue
+            select = _spread(compiler.correlated(select), compiler.layout)
             if not selects:
                 self.layout = compiler.layout
-            selects.append(self.combinable(compiler.correlated(select), compiler.query))
+            selects.append(self.combinable(select, compiler.query))
         if not selects:
             raise EmptyResultSet
-        return self._limited(self._ordered_combination(selects, order))
+        return self._limited(self._ordered_combination(selects, order, hidden))
 
-    def _part(self, embedded: Any, order: list[OrderBy]) -> Any:
+    def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> Any:
         make: Any = type(self)
         compiler = make(embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset)
         compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
-        self._share_selection(compiler.query, order)
+        self._share_selection(compiler.query)
+        base = self.offset + self.query.order_base
+        compiler.behind = (*self.behind, *[(item, base) for item in hidden])
+        compiler.add_behind()
         return compiler
 
-    def _share_selection(self, part: Any, order: list[OrderBy]) -> None:
-        """Give a part the columns that values() on the whole asks for, and behind them those of the order."""
+    def add_behind(self) -> None:
+        """Select what the queries around this one sort by, behind its own columns; its parts do where it is combined."""
         query = self.query
-        if query.selected is None or part.select or (query.default_cols and part.selected is not None):
-            return
-        if not part.default_cols and not query.select:
-            return  # the parts were given names of their own, which they need not share
-        behind = [name for item in order if (name := _name(item)) not in query.selected]
-        part.set_values(tuple(dict.fromkeys((*query.selected, *behind))))
-        part.repeated = query.repeated
-        part.order_by = () if not part.is_sliced else part.order_by
+        for item, base in () if query.combinator else self.behind:
+            query.base = base - self.offset
+            query.add_annotation(item.expression, f"__order{len(query.annotations) + 1}")
 
-    def _ordered_combination(self, selects: list[Any], order: list[OrderBy]) -> Any:
+    # -- columns -----------------------------------------------------------------------------
+
+    @property
+    def _first(self) -> Any:
+        """The query whose names are those of the rows."""
+        return self.query.combined[0].query
+
+    def _share_selection(self, part: Any) -> None:
+        """Give a part that selects objects the columns that values() on the whole asks for."""
+        if self.query.selected is not None and not _keeps_names(self.query):
+            part.set_values(self.query.selected)
+            part.order_by = () if not part.is_sliced else part.order_by
+
+    def _unselected(self, order: list[OrderBy]) -> list[OrderBy]:
+        """Return the terms of the order that are no columns of the rows: each part selects them behind its columns."""
+        known = {name for column in _column_names(self.query) for name in column}
+        hidden = [item for item in order if _name(item) not in known]
+        if hidden and _keeps_names(self.query):
+            raise UnsupportedFeature(NOT_SELECTED)
+        _refuse_transforms(self._first, hidden)
+        return hidden
+
+    def _picked(self) -> list[int] | None:
+        """Return which columns of the parts values() on the whole asks for, None for all."""
+        query, first = self.query, self._first
+        if query.selected is None or not _keeps_names(query):
+            return None
+        if (query.selected, query.repeated) == (first.selected, first.repeated):
+            return None
+        known = _spread_names(first)
+        for name in query.selected:
+            if name not in known:
+                raise FieldError(
+                    f"Cannot select {name!r} after {query.combinator}(): the combined querysets select {', '.join(known)}."
+                )
+        return [known.index(name) for name in query.selected]
+
+    def _ordered_combination(self, selects: list[Any], order: list[OrderBy], hidden: list[OrderBy]) -> Any:
         query = self.query
         combine: dict[str, Any] = {
             "union": sa.union_all if query.combinator_all else sa.union,
             "intersection": sa.intersect,
             "difference": sa.except_,
         }
-        if len(selects) > 1:
-            statement = combine[query.combinator](*selects)
-            columns: list[Any] = [
-                sa.literal_column(str(index + 1)) for index in range(len(statement.selected_columns))
-            ]
-        else:
-            inner = selects[0].subquery()
-            statement, columns = sa.select(*inner.c), list(inner.c)
-        terms = [self._combined_term(item, columns) for item in order]
-        self._hide_order_columns()
+        picked = self._picked()
+        statement = combine[query.combinator](*selects) if len(selects) > 1 else selects[0]
+        columns: list[Any] = [sa.literal_column(str(n + 1)) for n in range(len(statement.selected_columns))]
+        if len(selects) == 1 or picked is not None:
+            columns = list(statement.subquery().c)
+            statement = sa.select(*(columns if picked is None else [columns[index] for index in picked]))
+        self._hide(len(hidden))
+        positions = [self._position(item, hidden) for item in order]
+        terms = [
+            self._combined_term(item, columns[place]) for item, place in zip(order, positions, strict=True)
+        ]
+        self._name_columns(picked)
         return statement.order_by(*terms) if terms else statement
 
-    def _hide_order_columns(self) -> None:
+    def _hide(self, count: int) -> None:
         """Leave the columns that only the order needs out of the rows."""
+        layout = self.layout
+        if count:
+            shown = layout.columns if layout.part is None else layout.annotations
+            del shown[-count:]
+            layout.width -= count
+
+    def _name_columns(self, picked: list[int] | None) -> None:
+        """Describe the columns of a row: the names are the first part's, whichever part has rows."""
         layout, query = self.layout, self.query
-        if layout.part is None and query.selected and len(layout.columns) > len(query.selected):
-            layout.columns = layout.columns[: len(query.selected)]
-            layout.width = len(layout.columns)
+        if layout.part is not None or query.selected is None:
+            return
+        if _keeps_names(query):
+            names = _spread_names(self._first)
+            layout.columns = [(name, item) for name, (_, item) in zip(names, layout.columns, strict=True)]
+        if picked is not None:
+            layout.columns = [layout.columns[index] for index in picked]
+            layout.width = len(picked)
+        if picked is not None or not _keeps_names(query):
+            layout.repeated = query.repeated
 
     # -- order -------------------------------------------------------------------------------
 
@@ -111,40 +172,119 @@ class Combinations:
             items = tuple(query.opts.ordering or ())
         return [_as_order(item) for item in items]
 
-    def _combined_term(self, item: OrderBy, columns: list[Any]) -> Any:
-        column = columns[self._position(_name(item))]
+    def _combined_term(self, item: OrderBy, column: Any) -> Any:
         descending = item.descending == self.query.standard_ordering
         term = column.desc() if descending else column.asc()
         if item.nulls_first or item.nulls_last:
             return self.nulls(term, column, first=bool(item.nulls_first) == self.query.standard_ordering)
         return term
 
-    def _position(self, name: str) -> int:
-        layout = self.layout
-        fields = layout.part.fields if layout.part is not None else []
-        labels = [label for label, _ in (layout.annotations if layout.part is not None else layout.columns)]
-        wanted = self.query.opts.pk.name if name == "pk" else name
-        for known in (
-            [*labels] if layout.part is None else [*[field.name for field in fields], *labels],
-            [*[field.attname for field in fields], *labels],
-        ):
-            for candidate in (wanted, name):
-                if candidate in known:
-                    return known.index(candidate)
-        raise UnsupportedFeature(NOT_SELECTED)
+    def _position(self, item: OrderBy, hidden: list[OrderBy]) -> int:
+        """Return the position of the column that a term of the order stands for."""
+        for number, other in enumerate(hidden):
+            if other is item:
+                return self.layout.width + number
+        name = _name(item)
+        return next(index for index, names in enumerate(_column_names(self.query)) if name in names)
 
 
 def _as_order(item: Any) -> OrderBy:
+    if item == "?":
+        raise UnsupportedFeature("Ordering combined queries at random is not supported.")
     if isinstance(item, str):
         return OrderBy(F(item.removeprefix("-")), item.startswith("-"))
     return item if isinstance(item, OrderBy) else OrderBy(item)
 
 
-def _name(item: OrderBy) -> str:
-    """Return the name of the column that a term of the order stands for; other terms are not possible here."""
-    name = getattr(item.expression, "name", None)
-    if not isinstance(name, str):
-        raise UnsupportedFeature(NOT_SELECTED)
-    if len(split(name)) > 1:
-        raise NotImplementedError("Ordering combined queries by transforms is not implemented.")
-    return name
+def _name(item: OrderBy) -> str | None:
+    """Return the name that a term of the order may share with a column."""
+    return item.expression.name if isinstance(item.expression, F) else None
+
+
+def _refuse_transforms(first: Any, hidden: list[OrderBy]) -> None:
+    """Refuse transforms of annotations, which may be of another type in each part."""
+    for item in hidden:
+        name, *transforms = split(_name(item) or "")
+        if transforms and name in first.annotations:
+            raise NotImplementedError("Ordering combined queries by transforms is not implemented.")
+
+
+def _keeps_names(whole: Any) -> bool:
+    """Whether the parts of a combined query select values of their own, which values() on the whole picks from.
+
+    Where they select annotations only, fields that are asked of the whole replace those.
+    """
+    first = whole.combined[0].query
+    return bool(first.select or (not whole.select and (first.selected is not None or not first.default_cols)))
+
+
+def _spread_names(query: Any) -> list[str]:
+    """Return the names of the values of a row, repeated as values_list() repeats them."""
+    names = query.result_names
+    return list(names) if query.repeated is None else [names[index] for index in query.repeated]
+
+
+def _column_names(whole: Any) -> list[set[str]]:
+    """Return the names by which the order of a combined query can speak of each column."""
+    first = whole.combined[0].query
+    if _keeps_names(whole):
+        columns = [{name} for name in _spread_names(first)]
+    elif whole.selected is not None:
+        columns = [{name} for name in whole.selected]
+    elif first.combinator:
+        return _column_names(first)
+    else:
+        return [*_object_columns(first), *({name} for name in first.annotation_select)]
+    key = {"pk", whole.opts.pk.name}
+    return [names | key if names & key else names for names in columns]
+
+
+def combined_columns(query: Any) -> dict[str, Any]:
+    """Return what the names of a combined query's columns stand for in a query around it."""
+    first = query.combined[0].query
+    if query.selected is None and not _keeps_names(query):
+        if first.combinator:
+            return combined_columns(first)
+        fields = {name: field for field in query.opts.concrete_fields for name in (field.name, field.attname)}
+        columns = {name: Ref(field.column, _Value(final_target(field))) for name, field in fields.items()}
+        return {**columns, "pk": columns[query.opts.pk.name], **_named(first, first.annotation_select)}
+    source = first if _keeps_names(query) else query
+    return _named(source, query.selected or source.result_names)
+
+
+def _named(query: Any, names: Iterable[str]) -> dict[str, Any]:
+    sources = {
+        name: query.annotations[name] if name in query.annotations else query.select[name] for name in names
+    }
+    return {name: Ref(name, _Value(source.known_field)) for name, source in sources.items()}
+
+
+class _Value(Expression):
+    """A value that another query has made."""
+
+
+def _object_columns(query: Any) -> list[set[str]]:
+    probe = query.clone()
+    probe.initial_alias()
+    own, *related = select_parts(probe, probe.joins.base).walk()
+    key = query.opts.pk
+    columns = [{field.name, field.attname} | ({"pk"} if field is key else set()) for field in own.fields]
+    return [*columns, *(set() for part in related for _ in part.fields)]
+
+
+def _spread(select: Any, layout: Layout) -> Any:
+    """Return a part with the columns that values_list() repeats repeated: the other parts have columns in their places."""
+    if layout.repeated is None:
+        return select
+    columns = list(select.subquery().c)
+    places, layout.repeated = layout.repeated, None
+    layout.columns = [layout.columns[index] for index in places]
+    layout.width = len(places)
+    return sa.select(
+        *[
+            columns[index].label(f"{columns[index].name}_{number}")
+            if index in places[:number]
+            else columns[index]
+            for number, index in enumerate(places)
+        ]
+    )

@@ -105,7 +105,7 @@ class Compiler(Combinations, dialects.Operations):
         return sa.literal(value, type_) if type_ is not None else sa.literal(value)
 
     def reference(self, name: str, source: Any) -> Any:
-        if self.inner is not None:
+        if self.inner is not None and name in self.inner.c:
             return self.inner.c[name]
         return self.labels[name] if name in self.labels else self.process(source)
 

@@ -257,8 +257,8 @@ def combine(
 ) -> None:
     query.combined = tuple(part.place(query) for part in parts)
     query.combinator, query.combinator_all = name, all_rows
-    query.selected = selected
     first = query.combined[0].query
+    query.selected, query.repeated = selected, first.repeated
     query.annotations, query.annotation_mask = dict(first.annotations), first.annotation_mask
     if selected and first.select:
         for part in query.combined[1:]:
