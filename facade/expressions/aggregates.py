@@ -13,6 +13,7 @@ from facade.expressions.calls import Func, as_expression
 from facade.expressions.references import Star
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Query
     from facade.fields import Field
 
 
@@ -39,7 +40,7 @@ class Aggregate(Func):
         distinct: bool = False,
         filter: Any = None,
         default: Any = None,
-        order_by: Any = None,
+        order_by: object = None,
         **extra: Any,
     ) -> None:
         if distinct and not self.allow_distinct:
@@ -74,7 +75,7 @@ class Aggregate(Func):
         self,
         query: Any = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: object = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -116,7 +117,7 @@ class Aggregate(Func):
                 name = getattr(written, "name", repr(written))
                 raise FieldError(f"Cannot compute {self.name}('{name}'): '{name}' is an aggregate")
 
-    def _refuse_own_references(self, query: Any, resolved: Any) -> None:
+    def _refuse_own_references(self, query: Query, resolved: Any) -> None:
         for source in resolved.source_expressions:
             for ref in source.get_refs():
                 if (
@@ -129,14 +130,14 @@ class Aggregate(Func):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def _condition(self, compiler: Any) -> Any:
+    def _condition(self, compiler: Compiler) -> Any:
         """Return the Core form of the filter, None where it lets every row through."""
         try:
             return None if self.filter is None else compiler.condition(self.filter)
         except FullResultSet:
             return None
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         arguments = [compiler.process(source) for source in self.source_expressions]
         condition = self._condition(compiler)
         if condition is not None and not compiler.supports_aggregate_filter:
@@ -153,7 +154,7 @@ class Aggregate(Func):
         return call if condition is None else call.filter(condition)
 
 
-def as_filter(condition: Any) -> Any:
+def as_filter(condition: object) -> Any:
     if condition is not None and not getattr(condition, "conditional", False):
         raise TypeError("The filter of an aggregate must be a Q object or a conditional expression.")
     return condition

@@ -12,7 +12,7 @@ import decimal
 import functools
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
 
@@ -23,6 +23,10 @@ from facade.expressions.inference import combined_field
 from facade.expressions.written import Written
 from facade.fields import Field, Operand
 from facade.fields.relations import final_target
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
+
 
 LOOKUP_SEP = "__"
 
@@ -35,7 +39,7 @@ class Combinable(Operand):
     ADD, SUB, MUL, DIV, POW, MOD = "+", "-", "*", "/", "^", "%%"
     BITAND, BITOR, BITLEFTSHIFT, BITRIGHTSHIFT, BITXOR = "&", "|", "<<", ">>", "#"
 
-    def _combine(self, other: Any, connector: str, reversed: bool) -> CombinedExpression:
+    def _combine(self, other: object, connector: str, reversed: bool) -> CombinedExpression:
         if not isinstance(other, Frozen):
             other = Value(other)
         left, right = (other, self) if reversed else (self, other)
@@ -44,69 +48,69 @@ class Combinable(Operand):
     def __neg__(self) -> CombinedExpression:
         return self._combine(-1, self.MUL, False)
 
-    def __add__(self, other: Any) -> CombinedExpression:
+    def __add__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.ADD, False)
 
-    def __sub__(self, other: Any) -> CombinedExpression:
+    def __sub__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.SUB, False)
 
-    def __mul__(self, other: Any) -> CombinedExpression:
+    def __mul__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.MUL, False)
 
-    def __truediv__(self, other: Any) -> CombinedExpression:
+    def __truediv__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.DIV, False)
 
-    def __mod__(self, other: Any) -> CombinedExpression:
+    def __mod__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.MOD, False)
 
-    def __pow__(self, other: Any) -> CombinedExpression:
+    def __pow__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.POW, False)
 
-    def __radd__(self, other: Any) -> CombinedExpression:
+    def __radd__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.ADD, True)
 
-    def __rsub__(self, other: Any) -> CombinedExpression:
+    def __rsub__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.SUB, True)
 
-    def __rmul__(self, other: Any) -> CombinedExpression:
+    def __rmul__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.MUL, True)
 
-    def __rtruediv__(self, other: Any) -> CombinedExpression:
+    def __rtruediv__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.DIV, True)
 
-    def __rmod__(self, other: Any) -> CombinedExpression:
+    def __rmod__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.MOD, True)
 
-    def __rpow__(self, other: Any) -> CombinedExpression:
+    def __rpow__(self, other: object) -> CombinedExpression:
         return self._combine(other, self.POW, True)
 
-    def bitand(self, other: Any) -> CombinedExpression:
+    def bitand(self, other: object) -> CombinedExpression:
         return self._combine(other, self.BITAND, False)
 
-    def bitor(self, other: Any) -> CombinedExpression:
+    def bitor(self, other: object) -> CombinedExpression:
         return self._combine(other, self.BITOR, False)
 
-    def bitxor(self, other: Any) -> CombinedExpression:
+    def bitxor(self, other: object) -> CombinedExpression:
         return self._combine(other, self.BITXOR, False)
 
-    def bitleftshift(self, other: Any) -> CombinedExpression:
+    def bitleftshift(self, other: object) -> CombinedExpression:
         return self._combine(other, self.BITLEFTSHIFT, False)
 
-    def bitrightshift(self, other: Any) -> CombinedExpression:
+    def bitrightshift(self, other: object) -> CombinedExpression:
         return self._combine(other, self.BITRIGHTSHIFT, False)
 
-    def _logical(self, other: Any, method: str) -> Any:
+    def _logical(self, other: object, method: str) -> Any:
         if getattr(self, "conditional", False) and getattr(other, "conditional", False):
             return getattr(as_condition(self), method)(as_condition(other))
         raise NotImplementedError("Use .bitand(), .bitor(), and .bitxor() for bitwise logical operations.")
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: object) -> Any:
         return self._logical(other, "__and__")
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: object) -> Any:
         return self._logical(other, "__or__")
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: object) -> Any:
         return self._logical(other, "__xor__")
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
@@ -127,7 +131,7 @@ class Combinable(Operand):
 condition_class: list[Callable[..., Any]] = []
 
 
-def as_condition(expression: Any) -> Any:
+def as_condition(expression: object) -> Any:
     return condition_class[0](expression)
 
 
@@ -356,7 +360,7 @@ class Expression(Combinable, Written, Frozen):
 
     # -- SQL -----------------------------------------------------------------------
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         """Return the SQLAlchemy Core form. `compiler` knows the tables, the arguments and the dialect."""
         raise NotImplementedError(f"{type(self).__name__} must implement as_core().")
 
@@ -398,7 +402,7 @@ class Value(Expression):
         self,
         query: Any = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: object = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -410,7 +414,7 @@ class Value(Expression):
 
     for_save = False
 
-    def _prepare(self, value: Any) -> Any:
+    def _prepare(self, value: object) -> Any:
         field = self._output_field_or_none
         return value if field is None else field.get_prep_value(value)
 
@@ -424,7 +428,7 @@ class Value(Expression):
     def empty_result_set_value(self) -> Any:
         return self.value
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         type_ = self.column_type
         if isinstance(self.value, Arg):
             return compiler.bind(self.value, type_)
@@ -484,7 +488,7 @@ class CombinedExpression(Expression):
             )
         return field
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         left, right = compiler.process(self.lhs), compiler.process(self.rhs)
         return compiler.combine(self, left, right, self.column_type)
 
@@ -518,7 +522,7 @@ class ExpressionWrapper(Expression):
             return self.expression.get_group_by_cols()
         return super().get_group_by_cols()
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.process(self.expression)
 
 
@@ -537,7 +541,7 @@ class NegatedExpression(ExpressionWrapper):
             raise TypeError("Cannot negate non-conditional expressions.")
         return resolved
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         try:
             return sa.not_(compiler.condition(self.expression))
         except EmptyResultSet:
@@ -597,5 +601,5 @@ class OrderBy(Expression):
         self.descending = True
         return self
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.ordering(self)

@@ -13,7 +13,8 @@ from facade.expressions.references import F
 from facade.expressions.subquery import Subquery
 
 if TYPE_CHECKING:
-    from facade.expressions.written import SQL
+    from facade.expressions.contracts import Compiler, Query
+    from facade.expressions.written import SQL, Texts
     from facade.fields import Field
 
 
@@ -60,14 +61,14 @@ class Func(Expression):
     def allowed_default(self) -> bool:  # type: ignore[override]
         return all(source.allowed_default for source in self._sources())
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         arguments = [compiler.process(source) for source in self._sources()]
         return compiler.function(self, arguments, self.column_type)
 
     def as_sql(
         self,
-        compiler: Any,
-        connection: Any,
+        compiler: Texts,
+        connection: Texts,
         function: str | None = None,
         template: str | None = None,
         arg_joiner: str | None = None,
@@ -79,7 +80,7 @@ class Func(Expression):
         return "%s", [changed.as_core(compiler.core)]
 
 
-def as_expression(value: Any) -> Any:
+def as_expression(value: object) -> Any:
     """Return `value` as an expression: a string names a field, a queryset is a subquery, anything else a constant."""
     if isinstance(value, Frozen):
         return value if hasattr(value, "resolve_expression") else Subquery(value)
@@ -114,7 +115,7 @@ class RawSQL(Expression):
             self._join_parents(query, *args, **kwargs)
         return resolved
 
-    def _join_parents(self, query: Any, *args: Any, **kwargs: Any) -> None:
+    def _join_parents(self, query: Query, *args: Any, **kwargs: Any) -> None:
         """Join the tables of the model's parents whose columns the text may name."""
         for parent in query.model._meta.all_parents if query.model else ():
             for field in parent._meta.local_fields:
@@ -125,7 +126,7 @@ class RawSQL(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return [self]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.raw(self.sql, self.params)
 
 
@@ -145,5 +146,5 @@ class DatabaseDefault(Expression):
     def __repr__(self) -> str:
         return f"DatabaseDefault({self.expression!r})"
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.process(self.expression)

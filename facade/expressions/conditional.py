@@ -12,6 +12,7 @@ from facade.expressions.calls import as_expression
 from facade.expressions.q import Q, refuse_q_options
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
 
 
@@ -54,7 +55,7 @@ class When(Expression):
         self,
         query: Any = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: object = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -110,12 +111,12 @@ class Case(Expression):
             return list(self.default.get_group_by_cols())
         return super().get_group_by_cols()
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         branches, default = self._branches(compiler)
         otherwise = compiler.process(default)
         return compiler.unified(sa.case(*branches, else_=otherwise), self) if branches else otherwise
 
-    def _branches(self, compiler: Any) -> tuple[list[tuple[Any, Any]], Any]:
+    def _branches(self, compiler: Compiler) -> tuple[list[tuple[Any, Any]], Any]:
         """Return the branches that some rows take and others do not, and what holds for the rest."""
         branches: list[tuple[Any, Any]] = []
         for case in self.cases:

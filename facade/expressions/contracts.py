@@ -59,6 +59,10 @@ class Valued(Resolved, Protocol):
 
     @property
     def _output_field_or_none(self) -> Any:
+        """The field, None where nothing tells it."""
+
+    @property
+    def known_field(self) -> Any:
         """The field, None where it cannot be told."""
 
     @property
@@ -99,16 +103,16 @@ class Compiler(Protocol):
     def parent(self) -> Compiler | None:
         """The compiler of the query around this one; None for the outermost."""
 
-    def process(self, expression: Any) -> Any:
+    def process(self, expression: object) -> Any:
         """Return the Core form of a resolved expression; a condition may raise EmptyResultSet."""
 
-    def condition(self, expression: Any) -> Any:
+    def condition(self, expression: object) -> Any:
         """Return the Core form of a condition. Raises EmptyResultSet or FullResultSet where no or every row fulfils it."""
 
     def column(self, alias: str, field: Field[Any]) -> Any:
         """Return a column of the table that the query knows by `alias`."""
 
-    def reference(self, name: str, source: Any) -> Any:
+    def reference(self, name: str, source: object) -> Any:
         """Return what an annotation is called by its name, or its Core form where it has none in this SELECT."""
 
     def subquery(self, embedded: Any) -> Any:
@@ -155,7 +159,7 @@ class Compiler(Protocol):
     def aggregate(self, expression: Any, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of an aggregate function."""
 
-    def unified(self, core: Core, expression: Any) -> Any:
+    def unified(self, core: Core, expression: Valued) -> Any:
         """Return the value of several branches, cast where their types would not tell the database which it is."""
 
 
@@ -208,7 +212,7 @@ class Query(Protocol):
 
     def resolve_condition(
         self,
-        condition: Any,
+        condition: object,
         *,
         allow_joins: bool = True,
         reuse: set[str] | None = None,
@@ -219,7 +223,7 @@ class Query(Protocol):
     def place(self, arg: Arg, prepare: Convert | None) -> Arg:
         """Give a value its number among the query's arguments; `prepare` makes it fit the column, once per run."""
 
-    def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
+    def place_lookup(self, lookup_class: Any, left: object, value: object) -> Any:
         """Return a lookup on a resolved left side whose value has its number in this query."""
 
     def given(self, values: dict[str, Any]) -> Any:

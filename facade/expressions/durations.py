@@ -6,7 +6,7 @@ PostgreSQL has intervals. Elsewhere durations are numbers of microseconds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -14,8 +14,11 @@ from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.fragments import template
 
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Core, CoreType
 
-def combine(vendor: str, expression: Any, left: Any, right: Any, type_: Any) -> Any:
+
+def combine(vendor: str, expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
     """Return the Core form of `left connector right`; None where the operator itself will do."""
     kinds = _kind(expression.lhs), _kind(expression.rhs)
     if "moment" not in kinds and "duration" not in kinds:
@@ -38,7 +41,7 @@ def _kind(expression: Any) -> str | None:
     return "duration" if isinstance(field, fields.DurationField) else "number"
 
 
-def _on_postgresql(expression: Any, left: Any, right: Any, type_: Any) -> Any:
+def _on_postgresql(expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
     """Return days as an interval where PostgreSQL would give their number."""
     days = all(
         isinstance(side.known_field, fields.DateField)
@@ -50,7 +53,7 @@ def _on_postgresql(expression: Any, left: Any, right: Any, type_: Any) -> Any:
     return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
 
 
-def _over(left: Any, right: Any, type_: Any) -> Any:
+def _over(left: Core, right: Core, type_: CoreType) -> Any:
     return template("(%s * 1.0 / %s)", left, right, type_=type_)
 
 
@@ -70,7 +73,7 @@ _SQLITE: dict[Operation, Make] = {
 }
 
 
-def _mysql_difference(left: Any, right: Any, type_: Any) -> Any:
+def _mysql_difference(left: Core, right: Core, type_: CoreType) -> Any:
     moments = (
         template("TIMESTAMP('2000-01-01', %s)", side) if _holds_time(side) else side for side in (left, right)
     )
@@ -78,15 +81,15 @@ def _mysql_difference(left: Any, right: Any, type_: Any) -> Any:
     return template("TIMESTAMPDIFF(MICROSECOND, %s, %s)", earlier, later, type_=type_)
 
 
-def _holds_time(core: Any) -> bool:
+def _holds_time(core: Core) -> bool:
     return isinstance(getattr(core.type, "impl", core.type), sa.Time)
 
 
-def _mysql_add(left: Any, right: Any, type_: Any) -> Any:
+def _mysql_add(left: Core, right: Core, type_: CoreType) -> Any:
     return _mysql_moment("%s + INTERVAL (%s) MICROSECOND", left, right, type_)
 
 
-def _mysql_moment(text: str, left: Any, right: Any, type_: Any) -> Any:
+def _mysql_moment(text: str, left: Core, right: Core, type_: CoreType) -> Any:
     """Return a sum as a moment, also where MySQL took a parameter for a text."""
     if _holds_time(left) or isinstance(getattr(left.type, "impl", None), sa.Date):
         return template(f"({text})", left, right, type_=type_)

@@ -11,6 +11,8 @@ from sqlalchemy.sql.elements import ColumnElement
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
+    from facade.expressions.contracts import CoreType
+
 
 class Fragment(ColumnElement[Any]):
     """SQL text of the program's own, with Core elements between its parts."""
@@ -25,7 +27,7 @@ class Fragment(ColumnElement[Any]):
     def _from_objects(self) -> list[Any]:
         return [table for part in self.parts if not isinstance(part, str) for table in part._from_objects]
 
-    def self_group(self, against: Any = None) -> Any:
+    def self_group(self, against: object = None) -> Any:
         return self
 
 
@@ -59,7 +61,7 @@ def _compile_inline(element: Inline, compiler: SQLCompiler, **options: Any) -> s
     return compiler.process(element.subquery, **options).removeprefix("(").removesuffix(")")
 
 
-def template(text: str, *arguments: Any, type_: Any = None) -> Fragment:
+def template(text: str, *arguments: Any, type_: CoreType | None = None) -> Fragment:
     """Return a Fragment: each `%s` in `text` takes an argument, `%%` is a percent sign."""
     pieces = text.replace("%%", "\0").split("%s")
     parts: list[Any] = []

@@ -9,9 +9,13 @@ import datetime as dt
 import decimal
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.fields import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 # Values of exactly these types are arguments: they never change the SQL (bool aside, see `isnull`).
 PLAIN = frozenset(
@@ -111,7 +115,7 @@ class Values(list[Any]):
 
     keyed = True
 
-    def add(self, value: Any) -> Arg:
+    def add(self, value: object) -> Arg:
         self.append(value)
         return Arg(len(self) - 1)
 
@@ -130,7 +134,7 @@ class Frozen:
         return self
 
 
-def freeze(value: Any, values: Values) -> Any:
+def freeze(value: object, values: Values) -> Any:
     """Return what `value` contributes to the key of a step, its constants moved to `values`."""
     if type(value) in PLAIN:
         return values.add(value)
@@ -145,7 +149,7 @@ def freeze(value: Any, values: Values) -> Any:
     return values.add(value)
 
 
-def _freeze_container(items: Any, values: Values) -> Any:
+def _freeze_container(items: Iterable[Any], values: Values) -> Any:
     if any(isinstance(item, Frozen) for item in items):
         return tuple(freeze(item, values) for item in items)
     arg = values.add(items)
@@ -156,7 +160,7 @@ def _freeze_container(items: Any, values: Values) -> Any:
     return ArgWithNone(arg.index, all(item is None for item in items))
 
 
-def hashable(value: Any) -> Any:
+def hashable(value: object) -> Any:
     """Return a hashable equivalent of a constructor argument."""
     if isinstance(value, dict):
         return tuple((key, hashable(item)) for key, item in sorted(value.items()))

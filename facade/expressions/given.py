@@ -11,6 +11,7 @@ from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.names import referenced_names
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
 
 
@@ -20,7 +21,7 @@ class Null(Value):
     def __init__(self, output_field: Field[Any]) -> None:
         super().__init__(None, output_field)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         # PostgreSQL chooses operators and functions by type, and a bare NULL has none.
         return (
             sa.cast(sa.null(), self.column_type)
@@ -53,7 +54,7 @@ class Given(Expression):
         self,
         query: Any = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: object = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -73,15 +74,15 @@ class Given(Expression):
     def conditional(self) -> bool:
         return bool(self.expression.conditional)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.process(self.expression)
 
 
-def as_value(value: Any) -> Any:
+def as_value(value: object) -> Any:
     return value if isinstance(value, Frozen) else Value(value)
 
 
-def field_value(value: Any, field: Field[Any]) -> Any:
+def field_value(value: object, field: Field[Any]) -> Any:
     """Return an expression for a value that an instance has in a field."""
     if isinstance(value, Frozen):
         return value

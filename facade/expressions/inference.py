@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from facade import fields
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Core
     from facade.fields import Field
 
 
@@ -23,7 +24,7 @@ def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
 _GROWING = ("+", "*", "/", "%%", "^")  # what keeps positive numbers positive
 
 
-def _number_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
+def _number_field(connector: str, left: object, right: object) -> Field[Any] | None:
     kinds = {
         kind
         for kind in (fields.DecimalField, fields.FloatField)
@@ -59,7 +60,7 @@ _TEMPORAL: list[tuple[str, type, type, type]] = [
 ]
 
 
-def _temporal_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
+def _temporal_field(connector: str, left: Core, right: Core) -> Field[Any] | None:
     for connectors, first, second, result in _TEMPORAL:
         if connector in connectors and isinstance(left, first) and isinstance(right, second):
             return result()  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -49,12 +49,19 @@ from facade.expressions.lookups import (
 from facade.expressions.subquery import Embedded
 from facade.types.json import json_writer
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Dialect
+
+    from facade.expressions.contracts import Compiler, Core, Valued
+
 
 def _is_json(expression: Any) -> bool:
     return isinstance(expression.known_field, fields.JSONField)
 
 
-def _comparable(compiler: Any, core: Any) -> Any:
+def _comparable(compiler: Compiler, core: Core) -> Any:
     """Return JSON in the form in which equal values are equal."""
     if compiler.vendor == "sqlite":
         return template("FACADE_JSON(%s)", core)
@@ -70,14 +77,14 @@ class JSONExact(Exact):
 
     can_use_none_as_rhs = True
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Expression) and not _is_json(self.rhs):
             return compiler.process(self.lhs) == compiler.process(self.rhs)
         return _comparable(compiler, json_part(compiler, self.lhs)) == _comparable(
             compiler, self.right(compiler)
         )
 
-    def right(self, compiler: Any) -> Any:
+    def right(self, compiler: Compiler) -> Any:
         if self.rhs is None or (isinstance(self.rhs, Value) and self.rhs.value is None):
             return JSONNull().as_core(compiler)
         return json_part(compiler, self.rhs) if isinstance(self.rhs, Expression) else super().right(compiler)
@@ -93,7 +100,7 @@ class JSONList(sa.types.TypeDecorator[Any]):
         super().__init__()
         self.item, self.comparable = item, comparable
 
-    def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         write = json_writer(getattr(self.item, "encoder", None), "A JSON lookup")
         if not self.comparable:
             return lambda values: f"[{', '.join(str(write(value)) for value in values)}]"
@@ -108,7 +115,7 @@ class JSONIn(In):
     def prepare(self, value: Any) -> Any:
         return [self._prepare_item(item) for item in value if item is not None]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty):
             raise EmptyResultSet
         left = json_part(compiler, self.lhs)
@@ -120,14 +127,14 @@ class JSONIn(In):
         items = [self._item(compiler, item) for item in self.rhs if item is not None]
         return left.in_(items)
 
-    def _item(self, compiler: Any, item: Any) -> Any:
+    def _item(self, compiler: Compiler, item: Valued) -> Any:
         """Return one value of a list with expressions in it; constants of other types become JSON."""
         if isinstance(item, Value) and not _is_json(item) and item.value is not None:
             item = item.copy()
             item._output_field = self.lhs.output_field
         return _comparable(compiler, json_part(compiler, item))
 
-    def _in_list(self, compiler: Any, left: Any, arg: Arg) -> Any:
+    def _in_list(self, compiler: Compiler, left: Core, arg: Arg) -> Any:
         values = compiler.bind(arg, JSONList(self.bind_type, compiler.vendor == "sqlite"))
         if compiler.vendor == "postgresql":
             return template(
@@ -154,13 +161,13 @@ class DataContains(Lookup):
     _on_postgresql = "%s @> %s"
     _on_mysql = "JSON_CONTAINS(%s, %s)"
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if compiler.vendor == "sqlite":
             raise UnsupportedFeature(f"{self.lookup_name} lookup is not supported on this database backend.")
         text = self._on_postgresql if compiler.vendor == "postgresql" else self._on_mysql
         return template(text, *self._sides(compiler), type_=sa.Boolean())
 
-    def _sides(self, compiler: Any) -> tuple[Any, Any]:
+    def _sides(self, compiler: Compiler) -> tuple[Any, Any]:
         return self.left(compiler), self.right(compiler)
 
 
@@ -171,7 +178,7 @@ class ContainedBy(DataContains):
     lookup_name = "contained_by"
     _on_postgresql = "%s <@ %s"
 
-    def _sides(self, compiler: Any) -> tuple[Any, Any]:
+    def _sides(self, compiler: Compiler) -> tuple[Any, Any]:
         left, right = super()._sides(compiler)
         return (left, right) if compiler.vendor == "postgresql" else (right, left)
 
@@ -187,7 +194,7 @@ class _KeyLookup(Lookup):
     def bind_type(self) -> Any:
         return sa.Text()
 
-    def _object(self, compiler: Any) -> Place:
+    def _object(self, compiler: Compiler) -> Place:
         """Return the object that is asked about."""
         return (
             self.lhs.place(compiler)
@@ -195,10 +202,10 @@ class _KeyLookup(Lookup):
             else Place(compiler.process(self.lhs), ())
         )
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return self._asked(compiler, self._object(compiler), self.right(compiler))
 
-    def _asked(self, compiler: Any, place: Place, keys: Any) -> Any:
+    def _asked(self, compiler: Compiler, place: Place, keys: Iterable[Any]) -> Any:
         if compiler.vendor == "postgresql":
             return template(self._on_postgresql, postgresql_part(place, None), keys, type_=sa.Boolean())
         if compiler.vendor == "sqlite":
@@ -208,7 +215,7 @@ class _KeyLookup(Lookup):
         document = template("JSON_KEYS(%s, %s)", place.document, mysql_path(place.keys))
         return template(self._on_mysql, document, keys, type_=sa.Boolean())
 
-    def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Any) -> tuple[Any, ...]:
+    def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Iterable[Any]) -> tuple[Any, ...]:
         return (*pair, keys)
 
 
@@ -221,10 +228,10 @@ class HasKey(_KeyLookup):
     _on_sqlite = "EXISTS (SELECT 1 FROM JSON_EACH(%s, %s) WHERE key = %s)"
     _on_mysql = "JSON_CONTAINS(%s, JSON_QUOTE(%s))"
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return str(value)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if not isinstance(self.rhs, KeyTransform):
             return super().as_core(compiler)
         place, (*path, key) = self._object(compiler), self.rhs.keys()
@@ -238,7 +245,7 @@ class KeyList(sa.types.TypeDecorator[Any]):
     impl = sa.Text
     cache_ok = True
 
-    def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         return json.dumps
 
 
@@ -248,7 +255,7 @@ class _SeveralKeys(_KeyLookup):
     def prepare(self, value: Any) -> Any:
         return [str(item) for item in value]
 
-    def right(self, compiler: Any) -> Any:
+    def right(self, compiler: Compiler) -> Any:
         type_ = sa.ARRAY(sa.Text()) if compiler.vendor == "postgresql" else KeyList()
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, type_)
@@ -268,7 +275,7 @@ class HasKeys(_SeveralKeys):
     )
     _on_mysql = "JSON_CONTAINS(%s, %s)"
 
-    def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Any) -> tuple[Any, ...]:
+    def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Iterable[Any]) -> tuple[Any, ...]:
         return (keys, *pair)
 
 
@@ -289,7 +296,7 @@ class HasAnyKeys(_SeveralKeys):
 class KeyTransformIsNull(IsNull):
     """Whether there is no such part; one that is the null of JSON is there."""
 
-    def left(self, compiler: Any) -> Any:
+    def left(self, compiler: Compiler) -> Any:
         if compiler.vendor != "sqlite":
             return super().left(compiler)
         return template("JSON_TYPE(%s, %s)", *sqlite_path(self.lhs.place(compiler)))
@@ -298,7 +305,7 @@ class KeyTransformIsNull(IsNull):
 class _KeyOrder(Lookup):
     """A comparison of size."""
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if compiler.vendor == "postgresql":
             return super().as_core(compiler)
         return self.compare(self._plain_left(compiler), self._plain_right(compiler), compiler)
@@ -309,7 +316,7 @@ class _KeyOrder(Lookup):
             return template("JSON_EXTRACT(%s, %s)", *sqlite_path(self.lhs.place(compiler)), type_=_AS_IT_IS)
         return template("JSON_UNQUOTE(%s)", compiler.process(self.lhs), type_=_AS_IT_IS)
 
-    def _plain_right(self, compiler: Any) -> Any:
+    def _plain_right(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Expression):
             return compiler.process(self.rhs)
         write = json_writer(getattr(self.bind_type, "encoder", None), "A JSON lookup")
@@ -355,7 +362,7 @@ class KeyTransformTextLookupMixin(Lookup):
             raise TypeError("Transform should be an instance of KeyTransform in order to use this lookup.")
         super().__init__(KeyTextTransform(lhs.key_name, *lhs.source_expressions, **lhs.extra), rhs)
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         if compiler.vendor == "mysql" and (isinstance(self, IExact) or getattr(self, "ignore_case", False)):
             left, right = sa.func.lower(left), sa.func.lower(right)  # text of JSON compares letter by letter
         return super().compare(left, right, compiler)
@@ -367,7 +374,7 @@ class KeyTransformIExact(KeyTransformTextLookupMixin, IExact):
 
     can_use_none_as_rhs = True
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if self.rhs is None:
             return JSONExact(KeyTransform(self.lhs.key_name, self.lhs.lhs), None).as_core(compiler)
         return super().as_core(compiler)

@@ -6,7 +6,7 @@ Keys are data: they are bound, never written into SQL. A key of digits is an ind
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,6 +15,10 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.fragments import template
 from facade.expressions.lookups import Transform
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, CoreType
+
 
 _INDEX = re.compile(r"-?[0-9]{1,9}")
 # Paths of SQLite give wrong answers for quotes, backslashes and whatever JSON may write as an escape.
@@ -43,18 +47,18 @@ class KeyTransform(Transform):
         before = self.lhs.keys() if isinstance(self.lhs, KeyTransform) else ()
         return (*before, self.key_name)
 
-    def place(self, compiler: Any) -> Place:
+    def place(self, compiler: Compiler) -> Place:
         """Return where the part lies."""
         document = self.lhs
         while isinstance(document, KeyTransform):
             document = document.lhs
         return Place(compiler.process(document), self.keys())
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         """Return the part as functions of the database use it: on SQLite texts and numbers, not JSON."""
         return _VALUES[compiler.vendor](self.place(compiler), self.output_field.column_type)
 
-    def as_selected(self, compiler: Any) -> Any:
+    def as_selected(self, compiler: Compiler) -> Any:
         """Return the part as JSON, to be read as the column itself is; None where `as_core` is that already."""
         return json_part(compiler, self) if compiler.vendor == "sqlite" else None
 
@@ -77,10 +81,10 @@ class KeyTextTransform(KeyTransform):
 
     _output_field = fields.TextField()
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return _TEXTS[compiler.vendor](self.place(compiler))
 
-    def as_selected(self, compiler: Any) -> Any:
+    def as_selected(self, compiler: Compiler) -> Any:
         return None
 
     def get_lookup(self, lookup_name: str) -> Any:
@@ -105,7 +109,7 @@ class KeyTextTransform(KeyTransform):
 KT = KeyTextTransform.from_lookup
 
 
-def json_part(compiler: Any, expression: Any) -> Any:
+def json_part(compiler: Compiler, expression: object) -> Any:
     """Return an expression whose value is JSON, as JSON."""
     if compiler.vendor != "sqlite" or not isinstance(expression, KeyTransform):
         return compiler.process(expression)
@@ -120,7 +124,7 @@ def _text(value: str) -> Any:
     return sa.literal(value, sa.Text())
 
 
-def postgresql_part(place: Place, type_: Any, arrow: str = "->") -> Any:
+def postgresql_part(place: Place, type_: CoreType | None, arrow: str = "->") -> Any:
     """Return a part of a document: as jsonb, or as text with the arrow `->>`."""
     document, keys = place
     if not keys:
@@ -152,7 +156,7 @@ def sqlite_path(place: Place) -> tuple[Any, Any]:
     return document, _text(path)
 
 
-def _behind_key(document: Any, path: str, key: str) -> Any:
+def _behind_key(document: object, path: str, key: str) -> Any:
     value = "CASE type WHEN 'text' THEN JSON_QUOTE(value) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
     value += "WHEN 'null' THEN 'null' ELSE value END"
     return template(
@@ -160,7 +164,7 @@ def _behind_key(document: Any, path: str, key: str) -> Any:
     )
 
 
-def _sqlite_value(place: Place, type_: Any) -> Any:
+def _sqlite_value(place: Place, type_: CoreType) -> Any:
     pair = sqlite_path(place)
     text = "(CASE WHEN JSON_TYPE(%s, %s) IN ('false', 'true', 'null') THEN JSON_TYPE(%s, %s) ELSE JSON_EXTRACT(%s, %s) END)"
     return template(text, *pair, *pair, *pair, type_=type_)
@@ -190,7 +194,7 @@ def mysql_path(keys: tuple[str, ...]) -> Any:
     return _text("$" + "".join(steps))
 
 
-def mysql_part(place: Place, type_: Any) -> Any:
+def mysql_part(place: Place, type_: CoreType | None) -> Any:
     return template("JSON_EXTRACT(%s, %s)", place.document, mysql_path(place.keys), type_=type_)
 
 

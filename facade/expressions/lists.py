@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression, OrderBy
 from facade.expressions.calls import as_expression
 from facade.expressions.fragments import template
 from facade.expressions.references import F
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
 
 
 class ExpressionList(Expression):
@@ -37,7 +40,7 @@ class ExpressionList(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return [column for source in self._sources() for column in source.get_group_by_cols()]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         parts = [compiler.process(source) for source in self._sources()]
         return template(", ".join(["%s"] * len(parts)), *parts)
 
@@ -49,7 +52,7 @@ class OrderByList(ExpressionList):
         super().__init__(*(_ordering(item) for item in expressions))
 
     @classmethod
-    def from_param(cls, context: str, param: Any) -> OrderByList | None:
+    def from_param(cls, context: str, param: object) -> OrderByList | None:
         """Return what a user gave for an order: a name, an expression, or a list of them."""
         if param is None or (isinstance(param, (list, tuple)) and not param):
             return None
@@ -63,7 +66,7 @@ class OrderByList(ExpressionList):
         )
 
 
-def _ordering(item: Any) -> Any:
+def _ordering(item: object) -> Any:
     if isinstance(item, str) and item.startswith("-"):
         return OrderBy(F(item[1:]), descending=True)
     return item

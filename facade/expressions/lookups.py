@@ -18,6 +18,8 @@ from facade.fields import Field
 from facade.fields.registry import RegisterLookupMixin
 
 if TYPE_CHECKING:
+    from facade.db.database import Database
+    from facade.expressions.contracts import Compiler, Core, Valued
     from facade.expressions.written import SQL
 
 
@@ -67,7 +69,7 @@ class Lookup(Expression):
         self,
         query: Any = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: object = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -100,7 +102,7 @@ class Lookup(Expression):
         """The field whose values the left side has."""
         return self.lhs._output_field_or_none
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         """Return the user's value as the column's type takes it. Raises ValueError or TypeError for a bad one."""
         field = self.compared_field
         if not self.prepare_rhs or field is None:
@@ -118,7 +120,7 @@ class Lookup(Expression):
 
     # -- SQL -------------------------------------------------------------------------------
 
-    def right(self, compiler: Any) -> Any:
+    def right(self, compiler: Compiler) -> Any:
         """Return the Core form of the right side."""
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, self.bind_type, self.convert)
@@ -128,31 +130,31 @@ class Lookup(Expression):
             return unknown_if_null(sa.null())
         return compiler.literal(self.prepare(self.rhs), self.bind_type)
 
-    def left(self, compiler: Any) -> Any:
+    def left(self, compiler: Compiler) -> Any:
         return compiler.process(self.lhs)
 
-    def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> SQL:
+    def process_lhs(self, compiler: Any, connection: Database, lhs: Valued | None = None) -> SQL:
         """Return (SQL, parameters) of the left side, for `as_sql()`."""
         return "%s", [self.left(compiler.core) if lhs is None else compiler.core.process(lhs)]
 
-    def process_rhs(self, compiler: Any, connection: Any) -> SQL:
+    def process_rhs(self, compiler: Any, connection: Database) -> SQL:
         """Return (SQL, parameters) of the right side, for `as_sql()`."""
         return "%s", [self.right(compiler.core)]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return self.compare(self.left(compiler), self.right(compiler), compiler)
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         """Return the Core condition of two Core expressions."""
         raise NotImplementedError(f"{type(self).__name__} must implement compare().")
 
 
-def unknown_if_null(core: Any) -> Any:
+def unknown_if_null(core: Core) -> Any:
     """Return a NULL that Core compares as any other value, which is never true, instead of writing IS NULL."""
     return sa.literal_column("NULL") if isinstance(core, sa.Null) else core
 
 
-def _is_expression(item: Any) -> bool:
+def _is_expression(item: object) -> bool:
     return isinstance(item, (Expression, F))
 
 
@@ -185,7 +187,7 @@ def registered(*kinds: type[Field[Any]]) -> Callable[[type[Lookup]], type[Lookup
     return register
 
 
-def check_range(field: Any, value: Any) -> Any:
+def check_range(field: Field[Any], value: object) -> Any:
     """Return `value`; raise OutOfRange where no row of an integer column can hold it."""
     if type(value) is int and (bounds := getattr(field, "integer_range", None)) is not None:
         low, high = bounds
@@ -200,7 +202,7 @@ class RangeChecked(BuiltinLookup):
     below_all = False  # whether the comparison holds with a value smaller than any row's
     above_all = False  # and with one that is larger
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         prepared = super().prepare(value)
         if prepared is None and value is not None:
             raise PreparedNone
@@ -213,12 +215,12 @@ class RangeChecked(BuiltinLookup):
             return prepare
         low, high = field.integer_range
 
-        def fit(value: Any) -> Any:
+        def fit(value: object) -> Any:
             return value if type(value) is int and low <= value <= high else prepare(value)
 
         return fit
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, OutOfRange):
             if self.above_all if self.rhs.high else self.below_all:
                 return self.left(compiler).is_not(None)
@@ -233,10 +235,10 @@ class Exact(RangeChecked):
     lookup_name = "exact"
     can_use_none_as_rhs = False
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return left == right
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if (
             isinstance(self.rhs, bool)
             and getattr(self.lhs, "conditional", False)
@@ -254,14 +256,14 @@ class IExact(BuiltinLookup):
     lookup_name = "iexact"
     prepare_rhs = False
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return value if value is None else text(super().prepare(value))
 
     @property
     def bind_type(self) -> Any:
         return sa.Text()
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.like(left, right, ignore_case=True, exact=True)
 
     @property
@@ -274,14 +276,14 @@ class GreaterThan(RangeChecked):
     lookup_name = "gt"
     below_all = True
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return left > right
 
 
 class _WholeNumber(RangeChecked):
     """On integers `gte 1.5` means `gte 2`, and `lt 1.5` means `lt 2`."""
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         if isinstance(value, float) and isinstance(self.compared_field, fields.IntegerField):
             value = -int(-value // 1)
         return super().prepare(value)
@@ -292,7 +294,7 @@ class GreaterThanOrEqual(_WholeNumber):
     lookup_name = "gte"
     below_all = True
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return left >= right
 
 
@@ -301,7 +303,7 @@ class LessThan(_WholeNumber):
     lookup_name = "lt"
     above_all = True
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return left < right
 
 
@@ -310,7 +312,7 @@ class LessThanOrEqual(RangeChecked):
     lookup_name = "lte"
     above_all = True
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return left <= right
 
 
@@ -331,17 +333,17 @@ class In(BuiltinLookup):
     lookup_name = "in"
     skips_none = True
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         field = self.compared_field
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {value!r}.")
         prepared = [self._prepare_item(item) for item in value if item is not None]
         return [item for item in dict.fromkeys(prepared) if _fits(field, item)]
 
-    def _prepare_item(self, item: Any) -> Any:
+    def _prepare_item(self, item: object) -> Any:
         return super().prepare(item)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty):
             raise EmptyResultSet
         left = self.left(compiler)
@@ -359,7 +361,7 @@ class In(BuiltinLookup):
         return left.in_(compiler.process(self.rhs))
 
 
-def _fits(field: Any, value: Any) -> bool:
+def _fits(field: Field[Any], value: object) -> bool:
     try:
         check_range(field, value)
     except OutOfRange:
@@ -367,7 +369,7 @@ def _fits(field: Any, value: Any) -> bool:
     return True
 
 
-def text(value: Any) -> Any:
+def text(value: object) -> Any:
     """Return a LIKE or regex operand as text; NUL would cut the pattern short."""
     value = value if isinstance(value, str) else str(value)
     if "\0" in value:
@@ -387,7 +389,7 @@ class PatternLookup(BuiltinLookup):
     ignore_case = False
     prepare_rhs = False
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return text(super().prepare(value))
 
     @property
@@ -399,14 +401,14 @@ class PatternLookup(BuiltinLookup):
     def bind_type(self) -> Any:
         return sa.Text()
 
-    def right(self, compiler: Any) -> Any:
+    def right(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Arg):
             return super().right(compiler)
         if isinstance(self.rhs, (Expression, F)):
             return compiler.like_pattern(self.before, compiler.process(self.rhs), self.after)
         return compiler.literal(self.convert(self.prepare(self.rhs)), sa.Text())
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.like(left, right, ignore_case=self.ignore_case)
 
 
@@ -456,7 +458,7 @@ class Range(BuiltinLookup):
         low, high = value
         return super().prepare(low), super().prepare(high)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty) or self.rhs is None:
             raise EmptyResultSet
         return self.left(compiler).between(*self._ends(compiler))
@@ -489,7 +491,7 @@ class IsNull(BuiltinLookup):
             raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
         super().__init__(lhs, rhs)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         left = self.left(compiler)
         return left.is_(None) if self.rhs else left.is_not(None)
 
@@ -502,14 +504,14 @@ class Regex(BuiltinLookup):
     ignore_case = False
     prepare_rhs = False
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return text(super().prepare(value))
 
     @property
     def bind_type(self) -> Any:
         return sa.Text()
 
-    def compare(self, left: Any, right: Any, compiler: Any) -> Any:
+    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.regex(left, right, self.ignore_case)
 
 

@@ -32,7 +32,7 @@ def referenced_names(expression: Any) -> Iterator[str]:
     return (path[0] for path in referenced_paths(expression))
 
 
-def with_names(item: Any, change: Callable[[str], str]) -> Any:
+def with_names(item: object, change: Callable[[str], str]) -> Any:
     """Return an unresolved expression, or a frozen condition, with what it refers to under other names."""
     if isinstance(item, F):
         return item.renamed(change)
@@ -44,7 +44,7 @@ def with_names(item: Any, change: Callable[[str], str]) -> Any:
     return item
 
 
-def _with_names(child: Any, change: Callable[[str], str]) -> Any:
+def _with_names(child: object, change: Callable[[str], str]) -> Any:
     """Do so with one child of a condition."""
     if isinstance(child, tuple):
         name, value = child

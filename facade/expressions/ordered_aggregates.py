@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
@@ -11,6 +11,9 @@ from facade.expressions.aggregates import Aggregate
 from facade.expressions.base import Value
 from facade.expressions.fragments import template
 from facade.expressions.lists import OrderByList
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
 
 
 class OrderedAggregate(Aggregate):
@@ -36,9 +39,9 @@ class OrderedAggregate(Aggregate):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: object = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: object = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -49,7 +52,7 @@ class OrderedAggregate(Aggregate):
             query, allow_joins, reuse, summarize, for_save
         )
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if self.order_by is not None and not _orders(compiler):
             raise UnsupportedFeature(
                 "This database backend does not support specifying an order on aggregates."
@@ -58,7 +61,7 @@ class OrderedAggregate(Aggregate):
         condition = None if self.filter is None else compiler.condition(self.filter)
         return self.call(compiler, arguments, condition)
 
-    def call(self, compiler: Any, arguments: list[Any], condition: Any) -> Any:
+    def call(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
         """Return the Core form of the call."""
         places, values = ", ".join(["%s"] * len(arguments)), list(arguments)
         if condition is not None and not compiler.supports_aggregate_filter:
@@ -74,7 +77,7 @@ class OrderedAggregate(Aggregate):
         return template(text, *values, type_=self.column_type)
 
 
-def _orders(compiler: Any) -> bool:
+def _orders(compiler: Compiler) -> bool:
     return compiler.vendor != "sqlite" or sqlite3.sqlite_version_info >= (3, 44)
 
 
@@ -93,7 +96,7 @@ class StringAgg(OrderedAggregate):
         self.comma = isinstance(delimiter, Value) and delimiter.value == ","
         super().__init__(expression, delimiter, **extra)
 
-    def call(self, compiler: Any, arguments: list[Any], condition: Any) -> Any:
+    def call(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
         called = self.copy()
         called.function = self.functions.get(compiler.vendor, "STRING_AGG")
         if compiler.vendor == "mysql":
@@ -106,7 +109,7 @@ class StringAgg(OrderedAggregate):
             arguments = arguments[:1]
         return super(StringAgg, called).call(compiler, arguments, condition)
 
-    def _on_mysql(self, compiler: Any, arguments: list[Any], condition: Any) -> Any:
+    def _on_mysql(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
         value, delimiter = arguments
         if condition is not None:
             value = template("CASE WHEN %s THEN %s END", condition, value)

@@ -78,7 +78,9 @@ class Q(Frozen):
         self.negated = _negated
 
     @classmethod
-    def create(cls, children: Any = None, connector: str | None = None, negated: bool = False) -> Q:
+    def create(
+        cls, children: Iterable[Any] | None = None, connector: str | None = None, negated: bool = False
+    ) -> Q:
         """Return a Q of these children as they are."""
         obj = cls(_connector=connector, _negated=negated)
         obj.children = list(children or ())
@@ -97,7 +99,7 @@ class Q(Frozen):
     def __bool__(self) -> bool:
         return bool(self.children)
 
-    def __contains__(self, other: Any) -> bool:
+    def __contains__(self, other: object) -> bool:
         return other in self.children
 
     @property
@@ -117,7 +119,7 @@ class Q(Frozen):
 
     # -- combining -------------------------------------------------------------------
 
-    def add(self, data: Any, conn_type: str) -> Any:
+    def add(self, data: object, conn_type: str) -> Any:
         """Join `data` to this condition in place; trees of one connector stay flat."""
         if self.connector != conn_type:
             self.children = [self.create(self.children, self.connector, self.negated), data]
@@ -141,13 +143,13 @@ class Q(Frozen):
         combined.add(other, connector)
         return combined
 
-    def __and__(self, other: Any) -> Q:
+    def __and__(self, other: object) -> Q:
         return self._combine(other, AND)
 
-    def __or__(self, other: Any) -> Q:
+    def __or__(self, other: object) -> Q:
         return self._combine(other, OR)
 
-    def __xor__(self, other: Any) -> Q:
+    def __xor__(self, other: object) -> Q:
         return self._combine(other, XOR)
 
     def __invert__(self) -> Q:
@@ -279,7 +281,7 @@ def freeze_condition(condition: Q, values: Values, depth: int) -> Condition:
     )
 
 
-def _freeze_child(child: Any, values: Values, depth: int) -> Any:
+def _freeze_child(child: object, values: Values, depth: int) -> Any:
     if isinstance(child, Q):
         return freeze_condition(child, values, depth + 1)
     if isinstance(child, (tuple, list)) and len(child) == 2:
@@ -287,7 +289,7 @@ def _freeze_child(child: Any, values: Values, depth: int) -> Any:
     return freeze(child, values)
 
 
-def freeze_pair(name: str, value: Any, values: Values) -> Any:
+def freeze_pair(name: str, value: object, values: Values) -> Any:
     """Return the frozen form of one keyword; what isnull compares with is part of the SQL, not a value."""
     if type(value) is bool and name.endswith("isnull"):
         return name, value

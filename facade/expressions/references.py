@@ -12,6 +12,7 @@ from facade.expressions.base import LOOKUP_SEP, Combinable, Expression
 from facade.expressions.freezing import Frozen, Values
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
 
 
@@ -30,10 +31,10 @@ class F(Combinable, Frozen):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 
-    def __getitem__(self, subscript: Any) -> Sliced:
+    def __getitem__(self, subscript: object) -> Sliced:
         return Sliced(self, subscript)
 
-    def __contains__(self, other: Any) -> bool:
+    def __contains__(self, other: object) -> bool:
         raise TypeError(f"argument of type '{type(self).__name__}' is not iterable")
 
     def __eq__(self, other: object) -> bool:
@@ -92,7 +93,7 @@ class OuterRef(F):
     contains_aggregate = False
     contains_over_clause = False
 
-    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self.name, F):
             return self.name
         return ResolvedOuterRef(self.name)
@@ -109,7 +110,7 @@ class ResolvedOuterRef(F):
     contains_subquery = False
     _output_field_or_none = None
 
-    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(query, *args, **kwargs)
         if isinstance(resolved, (OuterRef, ResolvedOuterRef)):
             return resolved
@@ -121,7 +122,7 @@ class ResolvedOuterRef(F):
     def get_refs(self) -> set[str]:
         return set()
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         raise ValueError(
             "This queryset contains a reference to an outer query and may only be used in a subquery."
         )
@@ -159,7 +160,8 @@ class Outer(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
+        assert compiler.parent is not None
         return compiler.parent.process(self.expression)
 
 
@@ -184,7 +186,7 @@ class Sliced(F):
     def __hash__(self) -> int:
         return hash((Sliced, self.obj, self.start, self.length))
 
-    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
         resolved = self.obj.resolve_expression(query, *args, **kwargs)
         if isinstance(resolved, F):  # of a query that is not known yet
             return SlicedOuterRef(resolved, self.subscript)
@@ -195,7 +197,7 @@ class SlicedOuterRef(Sliced, ResolvedOuterRef):
     """A part of an OuterRef's text."""
 
 
-def slice_bounds(subscript: Any) -> tuple[int, int | None]:
+def slice_bounds(subscript: object) -> tuple[int, int | None]:
     """Return (first position counted from 1, length) of an index or a slice."""
     if isinstance(subscript, int):
         if subscript < 0:
@@ -242,7 +244,7 @@ class Col(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return [self]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.column(self.alias, self.target)
 
 
@@ -278,7 +280,7 @@ class Ref(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return [self]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.reference(self.refs, self.source)
 
 
@@ -288,5 +290,5 @@ class Star(Expression):
     def __repr__(self) -> str:
         return "'*'"
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return sa.literal_column("*")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.expressions.lookups import (
     Exact,
@@ -17,6 +17,10 @@ from facade.expressions.lookups import (
 from facade.fields.foreign_objects import ForeignObject
 from facade.fields.relations import final_target
 
+if TYPE_CHECKING:
+    from facade.fields import Field
+    from facade.fields.contracts import Instance
+
 
 class RelatedLookup(Lookup):
     """A comparison whose right side may be an instance of the related model.
@@ -29,7 +33,7 @@ class RelatedLookup(Lookup):
     def compared_field(self) -> Any:
         return final_target(self.lhs.output_field)
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return super().prepare(self.key_of(value)) if self.prepare_rhs else value
 
     def key_of(self, value: Any) -> Any:
@@ -61,7 +65,7 @@ class RelatedLookup(Lookup):
             raise ValueError(f'Cannot use QuerySet for "{names[0]}": Use a QuerySet for "{names[1]}".')
 
 
-def compatible(model: type[Any], field: Any) -> bool:
+def compatible(model: type[Any], field: Field[Any]) -> bool:
     """Return whether instances of `model` can stand for objects that the relation leads to."""
     if _related(model, field.related_model._meta):
         return True
@@ -77,14 +81,14 @@ def _related(model: Any, opts: Any) -> bool:
     )
 
 
-def _value_of(instance: Any, target: Any) -> Any:
+def _value_of(instance: Instance, target: Field[Any]) -> Any:
     """Return an instance's value of a field; it may be of a model whose key leads to the field's model."""
     while not isinstance(instance, target.model) and target.remote_field:
         target = target.remote_field.model._meta.get_field(target.remote_field.field_name)
     return getattr(instance, target.attname) if hasattr(instance, target.attname) else instance.pk
 
 
-def _selected_name(model: Any, field: Any) -> str:
+def _selected_name(model: type[object], field: Any) -> str:
     """Return what a queryset of `model` has to select; a key that is a relation may be met by its own model."""
     if getattr(field, "primary_key", False) and field.model is model:
         return str(field.name)
@@ -108,10 +112,10 @@ class RelatedExact(RelatedLookup, Exact):
 class RelatedIn(RelatedLookup, In):
     """Refers to one of these objects."""
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return In.prepare(self, value)
 
-    def _prepare_item(self, item: Any) -> Any:
+    def _prepare_item(self, item: object) -> Any:
         return super()._prepare_item(self.key_of(item))
 
 

@@ -15,6 +15,7 @@ from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.references import Col, Outer
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Query
     from facade.fields import Field
 
 
@@ -49,7 +50,7 @@ class Embedded(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return compiler.subquery(self).scalar_subquery()
 
 
@@ -104,7 +105,7 @@ class Subquery(Expression):
         resolved.queryset = self._embed(query, allow_joins, reuse)
         return resolved
 
-    def _embed(self, query: Any, allow_joins: bool, reuse: Any) -> Any:
+    def _embed(self, query: Query, allow_joins: bool, reuse: set[str] | None) -> Any:
         return self.queryset.resolve_expression(query, allow_joins, reuse)
 
     def _resolve_output_field(self) -> Field[Any] | None:
@@ -121,7 +122,7 @@ class Subquery(Expression):
         outer = list(references_outside(self.queryset.query))
         return [self] if any(item.crosses_relation for item in outer) else outer_columns(outer)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         written = self.extra.get("template", self.template)
         if written == Subquery.template:
             return compiler.process(self.queryset)
@@ -165,12 +166,12 @@ class Exists(Subquery):
     def __init__(self, queryset: Any, **extra: Any) -> None:
         super().__init__(queryset, output_field=fields.BooleanField(), **extra)
 
-    def _embed(self, query: Any, allow_joins: bool, reuse: Any) -> Any:
+    def _embed(self, query: Query, allow_joins: bool, reuse: set[str] | None) -> Any:
         embedded = super()._embed(query, allow_joins, reuse)
         embedded.query = embedded.query.for_exists()
         return embedded
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if self.queryset.query.is_empty:
             return sa.false()
         written = self.extra.get("template", self.template)

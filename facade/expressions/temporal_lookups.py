@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.configuration import settings
@@ -36,6 +36,10 @@ from facade.expressions.lookups import (
 from facade.fields.relations import final_target
 from facade.timezone import get_current_timezone
 
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Core
+
+
 for _part in (
     ExtractYear,
     ExtractIsoYear,
@@ -63,7 +67,7 @@ class YearLookup(Lookup):
 
     ends: tuple[str, ...] = ("first",)
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         year = super().prepare(value)
         if not dt.MINYEAR <= year <= dt.MAXYEAR:
             raise OutOfRange(high=year > dt.MAXYEAR)
@@ -73,22 +77,21 @@ class YearLookup(Lookup):
     def preparation(self) -> Callable[[Any], Any]:
         return self.prepare
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, (Arg, int)):
-            return self.enclose(
-                compiler.process(self.lhs.lhs), *(self._end(compiler, end) for end in self.ends)
-            )
+            ends = (self._end(compiler, end) for end in self.ends)
+            return self.enclose(compiler, compiler.process(self.lhs.lhs), *ends)
         return super().as_core(compiler)
 
-    def _end(self, compiler: Any, end: str) -> Any:
+    def _end(self, compiler: Compiler, end: str) -> Any:
         bound, type_ = year_bound(self.lhs, end), self.lhs.lhs.column_type
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, type_, bound)
         return compiler.literal(bound(self.rhs), type_)
 
-    def enclose(self, column: Any, end: Any) -> Any:
+    def enclose(self, compiler: Compiler, column: Core, end: Any) -> Any:
         """Return the condition on the column itself."""
-        return self.compare(column, end, None)
+        return self.compare(column, end, compiler)
 
 
 def year_bound(year_of: Extract, end: str) -> Callable[[int], dt.date]:
@@ -133,7 +136,7 @@ class YearExact(YearLookup, Exact):
 
     ends = ("first", "last")
 
-    def enclose(self, column: Any, *ends: Any) -> Any:
+    def enclose(self, compiler: Compiler, column: Core, *ends: Any) -> Any:
         return column.between(*ends)
 
 

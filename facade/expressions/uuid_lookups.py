@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -21,14 +21,17 @@ from facade.expressions.lookups import (
     text,
 )
 
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
+
 
 class UUIDText(Lookup):
     """A comparison of text. PostgreSQL shows UUIDs with hyphens; elsewhere they are kept without and hyphens are ignored."""
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return text(value)
 
-    def right(self, compiler: Any) -> Any:
+    def right(self, compiler: Compiler) -> Any:
         if compiler.vendor == "postgresql":
             return super().right(compiler)
         if isinstance(self.rhs, Arg):

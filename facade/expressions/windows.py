@@ -14,6 +14,7 @@ from facade.expressions.functions.vendors import Fixed
 from facade.expressions.lists import ExpressionList, OrderByList
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
 
 
@@ -35,7 +36,7 @@ class Window(Expression):
         self,
         expression: Any,
         partition_by: Any = None,
-        order_by: Any = None,
+        order_by: object = None,
         frame: WindowFrame | None = None,
         output_field: Field[Any] | None = None,
     ) -> None:
@@ -72,7 +73,7 @@ class Window(Expression):
         lists = (self.partition_by, self.order_by)
         return [column for item in lists if item is not None for column in item.get_group_by_cols()]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         clauses = [("PARTITION BY %s", self.partition_by), ("ORDER BY %s", self.order_by), ("%s", self.frame)]
         used = [(text, compiler.process(part)) for text, part in clauses if part is not None]
         window = " ".join(text for text, _ in used)
@@ -80,7 +81,7 @@ class Window(Expression):
         return template(f"%s OVER ({window})", *arguments, type_=self.column_type)
 
 
-def _partition(given: Any) -> ExpressionList | None:
+def _partition(given: object) -> ExpressionList | None:
     if given is None:
         return None
     return ExpressionList(*(given if isinstance(given, (tuple, list)) else [given]))
@@ -130,11 +131,11 @@ class WindowFrame(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def window_frame_start_end(self, vendor: str, start: Any, end: Any) -> None:
+    def window_frame_start_end(self, vendor: str, start: object, end: object) -> None:
         """Raise ValueError for bounds that are no rows of a frame, UnsupportedFeature for those the database does not know."""
         raise NotImplementedError("Subclasses must implement window_frame_start_end().")
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         self.window_frame_start_end(compiler.vendor, self.start.value, self.end.value)
         if self.exclusion is not None and compiler.vendor == "mysql":
             raise UnsupportedFeature("This backend does not support window frame exclusions.")
@@ -154,7 +155,7 @@ class RowRange(WindowFrame):
 
     frame_type = "ROWS"
 
-    def window_frame_start_end(self, vendor: str, start: Any, end: Any) -> None:
+    def window_frame_start_end(self, vendor: str, start: object, end: object) -> None:
         if isinstance(start, int) and isinstance(end, int) and start > end:
             raise ValueError("start cannot be greater than end.")
         for name, value in (("start", start), ("end", end)):
@@ -167,7 +168,7 @@ class ValueRange(WindowFrame):
 
     frame_type = "RANGE"
 
-    def window_frame_start_end(self, vendor: str, start: Any, end: Any) -> None:
+    def window_frame_start_end(self, vendor: str, start: object, end: object) -> None:
         if start is not None and (not isinstance(start, int) or start > 0):
             raise ValueError(f"start argument must be a negative integer, zero, or None, but got '{start}'.")
         if end is not None and (not isinstance(end, int) or end < 0):

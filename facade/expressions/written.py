@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ClauseElement
 
 from facade.db.features import Features
 from facade.expressions.fragments import template
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Valued
+
 
 SQL = tuple[str, list[Any]]
 
@@ -54,11 +58,11 @@ class Texts:
 class Written:
     """The part of an expression that users override, or call, to write SQL."""
 
-    def as_sql(self, compiler: Any, connection: Any, **extra_context: Any) -> SQL:
+    def as_sql(self, compiler: Texts, connection: Texts, **extra_context: Any) -> SQL:
         """Return (SQL, parameters); `as_sqlite()` and the like go before it on their database."""
         return "%s", [self.as_core(compiler.core)]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         raise NotImplementedError
 
 
@@ -73,7 +77,7 @@ def _writer(kind: type[Any], vendor: str) -> str | None:
     return None
 
 
-def core_of(expression: Any, compiler: Any) -> Any:
+def core_of(expression: Valued, compiler: Any) -> Any:
     """Return the Core form of an expression, whoever writes it."""
     if (name := _writer(type(expression), compiler.vendor)) is None:
         return expression.as_core(compiler)

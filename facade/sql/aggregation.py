@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
@@ -14,10 +14,14 @@ from facade.sql.combination import combined_columns
 from facade.sql.joins import Joins
 from facade.sql.where import Where
 
+if TYPE_CHECKING:
+    from facade.sql.query import Query as SQLQuery
+
+
 Slice = tuple[Arg | None, Arg | None]
 
 
-def summarize(query: Any, aggregates: dict[str, Any], sliced: Slice) -> None:
+def summarize(query: SQLQuery, aggregates: dict[str, Any], sliced: Slice) -> None:
     """Turn `query` into the one row of its aggregates."""
     mask, selected = query.annotation_mask, query.selected
     resolved = _resolve(_rows_of(query), aggregates)
@@ -58,7 +62,7 @@ def _resolve(query: Any, aggregates: dict[str, Any]) -> dict[str, Any]:
     return {name: query.annotations.pop(name) for name in aggregates}
 
 
-def _needs_subquery(query: Any, aggregates: dict[str, Any]) -> bool:
+def _needs_subquery(query: SQLQuery, aggregates: dict[str, Any]) -> bool:
     """Whether the rows must be made first and aggregated around them."""
     referenced = {ref for aggregate in aggregates.values() for ref in aggregate.get_refs()}
     return bool(
@@ -75,7 +79,7 @@ def _needs_subquery(query: Any, aggregates: dict[str, Any]) -> bool:
     )
 
 
-def _flatten(query: Any, aggregates: dict[str, Any]) -> None:
+def _flatten(query: SQLQuery, aggregates: dict[str, Any]) -> None:
     """Aggregate directly over the query's own tables."""
     inline = {Ref(name, annotation): annotation for name, annotation in query.annotations.items()}
     query.annotations = {
@@ -85,7 +89,7 @@ def _flatten(query: Any, aggregates: dict[str, Any]) -> None:
     query.annotation_mask = None
 
 
-def _wrap(query: Any, aggregates: dict[str, Any], low: Any, high: Any) -> None:
+def _wrap(query: SQLQuery, aggregates: dict[str, Any], low: object, high: object) -> None:
     """Aggregate over the query as a subquery."""
     inner = query.clone()
     inner.base, inner.low, inner.high = 0, low, high
@@ -107,7 +111,7 @@ def _wrap(query: Any, aggregates: dict[str, Any], low: Any, high: Any) -> None:
     _replace_by(query, Embedded(inner, 0), outer)
 
 
-def _reduce(inner: Any, aggregates: dict[str, Any]) -> None:
+def _reduce(inner: SQLQuery, aggregates: dict[str, Any]) -> None:
     """Select no more in the subquery than the result depends on."""
     has_aggregation = inner.where.contains_aggregate or any(
         a.contains_aggregate for a in inner.annotations.values()
@@ -131,7 +135,7 @@ def _reduce(inner: Any, aggregates: dict[str, Any]) -> None:
         inner.selected = kept + tuple(name for name in inner.annotation_select if name not in kept)
 
 
-def _order_splits_groups(query: Any) -> bool:
+def _order_splits_groups(query: SQLQuery) -> bool:
     """Whether the order reads columns that are not grouped by: they make the groups smaller."""
     if not isinstance(query.group_by, tuple):
         return False
@@ -140,7 +144,7 @@ def _order_splits_groups(query: Any) -> bool:
     return any(column not in query.group_by for column in _order_columns(probe))
 
 
-def _order_columns(query: Any) -> Iterator[Any]:
+def _order_columns(query: SQLQuery) -> Iterator[Any]:
     for item in query.extra_order or query.order_by:
         if item == "?":
             continue
@@ -148,7 +152,7 @@ def _order_columns(query: Any) -> Iterator[Any]:
         yield from term.resolve_expression(query).get_group_by_cols()
 
 
-def _columns_of(expression: Any) -> list[Col]:
+def _columns_of(expression: object) -> list[Col]:
     if isinstance(expression, Col):
         return [expression]
     if isinstance(expression, Ref) or not isinstance(expression, Expression):
@@ -161,7 +165,7 @@ def _columns_of(expression: Any) -> list[Col]:
     ]
 
 
-def _replace_by(query: Any, inner: Embedded, annotations: dict[str, Any]) -> None:
+def _replace_by(query: SQLQuery, inner: Embedded, annotations: dict[str, Any]) -> None:
     query.inner = inner
     query.joins, query.where, query.select = Joins(), Where(), {}
     query.annotations, query.annotation_mask, query.selected = annotations, None, None
@@ -169,7 +173,7 @@ def _replace_by(query: Any, inner: Embedded, annotations: dict[str, Any]) -> Non
     query.combinator, query.combined = None, ()
 
 
-def reduce_to_existence(query: Any, sliced: bool) -> None:
+def reduce_to_existence(query: SQLQuery, sliced: bool) -> None:
     """Turn `query` into the question whether it has a row."""
     reduced = query.for_exists(sliced)
     query.__dict__.update(reduced.__dict__)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
 from facade.expressions.freezing import Arg
 from facade.expressions.subquery import Embedded
 from facade.sql import paths
 
+if TYPE_CHECKING:
+    from facade.meta.options import Options
+    from facade.sql.query import Query as SQLQuery
 
-def set_updates(query: Any, values: tuple[tuple[str, Any], ...]) -> None:
+
+def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     """Resolve the assignments of update(); raises FieldError for names that are no columns of the model."""
     _check_order(query)
     query.clear_ordering(force=True)
@@ -31,7 +35,7 @@ def _check_order(query: Any) -> None:
             raise FieldError(f"Cannot update when ordering by an aggregate: {annotation}")
 
 
-def tables_of(opts: Any, names: Iterable[str]) -> dict[type[Any], list[str]]:
+def tables_of(opts: Options, names: Iterable[str]) -> dict[type[Any], list[str]]:
     """Group the names of update() by the model, the own one or a parent, whose table holds the column."""
     tables: dict[type[Any], list[str]] = {}
     for name in names:
@@ -40,7 +44,7 @@ def tables_of(opts: Any, names: Iterable[str]) -> dict[type[Any], list[str]]:
     return tables
 
 
-def _updatable(opts: Any, name: str) -> Any:
+def _updatable(opts: Options, name: str) -> Any:
     field = _known_field(opts, name)
     if getattr(field, "generated", False):
         raise FieldError(f"Generated field {field} cannot be updated.")
@@ -49,7 +53,7 @@ def _updatable(opts: Any, name: str) -> Any:
     return field
 
 
-def _known_field(opts: Any, name: str) -> Any:
+def _known_field(opts: Options, name: str) -> Any:
     if name == "pk":
         return opts.pk
     for field in opts.concrete_fields:

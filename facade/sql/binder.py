@@ -26,6 +26,9 @@ from facade.fields.related import ForeignKey
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
+    from facade.db.database import Database
+    from facade.fields.contracts import Instance
+
 Binder = Callable[[Any], tuple[Any, ...]]
 Converter = Callable[[Any], Any]
 
@@ -37,7 +40,7 @@ class ExpressionFound(Exception):
     """A row holds an expression where a compiled plan needs a value."""
 
 
-def prepared(field: Field[Any], value: Any, database: Any, add: bool | None = True) -> Any:
+def prepared(field: Field[Any], value: Any, database: Database, add: bool | None = True) -> Any:
     """Return `value` as the field stores it, before the column type's own conversion; `add` as in a Source."""
     if isinstance(value, Frozen):
         raise ExpressionFound
@@ -58,7 +61,7 @@ def _key_of(field: Field[Any], instance: Any, add: bool | None) -> Any:
     return instance
 
 
-def current_value(obj: Any, field: Field[Any], add: bool | None) -> Any:
+def current_value(obj: Instance, field: Field[Any], add: bool | None) -> Any:
     """Return the value of `field` that a write of `obj` has to store."""
     return getattr(obj, field.attname) if add is None else field.pre_save(obj, add)
 
@@ -120,7 +123,7 @@ class _Text:
         self.dialect, self.database = dialect, database
         self.names: dict[str, Any] = {"prepared": prepared, "database": database}
 
-    def name(self, prefix: str, value: Any) -> str:
+    def name(self, prefix: str, value: object) -> str:
         name = f"{prefix}{len(self.names)}"
         self.names[name] = value
         return name
@@ -147,7 +150,7 @@ class _Text:
         return text if bind is None else f"{self.name('bind', bind)}({text})"
 
 
-def row_binder(sources: Iterable[Source], dialect: Dialect, database: Any) -> Binder:
+def row_binder(sources: Iterable[Source], dialect: Dialect, database: Database) -> Binder:
     """Return a function from an instance to the parameters that `sources` name, in their order.
 
     The function raises :class:`ExpressionFound` when a value is an expression.
@@ -159,18 +162,18 @@ def row_binder(sources: Iterable[Source], dialect: Dialect, database: Any) -> Bi
     return binder
 
 
-def value_binder(field: Field[Any], dialect: Dialect, database: Any) -> Converter:
+def value_binder(field: Field[Any], dialect: Dialect, database: Database) -> Converter:
     """Return a function from one value of `field` to its driver parameter."""
     bind = bind_processor(field, dialect)
 
-    def convert(value: Any) -> Any:
+    def convert(value: object) -> Any:
         value = prepared(field, value, database)
         return value if bind is None else bind(value)
 
     return convert
 
 
-def reader(field: Field[Any], dialect: Dialect, database: Any) -> Converter | None:
+def reader(field: Field[Any], dialect: Dialect, database: Database) -> Converter | None:
     """Return the function that makes a Python value of what the driver returned for `field`, None where it is right as it is."""
     process: Converter | None = field.column_type.dialect_impl(dialect).result_processor(dialect, None)
     custom = getattr(field, "from_db_value", None)

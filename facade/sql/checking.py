@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.db.connection import connections
 from facade.db.transaction import atomic
@@ -16,11 +16,15 @@ from facade.sql.plan import select_plan
 from facade.sql.query import Facts
 from facade.sql.shape import Shape
 
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Valued
+
+
 logger = logging.getLogger("facade.models")
 _root = Shape(Facts())
 
 
-def holds(condition: Any, values: dict[str, Any], using: str) -> bool | None:
+def holds(condition: Valued, values: dict[str, Any], using: str) -> bool | None:
     """Return whether `condition` holds when its names stand for `values`, None where NULL makes that unknown.
 
     What the database refuses to evaluate holds: it will have its say when the row is written.

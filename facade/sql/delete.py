@@ -24,6 +24,7 @@ from facade.sql.write import (
 if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
+    from facade.fields.contracts import Instance
 
     Fields = Sequence[Field[Any]]
     # One of these has to hold: the fields together have one of the keys, which are tuples as long as the fields.
@@ -42,7 +43,7 @@ class _Where:
         preparer = database.compile_dialect.identifier_preparer
         self.quote, self.table = preparer.quote, preparer.format_table(self.writer.table)
 
-    def place(self, value: Any) -> str:
+    def place(self, value: object) -> str:
         self.params.append(value)
         return placeholder(self.database.compile_dialect, len(self.params))
 
@@ -144,7 +145,7 @@ class DeleteOne:
         self.bind = row_binder(sources(writer, (), text.names, None), database.compile_dialect, database)
 
 
-def delete_one(obj: Any, model: type[Any], database: Database) -> int:
+def delete_one(obj: Instance, model: type[Any], database: Database) -> int:
     """Delete the row of `obj` in the table of `model`; return 1, or 0 if there was none."""
     plan = table_writer(model).plan(DeleteOne, database)
     return database.execute(plan.statement, plan.bind(obj))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -16,6 +16,13 @@ from facade.expressions import durations
 from facade.expressions.base import Expression
 from facade.expressions.fragments import Fragment, template
 from facade.expressions.freezing import Arg
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+    from facade.expressions.contracts import Compiler, Convert, Core, CoreType, Valued
+    from facade.sql.query import Lock
+    from facade.sql.query import Query as SQLQuery
 
 
 class Random(Expression):
@@ -32,7 +39,7 @@ class Random(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return sa.func.rand() if compiler.vendor == "mysql" else sa.func.random()
 
 
@@ -83,7 +90,7 @@ class Operations:
     binds: Any
     offset: int
 
-    def bind(self, arg: Arg, type_: Any, convert: Any = None) -> Any:
+    def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         raise NotImplementedError
 
     @property
@@ -92,7 +99,7 @@ class Operations:
 
     # -- lists -----------------------------------------------------------------------------
 
-    def in_list(self, left: Any, arg: Arg, type_: Any) -> Any:
+    def in_list(self, left: Core, arg: Arg, type_: CoreType) -> Any:
         """Return `left IN (list)`, the list one parameter of any length."""
         if self.vendor == "postgresql":
             return left == sa.any_(self.bind(arg, sa.ARRAY(_array_item(type_, self.dialect))))
@@ -103,7 +110,7 @@ class Operations:
 
     # -- text --------------------------------------------------------------------------------
 
-    def like(self, left: Any, right: Any, *, ignore_case: bool, exact: bool = False) -> Any:
+    def like(self, left: Core, right: Core, *, ignore_case: bool, exact: bool = False) -> Any:
         left = self._text(left)
         if self.vendor == "postgresql":
             if ignore_case:
@@ -123,7 +130,7 @@ class Operations:
             return value
         return sa.cast(value, sa.Text())
 
-    def like_pattern(self, before: str, right: Any, after: str) -> Any:
+    def like_pattern(self, before: str, right: Core, after: str) -> Any:
         """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
         pattern = right
         for character in ("\\", "%", "_"):
@@ -134,7 +141,7 @@ class Operations:
             pattern = pattern + sa.literal(suffix)
         return pattern
 
-    def regex(self, left: Any, right: Any, ignore_case: bool) -> Any:
+    def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         left = self._text(left)
         if self.vendor == "postgresql":
             return left.op("~*" if ignore_case else "~", is_comparison=True)(right)
@@ -146,7 +153,7 @@ class Operations:
 
     # -- arithmetic ----------------------------------------------------------------------------
 
-    def combine(self, expression: Any, left: Any, right: Any, type_: Any) -> Any:
+    def combine(self, expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
         """Return `left connector right`, in parentheses."""
         temporal = durations.combine(self.vendor, expression, left, right, type_)
         if temporal is not None:
@@ -182,7 +189,7 @@ class Operations:
         }
         return template(filled, *arguments, type_=type_)
 
-    def aggregate(self, expression: Any, arguments: list[Any], type_: Any) -> Any:
+    def aggregate(self, expression: Any, arguments: list[Any], type_: CoreType | None) -> Any:
         if self.vendor == "sqlite" and expression.calculates:
             self._check_computable(expression)
         call = getattr(sa.func, expression.function.lower())
@@ -201,19 +208,19 @@ class Operations:
             *[self.bind(item, None) if isinstance(item, Arg) else sa.literal(item) for item in params],
         )
 
-    def unified(self, core: Any, expression: Any) -> Any:
+    def unified(self, core: Any, expression: Valued) -> Any:
         """Return the value of several branches as its column takes it: PostgreSQL takes their type from plain texts."""
         casts = (fields.GenericIPAddressField, fields.TimeField, fields.UUIDField)
         if self.vendor != "postgresql" or not isinstance(expression.known_field, casts):
             return core
         return sa.cast(core, expression.column_type)
 
-    def nulls(self, term: Any, core: Any, first: bool) -> Any:
+    def nulls(self, term: Core, core: Core, first: bool) -> Any:
         return term.nulls_first() if first else term.nulls_last()
 
     # -- combinations and locks -------------------------------------------------------------------
 
-    def combinable(self, select: Any, query: Any) -> Any:
+    def combinable(self, select: Any, query: SQLQuery) -> Any:
         """Return a select as a part of UNION; SQLite takes no parentheses there."""
         if self.vendor != "sqlite":
             return select
@@ -221,7 +228,7 @@ class Operations:
             return sa.select(*select.subquery().c)
         return select
 
-    def distinct_on(self, statement: Any, columns: list[Any]) -> Any:
+    def distinct_on(self, statement: sa.Select[Any], columns: list[Any]) -> Any:
         """Keep the first of the rows that agree in these columns."""
         if self.vendor != "postgresql":
             raise UnsupportedFeature("DISTINCT ON fields is not supported by this database backend")
@@ -229,7 +236,7 @@ class Operations:
             return statement.ext(postgresql.distinct_on(*columns))
         return statement.distinct(*columns)
 
-    def for_update(self, statement: Any, lock: Any, tables: list[Any]) -> Any:
+    def for_update(self, statement: sa.Select[Any], lock: Lock, tables: list[Any]) -> Any:
         if self.vendor == "sqlite":
             return statement
         if lock.no_key and self.vendor != "postgresql":
@@ -242,7 +249,7 @@ class Operations:
 _OPERATORS = {"+", "-", "*", "/", "%%", "&", "|", "<<", ">>", "#"}
 
 
-def _xor_with_and_or(left: Any, right: Any, type_: Any) -> Any:
+def _xor_with_and_or(left: Core, right: Core, type_: CoreType) -> Any:
     return template("((%s | %s) - (%s & %s))", left, right, left, right, type_=type_)
 
 
@@ -253,12 +260,12 @@ _COMBINE: dict[tuple[str, str], Callable[[Any, Any, Any], Any]] = {
 
 
 @functools.cache
-def _storage(type_: Any, dialect: Any) -> Any:
+def _storage(type_: CoreType, dialect: Dialect) -> Any:
     impl = type_.dialect_impl(dialect)
     return getattr(impl, "impl_instance", None) or impl
 
 
-def _array_item(type_: Any, dialect: Any) -> Any:
+def _array_item(type_: CoreType, dialect: Dialect) -> Any:
     return sa.Text() if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum) else type_
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.expressions.base import Expression
@@ -11,6 +11,10 @@ from facade.expressions.calls import RawSQL
 from facade.expressions.q import AND
 from facade.sql.aliases import check_alias
 from facade.sql.dialects import Fragment
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
+    from facade.sql.query import Query as SQLQuery
 
 
 class RawCondition(RawSQL):
@@ -37,7 +41,7 @@ class QualifiedColumn(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return [self]
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         quote = compiler.dialect.identifier_preparer.quote
         return Fragment([f"{quote(self.table)}.{quote(self.column)}"])
 
@@ -52,7 +56,7 @@ def selections(select: dict[str, Any] | None, params: Iterable[Any] | None) -> I
 
 
 def add_extra(
-    query: Any,
+    query: SQLQuery,
     select: tuple[tuple[str, RawSQL], ...],
     where: RawCondition | None,
     tables: tuple[str, ...],

@@ -17,6 +17,11 @@ from facade.sql.joins import Promoter
 from facade.sql.paths import ManyValues, Path
 from facade.sql.where import Where
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from facade.expressions.contracts import Compiler, Core, Resolved
+
 
 class Scope:
     """How the conditions below one point are to be read."""
@@ -76,16 +81,18 @@ class Filters:
         subquery: bool
 
         def __init__(self, model: type[Any]) -> None: ...
-        def place(self, arg: Arg, prepare: Any) -> Arg: ...
+        def place(self, arg: Arg, prepare: Callable[..., Any] | None) -> Arg: ...
         def initial_alias(self) -> str: ...
         def resolve_ref(
-            self, name: str, allow_joins: bool = ..., reuse: Any = ..., summarize: bool = ...
+            self, name: str, allow_joins: bool = ..., reuse: set[str] | None = ..., summarize: bool = ...
         ) -> Any: ...
         def resolve_path(self, names: list[str], allow_many: bool = ..., complete: bool = ...) -> Path: ...
         def join_path(self, path: Path, reuse: set[str] | None = ...) -> list[str]: ...
         def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]: ...
         def clear_ordering(self, force: bool = ..., clear_default: bool = ...) -> None: ...
-        def resolve_outer(self, outer: Any, allow_joins: bool = ..., reuse: Any = ...) -> None: ...
+        def resolve_outer(
+            self, outer: object, allow_joins: bool = ..., reuse: set[str] | None = ...
+        ) -> None: ...
         def for_exists(self) -> Any: ...
 
     def add_condition(self, condition: Condition, reuse_all: bool = False) -> None:
@@ -229,7 +236,7 @@ class Filters:
                     return annotation, names[length:]
         return None, names
 
-    def _resolve_value(self, value: Any, scope: Scope) -> Any:
+    def _resolve_value(self, value: object, scope: Scope) -> Any:
         if isinstance(value, tuple):
             return tuple(self._resolve_value(item, scope) for item in value)
         if not hasattr(value, "resolve_expression"):
@@ -256,7 +263,7 @@ class Filters:
             return left.get_lookup("isnull")(left, True)
         return self.place_lookup(lookup_class, left, value)
 
-    def _transformed(self, value: Any, left: Any, lookup: str) -> Any:
+    def _transformed(self, value: object, left: Core, lookup: str) -> Any:
         """Apply the transforms of the left side that are for both sides."""
         transforms = left.get_bilateral_transforms() if hasattr(left, "get_bilateral_transforms") else ()
         if not transforms or value is None or isinstance(value, Empty):
@@ -296,12 +303,12 @@ class Filters:
             lookup.rhs = lookup.prepare([])
         return lookup
 
-    def _typed(self, item: Any, left: Any) -> Any:
+    def _typed(self, item: object, left: Core) -> Any:
         if not isinstance(item, Arg):
             return item
         return Value(item, output_field=left._output_field_or_none).resolve_expression(self)
 
-    def try_transform(self, left: Any, name: str, lookups: Any = None) -> Any:
+    def try_transform(self, left: Core, name: str, lookups: Iterable[Any] | None = None) -> Any:
         """Apply the transform `name`; raises FieldError with the names that would be right."""
         if (transform := left.get_transform(name)) is not None:
             return transform(left)
@@ -365,14 +372,15 @@ class OuterColumn(Col):
     def identity(self) -> Any:
         return OuterColumn, self.alias, self.target
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
+        assert compiler.parent is not None
         return compiler.parent.column(self.alias, self.target)
 
 
 class _Constants(Values):
     """Freezes nothing: the constants of a condition outside a step stay where they are."""
 
-    def add(self, value: Any) -> Any:
+    def add(self, value: object) -> Any:
         return Value(value)
 
 
@@ -400,11 +408,11 @@ def _refuse_several(query: Any, lookup: str) -> None:
         )
 
 
-def _has_none(value: Any) -> bool:
+def _has_none(value: object) -> bool:
     return isinstance(value, ArgWithNone) or (isinstance(value, tuple) and None in value)
 
 
-def _check_filterable(expression: Any) -> None:
+def _check_filterable(expression: object) -> None:
     if not getattr(expression, "filterable", True):
         raise _not_filterable(expression)
     if isinstance(expression, Expression):
@@ -412,11 +420,11 @@ def _check_filterable(expression: Any) -> None:
             _check_filterable(source)
 
 
-def _not_filterable(expression: Any) -> Exception:
+def _not_filterable(expression: object) -> Exception:
     return FieldError(f"{type(expression).__name__} is disallowed in the filter clause.")
 
 
-def _joins_of(expression: Any) -> set[str]:
+def _joins_of(expression: Resolved) -> set[str]:
     return {
         item.alias
         for item in expression.flatten()

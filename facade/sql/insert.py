@@ -31,6 +31,7 @@ from facade.sql.write import (
 if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
+    from facade.fields.contracts import Instance
 
     Fields = tuple[Field[Any], ...]
 
@@ -66,7 +67,7 @@ class InsertOne:
         self.statement = Statement(text.sql, returns=bool(returned))
         self.bind = row_binder(sources(writer, fields, text.names, add), database.compile_dialect, database)
 
-    def run(self, obj: Any, database: Database) -> None:
+    def run(self, obj: Instance, database: Database) -> None:
         """Insert `obj` and set what the database has made up."""
         params = self.bind(obj)
         if self.statement.returns:
@@ -79,7 +80,7 @@ class InsertOne:
         forget(obj, self.lost)
 
 
-def insert_one(obj: Any, model: type[Any], database: Database, pk_set: bool, raw: bool = False) -> None:
+def insert_one(obj: Instance, model: type[Any], database: Database, pk_set: bool, raw: bool = False) -> None:
     """Insert the row of `obj` into the table of `model`, which is its class or one of its parents.
 
     `raw` stores the attributes as they are, past `pre_save`.
@@ -94,7 +95,7 @@ def insert_one(obj: Any, model: type[Any], database: Database, pk_set: bool, raw
 
 
 def _insert_expressions(
-    writer: TableWriter, obj: Any, database: Database, fields: Fields, add: bool | None
+    writer: TableWriter, obj: Instance, database: Database, fields: Fields, add: bool | None
 ) -> None:
     """Insert a row some of whose values the database computes; those come back, or are forgotten."""
     values = {field: current_value(obj, field, add) for field in fields}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facade.fields.relations import ForeignObjectRel
     from facade.meta.relations import Hop
 
 
@@ -105,7 +106,7 @@ class Joins:
         outer = self._joins[parent].outer or nullable
         return self._add(replace(wanted, alias=self._new_alias(hop.target, relation), outer=outer))
 
-    def restrict(self, alias: str, condition: Any) -> None:
+    def restrict(self, alias: str, condition: object) -> None:
         """Give a join a condition; it moves behind the joins that the condition has added."""
         self._joins[alias] = replace(self._joins.pop(alias), condition=condition)
 
@@ -121,7 +122,9 @@ class Joins:
             if (reuse is None or alias in reuse) and join.same(wanted)
         ]
 
-    def find(self, hop: Hop, parent: str, reuse: set[str] | None, relation: Any = None) -> str | None:
+    def find(
+        self, hop: Hop, parent: str, reuse: set[str] | None, relation: ForeignObjectRel | None = None
+    ) -> str | None:
         """Return the alias that `hop` leads to from `parent` in a query that has joined it, None where it has not."""
         found = self._usable(Join("", hop.target, parent, hop, relation=relation), reuse)
         return found[-1] if found else None

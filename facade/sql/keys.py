@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facade.expressions.freezing import Arg
 from facade.expressions.lookups import Exact
@@ -22,7 +22,7 @@ def has_key(query: Query) -> bool:
     return len(tables) == 1 and any(_names_a_row(condition) for condition in where.children)
 
 
-def _names_a_row(condition: Any) -> bool:
+def _names_a_row(condition: object) -> bool:
     return (
         isinstance(condition, Exact)
         and isinstance(condition.rhs, Arg)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import CoreType
     from facade.sql.loading import Part
 
 Convert = Callable[[Any], Any]
@@ -28,7 +29,7 @@ class Binds:
                 "`list(inner_query)`."
             )
 
-    def add(self, index: int | None, type_: Any, convert: Convert | None, **options: Any) -> Any:
+    def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
         name = f"p{len(self.sources) + 1}"
         self.sources[name] = (index, convert)
         return sa.bindparam(name, type_=type_, required=False, **options)

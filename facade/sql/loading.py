@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist, FieldError
 from facade.sql.paths import split
+
+if TYPE_CHECKING:
+    from facade.fields.relations import ForeignObjectRel
+    from facade.meta.options import Options
+    from facade.sql.query import Query as SQLQuery
+
 
 MAX_DEPTH = 5
 
@@ -27,7 +33,7 @@ class Part:
     parts: list[Part] = field(default_factory=list)
     tables: dict[Any, str] = field(default_factory=dict)
 
-    def alias_of(self, query: Any, model: type[Any]) -> str:
+    def alias_of(self, query: SQLQuery, model: type[Any]) -> str:
         """Return the alias of the table of `model`: the part's own model, or an ancestor, joined when it is first needed."""
         concrete = model._meta.concrete_model
         if (alias := self.tables.get(concrete)) is None:
@@ -72,7 +78,7 @@ class UnknownField(FieldError, FieldDoesNotExist):
     """A name in only() or defer() that is no field."""
 
 
-def _field(opts: Any, name: str) -> Any:
+def _field(opts: Options, name: str) -> Any:
     """Return the field or relation `name` of only() or defer()."""
     if name == "pk":
         return opts.pk
@@ -85,7 +91,7 @@ def _field(opts: Any, name: str) -> Any:
     raise UnknownField(f"{opts.object_name} has no field named '{name}'. Choices are: {known}")
 
 
-def check_mask(opts: Any, tree: Mask, filtered: Container[str] = ()) -> None:
+def check_mask(opts: Options, tree: Mask, filtered: Container[str] = ()) -> None:
     """Raise FieldError for a name in only() or defer() that is no field, and no filtered relation."""
     for name, below in tree.items():
         if name in filtered:
@@ -99,7 +105,7 @@ def check_mask(opts: Any, tree: Mask, filtered: Container[str] = ()) -> None:
             check_mask(found.related_model._meta, below)
 
 
-def loaded_fields(opts: Any, tree: Mask, deferring: bool) -> list[Any]:
+def loaded_fields(opts: Options, tree: Mask, deferring: bool) -> list[Any]:
     """Return the concrete fields to load of a model, in their order."""
     fields = list(opts.concrete_fields)
     if not tree:
@@ -111,7 +117,7 @@ def loaded_fields(opts: Any, tree: Mask, deferring: bool) -> list[Any]:
     return [item for item in fields if item in always or item in named]
 
 
-def select_parts(query: Any, start_alias: str) -> Part:
+def select_parts(query: SQLQuery, start_alias: str) -> Part:
     """Return the instance tree a query loads, its joins added to the query."""
     names, deferring = query.deferred
     tree = {name: below for name, below in mask_of(names).items() if name not in query.relations}
@@ -126,7 +132,7 @@ def select_parts(query: Any, start_alias: str) -> Part:
 
 
 def _part(
-    query: Any,
+    query: SQLQuery,
     model: type[Any],
     alias: str,
     tree: Mask,
@@ -143,7 +149,9 @@ def _part(
     return part
 
 
-def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferring: bool, depth: int) -> None:
+def _related(
+    query: SQLQuery, part: Part, requested: Mask | None, tree: Mask, deferring: bool, depth: int
+) -> None:
     if requested is None and depth > MAX_DEPTH:
         return
     opts = part.model._meta
@@ -175,7 +183,7 @@ def _related(query: Any, part: Part, requested: Mask | None, tree: Mask, deferri
         raise _invalid(opts, unknown)
 
 
-def _filtered(query: Any, part: Part, requested: Mask) -> list[str]:
+def _filtered(query: SQLQuery, part: Part, requested: Mask) -> list[str]:
     """Add the objects of filtered relations, which become attributes; return the relations' names."""
     names, tree = [name for name in requested if name in query.relations], mask_of(query.deferred[0])
     for name in names:
@@ -189,11 +197,11 @@ def _filtered(query: Any, part: Part, requested: Mask) -> list[str]:
     return names
 
 
-def _below(opts: Any, relation: Any, name: str, tree: Mask) -> Mask:
+def _below(opts: Options, relation: ForeignObjectRel, name: str, tree: Mask) -> Mask:
     return tree.get(name) or tree.get(getattr(relation, "attname", name)) or {}
 
 
-def _candidates(opts: Any, requested: Mask | None) -> Iterator[tuple[Any, str, bool]]:
+def _candidates(opts: Options, requested: Mask | None) -> Iterator[tuple[Any, str, bool]]:
     """Yield (relation, name, reverse) for the single-valued relations that are wanted."""
     for item in opts.fields:
         if (
@@ -210,7 +218,7 @@ def _candidates(opts: Any, requested: Mask | None) -> Iterator[tuple[Any, str, b
                 yield relation, name, True
 
 
-def _invalid(opts: Any, names: set[str]) -> FieldError:
+def _invalid(opts: Options, names: set[str]) -> FieldError:
     choices = [item.name for item in opts.fields if item.remote_field]
     choices += [
         relation.field.related_query_name() for relation in opts.related_objects if relation.one_to_one
@@ -221,7 +229,7 @@ def _invalid(opts: Any, names: set[str]) -> FieldError:
     )
 
 
-def check_select_related(opts: Any, requested: Mask, filtered: Container[str] = ()) -> None:
+def check_select_related(opts: Options, requested: Mask, filtered: Container[str] = ()) -> None:
     """Raise FieldError for a name in select_related() that is no single-valued relation, and no filtered one."""
     known = {name: relation for relation, name, _ in _candidates(opts, requested)}
     if unknown := {name for name in requested if name not in known and name not in filtered}:

@@ -26,7 +26,7 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
     }
     renamed = _merge_joins(query, other, reuse, base, conjunction)
 
-    def move(item: Any) -> Any:
+    def move(item: object) -> Any:
         return _moved(item, renamed, other.offset)
 
     query.where.add(move(right.where), connector)
@@ -72,7 +72,7 @@ def _merge_joins(
     return renamed
 
 
-def _moved(item: Any, renamed: dict[str, str], offset: int) -> Any:
+def _moved(item: object, renamed: dict[str, str], offset: int) -> Any:
     """Return an expression of the other query as one of this query."""
     if isinstance(item, Col):
         column = item.copy()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist
 from facade.expressions.base import OrderBy
 from facade.expressions.references import F
 
+if TYPE_CHECKING:
+    from facade.meta.options import Options
+    from facade.sql.query import Query as SQLQuery
 
-def totally_ordered(query: Any) -> bool:
+
+def totally_ordered(query: SQLQuery) -> bool:
     """Whether the query's order ends in a key: no two rows can change places between two runs."""
     if not query.is_ordered or query.group_by not in (None, True):
         return False
@@ -25,7 +29,7 @@ def totally_ordered(query: Any) -> bool:
     return any(_covers(query.opts, key, columns) for key in keys)
 
 
-def _field_name(item: Any) -> str | None:
+def _field_name(item: object) -> str | None:
     if isinstance(item, OrderBy):
         item = item.expression
     if isinstance(item, F):
@@ -33,7 +37,7 @@ def _field_name(item: Any) -> str | None:
     return item.removeprefix("-") if isinstance(item, str) else None
 
 
-def _plain_field(opts: Any, name: str) -> Any:
+def _plain_field(opts: Options, name: str) -> Any:
     try:
         field = opts.pk if name == "pk" else opts.get_field(name)
     except FieldDoesNotExist:
@@ -45,5 +49,5 @@ def _plain_field(opts: Any, name: str) -> Any:
     return None if related is not None and related.ordering and name != field.attname else field
 
 
-def _covers(opts: Any, key: tuple[str, ...], columns: set[str]) -> bool:
+def _covers(opts: Options, key: tuple[str, ...], columns: set[str]) -> bool:
     return bool(key) and all(name in columns and not opts.get_field(name).null for name in key)

@@ -11,6 +11,9 @@ from facade.exceptions import FieldDoesNotExist, FieldError
 from facade.expressions.base import LOOKUP_SEP
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facade.meta.options import Options
     from facade.meta.relations import Hop
 
 
@@ -43,7 +46,7 @@ def unknown_name(name: str, choices: Iterable[str], owner: str = "") -> FieldErr
     )
 
 
-def field_names(opts: Any) -> set[str]:
+def field_names(opts: Options) -> set[str]:
     """Return every name a path may begin with on this model."""
     names: set[str] = set()
     for item in opts.get_fields():
@@ -101,7 +104,9 @@ def resolve(
     return path
 
 
-def _find(name: str, opts: Any, position: int, annotations: Any, relations: Any, path: Path) -> Any:
+def _find(
+    name: str, opts: Any, position: int, annotations: Sequence[Any], relations: Sequence[Any], path: Path
+) -> Any:
     """Return the field `name` stands for, None where there is none."""
     if opts is None:
         return None
@@ -128,7 +133,7 @@ def _added(name: str, opts: Any, position: int, annotations: Any, relations: Any
     return None
 
 
-def _to_parent(found: Any, opts: Any, path: Path) -> Any:
+def _to_parent(found: object, opts: Options, path: Path) -> Any:
     """Add the hops to the parent model that holds the field's column (multi-table inheritance)."""
     model = getattr(found, "model", None)
     if model is None or opts is None:

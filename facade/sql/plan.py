@@ -14,6 +14,12 @@ from facade.sql.rows import LOADERS, Loader
 from facade.sql.select import Compiler
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from facade.db.database import Database
+    from facade.expressions.contracts import Convert
+    from facade.sql.layout import Binds
+    from facade.sql.query import Query as SQLQuery
     from facade.sql.shape import Shape
 
 MAX_GET_RESULTS = 21
@@ -31,15 +37,15 @@ class Plan:
     def __init__(self, statement: Statement, bind: Callable[[Args], Args], load: Loader) -> None:
         self.statement, self.bind, self.load = statement, bind, load
 
-    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
+    def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         """Run the query; `options` are those of the loader: a fetch mode for instances."""
         return self.load(database.fetch(self.statement, self.bind(args)), database.alias, *options)
 
-    def execute(self, database: Any, args: Args) -> int:
+    def execute(self, database: Database, args: Args) -> int:
         count: int = database.execute(self.statement, self.bind(args))
         return count
 
-    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
+    def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
         load, alias = self.load, database.alias
         with closing(database.stream(self.statement, self.bind(args), chunk_size)) as chunks:
             for rows in chunks:
@@ -57,13 +63,13 @@ class EmptyPlan(Plan):
     def __init__(self) -> None:
         super().__init__(Statement("", returns=True), lambda args: (), lambda rows, alias: [])
 
-    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
+    def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         return []
 
-    def execute(self, database: Any, args: Args) -> int:
+    def execute(self, database: Database, args: Args) -> int:
         return 0
 
-    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
+    def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
         yield from ()
 
     def sql(self, args: Args) -> tuple[str, Args]:
@@ -118,15 +124,15 @@ class ExpandingPlan(Plan):
         params = tuple(_processed(processors.get(name), values[name]) for name in state.positiontup or ())
         return statement, params
 
-    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
+    def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         statement, params = self.expand(args)
         return self.load(database.fetch(statement, params), database.alias, *options)
 
-    def execute(self, database: Any, args: Args) -> int:
+    def execute(self, database: Database, args: Args) -> int:
         count: int = database.execute(*self.expand(args))
         return count
 
-    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
+    def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
         statement, params = self.expand(args)
         with closing(database.stream(statement, params, chunk_size)) as chunks:
             for rows in chunks:
@@ -137,16 +143,16 @@ class ExpandingPlan(Plan):
         return statement.sql, params
 
 
-def _converted(args: Args, index: int | None, convert: Any) -> Any:
+def _converted(args: Args, index: int | None, convert: Convert | None) -> Any:
     value = None if index is None else args[index]
     return convert(value) if convert else value
 
 
-def _processed(process: Any, value: Any) -> Any:
+def _processed(process: Callable[..., Any] | None, value: Any) -> Any:
     return value if process is None else process(value)
 
 
-def select_plan(shape: Shape, database: Any, kind: str, low: bool = False, high: bool = False) -> Plan:
+def select_plan(shape: Shape, database: Database, kind: str, low: bool = False, high: bool = False) -> Plan:
     """Return the plan of a shape: its rows as `kind` says, sliced by arguments behind the shape's own."""
     key = (kind, database.plan_key, low, high)
     if (plan := shape.plans.get(key)) is None:
@@ -154,7 +160,7 @@ def select_plan(shape: Shape, database: Any, kind: str, low: bool = False, high:
     return plan
 
 
-def get_plan(shape: Shape, database: Any, kind: str) -> Plan:
+def get_plan(shape: Shape, database: Database, kind: str) -> Plan:
     """Return the plan that looks for the one row of a shape, and for a few more that must not be there."""
     key = (kind, database.plan_key)
     if (plan := shape.plans.get(key)) is None:
@@ -182,7 +188,7 @@ def _sought_query(shape: Shape) -> Any:
     return query
 
 
-def _make_plan(query: Any, database: Any, kind: str) -> Plan:
+def _make_plan(query: SQLQuery, database: Database, kind: str) -> Plan:
     compiler = Compiler(query, database.compile_dialect, database.vendor)
     try:
         statement = compiler.statement()
@@ -202,7 +208,13 @@ def _no_rows(rows: Sequence[Any], alias: str) -> list[Any]:
 
 
 def compile_plan(
-    statement: Any, compiler: Compiler, database: Any, load: Loader, *, reads: bool, returns: bool
+    statement: sa.Select[Any],
+    compiler: Compiler,
+    database: Database,
+    load: Loader,
+    *,
+    reads: bool,
+    returns: bool,
 ) -> Plan:
     """Compile a Core statement whose parameters come from arguments."""
     compiled = statement.compile(dialect=database.compile_dialect)
@@ -230,7 +242,7 @@ def binder(compiled: Any, binds: Any) -> Callable[[Args], Args]:
     return bind
 
 
-def _parameter(name: str, compiled: Any, binds: Any, names: dict[str, Any]) -> str:
+def _parameter(name: str, compiled: Any, binds: Binds, names: dict[str, Any]) -> str:
     process = compiled._bind_processors.get(name)
     if name not in binds.sources:
         value = compiled.params[name]

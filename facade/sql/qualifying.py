@@ -39,7 +39,7 @@ class _Identities:
     def __init__(self, columns: list[Any]) -> None:
         self.columns = columns
 
-    def index(self, column: Any) -> int | None:
+    def index(self, column: object) -> int | None:
         return next((index for index, item in enumerate(self.columns) if item is column), None)
 
     def __contains__(self, column: object) -> bool:

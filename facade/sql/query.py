@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression, OrderBy
@@ -23,6 +23,11 @@ from facade.sql.filters import Filters
 from facade.sql.joins import Joins
 from facade.sql.paths import ManyValues, Path
 from facade.sql.where import Nothing, Where
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Valued
+    from facade.sql.query import Query as SQLQuery
+
 
 MAX_DEPTH = 5
 
@@ -247,7 +252,7 @@ class Query(Filters):
             expression = self.try_transform(expression, transform)
         return expression
 
-    def resolve_prefixed(self, expression: Any, prefix: str) -> Any:
+    def resolve_prefixed(self, expression: object, prefix: str) -> Any:
         """Resolve an expression that was written for the model to which the relations of `prefix` lead."""
         return with_names(expression, lambda name: prefix + name).resolve_expression(self)
 
@@ -460,7 +465,7 @@ class Query(Filters):
     def resolve_outer(self, outer: Any, allow_joins: bool = True, reuse: set[str] | None = None) -> None:
         """Resolve the references to the query around this one."""
 
-        def resolve(item: Any) -> Any:
+        def resolve(item: Valued) -> Any:
             return resolve_outer_refs(item, outer, allow_joins, reuse)
 
         self.where = resolve(self.where)
@@ -500,7 +505,7 @@ def _resolved_part(part: Embedded, outer: Any, allow_joins: bool, reuse: set[str
     return Embedded(inner, part.offset)
 
 
-def resolve_outer_refs(item: Any, outer: Any, allow_joins: bool, reuse: set[str] | None) -> Any:
+def resolve_outer_refs(item: Valued, outer: SQLQuery, allow_joins: bool, reuse: set[str] | None) -> Any:
     """Return an expression whose references to the outer query are resolved against it."""
     if isinstance(item, F):
         return item.resolve_expression(outer, allow_joins, reuse)
@@ -513,7 +518,7 @@ def resolve_outer_refs(item: Any, outer: Any, allow_joins: bool, reuse: set[str]
     return item
 
 
-def _unresolved_outer_refs(item: Any, query: Any, resolve: Callable[[Any], Any]) -> Any:
+def _unresolved_outer_refs(item: object, query: SQLQuery, resolve: Callable[[Any], Any]) -> Any:
     """Do so in an expression that is still unresolved: names of its own query stay as they are."""
     if isinstance(item, OuterRef):
         return resolve(item.resolve_expression(query))
@@ -544,7 +549,7 @@ def _no_join(names: list[str], path: Path) -> FieldError:
     )
 
 
-def ordering_of(item: Any, default_descending: bool) -> Any:
+def ordering_of(item: Valued, default_descending: bool) -> Any:
     """Return an order_by() item as an OrderBy over an unresolved expression, or a string with its direction."""
     if isinstance(item, OrderBy):
         return item.reverse_ordering() if default_descending else item

@@ -12,6 +12,11 @@ from facade.expressions.fragments import template
 from facade.sql.select import Compiler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine.interfaces import Compiled
+
+    from facade.expressions.contracts import Core, CoreType
     from facade.expressions.freezing import Arg
 
 _SPACE = re.compile(r"\s*\n\s*")
@@ -20,11 +25,11 @@ _SPACE = re.compile(r"\s*\n\s*")
 class _Reading:
     """Mixed into a dialect's compiler: says what kind each join is."""
 
-    def render_bind_cast(self: Any, type_: Any, dbapi_type: Any, sqltext: str) -> str:
+    def render_bind_cast(self: Any, type_: CoreType, dbapi_type: object, sqltext: str) -> str:
         return sqltext
 
     def visit_join(
-        self: Any, join: Any, asfrom: bool = False, from_linter: Any = None, **options: Any
+        self: Any, join: Any, asfrom: bool = False, from_linter: object = None, **options: Any
     ) -> str:
         kind = " LEFT OUTER JOIN " if join.isouter else " INNER JOIN "
         left = join.left._compiler_dispatch(self, asfrom=True, **options)
@@ -35,15 +40,15 @@ class _Reading:
 class _ReadingQuery(Compiler):
     """Writes lists out."""
 
-    def in_list(self, left: Any, arg: Arg, type_: Any) -> Any:
+    def in_list(self, left: Core, arg: Arg, type_: CoreType) -> Any:
         return template("%s IN %s", left, self.bind(arg, None, _listed), type_=sa.Boolean())
 
 
-def _listed(values: Any) -> str:
+def _listed(values: Iterable[Any]) -> str:
     return f"({', '.join(map(str, values))})"
 
 
-def readable(query: Any, database: Any, args: tuple[Any, ...]) -> str:
+def readable(query: object, database: Any, args: tuple[Any, ...]) -> str:
     """Return the SELECT of a query with its arguments. Raises EmptyResultSet where there would be none."""
     compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
     statement = compiler.statement()
@@ -58,7 +63,7 @@ def readable(query: Any, database: Any, args: tuple[Any, ...]) -> str:
     return _SPACE.sub(" ", str(compiled)) % values
 
 
-def _value(name: str, compiled: Any, sources: Any, args: tuple[Any, ...]) -> Any:
+def _value(name: str, compiled: Compiled, sources: Any, args: tuple[Any, ...]) -> Any:
     if name not in sources:
         return compiled.params[name]
     index, convert = sources[name]

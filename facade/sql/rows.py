@@ -16,6 +16,11 @@ from facade.sql.binder import Converter, reader
 from facade.types.decimals import computed_decimal
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+    from facade.db.database import Database
+    from facade.expressions.contracts import Valued
+    from facade.fields import Field
     from facade.sql.layout import Layout
     from facade.sql.loading import Part
 
@@ -33,7 +38,7 @@ class Source:
         self.names: dict[str, Any] = {}
         self.lines: list[str] = []
 
-    def name(self, prefix: str, value: Any) -> str:
+    def name(self, prefix: str, value: object) -> str:
         name = f"{prefix}{len(self.names)}"
         self.names[name] = value
         return name
@@ -46,7 +51,7 @@ class Source:
         return loader
 
 
-def converter(expression: Any, dialect: Any, database: Any) -> Converter | None:
+def converter(expression: Valued, dialect: Dialect, database: Database) -> Converter | None:
     """Return what makes the Python value of a selected expression, None where the driver's value is right."""
     while isinstance(expression, Ref):
         expression = expression.source
@@ -60,11 +65,11 @@ def converter(expression: Any, dialect: Any, database: Any) -> Converter | None:
     return convert
 
 
-def _customised(field: Any) -> bool:
+def _customised(field: Field[Any]) -> bool:
     return getattr(field, "from_db_value", None) is not None
 
 
-def _computed(field: Any, convert: Converter | None, dialect: Any) -> Converter | None:
+def _computed(field: Field[Any], convert: Converter | None, dialect: Dialect) -> Converter | None:
     """Return the converter of a computed value: drivers return other number types for those than for columns."""
     if isinstance(field, fields.FloatField):
         return _none_or(float)
@@ -101,7 +106,7 @@ class RowSource(Source):
         return f"c{index}" if convert is None else f"{self.name('f', convert)}(c{index})"
 
 
-def instance_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+def instance_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return a loader of model instances with everything that select_related() and annotate() put on them."""
     part = layout.part
     assert part is not None
@@ -187,7 +192,9 @@ def _build_related(source: RowSource, part: Part, child: Part, parent: str, name
 # -- rows of values ------------------------------------------------------------------------
 
 
-def _value_source(layout: Layout, dialect: Any, database: Any, extra: bool) -> tuple[RowSource, list[str]]:
+def _value_source(
+    layout: Layout, dialect: Dialect, database: Database, extra: bool
+) -> tuple[RowSource, list[str]]:
     part = layout.part
     columns: list[tuple[str, Any]] = []
     if part is not None:
@@ -199,14 +206,14 @@ def _value_source(layout: Layout, dialect: Any, database: Any, extra: bool) -> t
     return source, [name for name, _ in columns]
 
 
-def dict_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+def dict_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values()."""
     source, names = _value_source(layout, dialect, database, extra)
     items = ", ".join(f"{name!r}: {source.value(index)}" for index, name in enumerate(names))
     return source.build("def load(rows, db):", f"    return [{{{items}}} for ({source.target}) in rows]")
 
 
-def tuple_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+def tuple_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list()."""
     source, _ = _value_source(layout, dialect, database, extra)
     if not extra and not any(source.converters) and layout.repeated is None:
@@ -218,7 +225,7 @@ def tuple_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Lo
     return source.build("def load(rows, db):", f"    return [({items}) for ({source.target}) in rows]")
 
 
-def flat_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+def flat_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list(flat=True)."""
     source, _ = _value_source(layout, dialect, database, True)
     return source.build(
@@ -245,7 +252,7 @@ def _row(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
     return row_class(*names)(*values)
 
 
-def named_loader(layout: Layout, dialect: Any, database: Any, extra: bool) -> Loader:
+def named_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list(named=True)."""
     source, names = _value_source(layout, dialect, database, extra)
     positions = layout.repeated or range(len(names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.mock import MockConnection
@@ -16,6 +16,10 @@ from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.transaction import atomic
 from facade.meta import registry
 from facade.sql.tables import table_for
+
+if TYPE_CHECKING:
+    from facade.db.database import Database
+
 
 __all__ = ["acreate_all", "adrop_all", "create_all", "drop_all", "existing_tables"]
 
@@ -95,7 +99,7 @@ def _with_tables_between(models: Iterable[type[Any]] | None) -> Iterator[Any]:
                 yield through
 
 
-def _statements(database: Any, generate: Callable[[Any], None]) -> list[str]:
+def _statements(database: Database, generate: Callable[[Any], None]) -> list[str]:
     """The DDL that ``generate`` sends to the connection it is given."""
     dialect = database.compile_dialect
     found: list[str] = []

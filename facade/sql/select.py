@@ -24,8 +24,11 @@ from facade.sql.paths import split
 from facade.sql.qualifying import qualified
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Core, CoreType, Valued
     from facade.expressions.subquery import Embedded
     from facade.fields import Field
+    from facade.meta.options import Options
+    from facade.sql.joins import Join
 
 
 class Compiler(Combinations, dialects.Operations):
@@ -48,7 +51,7 @@ class Compiler(Combinations, dialects.Operations):
 
     # -- what expressions ask for --------------------------------------------------------
 
-    def process(self, expression: Any) -> Any:
+    def process(self, expression: Valued) -> Any:
         """Return the Core form of a resolved expression."""
         if isinstance(expression, Arg):
             return self.bind(expression, None)
@@ -62,19 +65,19 @@ class Compiler(Combinations, dialects.Operations):
         except FullResultSet:
             return sa.true()
 
-    def _constant(self, value: Any) -> Any:
+    def _constant(self, value: object) -> Any:
         return self.bind(value, None) if isinstance(value, Arg) else self.literal(value, None)
 
     @staticmethod
-    def _is_condition(expression: Any) -> bool:
+    def _is_condition(expression: object) -> bool:
         return bool(getattr(expression, "conditional", False)) and not hasattr(expression, "default")
 
-    def condition(self, expression: Any) -> Any:
+    def condition(self, expression: Valued) -> Any:
         """Return the Core form of a conditional expression."""
         core = core_of(expression, self)
         return core if isinstance(core.type, sa.Boolean) else sa.type_coerce(core, sa.Boolean())
 
-    def boolean(self, expression: Any) -> Any:
+    def boolean(self, expression: Valued) -> Any:
         """Return a condition as a value that can be selected."""
         try:
             return self.condition(expression)
@@ -98,10 +101,10 @@ class Compiler(Combinations, dialects.Operations):
     def _alias_name(self, alias: str) -> str:
         return f"{chr(ord('T') + self.level)}{len(self.tables)}" if self.level else alias
 
-    def bind(self, arg: Arg, type_: Any, convert: Convert | None = None) -> Any:
+    def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         return self.binds.add(self.offset + arg.index, type_, convert)
 
-    def literal(self, value: Any, type_: Any) -> Any:
+    def literal(self, value: Any, type_: CoreType | None) -> Any:
         return sa.literal(value, type_) if type_ is not None else sa.literal(value)
 
     def reference(self, name: str, source: Any) -> Any:
@@ -114,7 +117,7 @@ class Compiler(Combinations, dialects.Operations):
         inner = type(self)(embedded.query, self.dialect, self.vendor, self, embedded.offset)
         return inner.narrowed(inner.correlated(inner.statement()))
 
-    def narrowed(self, statement: Any) -> Any:
+    def narrowed(self, statement: sa.Select[Any]) -> Any:
         """Return a subquery without the columns that only its order, under DISTINCT, needs."""
         width = self.layout.width
         if not width or len(statement.selected_columns) == width:
@@ -127,7 +130,7 @@ class Compiler(Combinations, dialects.Operations):
         if alias is not None:
             self.binds.databases.add(alias)
 
-    def correlated(self, statement: Any) -> Any:
+    def correlated(self, statement: sa.Select[Any]) -> Any:
         """Return a select inside another one, the outer tables taken from there."""
         outer = [table for compiler in self.ancestors() for table in compiler.tables.values()]
         return statement.correlate(*outer) if hasattr(statement, "correlate") and outer else statement
@@ -215,7 +218,7 @@ class Compiler(Combinations, dialects.Operations):
             parts.append(self._condition_of(join))
         return sa.and_(*parts)
 
-    def _condition_of(self, join: Any) -> Any:
+    def _condition_of(self, join: Join) -> Any:
         try:
             return self.condition(join.condition)
         except FullResultSet:
@@ -256,7 +259,7 @@ class Compiler(Combinations, dialects.Operations):
             for name in query.result_names
         ]
 
-    def _labelled(self, name: str, expression: Any) -> Any:
+    def _labelled(self, name: str, expression: Valued) -> Any:
         if (core := self._read_form(expression)) is not None:
             return core.label(quoted_name(name, quote=True))
         core = (
@@ -268,14 +271,14 @@ class Compiler(Combinations, dialects.Operations):
             core = self.labels[name] = core.label(quoted_name(name, quote=True))
         return core
 
-    def _read_form(self, expression: Any) -> Any:
+    def _read_form(self, expression: object) -> Any:
         """Return the form in which a value is read where it differs from that in which the database uses it."""
         as_selected = getattr(expression, "as_selected", None)
         return None if self.level or as_selected is None else as_selected(self)
 
     # -- grouping and order --------------------------------------------------------------------
 
-    def _grouped(self, statement: Any, columns: list[Any]) -> Any:
+    def _grouped(self, statement: sa.Select[Any], columns: list[Any]) -> Any:
         if self.query.group_by is None:
             return statement
         terms = columns[: self._model_width()]
@@ -305,20 +308,20 @@ class Compiler(Combinations, dialects.Operations):
         part = self.layout.part
         return sum(len(node.fields) for node in part.walk()) if part is not None else 0
 
-    def _group_term(self, item: Any) -> Any:
+    def _group_term(self, item: Valued) -> Any:
         """Return a term of GROUP BY; what is selected, and not a mere column, goes by its position."""
         by_position = self.vendor in ("postgresql", "sqlite", "mysql") and not isinstance(item, Col)
         position = self._ordinal(item) if by_position else None
         return self.process(item) if position is None else position
 
-    def _ordinal(self, item: Any) -> Any:
+    def _ordinal(self, item: object) -> Any:
         """Return the number of the result's column that is this expression, None where none is."""
         with suppress(TypeError):  # an expression that cannot be compared
             if (position := self.positions.get(item)) is not None:
                 return sa.literal_column(str(position))
         return None
 
-    def _selected_term(self, item: Any) -> Any:
+    def _selected_term(self, item: Valued) -> Any:
         """Return a term of ORDER BY.
 
         PostgreSQL cannot tell that two expressions are the same when they hold parameters: selected ones go by their position.
@@ -384,7 +387,7 @@ class Compiler(Combinations, dialects.Operations):
         return self._order_path(name, descending, query.opts, "", ())
 
     def _order_path(
-        self, name: str, descending: bool, opts: Any, prefix: str, seen: tuple[Any, ...]
+        self, name: str, descending: bool, opts: Options, prefix: str, seen: tuple[Any, ...]
     ) -> list[OrderBy]:
         """Order by a field; a relation orders by the default order of the model it leads to."""
         query = self.query
@@ -410,7 +413,7 @@ class Compiler(Combinations, dialects.Operations):
         return [OrderBy(query.column_of(prefix + name), descending)]
 
     def _order_related(
-        self, item: Any, descending: bool, opts: Any, prefix: str, seen: tuple[Any, ...]
+        self, item: Valued, descending: bool, opts: Options, prefix: str, seen: tuple[Any, ...]
     ) -> list[OrderBy]:
         if isinstance(item, str):
             flipped = item.startswith("-") != descending
@@ -420,7 +423,7 @@ class Compiler(Combinations, dialects.Operations):
         resolved.expression = self.query.resolve_prefixed(ordering.expression, prefix)
         return [resolved.reverse_ordering() if descending else resolved]
 
-    def ordering(self, item: OrderBy, core: Any = None) -> Any:
+    def ordering(self, item: OrderBy, core: Core | None = None) -> Any:
         core = self.process(item.expression) if core is None else core
         term = core.desc() if item.descending else core.asc()
         if item.nulls_first:
@@ -429,7 +432,7 @@ class Compiler(Combinations, dialects.Operations):
 
     # -- the rest of the statement ----------------------------------------------------------------
 
-    def _distinct(self, statement: Any, columns: list[Any], order: list[Any]) -> Any:
+    def _distinct(self, statement: sa.Select[Any], columns: list[Any], order: list[Any]) -> Any:
         query = self.query
         if not query.distinct:
             return statement
@@ -448,7 +451,7 @@ class Compiler(Combinations, dialects.Operations):
         core = self._selected_term(expression)
         return self.process(expression) if core is None else core
 
-    def _limited(self, statement: Any) -> Any:
+    def _limited(self, statement: sa.Select[Any]) -> Any:
         query = self.query
         if query.exists_only and query.high is None:
             statement = statement.limit(sa.literal_column("1"))
@@ -463,7 +466,7 @@ class Compiler(Combinations, dialects.Operations):
             self.bind(value, sa.Integer()) if isinstance(value, Arg) else sa.literal_column(str(int(value)))
         )
 
-    def _locked(self, statement: Any) -> Any:
+    def _locked(self, statement: sa.Select[Any]) -> Any:
         lock = self.query.lock
         if lock is None:
             return statement
@@ -500,5 +503,5 @@ def _unique(items: Iterable[Any]) -> list[Any]:
     return unique
 
 
-def _is_constant(core: Any) -> bool:
+def _is_constant(core: Core) -> bool:
     return isinstance(getattr(core, "element", core), (Null, True_, False_))

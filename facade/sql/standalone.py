@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -15,13 +15,20 @@ from facade.sql.layout import Binds, Convert
 from facade.sql.query import Query
 from facade.sql.select import Compiler
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
 
-def vendor_of(dialect: Any) -> str:
+    from facade.db.database import Database
+    from facade.expressions.contracts import CoreType
+    from facade.fields import Field
+
+
+def vendor_of(dialect: Dialect) -> str:
     """Return the family a SQLAlchemy dialect belongs to."""
     return "mysql" if dialect.name == "mariadb" else str(dialect.name)
 
 
-def table_expression(expression: Any, model: type[Any], dialect: Any) -> Any:
+def table_expression(expression: Any, model: type[Any], dialect: Dialect) -> Any:
     """Return the Core form of a check, a generated column, an index or a default of a table."""
     query = Query(model)
     compiler = Compiler(query, dialect, vendor_of(dialect))
@@ -37,7 +44,7 @@ class BoundValues(Binds):
         super().__init__()
         self.values, self.prepare = values, query.prepare
 
-    def add(self, index: int | None, type_: Any, convert: Convert | None, **options: Any) -> Any:
+    def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
         value = None if index is None else self._prepared(index)
         value = value if convert is None else convert(value)
         return sa.bindparam(None, value, type_=type_, unique=True, **options)
@@ -47,7 +54,9 @@ class BoundValues(Binds):
         return self.values[index] if prepare is None else prepare(self.values[index])
 
 
-def stored_expression(expression: Any, model: type[Any], field: Any, database: Any, new: bool) -> Any:
+def stored_expression(
+    expression: Any, model: type[Any], field: Field[Any], database: Database, new: bool
+) -> Any:
     """Return the Core form of an expression that a row's field is assigned; `new` tells that the row is being inserted."""
     compiler = Compiler(Query(model), database.compile_dialect, database.vendor)
     if getattr(expression, "contains_subquery", False):

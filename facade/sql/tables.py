@@ -23,6 +23,10 @@ from facade.meta.options import Options
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
+    from facade.expressions.contracts import Compiler
+    from facade.fields import Field
+    from facade.meta.constraints import BaseConstraint
+
 __all__ = ["ModelExpression", "declare", "expression_compiler", "metadata", "table_for"]
 
 # (expression, model, dialect) -> a Core element that names columns without their table. The query layer,
@@ -45,7 +49,7 @@ class ModelExpression(sa.ColumnElement[Any]):
 
 
 @compiles(ModelExpression)
-def _compile_expression(element: ModelExpression, compiler: Any, **options: Any) -> str:
+def _compile_expression(element: ModelExpression, compiler: Compiler, **options: Any) -> str:
     if not expression_compiler:
         raise ImproperlyConfigured("Expressions in tables need facade.models to be imported.")
     core = expression_compiler[0](element.source, element.model, compiler.dialect)
@@ -59,7 +63,7 @@ class IndexExpression(ModelExpression):
 
 
 @compiles(IndexExpression)
-def _compile_index_expression(element: IndexExpression, compiler: Any, **options: Any) -> str:
+def _compile_index_expression(element: IndexExpression, compiler: Compiler, **options: Any) -> str:
     return f"({_compile_expression(element, compiler, **options)})"
 
 
@@ -81,7 +85,7 @@ def _compile_default(element: DefaultValue, compiler: Any, **options: Any) -> st
     return _literal(value if process is None else process(value), compiler.dialect)
 
 
-def _literal(value: Any, dialect: Any) -> str:
+def _literal(value: object, dialect: Dialect) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -104,7 +108,7 @@ class Reference(sa.ForeignKeyConstraint):
 
 @compiles(Reference, "mysql")
 @compiles(Reference, "mariadb")
-def _compile_immediate(element: Any, compiler: Any, **options: Any) -> str:
+def _compile_immediate(element: object, compiler: Any, **options: Any) -> str:
     plain = sa.ForeignKeyConstraint.__new__(sa.ForeignKeyConstraint)
     plain.__dict__.update(element.__dict__, deferrable=None, initially=None)
     return str(compiler.visit_foreign_key_constraint(plain, **options))
@@ -204,7 +208,7 @@ def _column(opts: Options, field: Any) -> sa.Column[Any]:
     return sa.Column(field.column, field.column_type, *items, **options)
 
 
-def _server_default(opts: Options, field: Any) -> Any:
+def _server_default(opts: Options, field: Field[Any]) -> Any:
     default = field.db_default
     if isinstance(default, (Expression, F, Q)):
         return ModelExpression(opts.model, default)
@@ -214,13 +218,13 @@ def _server_default(opts: Options, field: Any) -> Any:
 def _only_where(item: Any, wanted: Callable[[str], bool]) -> Any:
     """Leave a constraint or an index out of the DDL of dialects whose name is not wanted."""
 
-    def decide(ddl: Any, target: Any, bind: Any, *, dialect: Any, **details: Any) -> bool:
+    def decide(ddl: object, target: Field[Any], bind: object, *, dialect: Dialect, **details: Any) -> bool:
         return wanted(dialect.name)
 
     return item.ddl_if(callable_=decide)
 
 
-def _add_check(table: sa.Table, field: Any) -> None:
+def _add_check(table: sa.Table, field: Field[Any]) -> None:
     """Let the database check what the column's type does not say."""
     column = table.c[field.column]
     kind = field.get_internal_type()
@@ -280,7 +284,7 @@ def _add_together(table: sa.Table, opts: Options) -> None:
         table.append_constraint(sa.UniqueConstraint(*_columns(table, opts, names)))
 
 
-def _add_constraint(table: sa.Table, opts: Options, constraint: Any) -> None:
+def _add_constraint(table: sa.Table, opts: Options, constraint: BaseConstraint) -> None:
     if isinstance(constraint, CheckConstraint):
         condition = ModelExpression(opts.model, constraint.condition)
         table.append_constraint(sa.CheckConstraint(condition, name=conv(constraint.name)))

@@ -29,6 +29,7 @@ from facade.sql.write import (
 if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
+    from facade.fields.contracts import Instance
 
     Fields = tuple[Field[Any], ...]
 
@@ -56,7 +57,7 @@ class UpdateOne:
         self.statement = Statement(text.sql, returns=bool(made))
         self.bind = row_binder(sources(writer, fields, text.names, add), database.compile_dialect, database)
 
-    def run(self, obj: Any, database: Database) -> bool:
+    def run(self, obj: Instance, database: Database) -> bool:
         """Update the row of `obj`; return whether there is one."""
         params = self.bind(obj)
         if not self.statement.returns:
@@ -69,7 +70,9 @@ class UpdateOne:
         return bool(rows)
 
 
-def update_one(obj: Any, model: type[Any], database: Database, fields: Columns, raw: bool = False) -> bool:
+def update_one(
+    obj: Instance, model: type[Any], database: Database, fields: Columns, raw: bool = False
+) -> bool:
     """Update `fields` of the row of `obj` in the table of `model`; return whether the row exists."""
     writer = table_writer(model)
     add = None if raw else False
@@ -81,7 +84,7 @@ def update_one(obj: Any, model: type[Any], database: Database, fields: Columns, 
 
 
 def _update_expressions(
-    writer: TableWriter, obj: Any, database: Database, fields: Fields, add: bool | None
+    writer: TableWriter, obj: Instance, database: Database, fields: Fields, add: bool | None
 ) -> bool:
     """Update a row with values that the database computes; they come back, or are forgotten."""
     values = {field: current_value(obj, field, add) for field in fields}
@@ -123,7 +126,7 @@ class RowExists:
         self.bind = row_binder(sources(writer, (), text.names, None), database.compile_dialect, database)
 
 
-def row_exists(obj: Any, model: type[Any], database: Database) -> bool:
+def row_exists(obj: Instance, model: type[Any], database: Database) -> bool:
     """Return whether the table of `model` holds a row with the primary key of `obj`."""
     plan = table_writer(model).plan(RowExists, database)
     return bool(database.fetch(plan.statement, plan.bind(obj)))
@@ -195,7 +198,7 @@ class UpdateMany:
             preparer.quote(self.writer.column(field).name) for field in (*self.writer.pk_fields, *self.fields)
         ]
 
-        def place(value: Any) -> str:
+        def place(value: object) -> str:
             params.append(value)
             return placeholder(dialect, len(params))
 

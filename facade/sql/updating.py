@@ -13,20 +13,24 @@ from facade.sql.plan import EmptyPlan, Plan, compile_plan
 from facade.sql.select import Compiler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from facade.db.database import Database
+    from facade.fields import Field
     from facade.sql.shape import Shape
 
 
-def update_plan(shape: Shape, database: Any) -> Plan:
+def update_plan(shape: Shape, database: Database) -> Plan:
     """Return the plan of the UPDATE that the shape's last step asks for."""
     return _plan(shape, database, "update", _update)
 
 
-def delete_plan(shape: Shape, database: Any) -> Plan:
+def delete_plan(shape: Shape, database: Database) -> Plan:
     """Return the plan of a DELETE of the shape's rows."""
     return _plan(shape, database, "delete", _delete)
 
 
-def _plan(shape: Shape, database: Any, kind: str, make: Any) -> Plan:
+def _plan(shape: Shape, database: Database, kind: str, make: Callable[..., Any]) -> Plan:
     key = (kind, database.plan_key)
     if (plan := shape.plans.get(key)) is None:
         compiler = Compiler(shape.query, database.compile_dialect, database.vendor)
@@ -38,7 +42,7 @@ def _plan(shape: Shape, database: Any, kind: str, make: Any) -> Plan:
     return plan
 
 
-def _count(rows: Any, alias: str) -> list[Any]:
+def _count(rows: Iterable[Any], alias: str) -> list[Any]:
     return list(rows)
 
 
@@ -58,7 +62,7 @@ def _delete(compiler: Compiler) -> Any:
     return _where(compiler, table, table.delete())
 
 
-def _stored(compiler: Compiler, field: Any, value: Any) -> Any:
+def _stored(compiler: Compiler, field: Field[Any], value: Any) -> Any:
     if isinstance(value, Arg):
         return compiler.bind(value, field.column_type)
     if value is None:

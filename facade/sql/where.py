@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -10,6 +10,9 @@ from facade import fields
 from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression
 from facade.expressions.q import AND, OR, XOR
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
 
 
 class Nothing(Expression):
@@ -22,7 +25,7 @@ class Nothing(Expression):
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         return self
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         raise EmptyResultSet
 
 
@@ -57,7 +60,7 @@ class Where(Expression):
     def clone(self) -> Where:
         return Where(list(self.children), self.connector, self.negated)
 
-    def add(self, child: Any, connector: str) -> None:
+    def add(self, child: object, connector: str) -> None:
         """Join `child` to the tree; nodes with the same connector are merged."""
         if self.connector != connector:
             self.children = [Where(self.children, self.connector, self.negated)]
@@ -120,7 +123,7 @@ class Where(Expression):
 
     # -- SQL --------------------------------------------------------------------------------
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         parts: list[Any] = []
         total = len(self.children)
         full_needed, empty_needed = (total, 1) if self.connector == AND else (1, total)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.connection import Database
+    from facade.fields.contracts import Instance
 P = TypeVar("P")
 
 # (expression, model, field it is stored in, database, whether the row is new) -> a Core element without joins.
@@ -31,7 +32,7 @@ WHERE = "facade_where_"
 PLANS_MAX = 256  # per table; a program that saves ever new sets of fields starts again
 
 
-def database_default(field: Any) -> DatabaseDefault:
+def database_default(field: Field[Any]) -> DatabaseDefault:
     """Return what stands for the default that the database applies, in an instance that is not saved."""
     default = field.db_default
     expression = default if isinstance(default, Frozen) else Value(default, output_field=field)
@@ -103,7 +104,7 @@ class TableWriter:
             self._columns.clear()
         return self._columns.setdefault(names, columns)
 
-    def insert_fields(self, obj: Any, pk_set: bool) -> Columns:
+    def insert_fields(self, obj: Instance, pk_set: bool) -> Columns:
         """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
         fields = self.fields if pk_set else self.fields_without_auto
         if not self.defaulted:
@@ -179,7 +180,7 @@ def sources(
 
 
 def column_element(
-    writer: TableWriter, field: Field[Any], value: Any, database: Database, new: bool
+    writer: TableWriter, field: Field[Any], value: object, database: Database, new: bool
 ) -> sa.ColumnElement[Any]:
     """Return the Core form of one value to store, be it a plain one or an expression."""
     if isinstance(value, DatabaseDefault):
@@ -212,7 +213,7 @@ class Returned:
     def _is_plain_key(self) -> bool:
         return len(self.readers) == 1 and self.readers[0][1] is None
 
-    def _assign(self, obj: Any, row: Sequence[Any]) -> None:
+    def _assign(self, obj: Instance, row: Sequence[Any]) -> None:
         for (attname, read), value in zip(self.readers, row, strict=True):
             setattr(obj, attname, value if read is None else read(value))
 
@@ -228,13 +229,13 @@ class Returned:
 def _assign_one(attname: str) -> Callable[[Any, Sequence[Any]], None]:
     """Return a function that takes over the only value of a row, a counted key in most cases."""
 
-    def assign(obj: Any, row: Sequence[Any]) -> None:
+    def assign(obj: Instance, row: Sequence[Any]) -> None:
         setattr(obj, attname, row[0])
 
     return assign
 
 
-def forget(obj: Any, fields: Iterable[Field[Any]]) -> None:
+def forget(obj: Instance, fields: Iterable[Field[Any]]) -> None:
     """Make `fields` deferred on `obj`: the database has computed values that it could not return."""
     for field in fields:
         obj.__dict__.pop(field.attname, None)

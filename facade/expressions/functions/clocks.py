@@ -7,7 +7,7 @@ cut to a unit of time goes back, so that it can be compared with stored moments.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -16,10 +16,15 @@ from facade.configuration import settings
 from facade.expressions.fragments import template
 from facade.timezone import get_current_timezone, get_default_timezone, timezone_name
 
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Core, CoreType
+    from facade.fields import Field
+
+
 # -- zones --------------------------------------------------------------------------------
 
 
-def zone(compiler: Any, tzinfo: dt.tzinfo | None) -> Any:
+def zone(compiler: Compiler, tzinfo: dt.tzinfo | None) -> Any:
     """Return the name of a time zone as a parameter; None for `tzinfo` means the zone that is current when the query runs."""
     vendor = compiler.vendor
     if not settings.USE_TZ:
@@ -49,7 +54,7 @@ def _offset_name(offset: dt.timedelta, vendor: str) -> str:
     return f"UTC{text}" if vendor == "postgresql" else text
 
 
-def _local(compiler: Any, core: Any, zone: Any) -> Any:
+def _local(compiler: Compiler, core: Core, zone: dt.tzinfo | None) -> Any:
     """Return a stored moment as the clocks of a zone show it."""
     if zone is None:
         return core
@@ -60,13 +65,13 @@ def _local(compiler: Any, core: Any, zone: Any) -> Any:
     return core
 
 
-def at_stored_zone(core: Any) -> Any:
+def at_stored_zone(core: Core) -> Any:
     """Return a moment of PostgreSQL as the clock of UTC (with USE_TZ off: of TIME_ZONE) shows it, or the moment of such a clock."""
     name = "UTC" if settings.USE_TZ else zone_name(get_default_timezone(), "postgresql")
     return template("(%s AT TIME ZONE %s)", core, sa.literal(name, sa.Text()))
 
 
-def _moment(core: Any) -> Any:
+def _moment(core: Core) -> Any:
     """Return a column of PostgreSQL as a moment: those without a time zone hold the clock of UTC."""
     return (
         template("(%s AT TIME ZONE 'UTC')", core) if getattr(core.type, "timezone", True) is False else core
@@ -89,7 +94,7 @@ _MYSQL_PARTS = {
 }
 
 
-def extract(compiler: Any, part: str, core: Any, zone: Any) -> Any:
+def extract(compiler: Compiler, part: str, core: Core, zone: dt.tzinfo | None) -> Any:
     """Return a part of a date, time, moment or duration; `part` is of a closed list."""
     local = _local(compiler, core, zone)
     if compiler.vendor == "sqlite":
@@ -100,21 +105,21 @@ def extract(compiler: Any, part: str, core: Any, zone: Any) -> Any:
     return template(f"CAST({text} AS INTEGER)", local, type_=sa.Integer())
 
 
-def _or_null(zone: Any) -> Any:
+def _or_null(zone: dt.tzinfo | None) -> Any:
     return sa.null() if zone is None else zone
 
 
 # -- truncation -----------------------------------------------------------------------------
 
 
-def result_kind(field: Any) -> str:
+def result_kind(field: Field[Any]) -> str:
     """Return whether a field holds a datetime, a date or a time."""
     if isinstance(field, fields.DateTimeField):
         return "datetime"
     return "date" if isinstance(field, fields.DateField) else "time"
 
 
-def trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) -> Any:
+def trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | None, result: str) -> Any:
     """Return a date, time or moment cut to a unit; `kind` and `result` are of closed lists."""
     if compiler.vendor == "sqlite":
         return template(f"FACADE_TRUNC('{kind}', '{result}', %s, %s)", core, _or_null(zone))
@@ -122,7 +127,7 @@ def trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) -> Any:
     return make(compiler, kind, core, zone, result)
 
 
-def _postgresql_trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) -> Any:
+def _postgresql_trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | None, result: str) -> Any:
     if result == "datetime" and zone is not None:
         return template(f"DATE_TRUNC('{kind}', %s, %s)", _moment(core), zone)
     local = _local(compiler, core, zone)
@@ -142,7 +147,7 @@ _MYSQL_FORMATS = {
 }
 
 
-def _mysql_trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) -> Any:
+def _mysql_trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | None, result: str) -> Any:
     local = _local(compiler, core, zone)
     if kind in ("date", "time"):
         return template(f"{kind.upper()}(%s)", local)
@@ -154,7 +159,7 @@ def _mysql_trunc(compiler: Any, kind: str, core: Any, zone: Any, result: str) ->
     return cut if zone is None else template("CONVERT_TZ(%s, %s, '+00:00')", cut, zone)
 
 
-def _mysql_cut(kind: str, local: Any) -> Any:
+def _mysql_cut(kind: str, local: Field[Any]) -> Any:
     if kind == "week":
         return template("CAST(DATE(DATE_SUB(%s, INTERVAL WEEKDAY(%s) DAY)) AS DATETIME)", local, local)
     if kind == "quarter":
@@ -166,7 +171,7 @@ def _mysql_cut(kind: str, local: Any) -> Any:
 # -- the present -----------------------------------------------------------------------------
 
 
-def now(compiler: Any, type_: Any) -> Any:
+def now(compiler: Compiler, type_: CoreType) -> Any:
     """Return the time at which the statement began, as moments are stored."""
     if compiler.vendor == "postgresql":
         return template("STATEMENT_TIMESTAMP()", type_=type_)

@@ -14,6 +14,7 @@ from facade.expressions.functions import clocks
 from facade.expressions.functions.vendors import VendorFunc
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Core
     from facade.fields import Field
 
 
@@ -25,7 +26,7 @@ class Cast(Func):
     def __init__(self, expression: Any, output_field: Field[Any]) -> None:
         super().__init__(expression, output_field=output_field)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         (source,) = self._sources()
         core, field = compiler.process(source), self.output_field
         if compiler.vendor == "sqlite" and isinstance(field, (fields.DateField, fields.TimeField)):
@@ -38,7 +39,7 @@ class Cast(Func):
         return sa.cast(core, field.column_type)
 
 
-def _postgresql_cast(core: Any, source: Any, field: Field[Any]) -> Any:
+def _postgresql_cast(core: Core, source: object, field: Field[Any]) -> Any:
     """Return a cast that does not depend on the time zone of PostgreSQL's session."""
     moments = isinstance(source, fields.DateTimeField), isinstance(field, fields.DateTimeField)
     if moments == (True, False) and isinstance(field, (fields.DateField, fields.TimeField)):
@@ -48,7 +49,7 @@ def _postgresql_cast(core: Any, source: Any, field: Field[Any]) -> Any:
     return sa.cast(core, field.column_type)
 
 
-def _mysql_cast(core: Any, field: Field[Any]) -> Any:
+def _mysql_cast(core: Core, field: Field[Any]) -> Any:
     if isinstance(field, fields.FloatField):
         return template("(%s + 0.0)", core, type_=field.column_type)
     if isinstance(field, fields.BooleanField):
@@ -93,7 +94,7 @@ class Collate(Func):
         self.collation = collation
         super().__init__(expression)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         name = compiler.dialect.identifier_preparer.quote_identifier(self.collation)
         (source,) = self._sources()
         return template(f"%s COLLATE {name}", compiler.process(source), type_=self.column_type)

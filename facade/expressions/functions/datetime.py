@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
+    from facade.db.database import Database
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
 
 DATE_PARTS = frozenset({"year", "iso_year", "quarter", "month", "week", "week_day", "iso_week_day", "day"})
@@ -37,7 +39,7 @@ class Zoned(Transform):
 
     tzinfo: dt.tzinfo | None = None
 
-    def zone(self, compiler: Any) -> Any:
+    def zone(self, compiler: Compiler) -> Any:
         """Return the name of the zone as a parameter: a given one, or the one that is current when the query runs."""
         if not isinstance(self.lhs.output_field, fields.DateTimeField):
             if self.tzinfo is not None:
@@ -75,7 +77,7 @@ class Extract(Zoned):
             _check_extraction(field, str(changed.lookup_name))
         return changed
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         assert self.lookup_name is not None
         if self.lookup_name not in DATE_PARTS | TIME_PARTS:
             raise ValueError(f"Invalid lookup type: {self.lookup_name!r}")
@@ -174,7 +176,7 @@ class Now(Func):
     arity = 0
     allowed_default = True
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         return clocks.now(compiler, self.output_field.column_type)
 
 
@@ -193,7 +195,7 @@ class LocalDateTimeField(fields.DateTimeField):  # type: ignore[type-arg,unused-
         return name, path, args, {**options, "tzinfo": self.tzinfo}
 
     def from_db_value(
-        self, value: dt.datetime | None, expression: Any, connection: Any
+        self, value: dt.datetime | None, expression: object, connection: Database
     ) -> dt.datetime | None:
         if value is None or value.tzinfo is None:
             return value
@@ -218,7 +220,7 @@ class TruncBase(Zoned):
         self.tzinfo = tzinfo
         super().__init__(expression, output_field=output_field, **extra)
 
-    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(query, *args, **kwargs)
         source, result = resolved.lhs.output_field, resolved.output_field
         own = type(self)._output_field
@@ -229,7 +231,7 @@ class TruncBase(Zoned):
             resolved._output_field = LocalDateTimeField(self.tzinfo)
         return resolved
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         zone = self.zone(compiler)
         result = clocks.result_kind(self.output_field)
         core = clocks.trunc(compiler, str(self.kind), compiler.process(self.lhs), zone, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -12,6 +12,9 @@ from facade.expressions.calls import Func
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import Fixed
 
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Valued
+
 
 class _JSONFunc(Func):
     """A function whose arguments become parts of a document."""
@@ -19,13 +22,13 @@ class _JSONFunc(Func):
     _output_field = fields.JSONField()
     _on_postgresql: str
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         arguments = [_part(compiler, source) for source in self._sources()]
         name = self._on_postgresql if compiler.vendor == "postgresql" else self.function
         return getattr(sa.func, str(name))(*arguments, type_=self.column_type)
 
 
-def _part(compiler: Any, source: Any) -> Any:
+def _part(compiler: Any, source: Valued) -> Any:
     """Return an argument; SQLite has to be told what is JSON and what is true or false."""
     core, field = compiler.process(source), source.known_field
     if compiler.vendor == "sqlite":

@@ -12,20 +12,21 @@ from facade.expressions.functions.vendors import Fixed, NumericResult, VendorFun
 from facade.expressions.lookups import Transform
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Valued
     from facade.fields import Field
 
 
 class DecimalArguments(Func):
     """A function that PostgreSQL has for decimals only: floats are cast."""
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if compiler.vendor != "postgresql":
             return super().as_core(compiler)
         arguments = [self._decimal(compiler, source) for source in self._sources()]
         return compiler.function(self, arguments, self.column_type)
 
     @staticmethod
-    def _decimal(compiler: Any, source: Any) -> Any:
+    def _decimal(compiler: Compiler, source: Valued) -> Any:
         core = compiler.process(source)
         is_float = isinstance(source.known_field, fields.FloatField)
         return sa.cast(core, sa.Numeric()) if is_float else core
@@ -175,7 +176,7 @@ class Round(DecimalArguments, Transform):
         fixed = isinstance(precision, int)
         super().__init__(expression, Fixed(precision) if fixed else precision, **extra)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         precision = self.source_expressions[1]
         if compiler.vendor == "sqlite" and isinstance(precision, Fixed) and precision.value < 0:
             raise ValueError("SQLite does not support negative precision.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -12,6 +12,9 @@ from facade.expressions.calls import Func
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import VendorFunc
 from facade.expressions.lookups import Transform
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler, Valued
 
 
 class Chr(VendorFunc, Transform):
@@ -36,7 +39,7 @@ class Concat(Func):
             raise ValueError("Concat must take at least two expressions")
         super().__init__(*expressions, **extra)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         arguments = [self._text(compiler, source) for source in self._sources()]
         type_ = self.column_type
         if compiler.vendor == "mysql":
@@ -45,7 +48,7 @@ class Concat(Func):
         return template(f"({joined})", *arguments, type_=type_)
 
     @staticmethod
-    def _text(compiler: Any, source: Any) -> Any:
+    def _text(compiler: Compiler, source: Valued) -> Any:
         core = compiler.process(source)
         is_text = isinstance(source.known_field, (fields.CharField, fields.TextField))
         return core if is_text or compiler.vendor != "postgresql" else sa.cast(core, sa.Text())
@@ -64,7 +67,7 @@ class Left(Func):
             raise ValueError("'length' must be greater than 0.")
         super().__init__(expression, length, **extra)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         if compiler.vendor != "sqlite":
             return super().as_core(compiler)
         core, length = (compiler.process(source) for source in self._sources())
@@ -101,7 +104,7 @@ class LPad(Func):
     function = "LPAD"
     _output_field = fields.CharField()
 
-    def __init__(self, expression: Any, length: Any, fill_text: Any = None, **extra: Any) -> None:
+    def __init__(self, expression: Any, length: Any, fill_text: object = None, **extra: Any) -> None:
         if not hasattr(length, "resolve_expression") and length is not None and length < 0:
             raise ValueError("'length' must be greater or equal to 0.")
         super().__init__(expression, length, Value(" ") if fill_text is None else fill_text, **extra)
@@ -163,7 +166,7 @@ class Replace(Func):
 
     function = "REPLACE"
 
-    def __init__(self, expression: Any, text: Any, replacement: Any = None, **extra: Any) -> None:
+    def __init__(self, expression: Any, text: Any, replacement: object = None, **extra: Any) -> None:
         super().__init__(expression, text, Value("") if replacement is None else replacement, **extra)
 
 
@@ -246,7 +249,7 @@ class Substr(VendorFunc):
     _output_field = fields.CharField()
     spellings: ClassVar[dict[str, dict[str, str]]] = {"sqlite": {"function": "SUBSTR"}}
 
-    def __init__(self, expression: Any, pos: Any, length: Any = None, **extra: Any) -> None:
+    def __init__(self, expression: Any, pos: Any, length: object = None, **extra: Any) -> None:
         if not hasattr(pos, "resolve_expression") and pos < 1:
             raise ValueError("'pos' must be greater than 0")
         super().__init__(expression, pos, *([] if length is None else [length]), **extra)

@@ -11,6 +11,8 @@ from facade.expressions.functions.vendors import VendorFunc, is_mariadb
 if TYPE_CHECKING:
     import datetime as dt
 
+    from facade.expressions.contracts import Compiler
+
 
 class UUID4(VendorFunc):
     """A random UUID. Not on MySQL; MariaDB has it from 11.7 on."""
@@ -23,7 +25,7 @@ class UUID4(VendorFunc):
         "mysql": {"function": "UUID_V4"},
     }
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         _refuse_mysql(self, compiler)
         return super().as_core(compiler)
 
@@ -41,7 +43,7 @@ class UUID7(VendorFunc):
     def __init__(self, shift: dt.timedelta | Any = None, **extra: Any) -> None:
         super().__init__(*([] if shift is None else [shift]), **extra)
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         _refuse_mysql(self, compiler)
         if self.source_expressions and compiler.vendor != "postgresql":
             raise UnsupportedFeature("The shift argument to UUID7 is not supported on this database backend.")
@@ -51,7 +53,7 @@ class UUID7(VendorFunc):
         return super().as_core(compiler)
 
 
-def _refuse_mysql(expression: Any, compiler: Any) -> None:
+def _refuse_mysql(expression: object, compiler: Compiler) -> None:
     if compiler.vendor == "mysql" and not is_mariadb(compiler):
         raise UnsupportedFeature(f"{type(expression).__name__} is not supported on MySQL.")
 

@@ -9,10 +9,13 @@ from facade.expressions.base import Value
 from facade.expressions.calls import Func
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
 
 
-def is_mariadb(compiler: Any) -> bool:
+def is_mariadb(compiler: Compiler) -> bool:
     """Return whether a database of the vendor "mysql" is known to be a MariaDB."""
     return bool(getattr(compiler.dialect, "is_mariadb", False))
 
@@ -22,7 +25,7 @@ class VendorFunc(Func):
 
     spellings: ClassVar[dict[str, dict[str, str]]] = {}
 
-    def as_core(self, compiler: Any) -> Any:
+    def as_core(self, compiler: Compiler) -> Any:
         spelling = self.spellings.get(compiler.vendor)
         if spelling is None:
             return super().as_core(compiler)
@@ -46,7 +49,7 @@ class NumericResult(Func):
 class Fixed(Value):
     """A constant that belongs to the shape of a query: another value is another query."""
 
-    def freeze(self, values: Any) -> Any:
+    def freeze(self, values: Iterable[Any]) -> Any:
         return self
 
 

@@ -64,7 +64,7 @@ class Lag(_OfOtherRow):
 
     function = "LAG"
 
-    def __init__(self, expression: Any, offset: int | None = 1, default: Any = None, **extra: Any) -> None:
+    def __init__(self, expression: Any, offset: int | None = 1, default: object = None, **extra: Any) -> None:
         if expression is not None and (offset is None or offset <= 0):
             raise ValueError(f"{type(self).__name__} requires a positive integer for the offset.")
         super().__init__(expression, Fixed(offset), *([] if default is None else [default]), **extra)
