@@ -20,4 +20,4 @@ Markers: ``@pytest.mark.portable`` runs the test on MariaDB, too, where FACADE_T
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fix_databases", "tests.fix_face"]
+pytest_plugins = ["tests.fix_databases", "tests.fix_face", "tests.fix_session"]

