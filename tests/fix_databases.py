@@ -138,7 +138,7 @@ class MariaHome(ServerHome):
     vendor = "mysql"
 
     LEFT_BEHIND = "SELECT id FROM information_schema.processlist WHERE db IN %s AND id <> connection_id()"
-    TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN %s"
+    TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN %s AND table_type = %s"
 
     def create(self):
         self._kept = self._connect()
@@ -166,16 +166,17 @@ class MariaHome(ServerHome):
         return pymysql.connect(**login, database=database, autocommit=True)
 
     def empty(self):
-        """Drop the tables; a connection that a failed test left behind may hold locks on them."""
-        names = [tuple(self.databases.values())]
+        """Drop views and tables; a connection that a failed test left behind may hold locks on them."""
+        names = tuple(self.databases.values())
         with self._kept.cursor() as cursor:
-            cursor.execute(self.LEFT_BEHIND, names)
+            cursor.execute(self.LEFT_BEHIND, (names,))
             for (left_behind,) in cursor.fetchall():
                 with suppress(pymysql.OperationalError):  # it is gone by now
                     cursor.execute(f"KILL {left_behind}")
-            cursor.execute(self.TABLES, names)
-            if tables := ", ".join(f"`{schema}`.`{table}`" for schema, table in cursor.fetchall()):
-                cursor.execute(f"DROP TABLE {tables}")
+            for kind in ("VIEW", "BASE TABLE"):
+                cursor.execute(self.TABLES, (names, kind))
+                if found := ", ".join(f"`{schema}`.`{table}`" for schema, table in cursor.fetchall()):
+                    cursor.execute(f"DROP {kind.removeprefix('BASE ')} {found}")
 
 
 def as_text(url):
@@ -186,7 +187,7 @@ class DatabaseUnderTest:
     """What the ``database`` fixture gives: configured, empty, and observable from outside of facade."""
 
     def __init__(self, home):
-        self._home = home
+        self.home = home
         self.vendor = home.vendor
         self.urls = home.urls
         self.url = home.urls["default"]
@@ -201,7 +202,7 @@ class DatabaseUnderTest:
 
     def observe(self, sql, using="default"):
         """Run SQL on a connection of the bare driver, outside of every transaction, and return the rows as tuples."""
-        with closing(self._home.connect(using)) as connection, closing(connection.cursor()) as cursor:
+        with closing(self.home.connect(using)) as connection, closing(connection.cursor()) as cursor:
             cursor.execute(sql)
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
 

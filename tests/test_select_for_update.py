@@ -47,7 +47,7 @@ def test_a_block_that_fails_frees_its_locks(face, database, ada):
 
 def held(database):
     """Lock Ada's row from outside; the caller closes the connection."""
-    connection = database._home.connect("default")
+    connection = database.home.connect("default")
     connection.autocommit = False
     connection.execute("SELECT 1 FROM tests_author WHERE name = 'Ada' FOR UPDATE")
     return connection
