@@ -15,7 +15,6 @@ nox.options.sessions = ["tests", "lint"]
 PYTHONS = ["3.11", "3.12", "3.13"]
 SQLALCHEMIES = {"2.0": "sqlalchemy[asyncio]>=2.0.40,<2.1", "2.1": "sqlalchemy[asyncio]>=2.1.0b1,<2.2"}
 PROJECT = nox.project.load_toml("pyproject.toml")
-CONFORMANCE = Path(os.environ.get("FACADE_CONFORMANCE", "../shared/conformance"))
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -49,28 +48,29 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types and layers."""
-    install(session, "lint")
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("mypy")
-    session.run("lint-imports")
+    """Check style, types, layers, and what type checkers see of the public names."""
+    install(session, "lint", "typing")
+    session.run("bash", ".ci/checks", external=True)
 
 
-@nox.session
-def typing(session: nox.Session) -> None:
-    """Check what type checkers see of the public names."""
-    install(session, "typing")
-    session.run("mypy", "--strict", "tests/typing")
-    session.run("pyright", "tests/typing")
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the lowest versions that pyproject.toml allows of SQLAlchemy, greenlet and the drivers."""
+    install(session, "test")
+    needed = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["drivers"]]
+    session.install(*[requirement.replace(">=", "==") for requirement in needed])
+    session.run("pytest", *session.posargs)
 
 
 @nox.session(python="3.13")
 def conformance(session: nox.Session) -> None:
-    """Run Django's own ORM tests: `nox -s conformance -- --tests django-6.1.3/tests [packages]`."""
+    """Run Django's own ORM tests by FACADE_CONFORMANCE: `nox -s conformance -- --tests django-6.1.3/tests [packages]`."""
+    runner = os.environ.get("FACADE_CONFORMANCE")
+    if runner is None:
+        session.error("FACADE_CONFORMANCE names no folder that has the run.py of the conformance tests")
     install(session, extras="all")
     session.install("django==6.1.3", "setuptools")
-    session.run("python", str(CONFORMANCE / "run.py"), "--target", "facade", *session.posargs)
+    session.run("python", str(Path(runner) / "run.py"), "--target", "facade", *session.posargs)
 
 
 @nox.session
