@@ -38,6 +38,18 @@ def without(session: nox.Session, off: str) -> None:
     session.run("pytest", *session.posargs, env={off: "0"})
 
 
+@nox.session(python="3.13")
+def differential(session: nox.Session) -> None:
+    """Run many thousand cases in facade and in Django, with nothing passed over; see tests/differential."""
+    install(session, "test")
+    budget = {
+        "FACADE_DIFFERENTIAL_READS": "20000",
+        "FACADE_DIFFERENTIAL_WRITES": "2000",
+        "FACADE_DIFFERENTIAL_STRICT": "1",
+    }
+    session.run("pytest", "tests/differential", *session.posargs, env={**budget, **os.environ})
+
+
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines the tests reach."""

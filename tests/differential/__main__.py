@@ -1,0 +1,46 @@
+"""Run many cases and print what differs: ``python -m tests.differential URL [--cases N] [--seed N] [--writes]``."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections import Counter
+
+from tests.differential.explained import explanation
+from tests.differential.faults import fault
+from tests.differential.running import Runner, report
+from tests.differential.worlds import both_worlds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of an empty database")
+    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--writes", action="store_true")
+    parser.add_argument("--zone", default="Europe/Vienna")
+    parser.add_argument("--naive", action="store_true", help="USE_TZ=False")
+    parser.add_argument("--new", action="store_true", help="do not print what `faults.py` knows")
+    options = parser.parse_args()
+    counts, begun = Counter(), time.monotonic()
+    with both_worlds(options.url, options.zone, not options.naive) as worlds:
+        runner = Runner(*worlds)
+        draw = random.Random(options.seed)
+        for _ in range(options.cases):
+            case, ours, theirs, found = runner.one(draw, options.writes)
+            counts["error" if theirs.error else "answer"] += 1
+            if found:
+                why = explanation(case, ours, theirs, found)
+                known = None if why else fault(case, ours, theirs, found)
+                counts[
+                    f"explained: {why}" if why else f"FAULT: {known}" if known else f"NEW: {' '.join(found)}"
+                ] += 1
+                if not why and not (known and options.new):
+                    print(report(case, ours, theirs, found), flush=True)
+    print(f"{options.cases} cases in {time.monotonic() - begun:.0f} s")
+    for name, count in counts.most_common():
+        print(f"{count:6} {name}")
+
+
+main()
