@@ -163,3 +163,15 @@ class Channel(ABC):
 
 
 ISOLATION_LEVELS = frozenset({"READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"})
+
+
+def checked_level(level: str | None) -> str | None:
+    """Return the name of an isolation level in capitals. Raises ValueError for anything else."""
+    if level is None:
+        return None
+    name = level.replace("_", " ").upper()
+    if name not in ISOLATION_LEVELS:
+        raise ValueError(
+            f"{level!r} is no isolation level: choose one of {', '.join(sorted(ISOLATION_LEVELS))}."
+        )
+    return name

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 from facade import bridge
 from facade.bridge.workers import TWIN_OF
 from facade.db import blocks, retry, state
-from facade.db.channel import ISOLATION_LEVELS
+from facade.db.channel import checked_level
 from facade.db.registry import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.exceptions import DeadlockDetected, SerializationFailure, TransactionManagementError
@@ -57,7 +57,7 @@ class Atomic:
         self.using = using
         self.savepoint = savepoint
         self.durable = durable
-        self.isolation_level = _checked_level(isolation_level)
+        self.isolation_level = checked_level(isolation_level)
         self.read_only = read_only
         self.retries = retries
         self._from_testcase = False  # a test's own block: durable blocks may be nested in it
@@ -179,17 +179,6 @@ class Atomic:
 
     def _pauses(self) -> chain[float | None]:
         return chain(retry.delays(self.retries + 1), [None])
-
-
-def _checked_level(level: str | None) -> str | None:
-    if level is None:
-        return None
-    name = level.upper().replace("_", " ")
-    if name not in ISOLATION_LEVELS:
-        raise ValueError(
-            f"{level!r} is no isolation level: choose one of {', '.join(sorted(ISOLATION_LEVELS))}."
-        )
-    return name
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
 
 
-LOOKUP_SEP = "__"
-
 _new = object.__new__
 
 
@@ -150,6 +148,8 @@ class Expression(Combinable, Written, Frozen):
     set_returning = False
     empty_result_set_value: Any = None
     _output_field: Field[Any] | None = None
+    # The names of the attributes that hold the expressions it is made of.
+    sources: ClassVar[tuple[str, ...]] = ()
     _derived: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -168,11 +168,16 @@ class Expression(Combinable, Written, Frozen):
     # -- the tree ---------------------------------------------------------------
 
     def get_source_expressions(self) -> list[Any]:
-        return []
+        return [getattr(self, name) for name in self.sources]
 
     def set_source_expressions(self, exprs: list[Any]) -> None:
-        if exprs:
-            raise ValueError(f"{type(self).__name__} takes no source expressions.")
+        if len(exprs) != len(self.sources):
+            takes = ", ".join(self.sources) or "no"
+            raise ValueError(
+                f"{type(self).__name__} takes {takes} source expressions, {len(exprs)} were given."
+            )
+        for name, expression in zip(self.sources, exprs, strict=True):
+            setattr(self, name, expression)
 
     def _sources(self) -> Iterator[Any]:
         return (source for source in self.get_source_expressions() if source is not None)
@@ -456,6 +461,7 @@ VALUE_FIELDS: list[tuple[type, Callable[[], Field[Any]]]] = [
 class CombinedExpression(Expression):
     """Two expressions joined by an arithmetic or bitwise operator."""
 
+    sources = ("lhs", "rhs")
     empty_result_set_value = NotImplemented
 
     def __init__(self, lhs: Any, connector: str, rhs: Any, output_field: Field[Any] | None = None) -> None:
@@ -467,12 +473,6 @@ class CombinedExpression(Expression):
 
     def __str__(self) -> str:
         return f"{self.lhs} {self.connector} {self.rhs}"
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.lhs, self.rhs]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        self.lhs, self.rhs = exprs
 
     @property
     def allowed_default(self) -> bool:  # type: ignore[override]
@@ -500,18 +500,14 @@ class ExpressionWrapper(Expression):
     ExpressionWrapper(<CombinedExpression: Value(1) + Value(2)>)
     """
 
+    sources = ("expression",)
+
     def __init__(self, expression: Any, output_field: Field[Any]) -> None:
         super().__init__(output_field)
         self.expression = expression
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.expression!r})"
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.expression]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        (self.expression,) = exprs
 
     @property
     def allowed_default(self) -> bool:  # type: ignore[override]
@@ -553,6 +549,7 @@ class NegatedExpression(ExpressionWrapper):
 class OrderBy(Expression):
     """One term of an ORDER BY."""
 
+    sources = ("expression",)
     conditional = False
     constraint_validation_compatible = False
 
@@ -574,12 +571,6 @@ class OrderBy(Expression):
 
     def __repr__(self) -> str:
         return f"OrderBy({self.expression!r}, descending={self.descending})"
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.expression]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        (self.expression,) = exprs
 
     def get_group_by_cols(self) -> list[Any]:
         return [column for source in self._sources() for column in source.get_group_by_cols()]

@@ -133,15 +133,11 @@ class RawSQL(Expression):
 class DatabaseDefault(Expression):
     """Stands for a column's `db_default` until the database has filled it in."""
 
+    sources = ("expression",)
+
     def __init__(self, expression: Any, output_field: Field[Any] | None = None) -> None:
         super().__init__(output_field)
         self.expression = expression
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.expression]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        (self.expression,) = exprs
 
     def __repr__(self) -> str:
         return f"DatabaseDefault({self.expression!r})"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class When(Expression):
     """One branch of a Case: `When(age__lt=18, then=Value("minor"))`."""
 
+    sources = ("condition", "result")
     conditional = False
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
@@ -40,12 +41,6 @@ class When(Expression):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.condition, self.result]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        self.condition, self.result = exprs
 
     def _resolve_output_field(self) -> Field[Any] | None:
         field: Field[Any] | None = self.result._output_field_or_none

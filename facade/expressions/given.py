@@ -33,6 +33,8 @@ class Null(Value):
 class Given(Expression):
     """`expression`, the names in it standing for the expressions of `values`."""
 
+    sources = ("expression",)
+
     def __init__(
         self, expression: Any, values: dict[str, Any], output_field: Field[Any] | None = None
     ) -> None:
@@ -63,12 +65,6 @@ class Given(Expression):
         resolved.expression = facts.resolve_condition(self.expression, allow_joins=False)
         resolved.values = {}
         return resolved
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.expression]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        (self.expression,) = exprs
 
     @property
     def conditional(self) -> bool:

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.fragments import template
 from facade.expressions.lookups import Transform
+from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, CoreType

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from facade.expressions.base import LOOKUP_SEP, Expression
+from facade.expressions.base import Expression
 from facade.expressions.q import Condition, Q
 from facade.expressions.references import F, OuterRef
+from facade.fields.checks import LOOKUP_SEP
 
 
 def referenced_paths(expression: Any) -> Iterator[tuple[str, ...]]:

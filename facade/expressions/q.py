@@ -9,6 +9,7 @@ from typing import Any
 from facade.bridge import twin
 from facade.expressions.base import Expression, condition_class
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
+from facade.fields.checks import LOOKUP_SEP
 
 AND, OR, XOR = "AND", "OR", "XOR"
 CONNECTORS = (AND, OR, XOR)
@@ -211,7 +212,7 @@ class Q(Frozen):
     @property
     def referenced_base_fields(self) -> set[str]:
         """The names of the fields, on the model itself, that the condition reads."""
-        return {name.split("__")[0] for name in _names(self)}
+        return {name.split(LOOKUP_SEP)[0] for name in _names(self)}
 
 
 def _names(condition: Q) -> Iterator[str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.expressions.base import LOOKUP_SEP, Combinable, Expression
+from facade.expressions.base import Combinable, Expression
 from facade.expressions.freezing import Frozen, Values
+from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
@@ -251,6 +252,8 @@ class Col(Expression):
 class Ref(Expression):
     """A reference to an annotation by its name in the SELECT list."""
 
+    sources = ("source",)
+
     def __init__(self, refs: str, source: Any) -> None:
         self.refs, self.source = refs, source
 
@@ -264,12 +267,6 @@ class Ref(Expression):
     @property
     def _output_field_or_none(self) -> Any:
         return self.source._output_field_or_none
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.source]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        (self.source,) = exprs
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         return self

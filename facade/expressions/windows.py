@@ -29,6 +29,7 @@ class Window(Expression):
     <Window: Sum(F(pages)) OVER (PARTITION BY F(author)ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)>
     """
 
+    sources = ("source_expression", "partition_by", "order_by", "frame")
     contains_aggregate = False
     contains_over_clause = True
 
@@ -58,12 +59,6 @@ class Window(Expression):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.source_expression, self.partition_by, self.order_by, self.frame]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        self.source_expression, self.partition_by, self.order_by, self.frame = exprs
 
     def _resolve_output_field(self) -> Field[Any] | None:
         field: Field[Any] = self.source_expression.output_field

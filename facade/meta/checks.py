@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from facade.checks import CheckMessage, Error, Warning
 from facade.exceptions import FieldDoesNotExist
-from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.calls import RawSQL
 from facade.expressions.names import referenced_paths
+from facade.fields.checks import LOOKUP_SEP
 from facade.fields.relation_checks import by_database
 from facade.meta.constraints import CheckConstraint
 

@@ -12,13 +12,14 @@ from facade.db.connection import connections
 from facade.db.transaction import atomic
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError
 from facade.expressions.aggregates import Max
-from facade.expressions.base import LOOKUP_SEP, Value
+from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.conditional import Case, When
 from facade.expressions.freezing import Frozen
 from facade.expressions.functions.comparison import Cast
 from facade.expressions.q import Q
 from facade.fields import AutoField, Field
+from facade.fields.checks import LOOKUP_SEP
 from facade.orm.persistence import Persistence
 from facade.signals import post_save, pre_save
 from facade.sql.binder import ExpressionFound

@@ -9,11 +9,11 @@ from facade import fields as model_fields
 from facade.configuration import settings
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.freezing import PLAIN, Frozen, ItemByItem, NotAnArgument, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
 from facade.expressions.q import FilteredRelation, Q, freeze_pair, refuse_q_options
 from facade.expressions.references import F
+from facade.fields.checks import LOOKUP_SEP
 from facade.orm.arguments import (
     freeze_condition_argument,
     mark_values,
@@ -250,11 +250,8 @@ class Chain(Combining):
         clone = self._annotate((), expressions, select=True) if expressions else self
         for name in fields:
             check_alias(name)
-        query = clone._shape.query
         clone = clone._step(("values", fields))
         clone._fields = tuple(fields)
-        if query.combinator and not fields and clone._fields == ():
-            return clone
         return clone
 
     def values(self, *fields: Any, **expressions: Any) -> Self:

@@ -9,8 +9,8 @@ from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.transaction import atomic, mark_for_rollback_on_error
-from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.calls import DatabaseDefault
+from facade.fields.checks import LOOKUP_SEP
 from facade.orm.deletion import Collector
 from facade.signals import post_save, pre_save
 from facade.sql.insert import insert_one

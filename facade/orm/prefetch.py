@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from facade.bridge import function_twin
-from facade.expressions.base import LOOKUP_SEP
+from facade.fields.checks import LOOKUP_SEP
 
 
 class Prefetch:

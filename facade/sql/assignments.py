@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from facade.exceptions import FieldError
 from facade.expressions.freezing import Arg
 from facade.expressions.subquery import Embedded
+from facade.fields.checks import LOOKUP_SEP
 from facade.sql import paths
+from facade.sql.binder import no_value
 
 if TYPE_CHECKING:
+    from facade.expressions.base import Expression
+    from facade.fields import Field
     from facade.meta.options import Options
     from facade.sql.query import Query as SQLQuery
 
@@ -59,7 +63,7 @@ def _known_field(opts: Options, name: str) -> Any:
     for field in opts.concrete_fields:
         if name in (field.name, field.attname):
             return field
-    if "__" in name:
+    if LOOKUP_SEP in name:
         raise paths.unknown_name(name, paths.field_names(opts))
     return opts.get_field(name)
 
@@ -74,12 +78,7 @@ def _resolved(query: Any, field: Any, value: Any) -> Any:
         if not isinstance(value, Embedded)
         else value
     )
-    for kind, has in (
-        ("Aggregate functions", resolved.contains_aggregate),
-        ("Window expressions", resolved.contains_over_clause),
-    ):
-        if has:
-            raise FieldError(f"{kind} are not allowed in this query ({field.name}={resolved!r}).")
+    check_assigned(field, resolved)
     if isinstance(resolved, Embedded):
         resolved = Embedded(resolved.query.clone(), resolved.offset)
         if not resolved.query.has_select_fields and not resolved.query.select:
@@ -87,14 +86,21 @@ def _resolved(query: Any, field: Any, value: Any) -> Any:
     return resolved
 
 
+def check_assigned(field: Field[Any], resolved: Expression) -> None:
+    """Raise FieldError where a row would be assigned what is known of many rows only."""
+    for kind, has in (
+        ("Aggregate functions", resolved.contains_aggregate),
+        ("Window expressions", resolved.contains_over_clause),
+    ):
+        if has:
+            raise FieldError(f"{kind} are not allowed in this query ({field.name}={resolved!r}).")
+
+
 def _prepare(model: type[Any], field: Any) -> Any:
     def prepare(value: Any) -> Any:
         if hasattr(type(value), "_meta"):
             if not field.is_relation:
-                raise TypeError(
-                    f"Tried to update field {field} with a model instance, {value!r}. Use a value compatible with "
-                    f"{type(field).__name__}."
-                )
+                raise no_value(field, value)
             if not value._is_pk_set():
                 raise ValueError(f"Unsaved model instance {value!r} cannot be used in an ORM query.")
             value = getattr(value, field.target_field.attname)

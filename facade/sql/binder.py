@@ -54,11 +54,15 @@ def _key_of(field: Field[Any], instance: Any, add: bool | None) -> Any:
     if field.remote_field:
         return instance.prepare_database_save(field)
     if add is False:
-        raise TypeError(
-            f"Tried to update field {field} with a model instance, {instance!r}. Use a value compatible with "
-            f"{type(field).__name__}."
-        )
+        raise no_value(field, instance)
     return instance
+
+
+def no_value(field: Field[Any], instance: object) -> TypeError:
+    return TypeError(
+        f"Tried to update field {field} with a model instance, {instance!r}. Use a value compatible with "
+        f"{type(field).__name__}."
+    )
 
 
 def current_value(obj: Instance, field: Field[Any], add: bool | None) -> Any:

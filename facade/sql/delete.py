@@ -15,7 +15,6 @@ from facade.sql.write import (
     column_element,
     compile_text,
     compile_values,
-    placeholder,
     sources,
     table_writer,
     where_pk,
@@ -45,7 +44,7 @@ class _Where:
 
     def place(self, value: object) -> str:
         self.params.append(value)
-        return placeholder(self.database.compile_dialect, len(self.params))
+        return self.database.placeholder(len(self.params))
 
     def column(self, field: Field[Any]) -> str:
         return f"{self.table}.{self.quote(self.writer.column(field).name)}"

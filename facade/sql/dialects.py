@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
+from facade.exceptions import UnsupportedFeature
 from facade.expressions import durations
 from facade.expressions.base import Expression
-from facade.expressions.fragments import Fragment, template
+from facade.expressions.fragments import template
 from facade.expressions.freezing import Arg
 
 if TYPE_CHECKING:
@@ -41,13 +41,6 @@ class Random(Expression):
 
     def as_core(self, compiler: Compiler) -> Any:
         return sa.func.rand() if compiler.vendor == "mysql" else sa.func.random()
-
-
-class Named(Expression):
-    """A column of a combined query, by its name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
 
 class ListParameter(sa.types.TypeDecorator[Any]):
@@ -135,10 +128,10 @@ class Operations:
         pattern = right
         for character in ("\\", "%", "_"):
             pattern = sa.func.replace(pattern, character, "\\" + character, type_=sa.Text())
-        for prefix in filter(None, (before,)):
-            pattern = sa.literal(prefix) + pattern
-        for suffix in filter(None, (after,)):
-            pattern = pattern + sa.literal(suffix)
+        if before:
+            pattern = sa.literal(before) + pattern
+        if after:
+            pattern = pattern + sa.literal(after)
         return pattern
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
@@ -269,13 +262,4 @@ def _array_item(type_: CoreType, dialect: Dialect) -> Any:
     return sa.Text() if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum) else type_
 
 
-__all__ = [
-    "EmptyResultSet",
-    "Fragment",
-    "FullResultSet",
-    "ListParameter",
-    "Named",
-    "Operations",
-    "Random",
-    "template",
-]
+__all__ = ["ListParameter", "Operations", "Random"]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.calls import RawSQL
+from facade.expressions.fragments import Fragment
 from facade.expressions.q import AND
 from facade.sql.aliases import check_alias
-from facade.sql.dialects import Fragment
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler

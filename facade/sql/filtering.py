@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
-from facade.expressions.base import LOOKUP_SEP
 from facade.expressions.names import referenced_paths, with_names
 from facade.expressions.q import Condition, FilteredRelation
+from facade.fields.checks import LOOKUP_SEP
 from facade.sql.aliases import check_alias
 from facade.sql.filters import Scope
 from facade.sql.paths import split

@@ -6,12 +6,13 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
-from facade.expressions.base import LOOKUP_SEP, Expression, Value
+from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, Values
 from facade.expressions.lookups import Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.references import Col, F, OuterRef, Ref
 from facade.expressions.subquery import Embedded, Exists
+from facade.fields.checks import LOOKUP_SEP
 from facade.sql import paths
 from facade.sql.joins import Promoter
 from facade.sql.paths import ManyValues, Path

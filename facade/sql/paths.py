@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist, FieldError
-from facade.expressions.base import LOOKUP_SEP
+from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Expression, OrderBy
+from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
 from facade.expressions.names import with_names
 from facade.expressions.q import AND
@@ -27,9 +27,6 @@ from facade.sql.where import Nothing, Where
 if TYPE_CHECKING:
     from facade.expressions.contracts import Valued
     from facade.sql.query import Query as SQLQuery
-
-
-MAX_DEPTH = 5
 
 
 class Lock:
@@ -547,15 +544,6 @@ def _no_join(names: list[str], path: Path) -> FieldError:
     return FieldError(
         f"Cannot resolve keyword '{path.rest[0]}' into field. Join on '{before}' not permitted."
     )
-
-
-def ordering_of(item: Valued, default_descending: bool) -> Any:
-    """Return an order_by() item as an OrderBy over an unresolved expression, or a string with its direction."""
-    if isinstance(item, OrderBy):
-        return item.reverse_ordering() if default_descending else item
-    if hasattr(item, "resolve_expression"):
-        return OrderBy(item, descending=default_descending)
-    return item
 
 
 class Facts(Query):

@@ -88,10 +88,6 @@ def _none_or(kind: Callable[[Any], Any]) -> Converter:
     return lambda value: None if value is None else kind(value)
 
 
-def _unpack(width: int) -> str:
-    return "".join(f"c{index}, " for index in range(width)) + "*_"
-
-
 class RowSource(Source):
     """A source that knows the converters of its columns."""
 

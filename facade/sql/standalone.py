@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.exceptions import FieldError
 from facade.expressions.freezing import Values
 from facade.expressions.q import Q
 from facade.expressions.references import Col
 from facade.sql import tables, write
+from facade.sql.assignments import check_assigned
 from facade.sql.layout import Binds, Convert
 from facade.sql.query import Query
 from facade.sql.select import Compiler
@@ -68,12 +68,7 @@ def stored_expression(
         raise ValueError(
             f'Failed to insert expression "{resolved}" on {field}. F() expressions can only be used to update, not to insert.'
         )
-    for kind, found in (
-        ("Aggregate functions", resolved.contains_aggregate),
-        ("Window expressions", resolved.contains_over_clause),
-    ):
-        if found:
-            raise FieldError(f"{kind} are not allowed in this query ({field.name}={resolved!r}).")
+    check_assigned(field, resolved)
     return (
         compiler.boolean(resolved) if getattr(resolved, "conditional", False) else compiler.process(resolved)
     )

@@ -20,7 +20,6 @@ from facade.sql.write import (
     compile_text,
     compile_values,
     forget,
-    placeholder,
     sources,
     table_writer,
     where_pk,
@@ -200,7 +199,7 @@ class UpdateMany:
 
         def place(value: object) -> str:
             params.append(value)
-            return placeholder(dialect, len(params))
+            return database.placeholder(len(params))
 
         def same(row: tuple[Any, ...]) -> str:
             return " AND ".join(

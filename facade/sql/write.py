@@ -157,13 +157,6 @@ def compile_values(statement: Any, dialect: Dialect) -> tuple[str, tuple[Any, ..
     )
 
 
-def placeholder(dialect: Dialect, number: int) -> str:
-    """Return how the driver writes its parameter `number`, counted from 1."""
-    if dialect.paramstyle == "numeric_dollar":
-        return f"${number}"
-    return "?" if dialect.paramstyle == "qmark" else "%s"
-
-
 def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that single out one row, with parameters named by `WHERE` and the field's number."""
     columns = [writer.column(field) for field in writer.pk_fields]

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
 from facade.db.capture import note, observe, watched
-from facade.db.channel import CLEANUP_SECONDS, ISOLATION_LEVELS, Outcome, Params, Row, Statement, Stream
+from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row, Statement, Stream, checked_level
 from facade.db.drivers.reading import Reader, at_hand
 from facade.db.drivers.road import GeneralRoad
 from facade.db.errors import says_lost, translated
@@ -429,21 +429,6 @@ class DriverChannel(GeneralRoad):
         if isinstance(error, DBAPIError):
             return error.connection_invalidated
         return says_lost(error) or self._is_closed()
-
-
-def checked_level(isolation_level: str | None) -> str | None:
-    """Return the level in capitals.
-
-    Raises ValueError for anything that is not an isolation level.
-    """
-    if isolation_level is None:
-        return None
-    level = isolation_level.replace("_", " ").upper()
-    if level not in ISOLATION_LEVELS:
-        raise ValueError(
-            f"{isolation_level!r} is not an isolation level; choose one of {', '.join(sorted(ISOLATION_LEVELS))}."
-        )
-    return level
 
 
 def _closed(broken: bool, sql: str | None, params: Sequence[Any]) -> BaseException:
