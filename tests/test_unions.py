@@ -159,3 +159,35 @@ def test_a_union_in_a_subquery_is_ordered_by_the_query_around_it(face, library):
     found = first.union(second).order_by("-author__name", F("pages") * -1).values("title")[:1]
     authors = Author.objects.order_by("pk").annotate(title=Subquery(found))
     assert face.list(authors.values_list("title", flat=True)) == ["x", "y"]
+
+
+def test_a_combination_of_objects_in_a_condition_stands_for_their_keys(face, library):
+    short, late = Book.objects.filter(pages__lt=25), Book.objects.filter(title__gt="x")
+    found = {
+        "union": short.filter(title="z").union(Book.objects.filter(title="x")),
+        "intersection": short.intersection(late.filter(author__name="Ada")),
+        "difference": Book.objects.difference(short),
+        "slice": late.union(Book.objects.filter(title="x")).order_by("pages", "title")[:2],
+        "of combinations": short.filter(title="z").union(Book.objects.filter(title="x")).union(late),
+    }
+    titles = {
+        name: face.list(Book.objects.filter(pk__in=books).order_by("title").values_list("title", flat=True))
+        for name, books in found.items()
+    }
+    assert titles == {
+        "union": ["x", "z"],
+        "intersection": ["z"],
+        "difference": ["x"],
+        "slice": ["y", "z"],
+        "of combinations": ["x", "y", "z"],
+    }
+    chapters = Chapter.objects.filter(book__in=found["slice"]).exclude(book__in=found["intersection"])
+    assert face.list(chapters.values_list("title", flat=True)) == ["in y"]
+
+
+def test_a_combination_of_one_row_is_a_value(face, library):
+    first, second = parts()
+    last = first.union(second).order_by("-title")[:1]
+    assert [book.title for book in face.list(Book.objects.filter(pk=last))] == ["z"]
+    assert face(Chapter.objects.update, book=last) == 3
+    assert face.list(Chapter.objects.order_by().values_list("book__title", flat=True).distinct()) == ["z"]

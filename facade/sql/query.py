@@ -326,6 +326,9 @@ class Query(Filters):
 
     def select_only(self, name: str) -> None:
         """Select one column: what a queryset that is compared with a column must do."""
+        if self.combinator:  # each of its parts selects that column
+            self.set_values((name,))
+            return
         self.clear_select()
         self.add_fields([name])
 
