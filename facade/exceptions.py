@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 __all__ = [
     "NON_FIELD_ERRORS",
     "AppRegistryNotReady",
+    "CheckViolation",
     "CommitOutcomeUnknown",
     "ConnectionDoesNotExist",
     "DBAPIError",
@@ -148,6 +149,10 @@ class UnsupportedFeature(_Told, NotSupportedError):
 
 class NumericValueOutOfRange(_Told, DataError, OverflowError):
     """A number does not fit into its column."""
+
+
+class CheckViolation(NumericValueOutOfRange, IntegrityError):
+    """A number is one that the CHECK of its column, or its unsigned type, does not allow."""
 
 
 class TransactionManagementError(_Told, ProgrammingError):

@@ -25,6 +25,8 @@ class TestFamilies:
             ("UnsupportedFeature", sqlalchemy.exc.NotSupportedError),
             ("NumericValueOutOfRange", sqlalchemy.exc.DataError),
             ("NumericValueOutOfRange", OverflowError),
+            ("CheckViolation", sqlalchemy.exc.IntegrityError),
+            ("CheckViolation", exceptions.NumericValueOutOfRange),
             ("ObjectNotUpdated", sqlalchemy.exc.DatabaseError),
             ("ProtectedError", sqlalchemy.exc.IntegrityError),
             ("RestrictedError", sqlalchemy.exc.IntegrityError),
@@ -45,6 +47,7 @@ class TestFamilies:
             exceptions.CommitOutcomeUnknown,
             exceptions.UnsupportedFeature,
             exceptions.NumericValueOutOfRange,
+            exceptions.CheckViolation,
             exceptions.ObjectNotUpdated,
         ],
     )

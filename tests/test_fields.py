@@ -13,9 +13,10 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from facade import fields, models, validators
 from facade.configuration import override
-from facade.exceptions import DataError, ValidationError
+from facade.exceptions import DataError, IntegrityError, ValidationError
 from facade.expressions.lists import ExpressionList
 from facade.fields import registry
+from facade.models import F
 from facade.models.expressions import RawSQL
 from facade.models.lookups import GreaterThan
 from facade.timezone import UTC
@@ -178,6 +179,24 @@ class TestRoundTrip:
             with pytest.raises(error, match=words):
                 face(EachField.objects.create, **{name: value})
         assert database.count("tests_eachfield") == 0
+
+    def test_a_number_that_the_check_of_its_column_refuses_is_an_integrity_error(self, face, database):
+        row = face(EachField.objects.create, positive=1)
+        row.positive = -1
+        rows = EachField.objects
+        for write, given in [
+            (rows.update, {"positive": -1}),
+            (rows.update, {"positive": F("positive") - 2}),
+            (rows.bulk_update, {"objs": [row], "fields": ["positive"]}),
+            (rows.bulk_create, {"objs": [EachField(positive_big=-1)]}),
+            (rows.create, {"positive_small": -1}),
+            (row.save, {}),
+        ]:
+            with pytest.raises(IntegrityError):
+                face(write, **given)
+        with pytest.raises(DataError) as caught:
+            face(EachField.objects.create, positive=2**70)
+        assert not isinstance(caught.value, IntegrityError)
 
     def test_fields_take_the_present_by_themselves(self, face, database):
         database.create(Stamped)

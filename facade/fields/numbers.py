@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, over
 from facade import configuration
 from facade.db.registry import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
-from facade.exceptions import NumericValueOutOfRange
+from facade.exceptions import CheckViolation, NumericValueOutOfRange
 from facade.fields.base import Field
 from facade.fields.options import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
 from facade.promises import kept
@@ -106,9 +106,8 @@ class IntegerField(Field[IntegerValue]):
             raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
         low, high = self.integer_range
         if not low <= prepared <= high:
-            raise NumericValueOutOfRange(
-                f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}."
-            )
+            kind = CheckViolation if low == self.lowest and prepared < low else NumericValueOutOfRange
+            raise kind(f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}.")
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
         return [*super().check(**kwargs), *self._check_max_length()]
