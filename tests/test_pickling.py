@@ -181,6 +181,8 @@ def test_a_query_can_be_assigned(face, library):
     assert [book.title for book in face.list(queryset)] == ["Beta"]
     queryset.query = again(BOOKS.values_list("title").query)
     assert face.list(queryset)[0] == {"title": "Alpha"}
+    made = QuerySet(Book, again(BOOKS.filter(pages=200).query))
+    assert [book.title for book in face.list(made)] == ["Beta"]
     with pytest.raises(TypeError, match="takes the query of a queryset, not str"):
         queryset.query = "SELECT 1"
 

@@ -61,6 +61,8 @@ class QuerySet(Reading[M, R]):
         self._args = ()
         if model is not None:
             self._shape = root(model)
+        if query is not None:
+            self.query = query
         if using is not None:
             self._db = using
         if hints:
