@@ -547,3 +547,13 @@ def test_each_face_has_connections_of_its_own(database):
     with atomic():
         assert one.async_engine.pool.checkedout() == 0
         assert Author.objects.count() == 3
+
+
+async def test_slices_of_results_that_were_read_can_be_awaited(authors):
+    queryset = Author.objects.order_by("name")
+    for _ in range(2):
+        part = queryset[1:3]
+        assert await part == [row async for row in part] == list(await part)
+        await queryset
+    assert queryset[0:2:2] == [queryset[0]]
+    assert isinstance(queryset[1:3], list)

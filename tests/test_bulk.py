@@ -11,7 +11,7 @@ import pytest
 
 from facade import acreate_all, models, transaction
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, NotSupportedError
-from facade.models import F
+from facade.models import F, JSONField, Value
 from facade.models.functions import Lower
 from tests.models import Author, Book, Category, Country, Everything, Place, Publisher, Restaurant, Token
 
@@ -518,3 +518,21 @@ def test_bulk_update_through_expressions_keeps_values(face, database, name, valu
     assert face(Everything.objects.bulk_update, rows, [name]) == 2
     for row in face.list(Everything.objects.all()):
         assert getattr(row, name) == value
+
+
+def test_none_beside_expressions_is_null_in_a_column_of_documents(face, database):
+    database.create(Everything)
+    rows = [Everything.objects.create(json={"n": n}) for n in range(3)]
+    rows[0].json, rows[1].json, rows[2].json = None, F("json"), Value(None, JSONField())
+    assert face(Everything.objects.bulk_update, rows, ["json"]) == 3
+    assert face(Everything.objects.filter(json__isnull=True).count) == 2
+    assert face(Everything.objects.get, json__isnull=False).json == {"n": 1}
+
+
+def test_rows_that_were_perhaps_ignored_are_not_known_to_be_stored(face, database):
+    database.create(Category)
+    made = face(Category.objects.bulk_create, [Category(name="x")], ignore_conflicts=True)
+    assert made[0].pk is None
+    assert made[0]._state.adding
+    with_key = face(Category.objects.bulk_create, [Category(pk=7, name="y")], ignore_conflicts=True)
+    assert not with_key[0]._state.adding

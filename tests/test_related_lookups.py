@@ -155,3 +155,11 @@ def test_correlated_queries_find_their_outer_object(face, library):
     newest = Book.objects.filter(author=OuterRef("pk")).order_by("-title").values("title")[:1]
     found = Author.objects.annotate(newest=Subquery(newest)).order_by("name").values_list("name", "newest")
     assert face.list(found) == [("Ada", "Beta"), ("Bob", "Gamma")]
+
+
+@pytest.mark.portable
+def test_a_queryset_of_several_columns_is_refused(face, library):
+    several = Author.objects.values("pk", "name")
+    for name in ("author__in", "author"):
+        with pytest.raises(ValueError, match=r"must have 1 selected fields \(received 2\)"):
+            face.list(Book.objects.filter(**{name: several[:1]}))

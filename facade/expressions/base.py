@@ -22,6 +22,7 @@ from facade.expressions.freezing import Arg, Frozen, Values, freeze, hashable
 from facade.expressions.inference import combined_field
 from facade.expressions.written import Written
 from facade.fields import Field, Operand
+from facade.fields.columns import DialectView
 from facade.fields.relations import final_target
 
 if TYPE_CHECKING:
@@ -435,12 +436,16 @@ class Value(Expression):
 
     def as_core(self, compiler: Compiler) -> Any:
         type_ = self.column_type
+        field = self._output_field_or_none
+        view = DialectView(compiler.dialect)
+        convert = None if field is None else field.db_preparation(view, self.for_save)
         if isinstance(self.value, Arg):
-            return compiler.bind(self.value, type_)
+            return compiler.bind(self.value, type_, convert)
         if self.value is None:
             json = isinstance(self._output_field_or_none, fields.JSONField)
             return compiler.literal(sa.JSON.NULL, type_) if json else sa.null()
-        return compiler.literal(self._prepare(self.value), type_)
+        value = self._prepare(self.value)
+        return compiler.literal(value if convert is None else convert(value), type_)
 
 
 VALUE_FIELDS: list[tuple[type, Callable[[], Field[Any]]]] = [

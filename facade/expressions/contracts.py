@@ -138,7 +138,7 @@ class Compiler(Protocol):
 
     # -- what databases write differently ---------------------------------------------------
 
-    def in_list(self, left: Core, arg: Arg, type_: CoreType | None) -> Any:
+    def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return `left IN (list)`, the list one argument of any length."""
 
     def like(self, left: Core, right: Core, *, ignore_case: bool, exact: bool = False) -> Any:

@@ -149,6 +149,11 @@ def freeze(value: object, values: Values) -> Any:
     return values.add(value)
 
 
+def freeze_stored(value: object, values: Values) -> Any:
+    """Return what a value that is assigned to a column contributes: a list is one value, whatever is in it."""
+    return values.add(value) if isinstance(value, Containers) else freeze(value, values)
+
+
 def _freeze_container(items: Iterable[Any], values: Values) -> Any:
     if any(isinstance(item, Frozen) for item in items):
         return tuple(freeze(item, values) for item in items)

@@ -135,7 +135,8 @@ class JSONIn(In):
         return _comparable(compiler, json_part(compiler, item))
 
     def _in_list(self, compiler: Compiler, left: Core, arg: Arg) -> Any:
-        values = compiler.bind(arg, JSONList(self.bind_type, compiler.vendor == "sqlite"))
+        list_type = JSONList(self.bind_type, compiler.vendor == "sqlite")
+        values = compiler.bind(arg, list_type, self.converter(compiler))
         if compiler.vendor == "postgresql":
             return template(
                 "%s IN (SELECT JSONB_ARRAY_ELEMENTS(CAST(%s AS JSONB)))", left, values, type_=sa.Boolean()

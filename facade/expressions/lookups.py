@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from facade.expressions.freezing import Arg, Empty, OutOfRange, PreparedNone, Va
 from facade.expressions.references import Col, F
 from facade.expressions.subquery import Embedded
 from facade.fields import Field
+from facade.fields.columns import DialectView
 from facade.fields.registry import RegisterLookupMixin
 
 if TYPE_CHECKING:
@@ -118,12 +120,21 @@ class Lookup(Expression):
     def bind_type(self) -> Any:
         return self.lhs.column_type
 
+    def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
+        """Return what makes the driver's parameter of a prepared value on the compiler's database."""
+        return self.convert
+
+    def of_field(self, compiler: Compiler) -> Callable[[Any], Any] | None:
+        """Return what a field of one's own does to values before they are compared with its column."""
+        field = self.compared_field
+        return None if field is None else field.db_preparation(DialectView(compiler.dialect))
+
     # -- SQL -------------------------------------------------------------------------------
 
     def right(self, compiler: Compiler) -> Any:
         """Return the Core form of the right side."""
         if isinstance(self.rhs, Arg):
-            return compiler.bind(self.rhs, self.bind_type, self.convert)
+            return compiler.bind(self.rhs, self.bind_type, self.converter(compiler))
         if isinstance(self.rhs, (Expression, F)):
             return unknown_if_null(compiler.process(self.rhs))
         if self.rhs is None:
@@ -201,6 +212,9 @@ class RangeChecked(BuiltinLookup):
 
     below_all = False  # whether the comparison holds with a value smaller than any row's
     above_all = False  # and with one that is larger
+
+    def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
+        return self.convert or self.of_field(compiler)
 
     def prepare(self, value: object) -> Any:
         prepared = super().prepare(value)
@@ -343,12 +357,16 @@ class In(BuiltinLookup):
     def _prepare_item(self, item: object) -> Any:
         return super().prepare(item)
 
+    def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
+        own = self.of_field(compiler)
+        return None if own is None else lambda values: [own(value) for value in values]
+
     def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty):
             raise EmptyResultSet
         left = self.left(compiler)
         if isinstance(self.rhs, Arg):
-            return compiler.in_list(left, self.rhs, self.bind_type)
+            return compiler.in_list(left, self.rhs, self.bind_type, self.converter(compiler))
         if isinstance(self.rhs, Embedded):
             if self.rhs.query.is_empty:
                 raise EmptyResultSet
@@ -465,18 +483,15 @@ class Range(BuiltinLookup):
 
     def _ends(self, compiler: Any) -> tuple[Any, Any]:
         if isinstance(self.rhs, Arg):
-            low = compiler.bind(self.rhs, self.bind_type, _first)
-            return low, compiler.bind(self.rhs, self.bind_type, _second)
+            own = self.of_field(compiler)
+            low = compiler.bind(self.rhs, self.bind_type, _end(0, own))
+            return low, compiler.bind(self.rhs, self.bind_type, _end(1, own))
         low, high = self.rhs
         return compiler.process(low), compiler.process(high)
 
 
-def _first(value: Any) -> Any:
-    return value[0]
-
-
-def _second(value: Any) -> Any:
-    return value[1]
+def _end(position: int, own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    return itemgetter(position) if own is None else lambda value: own(value[position])
 
 
 @registered()

@@ -51,6 +51,7 @@ class RelatedLookup(Lookup):
     def adapt_query(self, query: Any) -> None:
         """Make a queryset select the field that the relation points at."""
         if query.has_select_fields or query.select:
+            query.refuse_several(self.lookup_name)
             return
         field = self.lhs.output_field
         self.check_model(query)

@@ -12,7 +12,7 @@ from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
 from facade.fields.checks import FieldChecks
 from facade.fields.cleaning import Cleaning
-from facade.fields.columns import ColumnDescription
+from facade.fields.columns import ColumnDescription, DialectView
 from facade.fields.options import NOT_PROVIDED, AnyValue
 from facade.fields.registry import RegisterLookupMixin
 from facade.promises import kept
@@ -422,6 +422,26 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         found = self.get_db_prep_value(value, connection=connection, prepared=False)
         self.check_storable(value, found)
         return found
+
+    @classmethod
+    def prepares_itself(cls, for_save: bool = False) -> bool:
+        """Return whether a class of one's own says how its values are compared or, `for_save`, stored."""
+        names = ("get_db_prep_value", "get_db_prep_save")[: 1 + for_save]
+        return not all(getattr(cls, name).__module__.startswith("facade.fields.") for name in names)
+
+    def db_preparation(
+        self, connection: Database | DialectView, for_save: bool = False
+    ) -> Callable[[Any], Any] | None:
+        """Return what a class of one's own does to the values of expressions: its `get_db_prep_value` or `…_save`."""
+        if not self.prepares_itself(for_save):
+            return None
+        if for_save:
+            return lambda value: self.stored(value, connection)
+        return lambda value: self.get_db_prep_value(value, connection=connection, prepared=True)  # type: ignore[arg-type]
+
+    def stored(self, value: object, connection: Database | DialectView) -> Any:
+        """Return what a write hands to the column's type: what `get_db_prep_save` returns."""
+        return self.get_db_prep_save(value, connection=connection)  # type: ignore[arg-type]
 
     def check_storable(self, given: object, prepared: object) -> None:
         """Refuse what a comparison may hold and the column cannot."""

@@ -33,7 +33,8 @@ def _decimal(field: object) -> ColumnType:
     return types.Decimal(getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
 
 
-def _json(field: Any) -> ColumnType:
+def json_type(field: Any) -> types.JSON:
+    """Return the type of a column of documents."""
     made = types.JSON(getattr(field, "encoder", None), getattr(field, "decoder", None))
     made.label = f"Field '{field.name}'"
     return made
@@ -64,7 +65,7 @@ BY_INTERNAL_TYPE: dict[str, Callable[[Any], ColumnType]] = {
     "FloatField": lambda field: types.Float(),
     "GenericIPAddressField": lambda field: types.IPAddress(),
     "IntegerField": lambda field: sa.Integer(),
-    "JSONField": _json,
+    "JSONField": json_type,
     "PositiveBigIntegerField": _unsigned(sa.BigInteger, mysql.BIGINT),
     "PositiveIntegerField": _unsigned(sa.Integer, mysql.INTEGER),
     "PositiveSmallIntegerField": _unsigned(sa.SmallInteger, mysql.SMALLINT),

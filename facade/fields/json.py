@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from facade.fields.base import Field
+import sqlalchemy as sa
+
+from facade.fields.base import Field, Operand
+from facade.fields.columns import BY_INTERNAL_TYPE, json_type
 from facade.fields.options import AnyValue, JSONOptions
-from facade.types.json import json_writer
+from facade.types.json import JSONText, json_writer
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
     from facade.db.database import Database
+    from facade.fields.columns import DialectView
     from facade.fields.contracts import Instance
 
 
@@ -62,6 +67,30 @@ class JSONField(Field[AnyValue]):
         own = type(self).from_db_value is not JSONField.from_db_value
         return super().get_db_converters(connection) if own else []
 
+    @cached_property
+    def column_type(self) -> Any:
+        """A column of JSON; of the internal type that a subclass names, where that is another one."""
+        made = json_type(self)
+        if (internal := self.get_internal_type()) != "JSONField":
+            made.stored_as = BY_INTERNAL_TYPE[internal](self)
+        return made
+
+    def get_db_prep_value(self, value: object, connection: Database, prepared: bool = False) -> Any:
+        """Return the document as its text."""
+        value = super().get_db_prep_value(value, connection, prepared)
+        if value is None or value is sa.JSON.NULL or isinstance(value, Operand):
+            return value
+        return _written(self.column_type.writer(value))
+
+    def db_preparation(
+        self, connection: Database | DialectView, for_save: bool = False
+    ) -> Callable[[Any], Any] | None:
+        prepare = super().db_preparation(connection, for_save)
+        return None if prepare is None else lambda value: _written(prepare(value))
+
+    def stored(self, value: object, connection: Database | DialectView) -> Any:
+        return _written(super().stored(value, connection))
+
     def validate(self, value: object, model_instance: Instance | None) -> None:
         super().validate(value, model_instance)
         try:
@@ -87,3 +116,8 @@ class JSONField(Field[AnyValue]):
             hint = "Use a callable instead, e.g., use `dict` instead of `{}`."
             found.append(self._warning(msg, "E010", hint))
         return found
+
+
+def _written(value: Any) -> Any:
+    """Return what `get_db_prep_value` or `get_db_prep_save` made of a document: a text is JSON already."""
+    return JSONText(value) if type(value) is str else value

@@ -137,8 +137,9 @@ def _insert(
         for batch in batches:
             insert.run(batch)
     for obj in objs:
-        obj._state.adding = False
-        obj._state.db = alias
+        if obj._is_pk_set():  # else nobody knows whether the row is there
+            obj._state.adding = False
+            obj._state.db = alias
 
 
 def _set_orders(model: Any, alias: str, objs: Sequence[Any]) -> None:
@@ -193,6 +194,8 @@ def _updatable(opts: Any, names: Iterable[str]) -> list[Any]:
     chosen = [opts.get_field(name) for name in names]
     if not all(field.concrete for field in chosen):
         raise ValueError("bulk_update() can only be used with concrete fields.")
+    if generated := [str(field) for field in chosen if field.generated]:
+        raise FieldError(f"bulk_update() cannot store generated fields: {', '.join(generated)}.")
     keys = {*opts.pk_fields, *(key for parent in opts.all_parents for key in parent._meta.pk_fields)}
     if not keys.isdisjoint(chosen):
         raise ValueError("bulk_update() cannot be used with primary key fields.")
@@ -227,6 +230,8 @@ def _typed_case(objs: Sequence[Any], field: Field[Any]) -> Cast:
 def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
     def value(obj: Any) -> Any:
         current = getattr(obj, field.attname)
+        if current is None or (isinstance(current, Value) and current.value is None):
+            return Value(None)  # NULL, also of a column of documents
         return current if isinstance(current, Frozen) else Value(current, output_field=field)
 
     return Case(*(When(pk=obj.pk, then=value(obj)) for obj in objs), output_field=field)

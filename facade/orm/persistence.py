@@ -300,7 +300,8 @@ class Persistence:
             if not field.remote_field.multiple:
                 field.remote_field.delete_cached_value(obj)
             raise ValueError(_unsaved(operation_name, field))
-        if getattr(self, field.attname) in field.empty_values:
+        known = getattr(self, field.attname)
+        if isinstance(known, DatabaseDefault) or known in field.empty_values:
             setattr(self, field.name, obj)
         if getattr(obj, field.target_field.attname) != getattr(self, field.attname):
             field.delete_cached_value(self)

@@ -10,7 +10,7 @@ from facade.db.connection import connections
 from facade.db.transaction import atomic, mark_for_rollback_on_error
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import OrderBy
-from facade.expressions.freezing import Frozen, Values, freeze
+from facade.expressions.freezing import Frozen, Values, freeze, freeze_stored
 from facade.expressions.functions.window import RowNumber
 from facade.expressions.lookups import GreaterThan, LessThanOrEqual
 from facade.expressions.q import Q
@@ -145,7 +145,7 @@ class QuerySet(Reading[M, R]):
             if tables.keys() != {self.model._meta.concrete_model}:
                 return self._update_tables(tables, kwargs)
         values = Values()
-        pairs = tuple((name, freeze(value, values)) for name, value in kwargs.items())
+        pairs = tuple((name, freeze_stored(value, values)) for name, value in kwargs.items())
         return self._run_update(pairs, values)
 
     aupdate = twin(update)

@@ -31,6 +31,18 @@ DEFAULT_CHUNK = 2000
 _PLAIN_STATE = 3  # what every queryset has: the model, the shape and the arguments
 
 
+class Fetched(list[T1]):
+    """A slice of results that were fetched before: a list that can be awaited as the slice of a queryset can."""
+
+    def __await__(self) -> Generator[Any, Any, list[T1]]:
+        yield from ()
+        return self
+
+    async def __aiter__(self) -> AsyncGenerator[T1, None]:  # type: ignore[override,unused-ignore]
+        for item in self:
+            yield item
+
+
 class Reading(Chain, Generic[M, R]):
     """A queryset's results, and the methods that return something from the database."""
 
@@ -124,7 +136,7 @@ class Reading(Chain, Generic[M, R]):
     def _slice(self, key: slice) -> Any:
         start, stop = _bound(key.start), _bound(key.stop)
         if self._result_cache is not None:
-            return self._result_cache[key]
+            return Fetched(self._result_cache[key])
         narrowed = self._narrowed(start, stop)
         return list(narrowed)[:: key.step] if key.step else narrowed
 

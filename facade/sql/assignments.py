@@ -9,6 +9,7 @@ from facade.exceptions import FieldError
 from facade.expressions.freezing import Arg
 from facade.expressions.subquery import Embedded
 from facade.fields.checks import LOOKUP_SEP
+from facade.fields.relations import final_target
 from facade.sql import paths
 from facade.sql.binder import no_value
 
@@ -104,6 +105,7 @@ def _prepare(model: type[Any], field: Any) -> Any:
             if not value._is_pk_set():
                 raise ValueError(f"Unsaved model instance {value!r} cannot be used in an ORM query.")
             value = getattr(value, field.target_field.attname)
-        return field.get_db_prep_save(value, None)
+        # A class of one's own looks at the database: the plan, which knows it, asks the field.
+        return value if final_target(field).prepares_itself(for_save=True) else field.stored(value, None)
 
     return prepare

@@ -46,7 +46,7 @@ def prepared(field: Field[Any], value: Any, database: Database, add: bool | None
         raise ExpressionFound
     if hasattr(value, "prepare_database_save"):
         value = _key_of(field, value, add)
-    return field.get_db_prep_save(value, connection=database)
+    return field.stored(value, database)
 
 
 def _key_of(field: Field[Any], instance: Any, add: bool | None) -> Any:

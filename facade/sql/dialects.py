@@ -92,14 +92,14 @@ class Operations:
 
     # -- lists -----------------------------------------------------------------------------
 
-    def in_list(self, left: Core, arg: Arg, type_: CoreType) -> Any:
+    def in_list(self, left: Core, arg: Arg, type_: CoreType, convert: Convert | None = None) -> Any:
         """Return `left IN (list)`, the list one parameter of any length."""
         if self.vendor == "postgresql":
-            return left == sa.any_(self.bind(arg, sa.ARRAY(_array_item(type_, self.dialect))))
+            return left == sa.any_(self.bind(arg, sa.ARRAY(_array_item(type_, self.dialect)), convert))
         if self.vendor == "sqlite" and isinstance(_storage(type_, self.dialect), _JSON_SAFE):
-            each = sa.func.json_each(self.bind(arg, ListParameter(type_))).table_valued("value")
+            each = sa.func.json_each(self.bind(arg, ListParameter(type_), convert)).table_valued("value")
             return left.in_(sa.select(each.c.value))
-        return left.in_(self.binds.add(self.offset + arg.index, type_, None, expanding=True))
+        return left.in_(self.binds.add(self.offset + arg.index, type_, convert, expanding=True))
 
     # -- text --------------------------------------------------------------------------------
 

@@ -391,7 +391,7 @@ def adapt_query(lookup: Any, query: Any) -> None:
         query.clear_ordering()
         if not query.has_select_fields and not query.select:
             query.select_only("pk")
-        _refuse_several(query, "'in'")
+        query.refuse_several(lookup.lookup_name)
     elif lookup.lookup_name in ("exact", "iexact", "gt", "gte", "lt", "lte"):
         if lookup.lookup_name == "exact" and not query.one_row:
             raise ValueError(
@@ -399,14 +399,7 @@ def adapt_query(lookup: Any, query: Any) -> None:
             )
         if not query.has_select_fields and not query.select:
             query.select_only("pk")
-        _refuse_several(query, lookup.lookup_name)
-
-
-def _refuse_several(query: Any, lookup: str) -> None:
-    if (count := len(query.selected or query.select)) > 1:
-        raise ValueError(
-            f"The QuerySet value for the {lookup} lookup must have 1 selected fields (received {count})"
-        )
+        query.refuse_several(lookup.lookup_name)
 
 
 def _has_none(value: object) -> bool:

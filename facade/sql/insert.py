@@ -86,7 +86,7 @@ def insert_one(obj: Instance, model: type[Any], database: Database, pk_set: bool
     `raw` stores the attributes as they are, past `pre_save`.
     """
     writer = table_writer(model)
-    fields = writer.insert_fields(obj, pk_set)
+    fields = writer.insert_fields(obj, pk_set, database.vendor)
     plan = writer.plan(InsertOne, database, fields, None if raw else True)
     try:
         plan.run(obj, database)

@@ -249,6 +249,14 @@ class Query(Filters):
             expression = self.try_transform(expression, transform)
         return expression
 
+    def refuse_several(self, lookup: str | None) -> None:
+        """Raise ValueError where this query, as a lookup's right side, selects more than one column."""
+        if (count := len(self.selected or self.select)) > 1:
+            name = "'in'" if lookup == "in" else lookup
+            raise ValueError(
+                f"The QuerySet value for the {name} lookup must have 1 selected fields (received {count})"
+            )
+
     def resolve_prefixed(self, expression: object, prefix: str) -> Any:
         """Resolve an expression that was written for the model to which the relations of `prefix` lead."""
         return with_names(expression, lambda name: prefix + name).resolve_expression(self)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine.interfaces import Compiled
 
-    from facade.expressions.contracts import Core, CoreType
+    from facade.expressions.contracts import Convert, Core, CoreType
     from facade.expressions.freezing import Arg
 
 _SPACE = re.compile(r"\s*\n\s*")
@@ -40,12 +40,11 @@ class _Reading:
 class _ReadingQuery(Compiler):
     """Writes lists out."""
 
-    def in_list(self, left: Core, arg: Arg, type_: CoreType) -> Any:
-        return template("%s IN %s", left, self.bind(arg, None, _listed), type_=sa.Boolean())
+    def in_list(self, left: Core, arg: Arg, type_: CoreType, convert: Convert | None = None) -> Any:
+        def listed(values: Iterable[Any]) -> str:
+            return f"({', '.join(map(str, values if convert is None else convert(values)))})"
 
-
-def _listed(values: Iterable[Any]) -> str:
-    return f"({', '.join(map(str, values))})"
+        return template("%s IN %s", left, self.bind(arg, None, listed), type_=sa.Boolean())
 
 
 def readable(query: object, database: Any, args: tuple[Any, ...]) -> str:

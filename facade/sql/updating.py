@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg
 from facade.expressions.subquery import Embedded
+from facade.fields.columns import DialectView
+from facade.fields.relations import final_target
 from facade.sql.plan import EmptyPlan, Plan, compile_plan
 from facade.sql.select import Compiler
 
@@ -64,7 +66,11 @@ def _delete(compiler: Compiler) -> Any:
 
 def _stored(compiler: Compiler, field: Field[Any], value: Any) -> Any:
     if isinstance(value, Arg):
-        return compiler.bind(value, field.column_type)
+        own = final_target(field).prepares_itself(for_save=True)
+        view = DialectView(compiler.dialect)
+        return compiler.bind(
+            value, field.column_type, (lambda given: field.stored(given, view)) if own else None
+        )
     if value is None:
         return sa.null()
     return compiler.boolean(value) if getattr(value, "conditional", False) else compiler.process(value)

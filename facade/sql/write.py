@@ -104,15 +104,19 @@ class TableWriter:
             self._columns.clear()
         return self._columns.setdefault(names, columns)
 
-    def insert_fields(self, obj: Instance, pk_set: bool) -> Columns:
-        """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
+    def insert_fields(self, obj: Instance, pk_set: bool, vendor: str) -> Columns:
+        """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out.
+
+        SQLite counts an integer key on that is left out, whatever its default.
+        """
         fields = self.fields if pk_set else self.fields_without_auto
         if not self.defaulted:
             return fields
+        made = self.defaulted.difference(self.pk_fields) if vendor == "sqlite" else self.defaulted
         return self.columns(
             field
             for field in fields
-            if field not in self.defaulted or type(getattr(obj, field.attname)) is not DatabaseDefault
+            if field not in made or type(getattr(obj, field.attname)) is not DatabaseDefault
         )
 
     def plan(self, make: Callable[..., P], database: Database, *choices: Any) -> P:
@@ -182,7 +186,7 @@ def column_element(
         value = value.expression
     if isinstance(value, Frozen):
         return expression_compiler[0](value, writer.model, field, database, new)
-    stored = field.get_db_prep_save(value, connection=database)
+    stored = field.stored(value, database)
     return sa.bindparam(None, stored, type_=writer.column(field).type, unique=True)
 
 

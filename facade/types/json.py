@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 
+class JSONText(str):
+    """A document as the text that is stored: it is not written once more."""
+
+    __slots__ = ()
+
+
 class JSON(Base[Any]):
     """JSON documents: jsonb on PostgreSQL, text on SQLite.
 
@@ -30,6 +36,8 @@ class JSON(Base[Any]):
     impl = sa.JSON
 
     label = "A JSON column"  # how errors call it
+    stored_as: TypeEngine[Any] | None = None
+    """The type of the column where it is not the database's own for documents."""
 
     def __init__(self, encoder: Any = None, decoder: Any = None) -> None:
         self.encoder = encoder
@@ -37,6 +45,8 @@ class JSON(Base[Any]):
         super().__init__(none_as_null=True)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if self.stored_as is not None:
+            return dialect.type_descriptor(self.stored_as)
         if dialect.name == "postgresql":
             return cast_where_bound(dialect, postgresql.JSONB, none_as_null=True)
         if dialect.name == "sqlite":
@@ -50,11 +60,16 @@ class JSON(Base[Any]):
             return sa.type_coerce(sa.cast(column, sa.Text()), self)
         return column
 
-    def bind_processor(self, dialect: Dialect) -> Processor:
+    @functools.cached_property
+    def writer(self) -> Callable[[Any], str | None]:
+        """The function that makes a document's text."""
         return json_writer(self.encoder, self.label)
 
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return self.writer
+
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        if self.decoder is None and dialect.name == "postgresql":
+        if self.decoder is None and self.stored_as is None and dialect.name == "postgresql":
             return None
         return _json_reader(self.decoder)
 
@@ -71,6 +86,8 @@ def json_writer(encoder: Any, label: str) -> Callable[[Any], str | None]:
             return None
         if value is sa.JSON.NULL:
             return "null"
+        if type(value) is JSONText:
+            return str(value)
         try:
             text: str = encode(value)
             if "\\u0000" in text or "\\ud" in text:

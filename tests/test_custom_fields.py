@@ -1,0 +1,148 @@
+"""Fields of one's own: what they do to values holds wherever the values go."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from facade import models
+from facade.models import Case, F, Value, When
+
+
+class Upper(models.CharField):
+    """Stores capitals, shows small letters."""
+
+    def get_db_prep_value(self, value, connection, prepared=False):
+        assert connection.vendor in ("sqlite", "postgresql", "mysql")
+        value = super().get_db_prep_value(value, connection, prepared)
+        return value if value is None else value.upper()
+
+    def from_db_value(self, value, expression, connection):
+        return value if value is None else value.lower()
+
+
+class Wrapped(models.JSONField):
+    """Writes its JSON itself when a row is stored."""
+
+    def get_db_prep_save(self, value, connection):
+        return None if value is None else json.dumps({"wrapped": value})
+
+
+class Listed(models.JSONField):
+    """Writes its JSON itself wherever a value goes."""
+
+    def get_db_prep_value(self, value, connection, prepared=False):
+        return None if value is None else json.dumps([value])
+
+
+class Built(models.JSONField):
+    """Builds on what JSONField does."""
+
+    def get_db_prep_value(self, value, connection, prepared=False):
+        return super().get_db_prep_value(value if value is None else {"built": value}, connection, prepared)
+
+
+class InText(models.JSONField):
+    def get_internal_type(self):
+        return "TextField"
+
+
+class Custom(models.Model):
+    code = Upper(max_length=20, unique=True, null=True)
+    wrapped = Wrapped(null=True)
+    listed = Listed(null=True)
+    built = Built(null=True)
+    text = InText(null=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+@pytest.fixture
+def custom(database):
+    database.create(Custom)
+    return Custom.objects.create(code="abc", wrapped=[1], listed="x", built=2, text={"k": ["v"]})
+
+
+@pytest.mark.portable
+def test_lookups_compare_with_what_is_stored(face, custom, database):
+    assert database.observe("SELECT code FROM tests_custom") == [("ABC",)]
+    for condition in (
+        {"code": "abc"},
+        {"code__in": ["abc", "x"]},
+        {"code__in": [Value("abc", Upper()), "x"]},
+        {"code__gte": "abc"},
+        {"code__range": ("abb", "abd")},
+        {"code": Value("abc", Upper())},
+    ):
+        assert face.list(Custom.objects.filter(**condition)) == [custom], condition
+        assert face.list(Custom.objects.exclude(**condition)) == [], condition
+    found, made = face(Custom.objects.get_or_create, code="abc")
+    assert (found, made) == (custom, False)
+    chosen = Case(When(code="abc", then=Value("found")), default=Value("missed"))
+    assert face.list(Custom.objects.values_list(chosen, flat=True)) == ["found"]
+
+
+@pytest.mark.portable
+def test_every_write_stores_what_the_field_makes(face, custom, database):
+    rows = "SELECT code FROM tests_custom"
+    assert face(Custom.objects.update, code="b") == 1
+    assert database.observe(rows) == [("B",)]
+    assert face(Custom.objects.update, code=Value("c", Upper())) == 1
+    assert database.observe(rows) == [("C",)]
+    custom.code = "d"
+    face(custom.save)
+    assert database.observe(rows) == [("D",)]
+    custom.code = Value("e", Upper())
+    face(custom.save)
+    assert database.observe(rows) == [("E",)]
+    custom.code = "f"
+    face(Custom.objects.bulk_update, [custom], ["code"])
+    assert database.observe(rows) == [("F",)]
+    face(Custom.objects.update, code=Case(When(pk=custom.pk, then=Value("g", Upper()))))
+    assert database.observe(rows) == [("G",)]
+
+
+@pytest.mark.portable
+def test_json_that_a_field_writes_itself_is_not_written_twice(face, custom):
+    found = face(Custom.objects.get)
+    assert (found.wrapped, found.listed, found.built) == ({"wrapped": [1]}, ["x"], {"built": 2})
+    assert face(Custom.objects.filter(listed="x").count) == 1
+    assert face(Custom.objects.filter(built=2).count) == 1
+    assert face(Custom.objects.filter(listed__in=["x", "y"]).count) == 1
+    face(Custom.objects.update, wrapped="w", listed=1, built=[3])
+    found = face(Custom.objects.get)
+    assert (found.wrapped, found.listed, found.built) == ({"wrapped": "w"}, [1], {"built": [3]})
+    found.wrapped, found.listed = None, "l"
+    face(Custom.objects.bulk_update, [found], ["wrapped", "listed"])
+    found = face(Custom.objects.get)
+    assert (found.wrapped, found.listed) == (None, ["l"])
+
+
+@pytest.mark.portable
+def test_a_document_may_live_in_a_column_of_another_type(face, custom, database):
+    ((stored,),) = database.observe("SELECT text FROM tests_custom")
+    assert json.loads(stored) == {"k": ["v"]}
+    assert face(Custom.objects.get).text == {"k": ["v"]}
+    assert face.list(Custom.objects.values_list("text", flat=True)) == [{"k": ["v"]}]
+    face(Custom.objects.update, text=[1])
+    assert face(Custom.objects.get).text == [1]
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("document", [[], {}, (), "", 0, [None], [[]]])
+def test_empty_documents_are_assigned(face, database, document):
+    database.create(Custom)
+    row = Custom.objects.create(text={})
+    assert face(Custom.objects.update, text=document) == 1
+    expected = list(document) if isinstance(document, tuple) else document
+    assert face(Custom.objects.get).text == expected
+    row.text = document
+    face(row.save)
+    assert face(Custom.objects.get).text == expected
+
+
+def test_an_expression_in_a_document_is_refused(face, custom):
+    with pytest.raises(TypeError, match=r"cannot hold .*F\(code\)"):
+        face(Custom.objects.update, built=[F("code")])
