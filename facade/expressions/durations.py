@@ -15,7 +15,7 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.fragments import template
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Core, CoreType
+    from facade.expressions.contracts import Core, CoreType, Valued
 
 
 def combine(vendor: str, expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
@@ -34,7 +34,7 @@ def combine(vendor: str, expression: Any, left: Core, right: Core, type_: CoreTy
     return make[operation](left, right, type_) if operation in make else None
 
 
-def _kind(expression: Any) -> str | None:
+def _kind(expression: Valued) -> str | None:
     field = expression.known_field
     if isinstance(field, (fields.DateField, fields.TimeField)):
         return "moment"

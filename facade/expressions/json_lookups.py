@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Core, Valued
 
 
-def _is_json(expression: Any) -> bool:
+def _is_json(expression: Valued) -> bool:
     return isinstance(expression.known_field, fields.JSONField)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from facade.sql.shape import Shape
 
 
-def freeze_condition_argument(arg: Any, values: Values) -> Any:
+def freeze_condition_argument(arg: object, values: Values) -> Any:
     if isinstance(arg, Q):
         return freeze_condition(arg, values, 0)
     if isinstance(arg, dict):
@@ -50,19 +50,19 @@ def spread_list(arg: Arg, children: tuple[Any, ...], values: Values) -> tuple[tu
     return tuple(mark_argument(child, arg, items) for child in children), spread
 
 
-def name_of(item: Any) -> Any:
+def name_of(item: object) -> Any:
     """Return the name of a field given as `"name"` or as `Model.name`."""
     if isinstance(item, model_fields.Field):
         return item.name
     return item
 
 
-def is_expression(item: Any) -> bool:
+def is_expression(item: object) -> bool:
     """Whether something can be a column of a result: an expression, or a queryset of one column and row."""
     return hasattr(item, "resolve_expression") or isinstance(item, Frozen)
 
 
-def as_annotation(item: Any) -> Any:
+def as_annotation(item: object) -> Any:
     is_ready = hasattr(item, "resolve_expression") or isinstance(item, FilteredRelation)
     return item if is_ready else Subquery(item)
 

@@ -26,6 +26,8 @@ from facade.signals import class_prepared
 from facade.sql.tables import declare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Table
 
     from facade.orm.model import Model
@@ -64,11 +66,11 @@ def label_for(module: str) -> str:
     return name.strip("_") or name
 
 
-def _has_contribute_to_class(value: Any) -> bool:
+def _has_contribute_to_class(value: object) -> bool:
     return not inspect.isclass(value) and hasattr(value, "contribute_to_class")
 
 
-def _is_model(base: Any) -> bool:
+def _is_model(base: object) -> bool:
     return hasattr(base, "_meta")
 
 
@@ -113,7 +115,7 @@ class ModelBase(type):
         else:
             setattr(cls, name, value)
 
-    def _add_options(cls, declared: Any, inherited: Options | None) -> None:
+    def _add_options(cls, declared: Iterable[Any], inherited: Options | None) -> None:
         meta = declared or getattr(cls, "Meta", None)
         label = getattr(meta, "app_label", None) or label_for(cls.__module__)
         opts = Options(meta, label)
@@ -260,7 +262,7 @@ class _Inheritance:
                 f"base class {base.__name__!r}."
             )
 
-    def _link(self, parent: Any, links: dict[Any, Any]) -> None:
+    def _link(self, parent: type[Model], links: dict[Any, Any]) -> None:
         field = links.get(registry.model_key(parent))
         if field is None and not self.opts.proxy:
             field = self._new_link(parent)
@@ -303,6 +305,6 @@ class _Inheritance:
         return name not in self.field_names and name not in vars(self.cls) and name not in self.seen
 
 
-def _check_twins(cls: Any) -> None:
+def _check_twins(cls: type[Model]) -> None:
     root = next(base for base in reversed(cls.__mro__) if isinstance(base, ModelBase))
     check_twins(cls, root)

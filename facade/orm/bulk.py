@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import reduce
 from operator import or_
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.db.connection import connections
 from facade.db.transaction import atomic
@@ -27,6 +27,11 @@ from facade.sql.conflict import Conflict, check_ignore, check_update
 from facade.sql.insert import BulkInsert
 from facade.sql.update import update_many
 from facade.sql.write import table_writer
+
+if TYPE_CHECKING:
+    from facade.meta.options import Options
+    from facade.orm.model import Model
+
 
 M = TypeVar("M")
 
@@ -78,7 +83,12 @@ def _check_batch_size(batch_size: int | None) -> None:
 
 
 def _conflict(
-    model: Any, vendor: str, ignore: bool, update: bool, update_fields: list[Any], unique_fields: list[Any]
+    model: type[Model],
+    vendor: str,
+    ignore: bool,
+    update: bool,
+    update_fields: list[Any],
+    unique_fields: list[Any],
 ) -> Conflict | None:
     if ignore and update:
         raise ValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
@@ -101,7 +111,7 @@ def _conflict(
     return Conflict(tuple(update_fields), tuple(unique_fields))
 
 
-def _by_key(model: Any, objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _by_key(model: type[Model], objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Separate the instances that have a primary key, or make one themselves, from those that get it by the database."""
     counted = table_writer(model._meta.concrete_model).counts_keys
     with_key: list[Any] = []
@@ -117,7 +127,7 @@ def _by_key(model: Any, objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
 
 
 def _insert(
-    model: Any,
+    model: type[Model],
     alias: str,
     objs: list[Any],
     fields: tuple[Any, ...],
@@ -142,7 +152,7 @@ def _insert(
             obj._state.db = alias
 
 
-def _set_orders(model: Any, alias: str, objs: Sequence[Any]) -> None:
+def _set_orders(model: type[Model], alias: str, objs: Sequence[Any]) -> None:
     """Number the instances of a model with `order_with_respect_to` on behind those that are there."""
     if not (field := model._meta.order_with_respect_to):
         return
@@ -190,7 +200,7 @@ def bulk_update(
         return _update_filtered(queryset.using(alias), objs, chosen, batch_size)
 
 
-def _updatable(opts: Any, names: Iterable[str]) -> list[Any]:
+def _updatable(opts: Options, names: Iterable[str]) -> list[Any]:
     chosen = [opts.get_field(name) for name in names]
     if not all(field.concrete for field in chosen):
         raise ValueError("bulk_update() can only be used with concrete fields.")
@@ -228,7 +238,7 @@ def _typed_case(objs: Sequence[Any], field: Field[Any]) -> Cast:
 
 
 def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
-    def value(obj: Any) -> Any:
+    def value(obj: Model) -> Any:
         current = getattr(obj, field.attname)
         if current is None or (isinstance(current, Value) and current.value is None):
             return Value(None)  # NULL, also of a column of documents
@@ -300,7 +310,7 @@ def update_or_create(
     return obj, created
 
 
-def _changed(opts: Any, names: Iterable[str]) -> set[str] | None:
+def _changed(opts: Options, names: Iterable[str]) -> set[str] | None:
     """Return the fields to update: those named and those that set themselves on save; None if others are named."""
     changed = set(names)
     if not opts._non_pk_concrete_field_names.issuperset(changed):
@@ -311,7 +321,7 @@ def _changed(opts: Any, names: Iterable[str]) -> set[str] | None:
     return changed
 
 
-def _params(model: Any, lookups: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _params(model: type[Model], lookups: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a new object: the plain names among the lookups, and the defaults."""
     params = {name: value for name, value in lookups.items() if LOOKUP_SEP not in name}
     params.update(defaults)
@@ -319,14 +329,14 @@ def _params(model: Any, lookups: Mapping[str, Any], defaults: Mapping[str, Any])
     return params
 
 
-def _check_settable(model: Any, names: Iterable[str]) -> None:
+def _check_settable(model: type[Model], names: Iterable[str]) -> None:
     if unknown := sorted(name for name in names if not _settable(model, name)):
         raise FieldError(
             "Invalid field name(s) for model {}: '{}'.".format(model._meta.object_name, "', '".join(unknown))
         )
 
 
-def _settable(model: Any, name: str) -> bool:
+def _settable(model: type[Model], name: str) -> bool:
     try:
         model._meta.get_field(name)
     except FieldDoesNotExist:

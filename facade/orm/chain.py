@@ -32,6 +32,9 @@ from facade.sql.paths import field_names
 from facade.sql.query import Lock
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
     from facade.sql.shape import Shape
 
 _new = object.__new__
@@ -78,7 +81,7 @@ class Chain(Combining):
         clone.__dict__.update(changes)
         return clone
 
-    def _step(self, key: tuple[Any, ...], values: Any = (), keyed: bool = True) -> Self:
+    def _step(self, key: tuple[Any, ...], values: Sequence[Any] = (), keyed: bool = True) -> Self:
         """Return a copy one step further: `key` names the step, `values` are what it carries."""
         shape = self._shape.child(key, len(values), keyed)
         clone = self._clone()
@@ -282,14 +285,16 @@ class Chain(Combining):
         one_of("order", order, ("ASC", "DESC"))
         return self._moments(field_name, trunc(kind, field_name, model_fields.DateField()), order)
 
-    def datetimes(self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None) -> Any:
+    def datetimes(
+        self, field_name: str, kind: str, order: str = "ASC", tzinfo: dt.tzinfo | None = None
+    ) -> Any:
         """Return the distinct moments of a field, cut to `kind`, in the time zone `tzinfo` (the current one by default)."""
         one_of("kind", kind, ("year", "month", "week", "day", "hour", "minute", "second"))
         one_of("order", order, ("ASC", "DESC"))
         zone = (tzinfo or current_timezone()) if settings.USE_TZ else None
         return self._moments(field_name, trunc(kind, field_name, model_fields.DateTimeField(), zone), order)
 
-    def _moments(self, field_name: str, expression: Any, order: str) -> Any:
+    def _moments(self, field_name: str, expression: object, order: str) -> Any:
         annotated = self.annotate(datefield=expression, plain_field=F(field_name))
         found = annotated.values_list("datefield", flat=True).distinct().filter(plain_field__isnull=False)
         return found.order_by(("-" if order == "DESC" else "") + "datefield")
@@ -390,7 +395,7 @@ class Chain(Combining):
         clone._for_write = True
         return clone
 
-    def fetch_mode(self, fetch_mode: Any) -> Self:
+    def fetch_mode(self, fetch_mode: object) -> Self:
         """Say how fields and relations that were not loaded are fetched later."""
         return self._with(_fetch_mode=None if fetch_mode is FETCH_ONE else fetch_mode)
 

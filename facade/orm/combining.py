@@ -9,6 +9,10 @@ from facade.expressions.q import AND, OR, XOR
 from facade.expressions.subquery import Embedded
 from facade.sql.shape import Shape, root
 
+if TYPE_CHECKING:
+    from facade.sql.query import Query as SQLQuery
+
+
 _new = object.__new__
 
 
@@ -60,7 +64,7 @@ class FrozenQuery(Frozen):
         embedded.query.resolve_outer(query, allow_joins, reuse)
         return embedded
 
-    def place(self, query: Any) -> Embedded:
+    def place(self, query: SQLQuery) -> Embedded:
         """Return this query inside `query`, what it refers to around the two of them still open."""
         inner = self.shape.query.clone()
         inner.subquery, inner.database = True, self.database
@@ -138,16 +142,16 @@ class Combining(Frozen):
         ordered = query.order_by or (query.default_ordering and query.opts.ordering)
         return self if self._low or self._high is not None or not ordered else self._step(("unordered",))
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: object) -> Any:
         return self._combine(other, AND)
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: object) -> Any:
         return self._combine(other, OR)
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: object) -> Any:
         return self._combine(other, XOR)
 
-    def _combine(self, other: Any, connector: str) -> Any:
+    def _combine(self, other: object, connector: str) -> Any:
         symbol = {AND: "&", OR: "|", XOR: "^"}[connector]
         if not isinstance(other, Combining):
             raise TypeError(f"Cannot use a {symbol} operator between a queryset and {type(other).__name__}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from keyword import iskeyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist
 from facade.fields import NOT_PROVIDED, Field
@@ -12,6 +12,11 @@ from facade.fields.related import ForeignKeyAttribute
 from facade.fields.relations import ForeignObjectRel
 from facade.orm.state import ModelState
 from facade.signals import post_init, pre_init
+
+if TYPE_CHECKING:
+    from facade.meta.options import Options
+    from facade.orm.model import Model
+
 
 __all__ = ["DEFERRED", "construct", "has_plain_init", "initialiser"]
 
@@ -36,7 +41,7 @@ DEFERRED = Deferred()
 # -- what a class leaves to Model -------------------------------------------------------------------
 
 
-def has_plain_init(model: Any, base: Any, names: tuple[str, ...] = _BUILDERS) -> bool:
+def has_plain_init(model: type[Model], base: Any, names: tuple[str, ...] = _BUILDERS) -> bool:
     """Return whether ``model`` has none of the methods ``names`` of its own and keeps values in ``__dict__``."""
     inherited = set(base.__mro__)
     added = [cls for cls in model.__mro__ if cls not in inherited]
@@ -45,7 +50,7 @@ def has_plain_init(model: Any, base: Any, names: tuple[str, ...] = _BUILDERS) ->
     return all(_is_stored_plainly(model, field) for field in model._meta.concrete_fields)
 
 
-def _is_stored_plainly(model: Any, field: Any) -> bool:
+def _is_stored_plainly(model: type[Model], field: Field[Any]) -> bool:
     """Whether setting the field's attribute just puts the value into ``__dict__``."""
     for cls in model.__mro__:
         attribute = vars(cls).get(field.attname)
@@ -72,7 +77,7 @@ class _Source:
             "__Base__": base,
         }
 
-    def constant(self, value: Any) -> str:
+    def constant(self, value: object) -> str:
         name = f"__{len(self.names)}__"
         self.names[name] = value
         return name
@@ -81,19 +86,19 @@ class _Source:
         target = f"__data__[{attname!r}]" if self.plain else f"__self__.{attname}"
         self.lines.append(f"{indent}{target} = {value}")
 
-    def add(self, field: Any) -> None:
+    def add(self, field: Field[Any]) -> None:
         if isinstance(field.remote_field, ForeignObjectRel) and field.name != field.attname:
             self._add_relation(field)
         else:
             self._add_value(field)
 
-    def _add_value(self, field: Any) -> None:
+    def _add_value(self, field: Field[Any]) -> None:
         default, is_constant = _default(field)
         name, value = self.constant(default), field.attname
         self.parameters.append((value, name if is_constant else "__MISSING__"))
         self.store(value, value if is_constant else f"{name}() if {value} is __MISSING__ else {value}")
 
-    def _add_relation(self, field: Any) -> None:
+    def _add_relation(self, field: Field[Any]) -> None:
         key, relation = field.attname, field.name
         self.parameters += [(relation, "__MISSING__"), (key, "__MISSING__")]
         self.lines.append(f"    if {relation} is __MISSING__:")
@@ -123,7 +128,7 @@ class _Source:
         return made
 
 
-def _default(field: Any) -> tuple[Any, bool]:
+def _default(field: Field[Any]) -> tuple[Any, bool]:
     """Return a field's default value and True, or a function that makes it and False."""
     computed = type(field).get_default is not Field.get_default
     if computed or callable(field.default) or field.has_db_default():
@@ -131,7 +136,7 @@ def _default(field: Any) -> tuple[Any, bool]:
     return field.get_default(), True
 
 
-def initialiser(model: Any, base: Any) -> Initialiser:
+def initialiser(model: type[Model], base: object) -> Initialiser:
     """Return a function that does what ``construct`` does for keyword arguments, written for this model.
 
     ``base`` is the class whose ``__init__`` calls it.
@@ -153,7 +158,7 @@ def _can_be_parameter(name: str) -> bool:
     return name.isidentifier() and not iskeyword(name) and not name.startswith("__")
 
 
-def _takes_value(field: Any) -> bool:
+def _takes_value(field: Field[Any]) -> bool:
     return field.column is not None and not field.generated
 
 
@@ -188,7 +193,7 @@ def construct(instance: Any, base: Any, args: tuple[Any, ...], kwargs: dict[str,
     post_init.send(sender=cls, instance=instance)
 
 
-def _set_field(instance: Any, field: Any, kwargs: dict[str, Any]) -> None:
+def _set_field(instance: Model, field: Field[Any], kwargs: dict[str, Any]) -> None:
     """Set a field from the keyword of its name, or of its key, or to its default."""
     if isinstance(field.remote_field, ForeignObjectRel) and field.name in kwargs:
         name, value = field.name, kwargs.pop(field.name)
@@ -200,7 +205,7 @@ def _set_field(instance: Any, field: Any, kwargs: dict[str, Any]) -> None:
         setattr(instance, name, value)
 
 
-def _set_leftovers(instance: Any, kwargs: dict[str, Any]) -> None:
+def _set_leftovers(instance: Model, kwargs: dict[str, Any]) -> None:
     """Set properties and fields without a column; ``TypeError`` for names that are neither."""
     opts = instance._meta
     unexpected = []
@@ -215,7 +220,7 @@ def _set_leftovers(instance: Any, kwargs: dict[str, Any]) -> None:
         )
 
 
-def _is_field(opts: Any, name: str) -> bool:
+def _is_field(opts: Options, name: str) -> bool:
     try:
         opts.get_field(name)
     except FieldDoesNotExist:

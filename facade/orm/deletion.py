@@ -18,11 +18,13 @@ from facade.sql.write import table_writer
 
 if TYPE_CHECKING:
     from facade.db.connection import Database
+    from facade.fields import Field
+    from facade.meta.options import Options
 
 # -- what refers to an object ---------------------------------------------------------------
 
 
-def get_candidate_relations_to_delete(opts: Any) -> list[Any]:
+def get_candidate_relations_to_delete(opts: Options) -> list[Any]:
     """Return the relations by which rows of other tables refer to the rows of a model."""
     return [
         field
@@ -37,7 +39,7 @@ def _referenced(model: type[Any]) -> set[Any]:
     return {field for relation in relations for field in relation.field.foreign_related_fields}
 
 
-def _stored(field: Any, value: Any) -> Any:
+def _stored(field: Field[Any], value: object) -> Any:
     """Return the key that stands for a related object."""
     return value.prepare_database_save(field) if hasattr(value, "prepare_database_save") else value
 
@@ -146,7 +148,7 @@ class Collector:
 
     def add(
         self,
-        objs: Any,
+        objs: Sequence[Any],
         source: type[Any] | None = None,
         nullable: bool = False,
         reverse_dependency: bool = False,
@@ -175,17 +177,17 @@ class Collector:
         self.dependencies[model._meta.concrete_model].add(dependency._meta.concrete_model)
         self.data.setdefault(dependency, set())
 
-    def add_field_update(self, field: Any, value: Any, objs: Any) -> None:
+    def add_field_update(self, field: Field[Any], value: object, objs: Iterable[Any]) -> None:
         """Note that `field` of `objs`, which are of one model, gets a value."""
         self.field_updates[field, value].append(objs)
 
-    def add_restricted_objects(self, field: Any, objs: Any) -> None:
+    def add_restricted_objects(self, field: Field[Any], objs: Sequence[Any]) -> None:
         """Note objects that forbid the deletion unless they are deleted, too."""
         if objs:
             fields = self.restricted_objects.setdefault(type(objs[0]), {})
             fields.setdefault(field, set()).update(objs)
 
-    def can_fast_delete(self, objs: Any, from_field: Any = None) -> bool:
+    def can_fast_delete(self, objs: Iterable[Any], from_field: Field[Any] | None = None) -> bool:
         """Return whether `objs` (an instance, a model or a queryset) need not be read to be deleted.
 
         `from_field` is the foreign key that led here.
@@ -298,7 +300,7 @@ class Collector:
             for batch in self.get_del_batches(objs, fields):
                 self.fast_deletes.append(self.related_objects(related_model, fields, batch))
 
-    def _on_delete(self, field: Any) -> OnDelete | None:
+    def _on_delete(self, field: Field[Any]) -> OnDelete | None:
         """Return what to do about the rows that refer through `field`, None for nothing."""
         on_delete = field.remote_field.on_delete
         if on_delete not in SKIP_COLLECTION:
@@ -401,7 +403,7 @@ class Collector:
             if not model._meta.auto_created and signal.receivers:
                 signal.send(sender=model, instance=obj, using=self.using, origin=self.origin)
 
-    def _update_field(self, field: Any, value: Any, groups: list[Any]) -> None:
+    def _update_field(self, field: Field[Any], value: object, groups: list[Any]) -> None:
         read: dict[Any, Any] = {}
         for objs in groups:
             if getattr(objs, "_result_cache", objs) is None:

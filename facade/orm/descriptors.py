@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.db.routing import router
 from facade.exceptions import SynchronousOnlyOperation
@@ -12,6 +12,13 @@ from facade.expressions.q import Q
 from facade.fields.related import ForeignObject, OneToOneField
 from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.related import create_reverse_many_to_one_manager
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facade.fields.relations import ForeignObjectRel
+    from facade.orm.model import Model
+
 
 __all__ = [
     "DeferredFetcher",
@@ -28,7 +35,7 @@ def _unordered(queryset: Any) -> Any:
     return queryset.order_by() if queryset._can_filter() and not queryset.query.distinct_fields else queryset
 
 
-def fetch_missing(fetcher: Any, instance: Any, name: str) -> None:
+def fetch_missing(fetcher: Any, instance: Model, name: str) -> None:
     """Load what an instance lacks, in the way that its fetch mode says.
 
     ``SynchronousOnlyOperation`` where that would block an event loop, with the ways to load it without.
@@ -50,10 +57,10 @@ class _Fetcher:
     #: How a query loads the attribute at once, for error messages.
     beforehand = ""
 
-    def is_cached(self, instance: Any) -> bool:
+    def is_cached(self, instance: Model) -> bool:
         raise NotImplementedError
 
-    def fetch_one(self, instance: Any) -> None:
+    def fetch_one(self, instance: Model) -> None:
         raise NotImplementedError
 
     def fetch_many(self, instances: list[Any]) -> None:
@@ -67,7 +74,7 @@ class DeferredFetcher(_Fetcher):
         self.field = field
         self.beforehand = f"without leaving {field.name!r} out by only() or defer()"
 
-    def fetch_one(self, instance: Any) -> None:
+    def fetch_one(self, instance: Model) -> None:
         instance.refresh_from_db(fields=[self.field.attname])
 
     def fetch_many(self, instances: list[Any]) -> None:
@@ -88,7 +95,7 @@ class _RelationDescriptor(_Fetcher):
     #: The relation from the instance's side: the field, or the object that stands for it on the other side.
     relation: Any
 
-    def is_cached(self, instance: Any) -> bool:
+    def is_cached(self, instance: Model) -> bool:
         return bool(self.relation.is_cached(instance))
 
     def fetch_many(self, instances: list[Any]) -> None:
@@ -103,13 +110,13 @@ class _RelationDescriptor(_Fetcher):
     def beforehand(self) -> str:  # type: ignore[override]
         return f"select_related({self.accessor!r}) or prefetch_related({self.accessor!r})"
 
-    def get_queryset(self, *, instance: Any) -> Any:
+    def get_queryset(self, *, instance: Model) -> Any:
         """Return the queryset in which the related object of ``instance`` is looked up."""
         related = self.relation.related_model
         queryset = related._base_manager.db_manager(hints={"instance": instance}).all()
         return queryset.fetch_mode(instance._state.fetch_mode)
 
-    def _prefetch_queryset(self, instances: list[Any], querysets: Any) -> Any:
+    def _prefetch_queryset(self, instances: list[Any], querysets: Sequence[Any]) -> Any:
         if not querysets:
             return self.get_queryset(instance=instances[0]).order_by()
         if len(querysets) != 1:
@@ -117,7 +124,7 @@ class _RelationDescriptor(_Fetcher):
         querysets[0]._add_hints(instance=instances[0])
         return querysets[0]
 
-    def _check_value(self, instance: Any, value: Any, model: Any) -> None:
+    def _check_value(self, instance: Model, value: object, model: type[Model]) -> None:
         """Raise ``ValueError`` unless ``value`` may be related to ``instance``; settle their databases."""
         if not isinstance(value, model):
             raise ValueError(
@@ -151,7 +158,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
         """Raised where there is no object though the field says there has to be one."""
         return _missing_class(self.field.remote_field.model, self.field.model, self.field.name)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: Model | None, owner: object = None) -> Any:
         if instance is None:
             return self
         try:
@@ -162,7 +169,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
             raise self.RelatedObjectDoesNotExist(f"{self.field.model.__name__} has no {self.field.name}.")
         return found
 
-    def _find(self, instance: Any) -> Any:
+    def _find(self, instance: Model) -> Any:
         field = self.field
         found = None
         if None not in field.get_local_related_value(instance):
@@ -173,7 +180,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
         field.set_cached_value(instance, found)
         return found
 
-    def _known_by_ancestors(self, instance: Any) -> Any:
+    def _known_by_ancestors(self, instance: Model) -> Any:
         """The object that an instance of a parent model remembers, if a query came along there."""
         for ancestor in _ancestors(instance, self.field.model):
             found = self.field.get_cached_value(ancestor, default=None)
@@ -181,17 +188,17 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
                 return found
         return None
 
-    def get_object(self, instance: Any) -> Any:
+    def get_object(self, instance: Model) -> Any:
         """Query for the object that ``instance`` refers to."""
         wanted = self.field.get_reverse_related_filter(instance)
         return self.get_queryset(instance=instance).get(**wanted)
 
-    def fetch_one(self, instance: Any) -> None:
+    def fetch_one(self, instance: Model) -> None:
         found = self.get_object(instance)
         self.field.set_cached_value(instance, found)
         self._remember_reverse(found, instance)
 
-    def _remember_reverse(self, related: Any, instance: Any) -> None:
+    def _remember_reverse(self, related: ForeignObjectRel, instance: Model) -> None:
         remote = self.field.remote_field
         if not remote.multiple:
             remote.set_cached_value(related, instance)
@@ -209,7 +216,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
                 field.remote_field.set_cached_value(related, owners[far_key(related)])
         return queryset, far_key, own_key, True, field.cache_name, False
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Model, value: Any) -> None:
         field = self.field
         if value is None:
             self._clear(instance)
@@ -221,7 +228,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
         if value is not None:
             self._remember_reverse(value, instance)
 
-    def _clear(self, instance: Any) -> None:
+    def _clear(self, instance: Model) -> None:
         # The other object must not go on believing that it is related: deleting it would delete this one.
         related = self.field.get_cached_value(instance, default=None)
         if related is not None:
@@ -236,14 +243,14 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
 class ForwardOneToOneDescriptor(ForwardManyToOneDescriptor):
     """``profile.user``: the object that a one-to-one field refers to."""
 
-    def get_object(self, instance: Any) -> Any:
+    def get_object(self, instance: Model) -> Any:
         if self.field.remote_field.parent_link:
             parent = self._parent_from(instance)
             if parent is not None:
                 return parent
         return super().get_object(instance)
 
-    def _parent_from(self, instance: Any) -> Any:
+    def _parent_from(self, instance: Model) -> Any:
         """Make the parent's instance of the child's values, if they are all there."""
         model = self.field.remote_field.model
         names = [field.attname for field in model._meta.concrete_fields]
@@ -254,7 +261,7 @@ class ForwardOneToOneDescriptor(ForwardManyToOneDescriptor):
         state.adding, state.db, state.fetch_mode = own.adding, own.db, own.fetch_mode
         return parent
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Model, value: object) -> None:
         super().__set__(instance, value)
         if not (self.field.primary_key and self.field.remote_field.parent_link):
             return
@@ -285,7 +292,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
         """Raised where no object refers to this one."""
         return _missing_class(self.related.related_model, self.related.model, self.related.name)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: Any, owner: object = None) -> Any:
         if instance is None:
             return self
         try:
@@ -354,12 +361,12 @@ class ReverseManyToOneDescriptor:
         manager = self.rel.related_model._default_manager
         return create_reverse_many_to_one_manager(manager.__class__, self.rel)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: Model | None, owner: object = None) -> Any:
         if instance is None:
             return self
         return self.related_manager_cls(instance)
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Model | None, value: Any) -> None:
         name = self.rel.accessor_name
         raise TypeError(
             f"Direct assignment to the reverse side of a related set is prohibited. Use {name}.set() instead."
@@ -377,7 +384,7 @@ def _any_of(fields: tuple[Any, ...], keys: Iterable[tuple[Any, ...]]) -> Q:
     return Q(*found, _connector=Q.OR) if found else Q(pk__in=[])
 
 
-def _missing_class(related: Any, model: Any, name: str) -> type[Exception]:
+def _missing_class(related: Any, model: type[Model], name: str) -> type[Exception]:
     """A ``DoesNotExist`` that is an ``AttributeError``, too, for ``hasattr()``."""
     return type(
         "RelatedObjectDoesNotExist",
@@ -389,7 +396,7 @@ def _missing_class(related: Any, model: Any, name: str) -> type[Exception]:
     )
 
 
-def _ancestors(instance: Any, model: Any) -> Iterator[Any]:
+def _ancestors(instance: Model, model: type[Model]) -> Iterator[Any]:
     """The instances of parent models that lead from ``instance`` to ``model``, as far as they are known."""
     while instance is not None:
         link = instance._meta.get_ancestor_link(model)

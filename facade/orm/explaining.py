@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.db.channel import Statement
 from facade.exceptions import UnsupportedFeature
+
+if TYPE_CHECKING:
+    from facade.db.database import Database
+
 
 _POSTGRES_OPTIONS = (
     "ANALYZE",
@@ -32,7 +36,7 @@ _OPTION = re.compile(r"[\w-]+", re.ASCII)
 
 
 def explain_sql(
-    database: Any, sql: str, params: tuple[Any, ...], format: str | None, options: dict[str, Any]
+    database: Database, sql: str, params: tuple[Any, ...], format: str | None, options: dict[str, Any]
 ) -> str:
     """Return the database's plan for a statement as text.
 
@@ -45,7 +49,7 @@ def explain_sql(
     return "\n".join(_line(database.vendor, row) for row in rows)
 
 
-def _prefix(database: Any, format: str | None, options: dict[str, Any]) -> str:
+def _prefix(database: Database, format: str | None, options: dict[str, Any]) -> str:
     vendor = database.vendor
     for name in options:
         if not _OPTION.fullmatch(name) or "--" in name:

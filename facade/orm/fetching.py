@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldFetchBlocked
 from facade.orm.state import FIRST_VALUES
+
+if TYPE_CHECKING:
+    from facade.orm.model import Model
 
 
 class FetchMode:
@@ -18,7 +21,7 @@ class FetchMode:
     track_peers = False
     name = ""
 
-    def fetch(self, fetcher: Any, instance: Any) -> None:
+    def fetch(self, fetcher: object, instance: Model) -> None:
         """Load what `fetcher` stands for."""
         raise NotImplementedError("Subclasses must implement this method.")
 
@@ -35,7 +38,7 @@ class FetchOne(FetchMode):
     __slots__ = ()
     name = "FETCH_ONE"
 
-    def fetch(self, fetcher: Any, instance: Any) -> None:
+    def fetch(self, fetcher: Any, instance: Model | None) -> None:
         fetcher.fetch_one(instance)
 
 
@@ -60,7 +63,7 @@ class FetchRaise(FetchMode):
     __slots__ = ()
     name = "FETCH_RAISE"
 
-    def fetch(self, fetcher: Any, instance: Any) -> None:
+    def fetch(self, fetcher: Any, instance: Model | None) -> None:
         path = f"{type(instance).__qualname__}.{fetcher.field.name}"
         raise FieldFetchBlocked(
             f"Fetching of {path} blocked. Load it beforehand: {fetcher.beforehand}."

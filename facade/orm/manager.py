@@ -142,7 +142,7 @@ class BaseManager:
         return id(self)
 
 
-def _is_method(item: Any) -> bool:
+def _is_method(item: object) -> bool:
     return inspect.isfunction(item)
 
 
@@ -205,7 +205,7 @@ if TYPE_CHECKING:
     class Manager(QuerySet[M, M], BaseManager, Generic[M]):
         """The default manager."""
 
-        def __get__(self, instance: None, owner: Any) -> Self: ...  # type: ignore[override]
+        def __get__(self, instance: None, owner: type[object] | None) -> Self: ...  # type: ignore[override]
 
 else:
 
@@ -222,7 +222,7 @@ class ManagerDescriptor:
     def __init__(self, manager: Any) -> None:
         self.manager = manager
 
-    def __get__(self, instance: Any, cls: type[Any] | None = None) -> Any:
+    def __get__(self, instance: object, cls: type[Any] | None = None) -> Any:
         if instance is not None:
             raise AttributeError(f"Manager isn't accessible via {cls.__name__ if cls else None} instances")
         opts = cls._meta  # type: ignore[union-attr]

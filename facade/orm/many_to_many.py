@@ -72,7 +72,7 @@ def create_many_to_many_intermediary_model(field: Any, model: type[Any]) -> type
     return made
 
 
-def _model_name(model: Any) -> str:
+def _model_name(model: type[Model] | str) -> str:
     return model.rpartition(".")[2].lower() if isinstance(model, str) else str(model._meta.model_name)
 
 
@@ -108,7 +108,7 @@ class ManyToManyDescriptor(ReverseManyToOneDescriptor):
         model = self.rel.related_model if self.reverse else self.rel.model
         return create_forward_many_to_many_manager(type(model._default_manager), self.rel, self.reverse)
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Model | None, value: Any) -> None:
         side, name = ("reverse", self.rel.accessor_name) if self.reverse else ("forward", self.field.name)
         raise TypeError(
             f"Direct assignment to the {side} side of a many-to-many set is prohibited. Use {name}.set() instead."
@@ -215,7 +215,7 @@ class ManyRelatedManager:
         queryset = queryset.annotate(**{name: F(f"{self.query_field_name}__{far.name}")})
         queryset = queryset._filter_prefetch(name, [getattr(one, far.attname) for one in instances])
 
-        def of_object(obj: Any) -> tuple[Any, ...]:
+        def of_object(obj: Model) -> tuple[Any, ...]:
             return (getattr(obj, name),)
 
         return (
@@ -355,7 +355,7 @@ class ManyRelatedManager:
 
     # pairs
 
-    def _announce(self, action: str, keys: Any, alias: str, raw: bool) -> None:
+    def _announce(self, action: str, keys: object, alias: str, raw: bool) -> None:
         m2m_changed.send(
             sender=self.through,
             action=action,
@@ -443,7 +443,7 @@ class ManyRelatedManager:
             self._delete_pairs(objects if objects._has_filters() else None, alias)
             self._announce("post_clear", None, alias, raw)
 
-    def _delete_pairs(self, chosen: Any, alias: str) -> None:
+    def _delete_pairs(self, chosen: object, alias: str) -> None:
         """Delete the instance's pairs with the objects `chosen`: keys, a queryset, or None for all of them."""
 
         def condition(source: str, target: str) -> Q:
@@ -476,7 +476,7 @@ class _CountedBetween:
     acount = twin(count)
 
 
-def create_forward_many_to_many_manager(superclass: type[Any], rel: Any, reverse: bool) -> type[Any]:
+def create_forward_many_to_many_manager(superclass: type[Any], rel: object, reverse: bool) -> type[Any]:
     """Return a subclass of a model's manager class for the objects related to one object."""
     plain = superclass is Manager
     bases = (ManyRelatedManager, _CountedBetween, superclass) if plain else (ManyRelatedManager, superclass)

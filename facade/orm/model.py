@@ -23,7 +23,10 @@ from facade.signals import post_init, pre_init
 from facade.version import VERSION_KEY, __version__, warn_of_version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from facade.checks import CheckMessage
+    from facade.fields import Field
     from facade.meta.options import Options
 
 __all__ = ["DEFERRED", "Model", "ModelBase", "model_unpickle"]
@@ -59,7 +62,9 @@ class Model(Persistence, Validation, metaclass=ModelBase):
             self._meta.initialise(self, **kwargs)
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any, *, fetch_mode: Any = None) -> Self:
+    def from_db(
+        cls, db: str | None, field_names: Sequence[Any], values: Sequence[Any], *, fetch_mode: object = None
+    ) -> Self:
         """Make an instance of a row that was read from the database ``db``.
 
         ``field_names`` are the names of the fields that ``values`` belong to; fields not among them are deferred.
@@ -114,7 +119,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     def _get_pk_val(self, meta: Any = None) -> Any:
         return getattr(self, (meta or self._meta).pk.attname)
 
-    def _set_pk_val(self, value: Any) -> None:
+    def _set_pk_val(self, value: object) -> None:
         opts = self._meta
         for link in opts.parents.values():
             if link and link != opts.pk:
@@ -124,7 +129,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     if not TYPE_CHECKING:
         pk = property(_get_pk_val, _set_pk_val)
 
-    def _is_pk_set(self, meta: Any = None) -> bool:
+    def _is_pk_set(self, meta: object = None) -> bool:
         key = self._get_pk_val(meta)
         if type(key) is tuple:
             return not any(_is_unset(part) for part in key)
@@ -164,7 +169,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         loaded = self.__dict__
         return {field.attname for field in self._meta.concrete_fields if field.attname not in loaded}
 
-    def _fetch_deferred(self, field: Any) -> Any:
+    def _fetch_deferred(self, field: Field[Any]) -> Any:
         """Load the value of a field that is not loaded, and return it."""
         data, attname = self.__dict__, field.attname
         value = self._inherited_value(field)
@@ -178,7 +183,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
                 raise self.DoesNotExist(f"{self._meta.object_name} matching query does not exist.")
         return data[attname]
 
-    def _inherited_value(self, field: Any) -> Any:
+    def _inherited_value(self, field: Field[Any]) -> Any:
         """The value, if the field is that of a parent and the link to it is loaded."""
         link = self._meta.get_ancestor_link(field.model)
         if field.primary_key and link is not None and link is not field:
@@ -211,18 +216,18 @@ class Model(Persistence, Validation, metaclass=ModelBase):
             return getattr(self, field_name)
         return getattr(self, field.attname)
 
-    def prepare_database_save(self, field: Any) -> Any:
+    def prepare_database_save(self, field: Field[Any]) -> Any:
         """Return the value by which a column of ``field`` refers to this instance."""
         if self.pk is None:
             raise ValueError(f"Unsaved model instance {self!r} cannot be used in an ORM query.")
         return getattr(self, field.remote_field.get_related_field().attname)
 
-    def _get_FIELD_display(self, field: Any) -> Any:  # noqa: N802
+    def _get_FIELD_display(self, field: Field[Any]) -> Any:  # noqa: N802
         value = getattr(self, field.attname)
         label = _label(field.flatchoices, value)
         return label if isinstance(label, _PLAIN_LABELS) else str(label)
 
-    def _get_next_or_previous_by_FIELD(self, field: Any, is_next: bool, **kwargs: Any) -> Any:  # noqa: N802
+    def _get_next_or_previous_by_FIELD(self, field: Field[Any], is_next: bool, **kwargs: Any) -> Any:  # noqa: N802
         if not self._is_pk_set():
             raise ValueError("get_next/get_previous cannot be used on unsaved objects.")
         op, order = ("gt", "") if is_next else ("lt", "-")
@@ -245,18 +250,18 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         return self.__dict__[cache]
 
 
-def _is_unset(key: Any) -> bool:
+def _is_unset(key: object) -> bool:
     return key is None or isinstance(key, DatabaseDefault)
 
 
-def _label(choices: Any, value: Any) -> Any:
+def _label(choices: Any, value: object) -> Any:
     for key, label in choices:
         if key == value:
             return label
     return value
 
 
-def _attnames(opts: Options, field_names: Any, values: Any) -> list[str]:
+def _attnames(opts: Options, field_names: Iterable[Any], values: Sequence[Any]) -> list[str]:
     """The names under which the values of a row belong into ``__dict__``."""
     attnames = [field.attname for field in opts.concrete_fields]
     if len(values) == len(attnames):
@@ -264,7 +269,7 @@ def _attnames(opts: Options, field_names: Any, values: Any) -> list[str]:
     return [name for name in attnames if name in field_names]
 
 
-def _positional(opts: Options, field_names: Any, values: Any) -> list[Any]:
+def _positional(opts: Options, field_names: Iterable[Any], values: Sequence[Any]) -> list[Any]:
     """The values of all fields in their order; those not among ``field_names`` are deferred."""
     if len(values) == len(opts.concrete_fields):
         return list(values)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.db.connection import connections
 from facade.exceptions import ProtectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from facade.fields import Field
+
 
 __all__ = [
     "CASCADE",
@@ -38,7 +44,7 @@ def CASCADE(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # n
         collector.add_field_update(field, None, sub_objs)
 
 
-def PROTECT(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
+def PROTECT(collector: object, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Refuse to delete an object that rows refer to: raise ``ProtectedError``."""
     target, source = field.remote_field.model.__name__, type(sub_objs[0]).__name__
     raise ProtectedError(
@@ -48,7 +54,7 @@ def PROTECT(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # n
     )
 
 
-def RESTRICT(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
+def RESTRICT(collector: Any, field: Any, sub_objs: Sequence[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Refuse, with ``RestrictedError``, unless the rows that refer to the object are themselves deleted with it."""
     collector.add_restricted_objects(field, sub_objs)
     collector.add_dependency(field.remote_field.model, field.model)
@@ -57,7 +63,7 @@ def RESTRICT(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # 
 def SET(value: Any) -> OnDelete:  # noqa: N802 - a constant to who uses it
     """Give the rows that refer to the object another value; a callable is called for it each time."""
 
-    def set_on_delete(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
+    def set_on_delete(collector: Any, field: Field[Any] | str, sub_objs: Sequence[Any], using: str) -> None:
         collector.add_field_update(field, value() if callable(value) else value, sub_objs)
 
     set_on_delete.lazy_sub_objs = not callable(value)  # type: ignore[attr-defined]
@@ -65,7 +71,7 @@ def SET(value: Any) -> OnDelete:  # noqa: N802 - a constant to who uses it
     return set_on_delete
 
 
-def SET_NULL(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
+def SET_NULL(collector: Any, field: Field[Any] | str, sub_objs: Sequence[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Set the foreign key of the rows that refer to the object to NULL."""
     collector.add_field_update(field, None, sub_objs)
 
@@ -78,7 +84,7 @@ def SET_DEFAULT(collector: Any, field: Any, sub_objs: Any, using: str) -> None: 
     collector.add_field_update(field, field.get_default(), sub_objs)
 
 
-def DO_NOTHING(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
+def DO_NOTHING(collector: object, field: Field[Any], sub_objs: Iterable[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Leave it to the database, which raises ``IntegrityError`` if rows refer to the object."""
 
 
@@ -92,7 +98,7 @@ class DatabaseOnDelete:
         self.forced_collector = forced_collector
         self.__name__ = name
 
-    def __call__(self, collector: Any, field: Any, sub_objs: Any, using: str) -> None:
+    def __call__(self, collector: object, field: Field[Any], sub_objs: Iterable[Any], using: str) -> None:
         """Do nothing: the database does it."""
 
     def __str__(self) -> str:

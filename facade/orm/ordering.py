@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partialmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facade.orm.model import Model
+
 
 __all__ = ["make_foreign_order_accessors"]
 
 
-def _ordered(instance: Any, model: Any, using: str | None) -> Any:
+def _ordered(instance: Model, model: type[Model], using: str | None) -> Any:
     field = model._meta.order_with_respect_to
     return model._default_manager.db_manager(using, hints={"instance": instance}).filter(
         **field.get_forward_related_filter(instance)
     )
 
 
-def _get_order(self: Any, model: Any) -> Any:
+def _get_order(self: Any, model: type[Model]) -> Any:
     """Return the keys of the objects in their order."""
     return _ordered(self, model, None).values_list(model._meta.pk.name, flat=True)
 
 
-def _set_order(self: Any, model: Any, id_list: Iterable[Any], using: str | None = None) -> None:
+def _set_order(self: Any, model: type[Model], id_list: Iterable[Any], using: str | None = None) -> None:
     """Bring the objects into the order of their keys in ``id_list``."""
     rows = _ordered(self, model, using)
     rows.bulk_update([model(pk=key, _order=place) for place, key in enumerate(id_list)], ["_order"])
 
 
-def make_foreign_order_accessors(model: Any, related_model: Any) -> None:
+def make_foreign_order_accessors(model: type[Model], related_model: type[Model]) -> None:
     """Give ``related_model`` the methods ``get_<model>_order`` and ``set_<model>_order``."""
     name = model.__name__.lower()
     setattr(related_model, f"get_{name}_order", partialmethod(_get_order, model))

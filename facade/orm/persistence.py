@@ -18,6 +18,8 @@ from facade.sql.update import row_exists, update_one
 from facade.sql.write import Columns, table_writer
 
 if TYPE_CHECKING:
+    from facade.db.database import Database
+    from facade.fields import Field
     from facade.meta.options import Options
     from facade.orm.state import ModelState
 
@@ -55,8 +57,8 @@ class Persistence:
         NotUpdated: ClassVar[type[Exception]]
         pk: Any
 
-        def _get_pk_val(self, meta: Any = None) -> Any: ...
-        def _is_pk_set(self, meta: Any = None) -> bool: ...
+        def _get_pk_val(self, meta: object = None) -> Any: ...
+        def _is_pk_set(self, meta: object = None) -> bool: ...
         def get_deferred_fields(self) -> set[str]: ...
 
     # -- save ----------------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ class Persistence:
         return self._is_pk_set(meta)
 
     def _update_row(
-        self, cls: type[Any], database: Any, fields: Columns, raw: bool, forced: bool, named: bool
+        self, cls: type[Any], database: Database, fields: Columns, raw: bool, forced: bool, named: bool
     ) -> bool:
         """Update the row in the table of `cls`; return whether there is one."""
         if not fields:
@@ -395,5 +397,5 @@ class Persistence:
     adelete = twin(delete)
 
 
-def _unsaved(operation_name: str, field: Any) -> str:
+def _unsaved(operation_name: str, field: Field[Any]) -> str:
     return f"{operation_name}() prohibited to prevent data loss due to unsaved related object '{field.name}'."

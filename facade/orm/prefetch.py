@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.bridge import function_twin
 from facade.fields.checks import LOOKUP_SEP
+
+if TYPE_CHECKING:
+    from facade.orm.model import Model
 
 
 class Prefetch:
@@ -176,7 +179,7 @@ def _loaded(objects: list[Any], name: str, to_attr: str) -> Iterator[Any]:
             yield value
 
 
-def _prefetcher(instance: Any, name: str, to_attr: str) -> tuple[Any, Any, bool, Any]:
+def _prefetcher(instance: Model, name: str, to_attr: str) -> tuple[Any, Any, bool, Any]:
     """Return (who can prefetch, the descriptor, whether the attribute exists, how to tell that an instance has it)."""
     descriptor = getattr(type(instance), name, None)
     if descriptor is None:
@@ -187,7 +190,7 @@ def _prefetcher(instance: Any, name: str, to_attr: str) -> tuple[Any, Any, bool,
     return prefetcher, descriptor, True, _fetched_test(prefetcher, type(instance), name, to_attr)
 
 
-def _fetched_test(prefetcher: Any, model: type[Any], name: str, to_attr: str) -> Callable[[Any], bool]:
+def _fetched_test(prefetcher: object, model: type[Any], name: str, to_attr: str) -> Callable[[Any], bool]:
     """Return a function that tells whether an instance has the related objects already."""
     if to_attr != name:
         if isinstance(getattr(model, to_attr, None), property):
@@ -230,12 +233,12 @@ def _prefetch_one_level(
     return related, additional
 
 
-def _check_to_attr(instance: Any, to_attr: str) -> None:
+def _check_to_attr(instance: Model, to_attr: str) -> None:
     if any(field.name == to_attr for field in instance._meta.get_fields()):
         raise ValueError(f"to_attr={to_attr} conflicts with a field on the {type(instance).__name__} model.")
 
 
-def _give_one(obj: Any, value: Any, cache_name: str, to_attr: str | None, is_descriptor: bool) -> None:
+def _give_one(obj: Model, value: object, cache_name: str, to_attr: str | None, is_descriptor: bool) -> None:
     if to_attr is not None:
         setattr(obj, to_attr, value)
     elif is_descriptor:
@@ -244,7 +247,7 @@ def _give_one(obj: Any, value: Any, cache_name: str, to_attr: str | None, is_des
         obj._state.fields_cache[cache_name] = value
 
 
-def _fetched(obj: Any, name: str, found: list[Any], given: list[Any] | None, queryset: Any) -> Any:
+def _fetched(obj: Model, name: str, found: list[Any], given: list[Any] | None, queryset: object) -> Any:
     """Return a queryset of the related manager that has its results already."""
     manager = getattr(obj, name)
     if given and hasattr(manager, "_apply_rel_filters"):

@@ -30,7 +30,11 @@ from facade.sql.updating import delete_plan, update_plan
 from facade.version import VERSION_KEY, __version__, warn_of_version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facade.db.database import Database
     from facade.fields import Field
+    from facade.meta.options import Options
 
 M = TypeVar("M", bound=Any)
 R = TypeVar("R", covariant=True)
@@ -233,7 +237,7 @@ class QuerySet(Reading[M, R]):
     def raw(
         self,
         raw_query: str,
-        params: Any = (),
+        params: Sequence[Any] = (),
         translations: Mapping[str, str] | None = None,
         using: str | None = None,
     ) -> Any:
@@ -252,7 +256,7 @@ class QuerySet(Reading[M, R]):
     async def araw(
         self,
         raw_query: str,
-        params: Any = (),
+        params: Sequence[Any] = (),
         translations: Mapping[str, str] | None = None,
         using: str | None = None,
     ) -> list[Any]:
@@ -442,13 +446,13 @@ def _query_of(queryset: QuerySet[Any, Any]) -> QueryView:
     return QueryView(queryset._clone())
 
 
-def _key_from(opts: Any, model: type[Any]) -> str:
+def _key_from(opts: Options, model: type[Any]) -> str:
     """Return the name of the field of a model that holds the key of its row in the table of an ancestor."""
     path = opts.get_path_to_parent(model)
     return "pk" if all(hop.join_field.primary_key for hop in path) else str(model._meta.pk.name)
 
 
-def run_updates(shape: Any, database: Any, args: tuple[Any, ...]) -> int:
+def run_updates(shape: Any, database: Database, args: tuple[Any, ...]) -> int:
     """Run the UPDATE of a shape."""
     return update_plan(shape, database).execute(database, args)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.bridge import iterate, spawn
 from facade.db.connection import connections
@@ -11,6 +11,9 @@ from facade.db.routing import router
 from facade.exceptions import FieldDoesNotExist
 from facade.orm.prefetch import prefetch_related_objects
 from facade.sql.binder import reader
+
+if TYPE_CHECKING:
+    from facade.sql.query import Query as SQLQuery
 
 
 class RawQuerySet:
@@ -23,7 +26,7 @@ class RawQuerySet:
         self,
         raw_query: str,
         model: Any = None,
-        query: Any = None,
+        query: SQLQuery | None = None,
         params: Any = (),
         translations: Mapping[str, str] | None = None,
         using: str | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from facade.bridge import iterate_chunks, spawn, twin
 from facade.db.connection import connections
@@ -18,6 +18,11 @@ from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.sql.plan import MAX_GET_RESULTS, Plan, get_plan, select_plan
 from facade.sql.rows import row_class, state_classes
+
+if TYPE_CHECKING:
+    from facade.db.database import Database
+    from facade.orm.model import Model
+
 
 M = TypeVar("M", bound=Any)
 R = TypeVar("R", covariant=True)
@@ -48,7 +53,7 @@ class Reading(Chain, Generic[M, R]):
 
     # -- results --------------------------------------------------------------------------------
 
-    def _plan(self, database: Any) -> Plan:
+    def _plan(self, database: Database) -> Plan:
         return select_plan(self._shape, database, self._kind, bool(self._low), self._high is not None)
 
     def _plan_args(self) -> tuple[Any, ...]:
@@ -122,7 +127,7 @@ class Reading(Chain, Generic[M, R]):
     def __getitem__(self, key: int) -> R: ...
     @overload
     def __getitem__(self, key: slice) -> Self: ...
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         if isinstance(key, slice):
             return self._slice(key)
         if not isinstance(key, int):
@@ -327,7 +332,7 @@ class Reading(Chain, Generic[M, R]):
 
     aexists = twin(exists)
 
-    def contains(self, obj: Any) -> bool:
+    def contains(self, obj: Model) -> bool:
         """Return whether `obj` is among the objects."""
         self._refuse_combined("contains")
         if self._fields is not None:
@@ -457,7 +462,7 @@ def _bound(bound: Any) -> int | None:
     return int(bound)
 
 
-def _empty_value(expression: Any, arguments: tuple[Any, ...]) -> Any:
+def _empty_value(expression: object, arguments: tuple[Any, ...]) -> Any:
     """Return what an aggregate makes of no rows at all."""
     value = getattr(expression, "empty_result_set_value", None)
     if isinstance(value, Arg):

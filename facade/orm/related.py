@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.db.transaction import atomic
+
+if TYPE_CHECKING:
+    from facade.orm.model import Model
+
 
 __all__ = ["create_reverse_many_to_one_manager"]
 
@@ -101,7 +105,7 @@ class ReverseManager:
                     "relationship can be used."
                 )
 
-    def _check_type(self, obj: Any) -> None:
+    def _check_type(self, obj: Model) -> None:
         if not isinstance(obj, self.model):
             raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {obj!r}")
 

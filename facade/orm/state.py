@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facade.orm.model import Model
+
 
 __all__ = ["LOADED_FROM", "ModelState", "StateAttribute"]
 
@@ -60,7 +64,7 @@ FIRST_VALUES: dict[str, Callable[[], Any]] = {
 class StateAttribute:
     """``_state``, made when it is first looked at; an instance's own ``__dict__`` holds it from then on."""
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: Model | None, owner: object = None) -> Any:
         if instance is None:
             return self
         data = instance.__dict__

@@ -14,6 +14,7 @@ from facade.expressions.names import referenced_names
 
 if TYPE_CHECKING:
     from facade.meta.options import Options
+    from facade.orm.model import Model
     from facade.orm.state import ModelState
 
 # (model whose table is looked at, names of the fields that have to be unique together)
@@ -32,8 +33,8 @@ class Validation:
         _state: ModelState
         pk: Any
 
-        def _get_pk_val(self, meta: Any = None) -> Any: ...
-        def _is_pk_set(self, meta: Any = None) -> bool: ...
+        def _get_pk_val(self, meta: object = None) -> Any: ...
+        def _is_pk_set(self, meta: object = None) -> bool: ...
 
     def full_clean(
         self,
@@ -141,7 +142,7 @@ class Validation:
                 errors.setdefault(key, []).append(self.unique_error_message(model, names))
         return errors
 
-    def _unique_lookups(self, model: Any, names: Sequence[str]) -> dict[str, Any] | None:
+    def _unique_lookups(self, model: type[Model], names: Sequence[str]) -> dict[str, Any] | None:
         """Return the values to look for, None where there is nothing to check: a NULL, or a key that is the row's own."""
         wanted = {}
         for name in names:
@@ -152,7 +153,7 @@ class Validation:
             wanted[str(name)] = value
         return wanted
 
-    def _others(self, model: Any, wanted: dict[str, Any]) -> Any:
+    def _others(self, model: type[Model], wanted: dict[str, Any]) -> Any:
         """Return the rows with these values, but for the instance's own."""
         rows = model._default_manager.filter(**wanted)
         if not self._state.adding and self._is_pk_set(model._meta):
@@ -257,7 +258,7 @@ def _unique_names(field: Any) -> tuple[str, ...]:
     return (field.name,) if field.unique else ()
 
 
-def _capitalised(text: Any) -> str:
+def _capitalised(text: object) -> str:
     words = str(text)
     return words[:1].upper() + words[1:]
 

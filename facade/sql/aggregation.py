@@ -38,7 +38,7 @@ def summarize(query: SQLQuery, aggregates: dict[str, Any], sliced: Slice) -> Non
     query.low = query.high = None
 
 
-def _rows_of(query: Any) -> Any:
+def _rows_of(query: SQLQuery) -> Any:
     """Return the query that gives the names in aggregates their meaning: of a combined one only what its rows hold."""
     if not query.combinator:
         return query
@@ -47,7 +47,7 @@ def _rows_of(query: Any) -> Any:
     return rows
 
 
-def _resolve(query: Any, aggregates: dict[str, Any]) -> dict[str, Any]:
+def _resolve(query: SQLQuery, aggregates: dict[str, Any]) -> dict[str, Any]:
     """Resolve the aggregates in order; each may refer to those before it."""
     replacements: dict[Any, Any] = {}
     for name, expression in aggregates.items():

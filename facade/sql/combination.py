@@ -15,7 +15,7 @@ from facade.sql.loading import select_parts
 from facade.sql.paths import split
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Core
+    from facade.expressions.contracts import Core, Query
     from facade.expressions.subquery import Embedded
     from facade.sql.layout import Layout
     from facade.sql.query import Query as SQLQuery
@@ -174,7 +174,7 @@ class Combinations:
             items = tuple(query.opts.ordering or ())
         return [_as_order(item) for item in items]
 
-    def _combined_term(self, item: OrderBy, column: Any) -> Any:
+    def _combined_term(self, item: OrderBy, column: Core) -> Any:
         descending = item.descending == self.query.standard_ordering
         term = column.desc() if descending else column.asc()
         if item.nulls_first or item.nulls_last:
@@ -220,7 +220,7 @@ def _keeps_names(whole: Any) -> bool:
     return bool(first.select or (not whole.select and (first.selected is not None or not first.default_cols)))
 
 
-def _spread_names(query: Any) -> list[str]:
+def _spread_names(query: SQLQuery) -> list[str]:
     """Return the names of the values of a row, repeated as values_list() repeats them."""
     names = query.result_names
     return list(names) if query.repeated is None else [names[index] for index in query.repeated]
@@ -254,7 +254,7 @@ def combined_columns(query: Any) -> dict[str, Any]:
     return _named(source, query.selected or source.result_names)
 
 
-def _named(query: Any, names: Iterable[str]) -> dict[str, Any]:
+def _named(query: Query, names: Iterable[str]) -> dict[str, Any]:
     sources = {
         name: query.annotations[name] if name in query.annotations else query.select[name] for name in names
     }
@@ -265,7 +265,7 @@ class _Value(Expression):
     """A value that another query has made."""
 
 
-def _object_columns(query: Any) -> list[set[str]]:
+def _object_columns(query: SQLQuery) -> list[set[str]]:
     probe = query.clone()
     probe.initial_alias()
     own, *related = select_parts(probe, probe.joins.base).walk()

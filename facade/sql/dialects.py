@@ -201,7 +201,7 @@ class Operations:
             *[self.bind(item, None) if isinstance(item, Arg) else sa.literal(item) for item in params],
         )
 
-    def unified(self, core: Any, expression: Valued) -> Any:
+    def unified(self, core: Core, expression: Valued) -> Any:
         """Return the value of several branches as its column takes it: PostgreSQL takes their type from plain texts."""
         casts = (fields.GenericIPAddressField, fields.TimeField, fields.UUIDField)
         if self.vendor != "postgresql" or not isinstance(expression.known_field, casts):

@@ -148,7 +148,7 @@ def _converted(args: Args, index: int | None, convert: Convert | None) -> Any:
     return convert(value) if convert else value
 
 
-def _processed(process: Callable[..., Any] | None, value: Any) -> Any:
+def _processed(process: Callable[..., Any] | None, value: object) -> Any:
     return value if process is None else process(value)
 
 

@@ -104,10 +104,10 @@ class Compiler(Combinations, dialects.Operations):
     def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         return self.binds.add(self.offset + arg.index, type_, convert)
 
-    def literal(self, value: Any, type_: CoreType | None) -> Any:
+    def literal(self, value: object, type_: CoreType | None) -> Any:
         return sa.literal(value, type_) if type_ is not None else sa.literal(value)
 
-    def reference(self, name: str, source: Any) -> Any:
+    def reference(self, name: str, source: Valued) -> Any:
         if self.inner is not None and name in self.inner.c:
             return self.inner.c[name]
         return self.labels[name] if name in self.labels else self.process(source)

@@ -28,7 +28,7 @@ class _JSONFunc(Func):
         return getattr(sa.func, str(name))(*arguments, type_=self.column_type)
 
 
-def _part(compiler: Any, source: Valued) -> Any:
+def _part(compiler: Compiler, source: Valued) -> Any:
     """Return an argument; SQLite has to be told what is JSON and what is true or false."""
     core, field = compiler.process(source), source.known_field
     if compiler.vendor == "sqlite":
