@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from facade import bridge
-from facade.db import state
-from facade.db.callbacks import Hook, run_hooks
+from facade.db.callbacks import run_hooks
 from facade.db.channel import CLEANUP_SECONDS, Channel, Outcome, Params, Row, Statement, Stream
-from facade.db.turns import CUT, Turns, was_done
+from facade.db.state import Innermost
+from facade.db.turns import CUT, Transaction, Turns, was_done
 from facade.exceptions import DeadlockDetected, Error, OperationalError, TransactionManagementError
-
-if TYPE_CHECKING:
-    from facade.db.database import Database
 
 R = TypeVar("R")
 B = TypeVar("B", bound="Block")
+
+state: Innermost[Block] = Innermost("facade_blocks")
 
 _at_work: ContextVar[Block | None] = ContextVar("facade_block_at_work", default=None)
 
@@ -37,38 +36,11 @@ class Options(Protocol):
     _from_testcase: bool
 
 
-class Transaction:
-    """What the blocks on one connection have in common."""
+class Lends(Protocol):
+    """What has connections: a `Database`."""
 
-    __slots__ = ("_made", "alias", "channel", "hooks", "lost", "savepoint_ids")
-
-    def __init__(self, channel: Channel) -> None:
-        self.alias = channel.database.alias
-        self.channel = channel
-        self.hooks: list[Hook] = []
-        self.savepoint_ids: list[str | None] = []  # one for each nested block: None where it has no savepoint
-        self.lost: BaseException | None = None  # why nothing of it can be kept
-        self._made = 0
-
-    def new_name(self) -> str:
-        """Name a savepoint: unique here, the same again in the next transaction, as statement caches like it."""
-        self._made += 1
-        return f"facade_{self._made}"
-
-    def lose(self, error: BaseException) -> None:
-        """Note that the database has rolled everything back, or is out of reach."""
-        self.lost = self.lost or error
-        self.hooks.clear()
-
-    def roll_back_to(self, savepoint: str) -> None:
-        """Undo the work since a savepoint and forget the callbacks that were registered since; it stays set."""
-        self.drop_hooks(savepoint)
-        self.channel.rollback_to(savepoint)
-        self.channel.savepoint(savepoint)
-
-    def drop_hooks(self, savepoint: str) -> None:
-        """Forget the callbacks that were registered since a savepoint."""
-        self.hooks[:] = [hook for hook in self.hooks if savepoint not in hook[0]]
+    def lend(self) -> Channel:
+        """Check a connection out; a channel's `check_in` or `discard` gives it back."""
 
 
 class Block(Turns):
@@ -424,7 +396,7 @@ class Root(Block):
                 run_hooks(hooks)
 
 
-def begin(database: Database, atomic: Options, body: bool) -> Block:
+def begin(database: Lends, atomic: Options, body: bool) -> Block:
     """Enter an outermost block."""
     channel = database.lend()
     try:

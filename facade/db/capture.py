@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections import deque
     from types import TracebackType
 
-    from facade.db.database import Database
+    from facade.db.place import Place
 
 R = TypeVar("R")
 Execute = Callable[..., Any]
@@ -29,7 +29,7 @@ watched = _watching.get
 
 
 def observe(
-    database: Database, run: Callable[[str, Any], R], sql: str, params: Sequence[Any], many: bool = False
+    database: Place, run: Callable[[str, Any], R], sql: str, params: Sequence[Any], many: bool = False
 ) -> R:
     """Call ``run(sql, params)`` through the wrappers that watch this database."""
     wrappers = (_watching.get() or {}).get(database.alias, ())
@@ -42,7 +42,7 @@ def observe(
     return execute(sql, params, many, context)  # type: ignore[no-any-return]
 
 
-def note(database: Database, sql: str, seconds: float) -> None:
+def note(database: Place, sql: str, seconds: float) -> None:
     """Tell the logs about a statement that is no query: BEGIN, COMMIT, ROLLBACK."""
     for wrapper in (_watching.get() or {}).get(database.alias, ()):
         if isinstance(wrapper, Log):
@@ -120,7 +120,7 @@ class Log:
         finally:
             self.add(context["connection"], sql, params, many, time.perf_counter() - start)
 
-    def add(self, database: Database, sql: str, params: Any, many: bool, seconds: float) -> None:
+    def add(self, database: Place, sql: str, params: Any, many: bool, seconds: float) -> None:
         """Write one statement down."""
         text = f"{len(params)} times: {sql}" if many else filled_in(sql, params)
         self.entries.append({"sql": text, "time": f"{seconds:.3f}", "statement": sql, "params": params})
@@ -137,7 +137,7 @@ class CaptureQueriesContext(AbstractContextManager[Any, None], AbstractAsyncCont
         assert len(captured) == 1
     """
 
-    def __init__(self, connection: Database | Any) -> None:
+    def __init__(self, connection: Place) -> None:
         self.connection = connection
         self.captured_queries: list[Query] = []
         self._watch = Watch(connection.alias, Log(self.captured_queries))

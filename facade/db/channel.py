@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from facade.db.database import Database
+    from facade.db.place import Place
 
 Row = Sequence[Any]
 Params = Sequence[Any]
@@ -83,7 +83,7 @@ class Channel(ABC):
 
     @property
     @abstractmethod
-    def database(self) -> Database:
+    def database(self) -> Place:
         """The database it is connected to."""
 
     # statements

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from facade import bridge
-from facade.db import state
-from facade.db.blocks import Block, Root, Transaction, entered
+from facade.db.blocks import Block, Root, entered, state
 from facade.db.callbacks import Callback, Hook, check_callback, run_callback
+from facade.db.turns import Transaction
 from facade.exceptions import TransactionManagementError
 
 if TYPE_CHECKING:
     from facade.db.channel import Channel
-    from facade.db.database import Database
 
 _FORBIDDEN = "This is forbidden when an 'atomic' block is active."
 _NO_FLAG = "The rollback flag doesn't work outside of an 'atomic' block."
@@ -32,10 +31,11 @@ _FOREIGN_SAVEPOINT = (
 class Manual(Root):
     """A connection with autocommit off: a statement begins the transaction, the user ends it."""
 
-    __slots__ = ("begun",)
+    __slots__ = ("_lend", "begun")
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, lend: Callable[[], Channel]) -> None:
         super().__init__(transaction)
+        self._lend = lend
         self.begun = False
 
     @property
@@ -77,7 +77,7 @@ class Manual(Root):
             transaction.hooks.clear()
             transaction.channel.rollback()
             if transaction.channel.broken:
-                transaction.channel = transaction.channel.database.lend()
+                transaction.channel = self._lend()
 
     def settle(self, error: BaseException | None) -> None:
         if self.begun:
@@ -112,6 +112,10 @@ class TransactionControl:
     """What `Database` offers about transactions: the innermost block of the running code answers."""
 
     alias: str
+
+    def lend(self) -> Channel:
+        """Check a connection out."""
+        raise NotImplementedError
 
     # what the innermost block knows
 
@@ -198,7 +202,7 @@ class TransactionControl:
         if block is not None and autocommit:
             block.end(None)
         elif block is None and not autocommit:
-            entered(Manual(Transaction(cast("Database", self).lend())))
+            entered(Manual(Transaction(self.lend()), self.lend))
 
     def commit(self) -> None:
         """Commit the transaction that was begun with autocommit off."""

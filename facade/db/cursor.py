@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 from facade import bridge
-from facade.db.channel import Outcome, Row, Statement
+from facade.db.channel import Outcome, Params, Row, Statement
 from facade.exceptions import InterfaceError
 
-if TYPE_CHECKING:
-    from facade.db.database import Database
-
 _PLACEHOLDER = re.compile(r"%(?:\((?P<name>[^)]+)\))?(?P<kind>[s%])")
+
+
+class Performing(Protocol):
+    """What runs a cursor's statements: a `Database`."""
+
+    def perform(self, statement: Statement, params: Params) -> Outcome:
+        """Run a statement of which nothing is known."""
+
+    def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
+        """Run the statement once per parameter row."""
+
+    def placeholder(self, number: int) -> str:
+        """Write the placeholder of the nth value as the driver wants it."""
 
 
 class Cursor:
@@ -26,7 +36,7 @@ class Cursor:
             (count,) = cursor.fetchone()
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Performing) -> None:
         self.db = database
         self._outcome = Outcome()
         self._position = 0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from facade import bridge
 from facade.configuration import settings as project
-from facade.db import capture, engines, state
+from facade.db import capture, engines
+from facade.db.blocks import state
 from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream
 from facade.db.config import DatabaseSettings, missing_driver
 from facade.db.control import TransactionControl

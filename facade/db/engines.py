@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
 
     from facade.db.config import DatabaseSettings
-    from facade.db.database import Database
+    from facade.db.place import Place
 
 CONNECT_SECONDS = 10
 
@@ -33,7 +33,7 @@ _PARAMSTYLES = {"psycopg": "format", "psycopg2": "format", "pymysql": "format", 
 _SQLITE3 = ("pysqlite", "aiosqlite")  # others bring a module, and a connection class, of their own
 
 
-def sync_lender(database: Database, fast: bool) -> Lender:
+def sync_lender(database: Place, fast: bool) -> Lender:
     """Make the lender of a database's sync face."""
     settings = database.settings
     if settings.engine is not None:
@@ -44,7 +44,7 @@ def sync_lender(database: Database, fast: bool) -> Lender:
     return _lender(Lender, database, create_engine(url, poolclass=ThreadPool, **options), fast)
 
 
-def async_lender(database: Database, fast: bool) -> tuple[Lender, AsyncEngine]:
+def async_lender(database: Place, fast: bool) -> tuple[Lender, AsyncEngine]:
     """Make the lender of a database's async face, and the engine to show for it."""
     settings = database.settings
     if settings.async_engine is not None:
@@ -56,7 +56,7 @@ def async_lender(database: Database, fast: bool) -> tuple[Lender, AsyncEngine]:
     return _lender(Lender, database, engine.sync_engine, fast), engine
 
 
-def _lender(kind: type[Lender], database: Database, engine: Engine, fast: bool) -> Lender:
+def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> Lender:
     channels = channel_class(engine.dialect, database.settings.transaction_pooling)
     if kind is Lender:
         pool: Any = engine.pool

@@ -18,8 +18,8 @@ from facade.exceptions import PoolExhausted
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect, Engine
 
-    from facade.db.database import Database
     from facade.db.drivers.base import DriverChannel
+    from facade.db.place import Place
     from facade.db.pools import Entry
 
 # What a listener to statements registers for. Those of the engine's and of the dialect's event families.
@@ -41,7 +41,7 @@ class Lender:
     """Lends connections of a pool of our own. ``slow`` makes every statement pass through SQLAlchemy."""
 
     def __init__(
-        self, database: Database, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
+        self, database: Place, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
     ) -> None:
         self.database = database
         self.slow = slow
@@ -174,7 +174,7 @@ class EngineLender(Lender):
     """Lends connections of an engine that somebody else made; they go back as they came."""
 
     def __init__(
-        self, database: Database, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
+        self, database: Place, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
     ) -> None:
         super().__init__(database, engine, channel_class, slow)
         self.isolation_level = _configured_level(engine)

@@ -5,51 +5,63 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from facade.db.blocks import Block
-
-NOTHING: Mapping[str, Block] = MappingProxyType({})
-
-# Tasks copy their creator's context, so a task may find blocks here that it has no part in: the mapping says
-# where code was started, `Block.admit` decides who may use the block.
-_innermost: ContextVar[Mapping[str, Block]] = ContextVar("facade_blocks", default=NOTHING)
+from typing import Any, Generic, Protocol, TypeVar
 
 
-def current(alias: str) -> Block | None:
-    """Return the innermost open block around the running code on ``alias``.
+class Level(Protocol):
+    """A block, as far as it matters here."""
 
-    A block that has ended counts as none: a task that outlives the block it was started in finds the block
-    around that one, or nothing.
+    ended: bool
+
+    @property
+    def parent(self) -> Any:
+        """The block around this one, None for the outermost."""
+
+
+L = TypeVar("L", bound=Level)
+
+
+class Innermost(Generic[L]):
+    """The innermost blocks around the running code.
+
+    Tasks copy their creator's context, so a task may find blocks here that it has no part in: the mapping says
+    where code was started, `Block.admit` decides who may use the block.
     """
-    block = _innermost.get().get(alias)
-    while block is not None and block.ended:
-        block = block.parent
-    return block
 
+    __slots__ = ("_variable",)
 
-def push(alias: str, block: Block) -> None:
-    """Make ``block`` the innermost block of the running context."""
-    _innermost.set({**_innermost.get(), alias: block})
+    def __init__(self, name: str) -> None:
+        self._variable: ContextVar[Mapping[str, L]] = ContextVar(name, default=MappingProxyType({}))
 
+    def current(self, alias: str) -> L | None:
+        """Return the innermost open block around the running code on ``alias``.
 
-def pop(alias: str, block: Block) -> None:
-    """Leave ``block``; a context that is not in it (it was entered by another task) stays as it is."""
-    blocks = _innermost.get()
-    if blocks.get(alias) is block:
-        parent = current(alias)
-        others = {name: other for name, other in blocks.items() if name != alias}
-        _innermost.set({**others, alias: parent} if parent is not None else others)
+        A block that has ended counts as none: a task that outlives the block it was started in finds the block
+        around that one, or nothing.
+        """
+        block = self._variable.get().get(alias)
+        while block is not None and block.ended:
+            block = block.parent
+        return block
 
+    def push(self, alias: str, block: L) -> None:
+        """Make ``block`` the innermost block of the running context."""
+        self._variable.set({**self._variable.get(), alias: block})
 
-def hide(alias: str | None) -> Mapping[str, Block]:
-    """Leave the blocks of one alias (or of all) in this context only; returns what `restore` takes."""
-    before = _innermost.get()
-    _innermost.set({name: block for name, block in before.items() if alias not in (None, name)})
-    return before
+    def pop(self, alias: str, block: L) -> None:
+        """Leave ``block``; a context that is not in it (it was entered by another task) stays as it is."""
+        blocks = self._variable.get()
+        if blocks.get(alias) is block:
+            parent = self.current(alias)
+            others = {name: other for name, other in blocks.items() if name != alias}
+            self._variable.set({**others, alias: parent} if parent is not None else others)
 
+    def hide(self, alias: str | None) -> Mapping[str, L]:
+        """Leave the blocks of one alias (or of all) in this context only; returns what `restore` takes."""
+        before = self._variable.get()
+        self._variable.set({name: block for name, block in before.items() if alias not in (None, name)})
+        return before
 
-def restore(before: Mapping[str, Block]) -> None:
-    """Put back what `hide` took away."""
-    _innermost.set(before)
+    def restore(self, before: Mapping[str, L]) -> None:
+        """Put back what `hide` took away."""
+        self._variable.set(before)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from facade import bridge
 from facade.bridge.workers import TWIN_OF
-from facade.db import blocks, retry, state
+from facade.db import blocks, retry
+from facade.db.blocks import state
 from facade.db.channel import checked_level
 from facade.db.registry import connections
 from facade.db.routing import DEFAULT_DB_ALIAS

@@ -15,7 +15,8 @@ from facade.db.channel import CLEANUP_SECONDS
 from facade.exceptions import DetachedOperation, TransactionManagementError
 
 if TYPE_CHECKING:
-    from facade.db.blocks import Transaction
+    from facade.db.callbacks import Hook
+    from facade.db.channel import Channel
 
 _NO_PART = (
     "This operation on {alias!r} belongs to {caller}, which was started inside a block of {owner} and has no part "
@@ -36,6 +37,40 @@ _OPEN_INSIDE = (
     "The block on {alias!r} ended before a block inside it: all was rolled back. Blocks end in reverse order; close "
     "generators that hold one (contextlib.aclosing does)."
 )
+
+
+class Transaction:
+    """What the blocks on one connection have in common."""
+
+    __slots__ = ("_made", "alias", "channel", "hooks", "lost", "savepoint_ids")
+
+    def __init__(self, channel: Channel) -> None:
+        self.alias = channel.database.alias
+        self.channel = channel
+        self.hooks: list[Hook] = []
+        self.savepoint_ids: list[str | None] = []  # one for each nested block: None where it has no savepoint
+        self.lost: BaseException | None = None  # why nothing of it can be kept
+        self._made = 0
+
+    def new_name(self) -> str:
+        """Name a savepoint: unique here, the same again in the next transaction, as statement caches like it."""
+        self._made += 1
+        return f"facade_{self._made}"
+
+    def lose(self, error: BaseException) -> None:
+        """Note that the database has rolled everything back, or is out of reach."""
+        self.lost = self.lost or error
+        self.hooks.clear()
+
+    def roll_back_to(self, savepoint: str) -> None:
+        """Undo the work since a savepoint and forget the callbacks that were registered since; it stays set."""
+        self.drop_hooks(savepoint)
+        self.channel.rollback_to(savepoint)
+        self.channel.savepoint(savepoint)
+
+    def drop_hooks(self, savepoint: str) -> None:
+        """Forget the callbacks that were registered since a savepoint."""
+        self.hooks[:] = [hook for hook in self.hooks if savepoint not in hook[0]]
 
 
 class Sharing:

@@ -24,8 +24,8 @@ from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
-    from facade.db.database import Database
-    from facade.db.lending import Lender
+    from facade.db.drivers.road import Origin
+    from facade.db.place import Place
     from facade.db.pools import Entry
 
 R = TypeVar("R")
@@ -51,13 +51,13 @@ class DriverChannel(GeneralRoad):
     _returned: bool = False
     _quiet: bool = False  # its transaction is that of a stream, which counts as one statement
 
-    def __init__(self, lender: Lender, token: Any, raw: Any) -> None:
+    def __init__(self, lender: Origin, token: Any, raw: Any) -> None:
         self._lender = lender
         self.token = token
         self.raw = raw
 
     @property
-    def database(self) -> Database:
+    def database(self) -> Place:
         return self._lender.database
 
     # statements

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.db.channel import Channel, Outcome, Params, Row
 from facade.db.drivers.reading import outcome_of
@@ -11,7 +11,33 @@ from facade.db.drivers.reading import outcome_of
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from facade.db.lending import Lender
+    from facade.db.place import Place
+
+
+class Origin(Protocol):
+    """What a channel asks of the lender that it came from."""
+
+    database: Place
+    hides_parameters: bool
+    isolation_level: str | None
+    """The isolation level of transactions that ask for none."""
+
+    def listened(self) -> bool:
+        """Tell whether somebody wants to see statements pass through SQLAlchemy."""
+
+    def connect(self, token: Any) -> Connection:
+        """Return a SQLAlchemy connection on a lent connection."""
+
+    def give_back(self, token: object) -> None:
+        """Take a connection back, ready for the next statement."""
+
+    def throw_away(
+        self, token: object, raw: object, connection: Connection | None, error: BaseException | None
+    ) -> None:
+        """Close a connection hard and free its place."""
+
+    def retire(self) -> None:
+        """Replace the idle connections, too: the server has gone."""
 
 
 class GeneralRoad(Channel):
@@ -23,7 +49,7 @@ class GeneralRoad(Channel):
 
     token: Any
     connection: Connection | None = None
-    _lender: Lender
+    _lender: Origin
 
     def _check_open(self) -> None:
         raise NotImplementedError
