@@ -10,6 +10,7 @@ from facade.exceptions import FieldDoesNotExist
 from facade.fields import NOT_PROVIDED, Field
 from facade.fields.related import ForeignKeyAttribute
 from facade.fields.relations import ForeignObjectRel
+from facade.generated import Source
 from facade.orm.state import ModelState
 from facade.signals import post_init, pre_init
 
@@ -62,20 +63,16 @@ def _is_stored_plainly(model: type[Model], field: Field[Any]) -> bool:
 # -- the initialiser of one model -------------------------------------------------------------------
 
 
-class _Source:
+class _Source(Source):
     """The text of a function that takes all fields as keywords, and the objects it refers to."""
 
     def __init__(self, model: Any, base: Any) -> None:
+        super().__init__(
+            __State__=ModelState, __MISSING__=NOT_PROVIDED, __leftovers__=_set_leftovers, __Base__=base
+        )
         self.model = model
         self.plain = bool(model._meta.plain_init)
         self.parameters: list[tuple[str, str]] = []
-        self.lines: list[str] = []
-        self.names: dict[str, Any] = {
-            "__State__": ModelState,
-            "__MISSING__": NOT_PROVIDED,
-            "__leftovers__": _set_leftovers,
-            "__Base__": base,
-        }
 
     def constant(self, value: object) -> str:
         name = f"__{len(self.names)}__"
@@ -111,7 +108,7 @@ class _Source:
             f"            __rest__[{key!r}] = {key}",
         ]
 
-    def build(self) -> Initialiser:
+    def initialiser(self) -> Initialiser:
         parameters = "".join(f"{name}={default}, " for name, default in self.parameters)
         head = [f"def initialise(__self__, /, {'*, ' if parameters else ''}{parameters}**__rest__):"]
         if self.plain:
@@ -122,9 +119,8 @@ class _Source:
         tail = ["    if __rest__:", "        __leftovers__(__self__, __rest__)"]
         if not self.plain:
             tail += ["    super(__Base__, __self__).__init__()"]
-        text = "\n".join([*head, *self.lines, *tail])
-        exec(compile(text, f"<initialiser of {self.model.__name__}>", "exec"), self.names)  # noqa: S102
-        made: Initialiser = self.names["initialise"]
+        self.lines = [*head, *self.lines, *tail]
+        made: Initialiser = self.build(f"initialiser of {self.model.__name__}")
         return made
 
 
@@ -151,7 +147,7 @@ def initialiser(model: type[Model], base: object) -> Initialiser:
     names = [name for name, _ in source.parameters]
     if len(names) != len(set(names)) or not all(map(_can_be_parameter, names)):
         return lambda instance, **kwargs: construct(instance, base, (), kwargs)
-    return source.build()
+    return source.initialiser()
 
 
 def _can_be_parameter(name: str) -> bool:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from facade import generated
 from facade.expressions.freezing import Frozen
 from facade.fields import (
     BooleanField,
@@ -120,17 +121,12 @@ def sets_itself(field: Field[Any]) -> bool:
     return pre_save is not Field.pre_save
 
 
-class _Text:
+class _Text(generated.Source):
     """The source text of a binder and the names it uses."""
 
     def __init__(self, dialect: Dialect, database: Any) -> None:
-        self.dialect, self.database = dialect, database
-        self.names: dict[str, Any] = {"prepared": prepared, "database": database}
-
-    def name(self, prefix: str, value: object) -> str:
-        name = f"{prefix}{len(self.names)}"
-        self.names[name] = value
-        return name
+        super().__init__(prepared=prepared, database=database)
+        self.dialect = dialect
 
     def value(self, field: Field[Any], add: bool | None) -> str:
         """Return the source that reads one value off `obj`."""
@@ -160,9 +156,10 @@ def row_binder(sources: Iterable[Source], dialect: Dialect, database: Database) 
     The function raises :class:`ExpressionFound` when a value is an expression.
     """
     text = _Text(dialect, database)
+    sources = list(sources)
     body = "".join(f"{text.parameter(field, add)}, " for field, add in sources)
-    exec(compile(f"def bind(obj):\n    return ({body})", "<row binder>", "exec"), text.names)  # noqa: S102
-    binder: Binder = text.names["bind"]
+    text.lines = ["def bind(obj):", f"    return ({body})"]
+    binder: Binder = text.build(f"row binder of {sources[0][0].model.__name__ if sources else 'nothing'}")
     return binder
 
 

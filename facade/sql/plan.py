@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from facade.db.channel import Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg
+from facade.generated import Source
 from facade.sql.keys import has_key
 from facade.sql.rows import LOADERS, Loader
 from facade.sql.select import Compiler
@@ -223,7 +224,9 @@ def compile_plan(
     plan = (
         ExpandingPlan(ready, _unbound, load, compiled, compiler.binds)
         if compiled.post_compile_params
-        else Plan(ready, binder(compiled, compiler.binds), load)
+        else Plan(
+            ready, binder(compiled, compiler.binds, getattr(compiler.query.model, "__name__", "values")), load
+        )
     )
     return LocalPlan(plan, compiler.binds) if compiler.binds.databases else plan
 
@@ -232,13 +235,12 @@ def _unbound(args: Args) -> Args:
     raise NotImplementedError
 
 
-def binder(compiled: Any, binds: Any) -> Callable[[Args], Args]:
+def binder(compiled: Any, binds: Any, of: str) -> Callable[[Args], Args]:
     """Return a generated function from a queryset's arguments to the driver's parameters."""
-    names: dict[str, Any] = {}
-    items = [_parameter(name, compiled, binds, names) for name in compiled.positiontup or ()]
-    text = f"def bind(a):\n    return ({''.join(item + ', ' for item in items)})"
-    exec(compile(text, "<binder>", "exec"), names)  # noqa: S102
-    bind: Callable[[Args], Args] = names["bind"]
+    source = Source()
+    items = [_parameter(name, compiled, binds, source.names) for name in compiled.positiontup or ()]
+    source.lines = ["def bind(a):", f"    return ({''.join(item + ', ' for item in items)})"]
+    bind: Callable[[Args], Args] = source.build(f"binder of {of}")
     return bind
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
+from facade.generated import Source
 from facade.sql.binder import Converter, reader
 from facade.types.decimals import computed_decimal
 
@@ -29,26 +30,6 @@ Loader = Callable[..., list[Any]]  # (rows, alias), and for instances the fetch 
 # The class of `instance._state` and the key under which a row's database waits for the state to be made: the model layer,
 # which stands above, puts them here.
 state_classes: list[tuple[type[Any], str]] = []
-
-
-class Source:
-    """The text of a loader under construction and the objects its names stand for."""
-
-    def __init__(self) -> None:
-        self.names: dict[str, Any] = {}
-        self.lines: list[str] = []
-
-    def name(self, prefix: str, value: object) -> str:
-        name = f"{prefix}{len(self.names)}"
-        self.names[name] = value
-        return name
-
-    def build(self, header: str, footer: str) -> Loader:
-        text = "\n".join([header, *self.lines, footer])
-        namespace = dict(self.names)
-        exec(compile(text, "<loader>", "exec"), namespace)  # noqa: S102
-        loader: Loader = namespace["load"]
-        return loader
 
 
 def converter(expression: Valued, dialect: Dialect, database: Database) -> Converter | None:
@@ -91,11 +72,16 @@ def _none_or(kind: Callable[[Any], Any]) -> Converter:
 class RowSource(Source):
     """A source that knows the converters of its columns."""
 
-    def __init__(self, converters: list[Converter | None], extra: bool) -> None:
+    def __init__(self, converters: list[Converter | None], extra: bool, of: str) -> None:
         super().__init__()
-        self.converters = converters
+        self.converters, self.of = converters, of
         width = len(converters)
         self.target = "".join(f"c{index}, " for index in range(width)) + ("*_" if extra else "")
+
+    def loader(self, header: str, footer: str) -> Loader:
+        self.lines = [header, *self.lines, footer]
+        made: Loader = self.build(f"loader of {self.of}")
+        return made
 
     def value(self, index: int) -> str:
         convert = self.converters[index]
@@ -108,7 +94,8 @@ def instance_loader(layout: Layout, dialect: Dialect, database: Database, extra:
     assert part is not None
     columns: list[Any] = [field for node in part.walk() for field in node.fields]
     expressions = [expression for _, expression in layout.annotations]
-    source = RowSource([converter(item, dialect, database) for item in (*columns, *expressions)], extra)
+    converters = [converter(item, dialect, database) for item in (*columns, *expressions)]
+    source = RowSource(converters, extra, part.model.__name__)
     annotations = [
         (name, source.value(len(columns) + index)) for index, (name, _) in enumerate(layout.annotations)
     ]
@@ -116,7 +103,7 @@ def instance_loader(layout: Layout, dialect: Dialect, database: Database, extra:
     source.lines.append("        append(o)")
     mode = source.name("mode", _no_state().fetch_mode)
     header = f"def load(rows, db, mode={mode}):\n    out = []\n    append = out.append\n    for ({source.target}) in rows:"
-    return source.build(header, "    return out")
+    return source.loader(header, "    return out")
 
 
 def _build_instance(
@@ -198,33 +185,34 @@ def _value_source(
         columns += layout.annotations
     else:
         columns += layout.columns
-    source = RowSource([converter(item, dialect, database) for _, item in columns], extra)
-    return source, [name for name, _ in columns]
+    names = [name for name, _ in columns]
+    converters = [converter(item, dialect, database) for _, item in columns]
+    return RowSource(converters, extra, f"rows of {', '.join(names)}"), names
 
 
 def dict_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values()."""
     source, names = _value_source(layout, dialect, database, extra)
     items = ", ".join(f"{name!r}: {source.value(index)}" for index, name in enumerate(names))
-    return source.build("def load(rows, db):", f"    return [{{{items}}} for ({source.target}) in rows]")
+    return source.loader("def load(rows, db):", f"    return [{{{items}}} for ({source.target}) in rows]")
 
 
 def tuple_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list()."""
     source, _ = _value_source(layout, dialect, database, extra)
     if not extra and not any(source.converters) and layout.repeated is None:
-        return source.build(
+        return source.loader(
             "def load(rows, db):",
             "    return rows if type(rows) is list and rows and type(rows[0]) is tuple else list(map(tuple, rows))",
         )
     items = "".join(f"{source.value(index)}, " for index in layout.repeated or range(len(source.converters)))
-    return source.build("def load(rows, db):", f"    return [({items}) for ({source.target}) in rows]")
+    return source.loader("def load(rows, db):", f"    return [({items}) for ({source.target}) in rows]")
 
 
 def flat_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list(flat=True)."""
     source, _ = _value_source(layout, dialect, database, True)
-    return source.build(
+    return source.loader(
         "def load(rows, db):",
         f"    return [{source.value(0)} for (c0, *_) in rows]"
         if extra or len(source.converters) > 1
@@ -254,7 +242,7 @@ def named_loader(layout: Layout, dialect: Dialect, database: Database, extra: bo
     positions = layout.repeated or range(len(names))
     row = source.name("row", row_class(*[names[index] for index in positions]))
     items = ", ".join(source.value(index) for index in positions)
-    return source.build("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
+    return source.loader("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
 
 
 LOADERS: dict[str, Callable[[Layout, Any, Any, bool], Loader]] = {
