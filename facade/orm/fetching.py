@@ -76,6 +76,12 @@ FETCH_RAISE = FetchRaise()
 FIRST_VALUES["fetch_mode"] = lambda: FETCH_ONE
 
 
+def fetch_mode_of(instance: Any) -> FetchMode:
+    """Return how an instance fetches what was not loaded; an instance without a state is left without one."""
+    state = instance.__dict__.get("_state")
+    return FETCH_ONE if state is None else state.fetch_mode
+
+
 def adopt(queryset: Any, rows: list[Any]) -> None:
     """Give freshly loaded objects what the queryset knows: its fetch mode, their peers, the objects they belong to."""
     if queryset._kind != "instances" or not rows:

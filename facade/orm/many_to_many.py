@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,8 @@ from facade.fields.foreign_objects import lazy_related_operation, resolve_relati
 from facade.fields.many_to_many import ManyToManyField
 from facade.fields.related import ForeignKey
 from facade.orm.descriptors import ReverseManyToOneDescriptor
-from facade.orm.manager import Manager
+from facade.orm.fetching import fetch_mode_of
+from facade.orm.manager import BaseManager, Manager
 from facade.orm.model import Model, ModelBase
 from facade.orm.on_delete import CASCADE
 from facade.signals import m2m_changed
@@ -226,6 +227,31 @@ class ManyRelatedManager:
             self.prefetch_cache_name,
             False,
         )
+
+    def querysets_alike(self, given: Any) -> Callable[[Any, tuple[Any, ...]], Any] | None:
+        """Return a function that makes this manager's queryset for other objects of the instance's class, and their key.
+
+        The objects are some of the `given` ones, or of all where that is None. None where the querysets may differ in more
+        than a primary key: a manager that the user has written may look at its instance.
+        """
+        objects = super().get_queryset  # type: ignore[misc]
+        plain = given is not None or objects.__func__ is BaseManager.get_queryset
+        if not plain or not all(field.primary_key for field in self.source_field.foreign_related_fields):
+            return None
+        pattern = self._apply_rel_filters(objects() if given is None else given)
+        bind, common = pattern._shape.bind, pattern._args[: -len(self.related_val)]
+        if pattern._args != common + bind(self.related_val):
+            return None
+        mode = fetch_mode_of(self.instance)
+
+        def queryset_of(instance: Any, key: tuple[Any, ...]) -> Any:
+            queryset = pattern._clone()
+            queryset._args = common + bind(key)
+            queryset._hints = {**pattern._hints, "instance": instance}
+            own_mode = fetch_mode_of(instance)
+            return queryset if own_mode is mode else queryset.fetch_mode(own_mode)
+
+        return queryset_of
 
     @property
     def constrained_target(self) -> Any:

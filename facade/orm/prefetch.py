@@ -218,18 +218,22 @@ def _prefetch_one_level(
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if as_attr and instances:
         _check_to_attr(instances[0], to_attr)
-    for obj in instances:
-        found = by_key.get(own_key(obj), [])
-        if single:
-            _give_one(
-                obj, found[0] if found else None, cache_name, to_attr if as_attr else None, is_descriptor
-            )
-        elif as_attr:
-            setattr(obj, to_attr, found)
-        else:
-            obj._prefetched_objects_cache[cache_name] = _fetched(
-                obj, to_attr, found, lookup.get_current_querysets(level), queryset
-            )
+    if single:
+        for obj in instances:
+            found = by_key.get(own_key(obj))
+            value = found[0] if found else None
+            _give_one(obj, value, cache_name, to_attr if as_attr else None, is_descriptor)
+    elif as_attr:
+        for obj in instances:
+            setattr(obj, to_attr, by_key.get(own_key(obj), []))
+    else:
+        queryset_of = _querysets(instances[0], to_attr, lookup.get_current_querysets(level))
+        for obj in instances:
+            key = own_key(obj)
+            result = queryset_of(obj, key)
+            result._result_cache = by_key.get(key, [])
+            result._prefetch_done = True
+            obj._prefetched_objects_cache[cache_name] = result
     return related, additional
 
 
@@ -247,15 +251,21 @@ def _give_one(obj: Model, value: object, cache_name: str, to_attr: str | None, i
         obj._state.fields_cache[cache_name] = value
 
 
-def _fetched(obj: Model, name: str, found: list[Any], given: list[Any] | None, queryset: object) -> Any:
-    """Return a queryset of the related manager that has its results already."""
-    manager = getattr(obj, name)
-    if given and hasattr(manager, "_apply_rel_filters"):
-        result = manager._apply_rel_filters(
-            given[0]._unsliced() if hasattr(given[0], "_unsliced") else given[0]
-        )
-    else:
-        result = manager.get_queryset()
-    result._result_cache = found
-    result._prefetch_done = True
-    return result
+def _querysets(first: Any, name: str, given: list[Any] | None) -> Callable[[Any, tuple[Any, ...]], Any]:
+    """Return a function of an instance and its key that makes the queryset of its related manager."""
+
+    def queryset_of(obj: Any, key: tuple[Any, ...]) -> Any:
+        manager = getattr(obj, name)
+        if given and hasattr(manager, "_apply_rel_filters"):
+            return manager._apply_rel_filters(_whole(given[0]))
+        return manager.get_queryset()
+
+    manager, kind = getattr(first, name), type(first)
+    if not hasattr(manager, "querysets_alike"):
+        return queryset_of
+    alike = manager.querysets_alike(_whole(given[0]) if given else None) or queryset_of
+    return lambda obj, key: (alike if type(obj) is kind and None not in key else queryset_of)(obj, key)
+
+
+def _whole(queryset: Any) -> Any:
+    return queryset._unsliced() if hasattr(queryset, "_unsliced") else queryset

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, Values
-from facade.expressions.lookups import Lookup
+from facade.expressions.lookups import Exact, Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.references import Col, F, OuterRef, Ref
 from facade.expressions.subquery import Embedded, Exists
@@ -136,21 +136,13 @@ class Filters:
     def _condition(self, condition: Condition, scope: Scope) -> tuple[Where, set[str]]:
         inside = scope.inside(condition.negated)
         clause = Where(connector=condition.connector, negated=condition.negated)
-        conjunction = (condition.connector == AND) != inside.current_negated
-        if condition.connector not in (AND, OR):
-            conjunction = condition.connector == AND
-        promoter = Promoter(
-            disjunction=not conjunction and condition.connector in (AND, OR), children=len(condition.children)
-        )
+        promoter = Promoter(condition.connector, inside.current_negated, len(condition.children))
         for child in condition.children:
             part, needed = self._child(child, inside)
             promoter.add_votes(needed)
             if part:
                 clause.add(part, condition.connector)
-        needed_inner = (
-            promoter.apply(self.joins) if scope.update_joins and condition.connector in (AND, OR) else set()
-        )
-        return clause, needed_inner
+        return clause, promoter.apply(self.joins) if scope.update_joins else set()
 
     def _child(self, child: Any, scope: Scope) -> tuple[Where, set[str]]:
         if isinstance(child, Condition):
@@ -182,7 +174,10 @@ class Filters:
                 annotation = Ref(
                     name.removesuffix(LOOKUP_SEP.join(["", *names])) if names else name, annotation
                 )
-            return Where([self.build_lookup(names, annotation, resolved)]), set()
+            lookup = self.build_lookup(names, annotation, resolved)
+            # A column under another name needs its row as the column itself does.
+            row = {annotation.alias} if type(annotation) is Col else set()
+            return Where([lookup]), set() if _holds_without_row(lookup, scope) else row
         try:
             path = self.resolve_path(
                 paths.split(name), allow_many=not scope.branch_negated or not scope.split
@@ -209,13 +204,10 @@ class Filters:
         column: Any = Col(alias, targets[0], final)
         lookup = self.build_lookup(path.rest, column, value)
         clause = Where([lookup])
-        is_null_test = lookup.lookup_name == "isnull"
-        require_outer = is_null_test and lookup.rhs is True and not scope.current_negated
-        if scope.current_negated and (not is_null_test or lookup.rhs is False) and lookup.rhs is not None:
-            require_outer = True
-            if not is_null_test:
-                self._exclude_nulls(clause, Col(alias, targets[0]), self.joins[alias].outer, lookup, value)
-        return clause, set() if require_outer else needed
+        without_row = _holds_without_row(lookup, scope)
+        if without_row and lookup.lookup_name != "isnull":
+            self._exclude_nulls(clause, Col(alias, targets[0]), self.joins[alias].outer, lookup, value)
+        return clause, set() if without_row else needed
 
     def _exclude_nulls(self, clause: Where, column: Any, outer: bool, lookup: Any, value: Any) -> None:
         """Make NOT (column = value) hold where the column is NULL, as Python would have it."""
@@ -333,18 +325,24 @@ class Filters:
             value = OuterRef(OuterRef(value.name) if isinstance(value, OuterRef) else value.name)
         inner.add_condition(Condition(AND, False, ((name, value),)))
         self.prepare.update(inner.prepare)
-        pk = self.model._meta.pk
         inner.clear_ordering(force=True)
         inner.resolve_outer(self, True, scope.reuse)
-        inner.where.add(
-            pk.get_lookup("exact")(Col(inner.initial_alias(), pk), OuterColumn(self.initial_alias(), pk)), AND
-        )
         if (shared := self._shared_row(inner, name, scope.reuse)) is not None:
             near, far, key = shared
             inner.where.add(key.get_lookup("exact")(Col(near, key), OuterColumn(far, key)), AND)
+        self._tie(inner)
         inner.subquery = True
         exists = Exists(Embedded(inner.for_exists(), 0))
         return Where([self.build_lookup(["exact"], exists, True)]), set()
+
+    def _tie(self, inner: Any) -> None:
+        """Make a subquery on the same model speak of this query's row, with as few tables as can say so."""
+        pk = self.model._meta.pk
+        needed = {*inner.joins} if inner.where.contains_subquery else _joins_of(inner.where)
+        same = inner.joins.trim_start(needed) or {pk: pk}
+        near, far = inner.joins.base, self.initial_alias()
+        for ours, theirs in same.items():
+            inner.where.add(Exact(Col(near, ours), OuterColumn(far, theirs)), AND)
 
     def _shared_row(self, inner: Any, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
         """Return what ties the related row of a negated lookup to the one that conditions beside it speak of.
@@ -400,6 +398,13 @@ def adapt_query(lookup: Any, query: Any) -> None:
         if not query.has_select_fields and not query.select:
             query.select_only("pk")
         query.refuse_several(lookup.lookup_name)
+
+
+def _holds_without_row(lookup: Lookup, scope: Scope) -> bool:
+    """Whether a lookup, negated as its place in the condition wants it, holds where there is no row to look at."""
+    if lookup.lookup_name == "isnull":
+        return lookup.rhs is not scope.current_negated
+    return scope.current_negated and lookup.rhs is not None
 
 
 def _has_none(value: object) -> bool:

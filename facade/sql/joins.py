@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from facade.expressions.q import AND, OR, XOR
+
 if TYPE_CHECKING:
     from facade.fields.relations import ForeignObjectRel
     from facade.meta.relations import Hop
@@ -132,6 +134,25 @@ class Joins:
     def release(self, alias: str) -> None:
         self.counts[alias] -= 1
 
+    def trim_start(self, needed: set[str]) -> dict[Any, Any]:
+        """Drop the first table, and those behind it, as long as they only lead to the next and nobody needs them.
+
+        Return the field of the first table for each field, of the table that is first now, with the same value.
+        """
+        same: dict[Any, Any] = {}
+        while (first := self.base) not in needed:
+            on_it = [join for join in self.active() if join.parent == first]
+            if len(on_it) != 1 or not (columns := _plain_columns(on_it[0])):
+                break
+            if same and not all(near in same for near, _ in columns):
+                break
+            same = {far: same.get(near, near) for near, far in columns}
+            following = [join for join in self.active() if join.alias not in (first, on_it[0].alias)]
+            start = replace(on_it[0], parent=None, hop=None)
+            self._joins = {join.alias: join for join in (start, *following)}
+            self.counts = {alias: self.counts[alias] for alias in self._joins}
+        return same
+
     def outer_aliases(self) -> set[str]:
         return {alias for alias, join in self._joins.items() if join.outer}
 
@@ -164,14 +185,25 @@ class Joins:
                     todo.append(join.parent)
 
 
+def _plain_columns(join: Join) -> tuple[Any, ...]:
+    """Return the pairs of columns that are all an inner join asks for, none where it asks for something else."""
+    assert join.hop is not None
+    restrict = getattr(join.hop.join_field, "get_extra_restriction", None)
+    restricted = restrict is not None and restrict(join.alias, join.parent) is not None
+    plain = not (restricted or join.outer or join.condition or join.relation)
+    return tuple(join.hop.columns) if plain else ()
+
+
 class Promoter:
     """Decides, from what the children of a condition need, which joins must be outer and which may be inner.
 
     Under OR a join that not all children need must not drop rows; under AND one child that needs it is enough to drop them.
+    NOT turns the two round. XOR decides nothing; under NOT, Django reads it as AND, and so does this.
     """
 
-    def __init__(self, disjunction: bool, children: int) -> None:
-        self.disjunction, self.children = disjunction, children
+    def __init__(self, connector: str, negated: bool, children: int) -> None:
+        self.connector = connector if not negated else OR if connector == AND else AND
+        self.children = children
         self.votes: dict[str, int] = {}
 
     def add_votes(self, aliases: Iterable[str]) -> None:
@@ -180,7 +212,11 @@ class Promoter:
 
     def apply(self, joins: Joins) -> set[str]:
         """Change the joins; return those that were made inner."""
-        partial = {alias for alias, votes in self.votes.items() if self.disjunction and votes < self.children}
+        if self.connector == XOR:
+            return set()
+        partial = {alias for alias, votes in self.votes.items() if votes < self.children}
+        if self.connector == AND:
+            partial.clear()
         joins.promote(partial)
         needed = set(self.votes) - partial
         joins.demote(needed)

@@ -7,7 +7,7 @@ from typing import Any
 from facade.expressions.base import Expression
 from facade.expressions.calls import RawSQL
 from facade.expressions.freezing import Arg
-from facade.expressions.q import AND
+from facade.expressions.q import AND, OR
 from facade.expressions.references import Col
 from facade.expressions.subquery import Embedded
 from facade.sql.joins import Promoter
@@ -50,7 +50,7 @@ def _merge_joins(
     """Add the joins of `other`; return their aliases by those they had."""
     right = other.query
     renamed = {right.joins.base: base} if right.joins.base else {}
-    promoter = Promoter(disjunction=not conjunction, children=2)
+    promoter = Promoter(AND if conjunction else OR, negated=False, children=2)
     promoter.add_votes(alias for alias in query.joins.inner_aliases() if query.joins[alias].parent)
     mine: set[str] = set()
     available = set(reuse)
