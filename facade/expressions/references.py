@@ -187,6 +187,9 @@ class Sliced(F):
     def __hash__(self) -> int:
         return hash((Sliced, self.obj, self.start, self.length))
 
+    def renamed(self, change: Callable[[str], str]) -> Any:
+        return type(self)(self.obj.renamed(change), self.subscript)
+
     def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
         resolved = self.obj.resolve_expression(query, *args, **kwargs)
         if isinstance(resolved, F):  # of a query that is not known yet

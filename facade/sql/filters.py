@@ -10,7 +10,7 @@ from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, Values
 from facade.expressions.lookups import Exact, Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
-from facade.expressions.references import Col, F, OuterRef, Ref
+from facade.expressions.references import Col, F, Outer, OuterRef, Ref
 from facade.expressions.subquery import Embedded, Exists
 from facade.fields.checks import LOOKUP_SEP
 from facade.sql import paths
@@ -329,7 +329,7 @@ class Filters:
         inner.resolve_outer(self, True, scope.reuse)
         if (shared := self._shared_row(inner, name, scope.reuse)) is not None:
             near, far, key = shared
-            inner.where.add(key.get_lookup("exact")(Col(near, key), OuterColumn(far, key)), AND)
+            inner.where.add(key.get_lookup("exact")(Col(near, key), Outer(Col(far, key))), AND)
         self._tie(inner)
         inner.subquery = True
         exists = Exists(Embedded(inner.for_exists(), 0))
@@ -342,7 +342,7 @@ class Filters:
         same = inner.joins.trim_start(needed) or {pk: pk}
         near, far = inner.joins.base, self.initial_alias()
         for ours, theirs in same.items():
-            inner.where.add(Exact(Col(near, ours), OuterColumn(far, theirs)), AND)
+            inner.where.add(Exact(Col(near, ours), Outer(Col(far, theirs))), AND)
 
     def _shared_row(self, inner: Any, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
         """Return what ties the related row of a negated lookup to the one that conditions beside it speak of.
@@ -362,18 +362,6 @@ class Filters:
             if hop.many:
                 return None if inner.joins[near].outer else (near, far, hop.target._meta.pk)
         return None
-
-
-class OuterColumn(Col):
-    """A column of the query around a subquery."""
-
-    @property
-    def identity(self) -> Any:
-        return OuterColumn, self.alias, self.target
-
-    def as_core(self, compiler: Compiler) -> Any:
-        assert compiler.parent is not None
-        return compiler.parent.column(self.alias, self.target)
 
 
 class _Constants(Values):
@@ -424,8 +412,4 @@ def _not_filterable(expression: object) -> Exception:
 
 
 def _joins_of(expression: Resolved) -> set[str]:
-    return {
-        item.alias
-        for item in expression.flatten()
-        if isinstance(item, Col) and not isinstance(item, OuterColumn)
-    }
+    return {item.alias for item in expression.flatten() if isinstance(item, Col)}

@@ -84,7 +84,9 @@ def resolve(
                 )
             path.rest = names[position:]
             return path
-        opts = _to_parent(found, opts, path)
+        is_named = position == 0 and relations and name in relations
+        if not is_named:
+            opts = _to_parent(found, opts, path)
         hops = getattr(found, "hops", None)
         if not hops:
             path.final_field, path.targets = found, (found,)
@@ -94,10 +96,10 @@ def resolve(
                 )
             path.rest = names[position + 1 :]
             return path
-        if not allow_many and any(hop.many for hop in hops):
-            raise ManyValues(position + 1)
         path.hops.extend(hops)
-        if position == 0 and relations and name in relations:
+        if not allow_many and any(hop.many for hop in path.hops):
+            raise ManyValues(position + 1)
+        if is_named:
             path.named[len(path.hops) - 1] = relations[name]
         path.final_field, path.targets = hops[-1].join_field, target_fields(hops[-1])
         opts = hops[-1].target._meta
