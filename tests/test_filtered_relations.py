@@ -7,12 +7,19 @@ import pickle
 
 import pytest
 
+from facade import models
 from facade.exceptions import FieldError
 from facade.models import Count, F, FilteredRelation, OuterRef, Q, Subquery, Sum
+from facade.models.functions import Upper
 from facade.models.lookups import GreaterThan
-from tests.models import Author, Book, Publisher
+from tests.models import Author, Book, Place, Publisher, Restaurant
 
 pytestmark = pytest.mark.portable
+
+
+class Inspection(models.Model):
+    place = models.ForeignKey(Place, models.CASCADE, related_name="inspections")
+    grade = models.IntegerField()
 
 
 @pytest.fixture
@@ -184,3 +191,33 @@ def test_what_is_wrong_is_refused(database, assert_queries, alias, name, conditi
 def test_it_cannot_be_prefetched(database):
     with pytest.raises(ValueError, match="not supported with FilteredRelation"):
         long().prefetch_related("long")
+
+
+def test_a_condition_slices_columns_of_the_relation_and_of_the_model(face, library):
+    def first_letters(condition):
+        named = Author.objects.annotate(fr=FilteredRelation("books", condition=condition)).order_by("name")
+        return pairs(face, named, "name", "fr__title")
+
+    Book.objects.filter(title="Alpha").update(title="A")
+    Book.objects.filter(title="Gamma").update(title="GAMMA")
+    nothing = [("Ada", None), ("Bob", None), ("Cyd", None)]
+    assert first_letters(Q(books__title=F("name")[0:1])) == [("Ada", "A"), *nothing[1:]]
+    assert first_letters(Q(books__title=F("name")[0:2])) == nothing
+    assert first_letters(Q(books__title=F("books__title")[0:1])) == [("Ada", "A"), *nothing[1:]]
+    assert first_letters(Q(books__title=Upper(F("books__title")[0:5]))) == [
+        ("Ada", "A"),
+        ("Bob", "GAMMA"),
+        ("Cyd", None),
+    ]
+
+
+def test_a_relation_of_a_parent_model_is_filtered_from_the_child(face, database, assert_queries):
+    database.create(Author, Place, Restaurant, Inspection)
+    one, two = (Restaurant.objects.create(name=name) for name in ("One", "Two"))
+    Inspection.objects.create(place=one, grade=1)
+    Inspection.objects.create(place=two, grade=5)
+    bad = FilteredRelation("inspections", condition=Q(inspections__grade__gt=3))
+    with assert_queries(2):
+        graded = Restaurant.objects.annotate(bad=bad).order_by("name")
+        assert pairs(face, graded, "name", "bad__grade") == [("One", None), ("Two", 5)]
+        assert pairs(face, graded.filter(bad__isnull=True), "name") == [("One",)]

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from facade.models import Avg, Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Sum, Value, When
+from facade.exceptions import FieldError
+from facade.models import (
+    Avg,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from tests.models import Author, Book, Publisher
 
 pytestmark = pytest.mark.portable
@@ -90,3 +106,52 @@ def test_an_aggregate_may_test_what_is_not_selected(face, books):
 
 def test_an_average_of_counts(face, books):
     assert face(Author.objects.annotate(n=Count("books")).aggregate, Avg("n")) == {"n__avg": 1.5}
+
+
+# -- negations over several rows -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [~Q(author__books__title="a"), ~Q(author__books__title="a", author__books__pages=100)],
+    ids=["one lookup", "two lookups"],
+)
+def test_a_negation_over_several_rows_beside_an_aggregate_splits_the_groups(face, books, condition):
+    """The group of a publisher is the rows that agree in what the negation looks at."""
+    ada, _ = books
+    Book.objects.create(title="d", author=ada, publisher=Publisher.objects.get(name="South"), pages=700)
+    grouped = Book.objects.values("publisher__name").annotate(longest=Max("pages"))
+    found = grouped.filter(condition | Q(longest__gte=700)).order_by("publisher__name", "longest")
+    assert face.list(found.values_list("publisher__name", "longest")) == [("South", 500), ("South", 700)]
+
+
+def test_a_negation_over_several_rows_can_be_annotated_beside_an_aggregate(face, books):
+    is_other = Case(When(~Q(books__title="a"), then=Value(1)), default=Value(0))
+    authors = Author.objects.annotate(n=Count("books")).filter(~Q(books__title="a")).annotate(other=is_other)
+    assert face.list(authors.values_list("name", "n", "other")) == [("Bob", 1, 1)]
+
+
+# -- aggregates over rows that a subquery makes ---------------------------------------------------------
+
+
+def test_an_aggregate_over_a_slice_asks_subqueries_about_its_rows(face, books, assert_queries):
+    long = Book.objects.filter(author=OuterRef("pk"), pages__gte=500)
+    first = long.order_by("-pages").values("pages")[:1]
+    authors = Author.objects.order_by("name")
+    with assert_queries(4):
+        assert face(authors[:5].aggregate, n=Count("pk", filter=Exists(long))) == {"n": 1}
+        assert face(authors[:5].aggregate, n=Count("pk", filter=~Exists(long)), all=Count("pk")) == {
+            "n": 1,
+            "all": 2,
+        }
+        assert face(authors.distinct().aggregate, n=Sum(Subquery(first))) == {"n": 500}
+        counted = authors.annotate(books_written=Count("books"))
+        assert face(counted.aggregate, n=Sum("books_written", filter=Exists(long))) == {"n": 1}
+
+
+def test_a_condition_on_an_annotated_outer_ref_needs_a_type(face, books):
+    with pytest.raises(FieldError, match=r"OuterRef\('name'\) cannot be compared in the subquery itself"):
+        Book.objects.annotate(by=OuterRef("name")).filter(by="Ada")
+    by = ExpressionWrapper(OuterRef("name"), output_field=CharField())
+    ada = Book.objects.annotate(by=by).filter(by="Ada")
+    assert face.list(Author.objects.filter(Exists(ada)).values_list("name", flat=True)) == ["Ada"]

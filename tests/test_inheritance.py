@@ -83,3 +83,41 @@ def test_sql_of_the_programs_own_may_name_columns_of_the_parent(face, database):
     face(Restaurant.objects.create, name="Roma", serves_pizza=True)
     rows = Restaurant.objects.annotate(shown=RawSQL("upper(name)", ()))
     assert face.list(rows.values_list("shown", flat=True)) == ["ROMA"]
+
+
+# -- one row for the parent and the child ----------------------------------------------------------------
+
+
+def test_a_child_reached_from_its_parent_has_the_columns_that_the_parent_has(
+    face, restaurants, assert_queries
+):
+    def loaded(queryset):
+        place = face(queryset.select_related("restaurant").get, name="One")
+        return place.get_deferred_fields(), place.restaurant.get_deferred_fields()
+
+    places = Place.objects.all()
+    sql = str(places.select_related("restaurant").query)
+    assert sql.count("address") == 1
+    with assert_queries(5):
+        assert loaded(places) == (set(), set())
+        assert loaded(places.defer("address")) == ({"address"}, {"address"})
+        assert loaded(places.defer("restaurant__address")) == (set(), set())
+        assert loaded(places.defer("restaurant__serves_pizza")) == (set(), {"serves_pizza"})
+        assert loaded(places.only("name", "restaurant__owner")) == ({"address"}, {"address", "serves_pizza"})
+
+
+def test_a_child_that_only_leaves_out_is_not_followed(face, restaurants):
+    with pytest.raises(FieldError, match=r"Place\.restaurant cannot be both deferred and traversed"):
+        face.list(Place.objects.select_related("restaurant").only("name"))
+
+
+def test_the_link_to_the_parent_adds_no_columns(face, restaurants, assert_queries):
+    assert str(Restaurant.objects.select_related("place_ptr").query) == str(Restaurant.objects.all().query)
+    with assert_queries(1):
+        row = face(Restaurant.objects.select_related("place_ptr").get, name="One")
+        assert row.place_ptr.address == "A street"
+
+
+def test_an_update_of_a_parents_column_from_a_childs_names_the_tables(face, restaurants):
+    with pytest.raises(FieldError, match=r"'serves_pizza' is a column of Restaurant, 'name' one of Place"):
+        face(Restaurant.objects.update, name=F("serves_pizza"))

@@ -167,7 +167,7 @@ class Exists(Subquery):
         super().__init__(queryset, output_field=fields.BooleanField(), **extra)
 
     def _embed(self, query: Query, allow_joins: bool, reuse: set[str] | None) -> Any:
-        embedded = super()._embed(query, allow_joins, reuse)
+        embedded = super()._embed(query, allow_joins, reuse).copy()
         embedded.query = embedded.query.for_exists()
         return embedded
 

@@ -22,7 +22,7 @@ from facade.orm.deletion import Collector
 from facade.orm.explaining import explain_sql
 from facade.orm.raw import RawQuerySet
 from facade.orm.reading import Reading
-from facade.sql.assignments import tables_of
+from facade.sql.assignments import check_sources, tables_of
 from facade.sql.plan import sliced_query
 from facade.sql.reading import readable
 from facade.sql.shape import root
@@ -157,6 +157,9 @@ class QuerySet(Reading[M, R]):
     def _update_tables(self, tables: dict[type[Any], list[str]], kwargs: dict[str, Any]) -> int:
         """Update columns of several tables, the model's own and its parents', of the same objects."""
         opts = self.model._meta
+        for model, assigned in tables.items():
+            for name in assigned:
+                check_sources(opts, model, name, kwargs[name])
         keys = {model: _key_from(opts, model) for model in tables}
         names = tuple(dict.fromkeys(keys.values()))
         with atomic(using=self.db, savepoint=False):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
 from facade.expressions.references import Col, F, Ref
-from facade.expressions.subquery import Embedded
+from facade.expressions.subquery import Embedded, references_outside
 from facade.sql.aliases import check_alias
 from facade.sql.combination import combined_columns
 from facade.sql.joins import Joins
@@ -152,17 +152,16 @@ def _order_columns(query: SQLQuery) -> Iterator[Any]:
         yield from term.resolve_expression(query).get_group_by_cols()
 
 
-def _columns_of(expression: object) -> list[Col]:
+def _columns_of(expression: Any) -> list[Any]:
+    """Return the parts of an aggregate that only the rows themselves know: columns, and subqueries that refer to them."""
     if isinstance(expression, Col):
         return [expression]
     if isinstance(expression, Ref) or not isinstance(expression, Expression):
         return []
-    return [
-        column
-        for source in expression.get_source_expressions()
-        if source is not None
-        for column in _columns_of(source)
-    ]
+    sources = [source for source in expression.get_source_expressions() if source is not None]
+    if any(isinstance(source, Embedded) and any(references_outside(source.query)) for source in sources):
+        return [expression]
+    return [column for source in sources for column in _columns_of(source)]
 
 
 def _replace_by(query: SQLQuery, inner: Embedded, annotations: dict[str, Any]) -> None:

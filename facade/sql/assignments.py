@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
 from facade.expressions.freezing import Arg
+from facade.expressions.names import referenced_names
 from facade.expressions.subquery import Embedded
 from facade.fields.checks import LOOKUP_SEP
 from facade.fields.relations import final_target
@@ -47,6 +48,17 @@ def tables_of(opts: Options, names: Iterable[str]) -> dict[type[Any], list[str]]
         model = _updatable(opts, name).model._meta.concrete_model
         tables.setdefault(model, []).append(name)
     return tables
+
+
+def check_sources(opts: Options, model: type[Any], name: str, value: object) -> None:
+    """Raise FieldError for a value of a column of the parent `model` that reads a column only the child's table has."""
+    for source in referenced_names(value):
+        if source not in paths.field_names(model._meta) and source in paths.field_names(opts):
+            raise FieldError(
+                f"Cannot update '{name}' from '{source}': '{source}' is a column of {opts.object_name}, '{name}' one of "
+                f"{model._meta.object_name}, and each table is updated by itself. Read it in a Subquery of "
+                f"{opts.object_name} with OuterRef('pk')."
+            )
 
 
 def _updatable(opts: Options, name: str) -> Any:

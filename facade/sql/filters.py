@@ -10,7 +10,7 @@ from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, Values
 from facade.expressions.lookups import Exact, Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
-from facade.expressions.references import Col, F, Outer, OuterRef, Ref
+from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
 from facade.expressions.subquery import Embedded, Exists
 from facade.fields.checks import LOOKUP_SEP
 from facade.sql import paths
@@ -21,7 +21,7 @@ from facade.sql.where import Where
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from facade.expressions.contracts import Compiler, Core, Resolved
+    from facade.expressions.contracts import Core, Resolved
 
 
 class Scope:
@@ -241,6 +241,8 @@ class Filters:
     def build_lookup(self, names: list[str], left: Any, value: Any) -> Any:
         """Return the lookup that `names` (transforms and the lookup's own name) make of an expression and a value."""
         *transforms, last = names or ["exact"]
+        if isinstance(left, ResolvedOuterRef):
+            raise _untyped_outer_ref(left)
         for name in transforms:
             left = self.try_transform(left, name, lookups=names)
         lookup_class = left.get_lookup(last)
@@ -409,6 +411,13 @@ def _check_filterable(expression: object) -> None:
 
 def _not_filterable(expression: object) -> Exception:
     return FieldError(f"{type(expression).__name__} is disallowed in the filter clause.")
+
+
+def _untyped_outer_ref(reference: ResolvedOuterRef) -> Exception:
+    return FieldError(
+        f"OuterRef({reference.name!r}) cannot be compared in the subquery itself: its type is known only to the query around "
+        f"it. Annotate ExpressionWrapper(OuterRef({reference.name!r}), output_field=…) instead."
+    )
 
 
 def _joins_of(expression: Resolved) -> set[str]:

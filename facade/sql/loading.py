@@ -25,10 +25,12 @@ class Part:
     model: type[Any]
     alias: str
     fields: list[Any]
-    deferred: bool
     link: Any = None
     reverse: bool = False
     attribute: str = ""  # of a filtered relation, which has no field
+    parent: Part | None = (
+        None  # the same object as a row of a parent model, whose columns are not selected twice
+    )
     start: int = 0
     parts: list[Part] = field(default_factory=list)
     tables: dict[Any, str] = field(default_factory=dict)
@@ -44,6 +46,15 @@ class Part:
                 self.tables[hop.target] = alias
             self.tables[concrete] = alias
         return alias
+
+    @property
+    def columns(self) -> list[tuple[Any, int]]:
+        """The fields the instance is made of and the positions of their columns, in the order of the fields."""
+        own = [(item, self.start + index) for index, item in enumerate(self.fields)]
+        if self.parent is None:
+            return own
+        found = dict((*self.parent.columns, *own))
+        return [(item, found[item]) for item in self.model._meta.concrete_fields if item in found]
 
     @property
     def knows_parent(self) -> bool:
@@ -137,12 +148,14 @@ def _part(
     alias: str,
     tree: Mask,
     deferring: bool,
-    tables: dict[Any, str] | None = None,
+    parent: Part | None = None,
     **link: Any,
 ) -> Part:
     fields = loaded_fields(model._meta, tree, deferring)
-    part = Part(model, alias, fields, len(fields) != len(model._meta.concrete_fields), **link)
-    part.tables.update(tables or {})
+    if parent is not None:
+        fields = [item for item in fields if item.model._meta.concrete_model not in parent.tables]
+    part = Part(model, alias, fields, parent=parent, **link)
+    part.tables.update(parent.tables if parent is not None else {})
     part.tables[model._meta.concrete_model] = alias
     for item in fields:
         part.alias_of(query, item.model)
@@ -158,12 +171,12 @@ def _related(
     found = set()
     for relation, name, reverse in _candidates(opts, requested):
         found.add(name)
-        if requested is None and relation.null:
+        if (requested is None and relation.null) or (not reverse and _links_to_parent(relation)):
             continue
         below = _below(opts, relation, name, tree)
-        if not reverse and relation not in part.fields and requested is not None:
+        if requested is not None and _left_out(part, relation, name, reverse, {} if deferring else tree):
             raise FieldError(
-                f"Field {opts.object_name}.{relation.name} cannot be both deferred and traversed using select_related at the same time."
+                f"Field {opts.object_name}.{name} cannot be both deferred and traversed using select_related at the same time."
             )
         alias = part.alias_of(query, relation.model)
         for hop in relation.hops:
@@ -171,7 +184,7 @@ def _related(
         child_tree = below if (deferring or below) else {}
         target = relation.related_model if reverse else relation.hops[-1].target
         # A child's row of its parent is this one.
-        own = part.tables if reverse and relation.parent_link else None
+        own = part if reverse and relation.parent_link else None
         child = _part(query, target, alias, child_tree, deferring, own, link=relation, reverse=reverse)
         part.parts.append(child)
         _related(
@@ -181,6 +194,13 @@ def _related(
         found.update(_filtered(query, part, requested))
     if requested is not None and (unknown := set(requested) - found):
         raise _invalid(opts, unknown)
+
+
+def _left_out(part: Part, relation: Any, name: str, reverse: bool, only: Mask) -> bool:
+    """Whether a relation to be followed is one that defer(), or `only`, does not load."""
+    if reverse:
+        return bool(only) and name not in only
+    return all(relation is not item for item, _ in part.columns)
 
 
 def _filtered(query: SQLQuery, part: Part, requested: Mask) -> list[str]:
@@ -209,13 +229,16 @@ def _candidates(opts: Options, requested: Mask | None) -> Iterator[tuple[Any, st
             and getattr(item, "hops", None)
             and (requested is None or item.name in requested)
         ):
-            if requested is None and getattr(item.remote_field, "parent_link", False):
-                continue
             yield item, item.name, False
     if requested is not None:
         for relation in opts.related_objects:
             if relation.one_to_one and (name := relation.field.related_query_name()) in requested:
                 yield relation, name, True
+
+
+def _links_to_parent(relation: Any) -> bool:
+    """Whether a relation leads to the object's own row of a parent model, whose columns the object has."""
+    return bool(getattr(relation.remote_field, "parent_link", False))
 
 
 def _invalid(opts: Options, names: set[str]) -> FieldError:

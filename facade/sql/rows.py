@@ -110,12 +110,12 @@ def _build_instance(
     source: RowSource, part: Part, name: str, indent: str, annotations: list[tuple[str, str]]
 ) -> None:
     """Write the lines that make the instance `name` of the columns of `part`, and those that hang on it."""
-    values = [(field.attname, source.value(part.start + index)) for index, field in enumerate(part.fields)]
+    values = [(field.attname, source.value(index)) for field, index in part.columns]
     model = source.name("model", part.model)
     if part.model._meta.fast_init:
         _fast_instance(source, part, name, indent, model, [*values, *annotations])
     else:
-        names = source.name("fields", [field.attname for field in part.fields])
+        names = source.name("fields", [name for name, _ in values])
         items = ", ".join(value for _, value in values)
         mode = ", fetch_mode=mode" if _takes_fetch_mode(part.model) else ""
         source.lines.append(f"{indent}{name} = {model}.from_db(db, {names}, [{items}]{mode})")
