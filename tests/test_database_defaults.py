@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from facade.exceptions import FieldError
-from facade.models import CASCADE, F, ForeignKey, GeneratedField, IntegerField, Model, UUIDField
+from facade.exceptions import FieldError, IntegrityError
+from facade.models import CASCADE, CharField, F, ForeignKey, GeneratedField, IntegerField, Model, UUIDField
 from facade.models.functions import UUID4
 
 
@@ -19,6 +19,8 @@ class Doubled(Model):
 
 class Counter(Model):
     id = IntegerField(primary_key=True, db_default=42)
+    name = CharField(max_length=5, default="")
+    number = IntegerField(db_default=7)
 
     class Meta:
         app_label = "tests"
@@ -43,8 +45,13 @@ def test_the_databases_default_of_a_counted_key_is_used(face, database):
     database.create(Counter)
     assert face(Counter.objects.create).pk == 42
     face(Counter.objects.all().delete)
-    assert face(Counter.objects.bulk_create, [Counter()])[0].pk == 42
-    assert database.observe("SELECT id FROM tests_counter") == [(42,)]
+    made = face(Counter.objects.bulk_create, [Counter(id=5), Counter(name="x")])
+    assert [(one.pk, one.number) for one in made] == [(5, 7), (42, 7)]
+    assert database.observe("SELECT id, number FROM tests_counter ORDER BY id") == [(5, 7), (42, 7)]
+    with pytest.raises(IntegrityError):  # and it is what stands in the way of a second row
+        face(Counter.objects.bulk_create, [Counter(name="y")])
+    face(Counter.objects.bulk_create, [Counter(name="y")], ignore_conflicts=True)
+    assert face(Counter.objects.count) == 2
 
 
 @pytest.mark.vendors("sqlite", "postgres")

@@ -236,7 +236,7 @@ class BulkInsert:
 
     def run(self, batch: Sequence[Any]) -> None:
         """Insert one batch and set what the database gives back on its instances."""
-        fields = _named_fields(self.writer, batch, self.fields)
+        fields = _named_fields(self.writer, batch, self.fields, self.database.vendor)
         plan = self._plan(fields)
         try:
             rows = plan.run(batch, self.database)
@@ -247,15 +247,15 @@ class BulkInsert:
         plan.returned.assign_all(batch, rows)
 
 
-def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Columns) -> Columns:
+def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Columns, vendor: str) -> Columns:
     """Leave out the columns that the database fills in on every row of the batch."""
     if not writer.defaulted:
         return fields
+    made = writer.left_out(vendor)
     named = writer.columns(
         field
         for field in fields
-        if field not in writer.defaulted
-        or any(type(getattr(obj, field.attname)) is not DatabaseDefault for obj in batch)
+        if field not in made or any(type(getattr(obj, field.attname)) is not DatabaseDefault for obj in batch)
     )
     # An INSERT has to name a column; without a counted key that is one with its default written out.
     return named if named or writer.auto_field is not None else fields

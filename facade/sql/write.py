@@ -104,15 +104,19 @@ class TableWriter:
             self._columns.clear()
         return self._columns.setdefault(names, columns)
 
-    def insert_fields(self, obj: Instance, pk_set: bool, vendor: str) -> Columns:
-        """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out.
+    def left_out(self, vendor: str) -> frozenset[Field[Any]]:
+        """Return the columns with a default that an INSERT may leave to the database.
 
         SQLite counts an integer key on that is left out, whatever its default.
         """
+        return self.defaulted.difference(self.pk_fields) if vendor == "sqlite" else self.defaulted
+
+    def insert_fields(self, obj: Instance, pk_set: bool, vendor: str) -> Columns:
+        """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
         fields = self.fields if pk_set else self.fields_without_auto
         if not self.defaulted:
             return fields
-        made = self.defaulted.difference(self.pk_fields) if vendor == "sqlite" else self.defaulted
+        made = self.left_out(vendor)
         return self.columns(
             field
             for field in fields
