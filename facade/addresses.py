@@ -52,6 +52,10 @@ def clean_ipv6_address(
         address = _parse_ipv6(ip_str)
     except ValueError:
         raise ValidationError(error_message, code="invalid", params={"protocol": "IPv6"})
-    if address.ipv4_mapped is None:
-        return str(address)
-    return str(address.ipv4_mapped) if unpack_ipv4 else f"::ffff:{address.ipv4_mapped}"
+    return str(address.ipv4_mapped) if unpack_ipv4 and address.ipv4_mapped else address_text(address)
+
+
+def address_text(address: object) -> str:
+    """Return an address object as text; Python's versions write mapped IPv4 addresses in different ways."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(address) if mapped is None else f"::ffff:{mapped}"

@@ -8,6 +8,7 @@ import pytest
 
 from facade.exceptions import FieldError
 from facade.models import Count, F
+from facade.models.functions import Lower, Upper
 from tests.models import Author, Book, Category, Publisher
 
 pytestmark = pytest.mark.portable
@@ -110,3 +111,16 @@ def test_extra_after_values_adds_no_value(face, library):
     assert face.list(names) == [{"title": "Alpha"}]
     assert face(Book.objects.filter(title__in=names).count) == 1
     assert face(Book.objects.values().extra(select={"one": "1"}).get)["one"] == 1
+
+
+def test_what_is_annotated_behind_repeated_columns(face, library):
+    counted = Book.objects.values_list("title", "title").annotate(n=Count("pk"), m=Count("pk"))
+    assert face.list(counted.order_by("title"))[0] == ("Alpha", "Alpha", 1, 1)
+    assert face.list(counted.order_by("title").values_list("n", flat=True))[0] == 1
+
+
+def test_names_of_what_has_no_name(face, library):
+    rows = Book.objects.values_list(Lower("title"), Upper("title"), "pages", Lower("title"), named=True)
+    assert face(rows.first)._fields == ("lower1", "upper1", "pages", "lower2")
+    rows = Book.objects.values_list("title", "pages", "title", named=True).annotate(n=Count("pk"))
+    assert face(rows.get)._fields == ("title", "pages", "title1", "n")

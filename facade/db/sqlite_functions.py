@@ -170,8 +170,8 @@ def _on_a_day(value: Clock | None) -> dt.datetime | None:
 # -- text --------------------------------------------------------------------------------
 
 
-def _regexp(pattern: str, value: object) -> bool:
-    return re.search(pattern, str(value)) is not None
+def _regexp(pattern: object, value: object) -> bool:
+    return re.search(str(pattern), str(value)) is not None
 
 
 def _lpad(value: object, length: int, fill: str) -> str:

@@ -141,7 +141,7 @@ class Compiler(Protocol):
     def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return `left IN (list)`, the list one argument of any length."""
 
-    def like(self, left: Core, right: Core, *, ignore_case: bool, exact: bool = False) -> Any:
+    def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
         r"""Return `left LIKE right`, wildcards escaped by `\`; `exact`: the pattern has no wildcard."""
 
     def like_pattern(self, before: str, right: Core, after: str) -> Any:

@@ -264,28 +264,6 @@ class Exact(RangeChecked):
 
 
 @registered()
-class IExact(BuiltinLookup):
-    """Equality that ignores case."""
-
-    lookup_name = "iexact"
-    prepare_rhs = False
-
-    def prepare(self, value: object) -> Any:
-        return value if value is None else text(super().prepare(value))
-
-    @property
-    def bind_type(self) -> Any:
-        return sa.Text()
-
-    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
-        return compiler.like(left, right, ignore_case=True, exact=True)
-
-    @property
-    def convert(self) -> Any:  # type: ignore[override]
-        return escape_like
-
-
-@registered()
 class GreaterThan(RangeChecked):
     lookup_name = "gt"
     below_all = True
@@ -428,6 +406,17 @@ class PatternLookup(BuiltinLookup):
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.like(left, right, ignore_case=self.ignore_case)
+
+
+@registered()
+class IExact(PatternLookup):
+    """Equality that ignores case."""
+
+    lookup_name = "iexact"
+    ignore_case = True
+
+    def prepare(self, value: Any) -> Any:
+        return value if value is None else super().prepare(value)
 
 
 @registered()

@@ -85,7 +85,6 @@ def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...],
             counter += 1
         expressions[name] = as_annotation(item)
         names.append(name)
-        counter += 1
     return tuple(names), expressions
 
 

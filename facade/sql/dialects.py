@@ -16,6 +16,7 @@ from facade.expressions import durations
 from facade.expressions.base import Expression
 from facade.expressions.fragments import template
 from facade.expressions.freezing import Arg
+from facade.types import IPAddress
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -103,7 +104,7 @@ class Operations:
 
     # -- text --------------------------------------------------------------------------------
 
-    def like(self, left: Core, right: Core, *, ignore_case: bool, exact: bool = False) -> Any:
+    def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
         left = self._text(left)
         if self.vendor == "postgresql":
             if ignore_case:
@@ -121,11 +122,13 @@ class Operations:
         """Return a value for pattern matching: PostgreSQL does that with text only."""
         if self.vendor != "postgresql" or isinstance(value.type, sa.String):
             return value
+        if isinstance(value.type, IPAddress):
+            return sa.func.host(value, type_=sa.Text())  # as text it has its network's width behind it
         return sa.cast(value, sa.Text())
 
     def like_pattern(self, before: str, right: Core, after: str) -> Any:
         """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
-        pattern = right
+        pattern = self._text(right)
         for character in ("\\", "%", "_"):
             pattern = sa.func.replace(pattern, character, "\\" + character, type_=sa.Text())
         if before:
@@ -135,11 +138,11 @@ class Operations:
         return pattern
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
-        left = self._text(left)
+        left, right = self._text(left), self._text(right)
         if self.vendor == "postgresql":
             return left.op("~*" if ignore_case else "~", is_comparison=True)(right)
         if ignore_case:
-            right = sa.literal("(?i)") + right
+            right = template("('(?i)' || %s)" if self.vendor == "sqlite" else "CONCAT('(?i)', %s)", right)
         if self.vendor == "mysql":
             return left.op("REGEXP BINARY" if not ignore_case else "REGEXP", is_comparison=True)(right)
         return left.op("REGEXP", is_comparison=True)(right)

@@ -303,6 +303,8 @@ class Query(Filters):
         if select:
             self.annotation_mask = None if self.annotation_mask is None else self.annotation_mask | {alias}
             if self.selected is not None and alias not in self.selected:
+                if self.repeated is not None:
+                    self.repeated = (*self.repeated, len(self.selected))
                 self.selected = (*self.selected, alias)
         else:
             self.annotation_mask = frozenset(self.annotation_select) - {alias}

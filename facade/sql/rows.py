@@ -236,11 +236,24 @@ def _row(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
     return row_class(*names)(*values)
 
 
+def _distinguished(names: list[str]) -> list[str]:
+    """Return names of which repeated ones have a number behind them."""
+    known: list[str] = []
+    counter = 1
+    for name in names:
+        different = name
+        while different in known or (different != name and different in names):
+            different = f"{name}{counter}"
+            counter += different in known or different in names
+        known.append(different)
+    return known
+
+
 def named_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list(named=True)."""
     source, names = _value_source(layout, dialect, database, extra)
     positions = layout.repeated or range(len(names))
-    row = source.name("row", row_class(*[names[index] for index in positions]))
+    row = source.name("row", row_class(*_distinguished([names[index] for index in positions])))
     items = ", ".join(source.value(index) for index in positions)
     return source.loader("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
 

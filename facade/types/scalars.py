@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine.processors import int_to_boolean
 
+from facade.addresses import address_text
 from facade.types.base import MYSQL, Base, Processor, cast_where_bound
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ class IPAddress(Base[str]):
         return _text_or_none
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return _text_or_none if dialect.name == "postgresql" else None
+        return _address_or_none if dialect.name == "postgresql" else None
+
+
+def _address_or_none(value: object) -> str | None:
+    return None if value is None else address_text(value)
 
 
 def _text_or_none(value: object) -> str | None:
