@@ -108,7 +108,7 @@ class Case(Expression):
 
     def as_core(self, compiler: Compiler) -> Any:
         branches, default = self._branches(compiler)
-        otherwise = compiler.process(default)
+        otherwise = _value(compiler, default)
         return compiler.unified(sa.case(*branches, else_=otherwise), self) if branches else otherwise
 
     def _branches(self, compiler: Compiler) -> tuple[list[tuple[Any, Any]], Any]:
@@ -116,9 +116,14 @@ class Case(Expression):
         branches: list[tuple[Any, Any]] = []
         for case in self.cases:
             try:
-                branches.append((compiler.condition(case.condition), compiler.process(case.result)))
+                branches.append((compiler.condition(case.condition), _value(compiler, case.result)))
             except EmptyResultSet:
                 continue
             except FullResultSet:
                 return branches, case.result
         return branches, self.default
+
+
+def _value(compiler: Any, result: Any) -> Any:
+    """Return the Core form of a branch's result: a condition is true or false there, also where no row can meet it."""
+    return compiler.boolean(result) if getattr(result, "conditional", False) else compiler.process(result)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.fragments import template
+from facade.types import DateTime
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Core, CoreType, Valued
@@ -42,15 +43,18 @@ def _kind(expression: Valued) -> str | None:
 
 
 def _on_postgresql(expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
-    """Return days as an interval where PostgreSQL would give their number."""
-    days = all(
-        isinstance(side.known_field, fields.DateField)
-        and not isinstance(side.known_field, fields.DateTimeField)
-        for side in (expression.lhs, expression.rhs)
-    )
-    if not days or expression.connector != "-":
-        return None
-    return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
+    """Return days as an interval where PostgreSQL would give their number, and say that a day and an interval make no moment."""
+    days = [_is_day(side.known_field) for side in (expression.lhs, expression.rhs)]
+    if all(days) and expression.connector == "-":
+        return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
+    if any(days) and "duration" in (_kind(expression.lhs), _kind(expression.rhs)):
+        clock = DateTime(timezone=False)
+        return template(f"(%s {expression.connector} %s)", left, right, type_=clock)
+    return None
+
+
+def _is_day(field: object) -> bool:
+    return isinstance(field, fields.DateField) and not isinstance(field, fields.DateTimeField)
 
 
 def _over(left: Core, right: Core, type_: CoreType) -> Any:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facade import fields as model_fields
 from facade.exceptions import FieldError
-from facade.expressions.freezing import Arg, Frozen, NotAnArgument, Values, freeze
-from facade.expressions.q import FilteredRelation, Q, freeze_condition, freeze_pair, mark_argument
+from facade.expressions.freezing import Frozen, Values, freeze
+from facade.expressions.q import FilteredRelation, Q, freeze_condition, freeze_pair
 from facade.expressions.subquery import Subquery
-
-if TYPE_CHECKING:
-    from facade.sql.shape import Shape
 
 
 def freeze_condition_argument(arg: object, values: Values) -> Any:
@@ -25,29 +22,6 @@ def freeze_condition_argument(arg: object, values: Values) -> Any:
             return freeze_pair(arg[0], arg[1], values)
         raise TypeError("Cannot filter against a non-conditional expression.")
     return freeze(arg, values)
-
-
-def mark_values(shape: Shape, children: tuple[Any, ...], values: Values) -> tuple[tuple[Any, ...], Values]:
-    """Move what says something about the SQL, a value that no row can hold for instance, from the arguments into the conditions."""
-    marked = Values(values)
-    marked.keyed = values.keyed
-    for index, (fit, value) in enumerate(zip(shape.prepare, values, strict=True)):
-        try:
-            if fit is not None and value is not None:
-                fit(value)
-        except NotAnArgument as error:
-            children = tuple(mark_argument(child, Arg(index), error.mark) for child in children)
-            marked[index] = None
-    return children, marked
-
-
-def spread_list(arg: Arg, children: tuple[Any, ...], values: Values) -> tuple[tuple[Any, ...], Values]:
-    """Make each item of a list an argument of its own; the list's place stays, unused."""
-    spread = Values(values)
-    spread.keyed = values.keyed
-    items = tuple([None if item is None else spread.add(item) for item in values[arg.index]])
-    spread[arg.index] = None
-    return tuple(mark_argument(child, arg, items) for child in children), spread
 
 
 def name_of(item: object) -> Any:

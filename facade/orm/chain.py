@@ -9,20 +9,12 @@ from facade import fields as model_fields
 from facade.configuration import settings
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.freezing import PLAIN, Frozen, ItemByItem, NotAnArgument, Values, freeze
+from facade.expressions.freezing import PLAIN, Frozen, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
 from facade.expressions.q import FilteredRelation, Q, freeze_pair, refuse_q_options
 from facade.expressions.references import F
 from facade.fields.checks import LOOKUP_SEP
-from facade.orm.arguments import (
-    freeze_condition_argument,
-    mark_values,
-    name_of,
-    named_expressions,
-    one_of,
-    spread_list,
-    value_names,
-)
+from facade.orm.arguments import freeze_condition_argument, name_of, named_expressions, one_of, value_names
 from facade.orm.combining import Combining, FrozenQuery
 from facade.orm.fetching import FETCH_ONE
 from facade.sql.aliases import check_alias
@@ -164,12 +156,8 @@ class Chain(Combining):
             kind = type(value)
             if kind not in PLAIN and (kind is not bool or name.endswith("isnull")):
                 return self._condition_shape(False, (), kwargs)
-        key = ("filter_plain", *kwargs)
-        shape = self._shape.children.get(key) or self._shape.child(key, len(values))
-        try:
-            return shape, self._args + shape.bind(values)
-        except NotAnArgument:
-            return self._condition_shape(False, (), kwargs)
+        shape, bound = self._shape.advance(("filter_plain", *kwargs), values)
+        return shape, self._args + bound
 
     def _filter_or_exclude(self, negated: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
         if self._shape.query.combinator:
@@ -239,13 +227,8 @@ class Chain(Combining):
         self, step: str, frozen: tuple[Any, ...], values: Values, *rest: Any
     ) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments one step further, with frozen expressions, which may have names."""
-        try:
-            shape = self._shape.child((step, frozen, *rest), len(values), values.keyed)
-            return shape, self._args + shape.bind(values)
-        except ItemByItem as error:
-            return self._expressions_shape(step, *spread_list(error.arg, frozen, values), *rest)
-        except NotAnArgument:
-            return self._expressions_shape(step, *mark_values(shape, frozen, values), *rest)
+        shape, bound = self._shape.advance((step, frozen, *rest), values, values.keyed)
+        return shape, self._args + bound
 
     # -- selection -----------------------------------------------------------------------------------
 

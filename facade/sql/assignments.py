@@ -33,6 +33,12 @@ def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     query.updates = tuple(updates)
 
 
+def set_stored(query: Any, values: tuple[tuple[str, Any], ...]) -> None:
+    """Resolve what a row's columns are assigned when an instance is saved."""
+    fields = ((_known_field(query.opts, name), value) for name, value in values)
+    query.updates = tuple((field, _resolved(query, field, value)) for field, value in fields)
+
+
 def _check_order(query: Any) -> None:
     for item in query.order_by:
         name = item.removeprefix("-") if isinstance(item, str) else getattr(item, "name", None)

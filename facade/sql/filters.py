@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression, Value
-from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, Values
+from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, PreparedNone, Values
 from facade.expressions.lookups import Exact, Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
@@ -253,10 +253,15 @@ class Filters:
                 raise FieldError(f"Unsupported lookup '{last}' for {type(left.output_field).__name__}.")
         value = self._transformed(value, left, last)
         if value is None and not getattr(lookup_class, "can_use_none_as_rhs", False):
-            if last not in ("exact", "iexact"):
-                raise ValueError("Cannot use None as a query value")
-            return left.get_lookup("isnull")(left, True)
+            return self._null_test(lookup_class, left)
         return self.place_lookup(lookup_class, left, value)
+
+    @staticmethod
+    def _null_test(lookup_class: Any, left: Core) -> Any:
+        """Return what a comparison with None means."""
+        if lookup_class.lookup_name not in ("exact", "iexact"):
+            raise ValueError("Cannot use None as a query value")
+        return left.get_lookup("isnull")(left, True)
 
     def _transformed(self, value: object, left: Core, lookup: str) -> Any:
         """Apply the transforms of the left side that are for both sides."""
@@ -295,7 +300,10 @@ class Filters:
                 lookup, value.query
             )
         elif isinstance(value, Empty) and lookup.lookup_name not in ("in", "range"):
-            lookup.rhs = lookup.prepare([])
+            try:
+                lookup.rhs = lookup.prepare([])
+            except PreparedNone:
+                return self._null_test(lookup_class, left)
         return lookup
 
     def _typed(self, item: object, left: Core) -> Any:

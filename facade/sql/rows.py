@@ -15,6 +15,7 @@ from facade.expressions.references import Col, Ref
 from facade.generated import Source
 from facade.sql.binder import Converter, reader
 from facade.types.decimals import computed_decimal
+from facade.types.temporal import datetime_of_moment
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -58,6 +59,13 @@ def _computed(field: Field[Any], convert: Converter | None, dialect: Dialect) ->
         return _none_or(int)
     if isinstance(field, fields.DecimalField) and dialect.name == "sqlite" and not _customised(field):
         return computed_decimal(field.decimal_places)
+    if isinstance(field, fields.DateTimeField) and dialect.driver == "asyncpg":
+        custom = getattr(field, "from_db_value", None)
+        return (
+            datetime_of_moment
+            if custom is None
+            else lambda value: custom(datetime_of_moment(value), None, None)
+        )
     if isinstance(field, fields.DecimalField) and convert is None:
         return _none_or(
             lambda value: value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))

@@ -9,12 +9,12 @@ from typing import Any
 
 from facade import configuration
 from facade.configuration import settings
-from facade.expressions.freezing import Arg
-from facade.expressions.q import AND, Condition, FilteredRelation, refuse_q_options
+from facade.expressions.freezing import Arg, ItemByItem, NotAnArgument
+from facade.expressions.q import AND, Condition, FilteredRelation, mark_argument, refuse_q_options
 from facade.fields import registry as lookups
 from facade.meta import registry
 from facade.sql.aggregation import reduce_to_existence, summarize
-from facade.sql.assignments import set_updates
+from facade.sql.assignments import set_stored, set_updates
 from facade.sql.extra import add_extra
 from facade.sql.filtering import add_filtered_relation
 from facade.sql.loading import check_mask, check_select_related, mask_of
@@ -70,6 +70,22 @@ class Shape:
             clear()
         return self.children.setdefault(key, self._build(key, count, keyed=True))
 
+    def advance(
+        self, key: tuple[Any, ...], values: Sequence[Any], keyed: bool = True
+    ) -> tuple[Shape, tuple[Any, ...]]:
+        """Return the shape one step further and the step's values, prepared for their columns.
+
+        What proves to say something about the SQL moves from the values into the step, which is then another one.
+        """
+        try:
+            shape = self.child(key, len(values), keyed)
+        except ItemByItem as error:
+            return self.advance(*_spread(error.arg, key, values), keyed)
+        try:
+            return shape, shape.bind(values)
+        except NotAnArgument:
+            return self.advance(*_marked(shape, key, values), keyed)
+
     def _build(self, key: tuple[Any, ...], count: int, keyed: bool) -> Shape:
         query = self.query.clone()
         STEPS[key[0]](query, *key[1:])
@@ -106,6 +122,42 @@ class Shape:
         return tuple(
             [value if fit is None else fit(value) for fit, value in zip(prepare, values, strict=True)]
         )
+
+
+Advance = tuple[tuple[Any, ...], list[Any]]
+
+
+def _marked(shape: Shape, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
+    """Move what says something about the SQL, a value that stands for none for instance, from the values into the step."""
+    name, children, *rest = _written_out(key)
+    marked = list(values)
+    for index, (fit, value) in enumerate(zip(shape.prepare, values, strict=True)):
+        try:
+            if fit is not None and value is not None:
+                fit(value)
+        except NotAnArgument as error:
+            children = tuple(mark_argument(child, Arg(index), error.mark) for child in children)
+            marked[index] = None
+    return (name, children, *rest), marked
+
+
+def _spread(arg: Arg, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
+    """Make each item of a list a value of its own; the list's place stays, unused."""
+    name, children, *rest = _written_out(key)
+    spread, items = list(values), list[Arg | None]()
+    for item in values[arg.index]:
+        items.append(None if item is None else Arg(len(spread)))
+        if item is not None:
+            spread.append(item)
+    spread[arg.index] = None
+    return (name, tuple(mark_argument(child, arg, tuple(items)) for child in children), *rest), spread
+
+
+def _written_out(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a step whose conditions can be changed: that of plain values has nothing but their names."""
+    if key[0] != "filter_plain":
+        return key
+    return "condition", tuple((name, Arg(index)) for index, name in enumerate(key[1:])), False
 
 
 _roots: dict[type[Any], Shape] = {}
@@ -286,6 +338,11 @@ def exists(query: Query, sliced: bool) -> None:
 @step
 def update(query: Query, values: tuple[tuple[str, Any], ...]) -> None:
     set_updates(query, values)
+
+
+@step
+def store(query: Query, values: tuple[tuple[str, Any], ...]) -> None:
+    set_stored(query, values)
 
 
 @step

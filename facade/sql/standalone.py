@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.expressions.freezing import Values
+from facade.expressions.base import Expression
+from facade.expressions.freezing import Values, freeze
 from facade.expressions.q import Q
 from facade.expressions.references import Col
 from facade.sql import tables, write
-from facade.sql.assignments import check_assigned
 from facade.sql.layout import Binds, Convert
 from facade.sql.query import Query
 from facade.sql.select import Compiler
+from facade.sql.shape import root
+from facade.sql.updating import stored_value
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -32,6 +35,7 @@ def table_expression(expression: Any, model: type[Any], dialect: Dialect) -> Any
     """Return the Core form of a check, a generated column, an index or a default of a table."""
     query = Query(model)
     compiler = Compiler(query, dialect, vendor_of(dialect))
+    compiler.binds = BoundValues(())
     if isinstance(expression, Q):
         return compiler.condition(compiler.query.resolve_condition(expression, allow_joins=False))
     return compiler.process(expression.resolve_expression(compiler.query, allow_joins=False))
@@ -40,38 +44,32 @@ def table_expression(expression: Any, model: type[Any], dialect: Dialect) -> Any
 class BoundValues(Binds):
     """The parameters of a statement that is written for these values alone."""
 
-    def __init__(self, values: Values, query: Query) -> None:
+    def __init__(self, values: Sequence[Any]) -> None:
         super().__init__()
-        self.values, self.prepare = values, query.prepare
+        self.values = values
 
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
-        value = None if index is None else self._prepared(index)
+        value = None if index is None else self.values[index]
         value = value if convert is None else convert(value)
         return sa.bindparam(None, value, type_=type_, unique=True, **options)
-
-    def _prepared(self, index: int) -> Any:
-        prepare = self.prepare.get(index)
-        return self.values[index] if prepare is None else prepare(self.values[index])
 
 
 def stored_expression(
     expression: Any, model: type[Any], field: Field[Any], database: Database, new: bool
 ) -> Any:
     """Return the Core form of an expression that a row's field is assigned; `new` tells that the row is being inserted."""
-    compiler = Compiler(Query(model), database.compile_dialect, database.vendor)
-    if getattr(expression, "contains_subquery", False):
-        values = Values()
-        expression = expression.freeze(values)
-        compiler.binds = BoundValues(values, compiler.query)
-    resolved = expression.resolve_expression(compiler.query, allow_joins=False, for_save=True)
-    if new and any(isinstance(item, Col) for item in resolved.flatten()):
+    values = Values()
+    key = ("store", ((field.attname, freeze(expression, values)),))
+    shape, bound = root(model).advance(key, values, values.keyed)
+    compiler = Compiler(shape.query, database.compile_dialect, database.vendor)
+    compiler.binds = BoundValues(bound)
+    ((_, resolved),) = shape.query.updates
+    if new and isinstance(resolved, Expression) and any(isinstance(item, Col) for item in resolved.flatten()):
+        written = expression.resolve_expression(Query(model), allow_joins=False, for_save=True)
         raise ValueError(
-            f'Failed to insert expression "{resolved}" on {field}. F() expressions can only be used to update, not to insert.'
+            f'Failed to insert expression "{written}" on {field}. F() expressions can only be used to update, not to insert.'
         )
-    check_assigned(field, resolved)
-    return (
-        compiler.boolean(resolved) if getattr(resolved, "conditional", False) else compiler.process(resolved)
-    )
+    return stored_value(compiler, field, resolved)
 
 
 tables.expression_compiler.append(table_expression)

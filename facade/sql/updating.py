@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet
+from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
+from facade.expressions.functions.comparison import as_column
 from facade.expressions.subquery import Embedded
 from facade.fields.columns import DialectView
 from facade.fields.relations import final_target
@@ -53,7 +55,7 @@ def _update(compiler: Compiler) -> Any:
     table = compiler.table(query.initial_alias())
     values = {}
     for field, value in query.updates:
-        values[table.c[field.column]] = _stored(compiler, field, value)
+        values[table.c[field.column]] = stored_value(compiler, field, value)
     if not values:
         raise EmptyResultSet
     return _where(compiler, table, table.update().values(values))
@@ -64,7 +66,8 @@ def _delete(compiler: Compiler) -> Any:
     return _where(compiler, table, table.delete())
 
 
-def _stored(compiler: Compiler, field: Field[Any], value: Any) -> Any:
+def stored_value(compiler: Compiler, field: Field[Any], value: Any) -> Any:
+    """Return the Core form of what a column is assigned."""
     if isinstance(value, Arg):
         own = final_target(field).prepares_itself(for_save=True)
         view = DialectView(compiler.dialect)
@@ -73,7 +76,9 @@ def _stored(compiler: Compiler, field: Field[Any], value: Any) -> Any:
         )
     if value is None:
         return sa.null()
-    return compiler.boolean(value) if getattr(value, "conditional", False) else compiler.process(value)
+    if getattr(value, "conditional", False):
+        return compiler.boolean(value)
+    return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
 
 
 def _where(compiler: Compiler, table: Any, statement: Any) -> Any:

@@ -52,7 +52,7 @@ class DateTime(Base[dt.datetime]):
             return _datetime_of_clock
         if dialect.driver == "asyncpg" and settings.USE_TZ:
             return None  # asyncpg gives UTC
-        return _datetime_of_moment
+        return datetime_of_moment
 
 
 def _aware(value: dt.datetime | None) -> dt.datetime | None:
@@ -100,9 +100,10 @@ def _datetime_of_clock(value: dt.datetime | None) -> dt.datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _datetime_of_moment(value: dt.datetime | None) -> dt.datetime | None:
-    if value is None:
-        return None
+def datetime_of_moment(value: dt.datetime | None) -> dt.datetime | None:
+    """Read what PostgreSQL gives for a moment."""
+    if value is None or value.tzinfo is None:  # a day and a duration make a clock
+        return _datetime_of_clock(value)
     if settings.USE_TZ:
         return value if value.tzinfo is UTC else value.astimezone(UTC)
     return value.astimezone(get_default_timezone()).replace(tzinfo=None)

@@ -15,6 +15,7 @@ from facade import fields
 from facade.configuration import settings
 from facade.expressions.fragments import template
 from facade.timezone import get_current_timezone, get_default_timezone, timezone_name
+from facade.types import DateTime
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Core, CoreType
@@ -71,11 +72,14 @@ def at_stored_zone(core: Core) -> Any:
     return template("(%s AT TIME ZONE %s)", core, sa.literal(name, sa.Text()))
 
 
+def is_naive(core: Core) -> bool:
+    """Return whether a value of PostgreSQL is a clock without a time zone: what a day and a duration make."""
+    return isinstance(core.type, DateTime) and not core.type.timezone
+
+
 def _moment(core: Core) -> Any:
-    """Return a column of PostgreSQL as a moment: those without a time zone hold the clock of UTC."""
-    return (
-        template("(%s AT TIME ZONE 'UTC')", core) if getattr(core.type, "timezone", True) is False else core
-    )
+    """Return a value of PostgreSQL as a moment: those without a time zone hold the clock that `at_stored_zone` shows."""
+    return at_stored_zone(core) if getattr(core.type, "timezone", True) is False else core
 
 
 # -- parts --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from facade import fields
 from facade.expressions.calls import Func
 from facade.expressions.fragments import template
 from facade.expressions.functions import clocks
+from facade.expressions.functions.datetime import LocalDateTimeField
 from facade.expressions.functions.vendors import VendorFunc
 
 if TYPE_CHECKING:
@@ -29,21 +30,48 @@ class Cast(Func):
     def as_core(self, compiler: Compiler) -> Any:
         (source,) = self._sources()
         core, field = compiler.process(source), self.output_field
+        given = source.known_field
+        if isinstance(given, LocalDateTimeField) and is_clock(field):
+            kind = clocks.result_kind(field)
+            return sa.type_coerce(
+                clocks.trunc(compiler, kind, core, given.zone(compiler), kind), field.column_type
+            )
         if compiler.vendor == "sqlite" and isinstance(field, (fields.DateField, fields.TimeField)):
             core = template(f"FACADE_TRUNC('date', '{clocks.result_kind(field)}', %s, NULL)", core)
             return sa.type_coerce(core, field.column_type)
         if compiler.vendor == "mysql":
             return _mysql_cast(core, field)
         if compiler.vendor == "postgresql":
-            return _postgresql_cast(core, source.known_field, field)
+            return _postgresql_cast(core, given, field)
         return sa.cast(core, field.column_type)
+
+
+def is_clock(field: object) -> bool:
+    """Return whether a field holds a day or a time of day, which moments have in a time zone only."""
+    return isinstance(field, (fields.DateField, fields.TimeField)) and not isinstance(
+        field, fields.DateTimeField
+    )
+
+
+def as_column(compiler: Any, value: Any, field: Field[Any]) -> Any:
+    """Return the Core form of an expression as a column takes it: moments become days or times of day there, and the other way round."""
+    given = value.known_field
+    cut = isinstance(given, fields.DateTimeField) and is_clock(field)
+    if cut or (isinstance(field, fields.DateTimeField) and is_clock(given)):
+        return compiler.process(Cast(value, field))
+    core = compiler.process(value)
+    if compiler.vendor == "postgresql" and isinstance(field, fields.DateTimeField) and clocks.is_naive(core):
+        return clocks.at_stored_zone(core)
+    return core
 
 
 def _postgresql_cast(core: Core, source: object, field: Field[Any]) -> Any:
     """Return a cast that does not depend on the time zone of PostgreSQL's session."""
     moments = isinstance(source, fields.DateTimeField), isinstance(field, fields.DateTimeField)
-    if moments == (True, False) and isinstance(field, (fields.DateField, fields.TimeField)):
+    if moments == (True, False) and is_clock(field) and not clocks.is_naive(core):
         core = clocks.at_stored_zone(core)
+    if moments == (True, True) and clocks.is_naive(core):
+        return sa.type_coerce(clocks.at_stored_zone(core), field.column_type)
     if moments == (False, True) and isinstance(source, fields.DateField):
         return sa.type_coerce(clocks.at_stored_zone(sa.cast(core, sa.DateTime())), field.column_type)
     return sa.cast(core, field.column_type)

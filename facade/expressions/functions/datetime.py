@@ -194,6 +194,10 @@ class LocalDateTimeField(fields.DateTimeField):  # type: ignore[type-arg,unused-
         name, path, args, options = super().deconstruct()
         return name, path, args, {**options, "tzinfo": self.tzinfo}
 
+    def zone(self, compiler: Any) -> Any:
+        """Return the name of the zone as a parameter."""
+        return clocks.zone(compiler, self.tzinfo)
+
     def from_db_value(
         self, value: dt.datetime | None, expression: object, connection: Database
     ) -> dt.datetime | None:
