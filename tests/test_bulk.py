@@ -11,7 +11,7 @@ import pytest
 
 from facade import acreate_all, models, transaction
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, NotSupportedError
-from facade.models import F, JSONField, Value
+from facade.models import F, JSONField, JSONNull, Value
 from facade.models.functions import Lower
 from tests.models import Author, Book, Category, Country, Everything, Place, Publisher, Restaurant, Token
 
@@ -527,6 +527,9 @@ def test_none_beside_expressions_is_null_in_a_column_of_documents(face, database
     assert face(Everything.objects.bulk_update, rows, ["json"]) == 3
     assert face(Everything.objects.filter(json__isnull=True).count) == 2
     assert face(Everything.objects.get, json__isnull=False).json == {"n": 1}
+    rows[1].json = JSONNull()
+    face(Everything.objects.bulk_update, rows[:2], ["json"])
+    assert face.list(Everything.objects.filter(json=JSONNull())) == [rows[1]]
 
 
 def test_rows_that_were_perhaps_ignored_are_not_known_to_be_stored(face, database):

@@ -240,7 +240,7 @@ def _typed_case(objs: Sequence[Any], field: Field[Any]) -> Cast:
 def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
     def value(obj: Model) -> Any:
         current = getattr(obj, field.attname)
-        if current is None or (isinstance(current, Value) and current.value is None):
+        if current is None or (type(current) is Value and current.value is None):
             return Value(None)  # NULL, also of a column of documents
         if not isinstance(current, Frozen):
             return Value(current, output_field=field)
