@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from facade import bridge
+from facade.seams import Seam
 
 __all__ = [
     "ModelSignal",
@@ -302,7 +303,9 @@ class ModelSignal(Signal):
 
     #: Calls a function with the model of a given name, now or when that model is defined. The model
     #: registry lies above this module and puts itself here.
-    when_defined: ClassVar[Callable[[Callable[[Any], Any], str, Any], Any]]
+    when_defined: ClassVar[Seam[[Callable[[Any], Any], str, Any], Any]] = Seam(
+        "how one waits for a model that is not defined yet", filled_by="facade.meta.registry"
+    )
 
     def connect(
         self,

@@ -715,11 +715,11 @@ class TestRegistry:
 
     def test_who_keeps_lookups_is_told_of_changes(self, lookup):
         told = []
-        registry.on_change.append(lambda: told.append(1))
+        registry.on_change(lambda: told.append(1))
         try:
             models.CharField().register_lookup(lookup)
         finally:
-            registry.on_change.pop()
+            registry.listeners.pop()
         assert told == [1]
 
 

@@ -24,6 +24,7 @@ from facade.expressions.written import Written
 from facade.fields import Field, Operand
 from facade.fields.columns import DialectView
 from facade.fields.relations import final_target
+from facade.seams import Seam
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
@@ -126,12 +127,9 @@ class Combinable(Operand):
         return OrderBy(self, descending=True, **options)
 
 
-# Set by `expressions.q`, which stands above this module: makes a Q of a conditional expression.
-condition_class: list[Callable[..., Any]] = []
-
-
-def as_condition(expression: object) -> Any:
-    return condition_class[0](expression)
+as_condition: Seam[[object], Any] = Seam(
+    "how a conditional expression becomes a Q", filled_by="facade.expressions.q"
+)
 
 
 class Expression(Combinable, Written, Frozen):

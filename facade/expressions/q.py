@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy as copying
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from facade.bridge import twin
-from facade.expressions.base import Expression, condition_class
+from facade.expressions.base import Expression, as_condition
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 from facade.fields.checks import LOOKUP_SEP
+from facade.seams import Seam
 
 AND, OR, XOR = "AND", "OR", "XOR"
 CONNECTORS = (AND, OR, XOR)
@@ -17,9 +18,9 @@ MAX_DEPTH = 60  # each level is several calls deep when the SQL is made
 
 
 # (condition, values or expressions by name, alias of the database) -> whether the condition holds, None for unknown.
-# The modules that build SQL lie above this one and put theirs here.
-ConditionChecker = Callable[[Any, dict[str, Any], str], bool | None]
-condition_checker: list[ConditionChecker] = []
+condition_holds: Seam[[Any, dict[str, Any], str], bool | None] = Seam(
+    "how a Q is checked", filled_by="facade.sql.checking"
+)
 
 
 def refuse_q_options(names: Iterable[str]) -> None:
@@ -182,7 +183,7 @@ class Q(Frozen):
 
         A condition that the database refuses to evaluate holds; a warning is logged.
         """
-        return condition_checker[0](self, against, using) is True
+        return condition_holds(self, against, using) is True
 
     acheck = twin(check)
 
@@ -320,4 +321,4 @@ def mark_argument(child: Any, arg: Arg, mark: Any) -> Any:
     return child
 
 
-condition_class.append(Q)
+as_condition.fill(Q)

@@ -13,6 +13,7 @@ from facade.fields.foreign_objects import (
 )
 from facade.fields.relations import Hop, ManyToManyRel
 from facade.fields.through_checks import ManyToManyChecks
+from facade.seams import Seam
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,9 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
 
     #: Makes the model of the table between, and the attributes at both ends. The modules that know models lie above
     #: this one and put their functions here.
-    build_through: ClassVar[Callable[[Any, Any], Any]]
+    build_through: ClassVar[Seam[[Any, Any], Any]] = Seam(
+        "how the model between two models is made", filled_by="facade.orm.many_to_many"
+    )
     accessor_class: ClassVar[Callable[..., Any]]
 
     def __init__(

@@ -7,8 +7,15 @@ from typing import Any, ClassVar, TypeVar
 
 Found = TypeVar("Found", bound=type[Any])
 
-on_change: list[Callable[[], object]] = []
-"""Called after a lookup was registered or taken away, for those who keep what they once looked up."""
+Callback = TypeVar("Callback", bound=Callable[[], object])
+
+listeners: list[Callable[[], object]] = []
+
+
+def on_change(callback: Callback) -> Callback:
+    """Call the function after a lookup was registered or taken away: for those who keep what they once looked up."""
+    listeners.append(callback)
+    return callback
 
 
 class ClassOrInstanceMethod:
@@ -30,7 +37,7 @@ _merged: dict[type[Any], dict[str, type[Any]]] = {}
 
 def _changed() -> None:
     _merged.clear()
-    for callback in on_change:
+    for callback in listeners:
         callback()
 
 

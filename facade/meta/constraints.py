@@ -11,7 +11,7 @@ from facade.expressions.base import Expression
 from facade.expressions.given import Given
 from facade.expressions.lookups import Exact, IsNull
 from facade.expressions.names import referenced_names
-from facade.expressions.q import Q, condition_checker
+from facade.expressions.q import Q, condition_holds
 from facade.expressions.references import F
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class CheckConstraint(BaseConstraint):
         if refers_to(self.condition, model, exclude):
             return
         values = instance._get_field_expression_map(meta=model._meta, exclude=exclude)
-        if condition_checker[0](self.condition, values, using) is False:
+        if condition_holds(self.condition, values, using) is False:
             raise ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
 
     def __repr__(self) -> str:

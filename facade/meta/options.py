@@ -16,6 +16,7 @@ from facade.fields.order import OrderWrt
 from facade.meta import registry
 from facade.meta.indexes import shortened
 from facade.meta.structure import FieldList, Structure
+from facade.seams import Seam
 from facade.signals import post_init, pre_init
 
 if TYPE_CHECKING:
@@ -95,8 +96,10 @@ class Options(Structure):
     """A model's options, fields, relations and managers."""
 
     #: Set by the modules above, which know managers and tables.
-    manager_class: ClassVar[type[Any]]
-    build_table: ClassVar[Callable[[Any], Table]]
+    manager_class: ClassVar[Seam[[], Any]] = Seam("what `objects` is", filled_by="facade.orm.assembly")
+    build_table: ClassVar[Seam[[Any], Table]] = Seam(
+        "how a model becomes a Table", filled_by="facade.sql.tables"
+    )
 
     def __init__(self, meta: Any, app_label: str | None = None) -> None:
         super().__init__()

@@ -421,7 +421,7 @@ def _when_defined(function: Operation, label: str, registry: Apps | None = None)
     (current() if registry is None else registry).lazy_model_operation(function, model_key(label))
 
 
-ModelSignal.when_defined = staticmethod(_when_defined)
+ModelSignal.when_defined.fill(_when_defined)
 pre_init.watchers.append(_tell_watchers)
 post_init.watchers.append(_tell_watchers)
 

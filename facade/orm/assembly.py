@@ -36,7 +36,11 @@ M = TypeVar("M", bound="Model")
 
 __all__ = ["ModelBase", "label_for"]
 
-Options.manager_class = Manager
+
+@Options.manager_class.fill
+def _default_manager() -> Manager[Any]:
+    return Manager()
+
 
 #: The exceptions that each model has subclasses of, with what they are at the root.
 _ERRORS: dict[str, tuple[type[Exception], ...]] = {

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from facade.db.routing import router
-from facade.orm.queryset import QuerySet, manager_maker
+from facade.orm.queryset import QuerySet, manager_class
 
 if TYPE_CHECKING:
     from facade.orm.model import Model
@@ -250,4 +250,4 @@ def _make_manager(queryset_class: type[Any]) -> type[Any]:
     return Manager.from_queryset(queryset_class)
 
 
-manager_maker.append(_make_manager)
+manager_class.fill(_make_manager)

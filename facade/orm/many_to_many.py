@@ -509,5 +509,5 @@ def create_forward_many_to_many_manager(superclass: type[Any], rel: object, reve
     return type("ManyRelatedManager", bases, {"rel": rel, "reverse": reverse})
 
 
-ManyToManyField.build_through = staticmethod(create_many_to_many_intermediary_model)
+ManyToManyField.build_through.fill(create_many_to_many_intermediary_model)
 ManyToManyField.accessor_class = ManyToManyDescriptor

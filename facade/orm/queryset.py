@@ -22,6 +22,7 @@ from facade.orm.deletion import Collector
 from facade.orm.explaining import explain_sql
 from facade.orm.raw import RawQuerySet
 from facade.orm.reading import Reading
+from facade.seams import Seam
 from facade.sql.assignments import check_sources, tables_of
 from facade.sql.plan import sliced_query
 from facade.sql.reading import readable
@@ -296,7 +297,7 @@ class QuerySet(Reading[M, R]):
     @classmethod
     def as_manager(cls) -> Any:
         """Return a manager with this queryset class's methods."""
-        manager = manager_maker[0](cls)()
+        manager = manager_class(cls)()
         manager._built_with_asmanager = True
         return manager
 
@@ -460,5 +461,6 @@ def run_updates(shape: Any, database: Database, args: tuple[Any, ...]) -> int:
     return update_plan(shape, database).execute(database, args)
 
 
-# Makes a manager class of a queryset class; `orm.manager`, which stands above, puts it here.
-manager_maker: list[Any] = []
+manager_class: Seam[[type[Any]], type[Any]] = Seam(
+    "how a queryset class becomes a manager class", filled_by="facade.orm.manager"
+)

@@ -17,7 +17,7 @@ from facade.orm.fetching import adopt
 from facade.orm.prefetch import prefetch_related_objects
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.sql.plan import MAX_GET_RESULTS, Plan, get_plan, select_plan
-from facade.sql.rows import row_class, state_classes
+from facade.sql.rows import instance_state, row_class
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -472,4 +472,7 @@ def _empty_value(expression: object, arguments: tuple[Any, ...]) -> Any:
 
 _COUNT = {"__count": Count("*")}
 
-state_classes.append((ModelState, LOADED_FROM))
+
+@instance_state.fill
+def _instance_state() -> tuple[type[ModelState], str]:
+    return ModelState, LOADED_FROM

@@ -44,4 +44,4 @@ def holds(condition: Valued, values: dict[str, Any], using: str) -> bool | None:
     return None if found is None else bool(found)
 
 
-q.condition_checker.append(holds)
+q.condition_holds.fill(holds)

@@ -13,6 +13,7 @@ from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
 from facade.generated import Source
+from facade.seams import Seam
 from facade.sql.binder import Converter, reader
 from facade.types.decimals import computed_decimal
 from facade.types.temporal import datetime_of_moment
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 
 Loader = Callable[..., list[Any]]  # (rows, alias), and for instances the fetch mode
 
-# The class of `instance._state` and the key under which a row's database waits for the state to be made: the model layer,
-# which stands above, puts them here.
-state_classes: list[tuple[type[Any], str]] = []
+# The class of `instance._state` and the key under which a row's database waits for the state to be made.
+instance_state: Seam[[], tuple[type[Any], str]] = Seam(
+    "where an instance keeps its state", filled_by="facade.orm.reading"
+)
 
 
 def converter(expression: Valued, dialect: Dialect, database: Database) -> Converter | None:
@@ -141,13 +143,13 @@ def _takes_fetch_mode(model: type[Any]) -> bool:
 
 
 def _no_state() -> Any:
-    return object.__new__(state_classes[0][0])
+    return object.__new__(instance_state()[0])
 
 
 def _fast_instance(
     source: RowSource, part: Part, name: str, indent: str, model: str, values: list[tuple[str, str]]
 ) -> None:
-    state_class, loaded_from = state_classes[0]
+    state_class, loaded_from = instance_state()
     new = source.name("new", object.__new__)
     items = "".join(f"{key!r}: {value}, " for key, value in values)
     if part.needs_state:

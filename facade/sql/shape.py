@@ -195,7 +195,7 @@ def shape_of(model: registry.ModelReference, steps: list[tuple[tuple[Any, ...], 
 
 
 registry.on_change(clear)
-lookups.on_change.append(clear)
+lookups.on_change(clear)
 
 
 @configuration.on_change

@@ -72,5 +72,5 @@ def stored_expression(
     return stored_value(compiler, field, resolved)
 
 
-tables.expression_compiler.append(table_expression)
-write.expression_compiler.append(stored_expression)
+tables.table_expression.fill(table_expression)
+write.stored_expression.fill(stored_expression)

@@ -19,6 +19,7 @@ from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint
 from facade.meta.indexes import shortened
 from facade.meta.options import Options
+from facade.seams import Seam
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.meta.constraints import BaseConstraint
 
-__all__ = ["ModelExpression", "declare", "expression_compiler", "metadata", "table_for"]
+__all__ = ["ModelExpression", "declare", "metadata", "table_expression", "table_for"]
 
-# (expression, model, dialect) -> a Core element that names columns without their table. The query layer,
-# which stands above, puts its compiler here.
-ExpressionCompiler = Callable[[Any, type[Any], "Dialect"], sa.ColumnElement[Any]]
-expression_compiler: list[ExpressionCompiler] = []
+# (expression, model, dialect) -> a Core element that names columns without their table.
+table_expression: Seam[[Any, type[Any], Dialect], sa.ColumnElement[Any]] = Seam(
+    "how an expression in a table's definition becomes SQL", filled_by="facade.sql.standalone"
+)
 
 _QUALIFIED = re.compile(r'"(?P<schema>[^"]+)"\."(?P<name>[^"]+)"')
 _TABLE = "_table"
@@ -50,9 +51,7 @@ class ModelExpression(sa.ColumnElement[Any]):
 
 @compiles(ModelExpression)
 def _compile_expression(element: ModelExpression, compiler: Compiler, **options: Any) -> str:
-    if not expression_compiler:
-        raise ImproperlyConfigured("Expressions in tables need facade.models to be imported.")
-    core = expression_compiler[0](element.source, element.model, compiler.dialect)
+    core = table_expression(element.source, element.model, compiler.dialect)
     return str(compiler.process(core, **{**options, "literal_binds": True, "include_table": False}))
 
 
@@ -369,4 +368,4 @@ def metadata(apps: registry.Apps | None = None) -> sa.MetaData:
     return apps.metadata
 
 
-Options.build_table = staticmethod(table_for)
+Options.build_table.fill(table_for)

@@ -13,6 +13,7 @@ from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
 from facade.expressions.names import referenced_names
 from facade.fields import Field
+from facade.seams import Seam
 from facade.sql.binder import Converter, Source, reader
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 
 # (expression, model, field it is stored in, database, whether the row is new) -> a Core element without joins.
-# The query layer, which stands above, puts its compiler here.
-ExpressionCompiler = Callable[[Any, type[Any], Field[Any], "Database", bool], sa.ColumnElement[Any]]
-expression_compiler: list[ExpressionCompiler] = []
+stored_expression: Seam[[Any, type[Any], Field[Any], Database, bool], sa.ColumnElement[Any]] = Seam(
+    "how an expression that a row stores becomes SQL", filled_by="facade.sql.standalone"
+)
 
 DEFAULT_KEYWORD = ("postgresql", "mysql")  # where a VALUES group may say DEFAULT
 WHERE = "facade_where_"
@@ -189,7 +190,7 @@ def column_element(
             return sa.literal_column("DEFAULT")
         value = value.expression
     if isinstance(value, Frozen):
-        return expression_compiler[0](value, writer.model, field, database, new)
+        return stored_expression(value, writer.model, field, database, new)
     stored = field.stored(value, database)
     return sa.bindparam(None, stored, type_=writer.column(field).type, unique=True)
 
