@@ -380,7 +380,7 @@ class Compiler(Combinations, dialects.Operations):
             return [OrderBy(query.annotations[name], descending)]
         if name in query.select:
             return [OrderBy(query.select[name], descending)]
-        if "." in name:
+        if "." in name and query.extra_order:
             return [OrderBy(QualifiedColumn(name), descending)]
         if split(name)[0] in query.annotations:
             return [OrderBy(query.resolve_ref(name), descending)]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression
+from facade.expressions.fragments import template
 from facade.expressions.q import AND, OR, XOR
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Where(Expression):
                 raise EmptyResultSet if self.negated else FullResultSet
         if not parts:
             raise _nothing_left(self)
-        combined = _join(self.connector, parts)
+        combined = _join(self.connector, parts, balanced=compiler.vendor == "sqlite")
         return sa.not_(combined) if self.negated else combined
 
 
@@ -155,12 +156,24 @@ def _nothing_left(where: Where) -> type[Exception]:
     return EmptyResultSet if empty != where.negated else FullResultSet
 
 
-def _join(connector: str, parts: list[Any]) -> Any:
+_FLAT = (
+    200  # SQLite takes `a AND b AND c` for a tree as deep as it is long, and trees of 1,000 levels at most
+)
+
+
+def _join(connector: str, parts: list[Any], balanced: bool) -> Any:
+    """Return conditions under one connector; `balanced`: long ones as a tree of groups."""
+    if len(parts) == 1:
+        return parts[0]
+    if balanced and len(parts) > _FLAT:
+        size = -(-len(parts) // _FLAT)
+        groups = [
+            _join(connector, parts[start : start + size], balanced) for start in range(0, len(parts), size)
+        ]
+        parts = [template("(%s)", group, type_=sa.Boolean()) for group in groups]
     if connector == AND:
         return sa.and_(*parts)
     if connector == OR:
         return sa.or_(*parts)
-    if len(parts) == 1:
-        return parts[0]
-    count = sum((sa.case((part, 1), else_=0) for part in parts[1:]), sa.case((parts[0], 1), else_=0))
-    return (count % 2) == 1
+    numbers = [template("CASE WHEN (%s) THEN 1 ELSE 0 END", part, type_=sa.Integer()) for part in parts]
+    return template(f"(({' + '.join(['%s'] * len(numbers))}) %% 2 = 1)", *numbers, type_=sa.Boolean())

@@ -92,6 +92,10 @@ def json_writer(encoder: Any, label: str) -> Callable[[Any], str | None]:
             text: str = encode(value)
             if "\\u0000" in text or "\\ud" in text:
                 _check_characters(text)
+        except RecursionError as error:
+            raise ValueError(
+                f"{label} cannot hold {reprlib.repr(value)}: it is nested too deeply."
+            ) from error
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{label} cannot hold {reprlib.repr(value)}: {error}") from error
@@ -120,6 +124,8 @@ def _json_reader(decoder: Any) -> Callable[[Any], Any]:
             return None
         try:
             return decode(value)
+        except RecursionError as error:
+            raise ValueError("A JSON document is nested too deeply to be read.") from error
         except (TypeError, json.JSONDecodeError):
             return value  # a part that the database has already taken out of its document
 
