@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from facade.expressions.written import SQL
 
 
+# Integers are compared as the widest: a value may be too large for the column, and compares all the same.
+_ANY_INTEGER = sa.BigInteger()
+
+
 class Lookup(Expression):
     """A comparison of an expression (`lhs`) with a value (`rhs`).
 
@@ -118,7 +122,8 @@ class Lookup(Expression):
 
     @property
     def bind_type(self) -> Any:
-        return self.lhs.column_type
+        found = self.lhs.column_type
+        return _ANY_INTEGER if isinstance(found, sa.Integer) else found
 
     def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
         """Return what makes the driver's parameter of a prepared value on the compiler's database."""
@@ -198,12 +203,16 @@ def registered(*kinds: type[Field[Any]]) -> Callable[[type[Lookup]], type[Lookup
     return register
 
 
+LOWEST, HIGHEST = (
+    -(2**63),
+    2**63 - 1,
+)  # of the widest column; what a narrower one holds is the database's affair
+
+
 def check_range(field: Field[Any], value: object) -> Any:
-    """Return `value`; raise OutOfRange where no row of an integer column can hold it."""
-    if type(value) is int and (bounds := getattr(field, "integer_range", None)) is not None:
-        low, high = bounds
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise OutOfRange(high=low is None or value > low)
+    """Return `value`; raise OutOfRange where no row of an integer column can hold it, whatever the database."""
+    if type(value) is int and not LOWEST <= value <= HIGHEST and getattr(field, "integer_range", None):
+        raise OutOfRange(high=value > HIGHEST)
     return value
 
 
@@ -227,10 +236,9 @@ class RangeChecked(BuiltinLookup):
         prepare, field = self.prepare, self.compared_field
         if not self.prepare_rhs or type(field).get_prep_value is not fields.IntegerField.get_prep_value:
             return prepare
-        low, high = field.integer_range
 
         def fit(value: object) -> Any:
-            return value if type(value) is int and low <= value <= high else prepare(value)
+            return value if type(value) is int and LOWEST <= value <= HIGHEST else prepare(value)
 
         return fit
 
@@ -463,7 +471,15 @@ class Range(BuiltinLookup):
 
     def prepare(self, value: Any) -> Any:
         low, high = value
-        return super().prepare(low), super().prepare(high)
+        return self._comparable(super().prepare(low), super().prepare(high))
+
+    def _comparable(self, low: Any, high: Any) -> tuple[Any, Any]:
+        """Return the ends of a range of integers so that a parameter can hold them, no value between those of a range beyond."""
+        if type(low) is not int or type(high) is not int or not isinstance(self.bind_type, sa.Integer):
+            return low, high
+        if low > HIGHEST or high < LOWEST:
+            return HIGHEST, LOWEST
+        return max(low, LOWEST), min(high, HIGHEST)
 
     def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty) or self.rhs is None:
