@@ -11,7 +11,7 @@ import pytest
 from facade.exceptions import NotSupportedError
 from facade.models import BitAnd, BitOr, BitXor, F, Q, StdDev, StringAgg, Value, Variance
 from facade.models.functions import Upper
-from tests.models import Author, Book, Publisher
+from tests.models import Author, Book, Everything, Publisher
 
 ORDERED = sqlite3.sqlite_version_info >= (3, 44)
 
@@ -46,6 +46,14 @@ def test_spread_is_that_of_the_population_or_of_a_sample(face, books):
     assert total(face, StdDev("pages")) == pytest.approx((56 / 9) ** 0.5)
     assert total(face, StdDev("pages", sample=True)) == pytest.approx((28 / 3) ** 0.5)
     assert total(face, StdDev("pages", sample=True), Book.objects.filter(title="y")) is None
+
+
+def test_spread_of_large_numbers_keeps_their_last_digits(face, database):
+    database.create(Everything)
+    for number in (10**15 + 3, 10**15 + 7, 10**15 + 8):
+        Everything.objects.create(big=number)
+    assert total(face, Variance("big"), Everything.objects.all()) == pytest.approx(14 / 3, rel=1e-12)
+    assert total(face, StdDev("big", sample=True), Everything.objects.all()) == pytest.approx(7**0.5, rel=1e-12)
 
 
 def test_texts_are_joined(face, books):

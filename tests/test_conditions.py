@@ -23,7 +23,7 @@ from facade.models import (
 )
 from facade.models.functions import Abs, Length
 from facade.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, LessThan, LessThanOrEqual
-from tests.models import Author, Book, City, Country, Publisher
+from tests.models import Author, Book, City, Country, Everything, Publisher
 
 pytestmark = pytest.mark.portable
 
@@ -285,3 +285,26 @@ def test_sqlite_cannot_calculate_with_dates(database, assert_queries, aggregate)
 def test_a_sum_of_mixed_types_takes_the_type_it_is_given(face, library):
     total = Sum(F("pages") + F("price") + Value(0.5), output_field=FloatField())
     assert face(Book.objects.aggregate, total=total) == {"total": 401.5}
+
+
+# -- floats that are no numbers -----------------------------------------------------------------
+
+
+@pytest.mark.vendors("sqlite", "postgres")
+def test_a_list_may_hold_infinity(face, database):
+    database.create(Everything)
+    for number in (1.5, float("inf"), float("-inf")):
+        Everything.objects.create(float=number)
+    beyond = Everything.objects.filter(float__in=[float("inf"), float("-inf")])
+    assert sorted(face.list(beyond.values_list("float", flat=True))) == [float("-inf"), float("inf")]
+    assert face(Everything.objects.filter(float__in=[1.5, float("inf")]).count) == 2
+    assert face(Everything.objects.exclude(float__in=[float("inf")]).count) == 2
+
+
+@pytest.mark.vendors("sqlite")
+def test_nan_in_a_list_is_null(face, database):
+    database.create(Everything)
+    Everything.objects.create(float=1.5)
+    assert face(Everything.objects.filter(float__in=[1.5, float("nan")]).count) == 1
+    assert face(Everything.objects.filter(float__in=[float("nan")]).count) == 0
+    assert face(Everything.objects.exclude(float__in=[float("nan")]).count) == 0

@@ -237,10 +237,15 @@ class _Spread:
 
     def __init__(self) -> None:
         self.count, self.mean, self.squares = 0, 0.0, 0.0
+        self.first: Any = None
 
     def step(self, value: Any) -> None:
         if value is not None:
+            if self.first is None:
+                self.first = value
             self.count += 1
+            # Distances from the first number: a float cannot hold the last digits of large integers.
+            value -= self.first
             distance = value - self.mean
             self.mean += distance / self.count
             self.squares += distance * (value - self.mean)

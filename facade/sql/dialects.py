@@ -57,8 +57,22 @@ class ListParameter(sa.types.TypeDecorator[Any]):
     def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
         process = self.item.dialect_impl(dialect).bind_processor(dialect)
         if process is None:
-            return json.dumps
-        return lambda values: json.dumps([process(value) for value in values])
+            return _as_json
+        return lambda values: _as_json([process(value) for value in values])
+
+
+def _as_json(values: list[Any]) -> str:
+    """Return a list as JSON for SQLite, to which NaN is NULL, and a number beyond its range infinity."""
+    try:
+        return json.dumps(values, allow_nan=False)
+    except ValueError:
+        return f"[{','.join(map(_item_as_json, values))}]"
+
+
+def _item_as_json(value: Any) -> str:
+    if value != value:  # noqa: PLR0124 - only NaN is unequal to itself
+        return "null"
+    return json.dumps(value).replace("Infinity", "1e999") if isinstance(value, float) else json.dumps(value)
 
 
 # Types whose values survive a trip through JSON on SQLite, as the column stores them.

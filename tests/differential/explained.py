@@ -192,3 +192,54 @@ def _(case, ours, theirs, found):
 @because("two mistakes at once: which is told first")
 def _(case, ours, theirs, found):
     return {ours.error, theirs.error} == {"FieldError", "ValueError"} and "__" in case.source
+
+
+@because("a year that no date can have: Django fails, facade finds no row")
+def _(case, ours, theirs, found):
+    return theirs.message == "Year is out of range: 0" and not ours.error
+
+
+@because(
+    "PostgreSQL: Django takes what a truncation in a time zone gives for UTC when it is computed with further"
+)
+def _(case, ours, theirs, found):
+    temporal = len(TEMPORAL.findall(case.source))
+    nested = temporal > 1 or (temporal and "ExpressionWrapper" in case.source)
+    return (
+        found == ["value"]
+        and nested
+        and ("DATE_TRUNC" in "".join(theirs.sent) or "AT TIME ZONE" in "".join(theirs.sent))
+    )
+
+
+@because("PostgreSQL: what Django's own SQL for dates, texts and keys does not fit, which facade casts")
+def _(case, ours, theirs, found):
+    unfit = ("interval * interval", "function upper(date)", "function upper(integer)", "jsonb ? integer")
+    return not ours.error and any(words in theirs.message for words in unfit)
+
+
+@because("PostgreSQL: Django leaves a sum of keys over a window a Decimal; facade gives the column's type")
+def _(case, ours, theirs, found):
+    return found == ["value"] and "m.Window(m.Sum(" in case.source
+
+
+@because(
+    "an integer below all that a column can hold: Django takes the comparison for true where the column is NULL, too"
+)
+def _(case, ours, theirs, found):
+    return (
+        found == ["value"]
+        and "IS NOT NULL" in "".join(ours.sent)
+        and re.search(r"__gte?=-", case.source)
+        and " ^ " in case.source
+    )
+
+
+@because("an aggregate whose filter no row can meet is NULL: Django forgets a condition on that")
+def _(case, ours, theirs, found):
+    return (
+        found == ["value"]
+        and "k__isnull=True" in case.source
+        and "__in=[]" in case.source
+        and "filter=" in case.source
+    )
