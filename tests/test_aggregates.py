@@ -53,7 +53,9 @@ def test_spread_of_large_numbers_keeps_their_last_digits(face, database):
     for number in (10**15 + 3, 10**15 + 7, 10**15 + 8):
         Everything.objects.create(big=number)
     assert total(face, Variance("big"), Everything.objects.all()) == pytest.approx(14 / 3, rel=1e-12)
-    assert total(face, StdDev("big", sample=True), Everything.objects.all()) == pytest.approx(7**0.5, rel=1e-12)
+    assert total(face, StdDev("big", sample=True), Everything.objects.all()) == pytest.approx(
+        7**0.5, rel=1e-12
+    )
 
 
 def test_texts_are_joined(face, books):
