@@ -163,7 +163,7 @@ class BaseChoiceIterator:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice) or index < 0:
             return list(self)[index]
         for item in islice(self, index, index + 1):

@@ -145,7 +145,7 @@ class CaptureQueriesContext(AbstractContextManager[Any, None], AbstractAsyncCont
     def __len__(self) -> int:
         return len(self.captured_queries)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         return self.captured_queries[index]
 
     def __iter__(self) -> Iterator[Query]:

@@ -196,7 +196,7 @@ def _digest(name: str) -> Callable[[Any], str]:
 # -- documents ------------------------------------------------------------------------------
 
 
-def _canonical(text: Any) -> str:
+def _canonical(text: str) -> str:
     """Return a JSON document as text that is the same for documents of the same value."""
     return json.dumps(_evened(json.loads(text)), sort_keys=True, separators=(",", ":"))
 
@@ -213,11 +213,11 @@ def _evened(value: object) -> Any:
 # -- numbers and identifiers ----------------------------------------------------------------
 
 
-def _sign(number: Any) -> int:
+def _sign(number: int) -> int:
     return int(number > 0) - int(number < 0)
 
 
-def _power(base: Any, exponent: Any) -> float | None:
+def _power(base: Any, exponent: float) -> float | None:
     result = float(base) ** float(exponent)
     return None if isinstance(result, complex) else result
 

@@ -216,15 +216,15 @@ class Expression(Combinable, Written, Frozen):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: object = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: object = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
         """Return a copy bound to `query`: names become columns, joins are planned."""
 
-        def resolve(source: Any) -> Any:
+        def resolve(source: Expression) -> Any:
             return source.resolve_expression(query, allow_joins, reuse, summarize, for_save)
 
         resolved = self.with_sources(resolve)

@@ -11,7 +11,7 @@ from facade.expressions.references import F, OuterRef
 from facade.fields.checks import LOOKUP_SEP
 
 
-def referenced_paths(expression: Any) -> Iterator[tuple[str, ...]]:
+def referenced_paths(expression: object) -> Iterator[tuple[str, ...]]:
     """Yield the names that an unresolved expression refers to, split: a field, and what follows it."""
     if isinstance(expression, F):
         if not isinstance(expression, OuterRef):
@@ -28,7 +28,7 @@ def referenced_paths(expression: Any) -> Iterator[tuple[str, ...]]:
             yield from referenced_paths(source)
 
 
-def referenced_names(expression: Any) -> Iterator[str]:
+def referenced_names(expression: object) -> Iterator[str]:
     """Yield the names of the fields that an unresolved expression refers to."""
     return (path[0] for path in referenced_paths(expression))
 

@@ -13,7 +13,7 @@ from facade.expressions.freezing import Frozen, Values
 from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Valued
     from facade.fields import Field
 
 
@@ -135,7 +135,7 @@ class Outer(Expression):
     One that `crosses_relation` may have several values for a row of the enclosing query's model.
     """
 
-    def __init__(self, expression: Any, crosses_relation: bool = False) -> None:
+    def __init__(self, expression: Valued, crosses_relation: bool = False) -> None:
         self.expression, self.crosses_relation = expression, crosses_relation
 
     def __repr__(self) -> str:

@@ -73,7 +73,7 @@ def compatible(model: type[Any], field: Field[Any]) -> bool:
     return bool(getattr(field, "primary_key", False)) and _related(model, field.model._meta)
 
 
-def _related(model: Any, opts: Any) -> bool:
+def _related(model: type[Instance], opts: Any) -> bool:
     own = model._meta
     return (
         own.concrete_model is opts.concrete_model

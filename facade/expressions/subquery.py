@@ -128,7 +128,7 @@ class Subquery(Expression):
             return compiler.process(self.queryset)
         return self._written(written, compiler.subquery(self.queryset))
 
-    def _written(self, text: str, select: Any) -> Fragment:
+    def _written(self, text: str, select: sa.Select[Any]) -> Fragment:
         """Return the select inside a template of the program's own."""
         options = {**vars(type(self)), **self.extra, "subquery": "%s"}
         return template(text % options, Inline(select), type_=self.column_type)

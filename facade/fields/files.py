@@ -154,7 +154,7 @@ class FileDescriptor(DeferredAttribute):
         file.file, file._committed = value, False
         return file
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: object, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
 
 

@@ -266,7 +266,7 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
         super().contribute_to_class(cls, name, private_only=private_only)
         setattr(cls, self.name, type(self).forward_related_accessor_class(self))
 
-    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+    def contribute_to_related_class(self, cls: type[Instance], related: Any) -> None:
         own = related.related_model._meta
         # A model of another registry, as tests make them, is not to be changed from here.
         if related.hidden or own.swapped or own.apps is not cls._meta.apps:
@@ -333,11 +333,11 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
 
     # -- values of instances ------------------------------------------------------------------------
 
-    def get_local_related_value(self, instance: Any) -> tuple[Any, ...]:
+    def get_local_related_value(self, instance: Instance) -> tuple[Any, ...]:
         """Return the values by which an instance of this model refers to another row."""
         return self.get_instance_value_for_fields(instance, self.local_related_fields)
 
-    def get_foreign_related_value(self, instance: Any) -> tuple[Any, ...]:
+    def get_foreign_related_value(self, instance: Instance) -> tuple[Any, ...]:
         """Return the values by which an instance of the other model is referred to."""
         return self.get_instance_value_for_fields(instance, self.foreign_related_fields)
 

@@ -118,6 +118,6 @@ class JSONField(Field[AnyValue]):
         return found
 
 
-def _written(value: Any) -> Any:
+def _written(value: object) -> Any:
     """Return what `get_db_prep_value` or `get_db_prep_save` made of a document: a text is JSON already."""
     return JSONText(value) if type(value) is str else value

@@ -56,7 +56,7 @@ class ForeignKeyAttribute:
         except KeyError:
             return instance._fetch_deferred(self.field)
 
-    def __set__(self, instance: Any, value: object) -> None:
+    def __set__(self, instance: Instance, value: object) -> None:
         data = instance.__dict__
         if data.get(self.attname) != value:
             instance._state.fields_cache.pop(self.cache_name, None)
@@ -119,7 +119,7 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
         )
         self.db_constraint = db_constraint
 
-    def contribute_to_related_class(self, cls: Any, related: object) -> None:
+    def contribute_to_related_class(self, cls: type[Instance], related: object) -> None:
         super().contribute_to_related_class(cls, related)
         if self.remote_field.field_name is None:
             self.remote_field.field_name = cls._meta.pk.name

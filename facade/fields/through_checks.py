@@ -63,7 +63,9 @@ class ManyToManyChecks(RelationChecks):
             yield from self._check_through_fields(through, names)
         yield from self._check_table(through)
 
-    def _check_foreign_keys(self, through: Any, target: Any, named: bool) -> Iterator[CheckMessage]:
+    def _check_foreign_keys(
+        self, through: Any, target: type[Instance], named: bool
+    ) -> Iterator[CheckMessage]:
         """Without `through_fields`, the model between has to have one foreign key to each side."""
         near, far = self.model, target
         to_near, to_far = len(_links(through, near)), len(_links(through, far))

@@ -14,6 +14,7 @@ from facade.fields.relation_checks import by_database
 from facade.meta.constraints import CheckConstraint
 
 if TYPE_CHECKING:
+    from facade.fields import Field
     from facade.fields.contracts import Instance
     from facade.meta.options import Options
 
@@ -125,7 +126,7 @@ def _parents_names(model: type[Instance], known: dict[str, Any]) -> Findings:
             known[field.name] = known[field.attname] = field
 
 
-def _clash(obj: Any, field: Any, other: Any) -> Error:
+def _clash(obj: Instance, field: Field[Any], other: Any) -> Error:
     message = (
         f"The field '{field.name}' clashes with the field '{other.name}' from model '{other.model._meta}'."
     )

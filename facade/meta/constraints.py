@@ -139,7 +139,9 @@ class CheckConstraint(BaseConstraint):
             violation_error_message=violation_error_message,
         )
 
-    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+    def validate(
+        self, model: type[Instance], instance: Any, exclude: Any = None, using: str = "default"
+    ) -> None:
         """Raise ``ValidationError`` if the condition is false for the instance's values.
 
         A condition that involves fields of ``exclude`` is left to the database.

@@ -9,7 +9,7 @@ from facade.expressions.q import Q
 from facade.meta.constraints import as_expressions, public_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from facade.fields.contracts import Instance
 
@@ -52,7 +52,7 @@ class Index:
         fields: Any = (),
         name: str | None = None,
         db_tablespace: str | None = None,
-        opclasses: Any = (),
+        opclasses: Sequence[Any] = (),
         condition: Q | None = None,
         include: Iterable[Any] | None = None,
     ) -> None:

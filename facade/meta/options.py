@@ -281,7 +281,7 @@ class Options(Structure):
             raise ValueError(f"Primary key '{path}' referred by {source} must subclass AutoField.")
         return pk_class
 
-    def setup_proxy(self, target: Any) -> None:
+    def setup_proxy(self, target: type[Instance]) -> None:
         """Let this model stand for the table of ``target``."""
         self.pk = target._meta.pk
         self.proxy_for_model = target

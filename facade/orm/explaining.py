@@ -10,6 +10,8 @@ from facade.db.channel import Statement
 from facade.exceptions import UnsupportedFeature
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from facade.db.database import Database
 
 
@@ -84,7 +86,7 @@ def _postgres(format: str | None, options: dict[str, Any]) -> str:
     return f"EXPLAIN ({', '.join(words)})" if words else "EXPLAIN"
 
 
-def _line(vendor: str, row: Any) -> str:
+def _line(vendor: str, row: Sequence[Any]) -> str:
     values = tuple(row)
     if len(values) == 1:
         return values[0] if isinstance(values[0], str) else json.dumps(values[0])

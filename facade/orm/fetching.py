@@ -49,7 +49,7 @@ class FetchPeers(FetchMode):
     track_peers = True
     name = "FETCH_PEERS"
 
-    def fetch(self, fetcher: Any, instance: Any) -> None:
+    def fetch(self, fetcher: Any, instance: Model) -> None:
         peers = [peer for reference in instance._state.peers if (peer := reference()) is not None]
         if len(peers) > 1:
             fetcher.fetch_many(peers)

@@ -238,7 +238,7 @@ class ManagerDescriptor:
 class EmptyManager(Manager):  # type: ignore[type-arg]
     """A manager that shows nothing."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: object) -> None:
         super().__init__()
         self.model = model
 

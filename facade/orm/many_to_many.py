@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.bridge import twin
 from facade.db.connection import connections
@@ -23,6 +23,11 @@ from facade.orm.model import Model, ModelBase
 from facade.orm.on_delete import CASCADE
 from facade.signals import m2m_changed
 from facade.sql.conflict import can_ignore
+
+if TYPE_CHECKING:
+    from facade.fields import Field
+    from facade.fields.contracts import Instance
+
 
 __all__ = [
     "ManyToManyDescriptor",
@@ -85,7 +90,7 @@ def _table_name(name: str) -> str:
     return f"{name[: MAX_TABLE_NAME - 4]}{digest}"
 
 
-def _set_managed(model: Any, related: Any, through: Any) -> None:
+def _set_managed(model: type[Instance], related: Any, through: Any) -> None:
     through._meta.managed = model._meta.managed or related._meta.managed
 
 
@@ -336,7 +341,7 @@ class ManyRelatedManager:
             self._remove(alias, tuple(present), raw)
             self._add(alias, tuple(new), through_defaults, raw)
 
-    def _key(self, field: Any, obj: Any) -> Any:
+    def _key(self, field: Any, obj: Model) -> Any:
         """Return the value by which the table between refers to an object, given itself or by that value."""
         return (
             field.get_foreign_related_value(obj)[0]
@@ -413,7 +418,7 @@ class ManyRelatedManager:
     def _add_pairs(
         self,
         source: Any,
-        target: Any,
+        target: Field[Any],
         objs: tuple[Any, ...],
         defaults: Mapping[str, Any] | None,
         alias: str,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from facade.fields import Field
+    from facade.orm.model import Model
 
 
 __all__ = [
@@ -35,7 +36,7 @@ DEFERRING = ("sqlite", "postgresql")
 OnDelete = Callable[[Any, Any, Any, str], None]
 
 
-def CASCADE(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
+def CASCADE(collector: Any, field: Any, sub_objs: Iterable[Model], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Delete the rows that refer to the object, too."""
     collector.collect(
         sub_objs, source=field.remote_field.model, nullable=field.null, fail_on_restricted=False
@@ -79,7 +80,7 @@ def SET_NULL(collector: Any, field: Field[Any] | str, sub_objs: Sequence[Any], u
 SET_NULL.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
-def SET_DEFAULT(collector: Any, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
+def SET_DEFAULT(collector: Any, field: Field[Any], sub_objs: Iterable[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Set the foreign key of the rows that refer to the object to its default."""
     collector.add_field_update(field, field.get_default(), sub_objs)
 

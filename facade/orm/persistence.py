@@ -248,7 +248,7 @@ class Persistence:
         insert_one(self, cls, database, pk_set, raw)
         return True
 
-    def _make_key(self, meta: Any) -> bool:
+    def _make_key(self, meta: Options) -> bool:
         """Set the primary key's default; return whether there is a key now."""
         if isinstance(self._get_pk_val(meta), DatabaseDefault):
             return False

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields import Field
     from facade.meta.options import Options
+    from facade.sql.shape import Shape
 
 M = TypeVar("M", bound=Any)
 R = TypeVar("R", covariant=True)
@@ -456,7 +457,7 @@ def _key_from(opts: Options, model: type[Any]) -> str:
     return "pk" if all(hop.join_field.primary_key for hop in path) else str(model._meta.pk.name)
 
 
-def run_updates(shape: Any, database: Database, args: tuple[Any, ...]) -> int:
+def run_updates(shape: Shape, database: Database, args: tuple[Any, ...]) -> int:
     """Run the UPDATE of a shape."""
     return update_plan(shape, database).execute(database, args)
 

@@ -151,5 +151,5 @@ class RawQuerySet:
     def __bool__(self) -> bool:
         return bool(self._results())
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: int | slice) -> Any:
         return self._results()[key]

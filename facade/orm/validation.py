@@ -234,7 +234,9 @@ class Validation:
 
     avalidate_constraints = twin(validate_constraints)
 
-    def _get_field_expression_map(self, meta: Any, exclude: Iterable[str] | None = None) -> dict[str, Any]:
+    def _get_field_expression_map(
+        self, meta: Options, exclude: Iterable[str] | None = None
+    ) -> dict[str, Any]:
         """Return an expression for the value of each field, by field name, for constraints to be evaluated with."""
         left_out, found = _names(exclude), dict[str, Any]()
         fields = [field for field in meta.local_concrete_fields if field.name not in left_out]

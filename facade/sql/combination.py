@@ -274,7 +274,7 @@ def _object_columns(query: SQLQuery) -> list[set[str]]:
     return [*columns, *(set() for part in related for _ in part.fields)]
 
 
-def _spread(select: Any, layout: Layout) -> Any:
+def _spread(select: sa.Select[Any], layout: Layout) -> Any:
     """Return a part with the columns that values_list() repeats repeated: the other parts have columns in their places."""
     if layout.repeated is None:
         return select

@@ -198,7 +198,7 @@ class Filters:
         return self._compare(path, targets, aliases, resolved, needed, scope)
 
     def _compare(
-        self, path: Any, targets: Any, aliases: list[str], value: Any, needed: set[str], scope: Scope
+        self, path: Path, targets: Any, aliases: list[str], value: Any, needed: set[str], scope: Scope
     ) -> tuple[Where, set[str]]:
         alias, final = aliases[-1], path.final_field
         column: Any = Col(alias, targets[0], final)
@@ -209,7 +209,7 @@ class Filters:
             self._exclude_nulls(clause, Col(alias, targets[0]), self.joins[alias].outer, lookup, value)
         return clause, set() if without_row else needed
 
-    def _exclude_nulls(self, clause: Where, column: Any, outer: bool, lookup: Any, value: Any) -> None:
+    def _exclude_nulls(self, clause: Where, column: Any, outer: bool, lookup: Lookup, value: object) -> None:
         """Make NOT (column = value) hold where the column is NULL, as Python would have it."""
         if column.target.null or outer:
             isnull = column.target.get_lookup("isnull")
@@ -381,7 +381,7 @@ class _Constants(Values):
         return Value(value)
 
 
-def adapt_query(lookup: Any, query: Any) -> None:
+def adapt_query(lookup: Lookup, query: Any) -> None:
     """Make a queryset on a lookup's right side select what the left side is compared with."""
     if lookup.lookup_name == "in":
         query.clear_ordering()

@@ -124,7 +124,7 @@ def _find(
     return found
 
 
-def _added(name: str, opts: Any, position: int, annotations: Any, relations: Any, path: Path) -> Any:
+def _added(name: str, opts: Options, position: int, annotations: Any, relations: Any, path: Path) -> Any:
     if position == 0 and name in annotations:
         return annotations[name].output_field
     if position == 0 and relations and name in relations:

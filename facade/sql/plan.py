@@ -108,7 +108,7 @@ class ExpandingPlan(Plan):
     __slots__ = ("compiled", "names", "processors")
 
     def __init__(
-        self, statement: Statement, bind: Callable[[Args], Args], load: Loader, compiled: Any, binds: Any
+        self, statement: Statement, bind: Callable[[Args], Args], load: Loader, compiled: Any, binds: Binds
     ) -> None:
         super().__init__(statement, bind, load)
         self.compiled = compiled

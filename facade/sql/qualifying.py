@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade.expressions.references import Ref
 
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Resolved
 
-def qualified(compiler: Any, statement: Any, columns: list[Any], condition: Any) -> Any:
+
+def qualified(compiler: Any, statement: sa.Select[Any], columns: list[Any], condition: Resolved) -> Any:
     """Return the select of the rows of `statement` that meet `condition`, in the query's order."""
     keys = [_order_key(compiler, item) for item in compiler.ordered_terms]
     added = [key.label(f"order{index}") for index, key in enumerate(keys) if key not in _Identities(columns)]

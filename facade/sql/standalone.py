@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
+    from facade.expressions.base import Expression
     from facade.expressions.contracts import CoreType
     from facade.fields import Field
 
@@ -55,7 +56,7 @@ class BoundValues(Binds):
 
 
 def stored_expression(
-    expression: Any, model: type[Any], field: Field[Any], database: Database, new: bool
+    expression: Expression, model: type[Any], field: Field[Any], database: Database, new: bool
 ) -> Any:
     """Return the Core form of an expression that a row's field is assigned; `new` tells that the row is being inserted."""
     values = Values()

@@ -81,7 +81,7 @@ def stored_value(compiler: Compiler, field: Field[Any], value: Any) -> Any:
     return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
 
 
-def _where(compiler: Compiler, table: Any, statement: Any) -> Any:
+def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any]) -> Any:
     """Restrict a statement on one table to the query's rows; other tables are reached through a subquery."""
     query = compiler.query
     joined = [join for join in query.joins.active() if join.parent is not None]

@@ -65,5 +65,5 @@ def cast_where_bound(dialect: Dialect, kind: type[TypeEngine[Any]], **options: A
 
 
 @functools.cache
-def _with_cast(kind: Any) -> Any:
+def _with_cast(kind: type[object]) -> Any:
     return type(kind.__name__, (kind,), {"render_bind_cast": True})
