@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.freezing import Arg, Frozen, Values, freeze, hashable
-from facade.expressions.inference import combined_field
+from facade.expressions.inference import OutputFieldIsNoneError, combined_field
 from facade.expressions.written import Written
 from facade.fields import Field, Operand
 from facade.fields.columns import DialectView
@@ -367,10 +367,6 @@ class Expression(Combinable, Written, Frozen):
     def as_core(self, compiler: Compiler) -> Any:
         """Return the SQLAlchemy Core form. `compiler` knows the tables, the arguments and the dialect."""
         raise NotImplementedError(f"{type(self).__name__} must implement as_core().")
-
-
-class OutputFieldIsNoneError(FieldError):
-    """An expression whose type cannot be told."""
 
 
 class Value(Expression):

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from facade import fields
+from facade.exceptions import FieldError
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Core
     from facade.fields import Field
+
+
+class OutputFieldIsNoneError(FieldError):
+    """An expression whose type cannot be told."""
 
 
 def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
-    from facade.expressions.base import Expression
     from facade.expressions.contracts import CoreType
     from facade.fields import Field
 

@@ -1,0 +1,130 @@
+"""The structure of the package: what imports what, how long things are, and how much has no type."""
+
+import ast
+import itertools
+from pathlib import Path
+
+import pytest
+
+import facade
+
+HOUSE = Path(facade.__file__).parent
+LONGEST_FUNCTION = 60
+LONGEST_FILE = 600
+UNTYPED_PARAMETERS = 540
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def module_name(path):
+    parts = path.relative_to(HOUSE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.fixture(scope="module")
+def trees():
+    return {module_name(path): ast.parse(path.read_text()) for path in sorted(HOUSE.rglob("*.py"))}
+
+
+@pytest.fixture(scope="module")
+def sizes():
+    return {module_name(path): len(path.read_text().splitlines()) for path in HOUSE.rglob("*.py")}
+
+
+def functions(trees):
+    for module, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, FUNCTIONS):
+                yield f"{module}:{node.lineno} {node.name}", node
+
+
+def imported(tree, modules):
+    """Yield the modules that one names, those it needs for its types only included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            submodules = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in modules else node.module for name in submodules)
+
+
+def graph(trees):
+    return {
+        module: {name for name in imported(tree, trees) if name in trees and name != module}
+        for module, tree in trees.items()
+    }
+
+
+def above(module, imports):
+    """Return all that a module reaches by its imports."""
+    reached, waiting = set(), [module]
+    while waiting:
+        for name in imports[waiting.pop()] - reached:
+            reached.add(name)
+            waiting.append(name)
+    return reached
+
+
+def circles(imports):
+    reach = {module: above(module, imports) for module in imports}
+    return {
+        frozenset(other for other in reach[module] if module in reach[other])
+        for module in imports
+        if module in reach[module]
+    }
+
+
+def lines_of(function):
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return 0 if not body else body[-1].end_lineno - body[0].lineno + 1
+
+
+def parameters(function):
+    arguments = function.args
+    return itertools.chain(arguments.posonlyargs, arguments.args, arguments.kwonlyargs)
+
+
+def is_untyped(parameter):
+    return isinstance(parameter.annotation, ast.Name) and parameter.annotation.id == "Any"
+
+
+def test_a_circle_of_imports_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == {frozenset({"b", "c"})}
+
+
+def test_no_modules_import_each_other_not_even_for_types(trees):
+    # A model's class, its metaclass and its manager name each other by nature.
+    found = [
+        circle
+        for circle in circles(graph(trees))
+        if not all(name.startswith("facade.orm.") for name in circle)
+    ]
+    assert [sorted(circle) for circle in found] == []
+
+
+def test_nothing_is_imported_inside_a_function(trees):
+    assert [
+        name
+        for name, function in functions(trees)
+        for node in ast.walk(function)
+        if isinstance(node, IMPORTS)
+    ] == []
+
+
+def test_functions_are_short(trees):
+    assert [name for name, function in functions(trees) if lines_of(function) > LONGEST_FUNCTION] == []
+
+
+def test_files_are_short(sizes):
+    assert [module for module, lines in sizes.items() if lines > LONGEST_FILE] == []
+
+
+def test_parameters_say_what_they_take(trees):
+    untyped = [
+        f"{name}({parameter.arg})"
+        for name, function in functions(trees)
+        for parameter in parameters(function)
+        if is_untyped(parameter)
+    ]
+    assert len(untyped) <= UNTYPED_PARAMETERS
