@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections import deque
     from types import TracebackType
 
+    from facade.db.channel import Params
     from facade.db.place import Place
 
 R = TypeVar("R")
@@ -28,9 +29,7 @@ _watching: ContextVar[Mapping[str, tuple[Wrapper, ...]] | None] = ContextVar("fa
 watched = _watching.get
 
 
-def observe(
-    database: Place, run: Callable[[str, Any], R], sql: str, params: Sequence[Any], many: bool = False
-) -> R:
+def observe(database: Place, run: Callable[[str, Any], R], sql: str, params: Params, many: bool = False) -> R:
     """Call ``run(sql, params)`` through the wrappers that watch this database."""
     wrappers = (_watching.get() or {}).get(database.alias, ())
     if not wrappers:
@@ -58,7 +57,7 @@ class _Wrapped:
         self.wrapper = wrapper
         self.execute = execute
 
-    def __call__(self, sql: str, params: Sequence[Any], many: bool, context: dict[str, Any]) -> Any:
+    def __call__(self, sql: str, params: Params, many: bool, context: dict[str, Any]) -> Any:
         return self.wrapper(self.execute, sql, params, many, context)
 
 
@@ -112,7 +111,7 @@ class Log:
         self.entries = entries
 
     def __call__(
-        self, execute: Execute, sql: str, params: Sequence[Any], many: bool, context: dict[str, Any]
+        self, execute: Execute, sql: str, params: Params, many: bool, context: dict[str, Any]
     ) -> Any:
         start = time.perf_counter()
         try:
@@ -169,10 +168,12 @@ class CaptureQueriesContext(AbstractContextManager[Any, None], AbstractAsyncCont
         self._watch.__exit__()
 
 
-def filled_in(sql: str, params: Sequence[Any] | None) -> str:
+def filled_in(sql: str, params: Params | None) -> str:
     """Return the statement with its values in place, for people to read; it is never sent."""
     if not params:
         return sql
+    if isinstance(params, dict):
+        return sql % {name: literal(value) for name, value in params.items()}
     if "$1" in sql:
         for number in range(len(params), 0, -1):
             sql = sql.replace(f"${number}", literal(params[number - 1]))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from facade.db.place import Place
 
 Row = Sequence[Any]
-Params = Sequence[Any]
+Params = Sequence[Any] | dict[str, Any]
 Stream = Generator[list[Row], None, None]
 """Whoever reads one closes it (`contextlib.closing`): what garbage collection closes cannot raise, and a
 cancellation that arrives meanwhile would be lost."""

@@ -140,7 +140,7 @@ def says_lost(error: BaseException) -> bool:
 def translated(
     error: BaseException,
     sql: str | None = None,
-    params: Sequence[Any] | None = None,
+    params: Sequence[Any] | dict[str, Any] | None = None,
     *,
     lost: bool = False,
     hide: bool = False,

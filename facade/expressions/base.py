@@ -395,7 +395,7 @@ class Value(Expression):
             return self
         frozen = self.copy()
         frozen._output_field = self._output_field_or_none
-        frozen.value = values.add(self.value)
+        frozen.value = values.add_constant(self.value)
         return frozen
 
     def resolve_expression(

@@ -103,7 +103,7 @@ class RawSQL(Expression):
 
     def freeze(self, values: Values) -> Any:
         frozen = self.copy()
-        frozen.params = tuple(values.add(value) for value in self.params)
+        frozen.params = tuple(values.add_constant(value) for value in self.params)
         return frozen
 
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -31,6 +31,10 @@ class Arg:
     def __init__(self, index: int) -> None:
         self.index = index
 
+    def moved(self, offset: int) -> Arg:
+        """Return the place behind `offset` other values."""
+        return Arg(self.index + offset)
+
     def __eq__(self, other: object) -> bool:
         return type(other) is Arg and other.index == self.index
 
@@ -55,6 +59,25 @@ class ArgWithNone(Arg):
 
     def __hash__(self) -> int:
         return hash((ArgWithNone, self.index, self.only))
+
+
+class WideArg(Arg):
+    """The place of a whole number that 32 bits cannot hold: in 64 it fits, or it does not (`long`)."""
+
+    __slots__ = ("long",)
+
+    def __init__(self, index: int, long: bool) -> None:
+        super().__init__(index)
+        self.long = long
+
+    def moved(self, offset: int) -> WideArg:
+        return WideArg(self.index + offset, self.long)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is WideArg and (other.index, other.long) == (self.index, self.long)
+
+    def __hash__(self) -> int:
+        return hash((WideArg, self.index, self.long))
 
 
 class Empty:
@@ -119,6 +142,11 @@ class Values(list[Any]):
         self.append(value)
         return Arg(len(self) - 1)
 
+    def add_constant(self, value: Any) -> Arg:
+        """Add a value whose type nothing but itself tells: databases with types have to know how large a number is."""
+        arg = self.add(value)
+        return WideArg(arg.index, is_long(value)) if is_wide(value) else arg
+
 
 class Frozen:
     """Base of what freezes itself: expressions, conditions and querysets."""
@@ -132,6 +160,16 @@ class Frozen:
     def question(self) -> Frozen:
         """Return what stands for this object in a pickled expression."""
         return self
+
+
+def is_wide(value: Any) -> bool:
+    """Return whether `value` is a number that 32 bits cannot hold."""
+    return isinstance(value, int) and not -(2**31) <= value < 2**31
+
+
+def is_long(value: Any) -> bool:
+    """Return whether `value` is a number that 64 bits cannot hold."""
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def freeze(value: object, values: Values) -> Any:
@@ -156,7 +194,9 @@ def freeze_stored(value: object, values: Values) -> Any:
 
 def _freeze_container(items: Iterable[Any], values: Values) -> Any:
     if any(isinstance(item, Frozen) for item in items):
-        return tuple(freeze(item, values) for item in items)
+        return tuple(
+            values.add_constant(item) if type(item) is int else freeze(item, values) for item in items
+        )
     arg = values.add(items)
     if not items:
         return EMPTY

@@ -221,6 +221,30 @@ def slice_bounds(subscript: object) -> tuple[int, int | None]:
     return start, None if subscript.stop is None else subscript.stop - start + 1
 
 
+class Settled(Expression):
+    """A frozen expression that a query has already, its constants among the query's arguments from `base` on."""
+
+    def __init__(self, expression: Any, base: int) -> None:
+        super().__init__()
+        self.expression, self.base = expression, base
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.expression!r})"
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.expression]
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        (self.expression,) = exprs
+
+    def freeze(self, values: Values) -> Settled:
+        return self
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        with query.behind(self.base):
+            return self.expression.resolve_expression(query, *args, **kwargs)
+
+
 class Col(Expression):
     """A column of one table of the query."""
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from facade.db.channel import Statement
+from facade.db.channel import Params, Statement
 from facade.exceptions import UnsupportedFeature
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _OPTION = re.compile(r"[\w-]+", re.ASCII)
 
 
 def explain_sql(
-    database: Database, sql: str, params: tuple[Any, ...], format: str | None, options: dict[str, Any]
+    database: Database, sql: str, params: Params, format: str | None, options: dict[str, Any]
 ) -> str:
     """Return the database's plan for a statement as text.
 

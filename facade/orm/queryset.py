@@ -14,7 +14,7 @@ from facade.expressions.freezing import Frozen, Values, freeze, freeze_stored
 from facade.expressions.functions.window import RowNumber
 from facade.expressions.lookups import GreaterThan, LessThanOrEqual
 from facade.expressions.q import Q
-from facade.expressions.references import F
+from facade.expressions.references import F, Settled
 from facade.expressions.windows import Window
 from facade.meta import registry
 from facade.orm import bulk
@@ -33,6 +33,7 @@ from facade.version import VERSION_KEY, __version__, warn_of_version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facade.db.channel import Params
     from facade.db.database import Database
     from facade.fields import Field
     from facade.meta.options import Options
@@ -364,11 +365,12 @@ class QuerySet(Reading[M, R]):
             else item
             for item in items
         ]
-        if query.standard_ordering:
-            return terms
-        return [
-            (item if isinstance(item, OrderBy) else item.asc()).copy().reverse_ordering() for item in terms
-        ]
+        if not query.standard_ordering:
+            terms = [
+                (item if isinstance(item, OrderBy) else item.asc()).copy().reverse_ordering()
+                for item in terms
+            ]
+        return [Settled(item, query.order_base) for item in terms] if query.order_by else terms
 
     if not TYPE_CHECKING:
 
@@ -431,7 +433,7 @@ class QueryView(Frozen):
         queryset._result_cache, queryset._prefetch_done = [], True
         return _query_of, (queryset,)
 
-    def sql_with_params(self) -> tuple[str, tuple[Any, ...]]:
+    def sql_with_params(self) -> tuple[str, Params]:
         """Return the SQL and the driver's parameters."""
         queryset = self._queryset
         return queryset._plan(connections[queryset.db]).sql(queryset._plan_args())

@@ -16,6 +16,7 @@ from facade.expressions import durations
 from facade.expressions.base import Expression
 from facade.expressions.fragments import template
 from facade.expressions.freezing import Arg
+from facade.sql.constants import bound_type
 from facade.types import IPAddress
 
 if TYPE_CHECKING:
@@ -276,7 +277,9 @@ def _storage(type_: CoreType, dialect: Dialect) -> Any:
 
 
 def _array_item(type_: CoreType, dialect: Dialect) -> Any:
-    return sa.Text() if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum) else type_
+    if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
+        return sa.Text()
+    return bound_type(type_, None)
 
 
 __all__ = ["ListParameter", "Operations", "Random"]

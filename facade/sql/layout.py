@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from facade.sql.constants import same_type
+
 if TYPE_CHECKING:
     from facade.expressions.contracts import CoreType
     from facade.sql.loading import Part
@@ -20,6 +22,7 @@ class Binds:
     def __init__(self) -> None:
         self.sources: dict[str, tuple[int | None, Convert | None]] = {}
         self.databases: set[str] = set()
+        self._known: dict[Any, Any] = {}
 
     def check_database(self, alias: str) -> None:
         """Raise ValueError where a subquery belongs to another database than `alias`."""
@@ -30,9 +33,13 @@ class Binds:
             )
 
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
-        name = f"p{len(self.sources) + 1}"
-        self.sources[name] = (index, convert)
-        return sa.bindparam(name, type_=type_, required=False, **options)
+        """Return the parameter of an argument: one for all places that take it with the same type and conversion."""
+        key = index, same_type(type_), convert, *options
+        if (known := self._known.get(key)) is None:
+            name = f"p{len(self.sources) + 1}"
+            self.sources[name] = (index, convert)
+            known = self._known[key] = sa.bindparam(name, type_=type_, required=False, **options)
+        return known
 
 
 class Layout:

@@ -79,7 +79,7 @@ def _moved(item: object, renamed: dict[str, str], offset: int) -> Any:
         column.alias = renamed.get(item.alias, item.alias)
         return column
     if isinstance(item, Arg):
-        return Arg(item.index + offset)
+        return item.moved(offset)
     if isinstance(item, Embedded):
         return Embedded(item.query, item.offset + offset)
     if not isinstance(item, Expression) or isinstance(item, Nothing):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from facade.db.channel import Statement
+from facade.db.channel import Params, Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg
 from facade.generated import Source
 from facade.sql.keys import has_key
+from facade.sql.parameters import compile_statement, parameter_names
 from facade.sql.rows import LOADERS, Loader
 from facade.sql.select import Compiler
 
@@ -35,7 +36,7 @@ class Plan:
 
     __slots__ = ("bind", "load", "statement")
 
-    def __init__(self, statement: Statement, bind: Callable[[Args], Args], load: Loader) -> None:
+    def __init__(self, statement: Statement, bind: Callable[[Args], Params], load: Loader) -> None:
         self.statement, self.bind, self.load = statement, bind, load
 
     def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
@@ -52,7 +53,7 @@ class Plan:
             for rows in chunks:
                 yield load(rows, alias, *options)
 
-    def sql(self, args: Args) -> tuple[str, Args]:
+    def sql(self, args: Args) -> tuple[str, Params]:
         return self.statement.sql, self.bind(args)
 
 
@@ -73,7 +74,7 @@ class EmptyPlan(Plan):
     def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
         yield from ()
 
-    def sql(self, args: Args) -> tuple[str, Args]:
+    def sql(self, args: Args) -> tuple[str, Params]:
         raise EmptyResultSet
 
 
@@ -98,7 +99,7 @@ class LocalPlan(Plan):
         self.binds.check_database(database.alias)
         return self.plan.stream(database, args, chunk_size, *options)
 
-    def sql(self, args: Args) -> tuple[str, Args]:
+    def sql(self, args: Args) -> tuple[str, Params]:
         return self.plan.sql(args)
 
 
@@ -108,7 +109,7 @@ class ExpandingPlan(Plan):
     __slots__ = ("compiled", "names", "processors")
 
     def __init__(
-        self, statement: Statement, bind: Callable[[Args], Args], load: Loader, compiled: Any, binds: Binds
+        self, statement: Statement, bind: Callable[[Args], Params], load: Loader, compiled: Any, binds: Binds
     ) -> None:
         super().__init__(statement, bind, load)
         self.compiled = compiled
@@ -139,7 +140,7 @@ class ExpandingPlan(Plan):
             for rows in chunks:
                 yield self.load(rows, database.alias, *options)
 
-    def sql(self, args: Args) -> tuple[str, Args]:
+    def sql(self, args: Args) -> tuple[str, Params]:
         statement, params = self.expand(args)
         return statement.sql, params
 
@@ -218,7 +219,7 @@ def compile_plan(
     returns: bool,
 ) -> Plan:
     """Compile a Core statement whose parameters come from arguments."""
-    compiled = statement.compile(dialect=database.compile_dialect)
+    compiled = compile_statement(statement, database.compile_dialect)
     locks = compiler.query.lock is not None and database.vendor != "sqlite"
     ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)
     plan = (
@@ -235,12 +236,18 @@ def _unbound(args: Args) -> Args:
     raise NotImplementedError
 
 
-def binder(compiled: Any, binds: Any, of: str) -> Callable[[Args], Args]:
+def binder(compiled: Any, binds: Any, of: str) -> Callable[[Args], Params]:
     """Return a generated function from a queryset's arguments to the driver's parameters."""
     source = Source()
-    items = [_parameter(name, compiled, binds, source.names) for name in compiled.positiontup or ()]
-    source.lines = ["def bind(a):", f"    return ({''.join(item + ', ' for item in items)})"]
-    bind: Callable[[Args], Args] = source.build(f"binder of {of}")
+    escaped = compiled.escaped_bind_names
+    items = [(name, _parameter(name, compiled, binds, source.names)) for name in parameter_names(compiled)]
+    made = (
+        f"({''.join(f'{item}, ' for _, item in items)})"
+        if compiled.positional
+        else f"{{{', '.join(f'{escaped.get(name, name)!r}: {item}' for name, item in items)}}}"
+    )
+    source.lines = ["def bind(a):", f"    return {made}"]
+    bind: Callable[[Args], Params] = source.build(f"binder of {of}")
     return bind
 
 

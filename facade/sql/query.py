@@ -6,13 +6,12 @@ A Query is changed only while a step is applied to a fresh copy (see `sql/shape`
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression
-from facade.expressions.freezing import Arg
 from facade.expressions.names import with_names
 from facade.expressions.q import AND
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
@@ -26,6 +25,7 @@ from facade.sql.where import Nothing, Where
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Valued
+    from facade.expressions.freezing import Arg
     from facade.sql.query import Query as SQLQuery
 
 
@@ -108,9 +108,19 @@ class Query(Filters):
 
     def place(self, arg: Arg, prepare: Callable[[Any], Any] | None) -> Arg:
         """Give a value of the step that is being applied its number in the query; `prepare` makes it fit its column."""
-        placed = Arg(self.base + arg.index)
+        placed = arg.moved(self.base)
         self.prepare[arg.index] = prepare
         return placed
+
+    @contextmanager
+    def behind(self, base: int) -> Iterator[None]:
+        """Resolve what an earlier step has brought, and prepared: its values begin at `base`."""
+        kept = self.base, self.prepare
+        self.base, self.prepare = base, {}
+        try:
+            yield
+        finally:
+            self.base, self.prepare = kept
 
     # -- what Django's users look at --------------------------------------------------------
 

@@ -17,6 +17,7 @@ from facade.expressions.references import Col, Ref
 from facade.expressions.written import core_of
 from facade.sql import dialects
 from facade.sql.combination import Combinations
+from facade.sql.constants import bound_type
 from facade.sql.extra import QualifiedColumn
 from facade.sql.layout import Binds, Convert, Layout
 from facade.sql.loading import Part, select_parts
@@ -44,6 +45,7 @@ class Compiler(Combinations, dialects.Operations):
         self.binds: Binds = Binds() if parent is None else parent.binds
         self.tables: dict[str, Any] = {}
         self.labels: dict[str, Any] = {}
+        self.forms: dict[Any, Any] = {}
         self._ordered: list[OrderBy] = []
         self.positions: dict[Any, int] = {}
         self.inner: Any = None
@@ -52,9 +54,21 @@ class Compiler(Combinations, dialects.Operations):
     # -- what expressions ask for --------------------------------------------------------
 
     def process(self, expression: Valued) -> Any:
-        """Return the Core form of a resolved expression."""
+        """Return the Core form of a resolved expression: one and the same wherever the statement has it.
+
+        PostgreSQL knows an expression again only where its constants are the same parameters.
+        """
         if isinstance(expression, Arg):
             return self.bind(expression, None)
+        try:
+            known = self.forms.get(expression)
+        except TypeError:  # an expression that has no hash
+            return self._form(expression)
+        if known is None:
+            known = self.forms[expression] = self._form(expression)
+        return known
+
+    def _form(self, expression: Valued) -> Any:
         try:
             return core_of(expression, self)
         except EmptyResultSet:
@@ -102,9 +116,10 @@ class Compiler(Combinations, dialects.Operations):
         return f"{chr(ord('T') + self.level)}{len(self.tables)}" if self.level else alias
 
     def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
-        return self.binds.add(self.offset + arg.index, type_, convert)
+        return self.binds.add(self.offset + arg.index, bound_type(type_, arg), convert)
 
     def literal(self, value: object, type_: CoreType | None) -> Any:
+        type_ = bound_type(type_, value)
         return sa.literal(value, type_) if type_ is not None else sa.literal(value)
 
     def reference(self, name: str, source: Valued) -> Any:
@@ -322,12 +337,13 @@ class Compiler(Combinations, dialects.Operations):
         return None
 
     def _selected_term(self, item: Valued) -> Any:
-        """Return a term of ORDER BY.
+        """Return a term of ORDER BY: what is selected goes by its name, or by its position.
 
-        PostgreSQL cannot tell that two expressions are the same when they hold parameters: selected ones go by their position.
         So do constants, which databases would take for positions or refuse; those that are not selected are None.
         """
         source = item.source if isinstance(item, Ref) else item
+        if isinstance(item, Ref) and item.refs in self.labels and not _is_constant(self.labels[item.refs]):
+            return self.labels[item.refs]
         by_position = self.vendor == "postgresql" and not isinstance(source, Col)
         position = self._ordinal(source) if by_position else None
         if position is not None:
@@ -463,7 +479,9 @@ class Compiler(Combinations, dialects.Operations):
 
     def _limit(self, value: Any) -> Any:
         return (
-            self.bind(value, sa.Integer()) if isinstance(value, Arg) else sa.literal_column(str(int(value)))
+            self.bind(value, sa.BigInteger())
+            if isinstance(value, Arg)
+            else sa.literal_column(str(int(value)))
         )
 
     def _locked(self, statement: sa.Select[Any]) -> Any:

@@ -107,7 +107,7 @@ class DriverChannel(GeneralRoad):
         fast: Callable[[str, Any], R],
         general: Callable[[str, Any], R],
         sql: str,
-        params: Sequence[Any],
+        params: Params,
         many: bool = False,
         reads: bool = False,
     ) -> R:
@@ -431,7 +431,7 @@ class DriverChannel(GeneralRoad):
         return says_lost(error) or self._is_closed()
 
 
-def _closed(broken: bool, sql: str | None, params: Sequence[Any]) -> BaseException:
+def _closed(broken: bool, sql: str | None, params: Params) -> BaseException:
     reason = "was lost" if broken else "was given back to its pool"
     return translated(
         ConnectionError(f"The connection {reason} before this statement."), sql, params, lost=broken

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facade.db.drivers.base import DriverChannel
+from facade.db.drivers.road import given
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
@@ -45,7 +46,7 @@ class GeneralChannel(DriverChannel):
     def _general_cursor(self, sql: str, params: Params) -> Any:
         # MySQL's server-side cursors keep the connection to themselves; within a transaction others need it.
         buffered = self.in_transaction and self.database.vendor == "mysql"
-        return self._general_result(sql, tuple(params), stream_results=not buffered)
+        return self._general_result(sql, given(params), stream_results=not buffered)
 
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
         connection = self._general()

@@ -40,6 +40,11 @@ class Origin(Protocol):
         """Replace the idle connections, too: the server has gone."""
 
 
+def given(params: Params) -> Any:
+    """Return parameters as SQLAlchemy tells one set of them from several."""
+    return params if isinstance(params, dict) else tuple(params)
+
+
 class GeneralRoad(Channel):
     """The part of every channel that needs nothing of its driver.
 
@@ -64,7 +69,7 @@ class GeneralRoad(Channel):
         return self._general().exec_driver_sql(sql, params, execution_options=options)
 
     def _general_rows(self, sql: str, params: Params) -> Sequence[Row]:
-        result = self._general_result(sql, tuple(params))
+        result = self._general_result(sql, given(params))
         try:
             return result.cursor.fetchall()  # type: ignore[no-any-return]
         finally:
@@ -72,21 +77,21 @@ class GeneralRoad(Channel):
             self._general_end()
 
     def _general_count(self, sql: str, params: Params) -> int:
-        result = self._general_result(sql, tuple(params))
+        result = self._general_result(sql, given(params))
         count: int = result.rowcount
         result.close()
         self._general_end()
         return count
 
     def _general_lastrowid(self, sql: str, params: Params) -> int:
-        result = self._general_result(sql, tuple(params))
+        result = self._general_result(sql, given(params))
         key: int = result.lastrowid
         result.close()
         self._general_end()
         return key
 
     def _general_outcome(self, sql: str, params: Params) -> Outcome:
-        result = self._general_result(sql, tuple(params))
+        result = self._general_result(sql, given(params))
         outcome = outcome_of(result.cursor) if result.returns_rows else Outcome()
         outcome.rowcount = result.rowcount
         result.close()
@@ -98,7 +103,7 @@ class GeneralRoad(Channel):
         self._general_end()
 
     def _general_cursor(self, sql: str, params: Params) -> Any:
-        return self._general_result(sql, tuple(params), stream_results=True)
+        return self._general_result(sql, given(params), stream_results=True)
 
     def _fetch_general(self, result: Any, size: int) -> list[Row]:
         return [tuple(row) for row in result.fetchmany(size)]

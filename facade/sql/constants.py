@@ -1,0 +1,43 @@
+"""Constants: a value is bound with the type that the other side has, and with nothing narrower."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from facade.expressions.freezing import WideArg, is_long, is_wide
+from facade.types import Decimal
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import CoreType
+
+ANY_DECIMAL = Decimal()
+
+
+def bound_type(type_: CoreType | None, constant: object) -> CoreType | None:
+    """Return the type a constant (a value, or the place of one) is bound with beside something of `type_`.
+
+    What a column can hold says nothing about a value that is compared with it: 1.004 is not 1.00.
+    """
+    if isinstance(type_, Decimal):
+        return ANY_DECIMAL
+    if type_ is not None and not isinstance(type_, sa.Integer):
+        return type_
+    if _wide(constant):
+        return ANY_DECIMAL if _long(constant) else sa.BigInteger()
+    return sa.Integer() if isinstance(type_, sa.SmallInteger) else type_
+
+
+def _wide(constant: object) -> bool:
+    return isinstance(constant, WideArg) or is_wide(constant)
+
+
+def _long(constant: object) -> bool:
+    return constant.long if isinstance(constant, WideArg) else is_long(constant)
+
+
+def same_type(type_: CoreType | None) -> object:
+    """Return what two equal types have in common: constants of the same value and type are one parameter."""
+    key = None if type_ is None else type_._static_cache_key
+    return key if isinstance(key, tuple) or key is None else id(type_)

@@ -1,0 +1,264 @@
+"""A constant is a value of the query, and not of a column: PostgreSQL hears of no precision, width or second parameter."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal as D
+
+import pytest
+
+from facade import models as m
+from facade.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    Max,
+    OuterRef,
+    Prefetch,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+    Window,
+)
+from facade.models import functions as fn
+
+
+class Shelf(m.Model):
+    name = m.CharField(max_length=20)
+
+    class Meta:
+        app_label = "constants"
+
+
+class Thing(m.Model):
+    shelf = m.ForeignKey(Shelf, m.CASCADE, related_name="things")
+    title = m.CharField(max_length=5)
+    note = m.CharField(max_length=5, null=True)
+    n = m.IntegerField()
+    small = m.SmallIntegerField(default=0)
+    big = m.BigIntegerField()
+    price = m.DecimalField(max_digits=6, decimal_places=2)
+    data = m.JSONField(null=True)
+    made = m.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "constants"
+
+
+things = Thing.objects
+HUGE = 10**13
+
+
+@pytest.fixture(autouse=True)
+def rows(database):
+    database.create(Shelf, Thing)
+    upper, lower = Shelf.objects.create(name="upper"), Shelf.objects.create(name="lower")
+    made = dt.datetime(2024, 2, 28, 12, tzinfo=dt.UTC)
+    for i, title in enumerate("abc"):
+        Thing.objects.create(
+            shelf=lower if title == "b" else upper,
+            title=title,
+            note=None if i else "x",
+            n=i,
+            big=HUGE + i,
+            price=D("1.00") + D("0.01") * i,
+            data={"x": i},
+            made=made,
+        )
+
+
+def titles(face, queryset):
+    return "".join(sorted(face.list(queryset.values_list("title", flat=True))))
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Q(price__lt=D("1.004")), "a"),
+        (Q(price__lte=D("1.014")), "ab"),
+        (Q(price=D("1.004")), ""),
+        (Q(price__gt=D("1.004")), "bc"),
+        (Q(price__in=[D("1.004"), D("1.01")]), "b"),
+        (Q(price__range=(D("1.004"), D("1.014"))), "b"),
+        (Q(price__lt=D(100000)), "abc"),
+        (Q(price__in=[D(100000), D(1)]), "a"),
+        (~Q(price__in=[D("1.004")]), "abc"),
+        (Q(price__lt=Value(D("1.004"))), "a"),
+        (Q(price__lt=Value(D("1.004"), m.DecimalField(max_digits=6, decimal_places=2))), "a"),
+        (Q(price__gt=F("price") - D("0.004")), "abc"),
+        (Q(price__in=[Value(D("1.004")), D("1.014")]), ""),
+        (Q(price__range=(Value(D("1.004")), D("1.014"))), "b"),
+    ],
+)
+def test_decimals_are_compared_as_they_are(face, condition, found):
+    assert titles(face, things.filter(condition)) == found
+
+
+def test_decimals_keep_their_digits_in_expressions(face):
+    chosen = Case(
+        When(price__lt=D("1.004"), then=D("0.001")), default=Value(D("0.002")), output_field=m.DecimalField()
+    )
+    assert face.list(things.annotate(x=chosen).order_by("title").values_list("x", flat=True)) == [
+        D("0.001"), D("0.002"), D("0.002")
+    ]  # fmt: skip
+    high = things.annotate(x=fn.Coalesce("price", D("0.001")) * D("1.001")).filter(x__gt=D("1.0009"))
+    assert titles(face, high) == "abc"
+    assert titles(face, things.annotate(total=Sum("price")).filter(total__lt=D("1.004"))) == "a"
+    assert face(things.filter(price__lt=D("1.004")).update, price=F("price") + D("0.004")) == 1
+
+
+@pytest.mark.parametrize("number", [1, 3_000_000_000, HUGE])
+def test_whole_numbers_have_the_width_of_their_value(face, number):
+    def values(expression):
+        return face.list(things.annotate(x=expression).order_by("title").values_list("x", flat=True))
+
+    assert values(F("big") + number) == [HUGE + i + number for i in range(3)]
+    assert values(F("n") + number) == [i + number for i in range(3)]
+    assert values(F("small") + number) == [number] * 3
+    assert values(Value(number)) == [number] * 3
+    assert values(Case(When(n=1, then=Value(number)), default=Value(0))) == [0, number, 0]
+    assert values(fn.Coalesce(F("note"), Value("z"))) == ["x", "z", "z"]
+    assert values(fn.Greatest("n", Value(number))) == [max(i, number) for i in range(3)]
+    assert values(Window(Sum("n"), order_by="n") + number) == [number, number + 1, number + 3]
+    assert values(Subquery(things.filter(pk=OuterRef("pk")).values(y=F("n") + number))) == [
+        i + number for i in range(3)
+    ]
+
+
+def test_wide_numbers_in_conditions(face):
+    assert titles(face, things.filter(big=Value(HUGE))) == "a"
+    assert titles(face, things.filter(big__gt=Value(HUGE))) == "bc"
+    assert titles(face, things.filter(big__in=[Value(HUGE), HUGE + 1])) == "ab"
+    assert titles(face, things.filter(n__lt=Value(HUGE))) == "abc"
+    assert titles(face, things.filter(n__lt=F("n") + HUGE)) == "abc"
+    assert titles(face, things.filter(small__lt=Value(100_000))) == "abc"
+    assert titles(face, things.filter(Exists(things.filter(big=OuterRef("n") + HUGE)))) == "abc"
+    assert titles(face, things.annotate(s=Sum("n")).filter(s__lt=Value(HUGE))) == "abc"
+
+
+def test_computed_numbers_have_no_range_of_their_own(face):
+    computed = things.annotate(x=F("big") + 1)
+    assert titles(face, computed.filter(x=HUGE + 1)) == "a"
+    assert titles(face, computed.filter(x__gt=HUGE + 1)) == "bc"
+    assert titles(face, computed.filter(x__in=[HUGE + 1, HUGE + 3])) == "ac"
+    assert titles(face, computed.filter(x__range=(HUGE + 1, HUGE + 2))) == "ab"
+    assert titles(face, computed.filter(x__lt=2**70)) == "abc"
+    assert titles(face, things.annotate(x=F("n") + 1).filter(x__lt=2**40)) == "abc"
+    assert titles(face, things.values("title").annotate(s=Sum("big")).filter(s__gte=HUGE + 1)) == "bc"
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [
+        ((0, 5_000_000_000), "abc"),
+        ((1, 2**70), "bc"),
+        ((-(2**70), 1), "ab"),
+        ((2**69, 2**70), ""),
+        ((-(2**70), -(2**69)), ""),
+        ((F("n"), 5_000_000_000), "abc"),
+        ((Value(1), 2**40), "bc"),
+    ],
+)
+@pytest.mark.parametrize("name", ["n", "small"])
+def test_ranges_reach_beyond_the_column(face, name, ends, found):
+    if name == "small":
+        things.update(small=F("n"))
+    assert titles(face, things.filter(**{f"{name}__range": ends})) == found
+    assert titles(face, things.exclude(**{f"{name}__range": ends})) == "".join(sorted({*"abc"} - {*found}))
+
+
+def test_wide_numbers_are_written(face):
+    assert face(things.update, big=F("big") + 3_000_000_000) == 3
+    assert titles(face, things.filter(big=HUGE + 3_000_000_000)) == "a"
+    assert face(things.update, big=Value(HUGE * 2)) == 3
+    assert titles(face, things.filter(big=HUGE * 2)) == "abc"
+    assert face(things.update, big=Case(When(n=0, then=Value(HUGE)), default=F("n") + HUGE)) == 3
+    thing = face(things.get, title="b")
+    thing.big = F("big") + 3_000_000_000
+    face(thing.save)
+    assert face(things.get, title="b").big == HUGE + 1 + 3_000_000_000
+    thing.big = F("n") + HUGE
+    face(things.bulk_update, [thing], ["big"])
+    assert face(things.get, title="b").big == HUGE + 1
+
+
+def test_defaults_of_aggregates(face):
+    none = things.filter(n=-1)
+    assert face(none.aggregate, x=Sum("n", default=2**40)) == {"x": 2**40}
+    assert face(none.aggregate, x=Max("price", default=D("1.004"))) == {"x": D("1.004")}
+    assert face(things.aggregate, x=Sum("n", default=2**40)) == {"x": 3}
+    assert face(things.none().aggregate, x=Sum("n", default=2**40)) == {"x": 2**40}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        fn.Coalesce("shelf__name", Value("z")),
+        Case(When(shelf__name__contains="upp", then=Value("a")), default=Value("b")),
+        fn.Concat("shelf__name", Value("-"), "title"),
+        F("n") + 1,
+        fn.TruncMonth("made"),
+        fn.Coalesce("data__x", Value(3, m.JSONField())),
+        Case(When(n__gt=1, then=1), default=2),
+        Case(When(n__in=[1, 2], then=1), default=2),
+        Case(When(price__range=(D(1), D(2)), then=1), default=2),
+    ],
+    ids=repr,
+)
+def test_an_expression_with_constants_may_stand_anywhere(face, order):
+    counted = Shelf.objects.annotate(k=Count("things")).order_by("name")
+    assert face.list(counted.values_list("k", flat=True)) == [1, 2]
+    everything = things.annotate(k=Count("shelf")).order_by(order, "title")
+    assert len(face.list(everything)) == 3
+    assert len(face.list(things.order_by(order).distinct())) == 3
+    assert len(face.list(things.order_by(order).distinct().values("title"))) == 3
+    grouped = things.annotate(w=order).values("w").annotate(k=Count("pk")).order_by("w")
+    assert sum(row["k"] for row in face.list(grouped)) == 3
+    assert (
+        sum(row["k"] for row in face.list(things.values(w=order).annotate(k=Count("pk")).order_by(order)))
+        == 3
+    )
+    assert len(face.list(things.annotate(w=order, k=Count("pk")).filter(k__lte=F("n") + 5))) == 3
+    assert len(face.list(things.order_by(order).dates("made", "year"))) == 1
+    assert face(things.annotate(w=order).values("w").annotate(k=Count("pk")).filter(k__gte=1).count) > 0
+
+
+def test_constants_in_having(face):
+    counted = Shelf.objects.annotate(k=Count("things"))
+    assert len(face.list(counted.filter(k__lte=F("pk") + 5))) == 2
+    assert len(face.list(counted.filter(Q(k__gt=1) | Q(name=fn.Concat(Value("low"), Value("er")))))) == 2
+
+
+@pytest.mark.vendors("postgres")
+def test_distinct_on_one_of_two_equal_annotations(face):
+    equal = things.annotate(v=fn.Coalesce("note", Value("z")), w=fn.Coalesce("note", Value("z")))
+    assert [row.w for row in face.list(equal.distinct("w").order_by("w"))] == ["x", "z"]
+    assert [
+        row.w for row in face.list(equal.distinct("w").order_by("v", "title").order_by("w", "title"))
+    ] == ["x", "z"]
+    plain = things.annotate(v=fn.Lower("title"), w=fn.Lower("title"))
+    assert [row.w for row in face.list(plain.distinct("w").order_by("w"))] == ["a", "b", "c"]
+    assert [row.w for row in face.list(plain.distinct("v").order_by("-v"))] == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    "order", [F("n") + 1, fn.Coalesce("note", Value("z")), Case(When(n__gt=0, then=1), default=2)], ids=repr
+)
+def test_a_sliced_prefetch_ordered_by_an_expression(face, order):
+    first = things.filter(n__gte=0).order_by(order, "-title")[:1]
+    found = face.list(
+        Shelf.objects.order_by("name").prefetch_related(Prefetch("things", first, to_attr="first"))
+    )
+    assert [len(shelf.first) for shelf in found] == [1, 1]
+    later = things.filter(n__gte=0).annotate(w=F("n") + 7).order_by(order)[1:2]
+    found = face.list(
+        Shelf.objects.order_by("name").prefetch_related(Prefetch("things", later, to_attr="later"))
+    )
+    assert [[thing.w - thing.n for thing in shelf.later] for shelf in found] == [[], [7]]
+
+
+def test_a_slice_may_be_large(face):
+    assert len(face.list(things.order_by("n")[0:3_000_000_000])) == 3
