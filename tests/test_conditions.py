@@ -57,6 +57,12 @@ def test_a_negation_of_its_own_speaks_of_all_rows(face, library):
     assert names(face, Author.objects.filter(~alpha, Q(books__pages__gte=100))) == ["Bob"]
 
 
+def test_a_negation_over_a_relation_and_back_asks_for_the_rows_between(face, library):
+    Author.objects.create(name="Cy", age=1)
+    assert names(face, Author.objects.exclude(books__author__age__lte=40)) == ["Cy"]
+    assert names(face, Author.objects.exclude(books__author__age__lte=F("age"))) == ["Cy"]
+
+
 # -- transforms of relations --------------------------------------------------------------------
 
 

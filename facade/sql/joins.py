@@ -144,7 +144,8 @@ class Joins:
             on_it = [join for join in self.active() if join.parent == first]
             if len(on_it) != 1 or not (columns := _plain_columns(on_it[0])):
                 break
-            if same and not all(near in same for near, _ in columns):
+            # A table in between is a condition itself, unless the next one's foreign key says that its row is there.
+            if same and not all(near in same and far.remote_field is not None for near, far in columns):
                 break
             same = {far: same.get(near, near) for near, far in columns}
             following = [join for join in self.active() if join.alias not in (first, on_it[0].alias)]
