@@ -17,7 +17,7 @@ class Doubled(Model):
         app_label = "tests"
 
 
-class Counter(Model):
+class Defaulted(Model):
     id = IntegerField(primary_key=True, db_default=42)
     name = CharField(max_length=5, default="")
     number = IntegerField(db_default=7)
@@ -33,7 +33,7 @@ class Made(Model):
         app_label = "tests"
 
 
-class Part(Model):
+class PartOfMade(Model):
     made = ForeignKey(Made, CASCADE)
 
     class Meta:
@@ -42,29 +42,29 @@ class Part(Model):
 
 @pytest.mark.vendors("sqlite", "postgres")
 def test_the_databases_default_of_a_counted_key_is_used(face, database):
-    database.create(Counter)
-    assert face(Counter.objects.create).pk == 42
-    face(Counter.objects.all().delete)
-    made = face(Counter.objects.bulk_create, [Counter(id=5), Counter(name="x")])
+    database.create(Defaulted)
+    assert face(Defaulted.objects.create).pk == 42
+    face(Defaulted.objects.all().delete)
+    made = face(Defaulted.objects.bulk_create, [Defaulted(id=5), Defaulted(name="x")])
     assert [(one.pk, one.number) for one in made] == [(5, 7), (42, 7)]
-    assert database.observe("SELECT id, number FROM tests_counter ORDER BY id") == [(5, 7), (42, 7)]
+    assert database.observe("SELECT id, number FROM tests_defaulted ORDER BY id") == [(5, 7), (42, 7)]
     with pytest.raises(IntegrityError):  # and it is what stands in the way of a second row
-        face(Counter.objects.bulk_create, [Counter(name="y")])
-    face(Counter.objects.bulk_create, [Counter(name="y")], ignore_conflicts=True)
-    assert face(Counter.objects.count) == 2
+        face(Defaulted.objects.bulk_create, [Defaulted(name="y")])
+    face(Defaulted.objects.bulk_create, [Defaulted(name="y")], ignore_conflicts=True)
+    assert face(Defaulted.objects.count) == 2
 
 
 @pytest.mark.vendors("sqlite", "postgres")
 def test_a_key_that_the_database_makes_is_made_once(face, database, assert_queries):
-    database.create(Made, Part)
+    database.create(Made, PartOfMade)
     made = Made()
-    part, other = Part(made=made), Part(made=made)
+    part, other = PartOfMade(made=made), PartOfMade(made=made)
     face(made.save)
     with assert_queries(2):
         face(part.save)
-        face(Part.objects.bulk_create, [other])
+        face(PartOfMade.objects.bulk_create, [other])
     assert part.made_id == other.made_id == made.pk
-    assert face.list(Part.objects.values_list("made_id", flat=True).distinct()) == [made.pk]
+    assert face.list(PartOfMade.objects.values_list("made_id", flat=True).distinct()) == [made.pk]
 
 
 def test_generated_fields_are_refused_by_name(face, database):

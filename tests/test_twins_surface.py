@@ -258,7 +258,9 @@ QUERYSETS = [
     lambda: BOOKS.only("title"),
     lambda: BOOKS.defer("price", "published"),
     lambda: BOOKS.select_related("author", "publisher"),
-    lambda: BOOKS.select_related("author__profile").only("title", "author__name"),
+    lambda: BOOKS.select_related("author__profile").only(
+        "title", "author__name", "author__profile__biography"
+    ),
     lambda: BOOKS.prefetch_related("review_set", "author"),
     lambda: BOOKS.prefetch_related(
         Prefetch("review_set", Review.objects.select_related("reviewer"), to_attr="seen")

@@ -157,7 +157,7 @@ class Frozen:
         """Return a hashable stand-in for this object; its constants move to `values`."""
         raise NotImplementedError
 
-    def question(self) -> Frozen:
+    def _question(self) -> Frozen:
         """Return what stands for this object in a pickled expression."""
         return self
 

@@ -79,7 +79,7 @@ class Subquery(Expression):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "queryset": self.queryset.question()}
+        return {**super().__getstate__(), "queryset": self.queryset._question()}
 
     def get_source_expressions(self) -> list[Any]:
         return [self.queryset] if isinstance(self.queryset, Embedded) else []

@@ -329,7 +329,7 @@ class QuerySet(Reading[M, R]):
         state["model"] = registry.referenced_model(state["model"])
         self.__dict__.update(state)
 
-    def question(self) -> QueryView:
+    def _question(self) -> QueryView:
         """Return what stands for this queryset in a pickled expression: the question without its results."""
         return QueryView(self)
 
