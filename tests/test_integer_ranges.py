@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from facade.models import Case, Count, F, IntegerField, Model, Q, SmallIntegerField, When
+from facade.configuration import configure
+from facade.exceptions import CheckViolation, NumericValueOutOfRange, ValidationError
+from facade.models import (
+    Case,
+    Count,
+    F,
+    IntegerField,
+    Model,
+    PositiveSmallIntegerField,
+    Q,
+    SmallIntegerField,
+    When,
+)
 
 pytestmark = pytest.mark.portable
 BEYOND = [2**15, 2**31, 2**40, 2**63, 2**70]
@@ -62,3 +74,83 @@ def test_all_comparisons_answer(face, numbers, large):
 def test_beside_other_columns(face, numbers, large):
     assert face.list(numbers.filter(Q(n__lt=large) & Q(n=F("m")))) == [1]
     assert face.list(numbers.filter(Q(n__gt=large) | Q(n=2))) == [2]
+
+
+class Narrow(Model):
+    n = IntegerField(null=True)
+    m = PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        app_label = "tests"
+
+
+@pytest.fixture
+def narrow(database, request):
+    """A queryset of a database whose vendor is not that of the default one, and whether it holds 64 bits in any column."""
+    if database.vendor == "sqlite":
+        home = request.getfixturevalue("postgres_home")
+        home.empty()
+        other = home.urls["default"]
+    else:
+        other = "sqlite://"
+    configure(DATABASES={"default": database.url, "other": other})
+    database.create(Narrow)
+    database.create(Narrow, using="other")
+    return Narrow.objects.using("other"), database.vendor != "sqlite"
+
+
+WRITES = {
+    "create": lambda face, rows: face(rows.create, n=2**40),
+    "bulk_create": lambda face, rows: face(rows.bulk_create, [Narrow(n=1), Narrow(n=2**40)]),
+    "update": lambda face, rows: face(rows.update, n=2**40),
+    "save": lambda face, rows: face(Narrow(pk=7, n=2**40).save, using="other", force_update=True),
+    "bulk_update": lambda face, rows: face(rows.bulk_update, [Narrow(pk=7, n=2**40)], ["n"]),
+    "update_or_create": lambda face, rows: face(rows.update_or_create, {"n": 2**40}, pk=7),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_what_is_stored_is_judged_by_the_database_it_is_stored_in(face, narrow, write):
+    rows, wide = narrow
+    face(rows.create, pk=7, n=1)
+    if not wide:
+        with pytest.raises(NumericValueOutOfRange, match="'n' cannot hold 1099511627776: .* to 2147483647"):
+            WRITES[write](face, rows)
+        assert face.list(rows.values_list("n", flat=True)) == [1]
+    else:
+        WRITES[write](face, rows)
+        assert face(rows.filter(n=2**40).count) == 1
+    assert face(Narrow.objects.using("default").count) == 0
+
+
+@pytest.mark.parametrize("beyond", [2**70, -(2**70)])
+def test_no_database_holds_more_than_64_bits(face, narrow, beyond):
+    rows, _ = narrow
+    for alias in ("default", "other"):
+        with pytest.raises(NumericValueOutOfRange, match="cannot hold"):
+            face(rows.using(alias).update, n=beyond)
+        with pytest.raises(NumericValueOutOfRange, match="cannot hold"):
+            face(rows.using(alias).create, n=beyond)
+        with pytest.raises(CheckViolation, match="its numbers go from 0"):
+            face(rows.using(alias).update, m=-1)
+
+
+def test_a_plan_of_one_database_does_not_judge_for_another(face, narrow):
+    rows, wide = narrow
+    for alias, holds in (("default", not wide), ("other", wide), ("default", not wide)):
+        face(rows.using(alias).create, n=1)
+        if holds:
+            assert face(rows.using(alias).update, n=2**40) > 0
+        else:
+            with pytest.raises(NumericValueOutOfRange):
+                face(rows.using(alias).update, n=2**40)
+
+
+def test_full_clean_asks_for_the_range_of_the_default_database(narrow):
+    _, other_is_wide = narrow
+    field = IntegerField(name="n")
+    if other_is_wide:
+        with pytest.raises(ValidationError, match="less than or equal to 2147483647"):
+            field.clean(2**40, None)
+    else:
+        assert field.clean(2**40, None) == 2**40

@@ -420,7 +420,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         if isinstance(value, Operand):
             return value
         found = self.get_db_prep_value(value, connection=connection, prepared=False)
-        self.check_storable(value, found)
+        self.check_storable(value, found, connection)
         return found
 
     @classmethod
@@ -443,8 +443,10 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         """Return what a write hands to the column's type: what `get_db_prep_save` returns."""
         return self.get_db_prep_save(value, connection=connection)  # type: ignore[arg-type]
 
-    def check_storable(self, given: object, prepared: object) -> None:
-        """Refuse what a comparison may hold and the column cannot."""
+    def check_storable(
+        self, given: object, prepared: object, connection: Database | DialectView | None
+    ) -> None:
+        """Refuse what a comparison may hold and the column cannot: in no database, where none is given."""
 
     def pre_save(self, model_instance: Instance, add: bool) -> Any:
         """Return the value to store, on INSERT (`add`) or UPDATE; may set it on the instance."""

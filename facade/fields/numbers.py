@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import decimal
-import functools
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, overload
 
-from facade import configuration
-from facade.db.registry import connections
-from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.exceptions import CheckViolation, NumericValueOutOfRange
 from facade.fields.base import Field
 from facade.fields.options import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
 from facade.promises import kept
+from facade.seams import Seam
 from facade.validators import DecimalValidator, MaxValueValidator, MinValueValidator
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+    from facade.db.database import Database
+    from facade.fields.columns import DialectView
 
 
-@functools.cache
-def _default_is_sqlite() -> bool:
-    return DEFAULT_DB_ALIAS in connections.databases and connections[DEFAULT_DB_ALIAS].vendor == "sqlite"
-
-
-@configuration.on_change
-def _forget_default(names: frozenset[str]) -> None:
-    _default_is_sqlite.cache_clear()
+default_vendor: Seam[[], str | None] = Seam(
+    "which kind of database the default one is", filled_by="facade.orm.validation"
+)
 
 
 def _refuse_number(field: Field[Any], value: object, error: Exception) -> NoReturn:
@@ -64,8 +58,12 @@ class IntegerField(Field[IntegerValue]):
 
     @property
     def integer_range(self) -> tuple[int, int]:
-        """The smallest and the largest value that the column holds: in a SQLite database, 64 bits."""
-        return self._ranges[_default_is_sqlite()]
+        """The smallest and the largest value that the column holds in the default database: what validators ask for."""
+        return self.range_on(default_vendor())
+
+    def range_on(self, vendor: str | None) -> tuple[int, int]:
+        """Return the smallest and the largest value that the column holds: in a SQLite database, 64 bits."""
+        return self._ranges[vendor == "sqlite"]
 
     @cached_property
     def _ranges(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -99,12 +97,12 @@ class IntegerField(Field[IntegerValue]):
         except (TypeError, ValueError, OverflowError) as error:
             _refuse_number(self, value, error)
 
-    def check_storable(self, given: object, prepared: Any) -> None:
+    def check_storable(self, given: object, prepared: Any, connection: Database | DialectView | None) -> None:
         if prepared is None:
             return
         if isinstance(given, (float, decimal.Decimal)) and given != prepared:
             raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
-        low, high = self.integer_range
+        low, high = self.range_on(connection.vendor) if connection is not None else self._ranges[True]
         if not low <= prepared <= high:
             kind = CheckViolation if low == self.lowest and prepared < low else NumericValueOutOfRange
             raise kind(f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}.")

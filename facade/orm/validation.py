@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade.bridge import twin
-from facade.db.routing import router
+from facade.db.connection import connections
+from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.given import Given, field_value
 from facade.expressions.names import referenced_names
+from facade.fields.numbers import default_vendor
 
 if TYPE_CHECKING:
     from facade.meta.options import Options
@@ -23,6 +25,11 @@ UniqueCheck = tuple[type[Any], tuple[str, ...]]
 DateCheck = tuple[type[Any], str, str, str]
 
 UNIQUE_FOR = ("date", "year", "month")
+
+
+@default_vendor.fill
+def _default_vendor() -> str | None:
+    return connections[DEFAULT_DB_ALIAS].vendor if DEFAULT_DB_ALIAS in connections.databases else None
 
 
 class Validation:

@@ -77,31 +77,31 @@ def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
     return processor
 
 
-def _integers(field: Any) -> tuple[type, str]:
-    low, high = field.integer_range
+def _integers(field: Any, vendor: str) -> tuple[type, str]:
+    low, high = field.range_on(vendor)
     return int, f"{low} <= v <= {high}"
 
 
 # Values that need no preparation, by the class whose methods would prepare them: their exact type and a further
 # condition on `v`. A subclass of the type, or anything doubtful, takes the field's own road.
-_EASY: list[tuple[type[Field[Any]], Callable[[Any], tuple[type, str | None]]]] = [
+_EASY: list[tuple[type[Field[Any]], Callable[[Any, str], tuple[type, str | None]]]] = [
     (IntegerField, _integers),
-    (CharField, lambda field: (str, "v.isascii() and '\\0' not in v")),
-    (BooleanField, lambda field: (bool, None)),
-    (FloatField, lambda field: (float, None)),
-    (DecimalField, lambda field: (decimal.Decimal, "v.is_finite()")),
-    (DateTimeField, lambda field: (dt.datetime, "v.tzinfo is not None")),
-    (DateField, lambda field: (dt.date, None)),
-    (UUIDField, lambda field: (uuid.UUID, None)),
+    (CharField, lambda field, vendor: (str, "v.isascii() and '\\0' not in v")),
+    (BooleanField, lambda field, vendor: (bool, None)),
+    (FloatField, lambda field, vendor: (float, None)),
+    (DecimalField, lambda field, vendor: (decimal.Decimal, "v.is_finite()")),
+    (DateTimeField, lambda field, vendor: (dt.datetime, "v.tzinfo is not None")),
+    (DateField, lambda field, vendor: (dt.date, None)),
+    (UUIDField, lambda field, vendor: (uuid.UUID, None)),
 ]
 _PREPARING = ("get_prep_value", "to_python", "check_storable")
 
 
-def exact(field: Field[Any]) -> tuple[type, str | None] | None:
+def exact(field: Field[Any], vendor: str) -> tuple[type, str | None] | None:
     """Return the type, and the condition, of values that pass unprepared; None for fields that must look at each value."""
     kind = type(field)
     if kind.get_db_prep_save is ForeignKey.get_db_prep_save:
-        return exact(field.target_field)  # type: ignore[attr-defined]
+        return exact(field.target_field, vendor)  # type: ignore[attr-defined]
     if (
         kind.get_db_prep_save is not Field.get_db_prep_save
         or kind.get_db_prep_value is not Field.get_db_prep_value
@@ -109,7 +109,7 @@ def exact(field: Field[Any]) -> tuple[type, str | None] | None:
         return None
     for known, make in _EASY:
         if all(getattr(kind, name) is getattr(known, name) for name in _PREPARING):
-            return make(field)
+            return make(field, vendor)
     return None
 
 
@@ -124,9 +124,9 @@ def sets_itself(field: Field[Any]) -> bool:
 class _Text(generated.Source):
     """The source text of a binder and the names it uses."""
 
-    def __init__(self, dialect: Dialect, database: Any) -> None:
+    def __init__(self, dialect: Dialect, database: Database) -> None:
         super().__init__(prepared=prepared, database=database)
-        self.dialect = dialect
+        self.dialect, self.vendor = dialect, database.vendor
 
     def value(self, field: Field[Any], add: bool | None) -> str:
         """Return the source that reads one value off `obj`."""
@@ -140,7 +140,7 @@ class _Text(generated.Source):
     def parameter(self, field: Field[Any], add: bool | None) -> str:
         """Return the source that makes a driver parameter of one value."""
         value, known = self.value(field, add), self.name("field", field)
-        if (easy := exact(field)) is None:
+        if (easy := exact(field, self.vendor)) is None:
             text = f"prepared({known}, {value}, database, {add})"
         else:
             kind, condition = easy

@@ -11,6 +11,7 @@ from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
 from facade.expressions.functions.comparison import as_column
 from facade.expressions.subquery import Embedded
+from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.relations import final_target
 from facade.sql.plan import EmptyPlan, Plan, compile_plan
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from facade.db.database import Database
-    from facade.fields import Field
     from facade.sql.shape import Shape
 
 
@@ -69,16 +69,27 @@ def _delete(compiler: Compiler) -> Any:
 def stored_value(compiler: Compiler, field: Field[Any], value: Any) -> Any:
     """Return the Core form of what a column is assigned."""
     if isinstance(value, Arg):
-        own = final_target(field).prepares_itself(for_save=True)
-        view = DialectView(compiler.dialect)
-        return compiler.bind(
-            value, field.column_type, (lambda given: field.stored(given, view)) if own else None
-        )
+        return compiler.bind(value, field.column_type, _fitted(field, DialectView(compiler.dialect)))
     if value is None:
         return sa.null()
     if getattr(value, "conditional", False):
         return compiler.boolean(value)
     return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
+
+
+def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None:
+    """Return what is left to be done with a value of update() where its database is known."""
+    target = final_target(field)
+    if target.prepares_itself(for_save=True):
+        return lambda given: field.stored(given, view)
+    if type(target).check_storable is Field.check_storable:
+        return None
+
+    def check(prepared: Any) -> Any:
+        target.check_storable(prepared, prepared, view)
+        return prepared
+
+    return check
 
 
 def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any]) -> Any:
