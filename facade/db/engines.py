@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from facade import bridge
-from facade.db.drivers import channel_class, sqlite
+from facade.db.drivers import channel_class, session_zone, sqlite
 from facade.db.drivers.base import DriverChannel
 from facade.db.lending import EngineLender, Lender
 from facade.db.loop_pools import LoopPool
@@ -17,7 +17,7 @@ from facade.db.options import for_driver
 from facade.db.pools import ThreadPool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.engine import URL, Engine
 
@@ -29,6 +29,13 @@ CONNECT_SECONDS = 10
 # Parameters are always sent by position; SQLAlchemy's default for these drivers is by name.
 _PARAMSTYLES = {"psycopg": "format", "psycopg2": "format", "pymysql": "format", "mysqldb": "format",
                 "asyncmy": "format", "aiomysql": "format"}  # fmt: skip
+
+# How a session of facade's own learns in which time zone moments are written.
+_ZONES: dict[str, tuple[str, Callable[..., None]]] = {
+    "psycopg": ("connect", session_zone.set_on_psycopg),
+    "psycopg_async": ("connect", session_zone.set_on_async_psycopg),
+    "asyncpg": ("do_connect", session_zone.ask_of_asyncpg),
+}
 
 _SQLITE3 = ("pysqlite", "aiosqlite")  # others bring a module, and a connection class, of their own
 
@@ -64,6 +71,8 @@ def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> 
         pool.serve(alive, channels.kill, channels.autocommits)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
+        if (keep_zone := _ZONES.get(engine.dialect.driver)) is not None:
+            event.listen(engine, *keep_zone)
     return kind(database, engine, channels, slow=not fast)
 
 
