@@ -154,3 +154,15 @@ def test_full_clean_asks_for_the_range_of_the_default_database(narrow):
             field.clean(2**40, None)
     else:
         assert field.clean(2**40, None) == 2**40
+
+
+@pytest.mark.vendors("mariadb")
+def test_columns_without_a_sign_hold_twice_as_much(face, database):
+    database.create(Narrow)
+    face(Narrow.objects.create, m=2**16 - 1)
+    assert face(Narrow.objects.filter(m=2**16 - 1).update, m=2**16 - 2) == 1
+    assert face(Narrow.objects.filter(m__gt=2**15).get).m == 2**16 - 2
+    assert PositiveSmallIntegerField(name="m").clean(2**16 - 1, None) == 2**16 - 1
+    for write in (Narrow.objects.create, Narrow.objects.update):
+        with pytest.raises(NumericValueOutOfRange, match="from 0 to 65535"):
+            face(write, m=2**16)

@@ -28,7 +28,7 @@ def combine(vendor: str, expression: Any, left: Core, right: Core, type_: CoreTy
         return _on_postgresql(expression, left, right, type_)
     make = _SQLITE if vendor == "sqlite" else _MYSQL
     operation = (kinds[0], expression.connector, kinds[1])
-    if operation not in make and "moment" in kinds and "number" not in kinds:
+    if operation not in make and "moment" in kinds and not {"number", "text"} & set(kinds):
         raise UnsupportedFeature(
             f"{expression} combines a {kinds[0]} with a {kinds[1]} by {expression.connector!r}, which has no meaning."
         )
@@ -39,6 +39,8 @@ def _kind(expression: Valued) -> str | None:
     field = expression.known_field
     if isinstance(field, (fields.DateField, fields.TimeField)):
         return "moment"
+    if isinstance(field, (fields.CharField, fields.TextField)):
+        return "text"
     return "duration" if isinstance(field, fields.DurationField) else "number"
 
 
@@ -64,12 +66,27 @@ def _over(left: Core, right: Core, type_: CoreType) -> Any:
 Operation = tuple[str | None, str, str | None]
 Make = Callable[[Any, Any, Any], Any]
 
+
+def _sqlite_add(left: Core, right: Core, type_: CoreType) -> Any:
+    return template("FACADE_ADD(%s, %s)", left, right, type_=type_)
+
+
+def _sqlite_add_to_right(left: Core, right: Core, type_: CoreType) -> Any:
+    return _sqlite_add(right, left, type_)
+
+
+def _sqlite_subtract(left: Core, right: Core, type_: CoreType) -> Any:
+    return template("FACADE_ADD(%s, -(%s))", left, right, type_=type_)
+
+
+# A text may hold a moment; if it does not, its sum is NULL.
 _SQLITE: dict[Operation, Make] = {
-    ("moment", "+", "duration"): lambda left, right, t: template("FACADE_ADD(%s, %s)", left, right, type_=t),
-    ("duration", "+", "moment"): lambda left, right, t: template("FACADE_ADD(%s, %s)", right, left, type_=t),
-    ("moment", "-", "duration"): lambda left, right, t: template(
-        "FACADE_ADD(%s, -(%s))", left, right, type_=t
-    ),
+    ("moment", "+", "duration"): _sqlite_add,
+    ("duration", "+", "moment"): _sqlite_add_to_right,
+    ("moment", "-", "duration"): _sqlite_subtract,
+    ("text", "+", "duration"): _sqlite_add,
+    ("duration", "+", "text"): _sqlite_add_to_right,
+    ("text", "-", "duration"): _sqlite_subtract,
     ("moment", "-", "moment"): lambda left, right, t: template(
         "FACADE_DIFFERENCE(%s, %s)", left, right, type_=t
     ),

@@ -62,13 +62,16 @@ class IntegerField(Field[IntegerValue]):
         return self.range_on(default_vendor())
 
     def range_on(self, vendor: str | None) -> tuple[int, int]:
-        """Return the smallest and the largest value that the column holds: in a SQLite database, 64 bits."""
-        return self._ranges[vendor == "sqlite"]
+        """Return the smallest and the largest value that the column holds on a kind of database."""
+        return self._ranges.get(vendor, self._ranges[None])
 
     @cached_property
-    def _ranges(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        sizes = (self.bits, 63)
-        return tuple((-(2**n) if self.lowest is None else self.lowest, 2**n - 1) for n in sizes)  # type: ignore[return-value]
+    def _ranges(self) -> dict[str | None, tuple[int, int]]:
+        # SQLite stores 64 bits in any column; MySQL needs no bit for the sign where there is none.
+        sizes = {None: self.bits, "sqlite": 63, "mysql": min(self.bits + (self.lowest == 0), 63)}
+        return {
+            vendor: (-(2**n) if self.lowest is None else self.lowest, 2**n - 1) for vendor, n in sizes.items()
+        }
 
     @cached_property
     def validators(self) -> list[Callable[[Any], object]]:
@@ -102,7 +105,7 @@ class IntegerField(Field[IntegerValue]):
             return
         if isinstance(given, (float, decimal.Decimal)) and given != prepared:
             raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
-        low, high = self.range_on(connection.vendor) if connection is not None else self._ranges[True]
+        low, high = self.range_on(connection.vendor) if connection is not None else self._ranges["sqlite"]
         if not low <= prepared <= high:
             kind = CheckViolation if low == self.lowest and prepared < low else NumericValueOutOfRange
             raise kind(f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}.")

@@ -189,13 +189,23 @@ class Filters:
             and path.hops
             and (len(path.hops) > 1 or not path.hops[0].direct or len(names) - len(path.rest) > 1)
         ):
-            raise FieldError("Joined field references are not permitted in this query")
+            return Where([self._of_no_row(path, names, resolved)]), set()
         aliases = self.join_path(path, scope.reuse)
         needed.update(aliases)
         targets, aliases = self.trim(path, aliases)
         if scope.reuse is not None:
             scope.reuse.update(aliases)
         return self._compare(path, targets, aliases, resolved, needed, scope)
+
+    def _of_no_row(self, path: Path, names: list[str], value: object) -> Any:
+        """Return a condition on a relation that no row fulfils, whatever is joined; raise FieldError for all others."""
+        listed = path.rest == ["in"] and len(names) == 2
+        if listed and isinstance(value, Embedded) and value.query.is_empty:
+            value = EMPTY
+        if not listed or not (value is EMPTY or (isinstance(value, ArgWithNone) and value.only)):
+            raise FieldError("Joined field references are not permitted in this query")
+        key = self.model._meta.pk
+        return self.build_lookup(["in"], Col(self.initial_alias(), key), value)
 
     def _compare(
         self, path: Path, targets: Any, aliases: list[str], value: Any, needed: set[str], scope: Scope
