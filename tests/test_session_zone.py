@@ -16,7 +16,7 @@ pytestmark = pytest.mark.vendors("postgres")
 MADE = dt.datetime(2024, 2, 29, 23, 30, tzinfo=dt.UTC)
 
 
-class Dated(Model):
+class Telegram(Model):
     made = DateTimeField()
 
     class Meta:
@@ -34,7 +34,7 @@ def chicago(database):
 
 
 def written(face):
-    found = Dated.objects.annotate(t=Cast("made", TextField()), j=JSONObject(x="made"))
+    found = Telegram.objects.annotate(t=Cast("made", TextField()), j=JSONObject(x="made"))
     return face(found.values_list("t", "j").get)
 
 
@@ -48,15 +48,15 @@ def written(face):
 )
 def test_moments_are_written_in_the_zone_of_the_settings(face, chicago, driver, options, text, json):
     with override(DATABASES={"default": chicago.url.replace("postgresql", driver, 1)}, **options):
-        chicago.create(Dated)
-        chicago.observe("INSERT INTO tests_dated (made) VALUES ('2024-02-29 23:30:00+00')")
+        chicago.create(Telegram)
+        chicago.observe("INSERT INTO tests_telegram (made) VALUES ('2024-02-29 23:30:00+00')")
         for _ in range(2):
             assert written(face) == (text, {"x": json})
 
 
 def test_a_connection_is_asked_once(face, chicago, assert_queries):
-    chicago.create(Dated)
-    face(Dated.objects.create, made=MADE)
+    chicago.create(Telegram)
+    face(Telegram.objects.create, made=MADE)
     with assert_queries(1):
         written(face)
 
@@ -65,16 +65,16 @@ def test_a_connection_is_asked_once(face, chicago, assert_queries):
 def test_options_of_the_connection_come_first(face, chicago, driver):
     url = chicago.url.replace("postgresql", driver, 1)
     configure(DATABASES={"default": {"URL": url, "OPTIONS": {"options": "-c timezone=Asia/Tokyo"}}})
-    chicago.create(Dated)
-    face(Dated.objects.create, made=MADE)
+    chicago.create(Telegram)
+    face(Telegram.objects.create, made=MADE)
     assert written(face)[0] == "2024-03-01 08:30:00+09"
 
 
 def test_somebody_elses_engine_keeps_its_settings(chicago):
     engine = create_engine(chicago.url.replace("postgresql", "postgresql+psycopg", 1))
     configure(DATABASES={"default": engine})
-    chicago.create(Dated)
-    Dated.objects.create(made=MADE)
+    chicago.create(Telegram)
+    Telegram.objects.create(made=MADE)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW timezone").scalar() == "America/Chicago"
     engine.dispose()
