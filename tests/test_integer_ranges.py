@@ -17,6 +17,7 @@ from facade.models import (
     SmallIntegerField,
     When,
 )
+from tests.models import Author, Book, Publisher
 
 pytestmark = pytest.mark.portable
 BEYOND = [2**15, 2**31, 2**40, 2**63, 2**70]
@@ -166,3 +167,34 @@ def test_columns_without_a_sign_hold_twice_as_much(face, database):
     for write in (Narrow.objects.create, Narrow.objects.update):
         with pytest.raises(NumericValueOutOfRange, match="from 0 to 65535"):
             face(write, m=2**16)
+
+
+@pytest.mark.parametrize("large", [2**40, -(2**40)])
+@pytest.mark.vendors("postgres", "mariadb")  # an integer of SQLite holds these
+def test_what_no_row_can_hold_asks_nothing(face, numbers, large, assert_queries):
+    none = {"m": large}, {"m__in": [large, large + 1]}, {("m__gt" if large > 0 else "m__lt"): large}
+    with assert_queries(0):
+        for condition in none:
+            rows = Small.objects.filter(**condition)
+            assert face.list(rows) == []
+            assert face(rows.exists) is False
+            assert face(rows.first) is None
+            assert list(face.iterate(rows.iterator)) == []
+            assert face(rows.update, m=3) == 0
+            with pytest.raises(Small.DoesNotExist):
+                face(Small.objects.get, **condition)
+    with assert_queries(1):
+        assert face.list(numbers.filter(Q(m=large) | Q(n=2))) == [2]
+
+
+def test_a_negative_number_is_in_no_column_of_positive_ones(face, database, assert_queries):
+    database.create(Publisher, Author, Book)
+    with assert_queries(0):
+        assert face.list(Book.objects.filter(pages=-1)) == []
+        assert face.list(Book.objects.filter(pages__lte=-1)) == []
+
+
+def test_the_next_values_of_the_same_shape_are_asked_for(face, numbers):
+    for value, found in ((1, [1]), (2**70, []), (2**40, []), (1, [1]), (-(2**40), []), (2, [])):
+        assert face.list(numbers.filter(m=value)) == found
+        assert face.list(numbers.filter(m__in=[value, 2**50])) == found

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-    from facade.expressions.freezing import Arg
+    from facade.expressions.freezing import Arg, OutOfRange
     from facade.fields import Field
     from facade.fields.contracts import Instance
 
@@ -129,6 +129,12 @@ class Compiler(Protocol):
 
     def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return the parameter for an argument of the query; `convert` changes its value at each run."""
+
+    def number(self, arg: Arg) -> int | None:
+        """Return the number of an argument in the whole statement, None where no other plan can be asked for."""
+
+    def beyond(self, rhs: object) -> OutOfRange | None:
+        """Return on which side of its column's values the argument `rhs` lies in this plan, None for the usual one."""
 
     def literal(self, value: object, type_: CoreType | None) -> Any:
         """Return a parameter whose value belongs to the statement and never changes."""

@@ -118,6 +118,14 @@ class OutOfRange(NotAnArgument):
         return hash((OutOfRange, self.high))
 
 
+class BeyondColumn(Exception):
+    """An argument that no row's column can hold, found when a plan was about to run: it asks for another plan."""
+
+    def __init__(self, number: int, high: bool) -> None:
+        super().__init__(number, high)
+        self.number, self.high = number, high
+
+
 class ItemByItem(Exception):
     """A list whose items are wanted as values of their own: the SQL names each."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,12 +13,13 @@ from facade import fields
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
-from facade.expressions.freezing import Arg, Empty, OutOfRange, PreparedNone, Values, freeze
+from facade.expressions.freezing import Arg, BeyondColumn, Empty, OutOfRange, PreparedNone, Values, freeze
 from facade.expressions.references import Col, F
 from facade.expressions.subquery import Embedded
 from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.registry import RegisterLookupMixin
+from facade.fields.relations import final_target
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -216,6 +218,16 @@ def check_range(field: Field[Any], value: object) -> Any:
     return value
 
 
+def column_range(left: Valued, vendor: str) -> tuple[int, int] | None:
+    """Return what an integer column holds in a vendor's database, None where 64 bits say it already."""
+    target = getattr(left, "target", None)
+    ranges = None if target is None else getattr(final_target(target), "range_on", None)
+    if ranges is None or final_target(target).prepares_itself():
+        return None
+    low, high = ranges(vendor)
+    return None if low <= LOWEST and high >= HIGHEST else (low, high)
+
+
 class RangeChecked(BuiltinLookup):
     """Comparison of integers: a value outside the column's range compares with every row alike, NULL excepted."""
 
@@ -223,7 +235,11 @@ class RangeChecked(BuiltinLookup):
     above_all = False  # and with one that is larger
 
     def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
-        return self.convert or self.of_field(compiler)
+        convert = self.convert or self.of_field(compiler)
+        if convert is not None or (held := column_range(self.lhs, compiler.vendor)) is None:
+            return convert
+        number = compiler.number(self.rhs)
+        return None if number is None else functools.partial(_within, number, *held)
 
     def prepare(self, value: object) -> Any:
         prepared = super().prepare(value)
@@ -243,11 +259,27 @@ class RangeChecked(BuiltinLookup):
         return fit
 
     def as_core(self, compiler: Compiler) -> Any:
-        if isinstance(self.rhs, OutOfRange):
-            if self.above_all if self.rhs.high else self.below_all:
+        beyond = self.rhs if isinstance(self.rhs, OutOfRange) else compiler.beyond(self.rhs)
+        if beyond is not None:
+            if self.above_all if beyond.high else self.below_all:
                 return self.left(compiler).is_not(None)
             raise EmptyResultSet
         return super().as_core(compiler)
+
+
+def _within(number: int, low: int, high: int, value: Any) -> Any:
+    """Return the argument; raise BeyondColumn where no row can hold it."""
+    if type(value) is int and not low <= value <= high:
+        raise BeyondColumn(number, value > high)
+    return value
+
+
+def _some_within(number: int, low: int, high: int, values: Any) -> Any:
+    """Return the items of a list that rows can hold; raise BeyondColumn where there are none."""
+    found = [value for value in values if type(value) is not int or low <= value <= high]
+    if values and not found:
+        raise BeyondColumn(number, high=True)
+    return found
 
 
 @registered()
@@ -345,10 +377,13 @@ class In(BuiltinLookup):
 
     def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
         own = self.of_field(compiler)
-        return None if own is None else lambda values: [own(value) for value in values]
+        if own is not None:
+            return lambda values: [own(value) for value in values]
+        held, number = column_range(self.lhs, compiler.vendor), compiler.number(self.rhs)
+        return None if held is None or number is None else functools.partial(_some_within, number, *held)
 
     def as_core(self, compiler: Compiler) -> Any:
-        if isinstance(self.rhs, Empty):
+        if isinstance(self.rhs, Empty) or compiler.beyond(self.rhs):
             raise EmptyResultSet
         left = self.left(compiler)
         if isinstance(self.rhs, Arg):

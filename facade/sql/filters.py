@@ -263,13 +263,13 @@ class Filters:
                 raise FieldError(f"Unsupported lookup '{last}' for {type(left.output_field).__name__}.")
         value = self._transformed(value, left, last)
         if value is None and not getattr(lookup_class, "can_use_none_as_rhs", False):
-            return self._null_test(lookup_class, left)
+            return self._null_test(last, left)
         return self.place_lookup(lookup_class, left, value)
 
     @staticmethod
-    def _null_test(lookup_class: Any, left: Core) -> Any:
+    def _null_test(name: str, left: Core) -> Any:
         """Return what a comparison with None means."""
-        if lookup_class.lookup_name not in ("exact", "iexact"):
+        if name not in ("exact", "iexact"):
             raise ValueError("Cannot use None as a query value")
         return left.get_lookup("isnull")(left, True)
 

@@ -11,6 +11,7 @@ from facade.sql.constants import same_type
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import CoreType
+    from facade.expressions.freezing import OutOfRange
     from facade.sql.loading import Part
 
 Convert = Callable[[Any], Any]
@@ -19,7 +20,12 @@ Convert = Callable[[Any], Any]
 class Binds:
     """The parameters of a statement: which argument each takes, and how it is converted."""
 
-    def __init__(self) -> None:
+    varies = True
+    """Whether arguments that no column can hold ask for another plan."""
+
+    def __init__(self, beyond: dict[int, OutOfRange] | None = None) -> None:
+        self.beyond = beyond or {}
+        self.limited = False  # whether a parameter may turn out to lie beyond its column
         self.sources: dict[str, tuple[int | None, Convert | None]] = {}
         self.databases: set[str] = set()
         self._known: dict[Any, Any] = {}

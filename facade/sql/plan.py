@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from facade.db.channel import Params, Statement
 from facade.exceptions import EmptyResultSet
-from facade.expressions.freezing import Arg
+from facade.expressions.freezing import Arg, BeyondColumn, OutOfRange
 from facade.generated import Source
 from facade.sql.keys import has_key
 from facade.sql.parameters import compile_statement, parameter_names
@@ -28,6 +29,7 @@ MAX_GET_RESULTS = 21
 """How many rows a search for one object reads at most."""
 
 Args = tuple[Any, ...]
+Beyond = dict[int, OutOfRange]
 Stream = Generator[list[Any], None, None]
 
 
@@ -101,6 +103,52 @@ class LocalPlan(Plan):
 
     def sql(self, args: Args) -> tuple[str, Params]:
         return self.plan.sql(args)
+
+
+class RangedPlan(Plan):
+    """A plan that another one stands in for when an argument lies beyond the values of its column.
+
+    `again` makes the plan in which these arguments, by their numbers, are known to lie there.
+    """
+
+    __slots__ = ("again", "beyond", "others", "plan")
+
+    def __init__(self, plan: Plan, beyond: Beyond, again: Callable[[Beyond], Plan]) -> None:
+        super().__init__(plan.statement, plan.bind, plan.load)
+        self.plan, self.beyond, self.again = plan, beyond, again
+        self.others: dict[tuple[int, bool], Plan] = {}
+
+    def other(self, found: BeyondColumn) -> Plan:
+        key = found.number, found.high
+        if (plan := self.others.get(key)) is None:
+            beyond = {**self.beyond, found.number: OutOfRange(found.high)}
+            plan = self.others[key] = self.again(beyond)
+        return plan
+
+    def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
+        try:
+            return self.plan.fetch(database, args, *options)
+        except BeyondColumn as found:
+            return self.other(found).fetch(database, args, *options)
+
+    def execute(self, database: Database, args: Args) -> int:
+        try:
+            return self.plan.execute(database, args)
+        except BeyondColumn as found:
+            return self.other(found).execute(database, args)
+
+    def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
+        try:
+            self.plan.sql(args)  # finds out before the stream begins
+        except BeyondColumn as found:
+            return self.other(found).stream(database, args, chunk_size, *options)
+        return self.plan.stream(database, args, chunk_size, *options)
+
+    def sql(self, args: Args) -> tuple[str, Params]:
+        try:
+            return self.plan.sql(args)
+        except BeyondColumn as found:
+            return self.other(found).sql(args)
 
 
 class ExpandingPlan(Plan):
@@ -190,8 +238,8 @@ def _sought_query(shape: Shape) -> Any:
     return query
 
 
-def _make_plan(query: SQLQuery, database: Database, kind: str) -> Plan:
-    compiler = Compiler(query, database.compile_dialect, database.vendor)
+def _make_plan(query: SQLQuery, database: Database, kind: str, beyond: Beyond | None = None) -> Plan:
+    compiler = Compiler(query, database.compile_dialect, database.vendor, beyond=beyond)
     try:
         statement = compiler.statement()
     except EmptyResultSet:
@@ -202,7 +250,8 @@ def _make_plan(query: SQLQuery, database: Database, kind: str) -> Plan:
         if query.exists_only
         else LOADERS[kind](compiler.layout, database.compile_dialect, database, extra)
     )
-    return compile_plan(statement, compiler, database, load, reads=query.lock is None, returns=True)
+    again = functools.partial(_make_plan, query, database, kind)
+    return compile_plan(statement, compiler, database, load, again, reads=query.lock is None, returns=True)
 
 
 def _no_rows(rows: Sequence[Any], alias: str) -> list[Any]:
@@ -214,11 +263,12 @@ def compile_plan(
     compiler: Compiler,
     database: Database,
     load: Loader,
+    again: Callable[[Beyond], Plan],
     *,
     reads: bool,
     returns: bool,
 ) -> Plan:
-    """Compile a Core statement whose parameters come from arguments."""
+    """Compile a Core statement whose parameters come from arguments; `again` makes it where some lie beyond a column."""
     compiled = compile_statement(statement, database.compile_dialect)
     locks = compiler.query.lock is not None and database.vendor != "sqlite"
     ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)
@@ -229,7 +279,9 @@ def compile_plan(
             ready, binder(compiled, compiler.binds, getattr(compiler.query.model, "__name__", "values")), load
         )
     )
-    return LocalPlan(plan, compiler.binds) if compiler.binds.databases else plan
+    if compiler.binds.databases:
+        plan = LocalPlan(plan, compiler.binds)
+    return RangedPlan(plan, compiler.binds.beyond, again) if compiler.binds.limited else plan
 
 
 def _unbound(args: Args) -> Args:

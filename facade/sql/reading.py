@@ -50,6 +50,7 @@ class _ReadingQuery(Compiler):
 def readable(query: object, database: Any, args: tuple[Any, ...]) -> str:
     """Return the SELECT of a query with its arguments. Raises EmptyResultSet where there would be none."""
     compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
+    compiler.binds.varies = False
     statement = compiler.statement()
     compiler.binds.check_database(database.alias)
     dialect = copy.copy(database.compile_dialect)

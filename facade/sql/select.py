@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy
-from facade.expressions.freezing import Arg
+from facade.expressions.freezing import Arg, OutOfRange
 from facade.expressions.references import Col, Ref
 from facade.expressions.written import core_of
 from facade.sql import dialects
@@ -36,13 +36,19 @@ class Compiler(Combinations, dialects.Operations):
     """Makes Core of one query; expressions ask it for tables, columns and parameters."""
 
     def __init__(
-        self, query: Any, dialect: Any, vendor: str, parent: Compiler | None = None, offset: int = 0
+        self,
+        query: Any,
+        dialect: Any,
+        vendor: str,
+        parent: Compiler | None = None,
+        offset: int = 0,
+        beyond: dict[int, OutOfRange] | None = None,
     ) -> None:
         self.query = query.clone()
         self.dialect, self.vendor, self.parent = dialect, vendor, parent
         self.level: int = 0 if parent is None else parent.level + 1
         self.offset: int = offset if parent is None else parent.offset + offset
-        self.binds: Binds = Binds() if parent is None else parent.binds
+        self.binds: Binds = Binds(beyond) if parent is None else parent.binds
         self.tables: dict[str, Any] = {}
         self.labels: dict[str, Any] = {}
         self.forms: dict[Any, Any] = {}
@@ -117,6 +123,15 @@ class Compiler(Combinations, dialects.Operations):
 
     def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         return self.binds.add(self.offset + arg.index, bound_type(type_, arg), convert)
+
+    def number(self, arg: Arg) -> int | None:
+        if not self.binds.varies:
+            return None
+        self.binds.limited = True
+        return self.offset + arg.index
+
+    def beyond(self, rhs: object) -> OutOfRange | None:
+        return self.binds.beyond.get(self.offset + rhs.index) if isinstance(rhs, Arg) else None
 
     def literal(self, value: object, type_: CoreType | None) -> Any:
         type_ = bound_type(type_, value)

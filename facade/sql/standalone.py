@@ -44,6 +44,8 @@ def table_expression(expression: Any, model: type[Any], dialect: Dialect) -> Any
 class BoundValues(Binds):
     """The parameters of a statement that is written for these values alone."""
 
+    varies = False
+
     def __init__(self, values: Sequence[Any]) -> None:
         super().__init__()
         self.values = values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,13 +15,14 @@ from facade.expressions.subquery import Embedded
 from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.relations import final_target
-from facade.sql.plan import EmptyPlan, Plan, compile_plan
+from facade.sql.plan import Beyond, EmptyPlan, Plan, compile_plan
 from facade.sql.select import Compiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from facade.db.database import Database
+    from facade.sql.query import Query as SQLQuery
     from facade.sql.shape import Shape
 
 
@@ -37,13 +39,19 @@ def delete_plan(shape: Shape, database: Database) -> Plan:
 def _plan(shape: Shape, database: Database, kind: str, make: Callable[..., Any]) -> Plan:
     key = (kind, database.plan_key)
     if (plan := shape.plans.get(key)) is None:
-        compiler = Compiler(shape.query, database.compile_dialect, database.vendor)
-        try:
-            plan = compile_plan(make(compiler), compiler, database, _count, reads=False, returns=False)
-        except EmptyResultSet:
-            plan = EmptyPlan()
-        shape.plans[key] = plan
+        plan = shape.plans[key] = _make_plan(shape.query, database, make)
     return plan
+
+
+def _make_plan(
+    query: SQLQuery, database: Database, make: Callable[..., Any], beyond: Beyond | None = None
+) -> Plan:
+    compiler = Compiler(query, database.compile_dialect, database.vendor, beyond=beyond)
+    again = functools.partial(_make_plan, query, database, make)
+    try:
+        return compile_plan(make(compiler), compiler, database, _count, again, reads=False, returns=False)
+    except EmptyResultSet:
+        return EmptyPlan()
 
 
 def _count(rows: Iterable[Any], alias: str) -> list[Any]:
