@@ -267,14 +267,14 @@ class RangeChecked(BuiltinLookup):
         return super().as_core(compiler)
 
 
-def _within(number: int, low: int, high: int, value: Any) -> Any:
+def _within(number: int, low: int, high: int, value: object) -> Any:
     """Return the argument; raise BeyondColumn where no row can hold it."""
     if type(value) is int and not low <= value <= high:
         raise BeyondColumn(number, value > high)
     return value
 
 
-def _some_within(number: int, low: int, high: int, values: Any) -> Any:
+def _some_within(number: int, low: int, high: int, values: list[Any]) -> Any:
     """Return the items of a list that rows can hold; raise BeyondColumn where there are none."""
     found = [value for value in values if type(value) is not int or low <= value <= high]
     if values and not found:
