@@ -146,3 +146,25 @@ def test_empty_documents_are_assigned(face, database, document):
 def test_an_expression_in_a_document_is_refused(face, custom):
     with pytest.raises(TypeError, match=r"cannot hold .*F\(code\)"):
         face(Custom.objects.update, built=[F("code")])
+
+
+def test_documents_in_a_column_of_another_type_have_keys_and_lookups(face, custom):
+    Custom.objects.filter(pk=custom.pk).update(text={"k": ["v"], "n": 1})
+    for condition in (
+        {"text__in": [{"n": 1, "k": ["v"]}, 3]},
+        {"text": {"n": 1, "k": ["v"]}},
+        {"text__k": ["v"]},
+        {"text__k__0": "v"},
+        {"text__n": 1},
+        {"text__n__gt": 0},
+        {"text__n__in": [1, 2]},
+        {"text__k__0__istartswith": "V"},
+        {"text__x__isnull": True},
+        {"text__has_key": "k"},
+        {"text__has_keys": ["k", "n"]},
+        {"text__has_any_keys": ["k", "x"]},
+        {"text__k__0": F("text__k__0")},
+    ):
+        assert face.list(Custom.objects.filter(**condition)) == [custom], condition
+    assert face.list(Custom.objects.values_list("text__n", "text__k")) == [(1, ["v"])]
+    assert not face.list(Custom.objects.filter(text__has_key="x"))

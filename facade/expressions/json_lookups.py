@@ -23,6 +23,7 @@ from facade.expressions.json_paths import (
     KeyTextTransform,
     KeyTransform,
     Place,
+    as_document,
     json_part,
     mysql_path,
     postgresql_part,
@@ -66,7 +67,7 @@ def _comparable(compiler: Compiler, core: Core) -> Any:
     if compiler.vendor == "sqlite":
         return template("FACADE_JSON(%s)", core)
     if compiler.vendor != "mysql":
-        return core
+        return as_document(compiler, core)
     return template("JSON_NORMALIZE(%s)" if is_mariadb(compiler) else "JSON_EXTRACT(%s, '$')", core)
 
 
@@ -118,7 +119,7 @@ class JSONIn(In):
     def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty):
             raise EmptyResultSet
-        left = json_part(compiler, self.lhs)
+        left = as_document(compiler, json_part(compiler, self.lhs))
         if isinstance(self.rhs, Arg):
             return self._in_list(compiler, left, self.rhs)
         if isinstance(self.rhs, Embedded):
@@ -169,7 +170,7 @@ class DataContains(Lookup):
         return template(text, *self._sides(compiler), type_=sa.Boolean())
 
     def _sides(self, compiler: Compiler) -> tuple[Any, Any]:
-        return self.left(compiler), self.right(compiler)
+        return as_document(compiler, self.left(compiler)), as_document(compiler, self.right(compiler))
 
 
 @fields.JSONField.register_lookup
@@ -200,7 +201,7 @@ class _KeyLookup(Lookup):
         return (
             self.lhs.place(compiler)
             if isinstance(self.lhs, KeyTransform)
-            else Place(compiler.process(self.lhs), ())
+            else Place(as_document(compiler, compiler.process(self.lhs)), ())
         )
 
     def as_core(self, compiler: Compiler) -> Any:
@@ -308,7 +309,11 @@ class _KeyOrder(Lookup):
 
     def as_core(self, compiler: Compiler) -> Any:
         if compiler.vendor == "postgresql":
-            return super().as_core(compiler)
+            left, right = (
+                as_document(compiler, self.left(compiler)),
+                as_document(compiler, self.right(compiler)),
+            )
+            return self.compare(left, right, compiler)
         return self.compare(self._plain_left(compiler), self._plain_right(compiler), compiler)
 
     def _plain_left(self, compiler: Any) -> Any:

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
@@ -17,7 +18,7 @@ from facade.expressions.lookups import Transform
 from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, CoreType
+    from facade.expressions.contracts import Compiler, Core, CoreType
 
 
 _INDEX = re.compile(r"-?[0-9]{1,9}")
@@ -52,7 +53,7 @@ class KeyTransform(Transform):
         document = self.lhs
         while isinstance(document, KeyTransform):
             document = document.lhs
-        return Place(compiler.process(document), self.keys())
+        return Place(as_document(compiler, compiler.process(document)), self.keys())
 
     def as_core(self, compiler: Compiler) -> Any:
         """Return the part as functions of the database use it: on SQLite texts and numbers, not JSON."""
@@ -107,6 +108,13 @@ class KeyTextTransform(KeyTransform):
 
 
 KT = KeyTextTransform.from_lookup
+
+
+def as_document(compiler: Compiler, core: Core) -> Any:
+    """Return JSON as PostgreSQL's type for it, also where the column is stored as another type."""
+    if compiler.vendor != "postgresql" or getattr(core.type, "stored_as", None) is None:
+        return core
+    return sa.cast(core, postgresql.JSONB())
 
 
 def json_part(compiler: Compiler, expression: object) -> Any:
