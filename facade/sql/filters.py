@@ -313,7 +313,7 @@ class Filters:
             try:
                 lookup.rhs = lookup.prepare([])
             except PreparedNone:
-                return self._null_test(lookup_class, left)
+                return self._null_test(str(lookup_class.lookup_name), left)
         return lookup
 
     def _typed(self, item: object, left: Core) -> Any:

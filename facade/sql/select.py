@@ -25,6 +25,8 @@ from facade.sql.paths import split
 from facade.sql.qualifying import qualified
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
     from facade.expressions.contracts import Core, CoreType, Valued
     from facade.expressions.subquery import Embedded
     from facade.fields import Field
@@ -38,7 +40,7 @@ class Compiler(Combinations, dialects.Operations):
     def __init__(
         self,
         query: Any,
-        dialect: Any,
+        dialect: Dialect,
         vendor: str,
         parent: Compiler | None = None,
         offset: int = 0,
