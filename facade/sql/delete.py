@@ -13,6 +13,7 @@ from facade.sql.binder import reader, row_binder, value_binder
 from facade.sql.write import (
     TableWriter,
     column_element,
+    compile_head,
     compile_text,
     compile_values,
     sources,
@@ -126,7 +127,7 @@ def update_rows(
         writer.column(field).key: column_element(writer, field, value, database, new=False)
         for field, value in values.items()
     }
-    head, given = compile_values(
+    head, given = compile_head(
         sa.update(writer.table).values(elements).where(_OPEN), database.compile_dialect
     )
     sql, params = _closed(head, given, model, database, conditions)

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 NUMBERS_NAMES = ("psycopg", "psycopg_async")
 
 
-def compile_statement(statement: ClauseElement, dialect: Dialect) -> Any:
+def compile_statement(statement: ClauseElement, dialect: Dialect, **options: bool) -> Any:
     """Compile a Core statement in the dialect's own way with parameters, by name if that makes fewer of them."""
-    compiled: Any = statement.compile(dialect=dialect)
+    compiled: Any = statement.compile(dialect=dialect, compile_kwargs=options)
     names = compiled.positiontup or ()
     if dialect.driver not in NUMBERS_NAMES or len(set(names)) == len(names):
         return compiled
-    return statement.compile(dialect=by_name(dialect))
+    return statement.compile(dialect=by_name(dialect), compile_kwargs=options)
 
 
 def parameter_names(compiled: SQLCompiler) -> list[str]:

@@ -15,10 +15,12 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.seams import Seam
 from facade.sql.binder import Converter, Source, reader
+from facade.sql.parameters import compile_statement
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
+    from facade.db.channel import Params
     from facade.db.connection import Database
     from facade.fields.contracts import Instance
 P = TypeVar("P")
@@ -156,14 +158,29 @@ def compile_text(statement: Any, dialect: Dialect, columns: Iterable[str] | None
     return Text(str(compiled), tuple(compiled.positiontup or ()))
 
 
-def compile_values(statement: Any, dialect: Dialect) -> tuple[str, tuple[Any, ...]]:
+def compile_values(statement: Any, dialect: Dialect) -> tuple[str, Params]:
     """Compile a Core statement that holds its values; return the SQL and the driver's parameters."""
-    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    values, processors = compiled.params, compiled._bind_processors
-    names = compiled.positiontup or ()
-    return str(compiled), tuple(
-        processors[name](values[name]) if name in processors else values[name] for name in names
+    return _with_values(compile_statement(statement, dialect, render_postcompile=True))
+
+
+def compile_head(statement: Any, dialect: Dialect) -> tuple[str, Sequence[Any]]:
+    """Compile a Core statement that more parameters are put behind: its own stand by position."""
+    sql, params = _with_values(
+        statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     )
+    return sql, tuple(params)
+
+
+def _with_values(compiled: Any) -> tuple[str, Params]:
+    values, processors = compiled.construct_params(escape_names=False), compiled._bind_processors
+
+    def driven(name: str) -> Any:
+        return processors[name](values[name]) if name in processors else values[name]
+
+    if compiled.positional:
+        return str(compiled), tuple(driven(name) for name in compiled.positiontup or ())
+    escaped = compiled.escaped_bind_names
+    return str(compiled), {escaped.get(name, name): driven(name) for name in values}
 
 
 def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
