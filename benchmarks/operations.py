@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,6 +16,8 @@ from benchmarks import schema
 Kind = Literal["read", "write", "build"]
 
 BOOK = tuple(schema.BOOK_COLUMNS)
+AUTHOR = tuple(schema.AUTHOR_COLUMNS)
+TAGS = ("tags", tuple(schema.TAG_COLUMNS))
 BOOK_WITH_AUTHOR = BOOK + tuple(f"author.{name}" for name in schema.AUTHOR_COLUMNS)
 LISTED = ("id", "title", "price", "published")
 PAGE = 20
@@ -32,7 +34,13 @@ class Operation:
     kind: Kind = "read"
     columns: tuple[str, ...] = BOOK
     """What a returned record holds: a tuple's items in this order, or an instance's attributes."""
+    related: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The to-many relations that come along, each beyond the one before: its attribute, and the columns there."""
     checked_calls: int = 3
+
+    @property
+    def checked_columns(self) -> tuple[str, ...]:
+        return self.columns + tuple(f"{name}.{column}" for name, names in self.related for column in names)
 
 
 def _dice() -> random.Random:
@@ -49,6 +57,10 @@ def _authors() -> list[int]:
 
 def _new_books() -> list[dict[str, Any]]:
     return [schema.book_values(schema.BOOKS + number) for number in range(1, 1_001)]
+
+
+def _twenty() -> list[int]:
+    return [20]
 
 
 def _thousand() -> list[int]:
@@ -75,6 +87,10 @@ OPERATIONS = (
     Operation("list_all", "list 10,000 instances", _ten_thousand, checked_calls=1),
     Operation("values_list", "values_list 10,000", _ten_thousand, columns=LISTED, checked_calls=1),
     Operation("select_related", "select_related 1,000", _thousand, columns=BOOK_WITH_AUTHOR),
+    Operation("prefetch_many", "prefetch many-to-many", _thousand, related=(TAGS,)),
+    Operation(
+        "prefetch_nested", "prefetch nested", _twenty, columns=AUTHOR, related=(("book_set", BOOK), TAGS)
+    ),
     Operation("insert", "insert one", _new_books, "write"),
     Operation("insert_many", "bulk insert 1,000", _batch, "write", checked_calls=1),
     Operation("update", "update one", _new_prices, "write"),
@@ -111,7 +127,13 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "date": _day,
     "bool": bool,
 }
-_KINDS = {f"author.{name}": kind for name, kind in schema.AUTHOR_COLUMNS.items()} | schema.BOOK_COLUMNS
+_KINDS = {
+    **schema.AUTHOR_COLUMNS,
+    **schema.BOOK_COLUMNS,
+    **{f"author.{name}": kind for name, kind in schema.AUTHOR_COLUMNS.items()},
+    **{f"book_set.{name}": kind for name, kind in schema.BOOK_COLUMNS.items()},
+    **{f"tags.{name}": kind for name, kind in schema.TAG_COLUMNS.items()},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +159,45 @@ def digest(records: Iterable[Any], columns: Sequence[str]) -> Returned:
         for seen, value in zip(types, values, strict=True):
             seen.add(_type_name(value))
     return Returned(count, total.hexdigest(), tuple("|".join(sorted(seen)) for seen in types))
+
+
+def flattened(records: Iterable[Any], operation: Operation) -> Iterator[Any]:
+    """The records; where others come along, the values of one of each, as an outer join has them."""
+    if not operation.related:
+        yield from records
+        return
+    levels = (operation.columns, *[columns for _, columns in operation.related])
+    names = [name for name, _ in operation.related]
+    for record in records:
+        yield from _joined(record, names, levels)
+
+
+def _joined(record: Any, names: Sequence[str], levels: Sequence[Sequence[str]]) -> Iterator[tuple[Any, ...]]:
+    columns, *below = levels
+    if record is None:
+        yield (None,) * sum(map(len, levels))
+    elif not below:
+        yield _values(record, columns)[: len(columns)]
+    else:
+        own, related = _with_related(record, names[0])
+        values = _values(own, columns)[: len(columns)]
+        for item in sorted(related, key=_key_of) or [None]:
+            for rest in _joined(item, names[1:], below):
+                yield values + rest
+
+
+def _with_related(record: Any, name: str) -> tuple[Any, Any]:
+    """A record and the list of those that belong to it: a pair of them, or an instance and its attribute."""
+    if type(record) is tuple:
+        return record
+    related = getattr(record, name)
+    return record, list(related.all() if hasattr(related, "all") else related)
+
+
+def _key_of(record: Any) -> Any:
+    if type(record) is tuple and isinstance(record[1], list):
+        record = record[0]
+    return record[0] if isinstance(record, Sequence) or hasattr(record, "keys") else record.id
 
 
 def _values(record: Any, columns: Sequence[str]) -> tuple[Any, ...]:

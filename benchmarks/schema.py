@@ -13,6 +13,7 @@ from benchmarks.roads import Vendor
 AUTHORS = 200
 BOOKS = 10_000
 DRAFTS = 1_000
+TAGS = 100
 
 AUTHOR_COLUMNS = {"id": "pk", "name": "text", "email": "text", "born": "date", "active": "bool"}
 BOOK_COLUMNS = {
@@ -28,8 +29,16 @@ BOOK_COLUMNS = {
     "editor_id": "int?",
 }
 """Column name → kind. ``draft`` has the same columns as ``book`` and takes the writes."""
+TAG_COLUMNS = {"id": "pk", "name": "text", "slug": "text"}
+PAIR_COLUMNS = {"id": "pk", "book_id": "int", "tag_id": "int"}
 
-TABLES = {"author": AUTHOR_COLUMNS, "book": BOOK_COLUMNS, "draft": BOOK_COLUMNS}
+TABLES = {
+    "author": AUTHOR_COLUMNS,
+    "book": BOOK_COLUMNS,
+    "draft": BOOK_COLUMNS,
+    "tag": TAG_COLUMNS,
+    "book_tags": PAIR_COLUMNS,
+}
 BOOK_VALUES = tuple(name for name in BOOK_COLUMNS if name != "id")
 
 _TYPES: dict[Vendor, dict[str, str]] = {
@@ -64,6 +73,8 @@ def ddl(vendor: Vendor) -> Iterator[str]:
         if "author_id" in columns:
             yield f"CREATE INDEX {table}_author_id ON {table} (author_id)"
             yield f"CREATE INDEX {table}_editor_id ON {table} (editor_id)"
+    yield "CREATE UNIQUE INDEX book_tags_pair ON book_tags (book_id, tag_id)"
+    yield "CREATE INDEX book_tags_tag_id ON book_tags (tag_id)"
 
 
 _WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven")
@@ -104,11 +115,33 @@ def book_values(number: int) -> dict[str, Any]:
     return row
 
 
+def tag_row(number: int) -> dict[str, Any]:
+    """The tag with this id: the same values every time."""
+    word = _WORDS[number % 8]
+    return {"id": number, "name": f"{word.title()} {number}", "slug": f"{word}-{number}"}
+
+
+def pair_rows() -> Iterator[dict[str, Any]]:
+    """The tags of each book: none to five."""
+    dice, number = random.Random(1729), 0
+    for book in range(1, BOOKS + 1):
+        for tag in dice.sample(range(1, TAGS + 1), k=dice.randint(0, 5)):
+            number += 1
+            yield {"id": number, "book_id": book, "tag_id": tag}
+
+
 def table_rows() -> dict[str, list[dict[str, Any]]]:
     """Every table's rows at the start."""
     books = [book_row(number) for number in range(1, BOOKS + 1)]
     authors = [author_row(number) for number in range(1, AUTHORS + 1)]
-    return {"author": authors, "book": books, "draft": books[:DRAFTS]}
+    tags = [tag_row(number) for number in range(1, TAGS + 1)]
+    return {
+        "author": authors,
+        "book": books,
+        "draft": books[:DRAFTS],
+        "tag": tags,
+        "book_tags": list(pair_rows()),
+    }
 
 
 def to_sqlite(value: object) -> object:

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.contenders import Absent, Contender, Entry
-from benchmarks.operations import Operation, Returned, digest
+from benchmarks.operations import Operation, Returned, digest, flattened
 from benchmarks.roads import Place, Road
 from benchmarks.schema import BOOK_COLUMNS
 from benchmarks.storage import Observer
@@ -54,7 +54,8 @@ class Worker:
         if operation.kind == "write":
             return digest(self.observer.drafts(), tuple(BOOK_COLUMNS))
         records = (result if isinstance(result, list) else [result] for result in results)
-        return digest(itertools.chain.from_iterable(records), operation.columns)
+        found = flattened(itertools.chain.from_iterable(records), operation)
+        return digest(found, operation.checked_columns)
 
     def time(self, operation: Operation, loops: int) -> float:
         """The mean duration of ``loops`` calls, in seconds.

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import importlib
+import json
 from typing import Any
 
 from benchmarks.contenders import Contender
 from benchmarks.contenders.statements import Statements
 from benchmarks.roads import Place, Road
-from benchmarks.schema import BOOK_VALUES, to_sqlite
+from benchmarks.schema import BOOK_COLUMNS, BOOK_VALUES, to_sqlite
 
 SQLITE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = NORMAL")
+
+
+AUTHOR_ID = tuple(BOOK_COLUMNS).index("author_id")
+
+
+def with_tags(books: Any, tags: Any) -> list[Any]:
+    """Each book with the list of its tags; the last value of a tag is the key of its book."""
+    found: dict[Any, list[Any]] = {book[0]: [] for book in books}
+    for tag in tags:
+        found[tag[-1]].append(tag)
+    return [(book, found[book[0]]) for book in books]
+
+
+def with_books(authors: Any, books: Any) -> list[Any]:
+    """Each author with the list of their books, which have their tags."""
+    found: dict[Any, list[Any]] = {author[0]: [] for author in authors}
+    for book in books:
+        found[book[0][AUTHOR_ID]].append(book)
+    return [(author, found[author[0]]) for author in authors]
 
 
 class BareContender(Contender):
@@ -33,6 +53,11 @@ class BareContender(Contender):
             key, price = argument
             return self.encoded((price, key))
         return (argument,)
+
+    def keys(self, rows: Any) -> tuple[Any]:
+        """The first values of rows, as one parameter."""
+        found = [row[0] for row in rows]
+        return (json.dumps(found) if self.road.vendor == "sqlite" else found,)
 
     def encoded(self, values: Any) -> tuple[Any, ...]:
         return tuple(map(to_sqlite, values)) if self.road.vendor == "sqlite" else tuple(values)
@@ -70,6 +95,17 @@ class BareSync(BareContender):
 
     def select_related(self, count: tuple[int]) -> Any:
         return self.connection.execute(self.sql.select_related, count).fetchall()
+
+    def prefetch_many(self, count: tuple[int]) -> Any:
+        books = self.connection.execute(self.sql.books, count).fetchall()
+        tags = self.connection.execute(self.sql.tags_of_books, self.keys(books)).fetchall()
+        return with_tags(books, tags)
+
+    def prefetch_nested(self, count: tuple[int]) -> Any:
+        authors = self.connection.execute(self.sql.authors, count).fetchall()
+        books = self.connection.execute(self.sql.books_of_authors, self.keys(authors)).fetchall()
+        tags = self.connection.execute(self.sql.tags_of_books, self.keys(books)).fetchall()
+        return with_books(authors, with_tags(books, tags))
 
     def insert(self, values: Any) -> Any:
         return self.connection.execute(self.sql.insert, values).fetchone()[0]
@@ -111,6 +147,17 @@ class BareAsync(BareContender):
 
     async def select_related(self, count: tuple[int]) -> Any:
         return await self.fetch(self.sql.select_related, count)
+
+    async def prefetch_many(self, count: tuple[int]) -> Any:
+        books = await self.fetch(self.sql.books, count)
+        tags = await self.fetch(self.sql.tags_of_books, self.keys(books))
+        return with_tags(books, tags)
+
+    async def prefetch_nested(self, count: tuple[int]) -> Any:
+        authors = await self.fetch(self.sql.authors, count)
+        books = await self.fetch(self.sql.books_of_authors, self.keys(authors))
+        tags = await self.fetch(self.sql.tags_of_books, self.keys(books))
+        return with_books(authors, with_tags(books, tags))
 
     async def insert(self, values: Any) -> Any:
         return (await self.fetch(self.sql.insert, values))[0][0]

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from benchmarks.contenders import Contender
-from benchmarks.contenders.bare import SQLITE_PRAGMAS
+from benchmarks.contenders.bare import SQLITE_PRAGMAS, with_books, with_tags
 from benchmarks.operations import PAGE
 from benchmarks.roads import Place, Road, sqlalchemy_url
 
@@ -61,6 +61,20 @@ def _book_table(name: str) -> Table:
 
 book = _book_table("book")
 draft = _book_table("draft")
+tag = Table(
+    "tag",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("slug", String(200), nullable=False),
+)
+book_tags = Table(
+    "book_tags",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("book_id", ForeignKey("book.id"), nullable=False),
+    Column("tag_id", ForeignKey("tag.id"), nullable=False),
+)
 
 
 def sync_engine(road: Road, place: Place) -> Engine:
@@ -102,6 +116,20 @@ def related_statement(count: int) -> Any:
     return select(book, author).select_from(joined).order_by(book.c.id).limit(count)
 
 
+def authors_statement(count: int) -> Any:
+    return select(author).order_by(author.c.id).limit(count)
+
+
+def books_of_statement(authors: Any) -> Any:
+    return select(book).where(book.c.author_id.in_([row.id for row in authors]))
+
+
+def tags_of_statement(books: Any) -> Any:
+    joined = tag.join(book_tags, book_tags.c.tag_id == tag.c.id)
+    wanted = select(tag, book_tags.c.book_id).select_from(joined)
+    return wanted.where(book_tags.c.book_id.in_([row.id for row in books]))
+
+
 class CoreSync(Contender):
     def open(self) -> None:
         self.engine = sync_engine(self.road, self.place)
@@ -130,6 +158,17 @@ class CoreSync(Contender):
 
     def select_related(self, count: int) -> Any:
         return self._all(related_statement(count))
+
+    def prefetch_many(self, count: int) -> Any:
+        with self.engine.connect() as connection:
+            books = connection.execute(books_statement(count)).all()
+            return with_tags(books, connection.execute(tags_of_statement(books)))
+
+    def prefetch_nested(self, count: int) -> Any:
+        with self.engine.connect() as connection:
+            authors = connection.execute(authors_statement(count)).all()
+            books = connection.execute(books_of_statement(authors)).all()
+            return with_books(authors, with_tags(books, connection.execute(tags_of_statement(books))))
 
     def insert(self, values: dict[str, Any]) -> Any:
         with self.engine.begin() as connection:
@@ -173,6 +212,18 @@ class CoreAsync(Contender):
 
     async def select_related(self, count: int) -> Any:
         return await self._all(related_statement(count))
+
+    async def prefetch_many(self, count: int) -> Any:
+        async with self.engine.connect() as connection:
+            books = (await connection.execute(books_statement(count))).all()
+            return with_tags(books, await connection.execute(tags_of_statement(books)))
+
+    async def prefetch_nested(self, count: int) -> Any:
+        async with self.engine.connect() as connection:
+            authors = (await connection.execute(authors_statement(count))).all()
+            books = (await connection.execute(books_of_statement(authors))).all()
+            tagged = with_tags(books, await connection.execute(tags_of_statement(books)))
+            return with_books(authors, tagged)
 
     async def insert(self, values: dict[str, Any]) -> Any:
         async with self.engine.begin() as connection:

@@ -31,6 +31,7 @@ def database_settings(place: Place) -> dict[str, Any]:
 def contender(road: Road, place: Place) -> Contender:
     settings.configure(
         DATABASES={"default": database_settings(place)},
+        INSTALLED_APPS=["benchmarks"],  # relations are found from the far side only of applications
         USE_TZ=True,
         TIME_ZONE="UTC",
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",

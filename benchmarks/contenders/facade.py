@@ -23,6 +23,15 @@ class Author(models.Model):
         db_table = "author"
 
 
+class Tag(models.Model):
+    name = models.CharField(max_length=200)
+    slug = models.CharField(max_length=200)
+
+    class Meta:
+        app_label = "benchmarks"
+        db_table = "tag"
+
+
 class Volume(models.Model):
     """The columns that ``book`` and ``draft`` have in common."""
 
@@ -33,7 +42,7 @@ class Volume(models.Model):
     published = models.DateField()
     created_at = models.DateTimeField()
     in_print = models.BooleanField()
-    author = models.ForeignKey(Author, models.CASCADE, related_name="+")
+    author = models.ForeignKey(Author, models.CASCADE)
     editor = models.ForeignKey(Author, models.CASCADE, related_name="+", null=True)
 
     class Meta:
@@ -42,6 +51,8 @@ class Volume(models.Model):
 
 
 class Book(Volume):
+    tags = models.ManyToManyField(Tag)
+
     class Meta(Volume.Meta):
         db_table = "book"
 
@@ -85,6 +96,12 @@ class FacadeSync(FacadeContender):
     def select_related(self, count: int) -> Any:
         return list(Book.objects.select_related("author").order_by("id")[:count])
 
+    def prefetch_many(self, count: int) -> Any:
+        return list(Book.objects.prefetch_related("tags").order_by("id")[:count])
+
+    def prefetch_nested(self, count: int) -> Any:
+        return list(Author.objects.prefetch_related("book_set__tags").order_by("id")[:count])
+
     def insert(self, values: dict[str, Any]) -> Any:
         return Draft.objects.create(**values)
 
@@ -119,6 +136,12 @@ class FacadeAsync(FacadeContender):
 
     async def select_related(self, count: int) -> Any:
         return await Book.objects.select_related("author").order_by("id")[:count]
+
+    async def prefetch_many(self, count: int) -> Any:
+        return await Book.objects.prefetch_related("tags").order_by("id")[:count]
+
+    async def prefetch_nested(self, count: int) -> Any:
+        return await Author.objects.prefetch_related("book_set__tags").order_by("id")[:count]
 
     async def insert(self, values: dict[str, Any]) -> Any:
         return await Draft.objects.acreate(**values)

@@ -16,7 +16,7 @@ from benchmarks.contenders import Contender
 from benchmarks.contenders.bare import ASYNC, BareAsync, BareSync
 from benchmarks.operations import LISTED
 from benchmarks.roads import Place, Road, Vendor
-from benchmarks.schema import AUTHOR_COLUMNS, BOOK_COLUMNS, BOOK_VALUES
+from benchmarks.schema import AUTHOR_COLUMNS, BOOK_COLUMNS, BOOK_VALUES, TAG_COLUMNS
 
 SQLITE_CONVERSIONS = {
     "decimal": 'Decimal(f"{{{0}:.2f}}")',
@@ -54,10 +54,20 @@ class LazyState:
 
 class Author:
     _state = LazyState()
+    id: int
+    book_set: list[Book]
+
+
+class Tag:
+    _state = LazyState()
+    of_book: int
 
 
 class Book:
     _state = LazyState()
+    id: int
+    author_id: int
+    tags: list[Tag]
 
     @property
     def author(self) -> Author:
@@ -79,6 +89,7 @@ class Draft:
 NAMESPACE = {
     "Author": Author,
     "Book": Book,
+    "Tag": Tag,
     "State": State,
     "Decimal": Decimal,
     "UTC": UTC,
@@ -135,6 +146,45 @@ def book_loader(vendor: Vendor, *, with_author: bool = False) -> Loader:
     return _compiled([*lines, "        found.append(book)", "    return found"])
 
 
+def author_loader(vendor: Vendor) -> Loader:
+    """The function that turns rows of ``author`` into instances."""
+    return _plain_loader("Author", AUTHOR_COLUMNS, vendor)
+
+
+def tag_loader(vendor: Vendor) -> Loader:
+    """The function that turns rows of ``tag``, each with the key of its book, into instances."""
+    return _plain_loader("Tag", {**TAG_COLUMNS, "of_book": "int"}, vendor)
+
+
+def _plain_loader(model: str, columns: dict[str, str], vendor: Vendor) -> Loader:
+    lines = ["def load(rows):", "    found = []", f"    for {', '.join(columns)} in rows:"]
+    lines.append(_instance("one", model, f"'_loaded_from': 'default', {_items(columns, '', vendor)}"))
+    return _compiled([*lines, "        found.append(one)", "    return found"])
+
+
+def give_tags(books: list[Book], tags: list[Tag]) -> list[Book]:
+    """The books with the lists of their tags."""
+    found = {}
+    for book in books:
+        found[book.id] = book.tags = []
+    for tag in tags:
+        found[tag.of_book].append(tag)
+    return books
+
+
+def give_books(authors: list[Author], books: list[Book]) -> list[Author]:
+    """The authors with the lists of their books, which know them."""
+    found = {}
+    for author in authors:
+        found[author.id] = author
+        author.book_set = []
+    for book in books:
+        author = found[book.author_id]
+        author.book_set.append(book)
+        book._state.fields_cache["author"] = author
+    return authors
+
+
 def tuple_loader(road: Road) -> Loader:
     """The function that turns rows of ``values_list`` into tuples of Python values."""
     if road.driver == "asyncpg":
@@ -155,6 +205,8 @@ class Loading:
         super().__init__(road, place)  # type: ignore[call-arg]
         self.load = book_loader(road.vendor)
         self.load_related = book_loader(road.vendor, with_author=True)
+        self.load_authors = author_loader(road.vendor)
+        self.load_tags = tag_loader(road.vendor)
         self.load_tuples = tuple_loader(road)
         self.parameters = row_binder(road.vendor)
         self.many_parameters = self.parameters if road.vendor == "sqlite" else array_binder()
@@ -193,6 +245,17 @@ class FloorSync(Loading, BareSync):
     def select_related(self, count: tuple[int]) -> Any:
         return self.load_related(self.connection.execute(self.sql.select_related, count).fetchall())
 
+    def prefetch_many(self, count: tuple[int]) -> Any:
+        rows = self.connection.execute(self.sql.books, count).fetchall()
+        tags = self.connection.execute(self.sql.tags_of_books, self.keys(rows)).fetchall()
+        return give_tags(self.load(rows), self.load_tags(tags))
+
+    def prefetch_nested(self, count: tuple[int]) -> Any:
+        authors = self.connection.execute(self.sql.authors, count).fetchall()
+        rows = self.connection.execute(self.sql.books_of_authors, self.keys(authors)).fetchall()
+        tags = self.connection.execute(self.sql.tags_of_books, self.keys(rows)).fetchall()
+        return give_books(self.load_authors(authors), give_tags(self.load(rows), self.load_tags(tags)))
+
     def insert(self, values: Any) -> Any:
         drafts = [Draft(**values)]
         return saved(drafts, self.connection.execute(self.sql.insert, self.parameters(drafts)).fetchall())
@@ -224,6 +287,17 @@ class FloorAsync(Loading, BareAsync):
 
     async def select_related(self, count: tuple[int]) -> Any:
         return self.load_related(await self.fetch(self.sql.select_related, count))
+
+    async def prefetch_many(self, count: tuple[int]) -> Any:
+        rows = await self.fetch(self.sql.books, count)
+        tags = await self.fetch(self.sql.tags_of_books, self.keys(rows))
+        return give_tags(self.load(rows), self.load_tags(tags))
+
+    async def prefetch_nested(self, count: tuple[int]) -> Any:
+        authors = await self.fetch(self.sql.authors, count)
+        rows = await self.fetch(self.sql.books_of_authors, self.keys(authors))
+        tags = await self.fetch(self.sql.tags_of_books, self.keys(rows))
+        return give_books(self.load_authors(authors), give_tags(self.load(rows), self.load_tags(tags)))
 
     async def insert(self, values: Any) -> Any:
         drafts = [Draft(**values)]

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Numeric, String, select, update
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Numeric, String, Table, select, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -15,6 +15,7 @@ from sqlalchemy.orm import (
     declared_attr,
     mapped_column,
     relationship,
+    selectinload,
     sessionmaker,
 )
 
@@ -40,6 +41,7 @@ class Author(Base):
     email: Mapped[str]
     born: Mapped[date]
     active: Mapped[bool]
+    book_set: Mapped[list[Book]] = relationship(foreign_keys="Book.author_id", overlaps="author")
 
 
 class Volume:
@@ -65,8 +67,25 @@ class Volume:
         return relationship(Author, foreign_keys=f"{cls.__name__}.editor_id")
 
 
+class Tag(Base):
+    __tablename__ = "tag"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    slug: Mapped[str]
+
+
+book_tags = Table(
+    "book_tags",
+    Base.metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("book_id", ForeignKey("book.id"), nullable=False),
+    Column("tag_id", ForeignKey("tag.id"), nullable=False),
+)
+
+
 class Book(Volume, Base):
     __tablename__ = "book"
+    tags: Mapped[list[Tag]] = relationship(secondary=book_tags)
 
 
 class Draft(Volume, Base):
@@ -88,6 +107,15 @@ def listed_statement(count: int) -> Any:
 
 def related_statement(count: int) -> Any:
     return select(Book).join(Book.author).options(contains_eager(Book.author)).order_by(Book.id).limit(count)
+
+
+def tagged_statement(count: int) -> Any:
+    return select(Book).options(selectinload(Book.tags)).order_by(Book.id).limit(count)
+
+
+def authors_statement(count: int) -> Any:
+    related = selectinload(Author.book_set).selectinload(Book.tags)
+    return select(Author).options(related).order_by(Author.id).limit(count)
 
 
 class OrmSync(Contender):
@@ -120,6 +148,12 @@ class OrmSync(Contender):
 
     def select_related(self, count: int) -> Any:
         return self._all(related_statement(count))
+
+    def prefetch_many(self, count: int) -> Any:
+        return self._all(tagged_statement(count))
+
+    def prefetch_nested(self, count: int) -> Any:
+        return self._all(authors_statement(count))
 
     def insert(self, values: dict[str, Any]) -> Any:
         with self.session.begin() as session:
@@ -169,6 +203,12 @@ class OrmAsync(Contender):
 
     async def select_related(self, count: int) -> Any:
         return await self._all(related_statement(count))
+
+    async def prefetch_many(self, count: int) -> Any:
+        return await self._all(tagged_statement(count))
+
+    async def prefetch_nested(self, count: int) -> Any:
+        return await self._all(authors_statement(count))
 
     async def insert(self, values: dict[str, Any]) -> Any:
         async with self.session.begin() as session:

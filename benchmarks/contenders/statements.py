@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from benchmarks.operations import LISTED, PAGE
-from benchmarks.schema import AUTHOR_COLUMNS, BOOK_COLUMNS, BOOK_VALUES
+from benchmarks.schema import AUTHOR_COLUMNS, BOOK_COLUMNS, BOOK_VALUES, TAG_COLUMNS
 
 INSERT = f"INSERT INTO draft ({', '.join(BOOK_VALUES)})"
 ARRAYS = {
@@ -64,6 +64,35 @@ class Statements:
         return self._placed(
             f"SELECT {_columns('book', BOOK_COLUMNS)}, {_columns('author', AUTHOR_COLUMNS)} FROM book"
             " INNER JOIN author ON book.author_id = author.id ORDER BY book.id LIMIT ?"
+        )
+
+    @cached_property
+    def _any(self) -> str:
+        """The condition that a column holds one of the keys in one parameter, an array or its JSON."""
+        return (
+            "IN (SELECT value FROM json_each(?))"
+            if self.driver in {"sqlite3", "aiosqlite"}
+            else "= ANY(?::bigint[])"
+        )
+
+    @cached_property
+    def authors(self) -> str:
+        return self._placed(
+            f"SELECT {_columns('author', AUTHOR_COLUMNS)} FROM author ORDER BY author.id LIMIT ?"
+        )
+
+    @cached_property
+    def books_of_authors(self) -> str:
+        return self._placed(
+            f"SELECT {_columns('book', BOOK_COLUMNS)} FROM book WHERE book.author_id {self._any}"
+        )
+
+    @cached_property
+    def tags_of_books(self) -> str:
+        """The tags of books, each with the key of its book at the end."""
+        return self._placed(
+            f"SELECT {_columns('tag', TAG_COLUMNS)}, book_tags.book_id FROM tag"
+            f" INNER JOIN book_tags ON book_tags.tag_id = tag.id WHERE book_tags.book_id {self._any}"
         )
 
     @cached_property
