@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from facade import configuration, configure
+from facade import configuration, configure, models
 from tests.models import Author
 
 BOUNDS = {  # what was counted on Python 3.11 and 3.13 is in the comments
@@ -21,6 +21,8 @@ BOUNDS = {  # what was counted on Python 3.11 and 3.13 is in the comments
     ("list", "postgresql"): 108,  # 95
     ("rows", "sqlite"): 2,  # 0: 90 more rows call nothing in Python
     ("rows", "postgresql"): 2,  # 0
+    ("prefetched", "tags"): 3,  # 2: for each object that gets related ones, however many
+    ("prefetched", "members"): 14,  # 12: two more for each of five that refer to it
     ("count", "sqlite"): 100,  # 90, 84
     ("count", "postgresql"): 155,  # 138, 132
     ("save", "sqlite"): 43,  # 37
@@ -78,6 +80,30 @@ def test_a_row_costs_nothing_of_its_own(database, authors):
     many = calls(lambda: list(Author.objects.order_by("pk")[:100]))
     assert few <= BOUNDS["list", database.vendor]
     assert many - few <= BOUNDS["rows", database.vendor]
+
+
+class Tagged(models.Model):
+    name = models.CharField(max_length=20)
+    kind = models.ForeignKey("self", models.CASCADE, null=True, related_name="members")
+    tags = models.ManyToManyField("Sticker", related_name="tagged")
+
+
+class Sticker(models.Model):
+    name = models.CharField(max_length=20)
+
+
+@pytest.mark.parametrize("relation", ["members", "tags"])
+def test_prefetching_makes_nothing_that_nobody_has_looked_at(database, relation):
+    configure(DATABASES={"default": database.url})
+    database.create(Sticker, Tagged, Tagged.tags.through)
+    stickers = Sticker.objects.bulk_create([Sticker(name=str(number)) for number in range(5)])
+    owners = Tagged.objects.bulk_create([Tagged(name=str(number)) for number in range(100)])
+    Tagged.objects.bulk_create([Tagged(name="m", kind=owner) for owner in owners for _ in range(5)])
+    for owner in owners:
+        owner.tags.set(stickers)
+    some = Tagged.objects.filter(kind=None).order_by("pk").prefetch_related(relation)
+    few, many = (calls(lambda count=count: list(some[:count])) for count in (10, 100))
+    assert (many - few) / 90 <= BOUNDS["prefetched", relation]
 
 
 def test_counting(database, authors):

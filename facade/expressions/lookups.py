@@ -249,8 +249,8 @@ class RangeChecked(BuiltinLookup):
 
     @property
     def preparation(self) -> Callable[[Any], Any]:
-        prepare, field = self.prepare, self.compared_field
-        if not self.prepare_rhs or type(field).get_prep_value is not fields.IntegerField.get_prep_value:
+        prepare = self.prepare
+        if not _takes_integers(self):
             return prepare
 
         def fit(value: object) -> Any:
@@ -265,6 +265,12 @@ class RangeChecked(BuiltinLookup):
                 return self.left(compiler).is_not(None)
             raise EmptyResultSet
         return super().as_core(compiler)
+
+
+def _takes_integers(lookup: Lookup) -> bool:
+    """Return whether integers need no preparation but to lie within the bounds."""
+    prepares = getattr(type(lookup.compared_field), "get_prep_value", None)
+    return lookup.prepare_rhs and prepares is fields.IntegerField.get_prep_value
 
 
 def _within(number: int, low: int, high: int, value: object) -> Any:
@@ -365,10 +371,13 @@ class In(BuiltinLookup):
     lookup_name = "in"
     skips_none = True
 
-    def prepare(self, value: object) -> Any:
+    def prepare(self, value: Any) -> Any:
         field = self.compared_field
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {value!r}.")
+        integers = _takes_integers(self) and {*map(type, value)} == {int}
+        if integers and min(value) >= LOWEST and max(value) <= HIGHEST:  # as they nearly always are
+            return [*dict.fromkeys(value)]
         prepared = [self._prepare_item(item) for item in value if item is not None]
         return [item for item in dict.fromkeys(prepared) if _fits(field, item)]
 

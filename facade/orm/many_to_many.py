@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade.bridge import twin
 from facade.db.connection import connections
@@ -17,16 +18,18 @@ from facade.fields.foreign_objects import lazy_related_operation, resolve_relati
 from facade.fields.many_to_many import ManyToManyField
 from facade.fields.related import ForeignKey
 from facade.orm.descriptors import ReverseManyToOneDescriptor
-from facade.orm.fetching import fetch_mode_of
 from facade.orm.manager import BaseManager, Manager
 from facade.orm.model import Model, ModelBase
 from facade.orm.on_delete import CASCADE
+from facade.orm.prefetched import PREFETCHED, Alike, alike, prefetched_objects
+from facade.orm.state import some_unset
 from facade.signals import m2m_changed
 from facade.sql.conflict import can_ignore
 
 if TYPE_CHECKING:
     from facade.fields import Field
     from facade.fields.contracts import Instance
+    from facade.orm.queryset import QuerySet
 
 
 __all__ = [
@@ -131,31 +134,25 @@ class ManyRelatedManager:
     reverse: bool
     _db: str | None
 
+    # What the relation is from this side: `_side` tells it to the class, as it is the same for all instances.
+    related_model: ClassVar[Any]
+    through: ClassVar[Any]
+    symmetrical: ClassVar[bool]
+    source_field: ClassVar[Any]
+    target_field: ClassVar[Any]
+    source_field_name: ClassVar[str]
+    target_field_name: ClassVar[str]
+    query_field_name: ClassVar[str]
+    prefetch_cache_name: ClassVar[str]
+
     do_not_call_in_templates = True
 
     def __init__(self, instance: Any) -> None:
         super().__init__()
-        self.instance = instance
-        field, self.through = self.rel.field, self.rel.through
-        if self.reverse:
-            self.model: Any = self.rel.related_model
-            self.query_field_name, self.prefetch_cache_name = field.name, field.related_query_name()
-            self.source_field, self.target_field = field.reverse_link_field, field.link_field
-            self.symmetrical = False
-        else:
-            self.model = self.rel.model
-            self.query_field_name, self.prefetch_cache_name = field.related_query_name(), field.name
-            self.source_field, self.target_field = field.link_field, field.reverse_link_field
-            self.symmetrical = self.rel.symmetrical
-        self.source_field_name, self.target_field_name = self.source_field.name, self.target_field.name
+        self.instance, self.model = instance, self.related_model
         self.related_val = self.source_field.get_foreign_related_value(instance)
-        keys = self.source_field.foreign_related_fields
-        self.core_filters = {
-            f"{self.query_field_name}__{key.name}": value
-            for key, value in zip(keys, self.related_val, strict=True)
-        }
         if None in self.related_val:
-            missing = keys[self.related_val.index(None)].name
+            missing = self.source_field.foreign_related_fields[self.related_val.index(None)].name
             raise ValueError(
                 f'"{instance!r}" needs to have a value for field "{missing}" before this many-to-many relationship can be used.'
             )
@@ -172,6 +169,15 @@ class ManyRelatedManager:
 
     # reading
 
+    @property
+    def core_filters(self) -> dict[str, Any]:
+        """The conditions that the related objects meet."""
+        keys = self.source_field.foreign_related_fields
+        return {
+            f"{self.query_field_name}__{key.name}": value
+            for key, value in zip(keys, self.related_val, strict=True)
+        }
+
     def _ancestors(self) -> Iterable[Any]:
         """Yield the instance, then the objects of the parent models it remembers, up to the field's model."""
         current = self.instance
@@ -182,15 +188,16 @@ class ManyRelatedManager:
 
     def get_prefetch_cache(self) -> Any:
         """Return the prefetched objects, None if there are none."""
-        for one in self._ancestors():
-            prefetched = one.__dict__.get("_prefetched_objects_cache")
-            if prefetched and self.prefetch_cache_name in prefetched:
-                return prefetched[self.prefetch_cache_name]
-        return None
+        found = prefetched_objects(self.instance, self.prefetch_cache_name)
+        if found is None and self.instance._meta.parents:
+            for one in self._ancestors():
+                if (found := prefetched_objects(one, self.prefetch_cache_name)) is not None:
+                    break
+        return found
 
     def _remove_prefetched_objects(self) -> None:
         for one in self._ancestors():
-            if prefetched := one.__dict__.get("_prefetched_objects_cache"):
+            if prefetched := one.__dict__.get(PREFETCHED):
                 prefetched.pop(self.prefetch_cache_name, None)
 
     def get_queryset(self) -> Any:
@@ -219,44 +226,26 @@ class ManyRelatedManager:
         name = f"{PREFETCHED_KEY}{self.source_field.attname}"
         far = self.source_field.target_field
         queryset = queryset.annotate(**{name: F(f"{self.query_field_name}__{far.name}")})
-        queryset = queryset._filter_prefetch(name, [getattr(one, far.attname) for one in instances])
+        kinds = {*map(type, instances)}
+        own_key = self.source_field.value_getter((far,), kinds)
+        keys = [*map(own_key, instances)]
+        if len(kinds) > 1 or some_unset(keys):
+            # A comparison with the instances refuses those of another model, and those that are not saved.
+            self.through._base_manager.filter(**{f"{self.source_field_name}__in": instances})
+        queryset = queryset._filter_prefetch(name, keys)
+        return queryset, attrgetter(name), own_key, False, self.prefetch_cache_name, False
 
-        def of_object(obj: Model) -> tuple[Any, ...]:
-            return (getattr(obj, name),)
-
-        return (
-            queryset,
-            of_object,
-            self.source_field.get_foreign_related_value,
-            False,
-            self.prefetch_cache_name,
-            False,
-        )
-
-    def querysets_alike(self, given: Any) -> Callable[[Any, tuple[Any, ...]], Any] | None:
-        """Return a function that makes this manager's queryset for other objects of the instance's class, and their key.
+    def _querysets_alike(self, given: QuerySet[Any, Any] | None) -> Alike | None:
+        """Return what makes this manager's queryset for other objects of the instance's class, and their keys.
 
         The objects are some of the `given` ones, or of all where that is None. None where the querysets may differ in more
-        than a primary key: a manager that the user has written may look at its instance.
+        than a key: a manager that the user has written may look at its instance.
         """
         objects = super().get_queryset  # type: ignore[misc]
-        plain = given is not None or objects.__func__ is BaseManager.get_queryset
-        if not plain or not all(field.primary_key for field in self.source_field.foreign_related_fields):
+        if given is None and objects.__func__ is not BaseManager.get_queryset:
             return None
-        pattern = self._apply_rel_filters(objects() if given is None else given)
-        bind, common = pattern._shape.bind, pattern._args[: -len(self.related_val)]
-        if pattern._args != common + bind(self.related_val):
-            return None
-        mode = fetch_mode_of(self.instance)
-
-        def queryset_of(instance: Any, key: tuple[Any, ...]) -> Any:
-            queryset = pattern._clone()
-            queryset._args = common + bind(key)
-            queryset._hints = {**pattern._hints, "instance": instance}
-            own_mode = fetch_mode_of(instance)
-            return queryset if own_mode is mode else queryset.fetch_mode(own_mode)
-
-        return queryset_of
+        queryset = self._apply_rel_filters(objects() if given is None else given)
+        return alike(queryset, self.instance, self.related_val[0])
 
     @property
     def constrained_target(self) -> Any:
@@ -511,7 +500,27 @@ def create_forward_many_to_many_manager(superclass: type[Any], rel: object, reve
     """Return a subclass of a model's manager class for the objects related to one object."""
     plain = superclass is Manager
     bases = (ManyRelatedManager, _CountedBetween, superclass) if plain else (ManyRelatedManager, superclass)
-    return type("ManyRelatedManager", bases, {"rel": rel, "reverse": reverse})
+    return type("ManyRelatedManager", bases, {"rel": rel, "reverse": reverse, **_side(rel, reverse)})
+
+
+def _side(rel: Any, reverse: bool) -> dict[str, Any]:
+    """Return what a manager knows of its relation; `reverse` is the side that the field was not declared on."""
+    field = rel.field
+    ends = [field.link_field, field.reverse_link_field]
+    names = [field.related_query_name(), field.name]
+    source, target = reversed(ends) if reverse else ends
+    queried, cached = reversed(names) if reverse else names
+    return {
+        "related_model": rel.related_model if reverse else rel.model,
+        "through": rel.through,
+        "symmetrical": rel.symmetrical and not reverse,
+        "source_field": source,
+        "target_field": target,
+        "source_field_name": source.name,
+        "target_field_name": target.name,
+        "query_field_name": queried,
+        "prefetch_cache_name": cached,
+    }
 
 
 ManyToManyField.build_through.fill(create_many_to_many_intermediary_model)

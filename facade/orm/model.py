@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from facade.bridge import twin
 from facade.exceptions import FieldDoesNotExist, MultipleObjectsReturned, ObjectDoesNotExist, ObjectNotUpdated
-from facade.expressions.calls import DatabaseDefault
 from facade.expressions.q import Q
 from facade.meta import registry
 from facade.meta.checks import check_model
@@ -17,7 +16,8 @@ from facade.orm.descriptors import DeferredFetcher, fetch_missing
 from facade.orm.manager import BaseManager, Manager
 from facade.orm.persistence import Persistence
 from facade.orm.prefetch import prefetch_related_objects
-from facade.orm.state import ModelState, StateAttribute
+from facade.orm.prefetched import PREFETCHED, PrefetchedAttribute
+from facade.orm.state import ModelState, StateAttribute, is_unset
 from facade.orm.validation import Validation
 from facade.signals import post_init, pre_init
 from facade.version import VERSION_KEY, __version__, warn_of_version
@@ -52,6 +52,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         pk: Any
     else:
         _state = StateAttribute()
+        _prefetched_objects_cache = PrefetchedAttribute()
 
     _state_class: ClassVar[type[ModelState]] = ModelState
 
@@ -132,8 +133,8 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     def _is_pk_set(self, meta: object = None) -> bool:
         key = self._get_pk_val(meta)
         if type(key) is tuple:
-            return not any(_is_unset(part) for part in key)
-        return not _is_unset(key)
+            return not any(map(is_unset, key))
+        return not is_unset(key)
 
     # -- copies -------------------------------------------------------------------------------------
 
@@ -144,6 +145,8 @@ class Model(Persistence, Validation, metaclass=ModelBase):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled; override it to choose the attributes."""
+        if PREFETCHED in self.__dict__:
+            _ = self._prefetched_objects_cache  # whole querysets are pickled, none that waits
         instance_state = copy.copy(self._state)
         instance_state.fields_cache = dict(instance_state.fields_cache)
         state = dict(self.__dict__)
@@ -248,10 +251,6 @@ class Model(Persistence, Validation, metaclass=ModelBase):
             siblings = manager.filter(**field.get_filter_kwargs_for_object(self))
             self.__dict__[cache] = siblings.filter(**{f"_order__{op}": place}).order_by(order)[:1].get()
         return self.__dict__[cache]
-
-
-def _is_unset(key: object) -> bool:
-    return key is None or isinstance(key, DatabaseDefault)
 
 
 def _label(choices: Any, value: object) -> Any:

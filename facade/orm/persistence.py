@@ -12,6 +12,7 @@ from facade.db.transaction import atomic, mark_for_rollback_on_error
 from facade.expressions.calls import DatabaseDefault
 from facade.fields.checks import LOOKUP_SEP
 from facade.orm.deletion import Collector
+from facade.orm.prefetched import PREFETCHED
 from facade.signals import post_save, pre_save
 from facade.sql.insert import insert_one
 from facade.sql.update import row_exists, update_one
@@ -343,7 +344,7 @@ class Persistence:
             self._prefetched_objects_cache = {}
             return None
         names = set(fields)
-        prefetched = self.__dict__.get("_prefetched_objects_cache", {})
+        prefetched = self.__dict__.get(PREFETCHED, {})
         for name in names & prefetched.keys():
             del prefetched[name]
             names.remove(name)

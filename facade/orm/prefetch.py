@@ -7,11 +7,13 @@ and hands the objects out.
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from facade.bridge import function_twin
 from facade.fields.checks import LOOKUP_SEP
+from facade.orm.prefetched import PREFETCHED, Alike, Waiting, prefetched_objects
 
 if TYPE_CHECKING:
     from facade.orm.model import Model
@@ -152,9 +154,11 @@ def _walk(
 def _make_ready(objects: list[Any]) -> bool:
     """Give each instance its cache; False where the objects are no instances."""
     for obj in objects:
-        if not hasattr(obj, "_prefetched_objects_cache"):
+        if hasattr(type(obj), "_meta"):
+            obj.__dict__.setdefault(PREFETCHED, {})
+        elif not hasattr(obj, PREFETCHED):
             try:
-                obj._prefetched_objects_cache = {}
+                setattr(obj, PREFETCHED, {})
             except (AttributeError, TypeError):
                 return False
     return True
@@ -163,12 +167,9 @@ def _make_ready(objects: list[Any]) -> bool:
 def _loaded(objects: list[Any], name: str, to_attr: str) -> Iterator[Any]:
     """Yield the objects of the next level where this one needed no query."""
     for obj in objects:
-        cache = getattr(obj, "_prefetched_objects_cache", {})
-        value = (
-            cache[name]
-            if name in cache
-            else getattr(obj, to_attr if to_attr != name and hasattr(obj, to_attr) else name, None)
-        )
+        value = prefetched_objects(obj, name)
+        if value is None:
+            value = getattr(obj, to_attr if to_attr != name and hasattr(obj, to_attr) else name, None)
         if value is None:
             continue
         if isinstance(value, list) or hasattr(value, "_result_cache"):
@@ -198,7 +199,7 @@ def _fetched_test(prefetcher: object, model: type[Any], name: str, to_attr: str)
         return lambda obj: hasattr(obj, to_attr)
     if hasattr(prefetcher, "is_cached"):
         return prefetcher.is_cached  # type: ignore[no-any-return]
-    return lambda obj: name in obj._prefetched_objects_cache
+    return lambda obj: name in obj.__dict__[PREFETCHED]
 
 
 def _prefetch_one_level(
@@ -212,9 +213,9 @@ def _prefetch_one_level(
     if additional:
         queryset._prefetch_related_lookups = ()
     related = list(queryset)
-    by_key: dict[Any, list[Any]] = {}
-    for obj in related:
-        by_key.setdefault(related_key(obj), []).append(obj)
+    by_key = defaultdict[Any, list[Any]](list)
+    for key, obj in zip(map(related_key, related), related, strict=True):
+        by_key[key].append(obj)
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if as_attr and instances:
         _check_to_attr(instances[0], to_attr)
@@ -227,13 +228,10 @@ def _prefetch_one_level(
         for obj in instances:
             setattr(obj, to_attr, by_key.get(own_key(obj), []))
     else:
-        queryset_of = _querysets(instances[0], to_attr, lookup.get_current_querysets(level))
-        for obj in instances:
-            key = own_key(obj)
-            result = queryset_of(obj, key)
-            result._result_cache = by_key.get(key, [])
-            result._prefetch_done = True
-            obj._prefetched_objects_cache[cache_name] = result
+        rows_of = [
+            (obj, key, by_key.get(key)) for obj, key in zip(instances, map(own_key, instances), strict=True)
+        ]
+        _give_many(rows_of, cache_name, to_attr, lookup.get_current_querysets(level))
     return related, additional
 
 
@@ -251,20 +249,32 @@ def _give_one(obj: Model, value: object, cache_name: str, to_attr: str | None, i
         obj._state.fields_cache[cache_name] = value
 
 
-def _querysets(first: Any, name: str, given: list[Any] | None) -> Callable[[Any, tuple[Any, ...]], Any]:
-    """Return a function of an instance and its key that makes the queryset of its related manager."""
+def _give_many(
+    instances: list[tuple[Any, Any, list[Any] | None]], cache_name: str, name: str, given: list[Any] | None
+) -> None:
+    """Give instances, which come with their keys and related objects, the prefetched querysets of their managers.
 
-    def queryset_of(obj: Any, key: tuple[Any, ...]) -> Any:
+    Where those of all instances are alike they are made when somebody looks at them.
+    """
+    whole = _whole(given[0]) if given else None
+    first = instances[0][0]
+    kind, alike = type(first), _alike(first, name, whole)
+    for obj, key, found in instances:
+        rows = [] if found is None else found
+        if alike is not None and type(obj) is kind and key is not None:
+            obj.__dict__[PREFETCHED][cache_name] = Waiting((alike, key, rows))
+            continue
         manager = getattr(obj, name)
-        if given and hasattr(manager, "_apply_rel_filters"):
-            return manager._apply_rel_filters(_whole(given[0]))
-        return manager.get_queryset()
+        by_hand = whole is not None and hasattr(manager, "_apply_rel_filters")
+        queryset = manager._apply_rel_filters(whole) if by_hand else manager.get_queryset()
+        queryset._result_cache, queryset._prefetch_done = rows, True
+        obj.__dict__[PREFETCHED][cache_name] = queryset
 
-    manager, kind = getattr(first, name), type(first)
-    if not hasattr(manager, "querysets_alike"):
-        return queryset_of
-    alike = manager.querysets_alike(_whole(given[0]) if given else None) or queryset_of
-    return lambda obj, key: (alike if type(obj) is kind and None not in key else queryset_of)(obj, key)
+
+def _alike(instance: Model, name: str, given: object) -> Alike | None:
+    """Return what makes the querysets of the related managers of instances like this one, if one way serves all."""
+    manager = getattr(instance, name)
+    return manager._querysets_alike(given) if hasattr(manager, "_querysets_alike") else None
 
 
 def _whole(queryset: Any) -> Any:

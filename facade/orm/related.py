@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.db.transaction import atomic
+from facade.orm.manager import BaseManager
+from facade.orm.prefetched import PREFETCHED, Alike, alike, prefetched_objects
+from facade.orm.state import remember, some_unset
 
 if TYPE_CHECKING:
     from facade.orm.model import Model
+    from facade.orm.queryset import QuerySet
 
 
 __all__ = ["create_reverse_many_to_one_manager"]
@@ -52,10 +56,8 @@ class ReverseManager:
                 f"{type(self.instance).__name__!r} instance needs to have a primary key value before this "
                 "relationship can be used."
             )
-        prefetched = self.instance.__dict__.get("_prefetched_objects_cache")
-        if prefetched and (name := self.field.remote_field.cache_name) in prefetched:
-            return prefetched[name]
-        return self._apply_rel_filters(super().get_queryset())  # type: ignore[misc]
+        found = prefetched_objects(self.instance, self.field.remote_field.cache_name)
+        return self._apply_rel_filters(super().get_queryset()) if found is None else found  # type: ignore[misc]
 
     def _apply_rel_filters(self, queryset: Any) -> Any:
         queryset._add_hints(instance=self.instance)
@@ -79,22 +81,35 @@ class ReverseManager:
         queryset = querysets[0] if querysets else super().get_queryset()  # type: ignore[misc]
         queryset._add_hints(instance=instances[0])
         queryset = queryset.using(queryset._db or self._db)
-        queryset = queryset._filter_prefetch(self.field.name, instances)
-        by_key = {self.field.get_foreign_related_value(one): one for one in instances}
-        for row in queryset:
-            if not self.field.is_cached(row):
-                self.field.set_cached_value(row, by_key[self.field.get_local_related_value(row)])
-        return (
-            queryset,
-            self.field.get_local_related_value,
-            self.field.get_foreign_related_value,
-            False,
-            self.field.remote_field.cache_name,
-            False,
-        )
+        field = self.field
+        far, kinds = field.foreign_related_fields, {*map(type, instances)}
+        own_key = field.value_getter(far, kinds)
+        owners = {own_key(one): one for one in instances}
+        # The keys say as much as the instances, which would be looked at one by one; but those must be saved, and of this kind.
+        quick = len(kinds) == len(far) == 1 and far[0].primary_key and not some_unset(owners)
+        queryset = queryset._filter_prefetch(field.name, [*owners] if quick else instances)
+        rows = queryset._results()
+        row_key = field.value_getter(field.local_related_fields, {*map(type, rows)})
+        remember(rows, field.cache_name, row_key, owners)
+        return queryset, row_key, own_key, False, field.remote_field.cache_name, False
+
+    def _querysets_alike(self, given: QuerySet[Any, Any] | None) -> Alike | None:
+        """Return what makes this manager's queryset for other objects of the instance's class, and their keys.
+
+        The rows are some of the `given` ones, or of all where that is None. None where the querysets may differ in more
+        than a key: a manager that the user has written may look at its instance.
+        """
+        objects, field = super().get_queryset, self.field  # type: ignore[misc]
+        if given is None and objects.__func__ is not BaseManager.get_queryset:
+            return None
+        key = field.get_foreign_related_value(self.instance)
+        if len(key) > 1 or None in key:
+            return None
+        queryset = self._apply_rel_filters(objects() if given is None else given)
+        return alike(queryset, self.instance, key[0], field if field.many_to_one else None)
 
     def _remove_prefetched_objects(self) -> None:
-        if prefetched := self.instance.__dict__.get("_prefetched_objects_cache"):
+        if prefetched := self.instance.__dict__.get(PREFETCHED):
             prefetched.pop(self.field.remote_field.cache_name, None)
 
     def _check_fk_val(self) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from facade.expressions.calls import DatabaseDefault
 
 if TYPE_CHECKING:
     from facade.orm.model import Model
 
 
 __all__ = ["LOADED_FROM", "ModelState", "StateAttribute"]
+
+_new = object.__new__
+_UNSET = (type(None), DatabaseDefault)
 
 #: The key under which a loader may leave an instance's database, instead of making a state for each row.
 LOADED_FROM = "_loaded_from"
@@ -59,6 +64,30 @@ FIRST_VALUES: dict[str, Callable[[], Any]] = {
     "fields_cache": dict,
     "peers": tuple,
 }
+
+
+def remember(rows: list[Any], name: str, key_of: Callable[[Any], Any], owners: Mapping[Any, object]) -> None:
+    """Put on each row the object it belongs to, found by the row's key, where nothing is remembered yet."""
+    for row in rows:
+        data = row.__dict__
+        if LOADED_FROM in data:
+            # What StateAttribute does for one that is looked at, without its calls: there may be many rows.
+            state = data["_state"] = _new(ModelState)
+            state.db = data.pop(LOADED_FROM)
+            state.adding = state.db is None
+            state.fields_cache = {name: owners[key_of(row)]}
+        elif name not in (cache := row._state.fields_cache):
+            cache[name] = owners[key_of(row)]
+
+
+def is_unset(key: object) -> bool:
+    """Return whether a primary key's value is none yet."""
+    return isinstance(key, _UNSET)
+
+
+def some_unset(keys: Iterable[object]) -> bool:
+    """Return whether one of many primary keys has no value yet."""
+    return any(issubclass(kind, _UNSET) for kind in {*map(type, keys)})
 
 
 class StateAttribute:
