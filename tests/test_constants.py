@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import itertools
 from decimal import Decimal as D
 
 import pytest
 
 from facade import configure
 from facade import models as m
+from facade.exceptions import ProgrammingError
 from facade.models import (
     Case,
     Count,
     Exists,
+    ExpressionWrapper,
     F,
     Max,
     OuterRef,
     Prefetch,
     Q,
+    RawSQL,
     Subquery,
     Sum,
     Value,
@@ -25,6 +30,8 @@ from facade.models import (
     Window,
 )
 from facade.models import functions as fn
+from facade.sql import plan
+from facade.sql.constants import same_value
 
 
 class Shelf(m.Model):
@@ -305,3 +312,184 @@ def test_repeated_constants_in_what_is_written(face, road):
     assert face(things.create, title="d", big=most_of_a_group(), **given).big == 2
     face(things.bulk_create, [Thing(title=title, big=most_of_a_group(), **given) for title in "ef"])
     assert face.list(things.filter(title__in=["e", "f"]).values_list("big", flat=True)) == [3, 3]
+
+
+def written_twice(make):
+    """Two expressions that are equal and nothing more, each with constants of its own."""
+    return make(), make()
+
+
+TWICE = {
+    "coalesce": lambda: fn.Coalesce("note", Value("z")),
+    "arithmetic": lambda: F("n") % 2 + 1,
+    "wide": lambda: F("big") % 2 + 3_000_000_000,
+    "decimal": lambda: F("price") * D("1.5"),
+    "float": lambda: fn.Cast("n", m.FloatField()) * 1.5,
+    "case": lambda: Case(When(n__gt=1, then=Value("x")), When(n=0, then=Value("x")), default=Value("y")),
+    "list": lambda: Case(When(n__in=[1, 2], then=1), default=2),
+    "range": lambda: Case(When(price__range=(D(1), D("1.01")), then=1), default=2),
+    "text": lambda: Case(When(title__icontains="B", then=Value("x")), default=Value("y")),
+    "year": lambda: Case(When(made__year=2024, then=Value("x")), default=Value("y")),
+    "key": lambda: Case(When(data__x=1, then=Value("x")), default=Value("y")),
+    "document": lambda: fn.Coalesce("data__y", Value([1, {"k": None}], m.JSONField())),
+    "related": lambda: fn.Coalesce("shelf__name", Value("z")),
+    "positions": lambda: fn.Substr(fn.Concat("title", Value("-"), "title", Value("-")), 2, 3),
+    "index": lambda: fn.StrIndex("title", Value("b")),
+    "round": lambda: fn.Round(F("price") / 3, precision=1),
+    "trunc": lambda: fn.TruncMonth("made"),
+    "extract": lambda: fn.Extract("made", "hour") + 1,
+    "moment": lambda: fn.Coalesce("made", Value(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))),
+    "condition": lambda: ExpressionWrapper(Q(n=1) | Q(title="a"), m.BooleanField()),
+    "raw": lambda: RawSQL("n + %s + %s", (2, 2)),
+    "subquery": lambda: Subquery(
+        Shelf.objects.filter(pk=OuterRef("shelf"), name__gt="a").values(y=fn.Concat("name", Value("!")))[:1]
+    ),
+    "exists": lambda: Exists(Shelf.objects.filter(pk=OuterRef("shelf"), name="lower")),
+}  # fmt: skip
+twice = pytest.mark.parametrize("make", TWICE.values(), ids=TWICE)
+
+
+@pytest.mark.vendors("postgres")
+@twice
+def test_distinct_on_an_expression_that_is_written_twice(face, make):
+    one, other = written_twice(make)
+    first = things.annotate(w=one).distinct("w")
+    keys = face.list(first.order_by("w", "title").values_list("pk", flat=True))
+    assert 1 <= len(keys) <= 3
+    written = first.order_by(other, "title")
+    assert face.list(written.values_list("pk", flat=True)) == keys
+    assert [thing.pk for thing in face.list(written)] == keys
+    assert face.list(first.order_by(other.desc(), "title").values_list("pk", flat=True)) == face.list(
+        first.order_by("-w", "title").values_list("pk", flat=True)
+    )
+    assert (
+        face.list(things.alias(w=one).distinct("w").order_by(other, "title").values_list("pk", flat=True))
+        == keys
+    )
+    assert face.list(first.annotate(v=other).order_by("v", "title").values_list("pk", flat=True)) == keys
+    assert face(written.count) == len(keys)
+    assert face(written.exists)
+    assert face(written.first).pk == keys[0]
+    assert [thing.pk for thing in face.list(written[1:])] == keys[1:]
+    assert [thing.pk for thing in face.iterate(written.iterator, chunk_size=1)] == keys
+    assert face(things.filter(pk__in=written.values("pk")).count) == len(keys)
+    assert face(written.explain)
+    assert str(written.query).count("DISTINCT ON") == 1
+    either = written.values_list("pk").union(written.values_list("pk").filter(n=0))
+    assert sorted(face.list(either)) == sorted((key,) for key in keys)
+
+
+@pytest.mark.vendors("postgres")
+def test_whether_constants_are_equal_is_asked_each_time(face, road):
+    def found(one, other):
+        equal = things.annotate(w=one).distinct("w").order_by(other, "title")
+        return "".join(face.list(equal.values_list("title", flat=True)))
+
+    def word(text):
+        return fn.Coalesce("note", Value(text))
+
+    assert found(word("z"), word("z")) == "ab"
+    with pytest.raises(ProgrammingError, match="must match initial ORDER BY"):
+        found(word("z"), word("y"))
+    assert found(word("y"), word("y")) == "ab"
+    # A text's parameter is none of another text's.
+    assert found(fn.Concat(word("z"), Value("y")), fn.Concat(word("z"), Value("y"))) == "ab"
+    assert found(fn.Concat(word("z"), Value("z")), fn.Concat(word("z"), Value("z"))) == "ab"
+    with pytest.raises(ProgrammingError):
+        found(fn.Concat(word("z"), Value("y")), fn.Concat(word("y"), Value("z")))
+
+
+@pytest.mark.vendors("postgres")
+def test_each_pattern_of_equal_constants_has_its_plan(face, monkeypatch):
+    monkeypatch.setattr(plan, "MAX_EQUATED", 2)
+    for a, b, c in itertools.product(range(3), repeat=3):
+        chosen = [Case(When(n=a, then=Value(f"{b}")), default=Value(f"{c}")) for _ in range(2)]
+        rows = (
+            things.annotate(w=chosen[0])
+            .distinct("w")
+            .order_by(chosen[1], "title")
+            .values_list("w", flat=True)
+        )
+        assert face.list(rows) == sorted({f"{b}", f"{c}"}), (a, b, c)
+
+
+@pytest.mark.vendors("postgres")
+def test_an_aggregate_orders_by_what_it_takes(face, road):
+    def word():
+        return fn.Concat("shelf__name", Value("-"), output_field=m.TextField())
+
+    joined = m.StringAgg(word(), Value(", "), distinct=True, order_by=word())
+    assert face(things.aggregate, x=joined) == {"x": "lower-, upper-"}
+    grouped = things.values("n").annotate(x=joined).order_by("n").values_list("x", flat=True)
+    assert face.list(grouped) == ["upper-", "lower-", "upper-"]
+
+
+@pytest.mark.vendors("postgres")
+def test_what_is_written_takes_an_expression_twice(face, road):
+    def best():
+        rows = things.annotate(w=fn.Coalesce("note", Value("z"))).distinct("w")
+        return Subquery(rows.order_by(fn.Coalesce("note", Value("z")), "-n").values("n")[1:2])
+
+    assert face(things.filter(title="a").update, big=best()) == 1
+    assert face(things.get, title="a").big == 2
+    thing = face(things.get, title="b")
+    thing.big = best()
+    face(thing.save)
+    assert face(things.get, title="b").big == 2
+    given = {"shelf": thing.shelf, "n": 5, "price": D(1)}
+    assert face(things.create, title="d", big=best(), **given).big == 2
+    face(things.bulk_create, [Thing(title="e", big=best(), **given)])
+    assert face(things.get, title="e").big == 5
+    thing.small = best()
+    face(things.bulk_update, [thing], ["small"])
+    assert face(things.get, title="b").small == 5
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, True),
+        (1, 1.0),
+        (1, D(1)),
+        (1.0, D(1)),
+        (1, "1"),
+        (b"1", "1"),
+        (0.0, -0.0),
+        (D("1.0"), D("1.00")),
+        (dt.date(2024, 1, 1), dt.datetime(2024, 1, 1)),  # noqa: DTZ001
+        ([1], [True]),
+        ([1], (1,)),
+        ([1, [2]], [1, [2.0]]),
+        ({"x": 1}, {"x": 1}),
+        (None, 0),
+    ],
+)
+def test_constants_that_python_alone_takes_for_equal(one, other):
+    assert same_value(one) != same_value(other)
+
+
+@pytest.mark.parametrize(
+    "value", [1, 1.5, "x", b"x", D("1.0"), None, True, float("nan"), [1, None, [float("nan")]], dt.date.min]
+)
+def test_constants_that_are_equal(value):
+    assert same_value(value) == same_value(copy.deepcopy(value))
+    assert hash(same_value(value)) == hash(same_value(copy.deepcopy(value)))
+
+
+@twice
+def test_an_expression_that_is_written_twice(face, make):
+    one, other = written_twice(make)
+    grouped = things.values(w=one).annotate(k=Count("pk"))
+    assert face.list(grouped.order_by(other)) == face.list(grouped.order_by("w"))
+    assert face.list(grouped.annotate(v=other).order_by("w").values("w", "k")) == face.list(
+        grouped.order_by("w")
+    )
+    assert face(grouped.order_by(other).count) == face(grouped.count)
+    rows = things.annotate(w=one).values_list("w", flat=True).distinct()
+    assert face.list(rows.order_by(other)) == face.list(rows.order_by("w"))
+    ranked = things.annotate(w=one, r=Window(fn.Rank(), partition_by=[other], order_by=[make(), "title"]))
+    assert face.list(ranked.order_by("title").values_list("r", flat=True)) == face.list(
+        things.annotate(w=one, r=Window(fn.Rank(), partition_by=["w"], order_by=["w", "title"]))
+        .order_by("title")
+        .values_list("r", flat=True)
+    )

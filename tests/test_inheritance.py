@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from facade.exceptions import FieldError
-from facade.models import F
+from facade.models import F, Max
 from facade.models.expressions import RawSQL
+from facade.models.functions import Lower
 from tests.models import Author, Place, Restaurant
 
 
@@ -83,6 +84,9 @@ def test_sql_of_the_programs_own_may_name_columns_of_the_parent(face, database):
     face(Restaurant.objects.create, name="Roma", serves_pizza=True)
     rows = Restaurant.objects.annotate(shown=RawSQL("upper(name)", ()))
     assert face.list(rows.values_list("shown", flat=True)) == ["ROMA"]
+    inside = Restaurant.objects.annotate(shown=Lower(RawSQL("upper(name)", ())))
+    assert face.list(inside.values_list("shown", flat=True).order_by(RawSQL("name", ()).desc())) == ["roma"]
+    assert face(Restaurant.objects.aggregate, x=Max(RawSQL("upper(name)", ()))) == {"x": "ROMA"}
 
 
 # -- one row for the parent and the child ----------------------------------------------------------------

@@ -145,6 +145,8 @@ class Expression(Combinable, Written, Frozen):
     allowed_default = False
     constraint_validation_compatible = True
     set_returning = False
+    grouped_whole: ClassVar[bool] = False
+    """Whether, where it is wrapped, the rows of a group need to agree in its value only, and not in its parts."""
     empty_result_set_value: Any = None
     _output_field: Field[Any] | None = None
     # The names of the attributes that hold the expressions it is made of.
@@ -513,9 +515,9 @@ class ExpressionWrapper(Expression):
         return bool(self.expression.allowed_default)
 
     def get_group_by_cols(self) -> list[Any]:
-        if isinstance(self.expression, Expression):
-            return self.expression.get_group_by_cols()
-        return super().get_group_by_cols()
+        if self.expression.grouped_whole:
+            return super().get_group_by_cols()
+        return self.expression.get_group_by_cols()  # type: ignore[no-any-return]
 
     def as_core(self, compiler: Compiler) -> Any:
         return compiler.process(self.expression)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from facade import fields
@@ -106,21 +106,28 @@ class RawSQL(Expression):
         frozen.params = tuple(values.add_constant(value) for value in self.params)
         return frozen
 
-    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(
+        self,
+        query: Any = None,
+        allow_joins: bool = True,
+        reuse: object = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> Any:
         resolved = self.copy()
         if query is not None:
             resolved.params = tuple(
                 query.place(item, None) if isinstance(item, Arg) else item for item in self.params
             )
-            self._join_parents(query, *args, **kwargs)
+            self._join_parents(query, lambda name: query.resolve_ref(name, allow_joins, reuse, summarize))
         return resolved
 
-    def _join_parents(self, query: Query, *args: Any, **kwargs: Any) -> None:
+    def _join_parents(self, query: Query, join: Callable[[str], object]) -> None:
         """Join the tables of the model's parents whose columns the text may name."""
         for parent in query.model._meta.all_parents if query.model else ():
             for field in parent._meta.local_fields:
                 if re.search(rf"\b{re.escape(field.column)}\b", self.sql, re.IGNORECASE):
-                    query.resolve_ref(field.name, *args, **kwargs)
+                    join(field.name)
                     break
 
     def get_group_by_cols(self) -> list[Any]:

@@ -73,6 +73,9 @@ class Valued(Resolved, Protocol):
 class Parameters(Protocol):
     """The parameters of the statement that is being made."""
 
+    compares: bool
+    """Whether the database compares expressions of the statement with each other, down to their parameters."""
+
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Core:
         """Return a parameter for argument number `index`; None for a value that `convert` makes by itself at each run."""
 

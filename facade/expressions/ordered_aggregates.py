@@ -70,6 +70,7 @@ class OrderedAggregate(Aggregate):
         if self.order_by is not None:
             text += " ORDER BY %s"
             values.append(compiler.process(self.order_by))
+            compiler.binds.compares |= self.distinct and compiler.vendor == "postgresql"
         text += ")"
         if condition is not None:
             text += " FILTER (WHERE %s)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from facade.expressions.freezing import WideArg, is_long, is_wide
+from facade.expressions.freezing import PLAIN, WideArg, is_long, is_wide
 from facade.types import Decimal
 
 if TYPE_CHECKING:
@@ -41,3 +41,16 @@ def same_type(type_: CoreType | None) -> object:
     """Return what two equal types have in common: constants of the same value and type are one parameter."""
     key = None if type_ is None else type_._static_cache_key
     return key if isinstance(key, tuple) or key is None else id(type_)
+
+
+def same_value(value: object) -> object:
+    """Return what two constants have in common that mean the same wherever they stand, in type and in each digit.
+
+    1, 1.0 and True are equal to Python only, and so are 0.0 and -0.0. What cannot tell is the same as itself alone.
+    """
+    kind = type(value)
+    if kind in PLAIN or kind is bool:
+        return kind, repr(value)
+    if kind is list or kind is tuple:
+        return kind, tuple(same_value(item) for item in value)  # type: ignore[attr-defined]
+    return id(value)

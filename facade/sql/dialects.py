@@ -243,6 +243,7 @@ class Operations:
         """Keep the first of the rows that agree in these columns."""
         if self.vendor != "postgresql":
             raise UnsupportedFeature("DISTINCT ON fields is not supported by this database backend")
+        self.binds.compares = True
         if hasattr(postgresql, "distinct_on"):  # SQLAlchemy 2.1
             return statement.ext(postgresql.distinct_on(*columns))
         return statement.distinct(*columns)

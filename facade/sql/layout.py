@@ -26,6 +26,7 @@ class Binds:
     def __init__(self, beyond: dict[int, OutOfRange] | None = None) -> None:
         self.beyond = beyond or {}
         self.limited = False  # whether a parameter may turn out to lie beyond its column
+        self.compares = False  # whether the database compares expressions, down to their parameters
         self.sources: dict[str, tuple[int | None, Convert | None]] = {}
         self.databases: set[str] = set()
         self._known: dict[Any, Any] = {}

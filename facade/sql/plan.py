@@ -12,21 +12,33 @@ from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg, BeyondColumn, OutOfRange
 from facade.generated import Source
 from facade.sql.keys import has_key
-from facade.sql.parameters import compile_statement, parameter_names
+from facade.sql.parameters import (
+    comparable_parameters,
+    compile_statement,
+    equal_pairs,
+    equating,
+    parameter_names,
+    values_by_name,
+)
 from facade.sql.rows import LOADERS, Loader
 from facade.sql.select import Compiler
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+    from sqlalchemy.sql.compiler import SQLCompiler
 
     from facade.db.database import Database
     from facade.expressions.contracts import Convert
     from facade.sql.layout import Binds
+    from facade.sql.parameters import Pairs
     from facade.sql.query import Query as SQLQuery
     from facade.sql.shape import Shape
 
 MAX_GET_RESULTS = 21
 """How many rows a search for one object reads at most."""
+
+MAX_EQUATED = 100
+"""How many plans are kept that differ in which of their values are equal."""
 
 Args = tuple[Any, ...]
 Beyond = dict[int, OutOfRange]
@@ -151,6 +163,43 @@ class RangedPlan(Plan):
             return self.other(found).sql(args)
 
 
+class EquatingPlan(Plan):
+    """A plan of expressions that the database compares: where values are equal, one with one parameter for them stands in.
+
+    To PostgreSQL, an expression that was written twice is the same one only if its constants have the same numbers.
+    """
+
+    __slots__ = ("alike", "compiled", "equated", "others", "plan")
+
+    def __init__(self, plan: Plan, compiled: SQLCompiler, equated: Callable[[Pairs], Plan]) -> None:
+        super().__init__(plan.statement, plan.bind, plan.load)
+        self.plan, self.compiled, self.equated = plan, compiled, equated
+        self.alike = comparable_parameters(compiled)
+        self.others: dict[Pairs, Plan] = {}
+
+    def other(self, args: Args) -> Plan:
+        pairs = equal_pairs(self.alike, values_by_name(self.compiled, self.bind(args)))
+        if not pairs:
+            return self.plan
+        if (plan := self.others.get(pairs)) is None:
+            if len(self.others) >= MAX_EQUATED:
+                self.others.clear()
+            plan = self.others[pairs] = self.equated(pairs)
+        return plan
+
+    def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
+        return self.other(args).fetch(database, args, *options)
+
+    def execute(self, database: Database, args: Args) -> int:
+        return self.other(args).execute(database, args)
+
+    def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
+        return self.other(args).stream(database, args, chunk_size, *options)
+
+    def sql(self, args: Args) -> tuple[str, Params]:
+        return self.other(args).sql(args)
+
+
 class ExpandingPlan(Plan):
     """A plan with lists that the database can only take one parameter per item: the SQL grows with them."""
 
@@ -269,16 +318,22 @@ def compile_plan(
     returns: bool,
 ) -> Plan:
     """Compile a Core statement whose parameters come from arguments; `again` makes it where some lie beyond a column."""
-    compiled = compile_statement(statement, database.compile_dialect)
+    dialect, title = database.compile_dialect, getattr(compiler.query.model, "__name__", "values")
     locks = compiler.query.lock is not None and database.vendor != "sqlite"
-    ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)
-    plan = (
-        ExpandingPlan(ready, _unbound, load, compiled, compiler.binds)
-        if compiled.post_compile_params
-        else Plan(
-            ready, binder(compiled, compiler.binds, getattr(compiler.query.model, "__name__", "values")), load
-        )
-    )
+
+    def plan_of(compiled: SQLCompiler) -> Plan:
+        ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)
+        if compiled.post_compile_params:
+            return ExpandingPlan(ready, _unbound, load, compiled, compiler.binds)
+        return Plan(ready, binder(compiled, compiler.binds, title), load)
+
+    def equated(pairs: Pairs) -> Plan:
+        return plan_of(compile_statement(statement, equating(dialect, compiled, pairs)))
+
+    compiled = compile_statement(statement, dialect)
+    plan = plan_of(compiled)
+    if compiler.binds.compares and comparable_parameters(compiled):
+        plan = EquatingPlan(plan, compiled, equated)
     if compiler.binds.databases:
         plan = LocalPlan(plan, compiler.binds)
     return RangedPlan(plan, compiler.binds.beyond, again) if compiler.binds.limited else plan

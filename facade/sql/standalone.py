@@ -12,7 +12,7 @@ from facade.expressions.freezing import Values, freeze
 from facade.expressions.q import Q
 from facade.expressions.references import Col
 from facade.sql import tables, write
-from facade.sql.constants import same_type
+from facade.sql.constants import same_type, same_value
 from facade.sql.layout import Binds, Convert
 from facade.sql.query import Query
 from facade.sql.select import Compiler
@@ -43,7 +43,7 @@ def table_expression(expression: Any, model: type[Any], dialect: Dialect) -> Any
 
 
 class BoundValues(Binds):
-    """The parameters of a statement that is written for these values alone: one object for each, with its value."""
+    """The parameters of a statement that is written for these values alone: one for all that are equal."""
 
     varies = False
 
@@ -52,10 +52,10 @@ class BoundValues(Binds):
         self.values = values
 
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
-        key = index, same_type(type_), convert, *options
+        value = None if index is None else self.values[index]
+        value = value if convert is None else convert(value)
+        key = convert if index is None else same_value(value), same_type(type_), *options
         if (known := self._known.get(key)) is None:
-            value = None if index is None else self.values[index]
-            value = value if convert is None else convert(value)
             known = self._known[key] = sa.bindparam(None, value, type_=type_, unique=True, **options)
         return known
 

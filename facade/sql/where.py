@@ -34,6 +34,7 @@ class Where(Expression):
     """Conditions joined by one connector."""
 
     conditional = True
+    grouped_whole = True
 
     def __init__(
         self, children: list[Any] | None = None, connector: str = AND, negated: bool = False
