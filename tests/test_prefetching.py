@@ -441,6 +441,15 @@ def test_prefetched_objects_are_pickled_with_their_objects(face, stage, assert_q
         assert texts(face.list(getattr(rows[0], relation).filter(pk__gt=0))) == EXPECTED[relation][0]
 
 
+@both
+def test_an_object_that_lost_its_key_keeps_what_was_prefetched(face, stage, relation):
+    row = of(relation)(face)[0]
+    row.pk = None
+    for found in (pickled(row)._prefetched_objects_cache[relation], row._prefetched_objects_cache[relation]):
+        assert texts(found) == EXPECTED[relation][0]
+        assert texts(face.list(found.filter(pk__gt=0))) == EXPECTED[relation][0]
+
+
 def test_a_model_that_says_what_is_pickled_may_pickle_everything(face, stage, assert_queries):
     face(Closed.objects.create, name="x")
     face(face(Closed.objects.get).songs.set, Song.objects.exclude(title="two"))

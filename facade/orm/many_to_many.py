@@ -21,7 +21,7 @@ from facade.orm.descriptors import ReverseManyToOneDescriptor
 from facade.orm.manager import BaseManager, Manager
 from facade.orm.model import Model, ModelBase
 from facade.orm.on_delete import CASCADE
-from facade.orm.prefetched import PREFETCHED, Alike, alike, prefetched_objects
+from facade.orm.prefetched import PREFETCHED, Alike, prefetched_objects
 from facade.orm.state import some_unset
 from facade.signals import m2m_changed
 from facade.sql.conflict import can_ignore
@@ -244,8 +244,11 @@ class ManyRelatedManager:
         objects = super().get_queryset  # type: ignore[misc]
         if given is None and objects.__func__ is not BaseManager.get_queryset:
             return None
-        queryset = self._apply_rel_filters(objects() if given is None else given)
-        return alike(queryset, self.instance, self.related_val[0])
+        queryset = objects() if given is None else given
+        if self._db:
+            queryset = queryset.using(self._db)
+        (lookup,) = self.core_filters
+        return Alike(queryset, lookup, sticky=True)
 
     @property
     def constrained_target(self) -> Any:

@@ -231,7 +231,7 @@ def _prefetch_one_level(
         rows_of = [
             (obj, key, by_key.get(key)) for obj, key in zip(instances, map(own_key, instances), strict=True)
         ]
-        _give_many(rows_of, cache_name, to_attr, lookup.get_current_querysets(level))
+        _give_many(prefetcher, rows_of, cache_name, to_attr, lookup.get_current_querysets(level))
     return related, additional
 
 
@@ -250,15 +250,18 @@ def _give_one(obj: Model, value: object, cache_name: str, to_attr: str | None, i
 
 
 def _give_many(
-    instances: list[tuple[Any, Any, list[Any] | None]], cache_name: str, name: str, given: list[Any] | None
+    prefetcher: object,
+    instances: list[tuple[Any, Any, list[Any] | None]],
+    cache_name: str,
+    name: str,
+    given: list[Any] | None,
 ) -> None:
     """Give instances, which come with their keys and related objects, the prefetched querysets of their managers.
 
     Where those of all instances are alike they are made when somebody looks at them.
     """
     whole = _whole(given[0]) if given else None
-    first = instances[0][0]
-    kind, alike = type(first), _alike(first, name, whole)
+    kind, alike = _alike(prefetcher, whole)
     for obj, key, found in instances:
         rows = [] if found is None else found
         if alike is not None and type(obj) is kind and key is not None:
@@ -271,10 +274,11 @@ def _give_many(
         obj.__dict__[PREFETCHED][cache_name] = queryset
 
 
-def _alike(instance: Model, name: str, given: object) -> Alike | None:
-    """Return what makes the querysets of the related managers of instances like this one, if one way serves all."""
-    manager = getattr(instance, name)
-    return manager._querysets_alike(given) if hasattr(manager, "_querysets_alike") else None
+def _alike(manager: Any, given: object) -> tuple[type[Any] | None, Alike | None]:
+    """Return a class, and what makes the querysets of the related managers of its instances if one way serves all."""
+    if not hasattr(manager, "_querysets_alike"):
+        return None, None
+    return type(manager.instance), manager._querysets_alike(given)
 
 
 def _whole(queryset: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from facade.orm.fetching import fetch_mode_of
+from facade.orm.fetching import FETCH_ONE, fetch_mode_of
 
 if TYPE_CHECKING:
     from facade.fields import Field
@@ -13,43 +12,52 @@ if TYPE_CHECKING:
     from facade.orm.queryset import QuerySet
 
 
-__all__ = ["PREFETCHED", "Alike", "PrefetchedAttribute", "Waiting", "alike", "prefetched_objects"]
+__all__ = ["PREFETCHED", "Alike", "PrefetchedAttribute", "Waiting", "prefetched_objects"]
 
 #: The attribute, and the key in an instance's ``__dict__``, of the prefetched querysets by the name of the relation.
 PREFETCHED = "_prefetched_objects_cache"
 
-#: Makes the queryset of a related manager for an instance, which may be None, and the key that refers to it.
-Alike = Callable[[Any, Any], Any]
 
+class Alike:
+    """Makes the querysets of a related manager for many instances: they are alike but for a key and the instance.
 
-def alike(
-    queryset: QuerySet[Any, Any], instance: Model, key: object, field: Field[Any] | None = None
-) -> Alike | None:
-    """Return what makes the queryset of a related manager of `instance`, which `key` refers to, for others of its class.
-
-    `field` is the foreign key by which the rows know the instance, if there is one. None where the querysets may differ in
-    more than the key.
+    `objects` are all that there may be, `lookup` is the condition that the key is for; `sticky` is said of the relations that
+    a further condition is to follow along the same rows. `field` is the foreign key by which rows know the instance.
     """
-    shape, common = queryset._shape, queryset._args[:-1]
-    if queryset._args[-1:] != shape.bind((key,)):
-        return None
-    pattern, bind, mode = queryset._clone(), shape.bind, fetch_mode_of(instance)
-    # The pattern must not keep the one instance alive as long as the others.
-    hints = pattern._hints = {name: value for name, value in queryset._hints.items() if name != "instance"}
-    pattern._known_related_objects = None
 
-    def make(instance: Model | None, key: object) -> Any:
-        queryset = pattern._clone()
-        queryset._args = common + bind((key,))
+    __slots__ = ("bind", "common", "field", "hints", "lookup", "objects", "pattern")
+
+    def __init__(
+        self, objects: QuerySet[Any, Any], lookup: str, sticky: bool = False, field: Field[Any] | None = None
+    ) -> None:
+        self.objects = objects._next_is_sticky() if sticky else objects
+        self.lookup, self.field = lookup, field
+        # What waits must not keep the first instance alive.
+        self.hints = {name: value for name, value in objects._hints.items() if name != "instance"}
+        self.pattern: QuerySet[Any, Any] | None = None
+
+    def queryset(self, instance: Model | None, key: object) -> QuerySet[Any, Any]:
+        queryset = self._of_key(key)
         if instance is None:
+            queryset._hints = self.hints
             return queryset
-        queryset._hints = {**hints, "instance": instance}
-        if field is not None:
-            queryset._known_related_objects = {field: {key: instance}}
-        own_mode = fetch_mode_of(instance)
-        return queryset if own_mode is mode else queryset.fetch_mode(own_mode)
+        queryset._hints = {**self.hints, "instance": instance}
+        queryset._fetch_mode = None if (mode := fetch_mode_of(instance)) is FETCH_ONE else mode
+        if self.field is not None:
+            queryset._known_related_objects = {self.field: {key: instance}}
+        return queryset
 
-    return make
+    def _of_key(self, key: object) -> QuerySet[Any, Any]:
+        pattern = self.pattern
+        if pattern is None:
+            made = self.objects.filter(**{self.lookup: key})
+            self.bind, self.common = made._shape.bind, made._args[:-1]
+            if made._args == self.objects._args + self.bind((key,)):  # the key is one argument, and the last
+                self.pattern = made._clone()
+            return made
+        queryset = pattern._clone()
+        queryset._args = self.common + self.bind((key,))
+        return queryset
 
 
 class Waiting(tuple[Alike, Any, list[Any]]):
@@ -58,8 +66,8 @@ class Waiting(tuple[Alike, Any, list[Any]]):
     __slots__ = ()
 
     def queryset(self, instance: Model | None) -> Any:
-        make, key, rows = self
-        queryset = make(instance, key)
+        alike, key, rows = self
+        queryset = alike.queryset(instance, key)
         queryset._result_cache, queryset._prefetch_done = rows, True
         return queryset
 

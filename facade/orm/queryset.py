@@ -13,7 +13,6 @@ from facade.expressions.base import OrderBy
 from facade.expressions.freezing import Frozen, Values, freeze, freeze_stored
 from facade.expressions.functions.window import RowNumber
 from facade.expressions.lookups import GreaterThan, LessThanOrEqual
-from facade.expressions.q import Q
 from facade.expressions.references import F, Settled
 from facade.expressions.windows import Window
 from facade.meta import registry
@@ -338,9 +337,8 @@ class QuerySet(Reading[M, R]):
 
         A slice is one of the objects of each instance.
         """
-        belongs = Q((f"{name}__in", instances))
         if self._can_filter():
-            return self.filter(belongs)
+            return self.filter(**{f"{name}__in": instances})
         number = Window(RowNumber(), partition_by=F(name), order_by=self._order_terms() or None)
         low, high = self._low, self._high
         within = (
@@ -348,7 +346,7 @@ class QuerySet(Reading[M, R]):
             if high is None
             else [GreaterThan(number, low), LessThanOrEqual(number, high)]
         )
-        return self._unsliced().filter(belongs, *within)
+        return self._unsliced().filter(*within, **{f"{name}__in": instances})
 
     def _unsliced(self) -> Self:
         clone = self._clone()

@@ -9,7 +9,7 @@ from facade.bridge import twin
 from facade.db.routing import router
 from facade.db.transaction import atomic
 from facade.orm.manager import BaseManager
-from facade.orm.prefetched import PREFETCHED, Alike, alike, prefetched_objects
+from facade.orm.prefetched import PREFETCHED, Alike, prefetched_objects
 from facade.orm.state import remember, some_unset
 
 if TYPE_CHECKING:
@@ -102,11 +102,12 @@ class ReverseManager:
         objects, field = super().get_queryset, self.field  # type: ignore[misc]
         if given is None and objects.__func__ is not BaseManager.get_queryset:
             return None
-        key = field.get_foreign_related_value(self.instance)
-        if len(key) > 1 or None in key:
+        if len(field.foreign_related_fields) > 1:
             return None
-        queryset = self._apply_rel_filters(objects() if given is None else given)
-        return alike(queryset, self.instance, key[0], field if field.many_to_one else None)
+        queryset = objects() if given is None else given
+        if self._db:
+            queryset = queryset.using(self._db)
+        return Alike(queryset, field.name, field=field if field.many_to_one else None)
 
     def _remove_prefetched_objects(self) -> None:
         if prefetched := self.instance.__dict__.get(PREFETCHED):
