@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from facade.exceptions import ImproperlyConfigured
+from facade.seams import Changes
 
-ChangeCallback = Callable[[frozenset[str]], object]
-_callbacks: list[ChangeCallback] = []
+#: Calls ``callback(names)`` after each `configure`, with the names that were set.
+on_change: Changes[[frozenset[str]]] = Changes("settings")
 
 
 class Settings:
@@ -86,13 +87,7 @@ def configure(**names: Any) -> None:
     """
     checked = {name: _checked(name, value) for name, value in names.items()}
     vars(settings).update(checked)
-    _tell(checked)
-
-
-def _tell(names: Iterable[str]) -> None:
-    changed = frozenset(names)
-    for callback in tuple(_callbacks):
-        callback(changed)
+    on_change.tell(frozenset(checked))
 
 
 @contextmanager
@@ -113,13 +108,7 @@ def override(**names: Any) -> Iterator[None]:
         after.clear()
         after.update(before)
         if changed:
-            _tell(changed)
-
-
-def on_change(callback: ChangeCallback) -> ChangeCallback:
-    """Call ``callback(names)`` after each `configure`, with the names that were set. Usable as a decorator."""
-    _callbacks.append(callback)
-    return callback
+            on_change.tell(frozenset(changed))
 
 
 def _checked(name: str, value: object) -> Any:

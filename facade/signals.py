@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from facade import bridge
-from facade.seams import Seam
+from facade.seams import Changes, Seam
 
 __all__ = [
     "ModelSignal",
@@ -88,8 +88,7 @@ class Signal:
             weakref.WeakKeyDictionary() if use_caching else {}
         )
         self._dead_receivers = False
-        #: Called without arguments whenever somebody connects or disconnects.
-        self.watchers: list[Callable[[], Any]] = []
+        self.on_change: Changes[[]] = Changes("receivers")
 
     def connect(
         self,
@@ -112,7 +111,7 @@ class Signal:
             if all(known.key != key for known in self.receivers):
                 self.receivers.append(_Connection(key, held, self._sender_ref(sender), is_async))
             self.sender_receivers_cache.clear()
-        self._tell_watchers()
+        self.on_change.tell()
 
     def disconnect(
         self,
@@ -128,7 +127,7 @@ class Signal:
             found = len(kept) < len(self.receivers)
             self.receivers = kept
             self.sender_receivers_cache.clear()
-        self._tell_watchers()
+        self.on_change.tell()
         return found
 
     def has_listeners(self, sender: object = None) -> bool:
@@ -205,10 +204,6 @@ class Signal:
         name = getattr(receiver, "__qualname__", repr(receiver))
         logger.error("Error calling %s in Signal.send_robust() (%s)", name, error, exc_info=error)
         responses.append((receiver, error))
-
-    def _tell_watchers(self) -> None:
-        for watcher in self.watchers:
-            watcher()
 
     def _may_have_listeners(self, sender: object) -> bool:
         if not self.receivers:

@@ -26,7 +26,7 @@ def changes():
     seen = []
     on_change(seen.append)
     yield seen
-    configuration._callbacks.remove(seen.append)
+    configuration.on_change.listeners.remove(seen.append)
 
 
 def test_defaults():
@@ -68,7 +68,7 @@ def test_they_see_the_new_values():
     try:
         configure(USE_TZ=False)
     finally:
-        configuration._callbacks.remove(look)
+        configuration.on_change.listeners.remove(look)
     assert seen == [False]
 
 
@@ -77,7 +77,7 @@ def test_on_change_is_usable_as_a_decorator():
     def look(names):
         """Do nothing."""
 
-    configuration._callbacks.remove(look)
+    configuration.on_change.listeners.remove(look)
     assert callable(look)
 
 

@@ -719,7 +719,7 @@ class TestRegistry:
         try:
             models.CharField().register_lookup(lookup)
         finally:
-            registry.listeners.pop()
+            registry.on_change.listeners.pop()
         assert told == [1]
 
 

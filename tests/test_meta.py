@@ -602,7 +602,7 @@ def test_watchers_hear_of_new_fields():
     heard = []
     registries.on_change(lambda: heard.append(1))
     models.IntegerField().contribute_to_class(Thing, "size")
-    registries._watchers.pop()
+    registries.on_change.listeners.pop()
     assert heard
 
 
@@ -614,7 +614,7 @@ def test_watchers_hear_of_new_models():
         pass
 
     assert heard
-    registries._watchers.pop()
+    registries.on_change.listeners.pop()
 
 
 def test_the_applications_models_are_imported_on_request(monkeypatch):

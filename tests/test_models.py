@@ -238,7 +238,7 @@ def test_those_who_keep_loaders_hear_of_listeners():
 
     post_init.connect(receiver)
     post_init.disconnect(receiver)
-    registry._watchers.pop()
+    registry.on_change.listeners.pop()
     assert len(heard) == 2
 
 

@@ -11,6 +11,7 @@ from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.references import F
 from facade.expressions.subquery import Subquery
+from facade.fields.base import database_default
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
@@ -151,3 +152,11 @@ class DatabaseDefault(Expression):
 
     def as_core(self, compiler: Compiler) -> Any:
         return compiler.process(self.expression)
+
+
+@database_default.fill
+def stand_in(field: Field[Any]) -> DatabaseDefault:
+    """Return what stands for the default that the database applies, in an instance that is not saved."""
+    default = field.db_default
+    expression = default if isinstance(default, Frozen) else Value(default, output_field=field)
+    return DatabaseDefault(expression, output_field=field)

@@ -74,7 +74,7 @@ class KeyTransformFactory:
         return KeyTransform(self.key_name, *expressions, **extra)
 
 
-fields.JSONField.key_transform = KeyTransformFactory
+fields.JSONField.key_transform.fill(KeyTransformFactory)
 
 
 class KeyTextTransform(KeyTransform):

@@ -16,6 +16,7 @@ from facade.fields.columns import ColumnDescription, DialectView
 from facade.fields.options import NOT_PROVIDED, AnyValue
 from facade.fields.registry import RegisterLookupMixin
 from facade.promises import kept
+from facade.seams import Seam
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 
 __all__ = ["BLANK_CHOICE_DASH", "BLANK_CHOICE_LABEL", "NOT_PROVIDED", "DeferredAttribute", "Field", "Operand"]
+
+# (field) -> what stands for its `db_default` in an instance that is not saved.
+database_default: Seam[[Any], Any] = Seam(
+    "what stands for a default of the database", filled_by="facade.expressions.calls"
+)
 
 BLANK_CHOICE_LABEL = "- Select an option -"
 BLANK_CHOICE_DASH = [("", "---------")]
@@ -121,9 +127,6 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
     column: Any
     model: Any
 
-    database_default: ClassVar[Any] = None
-    """Makes the value that stands for `db_default` in an unsaved instance; `facade.expressions` sets it."""
-
     descriptor_class: Any = None
     """Makes the class attribute, where it is not the field itself."""
 
@@ -221,14 +224,9 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         """The field itself."""
         return self
 
-    slicer: ClassVar[Any] = None
-    """Makes the expression of a part of a value; `facade.expressions` sets it where values have parts."""
-
     def slice_expression(self, expression: object, start: int, length: int | None) -> Any:
         """Return the expression of the part from position `start`, counted from 1. Texts have parts."""
-        if type(self).slicer is None:
-            raise UnsupportedFeature("This field does not support slicing.")
-        return type(self).slicer(expression, start, length)
+        raise UnsupportedFeature("This field does not support slicing.")
 
     def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
         """Become the field `name` of a model; `private_only`: of each of its subclasses anew."""
@@ -396,8 +394,8 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         if self.has_default():
             default = self.default
             return default if callable(default) else lambda: default
-        if self.has_db_default() and self.database_default is not None:
-            stand_in = type(self).database_default(self)
+        if self.has_db_default():
+            stand_in = database_default(self)
             return lambda: stand_in
         return str if self.empty_strings_allowed and not self.null else _nothing
 

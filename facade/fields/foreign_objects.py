@@ -12,6 +12,7 @@ from facade.fields.base import Field
 from facade.fields.options import AnyValue
 from facade.fields.relation_checks import ForeignObjectChecks, RelationChecks
 from facade.fields.relations import FieldCacheMixin, ForeignObjectRel, Hop
+from facade.seams import Seam
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,10 +226,13 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
     requires_unique_target = True
     rel_class: ClassVar[type[ForeignObjectRel]] = ForeignObjectRel
 
-    #: What the attributes at both ends become. The modules that know querysets lie above this one and
-    #: put their descriptors here.
-    forward_related_accessor_class: ClassVar[Callable[[Any], Any]]
-    related_accessor_class: ClassVar[Callable[[Any], Any]]
+    #: What the attributes at both ends become: `(field)` and `(relation)` -> a descriptor.
+    forward_related_accessor_class: ClassVar[Seam[[Any], Any]] = Seam(
+        "what a relation's attribute is", filled_by="facade.orm.descriptors"
+    )
+    related_accessor_class: ClassVar[Seam[[Any], Any]] = Seam(
+        "what a relation's attribute at the other end is", filled_by="facade.orm.descriptors"
+    )
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from facade.fields.base import Field, Operand
 from facade.fields.columns import BY_INTERNAL_TYPE, json_type
 from facade.fields.options import AnyValue, JSONOptions
+from facade.seams import Seam
 from facade.types.json import JSONText, json_writer
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ class JSONField(Field[AnyValue]):
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Value must be valid JSON."}
     description = "A JSON object"
 
-    key_transform: ClassVar[Any] = None
-    """Makes a transform of a key in a path, `data__owner__name`; `facade.expressions` sets it."""
+    #: `(key)` -> the transform that it is in a path, `data__owner__name`.
+    key_transform: ClassVar[Seam[[str], Any]] = Seam(
+        "what a key in a path into JSON is", filled_by="facade.expressions.json_paths"
+    )
 
     if TYPE_CHECKING:
 
@@ -55,9 +58,7 @@ class JSONField(Field[AnyValue]):
 
     def get_transform(self, lookup_name: str) -> Any:
         found = super().get_transform(lookup_name)
-        if found is None and type(self).key_transform is not None:
-            return type(self).key_transform(lookup_name)
-        return found
+        return type(self).key_transform(lookup_name) if found is None else found
 
     def from_db_value(self, value: object, expression: object, connection: Database) -> Any:
         """Return `value`, which the column's type has read already; for subclasses to build on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -42,12 +41,13 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
     rel_class: ClassVar[type[ManyToManyRel]] = ManyToManyRel
     description = "Many-to-many relationship"
 
-    #: Makes the model of the table between, and the attributes at both ends. The modules that know models lie above
-    #: this one and put their functions here.
+    #: `(field, model)` -> the model of the table between, and `(relation, reverse)` -> a descriptor for either end.
     build_through: ClassVar[Seam[[Any, Any], Any]] = Seam(
         "how the model between two models is made", filled_by="facade.orm.many_to_many"
     )
-    accessor_class: ClassVar[Callable[..., Any]]
+    accessor_class: ClassVar[Seam[..., Any]] = Seam(
+        "what a many-to-many relation's attributes are", filled_by="facade.orm.many_to_many"
+    )
 
     def __init__(
         self,

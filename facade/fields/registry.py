@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
+from facade.seams import Changes
+
 Found = TypeVar("Found", bound=type[Any])
 
-Callback = TypeVar("Callback", bound=Callable[[], object])
-
-listeners: list[Callable[[], object]] = []
-
-
-def on_change(callback: Callback) -> Callback:
-    """Call the function after a lookup was registered or taken away: for those who keep what they once looked up."""
-    listeners.append(callback)
-    return callback
+#: Calls ``callback()`` after a lookup was registered or taken away: for those who keep what they once looked up.
+on_change: Changes[[]] = Changes("lookups")
 
 
 class ClassOrInstanceMethod:
@@ -37,8 +32,7 @@ _merged: dict[type[Any], dict[str, type[Any]]] = {}
 
 def _changed() -> None:
     _merged.clear()
-    for callback in listeners:
-        callback()
+    on_change.tell()
 
 
 def _name(lookup: Any, lookup_name: str | None) -> str:

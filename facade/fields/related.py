@@ -16,6 +16,7 @@ from facade.fields.foreign_objects import (
 from facade.fields.options import AnyValue
 from facade.fields.relation_checks import ForeignKeyChecks
 from facade.fields.relations import ForeignObjectRel, ManyToOneRel, OneToOneRel
+from facade.seams import Seam
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -252,6 +253,13 @@ class OneToOneField(ForeignKey[AnyValue]):
     many_to_one = False
     rel_class: ClassVar[type[ForeignObjectRel]] = OneToOneRel
     description = "One-to-one relationship"
+
+    forward_related_accessor_class: ClassVar[Seam[[Any], Any]] = Seam(
+        "what a one-to-one relation's attribute is", filled_by="facade.orm.descriptors"
+    )
+    related_accessor_class: ClassVar[Seam[[Any], Any]] = Seam(
+        "what a one-to-one relation's attribute at the other end is", filled_by="facade.orm.descriptors"
+    )
 
     @overload
     def __init__(

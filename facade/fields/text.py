@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 from facade.fields.base import Field
 from facade.fields.options import FilePathOptions, Name, SlugOptions, TextOptions, TextValue
 from facade.promises import kept
+from facade.seams import Seam
 from facade.validators import (
     MaxLengthValidator,
     URLValidator,
@@ -20,6 +21,12 @@ from facade.validators import (
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+
+
+# (expression, first position counted from 1, length) -> the expression of that part.
+part_of_text: Seam[[Any, int, int | None], Any] = Seam(
+    "how a text is sliced", filled_by="facade.expressions.functions.text"
+)
 
 
 def storable_text(field: Field[Any], value: str) -> str:
@@ -47,6 +54,9 @@ class _Text(Field[TextValue]):
         options.setdefault("max_length", self.default_max_length)
         super().__init__(*names, **options)
         self.db_collation = db_collation
+
+    def slice_expression(self, expression: object, start: int, length: int | None) -> Any:
+        return part_of_text(expression, start, length)
 
     def to_python(self, value: object) -> Any:
         return value if value is None or isinstance(value, str) else str(value)

@@ -153,7 +153,7 @@ class Options(Structure):
     def ordering(self, ordering: Sequence[Any]) -> None:
         self._ordering = ordering
         if self.pk is not None:
-            registry.options_changed()
+            registry.on_change.tell()
 
     # -- names ------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from sqlalchemy import MetaData
 
 from facade import configuration
 from facade.exceptions import ImproperlyConfigured
+from facade.seams import Changes
 from facade.signals import ModelSignal, post_init, pre_init
 
 if TYPE_CHECKING:
@@ -36,27 +37,10 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 
-_watchers: list[Callable[[], Any]] = []
-
-
-def on_change(callback: Callable[[], Any]) -> Callable[[], Any]:
-    """Call ``callback`` whenever what was derived from models may have become wrong.
-
-    That is when a model or a field is added to any registry, and when somebody begins or ceases to listen
-    to ``pre_init`` or ``post_init``, which decides how instances are made.
-    """
-    _watchers.append(callback)
-    return callback
-
-
-def _tell_watchers() -> None:
-    for callback in _watchers:
-        callback()
-
-
-def options_changed() -> None:
-    """Tell those who derive things from models that an option was changed after its model was made."""
-    _tell_watchers()
+#: Calls ``callback()`` whenever what was derived from models may have become wrong: when a model or a field is added to any
+#: registry, an option is changed after its model was made, and when somebody begins or ceases to listen to ``pre_init`` or
+#: ``post_init``, which decides how instances are made.
+on_change: Changes[[]] = Changes("models")
 
 
 def model_key(model: type[Instance] | str) -> ModelKey:
@@ -347,7 +331,7 @@ class Apps:
         """Forget what was derived from the set of models, here and at those who asked to be told."""
         for model in self._registered():
             model._meta._expire_cache()
-        _tell_watchers()
+        on_change.tell()
 
     def field_added(self, model: type[Instance]) -> None:
         """Tell those who watch that a model has a new field, unless its class is still being made."""
@@ -357,7 +341,7 @@ class Apps:
     def _forget_relations(self) -> None:
         for model in self._registered():
             model._meta._expire_cache(forward=False)
-        _tell_watchers()
+        on_change.tell()
 
     def _registered(self) -> list[Any]:
         return [model for models in list(self.all_models.values()) for model in list(models.values())]
@@ -422,8 +406,8 @@ def _when_defined(function: Operation, label: str, registry: Apps | None = None)
 
 
 ModelSignal.when_defined.fill(_when_defined)
-pre_init.watchers.append(_tell_watchers)
-post_init.watchers.append(_tell_watchers)
+pre_init.on_change(on_change.tell)
+post_init.on_change(on_change.tell)
 
 
 @configuration.on_change

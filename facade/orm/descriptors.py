@@ -407,7 +407,7 @@ def _ancestors(instance: Model, model: type[Model]) -> Iterator[Any]:
             yield instance
 
 
-ForeignObject.forward_related_accessor_class = ForwardManyToOneDescriptor
-ForeignObject.related_accessor_class = ReverseManyToOneDescriptor
-OneToOneField.forward_related_accessor_class = ForwardOneToOneDescriptor
-OneToOneField.related_accessor_class = ReverseOneToOneDescriptor
+ForeignObject.forward_related_accessor_class.fill(ForwardManyToOneDescriptor)
+ForeignObject.related_accessor_class.fill(ReverseManyToOneDescriptor)
+OneToOneField.forward_related_accessor_class.fill(ForwardOneToOneDescriptor)
+OneToOneField.related_accessor_class.fill(ReverseOneToOneDescriptor)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldFetchBlocked
-from facade.orm.state import FIRST_VALUES
 
 if TYPE_CHECKING:
     from facade.orm.model import Model
@@ -73,7 +72,6 @@ class FetchRaise(FetchMode):
 FETCH_ONE = FetchOne()
 FETCH_PEERS = FetchPeers()
 FETCH_RAISE = FetchRaise()
-FIRST_VALUES["fetch_mode"] = lambda: FETCH_ONE
 
 
 def fetch_mode_of(instance: Any) -> FetchMode:

@@ -527,4 +527,4 @@ def _side(rel: Any, reverse: bool) -> dict[str, Any]:
 
 
 ManyToManyField.build_through.fill(create_many_to_many_intermediary_model)
-ManyToManyField.accessor_class = ManyToManyDescriptor
+ManyToManyField.accessor_class.fill(ManyToManyDescriptor)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.calls import DatabaseDefault
+from facade.orm.fetching import FETCH_ONE
 
 if TYPE_CHECKING:
     from facade.orm.model import Model
@@ -57,10 +58,11 @@ class ModelState:
             setattr(self, name, value)
 
 
-#: How each attribute of a state begins. The module of the fetch modes adds its default.
+#: How each attribute of a state begins.
 FIRST_VALUES: dict[str, Callable[[], Any]] = {
     "adding": lambda: True,
     "db": lambda: None,
+    "fetch_mode": lambda: FETCH_ONE,
     "fields_cache": dict,
     "peers": tuple,
 }

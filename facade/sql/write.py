@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from facade import configuration
-from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
 from facade.expressions.names import referenced_names
@@ -33,16 +32,6 @@ stored_expression: Seam[[Any, type[Any], Field[Any], Database, bool], sa.ColumnE
 DEFAULT_KEYWORD = ("postgresql", "mysql")  # where a VALUES group may say DEFAULT
 WHERE = "facade_where_"
 PLANS_MAX = 256  # per table; a program that saves ever new sets of fields starts again
-
-
-def database_default(field: Field[Any]) -> DatabaseDefault:
-    """Return what stands for the default that the database applies, in an instance that is not saved."""
-    default = field.db_default
-    expression = default if isinstance(default, Frozen) else Value(default, output_field=field)
-    return DatabaseDefault(expression, output_field=field)
-
-
-Field.database_default = staticmethod(database_default)
 
 
 class Generation:

@@ -12,6 +12,7 @@ from facade.expressions.calls import Func
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import VendorFunc
 from facade.expressions.lookups import Transform
+from facade.fields.text import part_of_text
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Valued
@@ -255,8 +256,7 @@ class Substr(VendorFunc):
         super().__init__(expression, pos, *([] if length is None else [length]), **extra)
 
 
-fields.CharField.slicer = Substr
-fields.TextField.slicer = Substr
+part_of_text.fill(Substr)
 
 
 class Upper(Transform):
