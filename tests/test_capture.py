@@ -173,6 +173,11 @@ async def test_wrappers_work_with_async_with(entries):
         ("a = %s AND b = %s", ("x'y", True), "a = 'x''y' AND b = TRUE"),
         ("a = $1 AND b = $11", tuple(range(11)), "a = 0 AND b = 10"),
         ("a = ? AND b = '?'", (1,), "a = ? AND b = '?' (1,)"),
+        (
+            "a = %(x)s OR b = %(x)s AND c %% %(y)s",
+            {"x": "50%(y)s", "y": 2},
+            "a = '50%(y)s' OR b = '50%(y)s' AND c % 2",
+        ),
     ],
 )
 def test_values_are_filled_in_for_reading(sql, params, expected):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import itertools
+import logging
 from decimal import Decimal as D
 
 import pytest
 
-from facade import configure
+from facade import CaptureQueriesContext, configure, connection
 from facade import models as m
-from facade.exceptions import ProgrammingError
+from facade.exceptions import DatabaseError, ProgrammingError
 from facade.models import (
     Case,
     Count,
@@ -443,6 +444,50 @@ def test_what_is_written_takes_an_expression_twice(face, road):
     thing.small = best()
     face(things.bulk_update, [thing], ["small"])
     assert face(things.get, title="b").small == 5
+
+
+ODD_TEXT = "5% of %(x)s, it's $1 ?"
+
+
+def ordered_by_a_constant():
+    return things.order_by(fn.Coalesce("note", Value(ODD_TEXT)), "title").distinct().values_list("title")
+
+
+def test_a_repeated_constant_is_shown_in_captured_statements(face, road):
+    with CaptureQueriesContext(connection) as captured:
+        assert face.list(ordered_by_a_constant()) == [("b",), ("c",), ("a",)]
+        assert len(list(face.iterate(ordered_by_a_constant().iterator, chunk_size=1))) == 3
+    assert len(captured) == 2
+    literal = ODD_TEXT.replace("'", "''")
+    for query in captured:
+        assert query["sql"].count(f"'{literal}'") == 2
+        given = query["params"].values() if isinstance(query["params"], dict) else query["params"]
+        assert set(given) == {ODD_TEXT}
+        assert ODD_TEXT not in query["statement"]
+
+
+def test_a_repeated_constant_is_shown_in_the_log(face, road):
+    connection.force_debug_cursor = True
+    try:
+        face.list(ordered_by_a_constant())
+    finally:
+        connection.force_debug_cursor = False
+    assert connection.queries[-1]["sql"].count(f"'{ODD_TEXT.replace(chr(39), chr(39) * 2)}'") == 2
+
+
+def test_a_repeated_constant_is_shown_by_the_engines_logger(face, road, caplog):
+    with caplog.at_level(logging.INFO, "sqlalchemy.engine"), CaptureQueriesContext(connection) as captured:
+        face.list(ordered_by_a_constant())
+    assert captured[0]["statement"] in caplog.messages
+    assert any(repr(ODD_TEXT) in message for message in caplog.messages)
+
+
+def test_an_error_shows_a_repeated_constant(face, road):
+    failing = fn.Coalesce("note", fn.Cast(Value(ODD_TEXT), m.IntegerField()), output_field=m.CharField())
+    rows = things.order_by(failing + RawSQL("no_such_column", ())).distinct()
+    with pytest.raises(DatabaseError) as raised:
+        face.list(rows)
+    assert repr(ODD_TEXT) in str(raised.value)
 
 
 @pytest.mark.parametrize(
