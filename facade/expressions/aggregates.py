@@ -14,6 +14,7 @@ from facade.expressions.references import Star
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
+    from facade.expressions.freezing import Values
     from facade.fields import Field
 
 
@@ -38,7 +39,7 @@ class Aggregate(Func):
         self,
         *expressions: Any,
         distinct: bool = False,
-        filter: Any = None,
+        filter: object = None,
         default: Any = None,
         order_by: object = None,
         **extra: Any,
@@ -73,9 +74,9 @@ class Aggregate(Func):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -85,6 +86,7 @@ class Aggregate(Func):
             for source in self.source_expressions
         ]
         if self.filter is not None:
+            assert query is not None
             resolved.filter = query.resolve_condition(
                 self.filter, allow_joins=allow_joins, reuse=reuse, summarize=summarize
             )
@@ -104,7 +106,7 @@ class Aggregate(Func):
         coalesce.is_summary = summarize
         return coalesce
 
-    def freeze(self, values: Any) -> Any:
+    def freeze(self, values: Values) -> Any:
         frozen = super().freeze(values)
         if self.default is not None:
             default = self.default if hasattr(self.default, "resolve_expression") else Value(self.default)
@@ -117,7 +119,7 @@ class Aggregate(Func):
                 name = getattr(written, "name", repr(written))
                 raise FieldError(f"Cannot compute {self.name}('{name}'): '{name}' is an aggregate")
 
-    def _refuse_own_references(self, query: Query, resolved: Any) -> None:
+    def _refuse_own_references(self, query: Query, resolved: Aggregate) -> None:
         for source in resolved.source_expressions:
             for ref in source.get_refs():
                 if (
@@ -197,7 +199,7 @@ class Count(Aggregate):
     arity = 1
     allows_composite_expressions = True
 
-    def __init__(self, expression: Any, filter: Any = None, **extra: Any) -> None:
+    def __init__(self, expression: object, filter: object = None, **extra: Any) -> None:
         expression = (
             Star() if isinstance(expression, str) and expression == "*" else as_expression(expression)
         )
@@ -246,7 +248,7 @@ class _Spread(Aggregate):
     calculates = True
     _functions: ClassVar[tuple[str, str]]
 
-    def __init__(self, expression: Any, sample: bool = False, **extra: Any) -> None:
+    def __init__(self, expression: object, sample: bool = False, **extra: Any) -> None:
         self.function = self._functions[sample]
         super().__init__(expression, **extra)
 

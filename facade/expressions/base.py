@@ -27,7 +27,7 @@ from facade.fields.relations import final_target
 from facade.seams import Seam
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Query
 
 
 _new = object.__new__
@@ -218,9 +218,9 @@ class Expression(Combinable, Written, Frozen):
 
     def resolve_expression(
         self,
-        query: object = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -380,9 +380,9 @@ class Value(Expression):
 
     allowed_default = True
 
-    def __init__(self, value: Any, output_field: Field[Any] | None = None) -> None:
+    def __init__(self, value: object, output_field: Field[Any] | None = None) -> None:
         super().__init__(output_field)
-        self.value = value
+        self.value: Any = value
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.value!r})"
@@ -402,9 +402,9 @@ class Value(Expression):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -503,9 +503,9 @@ class ExpressionWrapper(Expression):
 
     sources = ("expression",)
 
-    def __init__(self, expression: Any, output_field: Field[Any]) -> None:
+    def __init__(self, expression: object, output_field: Field[Any]) -> None:
         super().__init__(output_field)
-        self.expression = expression
+        self.expression: Any = expression
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.expression!r})"
@@ -526,7 +526,7 @@ class ExpressionWrapper(Expression):
 class NegatedExpression(ExpressionWrapper):
     """The negation of a conditional expression."""
 
-    def __init__(self, expression: Any) -> None:
+    def __init__(self, expression: object) -> None:
         super().__init__(expression, output_field=fields.BooleanField())
 
     def __invert__(self) -> Any:
@@ -556,7 +556,7 @@ class OrderBy(Expression):
 
     def __init__(
         self,
-        expression: Any,
+        expression: object,
         descending: bool = False,
         nulls_first: bool | None = None,
         nulls_last: bool | None = None,
@@ -567,7 +567,8 @@ class OrderBy(Expression):
             raise ValueError("nulls_first and nulls_last values must be True or None.")
         if not hasattr(expression, "resolve_expression"):
             raise ValueError("expression must be an expression type")
-        self.expression, self.descending = expression, descending
+        self.expression: Any = expression
+        self.descending = descending
         self.nulls_first, self.nulls_last = nulls_first, nulls_last
 
     def __repr__(self) -> str:

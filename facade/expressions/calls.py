@@ -109,9 +109,9 @@ class RawSQL(Expression):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -143,7 +143,7 @@ class DatabaseDefault(Expression):
 
     sources = ("expression",)
 
-    def __init__(self, expression: Any, output_field: Field[Any] | None = None) -> None:
+    def __init__(self, expression: Expression, output_field: Field[Any] | None = None) -> None:
         super().__init__(output_field)
         self.expression = expression
 
@@ -158,5 +158,5 @@ class DatabaseDefault(Expression):
 def stand_in(field: Field[Any]) -> DatabaseDefault:
     """Return what stands for the default that the database applies, in an instance that is not saved."""
     default = field.db_default
-    expression = default if isinstance(default, Frozen) else Value(default, output_field=field)
+    expression: Any = default if isinstance(default, Frozen) else Value(default, output_field=field)
     return DatabaseDefault(expression, output_field=field)

@@ -12,7 +12,7 @@ from facade.expressions.calls import as_expression
 from facade.expressions.q import Q, refuse_q_options
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Query, Valued
     from facade.fields import Field
 
 
@@ -22,7 +22,7 @@ class When(Expression):
     sources = ("condition", "result")
     conditional = False
 
-    def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
+    def __init__(self, condition: Any = None, then: object = None, **lookups: Any) -> None:
         if lookups:
             refuse_q_options(lookups)
             if condition is None:
@@ -34,7 +34,7 @@ class When(Expression):
         if isinstance(condition, Q) and not condition:
             raise ValueError("An empty Q() can't be used as a When() condition.")
         self.condition = condition
-        self.result = as_expression(then)
+        self.result: Any = as_expression(then)
 
     def __str__(self) -> str:
         return f"WHEN {self.condition!r} THEN {self.result!r}"
@@ -48,13 +48,14 @@ class When(Expression):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
         resolved = self.copy()
+        assert query is not None
         resolved.condition = query.resolve_condition(
             self.condition, allow_joins=allow_joins, reuse=reuse, summarize=summarize
         )
@@ -76,7 +77,7 @@ class Case(Expression):
     """
 
     def __init__(
-        self, *cases: When, default: Any = None, output_field: Field[Any] | None = None, **extra: Any
+        self, *cases: When, default: object = None, output_field: Field[Any] | None = None, **extra: Any
     ) -> None:
         if not all(isinstance(case, When) for case in cases):
             raise TypeError("Positional arguments must all be When objects.")
@@ -124,6 +125,6 @@ class Case(Expression):
         return branches, self.default
 
 
-def _value(compiler: Any, result: Any) -> Any:
+def _value(compiler: Compiler, result: Valued) -> Any:
     """Return the Core form of a branch's result: a condition is true or false there, also where no row can meet it."""
     return compiler.boolean(result) if getattr(result, "conditional", False) else compiler.process(result)

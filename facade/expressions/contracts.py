@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sqlalchemy.engine import Dialect
 
     from facade.expressions.freezing import Arg, OutOfRange
@@ -23,6 +25,19 @@ CoreType = sa.types.TypeEngine[Any]
 
 # Makes of an argument what is sent to the database.
 Convert = Callable[[Any], Any]
+
+
+class Resolvable(Protocol):
+    """An expression, a name or a condition as it was written: it finds its place in a query."""
+
+    def resolve_expression(
+        self,
+        query: Query | None = None,
+        allow_joins: bool = True,
+        reuse: set[str] | None = None,
+        summarize: bool = False,
+    ) -> Any:
+        """Return a copy whose names are columns of `query`."""
 
 
 class Resolved(Protocol):
@@ -69,6 +84,71 @@ class Valued(Resolved, Protocol):
     def column_type(self) -> Any:
         """The Core type of the values, None where it is not known."""
 
+    def get_lookup(self, lookup: str) -> Any:
+        """Return the lookup of this name for its values, None where there is none."""
+
+
+class Combined(Valued, Protocol):
+    """Two resolved expressions with an operator between them."""
+
+    connector: str
+
+    @property
+    def lhs(self) -> Valued:
+        """What stands before the operator."""
+
+    @property
+    def rhs(self) -> Valued:
+        """What stands behind it."""
+
+
+class Call(Valued, Protocol):
+    """A resolved call of a function of the database."""
+
+    function: str | None
+    template: str
+    arg_joiner: str
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What the template may name besides."""
+
+    def get_source_expressions(self) -> list[Any]:
+        """Return its arguments."""
+
+
+class Aggregation(Call, Protocol):
+    """A resolved call of an aggregate function."""
+
+    name: ClassVar[str]
+    calculates: ClassVar[bool]
+    """Whether it calculates with the values, which SQLite cannot do with dates and times."""
+
+
+class Ordered(Protocol):
+    """A resolved term of ORDER BY."""
+
+    descending: bool
+
+    @property
+    def nulls_first(self) -> bool | None:
+        """Whether rows without a value come before all others."""
+
+    @property
+    def nulls_last(self) -> bool | None:
+        """Whether rows without a value come behind all others."""
+
+    @property
+    def expression(self) -> Valued:
+        """By whose value the rows are ordered."""
+
+
+class Embedding(Protocol):
+    """A query inside another one, whose values are arguments of the outer one from number `offset` on."""
+
+    query: Any
+    offset: int
+
 
 class Parameters(Protocol):
     """The parameters of the statement that is being made."""
@@ -106,22 +186,25 @@ class Compiler(Protocol):
     def parent(self) -> Compiler | None:
         """The compiler of the query around this one; None for the outermost."""
 
-    def process(self, expression: object) -> Any:
+    def process(self, expression: Any) -> Any:
         """Return the Core form of a resolved expression; a condition may raise EmptyResultSet."""
 
-    def condition(self, expression: object) -> Any:
+    def condition(self, expression: Any) -> Any:
         """Return the Core form of a condition. Raises EmptyResultSet or FullResultSet where no or every row fulfils it."""
+
+    def boolean(self, expression: Any) -> Any:
+        """Return a condition as a value that can be selected."""
 
     def column(self, alias: str, field: Field[Any]) -> Any:
         """Return a column of the table that the query knows by `alias`."""
 
-    def reference(self, name: str, source: object) -> Any:
+    def reference(self, name: str, source: Valued) -> Any:
         """Return what an annotation is called by its name, or its Core form where it has none in this SELECT."""
 
-    def subquery(self, embedded: Any) -> Any:
+    def subquery(self, embedded: Embedding) -> Any:
         """Return the Core select of a query inside this one, its outer tables taken from here."""
 
-    def ordering(self, item: Any) -> Any:
+    def ordering(self, item: Ordered) -> Any:
         """Return a term of ORDER BY with its direction and the place of NULLs."""
 
     # -- values -----------------------------------------------------------------------------
@@ -159,13 +242,13 @@ class Compiler(Protocol):
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         """Return whether a text matches a regular expression of the database's own dialect."""
 
-    def combine(self, expression: Any, left: Core, right: Core, type_: CoreType | None) -> Any:
+    def combine(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
         """Return `left connector right` for a CombinedExpression, in parentheses."""
 
-    def function(self, expression: Any, arguments: list[Any], type_: CoreType | None) -> Any:
+    def function(self, expression: Call, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of a Func by its `template` and its `function`."""
 
-    def aggregate(self, expression: Any, arguments: list[Any], type_: CoreType | None) -> Any:
+    def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of an aggregate function."""
 
     def unified(self, core: Core, expression: Valued) -> Any:
@@ -221,7 +304,7 @@ class Query(Protocol):
 
     def resolve_condition(
         self,
-        condition: object,
+        condition: Resolvable,
         *,
         allow_joins: bool = True,
         reuse: set[str] | None = None,
@@ -232,8 +315,11 @@ class Query(Protocol):
     def place(self, arg: Arg, prepare: Convert | None) -> Arg:
         """Give a value its number among the query's arguments; `prepare` makes it fit the column, once per run."""
 
-    def place_lookup(self, lookup_class: Any, left: object, value: object) -> Any:
+    def place_lookup(self, lookup_class: type[Any], left: Valued, value: object) -> Any:
         """Return a lookup on a resolved left side whose value has its number in this query."""
+
+    def behind(self, base: int) -> AbstractContextManager[None]:
+        """Resolve what an earlier step has brought, whose values begin at number `base`."""
 
     def given(self, values: dict[str, Any]) -> Any:
         """Return a query without tables in which names stand for these expressions."""
@@ -242,6 +328,9 @@ class Query(Protocol):
 
     def for_exists(self) -> Any:
         """Return the query as EXISTS needs it: without columns and order."""
+
+    def refuse_several(self, lookup: str | None) -> None:
+        """Raise ValueError where, as the right side of this lookup, it selects more than one column."""
 
     def select_only(self, name: str) -> None:
         """Select one field and nothing else."""

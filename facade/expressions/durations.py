@@ -16,10 +16,10 @@ from facade.expressions.fragments import template
 from facade.types import DateTime
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Core, CoreType, Valued
+    from facade.expressions.contracts import Combined, Core, CoreType, Valued
 
 
-def combine(vendor: str, expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
+def combine(vendor: str, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
     """Return the Core form of `left connector right`; None where the operator itself will do."""
     kinds = _kind(expression.lhs), _kind(expression.rhs)
     if "moment" not in kinds and "duration" not in kinds:
@@ -44,7 +44,7 @@ def _kind(expression: Valued) -> str | None:
     return "duration" if isinstance(field, fields.DurationField) else "number"
 
 
-def _on_postgresql(expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
+def _on_postgresql(expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
     """Return days as an interval where PostgreSQL would give their number, and say that a day and an interval make no moment."""
     days = [_is_day(side.known_field) for side in (expression.lhs, expression.rhs)]
     if all(days) and expression.connector == "-":
@@ -59,7 +59,7 @@ def _is_day(field: object) -> bool:
     return isinstance(field, fields.DateField) and not isinstance(field, fields.DateTimeField)
 
 
-def _over(left: Core, right: Core, type_: CoreType) -> Any:
+def _over(left: Core, right: Core, type_: CoreType | None) -> Any:
     return template("(%s * 1.0 / %s)", left, right, type_=type_)
 
 
@@ -67,15 +67,15 @@ Operation = tuple[str | None, str, str | None]
 Make = Callable[[Any, Any, Any], Any]
 
 
-def _sqlite_add(left: Core, right: Core, type_: CoreType) -> Any:
+def _sqlite_add(left: Core, right: Core, type_: CoreType | None) -> Any:
     return template("FACADE_ADD(%s, %s)", left, right, type_=type_)
 
 
-def _sqlite_add_to_right(left: Core, right: Core, type_: CoreType) -> Any:
+def _sqlite_add_to_right(left: Core, right: Core, type_: CoreType | None) -> Any:
     return _sqlite_add(right, left, type_)
 
 
-def _sqlite_subtract(left: Core, right: Core, type_: CoreType) -> Any:
+def _sqlite_subtract(left: Core, right: Core, type_: CoreType | None) -> Any:
     return template("FACADE_ADD(%s, -(%s))", left, right, type_=type_)
 
 
@@ -94,7 +94,7 @@ _SQLITE: dict[Operation, Make] = {
 }
 
 
-def _mysql_difference(left: Core, right: Core, type_: CoreType) -> Any:
+def _mysql_difference(left: Core, right: Core, type_: CoreType | None) -> Any:
     moments = (
         template("TIMESTAMP('2000-01-01', %s)", side) if _holds_time(side) else side for side in (left, right)
     )
@@ -106,11 +106,11 @@ def _holds_time(core: Core) -> bool:
     return isinstance(getattr(core.type, "impl", core.type), sa.Time)
 
 
-def _mysql_add(left: Core, right: Core, type_: CoreType) -> Any:
+def _mysql_add(left: Core, right: Core, type_: CoreType | None) -> Any:
     return _mysql_moment("%s + INTERVAL (%s) MICROSECOND", left, right, type_)
 
 
-def _mysql_moment(text: str, left: Core, right: Core, type_: CoreType) -> Any:
+def _mysql_moment(text: str, left: Core, right: Core, type_: CoreType | None) -> Any:
     """Return a sum as a moment, also where MySQL took a parameter for a text."""
     if _holds_time(left) or isinstance(getattr(left.type, "impl", None), sa.Date):
         return template(f"({text})", left, right, type_=type_)

@@ -19,7 +19,7 @@ class Fragment(ColumnElement[Any]):
 
     inherit_cache = False
 
-    def __init__(self, parts: list[Any], type_: Any = None) -> None:
+    def __init__(self, parts: list[Any], type_: CoreType | type[CoreType] | None = None) -> None:
         self.parts = parts
         self.type = sa.types.NullType() if type_ is None else sa.types.to_instance(type_)
 
@@ -32,7 +32,7 @@ class Fragment(ColumnElement[Any]):
 
 
 @compiles(Fragment)  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
-def _compile_fragment(element: Fragment, compiler: Any, **options: Any) -> str:
+def _compile_fragment(element: Fragment, compiler: SQLCompiler, **options: Any) -> str:
     escape = compiler.preparer._double_percents
     return "".join(
         (part.replace("%", "%%") if escape else part)

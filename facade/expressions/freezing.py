@@ -150,7 +150,7 @@ class Values(list[Any]):
         self.append(value)
         return Arg(len(self) - 1)
 
-    def add_constant(self, value: Any) -> Arg:
+    def add_constant(self, value: object) -> Arg:
         """Add a value whose type nothing but itself tells: databases with types have to know how large a number is."""
         arg = self.add(value)
         return WideArg(arg.index, is_long(value)) if is_wide(value) else arg
@@ -170,12 +170,12 @@ class Frozen:
         return self
 
 
-def is_wide(value: Any) -> bool:
+def is_wide(value: object) -> bool:
     """Return whether `value` is a number that 32 bits cannot hold."""
     return isinstance(value, int) and not -(2**31) <= value < 2**31
 
 
-def is_long(value: Any) -> bool:
+def is_long(value: object) -> bool:
     """Return whether `value` is a number that 64 bits cannot hold."""
     return isinstance(value, int) and not -(2**63) <= value < 2**63
 

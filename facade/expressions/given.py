@@ -11,7 +11,7 @@ from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.names import referenced_names
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Query, Valued
     from facade.fields import Field
 
 
@@ -36,7 +36,7 @@ class Given(Expression):
     sources = ("expression",)
 
     def __init__(
-        self, expression: Any, values: dict[str, Any], output_field: Field[Any] | None = None
+        self, expression: Valued, values: dict[str, Any], output_field: Field[Any] | None = None
     ) -> None:
         super().__init__(output_field)
         needed = set(referenced_names(expression))
@@ -54,12 +54,13 @@ class Given(Expression):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
+        assert query is not None
         facts = query.given(self.values)
         resolved = self.copy()
         resolved.expression = facts.resolve_condition(self.expression, allow_joins=False)

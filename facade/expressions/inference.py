@@ -8,7 +8,6 @@ from facade import fields
 from facade.exceptions import FieldError
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Core
     from facade.fields import Field
 
 
@@ -16,10 +15,10 @@ class OutputFieldIsNoneError(FieldError):
     """An expression whose type cannot be told."""
 
 
-def combined_field(connector: str, left: Any, right: Any) -> Field[Any] | None:
+def combined_field(connector: str, left: Field[Any] | None, right: Field[Any] | None) -> Field[Any] | None:
     """Return the field of `left connector right`, None where the pair has no rule."""
     if left is None or right is None:
-        return left or right  # type: ignore[no-any-return]
+        return left or right
     numbers = (fields.IntegerField, fields.FloatField, fields.DecimalField)
     if isinstance(left, numbers) and isinstance(right, numbers):
         return _number_field(connector, left, right)
@@ -65,7 +64,7 @@ _TEMPORAL: list[tuple[str, type, type, type]] = [
 ]
 
 
-def _temporal_field(connector: str, left: Core, right: Core) -> Field[Any] | None:
+def _temporal_field(connector: str, left: Field[Any], right: Field[Any]) -> Field[Any] | None:
     for connectors, first, second, result in _TEMPORAL:
         if connector in connectors and isinstance(left, first) and isinstance(right, second):
             return result()  # type: ignore[no-any-return]

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
 
-    from facade.expressions.contracts import Compiler, Core, Valued
+    from facade.expressions.contracts import Compiler, Core, CoreType, Valued
 
 
 def _is_json(expression: Valued) -> bool:
@@ -97,7 +97,7 @@ class JSONList(sa.types.TypeDecorator[Any]):
     impl = sa.Text
     cache_ok = False
 
-    def __init__(self, item: Any, comparable: bool) -> None:
+    def __init__(self, item: CoreType, comparable: bool) -> None:
         super().__init__()
         self.item, self.comparable = item, comparable
 
@@ -316,7 +316,7 @@ class _KeyOrder(Lookup):
             return self.compare(left, right, compiler)
         return self.compare(self._plain_left(compiler), self._plain_right(compiler), compiler)
 
-    def _plain_left(self, compiler: Any) -> Any:
+    def _plain_left(self, compiler: Compiler) -> Any:
         """Return the part as a number or a text."""
         if compiler.vendor == "sqlite":
             return template("JSON_EXTRACT(%s, %s)", *sqlite_path(self.lhs.place(compiler)), type_=_AS_IT_IS)
@@ -363,7 +363,7 @@ class KeyTransformGte(_KeyOrder, GreaterThanOrEqual):
 class KeyTransformTextLookupMixin(Lookup):
     """A comparison of the text of a part."""
 
-    def __init__(self, lhs: Any, rhs: Any = None) -> None:
+    def __init__(self, lhs: object, rhs: object = None) -> None:
         if not isinstance(lhs, KeyTransform):
             raise TypeError("Transform should be an instance of KeyTransform in order to use this lookup.")
         super().__init__(KeyTextTransform(lhs.key_name, *lhs.source_expressions, **lhs.extra), rhs)

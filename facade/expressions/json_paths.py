@@ -36,7 +36,7 @@ class Place(NamedTuple):
 class KeyTransform(Transform):
     """The part of a document behind a key or an index: `KeyTransform("name", "data")`."""
 
-    def __init__(self, key_name: Any, *expressions: Any, **extra: Any) -> None:
+    def __init__(self, key_name: object, *expressions: Any, **extra: Any) -> None:
         super().__init__(*expressions, **extra)
         self.key_name = str(key_name)
 

@@ -23,8 +23,8 @@ from facade.fields.relations import final_target
 
 if TYPE_CHECKING:
     from facade.db.database import Database
-    from facade.expressions.contracts import Compiler, Core, Valued
-    from facade.expressions.written import SQL
+    from facade.expressions.contracts import Compiler, Core, Query, Valued
+    from facade.expressions.written import SQL, Texts
 
 
 # Integers are compared as the widest: a value may be too large for the column, and compares all the same.
@@ -45,7 +45,10 @@ class Lookup(Expression):
     bilateral_transforms: tuple[Any, ...] = ()
     convert: Callable[[Any], Any] | None = None
 
-    def __init__(self, lhs: Any, rhs: Any) -> None:
+    lhs: Any
+    rhs: Any
+
+    def __init__(self, lhs: object, rhs: object) -> None:
         self.lhs, self.rhs = lhs, rhs
 
     def __repr__(self) -> str:
@@ -75,9 +78,9 @@ class Lookup(Expression):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -151,11 +154,11 @@ class Lookup(Expression):
     def left(self, compiler: Compiler) -> Any:
         return compiler.process(self.lhs)
 
-    def process_lhs(self, compiler: Any, connection: Database, lhs: Valued | None = None) -> SQL:
+    def process_lhs(self, compiler: Texts, connection: Database, lhs: Valued | None = None) -> SQL:
         """Return (SQL, parameters) of the left side, for `as_sql()`."""
         return "%s", [self.left(compiler.core) if lhs is None else compiler.core.process(lhs)]
 
-    def process_rhs(self, compiler: Any, connection: Database) -> SQL:
+    def process_rhs(self, compiler: Texts, connection: Database) -> SQL:
         """Return (SQL, parameters) of the right side, for `as_sql()`."""
         return "%s", [self.right(compiler.core)]
 
@@ -517,7 +520,7 @@ class Range(BuiltinLookup):
         low, high = value
         return self._comparable(super().prepare(low), super().prepare(high))
 
-    def _comparable(self, low: Any, high: Any) -> tuple[Any, Any]:
+    def _comparable(self, low: object, high: object) -> tuple[Any, Any]:
         """Return the ends of a range of integers so that a parameter can hold them, no value between those of a range beyond."""
         if type(low) is not int or type(high) is not int or not isinstance(self.bind_type, sa.Integer):
             return low, high
@@ -530,7 +533,7 @@ class Range(BuiltinLookup):
             raise EmptyResultSet
         return self.left(compiler).between(*self._ends(compiler))
 
-    def _ends(self, compiler: Any) -> tuple[Any, Any]:
+    def _ends(self, compiler: Compiler) -> tuple[Any, Any]:
         if isinstance(self.rhs, Arg):
             own = self.of_field(compiler)
             low = compiler.bind(self.rhs, self.bind_type, _end(0, own))
@@ -550,7 +553,7 @@ class IsNull(BuiltinLookup):
     lookup_name = "isnull"
     prepare_rhs = False
 
-    def __init__(self, lhs: Any, rhs: Any) -> None:
+    def __init__(self, lhs: object, rhs: object) -> None:
         if not isinstance(rhs, bool) and not (rhs is None and self.can_use_none_as_rhs):
             raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
         super().__init__(lhs, rhs)

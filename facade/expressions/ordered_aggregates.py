@@ -13,7 +13,7 @@ from facade.expressions.fragments import template
 from facade.expressions.lists import OrderByList
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Query
 
 
 class OrderedAggregate(Aggregate):
@@ -22,7 +22,7 @@ class OrderedAggregate(Aggregate):
     allow_distinct = True
     order_by: OrderByList | None
 
-    def __init__(self, *expressions: Any, order_by: Any = None, **extra: Any) -> None:
+    def __init__(self, *expressions: Any, order_by: object = None, **extra: Any) -> None:
         self.order_by = OrderByList.from_param(f"{type(self).__name__}.order_by", order_by)
         super().__init__(*expressions, **extra)
 
@@ -39,9 +39,9 @@ class OrderedAggregate(Aggregate):
 
     def resolve_expression(
         self,
-        query: object = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: object = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
@@ -93,7 +93,7 @@ class StringAgg(OrderedAggregate):
     _output_field = fields.TextField()
     functions: ClassVar[dict[str, str]] = {"sqlite": "GROUP_CONCAT", "mysql": "GROUP_CONCAT"}
 
-    def __init__(self, expression: Any, delimiter: Any, **extra: Any) -> None:
+    def __init__(self, expression: object, delimiter: object, **extra: Any) -> None:
         self.comma = isinstance(delimiter, Value) and delimiter.value == ","
         super().__init__(expression, delimiter, **extra)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy as copying
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.bridge import twin
 from facade.expressions.base import Expression, as_condition
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 from facade.fields.checks import LOOKUP_SEP
 from facade.seams import Seam
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Query
 
 AND, OR, XOR = "AND", "OR", "XOR"
 CONNECTORS = (AND, OR, XOR)
@@ -46,12 +49,13 @@ class Condition:
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
+        assert query is not None
         return query.resolve_condition(self, allow_joins=allow_joins, reuse=reuse, summarize=summarize)
 
 
@@ -170,12 +174,13 @@ class Q(Frozen):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
+        assert query is not None
         return query.resolve_condition(self, allow_joins=allow_joins, reuse=reuse, summarize=summarize)
 
     def check(self, against: dict[str, Any], using: str = "default") -> bool:
@@ -300,7 +305,7 @@ def freeze_pair(name: str, value: object, values: Values) -> Any:
     return name, freeze(value, values)
 
 
-def mark_argument(child: Any, arg: Arg, mark: Any) -> Any:
+def mark_argument(child: Any, arg: Arg, mark: object) -> Any:
     """Return a frozen child with the value of one keyword or lookup replaced by a mark."""
     if isinstance(child, Condition):
         return Condition(

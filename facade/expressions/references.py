@@ -13,7 +13,7 @@ from facade.expressions.freezing import Frozen, Values
 from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Valued
+    from facade.expressions.contracts import Compiler, Query, Valued
     from facade.fields import Field
 
 
@@ -25,14 +25,15 @@ class F(Combinable, Frozen):
     """
 
     allowed_default = False
+    name: Any  # inside an OuterRef the name may be one of a query further out: an F
 
-    def __init__(self, name: Any) -> None:
+    def __init__(self, name: str | F) -> None:
         self.name = name
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 
-    def __getitem__(self, subscript: object) -> Sliced:
+    def __getitem__(self, subscript: int | slice) -> Sliced:
         return Sliced(self, subscript)
 
     def __contains__(self, other: object) -> bool:
@@ -55,12 +56,13 @@ class F(Combinable, Frozen):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
+        assert query is not None
         return query.resolve_ref(self.name, allow_joins, reuse, summarize)
 
     def replace_expressions(self, replacements: dict[Any, Any]) -> Any:
@@ -94,7 +96,7 @@ class OuterRef(F):
     contains_aggregate = False
     contains_over_clause = False
 
-    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: Query | None = None, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self.name, F):
             return self.name
         return ResolvedOuterRef(self.name)
@@ -111,7 +113,7 @@ class ResolvedOuterRef(F):
     contains_subquery = False
     _output_field_or_none = None
 
-    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: Query | None = None, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(query, *args, **kwargs)
         if isinstance(resolved, (OuterRef, ResolvedOuterRef)):
             return resolved
@@ -169,7 +171,7 @@ class Outer(Expression):
 class Sliced(F):
     """`F("name")[2:5]`: a part of a text column, by Python's positions."""
 
-    def __init__(self, obj: F, subscript: Any) -> None:
+    def __init__(self, obj: F, subscript: int | slice) -> None:
         super().__init__(obj.name)
         self.obj, self.subscript = obj, subscript
         self.start, self.length = slice_bounds(subscript)
@@ -190,7 +192,7 @@ class Sliced(F):
     def renamed(self, change: Callable[[str], str]) -> Any:
         return type(self)(self.obj.renamed(change), self.subscript)
 
-    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: Query | None = None, *args: Any, **kwargs: Any) -> Any:
         resolved = self.obj.resolve_expression(query, *args, **kwargs)
         if isinstance(resolved, F):  # of a query that is not known yet
             return SlicedOuterRef(resolved, self.subscript)
@@ -201,7 +203,7 @@ class SlicedOuterRef(Sliced, ResolvedOuterRef):
     """A part of an OuterRef's text."""
 
 
-def slice_bounds(subscript: object) -> tuple[int, int | None]:
+def slice_bounds(subscript: int | slice) -> tuple[int, int | None]:
     """Return (first position counted from 1, length) of an index or a slice."""
     if isinstance(subscript, int):
         if subscript < 0:
@@ -224,7 +226,7 @@ def slice_bounds(subscript: object) -> tuple[int, int | None]:
 class Settled(Expression):
     """A frozen expression that a query has already, its constants among the query's arguments from `base` on."""
 
-    def __init__(self, expression: Any, base: int) -> None:
+    def __init__(self, expression: Expression, base: int) -> None:
         super().__init__()
         self.expression, self.base = expression, base
 
@@ -240,7 +242,8 @@ class Settled(Expression):
     def freeze(self, values: Values) -> Settled:
         return self
 
-    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: Query | None = None, *args: Any, **kwargs: Any) -> Any:
+        assert query is not None
         with query.behind(self.base):
             return self.expression.resolve_expression(query, *args, **kwargs)
 
@@ -281,7 +284,7 @@ class Ref(Expression):
 
     sources = ("source",)
 
-    def __init__(self, refs: str, source: Any) -> None:
+    def __init__(self, refs: str, source: Valued) -> None:
         self.refs, self.source = refs, source
 
     def __repr__(self) -> str:

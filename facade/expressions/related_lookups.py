@@ -18,8 +18,10 @@ from facade.fields.foreign_objects import ForeignObject
 from facade.fields.relations import final_target
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Query
     from facade.fields import Field
     from facade.fields.contracts import Instance
+    from facade.meta.options import Options
 
 
 class RelatedLookup(Lookup):
@@ -48,7 +50,7 @@ class RelatedLookup(Lookup):
             raise ValueError("Model instances passed to related filters must be saved.")
         return _value_of(value, field.target_field)
 
-    def adapt_query(self, query: Any) -> None:
+    def adapt_query(self, query: Query) -> None:
         """Make a queryset select the field that the relation points at."""
         if query.has_select_fields or query.select:
             query.refuse_several(self.lookup_name)
@@ -58,7 +60,7 @@ class RelatedLookup(Lookup):
         query.clear_ordering()
         query.select_only(_selected_name(query.model, field))
 
-    def check_model(self, query: Any) -> None:
+    def check_model(self, query: Query) -> None:
         """Raise ValueError for a queryset of objects that the relation cannot lead to."""
         field = self.lhs.output_field
         if not (query.has_select_fields or query.select or compatible(query.model, field)):
@@ -73,7 +75,7 @@ def compatible(model: type[Any], field: Field[Any]) -> bool:
     return bool(getattr(field, "primary_key", False)) and _related(model, field.model._meta)
 
 
-def _related(model: type[Instance], opts: Any) -> bool:
+def _related(model: type[Instance], opts: Options) -> bool:
     own = model._meta
     return (
         own.concrete_model is opts.concrete_model
@@ -100,7 +102,7 @@ def _selected_name(model: type[object], field: Any) -> str:
 class RelatedExact(RelatedLookup, Exact):
     """Refers to this object."""
 
-    def adapt_query(self, query: Any) -> None:
+    def adapt_query(self, query: Query) -> None:
         self.check_model(query)
         if not query.one_row:
             raise ValueError(

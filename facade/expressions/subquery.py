@@ -30,8 +30,9 @@ class Embedded(Expression):
     contains_over_clause = False
     contains_subquery = True
 
-    def __init__(self, query: Any, offset: int) -> None:
-        self.query, self.offset = query, offset
+    def __init__(self, query: Query, offset: int) -> None:
+        self.query: Any = query
+        self.offset = offset
 
     def __repr__(self) -> str:
         return f"<Embedded: {self.query!r}>"
@@ -95,13 +96,14 @@ class Subquery(Expression):
 
     def resolve_expression(
         self,
-        query: Any = None,
+        query: Query | None = None,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
         resolved = self.copy()
+        assert query is not None
         resolved.queryset = self._embed(query, allow_joins, reuse)
         return resolved
 
@@ -134,7 +136,7 @@ class Subquery(Expression):
         return template(text % options, Inline(select), type_=self.column_type)
 
 
-def references_outside(query: Any, depth: int = 1) -> Iterator[Outer]:
+def references_outside(query: Query, depth: int = 1) -> Iterator[Outer]:
     """Yield what a query, or one inside it, refers to in the query `depth` levels around it."""
     for part in (query.where, *query.annotations.values(), *query.select.values()):
         for item in part.flatten():

@@ -89,7 +89,7 @@ class YearLookup(Lookup):
             return compiler.bind(self.rhs, type_, bound)
         return compiler.literal(bound(self.rhs), type_)
 
-    def enclose(self, compiler: Compiler, column: Core, end: Any) -> Any:
+    def enclose(self, compiler: Compiler, column: Core, end: Core) -> Any:
         """Return the condition on the column itself."""
         return self.compare(column, end, compiler)
 

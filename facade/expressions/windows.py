@@ -35,8 +35,8 @@ class Window(Expression):
 
     def __init__(
         self,
-        expression: Any,
-        partition_by: Any = None,
+        expression: object,
+        partition_by: object = None,
         order_by: object = None,
         frame: WindowFrame | None = None,
         output_field: Field[Any] | None = None,

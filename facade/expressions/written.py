@@ -24,10 +24,10 @@ class Texts:
     is written around it, in whatever order, Core puts the expression there.
     """
 
-    def __init__(self, core: Any) -> None:
+    def __init__(self, core: Compiler) -> None:
         self.core = core
 
-    def compile(self, node: Any) -> SQL:
+    def compile(self, node: Valued) -> SQL:
         """Return (SQL, parameters) of an expression."""
         return "%s", [self.core.process(node)]
 
@@ -77,7 +77,7 @@ def _writer(kind: type[Any], vendor: str) -> str | None:
     return None
 
 
-def core_of(expression: Valued, compiler: Any) -> Any:
+def core_of(expression: Valued, compiler: Compiler) -> Any:
     """Return the Core form of an expression, whoever writes it."""
     if (name := _writer(type(expression), compiler.vendor)) is None:
         return expression.as_core(compiler)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partialmethod, total_ordering
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, overload
 
@@ -21,6 +21,7 @@ from facade.seams import Seam
 if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields.contracts import Instance
+    from facade.fields.relations import ForeignObjectRel
 
 
 __all__ = ["BLANK_CHOICE_DASH", "BLANK_CHOICE_LABEL", "NOT_PROVIDED", "DeferredAttribute", "Field", "Operand"]
@@ -49,10 +50,10 @@ class DeferredAttribute:
     Such a field names a subclass in `descriptor_class`, which is made with the field.
     """
 
-    def __init__(self, field: Any) -> None:
-        self.field = field
+    def __init__(self, field: Field[Any]) -> None:
+        self.field: Any = field
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: Instance | None, owner: type[object] | None = None) -> Any:
         return self if instance is None else self.field.__get__(instance, owner)
 
 
@@ -143,7 +144,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         blank: bool = False,
         null: bool = False,
         db_index: bool = False,
-        rel: Any = None,
+        rel: ForeignObjectRel | None = None,
         default: object = NOT_PROVIDED,
         editable: bool = True,
         serialize: bool = True,
@@ -167,7 +168,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         self._unique = unique
         self.blank, self.null = blank, null
         self.db_index = db_index
-        self.remote_field = rel
+        self.remote_field: Any = rel
         self.is_relation = rel is not None
         self.default = default
         self.db_default = db_default
@@ -202,7 +203,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
     def __get__(self, instance: None, owner: type[object] | None) -> Self: ...
     @overload
     def __get__(self, instance: object, owner: type[object] | None = None) -> AnyValue: ...
-    def __get__(self, instance: object, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: object = None) -> Any:
         # In a class that is no model a field is a plain attribute: `output_field = DateTimeField()`.
         if not isinstance(instance, self.__dict__.get("model", ())):
             return self
@@ -228,7 +229,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         """Return the expression of the part from position `start`, counted from 1. Texts have parts."""
         raise UnsupportedFeature("This field does not support slicing.")
 
-    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         """Become the field `name` of a model; `private_only`: of each of its subclasses anew."""
         self.set_attributes_from_name(name)
         self.model = cls
@@ -292,9 +293,9 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
     def get_choices(
         self,
         include_blank: bool = True,
-        blank_choice: Any = None,
-        limit_choices_to: Any = None,
-        ordering: Any = (),
+        blank_choice: list[Any] | None = None,
+        limit_choices_to: object = None,
+        ordering: Sequence[str] = (),
     ) -> Any:
         """Return the choices for a list to select from; those of a relation are the related objects."""
         blank = [("", BLANK_CHOICE_LABEL)] if blank_choice is None else blank_choice
@@ -471,7 +472,7 @@ def _nothing() -> None:
     return None
 
 
-def _empty(kind: Any) -> Any:
+def _empty(kind: type[object]) -> Any:
     return kind.__new__(kind)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -14,6 +14,8 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 from facade import types
 
 if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import DDLCompiler
+
     from facade.db.database import Database
 
 
@@ -40,7 +42,9 @@ def json_type(field: Any) -> types.JSON:
     return made
 
 
-def _unsigned(plain: type[sa.Integer], of_mysql: Any) -> Callable[[Any], ColumnType]:
+def _unsigned(
+    plain: type[sa.Integer], of_mysql: Callable[..., sa.types.TypeEngine[int]]
+) -> Callable[[Any], ColumnType]:
     return lambda field: plain().with_variant(of_mysql(unsigned=True), "mysql", "mariadb")
 
 
@@ -83,11 +87,18 @@ class WrittenType(UserDefinedType[Any]):
 
     cache_ok = True
 
-    def __init__(self, field: Any) -> None:
+    def __init__(self, field: Described) -> None:
         self.field = field
 
     def get_col_spec(self, **options: Any) -> str:
         return str(self.field.db_type(None))
+
+
+class Described(Protocol):
+    """What the column of a field is made of."""
+
+    def db_type(self, connection: Any) -> str | None:
+        """Return the type as the database writes it, None where there is no column."""
 
 
 class DialectView:
@@ -100,7 +111,7 @@ class DialectView:
 
 
 @compiles(WrittenType)
-def _write(type_: WrittenType, compiler: Any, **options: Any) -> str:
+def _write(type_: WrittenType, compiler: DDLCompiler, **options: Any) -> str:
     return str(type_.field.db_type(DialectView(compiler.dialect)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import posixpath
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from facade import bridge
@@ -17,6 +18,8 @@ from facade.signals import post_init
 from facade.timezone import get_default_timezone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facade.checks import CheckMessage
     from facade.fields.contracts import Instance
     from facade.fields.options import FileOptions, ImageOptions
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 class FieldFile(File):
     """The value of a FileField: a file in the field's storage, or none when `name` is empty."""
 
-    def __init__(self, instance: Any, field: FileField, name: str | None) -> None:
+    def __init__(self, instance: Instance, field: FileField, name: str | None) -> None:
         self.name = name
         self.instance, self.field, self.storage = instance, field, field.storage
         self._file: Any = None
@@ -91,7 +94,7 @@ class FieldFile(File):
         if self._file is not None:
             self._file.close()
 
-    def save(self, name: str, content: Any, save: bool = True) -> None:
+    def save(self, name: str, content: File, save: bool = True) -> None:
         """Store `content` under a name made of `name`, and with `save` the instance as well."""
         wanted = self.field.generate_filename(self.instance, name)
         self.name = self.storage.save(wanted, content, max_length=self.field.max_length)
@@ -131,7 +134,7 @@ class FieldFile(File):
 class FileDescriptor(DeferredAttribute):
     """The attribute of a file field: whatever is assigned is read as a file of the field."""
 
-    def __get__(self, instance: Any, owner: object = None) -> Any:
+    def __get__(self, instance: Instance | None, owner: type[object] | None = None) -> Any:
         if instance is None:
             return self.field
         file = super().__get__(instance, owner)
@@ -141,7 +144,7 @@ class FileDescriptor(DeferredAttribute):
             file.instance = instance
         return file
 
-    def _wrapped(self, instance: Any, value: Any) -> Any:
+    def _wrapped(self, instance: Instance, value: Any) -> Any:
         """Return a name or a file as a file of the field; anything else as it is."""
         make = self.field.attr_class
         if isinstance(value, Operand):
@@ -154,7 +157,7 @@ class FileDescriptor(DeferredAttribute):
         file.file, file._committed = value, False
         return file
 
-    def __set__(self, instance: object, value: Any) -> None:
+    def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
 
 
@@ -177,11 +180,17 @@ class FileField(Field[FieldFile]):
 
         def __init__(self, *names: Any, null: bool = ..., **options: Unpack[FileOptions]) -> None: ...
 
-        def __set__(self, instance: object, value: object) -> None: ...
+        def __set__(self, instance: Any, value: object) -> None: ...
 
     else:
 
-        def __init__(self, *names: Any, upload_to: Any = "", storage: Any = None, **options: Any) -> None:
+        def __init__(
+            self,
+            *names: Any,
+            upload_to: str | Callable[[Any, str], str] = "",
+            storage: Storage | Callable[[], Storage] | None = None,
+            **options: Any,
+        ) -> None:
             self._primary_key_set_explicitly = "primary_key" in options
             self._given_storage = storage
             self.storage = default_storage if storage is None else storage
@@ -321,7 +330,7 @@ class ImageField(FileField):
             self.width_field, self.height_field = width_field, height_field
             super().__init__(*names, **options)
 
-    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)
         if not cls._meta.abstract and (self.width_field or self.height_field):
             post_init.connect(self.update_dimension_fields, sender=cls)

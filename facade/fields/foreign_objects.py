@@ -17,7 +17,8 @@ from facade.seams import Seam
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from facade.fields.contracts import Instance
+    from facade.fields.contracts import Instance, OnDelete
+    from facade.meta.options import Options
 
 
 __all__ = [
@@ -143,7 +144,7 @@ class RelatedField(RelationChecks, FieldCacheMixin, Field[AnyValue]):
     def cache_name(self) -> str:
         return str(self.name)
 
-    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=private_only)
         opts = cls._meta
         if opts.abstract:
@@ -161,11 +162,11 @@ class RelatedField(RelationChecks, FieldCacheMixin, Field[AnyValue]):
             remote.related_query_name %= names
         lazy_related_operation(self._resolve, cls, remote.model)
 
-    def _resolve(self, model: type[Instance], related: ForeignObjectRel) -> None:
+    def _resolve(self, model: type[Instance], related: type[Instance]) -> None:
         self.remote_field.model = related
         self.do_related_class(related, model)
 
-    def do_related_class(self, other: Any, cls: type[Instance]) -> None:
+    def do_related_class(self, other: type[Instance], cls: type[Instance]) -> None:
         """Finish the relation once both models are defined."""
         self.set_attributes_from_rel()
         self.contribute_to_related_class(other, self.remote_field)
@@ -236,14 +237,14 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
 
     def __init__(
         self,
-        to: Any,
-        on_delete: Any,
+        to: type[Instance] | str,
+        on_delete: OnDelete,
         from_fields: Sequence[Any],
         to_fields: Sequence[Any],
         rel: ForeignObjectRel | None = None,
         related_name: str | None = None,
         related_query_name: str | None = None,
-        limit_choices_to: Any = None,
+        limit_choices_to: object = None,
         parent_link: bool = False,
         swappable: bool = True,
         **options: Any,
@@ -272,17 +273,17 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
         own = [vars(base).get("class_lookups", {}) for base in reversed(bases)]
         return {name: one for lookups in own for name, one in lookups.items()}
 
-    def contribute_to_class(self, cls: object, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=private_only)
         setattr(cls, self.name, type(self).forward_related_accessor_class(self))
 
-    def contribute_to_related_class(self, cls: type[Instance], related: Any) -> None:
+    def contribute_to_related_class(self, cls: type[Instance], related: ForeignObjectRel) -> None:
         own = related.related_model._meta
         # A model of another registry, as tests make them, is not to be changed from here.
         if related.hidden or own.swapped or own.apps is not cls._meta.apps:
             return
         accessor = type(self).related_accessor_class(related)
-        setattr(cls._meta.concrete_model, related.accessor_name, accessor)
+        setattr(cls._meta.concrete_model, str(related.accessor_name), accessor)
         if related.limit_choices_to:
             cls._meta.related_fkey_lookups.append(related.limit_choices_to)
 
@@ -304,7 +305,7 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
     def _own_field(self, name: str) -> Any:
         return self if name == RECURSIVE_RELATIONSHIP_CONSTANT else self.opts.get_field(name)
 
-    def _far_field(self, opts: Any, name: str | None) -> Any:
+    def _far_field(self, opts: Options, name: str | None) -> Any:
         return opts.pk if name is None else opts.get_field(name)
 
     @cached_property

@@ -21,7 +21,12 @@ class GeneratedField(Field[AnyValue]):
     generated = True
 
     def __init__(
-        self, *, expression: Any, output_field: Field[AnyValue], db_persist: bool, **options: Unpack[Options]
+        self,
+        *,
+        expression: object,
+        output_field: Field[AnyValue],
+        db_persist: bool,
+        **options: Unpack[Options],
     ) -> None:
         if options.setdefault("editable", False):
             raise ValueError("GeneratedField cannot be editable.")

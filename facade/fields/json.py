@@ -15,6 +15,8 @@ from facade.seams import Seam
 from facade.types.json import JSONText, json_writer
 
 if TYPE_CHECKING:
+    import json
+
     from facade.checks import CheckMessage
     from facade.db.database import Database
     from facade.fields.columns import DialectView
@@ -46,7 +48,13 @@ class JSONField(Field[AnyValue]):
 
     else:
 
-        def __init__(self, *names: Any, encoder: Any = None, decoder: Any = None, **options: Any) -> None:
+        def __init__(
+            self,
+            *names: Any,
+            encoder: type[json.JSONEncoder] | None = None,
+            decoder: type[json.JSONDecoder] | None = None,
+            **options: Any,
+        ) -> None:
             for word, given in (("encoder", encoder), ("decoder", decoder)):
                 if given and not callable(given):
                     raise ValueError(f"The {word} parameter must be a callable object.")

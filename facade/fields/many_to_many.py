@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from facade.fields.contracts import Instance
+    from facade.fields.foreign_objects import ForeignObject
+    from facade.fields.relations import ForeignObjectRel
 
 
 __all__ = ["ManyToManyField"]
@@ -51,7 +53,7 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
 
     def __init__(
         self,
-        to: Any,
+        to: type[Instance] | str,
         related_name: str | None = None,
         related_query_name: str | None = None,
         limit_choices_to: object = None,
@@ -88,7 +90,7 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
 
     # -- both ends ------------------------------------------------------------------------------------
 
-    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         remote, opts = self.remote_field, cls._meta
         if remote.symmetrical and remote.model in (RECURSIVE_RELATIONSHIP_CONSTANT, opts.object_name):
             remote.related_name = f"{name}_rel_+"
@@ -103,9 +105,9 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
                 remote.through = type(self).build_through(self, cls)
         setattr(cls, self.name, type(self).accessor_class(remote, reverse=False))
 
-    def contribute_to_related_class(self, cls: type[object], related: Any) -> None:
+    def contribute_to_related_class(self, cls: type[object], related: ForeignObjectRel) -> None:
         if not related.hidden and not related.related_model._meta.swapped:
-            setattr(cls, related.accessor_name, type(self).accessor_class(related, reverse=True))
+            setattr(cls, str(related.accessor_name), type(self).accessor_class(related, reverse=True))
 
     def set_attributes_from_rel(self) -> None:
         """Nothing: the name is the field's own, and there is no column to refer to."""
@@ -182,7 +184,7 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
 
     # -- values ---------------------------------------------------------------------------------------------
 
-    def value_from_object(self, obj: Any) -> list[Any]:
+    def value_from_object(self, obj: Instance) -> list[Any]:
         return list(getattr(obj, self.attname).all()) if obj._is_pk_set() else []
 
     def save_form_data(self, instance: Instance, data: object) -> None:
@@ -207,11 +209,11 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
         return name, path, args, kwargs
 
 
-def _set_through(_: object, through: Any, field: Any) -> None:
+def _set_through(_: object, through: type[Instance], field: ManyToManyField[Any]) -> None:
     field.remote_field.through = through
 
 
-def _across(near: Any, far: Any) -> tuple[Hop, ...]:
+def _across(near: ForeignObject[Any], far: ForeignObject[Any]) -> tuple[Hop, ...]:
     """Return the joins that reach the table between by `near` and leave it by `far`."""
     between, onward = near.model, far.model
     steps: tuple[Hop, ...] = ()

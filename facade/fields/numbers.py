@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facade.checks import CheckMessage
     from facade.db.database import Database
     from facade.fields.columns import DialectView
+    from facade.validators import BaseValidator
 
 
 default_vendor: Seam[[], str | None] = Seam(
@@ -119,7 +120,7 @@ class IntegerField(Field[IntegerValue]):
             yield self._warning(msg, "W122", "Remove 'max_length' from field")
 
 
-def _limits(validators: list[Callable[[Any], object]], kind: Any) -> Iterator[Any]:
+def _limits(validators: list[Callable[[Any], object]], kind: type[BaseValidator]) -> Iterator[Any]:
     for validator in validators:
         if isinstance(validator, kind):
             yield validator.limit_value() if callable(validator.limit_value) else validator.limit_value

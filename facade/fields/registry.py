@@ -35,7 +35,7 @@ def _changed() -> None:
     on_change.tell()
 
 
-def _name(lookup: Any, lookup_name: str | None) -> str:
+def _name(lookup: type[Any], lookup_name: str | None) -> str:
     return lookup_name if lookup_name is not None else lookup.lookup_name
 
 
@@ -92,11 +92,11 @@ class RegisterLookupMixin:
         return lookup
 
     @classmethod
-    def _unregister_class_lookup(cls, lookup: object, lookup_name: str | None = None) -> None:
+    def _unregister_class_lookup(cls, lookup: type[Any], lookup_name: str | None = None) -> None:
         del cls.class_lookups[_name(lookup, lookup_name)]
         _changed()
 
-    def _unregister_instance_lookup(self, lookup: object, lookup_name: str | None = None) -> None:
+    def _unregister_instance_lookup(self, lookup: type[Any], lookup_name: str | None = None) -> None:
         del self.instance_lookups[_name(lookup, lookup_name)]
         _changed()
 

@@ -21,7 +21,7 @@ from facade.seams import Seam
 if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields import Field
-    from facade.fields.contracts import Instance
+    from facade.fields.contracts import Instance, OnDelete
 
 
 __all__ = [
@@ -44,12 +44,12 @@ class ForeignKeyAttribute:
     Setting another value forgets the object that belonged to the old one.
     """
 
-    def __init__(self, field: Any) -> None:
+    def __init__(self, field: ForeignKey[Any]) -> None:
         self.field = field
         self.attname = field.attname
         self.cache_name = field.cache_name
 
-    def __get__(self, instance: Any, owner: object = None) -> Any:
+    def __get__(self, instance: Instance | None, owner: object = None) -> Any:
         if instance is None:
             return self
         try:
@@ -83,23 +83,23 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
 
     @overload
     def __init__(
-        self: ForeignKey[M], to: type[M], on_delete: Any, *, null: Literal[False] = ..., **options: Any
+        self: ForeignKey[M], to: type[M], on_delete: OnDelete, *, null: Literal[False] = ..., **options: Any
     ) -> None: ...
     @overload
     def __init__(
-        self: ForeignKey[M | None], to: type[M], on_delete: Any, *, null: Literal[True], **options: Any
+        self: ForeignKey[M | None], to: type[M], on_delete: OnDelete, *, null: Literal[True], **options: Any
     ) -> None: ...
     @overload
     def __init__(
-        self: ForeignKey[Any], to: str, on_delete: Any, *, null: bool = ..., **options: Any
+        self: ForeignKey[Any], to: str, on_delete: OnDelete, *, null: bool = ..., **options: Any
     ) -> None: ...
     def __init__(
         self,
         to: Any,
-        on_delete: Any,
+        on_delete: OnDelete,
         related_name: str | None = None,
         related_query_name: str | None = None,
-        limit_choices_to: Any = None,
+        limit_choices_to: object = None,
         parent_link: bool = False,
         to_field: str | None = None,
         db_constraint: bool = True,
@@ -120,7 +120,7 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
         )
         self.db_constraint = db_constraint
 
-    def contribute_to_related_class(self, cls: type[Instance], related: object) -> None:
+    def contribute_to_related_class(self, cls: type[Instance], related: ForeignObjectRel) -> None:
         super().contribute_to_related_class(cls, related)
         if self.remote_field.field_name is None:
             self.remote_field.field_name = cls._meta.pk.name
@@ -263,17 +263,27 @@ class OneToOneField(ForeignKey[AnyValue]):
 
     @overload
     def __init__(
-        self: OneToOneField[M], to: type[M], on_delete: Any, *, null: Literal[False] = ..., **options: Any
+        self: OneToOneField[M],
+        to: type[M],
+        on_delete: OnDelete,
+        *,
+        null: Literal[False] = ...,
+        **options: Any,
     ) -> None: ...
     @overload
     def __init__(
-        self: OneToOneField[M | None], to: type[M], on_delete: Any, *, null: Literal[True], **options: Any
+        self: OneToOneField[M | None],
+        to: type[M],
+        on_delete: OnDelete,
+        *,
+        null: Literal[True],
+        **options: Any,
     ) -> None: ...
     @overload
     def __init__(
-        self: OneToOneField[Any], to: str, on_delete: Any, *, null: bool = ..., **options: Any
+        self: OneToOneField[Any], to: str, on_delete: OnDelete, *, null: bool = ..., **options: Any
     ) -> None: ...
-    def __init__(self, to: Any, on_delete: Any, to_field: str | None = None, **options: Any) -> None:
+    def __init__(self, to: Any, on_delete: OnDelete, to_field: str | None = None, **options: Any) -> None:
         options["unique"] = True
         super().__init__(to, on_delete, to_field=to_field, **options)
 

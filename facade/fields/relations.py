@@ -11,7 +11,7 @@ from facade.exceptions import FieldDoesNotExist, FieldError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from facade.fields.contracts import Instance
+    from facade.fields.contracts import Instance, Relation
 
 
 __all__ = [
@@ -102,16 +102,16 @@ class ForeignObjectRel(FieldCacheMixin):
 
     def __init__(
         self,
-        field: Any,
-        to: Any,
+        field: Relation,
+        to: type[Instance] | str,
         related_name: str | None = None,
         related_query_name: str | None = None,
         limit_choices_to: object = None,
         parent_link: bool = False,
         on_delete: Callable[..., Any] | None = None,
     ) -> None:
-        self.field = field
-        self.model = to
+        self.field: Any = field
+        self.model: Any = to
         self.related_name = related_name
         self.related_query_name = related_query_name
         self.limit_choices_to = {} if limit_choices_to is None else limit_choices_to
@@ -224,8 +224,8 @@ class ForeignObjectRel(FieldCacheMixin):
     def get_choices(
         self,
         include_blank: bool = True,
-        blank_choice: Any = None,
-        limit_choices_to: Any = None,
+        blank_choice: list[Any] | None = None,
+        limit_choices_to: object = None,
         ordering: tuple[str, ...] = (),
     ) -> list[tuple[Any, str]]:
         """Return ``(pk, str)`` of the objects that may point here, behind a blank choice."""
@@ -265,7 +265,9 @@ class ForeignObjectRel(FieldCacheMixin):
 class ManyToOneRel(ForeignObjectRel):
     """The reverse side of a :class:`~facade.fields.related.ForeignKey`."""
 
-    def __init__(self, field: Any, to: Any, field_name: str | None, **options: Any) -> None:
+    def __init__(
+        self, field: Relation, to: type[Instance] | str, field_name: str | None, **options: Any
+    ) -> None:
         super().__init__(field, to, **options)
         self.field_name = field_name
 
@@ -287,7 +289,9 @@ class ManyToOneRel(ForeignObjectRel):
 class OneToOneRel(ManyToOneRel):
     """The reverse side of a :class:`~facade.fields.related.OneToOneField`."""
 
-    def __init__(self, field: Any, to: Any, field_name: str | None, **options: Any) -> None:
+    def __init__(
+        self, field: Relation, to: type[Instance] | str, field_name: str | None, **options: Any
+    ) -> None:
         super().__init__(field, to, field_name, **options)
         self.multiple = False
 
@@ -297,10 +301,10 @@ class ManyToManyRel(ForeignObjectRel):
 
     def __init__(
         self,
-        field: Any,
-        to: Any,
+        field: Relation,
+        to: type[Instance] | str,
         symmetrical: bool = True,
-        through: Any = None,
+        through: type[Instance] | str | None = None,
         through_fields: Sequence[Any] | None = None,
         db_constraint: bool = True,
         **options: Any,
@@ -310,7 +314,7 @@ class ManyToManyRel(ForeignObjectRel):
             raise ValueError("Can't supply a through model and db_constraint=False")
         if through_fields and not through:
             raise ValueError("Cannot specify through_fields without a through model")
-        self.through = through
+        self.through: Any = through
         self.through_fields = through_fields
         self.symmetrical = symmetrical
         self.db_constraint = db_constraint

@@ -124,7 +124,7 @@ class DateField(_Clocked[DateValue]):
     def get_internal_type(self) -> str:
         return "DateField"
 
-    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)
         if not self.null:
             for word, is_next in (("next", True), ("previous", False)):

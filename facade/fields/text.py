@@ -20,6 +20,8 @@ from facade.validators import (
 )
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from facade.checks import CheckMessage
 
 
@@ -260,7 +262,7 @@ class FilePathField(Field[TextValue]):
     def __init__(
         self,
         *names: Any,
-        path: Any = "",
+        path: str | PathLike[str] | Callable[[], str | PathLike[str]] = "",
         match: str | None = None,
         recursive: bool = False,
         allow_files: bool = True,

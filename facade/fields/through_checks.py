@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from facade.checks import CheckMessage
-    from facade.fields.contracts import Instance
+    from facade.fields.contracts import Instance, Registry
 
 
 class ManyToManyChecks(RelationChecks):
@@ -64,7 +64,7 @@ class ManyToManyChecks(RelationChecks):
         yield from self._check_table(through)
 
     def _check_foreign_keys(
-        self, through: Any, target: type[Instance], named: bool
+        self, through: type[Instance], target: type[Instance], named: bool
     ) -> Iterator[CheckMessage]:
         """Without `through_fields`, the model between has to have one foreign key to each side."""
         near, far = self.model, target
@@ -96,12 +96,12 @@ class ManyToManyChecks(RelationChecks):
             message = f"{used} does not have a foreign key to '{_name(near)}' or '{_name(far)}'."
             yield self._about(through, message, "E336")
 
-    def _about(self, obj: Instance, msg: str, id: str, hint: str | None = None) -> CheckMessage:
+    def _about(self, obj: object, msg: str, id: str, hint: str | None = None) -> CheckMessage:
         message = self._error(msg, id, hint)
         message.obj = obj
         return message
 
-    def _check_through_fields(self, through: Any, names: Sequence[Any]) -> Iterator[CheckMessage]:
+    def _check_through_fields(self, through: type[Instance], names: Sequence[Any]) -> Iterator[CheckMessage]:
         if len(names) < 2 or not all(names[:2]):
             yield self._error(
                 "Field specifies 'through_fields' but does not provide the names of the two link fields that should be "
@@ -127,7 +127,7 @@ class ManyToManyChecks(RelationChecks):
                 message = f"'{_name(through)}.{name}' is not a foreign key to '{_name(side)}'."
                 yield self._error(message, "E339", hint)
 
-    def _check_table(self, through: Any) -> Iterator[CheckMessage]:
+    def _check_table(self, through: type[Instance]) -> Iterator[CheckMessage]:
         """Look for another model with the table between."""
         table = through._meta.db_table
         other = next((one for one in _managed(self.opts.apps) if _shares_table(one, through)), None)
@@ -149,7 +149,7 @@ def _name(model: type[Instance] | str) -> str:
     return model if isinstance(model, str) else str(model._meta.object_name)
 
 
-def _links(through: Any, model: type[Instance]) -> list[str]:
+def _links(through: type[Instance], model: type[Instance]) -> list[str]:
     """Return the names of the relations from the model between to `model`."""
     return [
         field.name
@@ -158,11 +158,11 @@ def _links(through: Any, model: type[Instance]) -> list[str]:
     ]
 
 
-def _managed(apps: Any) -> list[Any]:
+def _managed(apps: Registry) -> list[Any]:
     return [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
 
 
-def _shares_table(model: Any, through: Any) -> bool:
+def _shares_table(model: type[Instance], through: type[Instance]) -> bool:
     mine, other = through._meta, model._meta
     return bool(mine.db_table == other.db_table and mine.concrete_model != other.concrete_model)
 

@@ -96,7 +96,7 @@ def _id_field(model: type[Instance]) -> Findings:
         yield _error(model, "E004", message)
 
 
-def _field_names(model: Any) -> Findings:
+def _field_names(model: type[Instance]) -> Findings:
     """Names that two tables of the model's inheritance have in common."""
     known: dict[str, Any] = {}
     yield from _parents_names(model, known)
@@ -126,7 +126,7 @@ def _parents_names(model: type[Instance], known: dict[str, Any]) -> Findings:
             known[field.name] = known[field.attname] = field
 
 
-def _clash(obj: Instance, field: Field[Any], other: Any) -> Error:
+def _clash(obj: object, field: Field[Any], other: Field[Any]) -> Error:
     message = (
         f"The field '{field.name}' clashes with the field '{other.name}' from model '{other.model._meta}'."
     )
@@ -239,21 +239,22 @@ def _ordering(model: type[Instance]) -> Findings:
                 yield _error(model, "E015", message)
 
 
-def _can_order(opts: Any, name: str) -> bool:
+def _can_order(opts: Options, name: str) -> bool:
     """Return whether a name, or a path of names with a transform at its end, leads to something to sort by."""
     if LOOKUP_SEP not in name:
         return name == "pk" or name in _orderable_names(opts)
     field = None
+    known: Any = opts
     for part in name.split(LOOKUP_SEP):
         try:
-            found = opts.pk if part == "pk" else opts.get_field(part)
+            found = known.pk if part == "pk" else known.get_field(part)
         except (FieldDoesNotExist, AttributeError):
             if field is None or not (field.get_transform(part) or field.get_lookup(part)):
                 return False
-            opts = None
+            known = None
         else:
             field = found
-            opts = field.related_model._meta if field.is_relation else None
+            known = field.related_model._meta if field.is_relation else None
     return True
 
 

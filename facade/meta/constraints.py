@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from facade.expressions.references import F
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facade.expressions.freezing import Frozen
     from facade.fields.contracts import Instance
 
 
@@ -71,7 +72,11 @@ class BaseConstraint:
         return False
 
     def validate(
-        self, model: type[Instance], instance: Instance, exclude: object = None, using: str = "default"
+        self,
+        model: type[Instance],
+        instance: Instance,
+        exclude: Collection[str] | None = None,
+        using: str = "default",
     ) -> None:
         """Raise ``ValidationError`` if saving ``instance`` would violate the constraint."""
         raise NotImplementedError("This method must be implemented by a subclass.")
@@ -125,7 +130,7 @@ class CheckConstraint(BaseConstraint):
     def __init__(
         self,
         *,
-        condition: Any,
+        condition: Frozen,
         name: str,
         violation_error_code: str | None = None,
         violation_error_message: str | None = None,
@@ -140,7 +145,11 @@ class CheckConstraint(BaseConstraint):
         )
 
     def validate(
-        self, model: type[Instance], instance: Any, exclude: Any = None, using: str = "default"
+        self,
+        model: type[Instance],
+        instance: Instance,
+        exclude: Collection[str] | None = None,
+        using: str = "default",
     ) -> None:
         """Raise ``ValidationError`` if the condition is false for the instance's values.
 
@@ -189,7 +198,7 @@ class UniqueConstraint(BaseConstraint):
     def __init__(
         self,
         *expressions: Any,
-        fields: Any = (),
+        fields: Iterable[str] = (),
         name: str,
         condition: Q | None = None,
         deferrable: Deferrable | None = None,
@@ -302,7 +311,13 @@ class UniqueConstraint(BaseConstraint):
             kwargs["nulls_distinct"] = self.nulls_distinct
         return path, self.expressions, kwargs
 
-    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+    def validate(
+        self,
+        model: type[Instance],
+        instance: Instance,
+        exclude: Collection[str] | None = None,
+        using: str = "default",
+    ) -> None:
         """Raise ``ValidationError`` if another row has the instance's values.
 
         A constraint that involves fields of ``exclude`` is left to the database.
@@ -314,7 +329,7 @@ class UniqueConstraint(BaseConstraint):
         conditions = self._conditions(model, instance, values)
         if conditions is None or (self.condition and not self.condition.check(values, using)):
             return
-        others = model._default_manager.using(using).filter(*conditions)
+        others = model._meta.default_manager.using(using).filter(*conditions)
         if not instance._state.adding and instance._is_pk_set(model._meta):
             others = others.exclude(pk=instance._get_pk_val(model._meta))
         if others.exists():
@@ -345,7 +360,7 @@ class UniqueConstraint(BaseConstraint):
             return same
         return Q(same) | Q(IsNull(column, True), IsNull(value, True))
 
-    def _violation(self, model: object, instance: Any) -> ValidationError:
+    def _violation(self, model: type[Instance], instance: Instance) -> ValidationError:
         if not self.is_total or self._has_own_message:
             return ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
         error = instance.unique_error_message(model, self.fields)

@@ -49,7 +49,7 @@ class Index:
     def __init__(
         self,
         *expressions: Any,
-        fields: Any = (),
+        fields: Sequence[str] = (),
         name: str | None = None,
         db_tablespace: str | None = None,
         opclasses: Sequence[Any] = (),

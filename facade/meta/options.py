@@ -81,7 +81,7 @@ def normalize_together(value: object) -> Any:
 class _Plural:
     """The plural of a name that is translated when it is shown."""
 
-    def __init__(self, singular: Any) -> None:
+    def __init__(self, singular: object) -> None:
         self.singular = singular
 
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ class Options(Structure):
         "how a model becomes a Table", filled_by="facade.sql.tables"
     )
 
-    def __init__(self, meta: Any, app_label: str | None = None) -> None:
+    def __init__(self, meta: object, app_label: str | None = None) -> None:
         super().__init__()
         self.meta = meta
         self.app_label: Any = app_label

@@ -274,7 +274,7 @@ class Apps:
             self.do_pending_operations(model)
             self._forget_relations()
 
-    def _check_redefinition(self, app_label: str, known: Any, model: type[Instance]) -> None:
+    def _check_redefinition(self, app_label: str, known: type[Instance], model: type[Instance]) -> None:
         name = model._meta.model_name
         if (known.__name__, known.__module__) != (model.__name__, model.__module__):
             raise RuntimeError(

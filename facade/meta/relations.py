@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.fields.relations import (
     FieldCacheMixin,
@@ -13,6 +13,9 @@ from facade.fields.relations import (
     ManyToOneRel,
     OneToOneRel,
 )
+
+if TYPE_CHECKING:
+    from facade.meta.registry import Apps
 
 __all__ = [
     "NO_RELATIONS",
@@ -28,7 +31,7 @@ __all__ = [
 NO_RELATIONS: tuple[Any, ...] = ()
 
 
-def related_fields(registry: Any) -> dict[Any, list[Any]]:
+def related_fields(registry: Apps) -> dict[Any, list[Any]]:
     """Map each concrete model to the fields of the registry's models that point at it."""
     graph: dict[Any, list[Any]] = defaultdict(list)
     for model in registry.get_models(include_auto_created=True, include_swapped=True):

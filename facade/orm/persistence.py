@@ -21,8 +21,13 @@ from facade.sql.write import Columns, table_writer
 if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields import Field
+    from facade.fields.contracts import Instance
     from facade.meta.options import Options
     from facade.orm.state import ModelState
+
+    Whole = Instance
+else:
+    Whole = object
 
 M = TypeVar("M", bound="Persistence")
 
@@ -47,7 +52,7 @@ class Saved:
         return found
 
 
-class Persistence:
+class Persistence(Whole):
     """The part of a model that writes; mixed into :class:`~facade.orm.model.Model`."""
 
     if TYPE_CHECKING:
@@ -58,8 +63,6 @@ class Persistence:
         NotUpdated: ClassVar[type[Exception]]
         pk: Any
 
-        def _get_pk_val(self, meta: object = None) -> Any: ...
-        def _is_pk_set(self, meta: object = None) -> bool: ...
         def get_deferred_fields(self) -> set[str]: ...
 
     # -- save ----------------------------------------------------------------------------------------

@@ -15,9 +15,14 @@ from facade.expressions.names import referenced_names
 from facade.fields.numbers import default_vendor
 
 if TYPE_CHECKING:
+    from facade.fields.contracts import Instance
     from facade.meta.options import Options
     from facade.orm.model import Model
     from facade.orm.state import ModelState
+
+    Whole = Instance
+else:
+    Whole = object
 
 # (model whose table is looked at, names of the fields that have to be unique together)
 UniqueCheck = tuple[type[Any], tuple[str, ...]]
@@ -32,16 +37,13 @@ def _default_vendor() -> str | None:
     return connections[DEFAULT_DB_ALIAS].vendor if DEFAULT_DB_ALIAS in connections.databases else None
 
 
-class Validation:
+class Validation(Whole):
     """The part of a model that validates; mixed into :class:`~facade.orm.model.Model`."""
 
     if TYPE_CHECKING:
         _meta: ClassVar[Options]
         _state: ModelState
         pk: Any
-
-        def _get_pk_val(self, meta: object = None) -> Any: ...
-        def _is_pk_set(self, meta: object = None) -> bool: ...
 
     def full_clean(
         self,

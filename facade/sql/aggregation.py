@@ -152,7 +152,7 @@ def _order_columns(query: SQLQuery) -> Iterator[Any]:
         yield from term.resolve_expression(query).get_group_by_cols()
 
 
-def _columns_of(expression: Any) -> list[Any]:
+def _columns_of(expression: object) -> list[Any]:
     """Return the parts of an aggregate that only the rows themselves know: columns, and subqueries that refer to them."""
     if isinstance(expression, Col):
         return [expression]

@@ -33,15 +33,15 @@ def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     query.updates = tuple(updates)
 
 
-def set_stored(query: Any, values: tuple[tuple[str, Any], ...]) -> None:
+def set_stored(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     """Resolve what a row's columns are assigned when an instance is saved."""
     fields = ((_known_field(query.opts, name), value) for name, value in values)
     query.updates = tuple((field, _resolved(query, field, value)) for field, value in fields)
 
 
-def _check_order(query: Any) -> None:
+def _check_order(query: SQLQuery) -> None:
     for item in query.order_by:
-        name = item.removeprefix("-") if isinstance(item, str) else getattr(item, "name", None)
+        name: Any = item.removeprefix("-") if isinstance(item, str) else getattr(item, "name", None)
         annotation = query.annotations.get(name)
         if annotation is not None and annotation.contains_aggregate:
             raise FieldError(f"Cannot update when ordering by an aggregate: {annotation}")
@@ -87,7 +87,7 @@ def _known_field(opts: Options, name: str) -> Any:
     return opts.get_field(name)
 
 
-def _resolved(query: Any, field: Any, value: Any) -> Any:
+def _resolved(query: SQLQuery, field: Field[Any], value: object) -> Any:
     if isinstance(value, Arg):
         return query.place(value, _prepare(query.model, field))
     if value is None or not hasattr(value, "resolve_expression"):

@@ -50,7 +50,7 @@ def prepared(field: Field[Any], value: Any, database: Database, add: bool | None
     return field.stored(value, database)
 
 
-def _key_of(field: Field[Any], instance: Any, add: bool | None) -> Any:
+def _key_of(field: Field[Any], instance: Instance, add: bool | None) -> Any:
     """Return the value by which a relation refers to an instance. Raises TypeError where an UPDATE would store its text."""
     if field.remote_field:
         return instance.prepare_database_save(field)
@@ -77,7 +77,7 @@ def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
     return processor
 
 
-def _integers(field: Any, vendor: str) -> tuple[type, str]:
+def _integers(field: IntegerField, vendor: str) -> tuple[type, str]:
     low, high = field.range_on(vendor)
     return int, f"{low} <= v <= {high}"
 

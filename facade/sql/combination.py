@@ -15,10 +15,10 @@ from facade.sql.loading import select_parts
 from facade.sql.paths import split
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Core, Query
+    from facade.expressions.contracts import Core
     from facade.expressions.subquery import Embedded
     from facade.sql.layout import Layout
-    from facade.sql.query import Query as SQLQuery
+    from facade.sql.query import Query
 
 NOT_SELECTED = "ORDER BY term does not match any column in the result set."
 
@@ -40,7 +40,7 @@ class Combinations:
 
     if TYPE_CHECKING:
 
-        def combinable(self, select: object, query: SQLQuery) -> Any: ...
+        def combinable(self, select: object, query: Query) -> Any: ...
         def correlated(self, statement: sa.Select[Any]) -> Any: ...
         def nulls(self, term: Core, core: Core, first: bool) -> Any: ...
         def _limited(self, statement: sa.Select[Any]) -> Any: ...
@@ -92,7 +92,7 @@ class Combinations:
         """The query whose names are those of the rows."""
         return self.query.combined[0].query
 
-    def _share_selection(self, part: Any) -> None:
+    def _share_selection(self, part: Query) -> None:
         """Give a part that selects objects the columns that values() on the whole asks for."""
         if self.query.selected is not None and not _keeps_names(self.query):
             part.set_values(self.query.selected)
@@ -190,7 +190,7 @@ class Combinations:
         return next(index for index, names in enumerate(_column_names(self.query)) if name in names)
 
 
-def _as_order(item: Any) -> OrderBy:
+def _as_order(item: str | Expression) -> OrderBy:
     if item == "?":
         raise UnsupportedFeature("Ordering combined queries at random is not supported.")
     if isinstance(item, str):
@@ -203,7 +203,7 @@ def _name(item: OrderBy) -> str | None:
     return item.expression.name if isinstance(item.expression, F) else None
 
 
-def _refuse_transforms(first: Any, hidden: list[OrderBy]) -> None:
+def _refuse_transforms(first: Query, hidden: list[OrderBy]) -> None:
     """Refuse transforms of annotations, which may be of another type in each part."""
     for item in hidden:
         name, *transforms = split(_name(item) or "")
@@ -211,7 +211,7 @@ def _refuse_transforms(first: Any, hidden: list[OrderBy]) -> None:
             raise NotImplementedError("Ordering combined queries by transforms is not implemented.")
 
 
-def _keeps_names(whole: Any) -> bool:
+def _keeps_names(whole: Query) -> bool:
     """Whether the parts of a combined query select values of their own, which values() on the whole picks from.
 
     Where they select annotations only, fields that are asked of the whole replace those.
@@ -220,13 +220,13 @@ def _keeps_names(whole: Any) -> bool:
     return bool(first.select or (not whole.select and (first.selected is not None or not first.default_cols)))
 
 
-def _spread_names(query: SQLQuery) -> list[str]:
+def _spread_names(query: Query) -> list[str]:
     """Return the names of the values of a row, repeated as values_list() repeats them."""
     names = query.result_names
     return list(names) if query.repeated is None else [names[index] for index in query.repeated]
 
 
-def _column_names(whole: Any) -> list[set[str]]:
+def _column_names(whole: Query) -> list[set[str]]:
     """Return the names by which the order of a combined query can speak of each column."""
     first = whole.combined[0].query
     if _keeps_names(whole):
@@ -241,7 +241,7 @@ def _column_names(whole: Any) -> list[set[str]]:
     return [names | key if names & key else names for names in columns]
 
 
-def combined_columns(query: Any) -> dict[str, Any]:
+def combined_columns(query: Query) -> dict[str, Any]:
     """Return what the names of a combined query's columns stand for in a query around it."""
     first = query.combined[0].query
     if query.selected is None and not _keeps_names(query):
@@ -265,7 +265,7 @@ class _Value(Expression):
     """A value that another query has made."""
 
 
-def _object_columns(query: SQLQuery) -> list[set[str]]:
+def _object_columns(query: Query) -> list[set[str]]:
     probe = query.clone()
     probe.initial_alias()
     own, *related = select_parts(probe, probe.joins.base).walk()

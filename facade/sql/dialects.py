@@ -22,7 +22,16 @@ from facade.types import IPAddress
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-    from facade.expressions.contracts import Compiler, Convert, Core, CoreType, Valued
+    from facade.expressions.contracts import (
+        Aggregation,
+        Call,
+        Combined,
+        Compiler,
+        Convert,
+        Core,
+        CoreType,
+        Valued,
+    )
     from facade.sql.query import Lock
     from facade.sql.query import Query as SQLQuery
 
@@ -51,11 +60,11 @@ class ListParameter(sa.types.TypeDecorator[Any]):
     impl = sa.Text
     cache_ok = False
 
-    def __init__(self, item: Any) -> None:
+    def __init__(self, item: CoreType) -> None:
         super().__init__()
         self.item = item
 
-    def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         process = self.item.dialect_impl(dialect).bind_processor(dialect)
         if process is None:
             return _as_json
@@ -70,7 +79,7 @@ def _as_json(values: list[Any]) -> str:
         return f"[{','.join(map(_item_as_json, values))}]"
 
 
-def _item_as_json(value: Any) -> str:
+def _item_as_json(value: object) -> str:
     if value != value:  # noqa: PLR0124 - only NaN is unequal to itself
         return "null"
     return json.dumps(value).replace("Infinity", "1e999") if isinstance(value, float) else json.dumps(value)
@@ -108,12 +117,14 @@ class Operations:
 
     # -- lists -----------------------------------------------------------------------------
 
-    def in_list(self, left: Core, arg: Arg, type_: CoreType, convert: Convert | None = None) -> Any:
+    def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return `left IN (list)`, the list one parameter of any length."""
         if self.vendor == "postgresql":
             return left == sa.any_(self.bind(arg, sa.ARRAY(_array_item(type_, self.dialect)), convert))
         if self.vendor == "sqlite" and isinstance(_storage(type_, self.dialect), _JSON_SAFE):
-            each = sa.func.json_each(self.bind(arg, ListParameter(type_), convert)).table_valued("value")
+            each = sa.func.json_each(
+                self.bind(arg, ListParameter(type_ or sa.types.NullType()), convert)
+            ).table_valued("value")
             return left.in_(sa.select(each.c.value))
         return left.in_(self.binds.add(self.offset + arg.index, type_, convert, expanding=True))
 
@@ -133,7 +144,7 @@ class Operations:
             type_=sa.Boolean(),
         )
 
-    def _text(self, value: Any) -> Any:
+    def _text(self, value: Core) -> Any:
         """Return a value for pattern matching: PostgreSQL does that with text only."""
         if self.vendor != "postgresql" or isinstance(value.type, sa.String):
             return value
@@ -164,7 +175,7 @@ class Operations:
 
     # -- arithmetic ----------------------------------------------------------------------------
 
-    def combine(self, expression: Any, left: Core, right: Core, type_: CoreType) -> Any:
+    def combine(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
         """Return `left connector right`, in parentheses."""
         temporal = durations.combine(self.vendor, expression, left, right, type_)
         if temporal is not None:
@@ -185,11 +196,11 @@ class Operations:
         operator = "%" if connector == "%%" else connector
         return template(f"(%s {operator.replace('%', '%%')} %s)", left, right, type_=type_)
 
-    def function(self, expression: Any, arguments: list[Any], type_: Any) -> Any:
+    def function(self, expression: Call, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of a Func: its `template` with `function` and the arguments filled in."""
         data = {**vars(type(expression)), **expression.extra}
         text = data.get("template", expression.template)
-        function = data.get("function", expression.function) or expression.function
+        function: Any = data.get("function", expression.function) or expression.function
         if text == "%(function)s(%(expressions)s)":
             return getattr(sa.func, function)(*arguments, type_=type_)
         joined = data.get("arg_joiner", expression.arg_joiner).join(["%s"] * len(arguments))
@@ -200,13 +211,13 @@ class Operations:
         }
         return template(filled, *arguments, type_=type_)
 
-    def aggregate(self, expression: Any, arguments: list[Any], type_: CoreType | None) -> Any:
+    def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
         if self.vendor == "sqlite" and expression.calculates:
             self._check_computable(expression)
-        call = getattr(sa.func, expression.function.lower())
+        call = getattr(sa.func, str(expression.function).lower())
         return call(*arguments, type_=type_) if type_ is not None else call(*arguments)
 
-    def _check_computable(self, expression: Any) -> None:
+    def _check_computable(self, expression: Aggregation) -> None:
         source = expression.get_source_expressions()[0].known_field  # values of mixed types are numbers
         if isinstance(source, (fields.DateField, fields.TimeField)):
             raise UnsupportedFeature(
@@ -231,7 +242,7 @@ class Operations:
 
     # -- combinations and locks -------------------------------------------------------------------
 
-    def combinable(self, select: Any, query: SQLQuery) -> Any:
+    def combinable(self, select: sa.Select[Any], query: SQLQuery) -> Any:
         """Return a select as a part of UNION; SQLite takes no parentheses there."""
         if self.vendor != "sqlite":
             return select
@@ -261,7 +272,7 @@ class Operations:
 _OPERATORS = {"+", "-", "*", "/", "%%", "&", "|", "<<", ">>", "#"}
 
 
-def _xor_with_and_or(left: Core, right: Core, type_: CoreType) -> Any:
+def _xor_with_and_or(left: Core, right: Core, type_: CoreType | None) -> Any:
     return template("((%s | %s) - (%s & %s))", left, right, left, right, type_=type_)
 
 
@@ -277,7 +288,7 @@ def _storage(type_: CoreType, dialect: Dialect) -> Any:
     return getattr(impl, "impl_instance", None) or impl
 
 
-def _array_item(type_: CoreType, dialect: Dialect) -> Any:
+def _array_item(type_: CoreType | None, dialect: Dialect) -> Any:
     if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
         return sa.Text()
     return bound_type(type_, None)

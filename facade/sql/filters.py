@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression, Value
@@ -21,7 +22,12 @@ from facade.sql.where import Where
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from facade.expressions.contracts import Core, Resolved
+    from facade.expressions.contracts import Query, Resolvable, Resolved, Valued
+    from facade.fields import Field
+
+    Whole = Query
+else:
+    Whole = object
 
 
 class Scope:
@@ -67,7 +73,7 @@ class Scope:
         )
 
 
-class Filters:
+class Filters(Whole):
     """The half of Query that builds conditions."""
 
     if TYPE_CHECKING:
@@ -92,7 +98,7 @@ class Filters:
         def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]: ...
         def clear_ordering(self, force: bool = ..., clear_default: bool = ...) -> None: ...
         def resolve_outer(
-            self, outer: object, allow_joins: bool = ..., reuse: set[str] | None = ...
+            self, outer: Self, allow_joins: bool = ..., reuse: set[str] | None = ...
         ) -> None: ...
         def for_exists(self) -> Any: ...
 
@@ -110,9 +116,9 @@ class Filters:
 
     def resolve_condition(
         self,
-        condition: Any,
+        condition: Resolvable,
         allow_joins: bool = True,
-        reuse: Any = None,
+        reuse: set[str] | None = None,
         summarize: bool = False,
         update_joins: bool = False,
     ) -> Any:
@@ -144,7 +150,7 @@ class Filters:
                 clause.add(part, condition.connector)
         return clause, promoter.apply(self.joins) if scope.update_joins else set()
 
-    def _child(self, child: Any, scope: Scope) -> tuple[Where, set[str]]:
+    def _child(self, child: Condition | Expression | tuple[str, Any], scope: Scope) -> tuple[Where, set[str]]:
         if isinstance(child, Condition):
             return self._condition(child, scope)
         if isinstance(child, tuple):
@@ -208,7 +214,13 @@ class Filters:
         return self.build_lookup(["in"], Col(self.initial_alias(), key), value)
 
     def _compare(
-        self, path: Path, targets: Any, aliases: list[str], value: Any, needed: set[str], scope: Scope
+        self,
+        path: Path,
+        targets: Sequence[Field[Any]],
+        aliases: list[str],
+        value: object,
+        needed: set[str],
+        scope: Scope,
     ) -> tuple[Where, set[str]]:
         alias, final = aliases[-1], path.final_field
         column: Any = Col(alias, targets[0], final)
@@ -219,7 +231,7 @@ class Filters:
             self._exclude_nulls(clause, Col(alias, targets[0]), self.joins[alias].outer, lookup, value)
         return clause, set() if without_row else needed
 
-    def _exclude_nulls(self, clause: Where, column: Any, outer: bool, lookup: Lookup, value: object) -> None:
+    def _exclude_nulls(self, clause: Where, column: Col, outer: bool, lookup: Lookup, value: object) -> None:
         """Make NOT (column = value) hold where the column is NULL, as Python would have it."""
         if column.target.null or outer:
             isnull = column.target.get_lookup("isnull")
@@ -248,7 +260,7 @@ class Filters:
 
     # -- lookups ---------------------------------------------------------------------------
 
-    def build_lookup(self, names: list[str], left: Any, value: Any) -> Any:
+    def build_lookup(self, names: list[str], left: Any, value: object) -> Any:
         """Return the lookup that `names` (transforms and the lookup's own name) make of an expression and a value."""
         *transforms, last = names or ["exact"]
         if isinstance(left, ResolvedOuterRef):
@@ -267,13 +279,13 @@ class Filters:
         return self.place_lookup(lookup_class, left, value)
 
     @staticmethod
-    def _null_test(name: str, left: Core) -> Any:
+    def _null_test(name: str, left: Valued) -> Any:
         """Return what a comparison with None means."""
         if name not in ("exact", "iexact"):
             raise ValueError("Cannot use None as a query value")
         return left.get_lookup("isnull")(left, True)
 
-    def _transformed(self, value: object, left: Core, lookup: str) -> Any:
+    def _transformed(self, value: object, left: Expression, lookup: str) -> Any:
         """Apply the transforms of the left side that are for both sides."""
         transforms = left.get_bilateral_transforms() if hasattr(left, "get_bilateral_transforms") else ()
         if not transforms or value is None or isinstance(value, Empty):
@@ -291,7 +303,7 @@ class Filters:
             items = [transform(item) for item in items]
         return tuple(items) if isinstance(value, tuple) else items[0]
 
-    def place_lookup(self, lookup_class: Any, left: Any, value: Any) -> Any:
+    def place_lookup(self, lookup_class: type[Lookup], left: Valued, value: object) -> Any:
         """Make a lookup of a frozen value: its constants get their places and their preparation."""
         if isinstance(value, ArgWithNone) and value.only and getattr(lookup_class, "skips_none", False):
             self.place(value, None)
@@ -316,12 +328,12 @@ class Filters:
                 return self._null_test(str(lookup_class.lookup_name), left)
         return lookup
 
-    def _typed(self, item: object, left: Core) -> Any:
+    def _typed(self, item: object, left: Valued) -> Any:
         if not isinstance(item, Arg):
             return item
         return Value(item, output_field=left._output_field_or_none).resolve_expression(self)
 
-    def try_transform(self, left: Core, name: str, lookups: Iterable[Any] | None = None) -> Any:
+    def try_transform(self, left: Expression, name: str, lookups: Iterable[Any] | None = None) -> Any:
         """Apply the transform `name`; raises FieldError with the names that would be right."""
         if (transform := left.get_transform(name)) is not None:
             return transform(left)
@@ -355,7 +367,7 @@ class Filters:
         exists = Exists(Embedded(inner.for_exists(), 0))
         return Where([self.build_lookup(["exact"], exists, True)]), set()
 
-    def _tie(self, inner: Any) -> None:
+    def _tie(self, inner: Self) -> None:
         """Make a subquery on the same model speak of this query's row, with as few tables as can say so."""
         pk = self.model._meta.pk
         needed = {*inner.joins} if inner.where.contains_subquery else _joins_of(inner.where)
@@ -364,7 +376,7 @@ class Filters:
         for ours, theirs in same.items():
             inner.where.add(Exact(Col(near, ours), Outer(Col(far, theirs))), AND)
 
-    def _shared_row(self, inner: Any, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
+    def _shared_row(self, inner: Self, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
         """Return what ties the related row of a negated lookup to the one that conditions beside it speak of.
 
         That is its alias in the subquery, its alias here and its key; None where no other condition speaks of such a row,
@@ -391,7 +403,7 @@ class _Constants(Values):
         return Value(value)
 
 
-def adapt_query(lookup: Lookup, query: Any) -> None:
+def adapt_query(lookup: Lookup, query: Query) -> None:
     """Make a queryset on a lookup's right side select what the left side is compared with."""
     if lookup.lookup_name == "in":
         query.clear_ordering()

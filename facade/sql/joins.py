@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.expressions.q import AND, OR, XOR
 
@@ -41,6 +41,14 @@ class Join:
             other.hop,
             other.relation,
         )
+
+
+class Named(Protocol):
+    """A relation that the query has given a name of its own: a FilteredRelation."""
+
+    @property
+    def alias(self) -> str:
+        """The name."""
 
 
 class Joins:
@@ -88,12 +96,12 @@ class Joins:
         self.counts[join.alias] = 1
         return join.alias
 
-    def _new_alias(self, model: type[Any], relation: Any = None) -> str:
+    def _new_alias(self, model: type[Any], relation: Named | None = None) -> str:
         name: str = model._meta.db_table if relation is None else relation.alias
         return name if name not in self._joins else f"T{len(self._joins) + 1}"
 
     def join(
-        self, hop: Hop, parent: str, reuse: set[str] | None, nullable: bool, relation: Any = None
+        self, hop: Hop, parent: str, reuse: set[str] | None, nullable: bool, relation: Named | None = None
     ) -> str:
         """Return the alias that `hop` leads to from `parent`; `reuse` names the usable joins, None allows all."""
         wanted = Join("", hop.target, parent, hop, False, nullable, relation)

@@ -10,6 +10,7 @@ from facade.exceptions import FieldDoesNotExist, FieldError
 from facade.sql.paths import split
 
 if TYPE_CHECKING:
+    from facade.fields import Field
     from facade.fields.relations import ForeignObjectRel
     from facade.meta.options import Options
     from facade.sql.query import Query as SQLQuery
@@ -196,7 +197,7 @@ def _related(
         raise _invalid(opts, unknown)
 
 
-def _left_out(part: Part, relation: Any, name: str, reverse: bool, only: Mask) -> bool:
+def _left_out(part: Part, relation: Field[Any], name: str, reverse: bool, only: Mask) -> bool:
     """Whether a relation to be followed is one that defer(), or `only`, does not load."""
     if reverse:
         return bool(only) and name not in only
@@ -236,7 +237,7 @@ def _candidates(opts: Options, requested: Mask | None) -> Iterator[tuple[Any, st
                 yield relation, name, True
 
 
-def _links_to_parent(relation: Any) -> bool:
+def _links_to_parent(relation: Field[Any]) -> bool:
     """Whether a relation leads to the object's own row of a parent model, whose columns the object has."""
     return bool(getattr(relation.remote_field, "parent_link", False))
 

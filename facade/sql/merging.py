@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression
 from facade.expressions.calls import RawSQL
@@ -13,8 +13,11 @@ from facade.expressions.subquery import Embedded
 from facade.sql.joins import Promoter
 from facade.sql.where import Nothing
 
+if TYPE_CHECKING:
+    from facade.sql.query import Query
 
-def merge_queries(query: Any, other: Embedded, connector: str) -> None:
+
+def merge_queries(query: Query, other: Embedded, connector: str) -> None:
     """Join the conditions of `other` to `query`; what `other` selects, orders and loads wins where it has any."""
     right = other.query
     conjunction = connector == AND
@@ -45,7 +48,7 @@ def merge_queries(query: Any, other: Embedded, connector: str) -> None:
 
 
 def _merge_joins(
-    query: Any, other: Embedded, reuse: set[str], base: str, conjunction: bool
+    query: Query, other: Embedded, reuse: set[str], base: str, conjunction: bool
 ) -> dict[str, str]:
     """Add the joins of `other`; return their aliases by those they had."""
     right = other.query

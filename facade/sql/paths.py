@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,6 @@ from facade.exceptions import FieldDoesNotExist, FieldError
 from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from facade.meta.options import Options
     from facade.meta.relations import Hop
 
@@ -22,6 +20,9 @@ class ManyValues(Exception):
 
     def __init__(self, position: int) -> None:
         self.position = position
+
+
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(slots=True)
@@ -62,10 +63,10 @@ def split(name: str) -> list[str]:
 
 def resolve(
     names: list[str],
-    opts: Any,
+    opts: Options | None,
     *,
-    annotations: Any = (),
-    relations: Any = None,
+    annotations: Mapping[str, Any] = NOTHING,
+    relations: Mapping[str, Any] = NOTHING,
     allow_many: bool = True,
     complete: bool = False,
 ) -> Path:
@@ -79,13 +80,12 @@ def resolve(
         found = _find(name, opts, position, annotations, relations, path)
         if found is None:
             if position == 0 or complete:
-                raise unknown_name(
-                    name, [*(field_names(opts) if opts else ()), *annotations, *(relations or ())]
-                )
+                raise unknown_name(name, [*(field_names(opts) if opts else ()), *annotations, *relations])
             path.rest = names[position:]
             return path
-        is_named = position == 0 and relations and name in relations
+        is_named = position == 0 and name in relations
         if not is_named:
+            assert opts is not None
             opts = _to_parent(found, opts, path)
         hops = getattr(found, "hops", None)
         if not hops:
@@ -107,7 +107,12 @@ def resolve(
 
 
 def _find(
-    name: str, opts: Any, position: int, annotations: Sequence[Any], relations: Sequence[Any], path: Path
+    name: str,
+    opts: Options | None,
+    position: int,
+    annotations: Mapping[str, Any],
+    relations: Mapping[str, Any],
+    path: Path,
 ) -> Any:
     """Return the field `name` stands for, None where there is none."""
     if opts is None:
@@ -124,10 +129,17 @@ def _find(
     return found
 
 
-def _added(name: str, opts: Options, position: int, annotations: Any, relations: Any, path: Path) -> Any:
+def _added(
+    name: str,
+    opts: Options,
+    position: int,
+    annotations: Mapping[str, Any],
+    relations: Mapping[str, Any],
+    path: Path,
+) -> Any:
     if position == 0 and name in annotations:
         return annotations[name].output_field
-    if position == 0 and relations and name in relations:
+    if position == 0 and name in relations:
         inner = resolve(split(relations[name].relation_name), opts, relations=relations, complete=True)
         path.hops.extend(inner.hops[:-1])
         path.named.update(inner.named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -97,19 +97,19 @@ class LocalPlan(Plan):
 
     __slots__ = ("binds", "plan")
 
-    def __init__(self, plan: Plan, binds: Any) -> None:
+    def __init__(self, plan: Plan, binds: Binds) -> None:
         super().__init__(plan.statement, plan.bind, plan.load)
         self.plan, self.binds = plan, binds
 
-    def fetch(self, database: Any, args: Args, *options: Any) -> list[Any]:
+    def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         self.binds.check_database(database.alias)
         return self.plan.fetch(database, args, *options)
 
-    def execute(self, database: Any, args: Args) -> int:
+    def execute(self, database: Database, args: Args) -> int:
         self.binds.check_database(database.alias)
         return self.plan.execute(database, args)
 
-    def stream(self, database: Any, args: Args, chunk_size: int, *options: Any) -> Stream:
+    def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
         self.binds.check_database(database.alias)
         return self.plan.stream(database, args, chunk_size, *options)
 
@@ -206,12 +206,17 @@ class ExpandingPlan(Plan):
     __slots__ = ("compiled", "names", "processors")
 
     def __init__(
-        self, statement: Statement, bind: Callable[[Args], Params], load: Loader, compiled: Any, binds: Binds
+        self,
+        statement: Statement,
+        bind: Callable[[Args], Params],
+        load: Loader,
+        compiled: SQLCompiler,
+        binds: Binds,
     ) -> None:
         super().__init__(statement, bind, load)
         self.compiled = compiled
         self.names = {name: source for name, source in binds.sources.items() if name in compiled.binds}
-        self.processors = compiled._bind_processors
+        self.processors: Mapping[str, Any] = compiled._bind_processors
 
     def expand(self, args: Args) -> tuple[Statement, Args]:
         values = {name: _converted(args, *source) for name, source in self.names.items()}
@@ -343,7 +348,7 @@ def _unbound(args: Args) -> Args:
     raise NotImplementedError
 
 
-def binder(compiled: Any, binds: Any, of: str) -> Callable[[Args], Params]:
+def binder(compiled: SQLCompiler, binds: Binds, of: str) -> Callable[[Args], Params]:
     """Return a generated function from a queryset's arguments to the driver's parameters."""
     source = Source()
     escaped = compiled.escaped_bind_names

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
 from facade.expressions.references import Ref
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Resolved
+    from facade.expressions.base import OrderBy
+    from facade.expressions.contracts import Core, Valued
+    from facade.sql.query import Query
 
 
-def qualified(compiler: Any, statement: sa.Select[Any], columns: list[Any], condition: Resolved) -> Any:
+class Ordering(Protocol):
+    """The compiler of the query, whose order holds around the subquery, too."""
+
+    query: Query
+    labels: dict[str, Any]
+
+    @property
+    def ordered_terms(self) -> list[OrderBy]:
+        """The terms of ORDER BY."""
+
+    def process(self, expression: Valued) -> Any: ...
+    def condition(self, expression: Valued) -> Any: ...
+    def ordering(self, item: OrderBy, core: Core | None = None) -> Any: ...
+
+
+def qualified(compiler: Ordering, statement: sa.Select[Any], columns: list[Any], condition: Valued) -> Any:
     """Return the select of the rows of `statement` that meet `condition`, in the query's order."""
     keys = [_order_key(compiler, item) for item in compiler.ordered_terms]
     added = [key.label(f"order{index}") for index, key in enumerate(keys) if key not in _Identities(columns)]
@@ -29,7 +46,7 @@ def qualified(compiler: Any, statement: sa.Select[Any], columns: list[Any], cond
     return outer.order_by(*terms) if terms else outer
 
 
-def _order_key(compiler: Any, item: Any) -> Any:
+def _order_key(compiler: Ordering, item: OrderBy) -> Any:
     expression = item.expression
     if isinstance(expression, Ref) and expression.refs in compiler.labels:
         return compiler.labels[expression.refs]

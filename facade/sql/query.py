@@ -26,7 +26,6 @@ from facade.sql.where import Nothing, Where
 if TYPE_CHECKING:
     from facade.expressions.contracts import Valued
     from facade.expressions.freezing import Arg
-    from facade.sql.query import Query as SQLQuery
 
 
 class Lock:
@@ -251,7 +250,7 @@ class Query(Filters):
             reuse.update(aliases)
         return self._transformed_by(path, names, Col(aliases[-1], targets[0], final_target(targets[0])))
 
-    def _transformed_by(self, path: Path, names: list[str], expression: Any) -> Any:
+    def _transformed_by(self, path: Path, names: list[str], expression: Expression) -> Any:
         """Apply the transforms at the end of a path."""
         for transform in path.rest:
             if expression.get_transform(transform) is None:
@@ -306,7 +305,7 @@ class Query(Filters):
     # -- annotations ---------------------------------------------------------------------
 
     def add_annotation(
-        self, annotation: Any, alias: str, select: bool = True, summarize: bool = False
+        self, annotation: Expression, alias: str, select: bool = True, summarize: bool = False
     ) -> None:
         """Add an annotation under a name; without `select` it can be used but is not part of the result."""
         resolved = annotation.resolve_expression(self, allow_joins=True, reuse=None, summarize=summarize)
@@ -482,7 +481,7 @@ class Query(Filters):
 
     # -- inside other queries -----------------------------------------------------------------------
 
-    def resolve_outer(self, outer: Any, allow_joins: bool = True, reuse: set[str] | None = None) -> None:
+    def resolve_outer(self, outer: Self, allow_joins: bool = True, reuse: set[str] | None = None) -> None:
         """Resolve the references to the query around this one."""
 
         def resolve(item: Valued) -> Any:
@@ -519,13 +518,13 @@ class Query(Filters):
         return query
 
 
-def _resolved_part(part: Embedded, outer: Any, allow_joins: bool, reuse: set[str] | None) -> Embedded:
+def _resolved_part(part: Embedded, outer: Query, allow_joins: bool, reuse: set[str] | None) -> Embedded:
     inner = part.query.clone()
     inner.resolve_outer(outer, allow_joins, reuse)
     return Embedded(inner, part.offset)
 
 
-def resolve_outer_refs(item: Valued, outer: SQLQuery, allow_joins: bool, reuse: set[str] | None) -> Any:
+def resolve_outer_refs(item: Valued, outer: Query, allow_joins: bool, reuse: set[str] | None) -> Any:
     """Return an expression whose references to the outer query are resolved against it."""
     if isinstance(item, F):
         return item.resolve_expression(outer, allow_joins, reuse)
@@ -538,7 +537,7 @@ def resolve_outer_refs(item: Valued, outer: SQLQuery, allow_joins: bool, reuse: 
     return item
 
 
-def _unresolved_outer_refs(item: object, query: SQLQuery, resolve: Callable[[Any], Any]) -> Any:
+def _unresolved_outer_refs(item: object, query: Query, resolve: Callable[[Any], Any]) -> Any:
     """Do so in an expression that is still unresolved: names of its own query stay as they are."""
     if isinstance(item, OuterRef):
         return resolve(item.resolve_expression(query))
@@ -552,7 +551,7 @@ def _unresolved_outer_refs(item: object, query: SQLQuery, resolve: Callable[[Any
 class _Through:
     """Stands, for a query two levels down, for the middle query: references stay open by one level."""
 
-    def __init__(self, outer: Any) -> None:
+    def __init__(self, outer: Query) -> None:
         self.outer = outer
 
     def resolve_ref(self, name: str, *args: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine.interfaces import Compiled
 
+    from facade.db.database import Database
     from facade.expressions.contracts import Convert, Core, CoreType
     from facade.expressions.freezing import Arg
+    from facade.sql.query import Query
 
 _SPACE = re.compile(r"\s*\n\s*")
 
@@ -40,20 +43,20 @@ class _Reading:
 class _ReadingQuery(Compiler):
     """Writes lists out."""
 
-    def in_list(self, left: Core, arg: Arg, type_: CoreType, convert: Convert | None = None) -> Any:
+    def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         def listed(values: Iterable[Any]) -> str:
             return f"({', '.join(map(str, values if convert is None else convert(values)))})"
 
         return template("%s IN %s", left, self.bind(arg, None, listed), type_=sa.Boolean())
 
 
-def readable(query: object, database: Any, args: tuple[Any, ...]) -> str:
+def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
     """Return the SELECT of a query with its arguments. Raises EmptyResultSet where there would be none."""
     compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
     compiler.binds.varies = False
     statement = compiler.statement()
     compiler.binds.check_database(database.alias)
-    dialect = copy.copy(database.compile_dialect)
+    dialect: Any = copy.copy(database.compile_dialect)
     dialect.statement_compiler = type("ReadingCompiler", (_Reading, dialect.statement_compiler), {})
     dialect.paramstyle, dialect.positional = "pyformat", False
     dialect.identifier_preparer = dialect.preparer(dialect)
@@ -63,7 +66,12 @@ def readable(query: object, database: Any, args: tuple[Any, ...]) -> str:
     return _SPACE.sub(" ", str(compiled)) % values
 
 
-def _value(name: str, compiled: Compiled, sources: Any, args: tuple[Any, ...]) -> Any:
+def _value(
+    name: str,
+    compiled: Compiled,
+    sources: Mapping[str, tuple[int | None, Convert | None]],
+    args: tuple[Any, ...],
+) -> Any:
     if name not in sources:
         return compiled.params[name]
     index, convert = sources[name]

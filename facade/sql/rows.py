@@ -19,6 +19,7 @@ from facade.types.decimals import computed_decimal
 from facade.types.temporal import datetime_of_moment
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
@@ -237,7 +238,7 @@ def row_class(*names: str) -> type[Any]:
     return type("Row", (base,), {"__slots__": (), "__reduce__": _reduced})
 
 
-def _reduced(row: Any) -> Any:
+def _reduced(row: Row[Any]) -> Any:
     """Say how a named row is pickled: its class has no place in a module."""
     return _row, (row._fields, tuple(row))
 

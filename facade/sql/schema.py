@@ -18,6 +18,8 @@ from facade.meta import registry
 from facade.sql.tables import table_for
 
 if TYPE_CHECKING:
+    from sqlalchemy.schema import ExecutableDDLElement
+
     from facade.db.database import Database
 
 
@@ -104,7 +106,7 @@ def _statements(database: Database, generate: Callable[[Any], None]) -> list[str
     dialect = database.compile_dialect
     found: list[str] = []
 
-    def note(ddl: Any, *args: Any, **kwargs: Any) -> None:
+    def note(ddl: ExecutableDDLElement, *args: Any, **kwargs: Any) -> None:
         found.append(str(ddl.compile(dialect=dialect)))
 
     generate(MockConnection(dialect, note))

@@ -27,11 +27,13 @@ from facade.sql.qualifying import qualified
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-    from facade.expressions.contracts import Core, CoreType, Valued
-    from facade.expressions.subquery import Embedded
+    from facade.expressions.base import Expression
+    from facade.expressions.contracts import Core, CoreType, Embedding, Ordered, Valued
     from facade.fields import Field
     from facade.meta.options import Options
     from facade.sql.joins import Join
+    from facade.sql.query import Query
+    from facade.sql.where import Where
 
 
 class Compiler(Combinations, dialects.Operations):
@@ -39,7 +41,7 @@ class Compiler(Combinations, dialects.Operations):
 
     def __init__(
         self,
-        query: Any,
+        query: Query,
         dialect: Dialect,
         vendor: str,
         parent: Compiler | None = None,
@@ -144,7 +146,7 @@ class Compiler(Combinations, dialects.Operations):
             return self.inner.c[name]
         return self.labels[name] if name in self.labels else self.process(source)
 
-    def subquery(self, embedded: Embedded) -> Any:
+    def subquery(self, embedded: Embedding) -> Any:
         """Return the Core select of a query inside this one."""
         inner = type(self)(embedded.query, self.dialect, self.vendor, self, embedded.offset)
         return inner.narrowed(inner.correlated(inner.statement()))
@@ -207,7 +209,7 @@ class Compiler(Combinations, dialects.Operations):
         """The terms of the order."""
         return self._ordered
 
-    def _criteria(self, where: Any) -> Any:
+    def _criteria(self, where: Where) -> Any:
         if not where:
             return None
         try:
@@ -239,7 +241,9 @@ class Compiler(Combinations, dialects.Operations):
         known = {join.alias for join in self.query.joins.active()}
         return [sa.table(name) for name in self.query.extra_tables if name not in known]
 
-    def _on(self, join: Any) -> Any:
+    def _on(self, join: Join) -> Any:
+        assert join.parent is not None
+        assert join.hop is not None
         parts = [
             self.column(join.parent, near) == self.column(join.alias, far) for near, far in join.hop.columns
         ]
@@ -389,7 +393,7 @@ class Compiler(Combinations, dialects.Operations):
             items = tuple(query.opts.ordering or ())
         return [term for item in items for term in self._order_item(item, not query.standard_ordering)]
 
-    def _order_item(self, item: Any, reverse: bool) -> list[OrderBy]:
+    def _order_item(self, item: str | Expression, reverse: bool) -> list[OrderBy]:
         query = self.query
         if item == "?":
             return [OrderBy(dialects.Random())]
@@ -456,7 +460,7 @@ class Compiler(Combinations, dialects.Operations):
         resolved.expression = self.query.resolve_prefixed(ordering.expression, prefix)
         return [resolved.reverse_ordering() if descending else resolved]
 
-    def ordering(self, item: OrderBy, core: Core | None = None) -> Any:
+    def ordering(self, item: Ordered, core: Core | None = None) -> Any:
         core = self.process(item.expression) if core is None else core
         term = core.desc() if item.descending else core.asc()
         if item.nulls_first:
@@ -494,7 +498,7 @@ class Compiler(Combinations, dialects.Operations):
             statement = statement.offset(self._limit(query.low))
         return statement
 
-    def _limit(self, value: Any) -> Any:
+    def _limit(self, value: int | Arg) -> Any:
         return (
             self.bind(value, sa.BigInteger())
             if isinstance(value, Arg)

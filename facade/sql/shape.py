@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import configuration
 from facade.configuration import settings
@@ -20,6 +20,10 @@ from facade.sql.filtering import add_filtered_relation
 from facade.sql.loading import check_mask, check_select_related, mask_of
 from facade.sql.merging import merge_queries
 from facade.sql.query import Query
+
+if TYPE_CHECKING:
+    from facade.sql.extra import RawCondition
+    from facade.sql.query import Lock
 
 MAX_SHAPES = 20_000
 
@@ -299,7 +303,7 @@ def only(query: Query, names: tuple[str, ...]) -> None:
 
 
 @step
-def lock(query: Query, options: Any) -> None:
+def lock(query: Query, options: Lock) -> None:
     query.select_related, query.lock = query.select_related, options
 
 
@@ -346,5 +350,11 @@ def store(query: Query, values: tuple[tuple[str, Any], ...]) -> None:
 
 
 @step
-def extra(query: Query, select: Any, where: Any, tables: tuple[str, ...], order_by: tuple[str, ...]) -> None:
+def extra(
+    query: Query,
+    select: tuple[Any, ...],
+    where: RawCondition | None,
+    tables: tuple[str, ...],
+    order_by: tuple[str, ...],
+) -> None:
     add_extra(query, select, where, tables, order_by)

@@ -32,7 +32,7 @@ def vendor_of(dialect: Dialect) -> str:
     return "mysql" if dialect.name == "mariadb" else str(dialect.name)
 
 
-def table_expression(expression: Any, model: type[Any], dialect: Dialect) -> Any:
+def table_expression(expression: Q | Expression, model: type[Any], dialect: Dialect) -> Any:
     """Return the Core form of a check, a generated column, an index or a default of a table."""
     query = Query(model)
     compiler = Compiler(query, dialect, vendor_of(dialect))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -23,10 +23,13 @@ from facade.seams import Seam
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
+    from sqlalchemy.sql.compiler import DDLCompiler, SQLCompiler
 
     from facade.expressions.contracts import Compiler
+    from facade.expressions.freezing import Frozen
     from facade.fields import Field
     from facade.meta.constraints import BaseConstraint
+    from facade.meta.indexes import Index
 
 __all__ = ["ModelExpression", "declare", "metadata", "table_expression", "table_for"]
 
@@ -45,7 +48,7 @@ class ModelExpression(sa.ColumnElement[Any]):
     __visit_name__ = "model_expression"
     inherit_cache = False
 
-    def __init__(self, model: type[Any], expression: Any) -> None:
+    def __init__(self, model: type[Any], expression: Frozen) -> None:
         self.model, self.source = model, expression
 
 
@@ -72,12 +75,12 @@ class DefaultValue(sa.ColumnElement[Any]):
     __visit_name__ = "default_value"
     inherit_cache = False
 
-    def __init__(self, field: Any, value: Any) -> None:
+    def __init__(self, field: Field[Any], value: object) -> None:
         self.field, self.value = field, value
 
 
 @compiles(DefaultValue)
-def _compile_default(element: DefaultValue, compiler: Any, **options: Any) -> str:
+def _compile_default(element: DefaultValue, compiler: SQLCompiler, **options: Any) -> str:
     value = element.field.get_prep_value(element.value)
     column_type = element.field.column_type.dialect_impl(compiler.dialect)
     process = column_type.bind_processor(compiler.dialect)
@@ -101,13 +104,13 @@ def _literal(value: object, dialect: Dialect) -> str:
 class Reference(sa.ForeignKeyConstraint):
     """A foreign key that is checked at the end of the transaction, where the database can wait that long."""
 
-    def __init__(self, columns: Any, targets: Any, ondelete: str | None) -> None:
+    def __init__(self, columns: Sequence[str], targets: Sequence[str], ondelete: str | None) -> None:
         super().__init__(columns, targets, ondelete=ondelete, deferrable=True, initially="DEFERRED")
 
 
 @compiles(Reference, "mysql")
 @compiles(Reference, "mariadb")
-def _compile_immediate(element: object, compiler: Any, **options: Any) -> str:
+def _compile_immediate(element: object, compiler: DDLCompiler, **options: Any) -> str:
     plain = sa.ForeignKeyConstraint.__new__(sa.ForeignKeyConstraint)
     plain.__dict__.update(element.__dict__, deferrable=None, initially=None)
     return str(compiler.visit_foreign_key_constraint(plain, **options))
@@ -217,7 +220,7 @@ def _server_default(opts: Options, field: Field[Any]) -> Any:
 def _only_where(item: Any, wanted: Callable[[str], bool]) -> Any:
     """Leave a constraint or an index out of the DDL of dialects whose name is not wanted."""
 
-    def decide(ddl: object, target: Field[Any], bind: object, *, dialect: Dialect, **details: Any) -> bool:
+    def decide(ddl: object, target: object, bind: object, *, dialect: Any, **details: Any) -> bool:
         return wanted(dialect.name)
 
     return item.ddl_if(callable_=decide)
@@ -305,7 +308,11 @@ def _add_unique(table: sa.Table, opts: Options, constraint: UniqueConstraint) ->
 
 
 def _add_index(
-    table: sa.Table, opts: Options, index: Any, unique: bool = False, nulls_distinct: bool | None = None
+    table: sa.Table,
+    opts: Options,
+    index: Index | UniqueConstraint,
+    unique: bool = False,
+    nulls_distinct: bool | None = None,
 ) -> None:
     options: dict[str, Any] = {}
     if index.condition is not None:
@@ -324,7 +331,7 @@ def _add_index(
         _only_where(made, _has_partial_indexes)
 
 
-def _index_items(table: sa.Table, opts: Options, index: Any) -> Iterator[Any]:
+def _index_items(table: sa.Table, opts: Options, index: Index | UniqueConstraint) -> Iterator[Any]:
     for expression in index.expressions:
         yield _index_item(table, opts, expression)
     for name, order in getattr(index, "fields_orders", [(name, "") for name in index.fields]):
@@ -332,7 +339,7 @@ def _index_items(table: sa.Table, opts: Options, index: Any) -> Iterator[Any]:
         yield column.desc() if order else column
 
 
-def _index_item(table: sa.Table, opts: Options, expression: Any) -> Any:
+def _index_item(table: sa.Table, opts: Options, expression: Frozen) -> Any:
     if isinstance(expression, OrderBy):
         item = _index_item(table, opts, expression.expression)
         item = item.desc() if expression.descending else item.asc()

@@ -93,7 +93,7 @@ def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None
     if type(target).check_storable is Field.check_storable:
         return None
 
-    def check(prepared: Any) -> Any:
+    def check(prepared: object) -> Any:
         target.check_storable(prepared, prepared, view)
         return prepared
 

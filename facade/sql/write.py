@@ -141,18 +141,18 @@ class Text(NamedTuple):
     names: Sequence[str]
 
 
-def compile_text(statement: Any, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
+def compile_text(statement: sa.ClauseElement, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
     """Compile a Core statement whose parameters come later; `columns` are those an INSERT or UPDATE names."""
-    compiled = statement.compile(dialect=dialect, column_keys=None if columns is None else list(columns))
+    compiled: Any = statement.compile(dialect=dialect, column_keys=None if columns is None else list(columns))
     return Text(str(compiled), tuple(compiled.positiontup or ()))
 
 
-def compile_values(statement: Any, dialect: Dialect) -> tuple[str, Params]:
+def compile_values(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Params]:
     """Compile a Core statement that holds its values; return the SQL and the driver's parameters."""
     return _with_values(compile_statement(statement, dialect, render_postcompile=True))
 
 
-def compile_head(statement: Any, dialect: Dialect) -> tuple[str, Sequence[Any]]:
+def compile_head(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Sequence[Any]]:
     """Compile a Core statement that more parameters are put behind: its own stand by position."""
     sql, params = _with_values(
         statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})

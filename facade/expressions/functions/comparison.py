@@ -15,6 +15,7 @@ from facade.expressions.functions.datetime import LocalDateTimeField
 from facade.expressions.functions.vendors import VendorFunc
 
 if TYPE_CHECKING:
+    from facade.expressions.base import Expression
     from facade.expressions.contracts import Compiler, Core
     from facade.fields import Field
 
@@ -24,7 +25,7 @@ class Cast(Func):
 
     function = "CAST"
 
-    def __init__(self, expression: Any, output_field: Field[Any]) -> None:
+    def __init__(self, expression: object, output_field: Field[Any]) -> None:
         super().__init__(expression, output_field=output_field)
 
     def as_core(self, compiler: Compiler) -> Any:
@@ -53,7 +54,7 @@ def is_clock(field: object) -> bool:
     )
 
 
-def as_column(compiler: Any, value: Any, field: Field[Any]) -> Any:
+def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
     """Return the Core form of an expression as a column takes it: moments become days or times of day there, and the other way round."""
     given = value.known_field
     cut = isinstance(given, fields.DateTimeField) and is_clock(field)
@@ -116,7 +117,7 @@ class Collate(Func):
     allowed_default = False
     _name = re.compile(r"[\w-]+", re.ASCII)
 
-    def __init__(self, expression: Any, collation: str) -> None:
+    def __init__(self, expression: object, collation: str) -> None:
         if not (collation and self._name.fullmatch(collation)):
             raise ValueError(f"Invalid collation name: {collation!r}.")
         self.collation = collation

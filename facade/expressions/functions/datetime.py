@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facade.db.database import Database
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Query
     from facade.fields import Field
 
 DATE_PARTS = frozenset({"year", "iso_year", "quarter", "month", "week", "week_day", "iso_week_day", "day"})
@@ -62,7 +62,11 @@ class Extract(Zoned):
     lookup_name: ClassVar[Any] = None
 
     def __init__(
-        self, expression: Any, lookup_name: str | None = None, tzinfo: dt.tzinfo | None = None, **extra: Any
+        self,
+        expression: object,
+        lookup_name: str | None = None,
+        tzinfo: dt.tzinfo | None = None,
+        **extra: Any,
     ) -> None:
         self.lookup_name = self.lookup_name or lookup_name  # type: ignore[misc]
         if self.lookup_name is None:
@@ -194,7 +198,7 @@ class LocalDateTimeField(fields.DateTimeField):  # type: ignore[type-arg,unused-
         name, path, args, options = super().deconstruct()
         return name, path, args, {**options, "tzinfo": self.tzinfo}
 
-    def zone(self, compiler: Any) -> Any:
+    def zone(self, compiler: Compiler) -> Any:
         """Return the name of the zone as a parameter."""
         return clocks.zone(compiler, self.tzinfo)
 
@@ -216,7 +220,7 @@ class TruncBase(Zoned):
 
     def __init__(
         self,
-        expression: Any,
+        expression: object,
         output_field: Field[Any] | None = None,
         tzinfo: dt.tzinfo | None = None,
         **extra: Any,
@@ -224,7 +228,7 @@ class TruncBase(Zoned):
         self.tzinfo = tzinfo
         super().__init__(expression, output_field=output_field, **extra)
 
-    def resolve_expression(self, query: object = None, *args: Any, **kwargs: Any) -> Any:
+    def resolve_expression(self, query: Query | None = None, *args: Any, **kwargs: Any) -> Any:
         resolved = super().resolve_expression(query, *args, **kwargs)
         source, result = resolved.lhs.output_field, resolved.output_field
         own = type(self)._output_field
@@ -263,7 +267,7 @@ class Trunc(TruncBase):
 
     def __init__(
         self,
-        expression: Any,
+        expression: object,
         kind: str,
         output_field: Field[Any] | None = None,
         tzinfo: dt.tzinfo | None = None,

@@ -172,7 +172,7 @@ class Round(DecimalArguments, Transform):
     lookup_name = "round"
     arity = None
 
-    def __init__(self, expression: Any, precision: Any = 0, **extra: Any) -> None:
+    def __init__(self, expression: object, precision: object = 0, **extra: Any) -> None:
         fixed = isinstance(precision, int)
         super().__init__(expression, Fixed(precision) if fixed else precision, **extra)
 

@@ -49,7 +49,7 @@ class LastValue(WindowFunc):
 class _OfOtherRow(WindowFunc):
     """The value that another row has."""
 
-    def __init__(self, expression: Any, *arguments: Any, **extra: Any) -> None:
+    def __init__(self, expression: object, *arguments: Any, **extra: Any) -> None:
         if expression is None:
             raise ValueError(f"{type(self).__name__} requires a non-null source expression.")
         super().__init__(expression, *arguments, **extra)
@@ -64,7 +64,9 @@ class Lag(_OfOtherRow):
 
     function = "LAG"
 
-    def __init__(self, expression: Any, offset: int | None = 1, default: object = None, **extra: Any) -> None:
+    def __init__(
+        self, expression: object, offset: int | None = 1, default: object = None, **extra: Any
+    ) -> None:
         if expression is not None and (offset is None or offset <= 0):
             raise ValueError(f"{type(self).__name__} requires a positive integer for the offset.")
         super().__init__(expression, Fixed(offset), *([] if default is None else [default]), **extra)
@@ -81,7 +83,7 @@ class NthValue(_OfOtherRow):
 
     function = "NTH_VALUE"
 
-    def __init__(self, expression: Any, nth: int | None = 1, **extra: Any) -> None:
+    def __init__(self, expression: object, nth: int | None = 1, **extra: Any) -> None:
         if expression is not None and (nth is None or nth <= 0):
             raise ValueError(f"{type(self).__name__} requires a positive integer as for nth.")
         super().__init__(expression, Fixed(nth), **extra)
