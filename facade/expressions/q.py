@@ -172,16 +172,7 @@ class Q(Frozen):
     def freeze(self, values: Values) -> Condition:
         return freeze_condition(self, values, 0)
 
-    def resolve_expression(
-        self,
-        query: Query | None = None,
-        allow_joins: bool = True,
-        reuse: set[str] | None = None,
-        summarize: bool = False,
-        for_save: bool = False,
-    ) -> Any:
-        assert query is not None
-        return query.resolve_condition(self, allow_joins=allow_joins, reuse=reuse, summarize=summarize)
+    resolve_expression = Condition.resolve_expression
 
     def check(self, against: dict[str, Any], using: str = "default") -> bool:
         """Ask a database whether the condition holds when its names stand for the values, or expressions, of `against`.
