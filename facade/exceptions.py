@@ -227,7 +227,7 @@ class ValidationError(Exception):
     error_dict: dict[str, list[ValidationError]]
 
     def __init__(
-        self, message: Any, code: str | None = None, params: Mapping[str, Any] | None = None
+        self, message: object, code: str | None = None, params: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(message, code, params)
         if isinstance(message, ValidationError):

@@ -11,12 +11,15 @@ import shutil
 from collections.abc import Iterator
 from io import BytesIO, StringIO, UnsupportedOperation
 from pathlib import Path
-from typing import IO, Any, Protocol, Self, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 from urllib.parse import quote, urljoin
 
 from facade.configuration import settings
 from facade.deconstruct import Deconstructible
 from facade.exceptions import SuspiciousFileOperation
+
+if TYPE_CHECKING:
+    from os import PathLike
 
 __all__ = ["ContentFile", "File", "FileSystemStorage", "Storage", "default_storage", "validate_file_name"]
 
@@ -134,7 +137,7 @@ class FileSystemStorage(Deconstructible):
     `base_url`, by default ``MEDIA_URL``, is where a web server shows that folder.
     """
 
-    def __init__(self, location: Any = None, base_url: str | None = None) -> None:
+    def __init__(self, location: str | PathLike[str] | None = None, base_url: str | None = None) -> None:
         self._location, self._base_url = location, base_url
 
     def __eq__(self, other: object) -> bool:

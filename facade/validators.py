@@ -116,7 +116,7 @@ class RegexValidator(_Validator):
     def __init__(
         self,
         regex: str | re.Pattern[str] | None = None,
-        message: Any = None,
+        message: object = None,
         code: str | None = None,
         inverse_match: bool | None = None,
         flags: int | None = None,
@@ -237,7 +237,7 @@ class EmailValidator(_Validator):
     max_length = 320
 
     def __init__(
-        self, message: Any = None, code: str | None = None, allowlist: Collection[str] | None = None
+        self, message: object = None, code: str | None = None, allowlist: Collection[str] | None = None
     ) -> None:
         self._take(message, code)
         if allowlist is not None:
@@ -322,7 +322,7 @@ class BaseValidator(_Validator):
     message = "Ensure this value is %(limit_value)s (it is %(show_value)s)."
     code = "limit_value"
 
-    def __init__(self, limit_value: Any, message: Any = None) -> None:
+    def __init__(self, limit_value: object, message: object = None) -> None:
         self.limit_value = limit_value
         self._take(message or None, None)
 
@@ -372,7 +372,7 @@ class StepValueValidator(BaseValidator):
     )
     code = "step_size"
 
-    def __init__(self, limit_value: Any, message: Any = None, offset: object = None) -> None:
+    def __init__(self, limit_value: object, message: object = None, offset: object = None) -> None:
         super().__init__(limit_value, message)
         self.offset = offset
         if offset is not None:
@@ -478,7 +478,7 @@ class FileExtensionValidator(_Validator):
     code = "invalid_extension"
 
     def __init__(
-        self, allowed_extensions: Iterable[str] | None = None, message: Any = None, code: str | None = None
+        self, allowed_extensions: Iterable[str] | None = None, message: object = None, code: str | None = None
     ) -> None:
         allowed = None if allowed_extensions is None else [name.lower() for name in allowed_extensions]
         self.allowed_extensions = allowed
@@ -499,7 +499,7 @@ class ProhibitNullCharactersValidator(_Validator):
     message = "Null characters are not allowed."
     code = "null_characters_not_allowed"
 
-    def __init__(self, message: Any = None, code: str | None = None) -> None:
+    def __init__(self, message: object = None, code: str | None = None) -> None:
         self._take(message, code)
 
     def __call__(self, value: object) -> None:

@@ -48,7 +48,7 @@ class Page:
         title: str,
         face: str,
         function: Callable[..., Any],
-        result: Any,
+        result: object,
         queries: Sequence[Mapping[str, Any]],
         seconds: float,
     ) -> Page:
@@ -75,13 +75,13 @@ def source(function: Callable[..., Any], *, awaited: bool = False) -> str:
     return re.sub(r"^return ", lone, text, flags=re.MULTILINE)
 
 
-def _count(result: Any) -> int:
+def _count(result: object) -> int:
     if isinstance(result, str):
         return len(result.splitlines())
     return len(result) if isinstance(result, list) else 1
 
 
-def first_rows(result: Any) -> list[str]:
+def first_rows(result: object) -> list[str]:
     """The first rows of a result, one line each."""
     if isinstance(result, list):
         shown = [str(row) for row in result[:FIRST]]

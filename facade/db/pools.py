@@ -93,7 +93,7 @@ class LendingPool(Pool):
 
     def __init__(
         self,
-        creator: Any,
+        creator: Callable[..., Any],
         alias: str = "",
         pool_size: int = 5,
         max_overflow: int = 10,

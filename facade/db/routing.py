@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import configuration
+
+if TYPE_CHECKING:
+    from facade.fields.contracts import Instance
 
 __all__ = ["DEFAULT_DB_ALIAS", "ConnectionRouter", "router"]
 
@@ -46,7 +49,7 @@ class ConnectionRouter:
         instance = hints.get("instance")
         return (instance is not None and instance._state.db) or DEFAULT_DB_ALIAS
 
-    def allow_relation(self, obj1: Any, obj2: Any, **hints: Any) -> bool:
+    def allow_relation(self, obj1: Instance, obj2: Instance, **hints: Any) -> bool:
         """Return whether the two objects may be related; by default they have to come from one database."""
         for one in self.routers:
             method = getattr(one, "allow_relation", None)

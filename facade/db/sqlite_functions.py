@@ -217,7 +217,7 @@ def _sign(number: int) -> int:
     return int(number > 0) - int(number < 0)
 
 
-def _power(base: Any, exponent: float) -> float | None:
+def _power(base: float, exponent: float) -> float | None:
     result = float(base) ** float(exponent)
     return None if isinstance(result, complex) else result
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
+    from facade.fields import Field
     from facade.orm.model import Model
 
 M = TypeVar("M", bound="Model")
@@ -254,12 +255,12 @@ class _Inheritance:
                     links[registry.model_key(target)] = field
         return links
 
-    def _check_clashes(self, base: Any) -> None:
+    def _check_clashes(self, base: type[Model]) -> None:
         for field in (*base._meta.local_fields, *base._meta.local_many_to_many):
             self._refuse_clash(field, base)
             self.seen.add(field.name)
 
-    def _refuse_clash(self, field: Any, base: Any) -> None:
+    def _refuse_clash(self, field: Field[Any], base: type[Model]) -> None:
         if field.name in self.field_names:
             raise FieldError(
                 f"Local field {field.name!r} in class {self.cls.__name__!r} clashes with field of the same name from "
@@ -272,7 +273,7 @@ class _Inheritance:
             field = self._new_link(parent)
         self.opts.parents[parent] = field
 
-    def _new_link(self, parent: Any) -> Any:
+    def _new_link(self, parent: type[Model]) -> Any:
         name = f"{parent._meta.model_name}_ptr"
         if name in self.field_names:
             raise FieldError(
@@ -284,7 +285,7 @@ class _Inheritance:
             self.cls.add_to_class(name, field)
         return field
 
-    def _copy_fields(self, base: Any) -> None:
+    def _copy_fields(self, base: type[Model]) -> None:
         parents = dict(base._meta.parents)
         for field in (*base._meta.local_fields, *base._meta.local_many_to_many):
             if not self._is_free(field.name):
@@ -295,7 +296,7 @@ class _Inheritance:
                 parents.update({parent: new for parent, link in parents.items() if link == field})
         self.opts.parents.update(parents)
 
-    def _copy_private(self, base: Any) -> None:
+    def _copy_private(self, base: type[Model]) -> None:
         for field in base._meta.private_fields:
             if not base._meta.abstract:
                 self._refuse_clash(field, base)

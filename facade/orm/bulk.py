@@ -31,6 +31,7 @@ from facade.sql.write import table_writer
 if TYPE_CHECKING:
     from facade.meta.options import Options
     from facade.orm.model import Model
+    from facade.orm.queryset import QuerySet
 
 
 M = TypeVar("M")
@@ -39,7 +40,7 @@ M = TypeVar("M")
 
 
 def bulk_create(
-    queryset: Any,
+    queryset: QuerySet[Any, Any],
     objs: Iterable[M],
     batch_size: int | None = None,
     ignore_conflicts: bool = False,
@@ -174,7 +175,7 @@ def _set_orders(model: type[Model], alias: str, objs: Sequence[Any]) -> None:
 
 
 def bulk_update(
-    queryset: Any, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+    queryset: QuerySet[Any, Any], objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
 ) -> int:
     """Store the named fields of `objs`, one UPDATE per batch, without signals; return the number of rows found."""
     _check_batch_size(batch_size)
@@ -213,13 +214,15 @@ def _updatable(opts: Options, names: Iterable[str]) -> list[Any]:
 
 
 def _update_table(
-    table: Any, objs: Sequence[Any], fields: list[Any], alias: str, batch_size: int | None
+    table: type[Model], objs: Sequence[Any], fields: list[Any], alias: str, batch_size: int | None
 ) -> int:
     own = tuple(field for field in fields if field.model is table)
     return update_many(objs, table, own, connections[alias], batch_size)
 
 
-def _update_filtered(queryset: Any, objs: Sequence[Any], fields: list[Any], batch_size: int | None) -> int:
+def _update_filtered(
+    queryset: QuerySet[Any, Any], objs: Sequence[Any], fields: list[Any], batch_size: int | None
+) -> int:
     """Update through the queryset, for values that are expressions and for querysets that leave rows out."""
     limit = max(1, connections[queryset.db].max_parameters // (2 * (len(fields) + 1)))
     size = min(limit, batch_size) if batch_size else limit
@@ -253,7 +256,7 @@ def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
 
 
 def get_or_create(
-    queryset: Any, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    queryset: QuerySet[Any, Any], defaults: Mapping[str, Any] | None = None, **kwargs: Any
 ) -> tuple[Any, bool]:
     """Return the object that `kwargs` find, or the one made of them and `defaults`; and whether it was made.
 
@@ -278,7 +281,7 @@ def get_or_create(
         raise
 
 
-def _is_lone_insert(queryset: Any) -> bool:
+def _is_lone_insert(queryset: QuerySet[Any, Any]) -> bool:
     """Return whether saving a new object is one statement outside of any transaction."""
     model = queryset.model
     plain = model.save is Persistence.save and not model._meta.parents
@@ -287,7 +290,7 @@ def _is_lone_insert(queryset: Any) -> bool:
 
 
 def update_or_create(
-    queryset: Any,
+    queryset: QuerySet[Any, Any],
     defaults: Mapping[str, Any] | None = None,
     create_defaults: Mapping[str, Any] | None = None,
     **kwargs: Any,

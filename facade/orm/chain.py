@@ -179,7 +179,7 @@ class Chain(Combining):
         children.extend(freeze_pair(name, value, values) for name, value in kwargs.items())
         return self._expressions_shape("condition", tuple(children), values, negated)
 
-    def complex_filter(self, filter_obj: Any) -> Self:
+    def complex_filter(self, filter_obj: Q | dict[str, Any]) -> Self:
         """Filter by a Q object or a dict of lookups."""
         return (
             self.filter(filter_obj)

@@ -58,7 +58,12 @@ class FrozenQuery(Frozen):
         return self
 
     def resolve_expression(
-        self, query: Any, allow_joins: bool = True, reuse: Any = None, *args: Any, **kwargs: Any
+        self,
+        query: SQLQuery,
+        allow_joins: bool = True,
+        reuse: set[str] | None = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> Embedded:
         embedded = self.place(query)
         embedded.query.resolve_outer(query, allow_joins, reuse)
@@ -171,7 +176,7 @@ class Combining(Frozen):
         clone._known_related_objects = self._known_to_both(other)
         return clone
 
-    def _known_to_both(self, other: Any) -> Any:
+    def _known_to_both(self, other: Self) -> Any:
         """Return, by relation and key, the objects that the rows of either queryset are known to belong to."""
         known = {field: dict(objects) for field, objects in (self._known_related_objects or {}).items()}
         for field, objects in (other._known_related_objects or {}).items():
@@ -187,7 +192,7 @@ class Combining(Frozen):
         base.__dict__.update(model=self.model, _shape=root(self.model), _args=(), _db=self._db)
         return base.filter(pk__in=self.values("pk"))
 
-    def _check_mergeable(self, other: Any, symbol: str) -> None:
+    def _check_mergeable(self, other: Self, symbol: str) -> None:
         if self._shape.query.combinator or other._shape.query.combinator:
             raise TypeError(f"Cannot use {symbol} operator with combined queryset.")
         if self.model is not other.model:

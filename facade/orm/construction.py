@@ -15,8 +15,8 @@ from facade.orm.state import ModelState
 from facade.signals import post_init, pre_init
 
 if TYPE_CHECKING:
+    from facade.fields.contracts import Instance
     from facade.meta.options import Options
-    from facade.orm.model import Model
 
 
 __all__ = ["DEFERRED", "construct", "has_plain_init", "initialiser"]
@@ -42,7 +42,7 @@ DEFERRED = Deferred()
 # -- what a class leaves to Model -------------------------------------------------------------------
 
 
-def has_plain_init(model: type[Model], base: Any, names: tuple[str, ...] = _BUILDERS) -> bool:
+def has_plain_init(model: type[Instance], base: Any, names: tuple[str, ...] = _BUILDERS) -> bool:
     """Return whether ``model`` has none of the methods ``names`` of its own and keeps values in ``__dict__``."""
     inherited = set(base.__mro__)
     added = [cls for cls in model.__mro__ if cls not in inherited]
@@ -51,7 +51,7 @@ def has_plain_init(model: type[Model], base: Any, names: tuple[str, ...] = _BUIL
     return all(_is_stored_plainly(model, field) for field in model._meta.concrete_fields)
 
 
-def _is_stored_plainly(model: type[Model], field: Field[Any]) -> bool:
+def _is_stored_plainly(model: type[Instance], field: Field[Any]) -> bool:
     """Whether setting the field's attribute just puts the value into ``__dict__``."""
     for cls in model.__mro__:
         attribute = vars(cls).get(field.attname)
@@ -132,7 +132,7 @@ def _default(field: Field[Any]) -> tuple[Any, bool]:
     return field.get_default(), True
 
 
-def initialiser(model: type[Model], base: object) -> Initialiser:
+def initialiser(model: type[Instance], base: object) -> Initialiser:
     """Return a function that does what ``construct`` does for keyword arguments, written for this model.
 
     ``base`` is the class whose ``__init__`` calls it.
@@ -189,7 +189,7 @@ def construct(instance: Any, base: Any, args: tuple[Any, ...], kwargs: dict[str,
     post_init.send(sender=cls, instance=instance)
 
 
-def _set_field(instance: Model, field: Field[Any], kwargs: dict[str, Any]) -> None:
+def _set_field(instance: Instance, field: Field[Any], kwargs: dict[str, Any]) -> None:
     """Set a field from the keyword of its name, or of its key, or to its default."""
     if isinstance(field.remote_field, ForeignObjectRel) and field.name in kwargs:
         name, value = field.name, kwargs.pop(field.name)
@@ -201,7 +201,7 @@ def _set_field(instance: Model, field: Field[Any], kwargs: dict[str, Any]) -> No
         setattr(instance, name, value)
 
 
-def _set_leftovers(instance: Model, kwargs: dict[str, Any]) -> None:
+def _set_leftovers(instance: Instance, kwargs: dict[str, Any]) -> None:
     """Set properties and fields without a column; ``TypeError`` for names that are neither."""
     opts = instance._meta
     unexpected = []

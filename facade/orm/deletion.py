@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
     from facade.meta.options import Options
+    from facade.signals import Signal
 
 # -- what refers to an object ---------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class RelatedRows:
     def __bool__(self) -> bool:
         return bool(self._load())
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         return self._load()[index]
 
     def _raw_delete(self, using: str) -> int:
@@ -131,7 +132,7 @@ class Collector:
     object is read, even where one DELETE would do.
     """
 
-    def __init__(self, using: str, origin: Any = None, force_collection: bool = False) -> None:
+    def __init__(self, using: str, origin: object = None, force_collection: bool = False) -> None:
         self.using, self.origin, self.force_collection = using, origin, force_collection
         #: The instances to delete, by model.
         self.data: dict[type[Any], Any] = {}
@@ -398,7 +399,7 @@ class Collector:
         ((model, instances),) = self.data.items()
         return (model, instances[0]) if len(instances) == 1 and self.can_fast_delete(instances[0]) else None
 
-    def _announce(self, signal: Any, instances: Iterable[tuple[type[Any], Any]]) -> None:
+    def _announce(self, signal: Signal, instances: Iterable[tuple[type[Any], Any]]) -> None:
         for model, obj in instances:
             if not model._meta.auto_created and signal.receivers:
                 signal.send(sender=model, instance=obj, using=self.using, origin=self.origin)

@@ -16,8 +16,10 @@ from facade.orm.related import create_reverse_many_to_one_manager
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facade.fields import Field
     from facade.fields.relations import ForeignObjectRel
     from facade.orm.model import Model
+    from facade.orm.queryset import QuerySet
 
 
 __all__ = [
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-def _unordered(queryset: Any) -> Any:
+def _unordered(queryset: QuerySet[Any, Any]) -> Any:
     """Return a queryset of at most one object per instance without its order, which would only cost time."""
     return queryset.order_by() if queryset._can_filter() and not queryset.query.distinct_fields else queryset
 
@@ -70,7 +72,7 @@ class _Fetcher:
 class DeferredFetcher(_Fetcher):
     """Loads a field that ``only()`` or ``defer()`` left out."""
 
-    def __init__(self, field: Any) -> None:
+    def __init__(self, field: Field[Any]) -> None:
         self.field = field
         self.beforehand = f"without leaving {field.name!r} out by only() or defer()"
 
@@ -145,7 +147,7 @@ class _RelationDescriptor(_Fetcher):
 class ForwardManyToOneDescriptor(_RelationDescriptor):
     """``book.author``: the object that a foreign key refers to, loaded when it is first read."""
 
-    def __init__(self, field_with_rel: Any) -> None:
+    def __init__(self, field_with_rel: ForeignObject[Any]) -> None:
         self.field = self.relation = field_with_rel
         self.cache_name = field_with_rel.cache_name
 
@@ -275,7 +277,7 @@ class ForwardOneToOneDescriptor(ForwardManyToOneDescriptor):
 class ReverseOneToOneDescriptor(_RelationDescriptor):
     """``user.profile``: the object whose one-to-one field refers to this one."""
 
-    def __init__(self, related: Any) -> None:
+    def __init__(self, related: ForeignObjectRel) -> None:
         self.related = self.relation = related
         self.cache_name = related.cache_name
 
@@ -292,7 +294,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
         """Raised where no object refers to this one."""
         return _missing_class(self.related.related_model, self.related.model, self.related.name)
 
-    def __get__(self, instance: Any, owner: object = None) -> Any:
+    def __get__(self, instance: Model | None, owner: object = None) -> Any:
         if instance is None:
             return self
         try:
@@ -307,7 +309,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
             raise self.RelatedObjectDoesNotExist(f"{type(instance).__name__} has no {self.accessor}.")
         return found
 
-    def fetch_one(self, instance: Any) -> None:
+    def fetch_one(self, instance: Model) -> None:
         field = self.related.field
         wanted = field.get_forward_related_filter(instance)
         try:
@@ -330,7 +332,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
             field.set_cached_value(related, owners[far_key(related)])
         return queryset, far_key, own_key, True, self.related.cache_name, False
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Model, value: Any) -> None:
         related, field = self.related, self.related.field
         if value is None:
             known = related.get_cached_value(instance, default=None)
@@ -351,7 +353,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
 class ReverseManyToOneDescriptor:
     """``author.book_set``: a manager of the objects whose foreign key refers to this one."""
 
-    def __init__(self, rel: Any) -> None:
+    def __init__(self, rel: ForeignObjectRel) -> None:
         self.rel = rel
         self.field = rel.field
 
@@ -384,7 +386,7 @@ def _any_of(fields: tuple[Any, ...], keys: Iterable[tuple[Any, ...]]) -> Q:
     return Q(*found, _connector=Q.OR) if found else Q(pk__in=[])
 
 
-def _missing_class(related: Any, model: type[Model], name: str) -> type[Exception]:
+def _missing_class(related: type[Model], model: type[Model], name: str) -> type[Exception]:
     """A ``DoesNotExist`` that is an ``AttributeError``, too, for ``hasattr()``."""
     return type(
         "RelatedObjectDoesNotExist",

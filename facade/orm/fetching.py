@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from facade.exceptions import FieldFetchBlocked
 
 if TYPE_CHECKING:
-    from facade.orm.model import Model
+    from facade.fields.contracts import Instance
+    from facade.fields.foreign_objects import ForeignObject
 
 
 class FetchMode:
@@ -20,7 +21,7 @@ class FetchMode:
     track_peers = False
     name = ""
 
-    def fetch(self, fetcher: object, instance: Model) -> None:
+    def fetch(self, fetcher: object, instance: Instance) -> None:
         """Load what `fetcher` stands for."""
         raise NotImplementedError("Subclasses must implement this method.")
 
@@ -37,7 +38,7 @@ class FetchOne(FetchMode):
     __slots__ = ()
     name = "FETCH_ONE"
 
-    def fetch(self, fetcher: Any, instance: Model | None) -> None:
+    def fetch(self, fetcher: Any, instance: Instance | None) -> None:
         fetcher.fetch_one(instance)
 
 
@@ -48,7 +49,7 @@ class FetchPeers(FetchMode):
     track_peers = True
     name = "FETCH_PEERS"
 
-    def fetch(self, fetcher: Any, instance: Model) -> None:
+    def fetch(self, fetcher: Any, instance: Instance) -> None:
         peers = [peer for reference in instance._state.peers if (peer := reference()) is not None]
         if len(peers) > 1:
             fetcher.fetch_many(peers)
@@ -62,7 +63,7 @@ class FetchRaise(FetchMode):
     __slots__ = ()
     name = "FETCH_RAISE"
 
-    def fetch(self, fetcher: Any, instance: Model | None) -> None:
+    def fetch(self, fetcher: Any, instance: Instance | None) -> None:
         path = f"{type(instance).__qualname__}.{fetcher.field.name}"
         raise FieldFetchBlocked(
             f"Fetching of {path} blocked. Load it beforehand: {fetcher.beforehand}."
@@ -90,7 +91,7 @@ def adopt(queryset: Any, rows: list[Any]) -> None:
         _relate(field, known, rows)
 
 
-def _relate(field: Any, known: dict[Any, Any], rows: list[Any]) -> None:
+def _relate(field: ForeignObject[Any], known: dict[Any, Any], rows: list[Any]) -> None:
     """Put the object a row refers to on it, where the key is loaded and nothing better is there."""
     names = [own.attname for own in field.local_related_fields]
     remote, name = field.remote_field, field.cache_name

@@ -29,6 +29,7 @@ from facade.sql.conflict import can_ignore
 if TYPE_CHECKING:
     from facade.fields import Field
     from facade.fields.contracts import Instance
+    from facade.fields.relations import ManyToManyRel
     from facade.orm.queryset import QuerySet
 
 
@@ -46,7 +47,7 @@ PREFETCHED_KEY = "_prefetch_related_val_"
 # -- the model between ---------------------------------------------------------------------------------
 
 
-def create_many_to_many_intermediary_model(field: Any, model: type[Any]) -> type[Any]:
+def create_many_to_many_intermediary_model(field: ManyToManyField[Any], model: type[Any]) -> type[Any]:
     """Return a model for the pairs of a many-to-many field of `model`."""
     opts = model._meta
     target = resolve_relation(model, field.remote_field.model)
@@ -93,7 +94,7 @@ def _table_name(name: str) -> str:
     return f"{name[: MAX_TABLE_NAME - 4]}{digest}"
 
 
-def _set_managed(model: type[Instance], related: Any, through: Any) -> None:
+def _set_managed(model: type[Instance], related: type[Model], through: type[Model]) -> None:
     through._meta.managed = model._meta.managed or related._meta.managed
 
 
@@ -103,7 +104,9 @@ def _set_managed(model: type[Instance], related: Any, through: Any) -> None:
 class ManyToManyDescriptor(ReverseManyToOneDescriptor):
     """``pizza.toppings`` and ``topping.pizza_set``: a manager of the related objects."""
 
-    def __init__(self, rel: Any, reverse: bool = False) -> None:
+    rel: ManyToManyRel
+
+    def __init__(self, rel: ManyToManyRel, reverse: bool = False) -> None:
         super().__init__(rel)
         self.reverse = reverse
 
@@ -147,7 +150,7 @@ class ManyRelatedManager:
 
     do_not_call_in_templates = True
 
-    def __init__(self, instance: Any) -> None:
+    def __init__(self, instance: Model) -> None:
         super().__init__()
         self.instance, self.model = instance, self.related_model
         self.related_val = self.source_field.get_foreign_related_value(instance)
@@ -180,7 +183,7 @@ class ManyRelatedManager:
 
     def _ancestors(self) -> Iterable[Any]:
         """Yield the instance, then the objects of the parent models it remembers, up to the field's model."""
-        current = self.instance
+        current: Any = self.instance
         while current is not None:
             yield current
             link = current._meta.get_ancestor_link(self.rel.field.model)
@@ -205,7 +208,7 @@ class ManyRelatedManager:
         prefetched = self.get_prefetch_cache()
         return self._apply_rel_filters(super().get_queryset()) if prefetched is None else prefetched  # type: ignore[misc]
 
-    def _apply_rel_filters(self, queryset: Any) -> Any:
+    def _apply_rel_filters(self, queryset: QuerySet[Any, Any]) -> Any:
         queryset._add_hints(instance=self.instance)
         if self._db:
             queryset = queryset.using(self._db)

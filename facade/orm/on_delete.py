@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from facade.fields import Field
-    from facade.orm.model import Model
+    from facade.fields.contracts import Collector, Instance
 
 
 __all__ = [
@@ -36,7 +36,7 @@ DEFERRING = ("sqlite", "postgresql")
 OnDelete = Callable[[Any, Any, Any, str], None]
 
 
-def CASCADE(collector: Any, field: Any, sub_objs: Iterable[Model], using: str) -> None:  # noqa: N802 - a constant to who uses it
+def CASCADE(collector: Collector, field: Field[Any], sub_objs: Iterable[Instance], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Delete the rows that refer to the object, too."""
     collector.collect(
         sub_objs, source=field.remote_field.model, nullable=field.null, fail_on_restricted=False
@@ -45,7 +45,7 @@ def CASCADE(collector: Any, field: Any, sub_objs: Iterable[Model], using: str) -
         collector.add_field_update(field, None, sub_objs)
 
 
-def PROTECT(collector: object, field: Any, sub_objs: Any, using: str) -> None:  # noqa: N802 - a constant to who uses it
+def PROTECT(collector: object, field: Field[Any], sub_objs: Sequence[Instance], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Refuse to delete an object that rows refer to: raise ``ProtectedError``."""
     target, source = field.remote_field.model.__name__, type(sub_objs[0]).__name__
     raise ProtectedError(
@@ -55,16 +55,16 @@ def PROTECT(collector: object, field: Any, sub_objs: Any, using: str) -> None:  
     )
 
 
-def RESTRICT(collector: Any, field: Any, sub_objs: Sequence[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
+def RESTRICT(collector: Collector, field: Field[Any], sub_objs: Sequence[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Refuse, with ``RestrictedError``, unless the rows that refer to the object are themselves deleted with it."""
     collector.add_restricted_objects(field, sub_objs)
     collector.add_dependency(field.remote_field.model, field.model)
 
 
-def SET(value: Any) -> OnDelete:  # noqa: N802 - a constant to who uses it
+def SET(value: object) -> OnDelete:  # noqa: N802 - a constant to who uses it
     """Give the rows that refer to the object another value; a callable is called for it each time."""
 
-    def set_on_delete(collector: Any, field: Field[Any] | str, sub_objs: Sequence[Any], using: str) -> None:
+    def set_on_delete(collector: Collector, field: Field[Any], sub_objs: Sequence[Any], using: str) -> None:
         collector.add_field_update(field, value() if callable(value) else value, sub_objs)
 
     set_on_delete.lazy_sub_objs = not callable(value)  # type: ignore[attr-defined]
@@ -72,7 +72,7 @@ def SET(value: Any) -> OnDelete:  # noqa: N802 - a constant to who uses it
     return set_on_delete
 
 
-def SET_NULL(collector: Any, field: Field[Any] | str, sub_objs: Sequence[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
+def SET_NULL(collector: Collector, field: Field[Any], sub_objs: Sequence[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Set the foreign key of the rows that refer to the object to NULL."""
     collector.add_field_update(field, None, sub_objs)
 
@@ -80,7 +80,7 @@ def SET_NULL(collector: Any, field: Field[Any] | str, sub_objs: Sequence[Any], u
 SET_NULL.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
-def SET_DEFAULT(collector: Any, field: Field[Any], sub_objs: Iterable[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
+def SET_DEFAULT(collector: Collector, field: Field[Any], sub_objs: Iterable[Any], using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Set the foreign key of the rows that refer to the object to its default."""
     collector.add_field_update(field, field.get_default(), sub_objs)
 

@@ -20,12 +20,12 @@ def _ordered(instance: Model, model: type[Model], using: str | None) -> Any:
     )
 
 
-def _get_order(self: Any, model: type[Model]) -> Any:
+def _get_order(self: Model, model: type[Model]) -> Any:
     """Return the keys of the objects in their order."""
     return _ordered(self, model, None).values_list(model._meta.pk.name, flat=True)
 
 
-def _set_order(self: Any, model: type[Model], id_list: Iterable[Any], using: str | None = None) -> None:
+def _set_order(self: Model, model: type[Model], id_list: Iterable[Any], using: str | None = None) -> None:
     """Bring the objects into the order of their keys in ``id_list``."""
     rows = _ordered(self, model, using)
     rows.bulk_update([model(pk=key, _order=place) for place, key in enumerate(id_list)], ["_order"])

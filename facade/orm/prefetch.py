@@ -16,7 +16,8 @@ from facade.fields.checks import LOOKUP_SEP
 from facade.orm.prefetched import PREFETCHED, Alike, Waiting, prefetched_objects
 
 if TYPE_CHECKING:
-    from facade.orm.model import Model
+    from facade.fields.contracts import Instance
+    from facade.orm.queryset import QuerySet
 
 
 class Prefetch:
@@ -25,7 +26,9 @@ class Prefetch:
     See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#prefetch-objects
     """
 
-    def __init__(self, lookup: str, queryset: Any = None, to_attr: str | None = None) -> None:
+    def __init__(
+        self, lookup: str, queryset: QuerySet[Any, Any] | None = None, to_attr: str | None = None
+    ) -> None:
         self.prefetch_through = lookup
         self.prefetch_to = lookup
         if queryset is not None and (
@@ -180,7 +183,7 @@ def _loaded(objects: list[Any], name: str, to_attr: str) -> Iterator[Any]:
             yield value
 
 
-def _prefetcher(instance: Model, name: str, to_attr: str) -> tuple[Any, Any, bool, Any]:
+def _prefetcher(instance: Instance, name: str, to_attr: str) -> tuple[Any, Any, bool, Any]:
     """Return (who can prefetch, the descriptor, whether the attribute exists, how to tell that an instance has it)."""
     descriptor = getattr(type(instance), name, None)
     if descriptor is None:
@@ -235,12 +238,14 @@ def _prefetch_one_level(
     return related, additional
 
 
-def _check_to_attr(instance: Model, to_attr: str) -> None:
+def _check_to_attr(instance: Instance, to_attr: str) -> None:
     if any(field.name == to_attr for field in instance._meta.get_fields()):
         raise ValueError(f"to_attr={to_attr} conflicts with a field on the {type(instance).__name__} model.")
 
 
-def _give_one(obj: Model, value: object, cache_name: str, to_attr: str | None, is_descriptor: bool) -> None:
+def _give_one(
+    obj: Instance, value: object, cache_name: str, to_attr: str | None, is_descriptor: bool
+) -> None:
     if to_attr is not None:
         setattr(obj, to_attr, value)
     elif is_descriptor:
@@ -281,5 +286,5 @@ def _alike(manager: Any, given: object) -> tuple[type[Any] | None, Alike | None]
     return type(manager.instance), manager._querysets_alike(given)
 
 
-def _whole(queryset: Any) -> Any:
+def _whole(queryset: QuerySet[Any, Any]) -> Any:
     return queryset._unsliced() if hasattr(queryset, "_unsliced") else queryset

@@ -8,7 +8,7 @@ from facade.orm.fetching import FETCH_ONE, fetch_mode_of
 
 if TYPE_CHECKING:
     from facade.fields import Field
-    from facade.orm.model import Model
+    from facade.fields.contracts import Instance
     from facade.orm.queryset import QuerySet
 
 
@@ -36,7 +36,7 @@ class Alike:
         self.hints = {name: value for name, value in objects._hints.items() if name != "instance"}
         self.pattern: QuerySet[Any, Any] | None = None
 
-    def queryset(self, instance: Model | None, key: object) -> QuerySet[Any, Any]:
+    def queryset(self, instance: Instance | None, key: object) -> QuerySet[Any, Any]:
         queryset = self._of_key(key)
         if instance is None:
             queryset._hints = self.hints
@@ -65,7 +65,7 @@ class Waiting(tuple[Alike, Any, list[Any]]):
 
     __slots__ = ()
 
-    def queryset(self, instance: Model | None) -> Any:
+    def queryset(self, instance: Instance | None) -> Any:
         alike, key, rows = self
         queryset = alike.queryset(instance, key)
         queryset._result_cache, queryset._prefetch_done = rows, True
@@ -80,7 +80,7 @@ def _itself(queryset: object) -> object:
     return queryset
 
 
-def prefetched_objects(instance: Model, name: str) -> Any:
+def prefetched_objects(instance: Instance, name: str) -> Any:
     """Return the prefetched queryset of a relation, None if there is none."""
     cache = instance.__dict__.get(PREFETCHED)
     if not cache:
@@ -94,7 +94,7 @@ def prefetched_objects(instance: Model, name: str) -> Any:
 class PrefetchedAttribute:
     """``instance._prefetched_objects_cache``: whoever reads it gets a dict of querysets and nothing that waits."""
 
-    def __get__(self, instance: Model | None, owner: object = None) -> Any:
+    def __get__(self, instance: Instance | None, owner: object = None) -> Any:
         if instance is None:
             return self
         cache = instance.__dict__.get(PREFETCHED)
@@ -105,10 +105,10 @@ class PrefetchedAttribute:
                 cache[name] = found.queryset(instance)
         return cache
 
-    def __set__(self, instance: Model, value: dict[str, Any]) -> None:
+    def __set__(self, instance: Instance, value: dict[str, Any]) -> None:
         instance.__dict__[PREFETCHED] = value
 
-    def __delete__(self, instance: Model) -> None:
+    def __delete__(self, instance: Instance) -> None:
         try:
             del instance.__dict__[PREFETCHED]
         except KeyError:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from facade.db.channel import Params
     from facade.db.database import Database
     from facade.fields import Field
+    from facade.fields.contracts import Instance
     from facade.meta.options import Options
     from facade.sql.shape import Shape
 
@@ -58,7 +59,7 @@ class QuerySet(Reading[M, R]):
 
     def __init__(
         self,
-        model: Any = None,
+        model: type[Instance] | None = None,
         query: Any = None,
         using: str | None = None,
         hints: dict[str, Any] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facade.bridge import iterate, spawn
@@ -13,6 +13,7 @@ from facade.orm.prefetch import prefetch_related_objects
 from facade.sql.binder import reader
 
 if TYPE_CHECKING:
+    from facade.db.database import Database
     from facade.sql.query import Query as SQLQuery
 
 
@@ -27,7 +28,7 @@ class RawQuerySet:
         raw_query: str,
         model: Any = None,
         query: SQLQuery | None = None,
-        params: Any = (),
+        params: Sequence[Any] | Mapping[str, Any] | None = (),
         translations: Mapping[str, str] | None = None,
         using: str | None = None,
         hints: dict[str, Any] | None = None,
@@ -93,7 +94,7 @@ class RawQuerySet:
             rows = cursor.fetchall()
         return self._objects(columns, rows, database)
 
-    def _objects(self, columns: list[str], rows: Any, database: Any) -> list[Any]:
+    def _objects(self, columns: list[str], rows: Iterable[Sequence[Any]], database: Database) -> list[Any]:
         fields = [self._field(name) for name in columns]
         present = {field.attname: index for index, field in enumerate(fields) if field is not None}
         opts = self.model._meta

@@ -21,7 +21,7 @@ from facade.sql.rows import instance_state, row_class
 
 if TYPE_CHECKING:
     from facade.db.database import Database
-    from facade.orm.model import Model
+    from facade.fields.contracts import Instance
 
 
 M = TypeVar("M", bound=Any)
@@ -332,7 +332,7 @@ class Reading(Chain, Generic[M, R]):
 
     aexists = twin(exists)
 
-    def contains(self, obj: Model) -> bool:
+    def contains(self, obj: Instance) -> bool:
         """Return whether `obj` is among the objects."""
         self._refuse_combined("contains")
         if self._fields is not None:

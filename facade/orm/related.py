@@ -13,7 +13,8 @@ from facade.orm.prefetched import PREFETCHED, Alike, prefetched_objects
 from facade.orm.state import remember, some_unset
 
 if TYPE_CHECKING:
-    from facade.orm.model import Model
+    from facade.fields.contracts import Instance
+    from facade.fields.relations import ForeignObjectRel
     from facade.orm.queryset import QuerySet
 
 
@@ -35,7 +36,7 @@ class ReverseManager:
 
     do_not_call_in_templates = True
 
-    def __init__(self, instance: Any) -> None:
+    def __init__(self, instance: Instance) -> None:
         super().__init__()
         self.instance = instance
         self.model = self.rel.related_model
@@ -59,7 +60,7 @@ class ReverseManager:
         found = prefetched_objects(self.instance, self.field.remote_field.cache_name)
         return self._apply_rel_filters(super().get_queryset()) if found is None else found  # type: ignore[misc]
 
-    def _apply_rel_filters(self, queryset: Any) -> Any:
+    def _apply_rel_filters(self, queryset: QuerySet[Any, Any]) -> Any:
         queryset._add_hints(instance=self.instance)
         if self._db:
             queryset = queryset.using(self._db)
@@ -121,7 +122,7 @@ class ReverseManager:
                     "relationship can be used."
                 )
 
-    def _check_type(self, obj: Model) -> None:
+    def _check_type(self, obj: Instance) -> None:
         if not isinstance(obj, self.model):
             raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {obj!r}")
 
@@ -240,7 +241,7 @@ class NullableReverseManager(ReverseManager):
                 obj.save(update_fields=[self.field.name])
 
 
-def create_reverse_many_to_one_manager(superclass: type[Any], rel: Any) -> type[Any]:
+def create_reverse_many_to_one_manager(superclass: type[Any], rel: ForeignObjectRel) -> type[Any]:
     """Return a subclass of a model's manager class for the rows that refer to one object through `rel`."""
     base = NullableReverseManager if rel.field.null else ReverseManager
     return type("RelatedManager", (base, superclass), {"rel": rel})

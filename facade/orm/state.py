@@ -9,7 +9,7 @@ from facade.expressions.calls import DatabaseDefault
 from facade.orm.fetching import FETCH_ONE
 
 if TYPE_CHECKING:
-    from facade.orm.model import Model
+    from facade.fields.contracts import Instance
 
 
 __all__ = ["LOADED_FROM", "ModelState", "StateAttribute"]
@@ -95,7 +95,7 @@ def some_unset(keys: Iterable[object]) -> bool:
 class StateAttribute:
     """``_state``, made when it is first looked at; an instance's own ``__dict__`` holds it from then on."""
 
-    def __get__(self, instance: Model | None, owner: object = None) -> Any:
+    def __get__(self, instance: Instance | None, owner: object = None) -> Any:
         if instance is None:
             return self
         data = instance.__dict__

@@ -45,7 +45,7 @@ _EXACT_DIGITS = 15  # a float keeps that many decimal digits
 _WIDE = decimal.Context(prec=1000)
 
 
-def _number_of_decimal(value: Any) -> float | int | None:
+def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | None:
     if value is None:
         return None
     number = float(value)

@@ -77,7 +77,7 @@ def _text_of_datetime(value: dt.datetime | None) -> str | None:
 _read_datetime = dt.datetime.fromisoformat
 
 
-def _datetime_of_text(value: Any) -> dt.datetime | None:
+def _datetime_of_text(value: str | None) -> dt.datetime | None:
     if value is None:
         return None
     try:
@@ -128,7 +128,7 @@ def _text_of_date(value: dt.date | None) -> str | None:
 _read_date = dt.date.fromisoformat
 
 
-def _date_of_text(value: Any) -> dt.date | None:
+def _date_of_text(value: str | None) -> dt.date | None:
     if value is None:
         return None
     try:
@@ -165,7 +165,7 @@ def _text_of_time(value: dt.time | None) -> str | None:
 _read_time = dt.time.fromisoformat
 
 
-def _time_of_text(value: Any) -> dt.time | None:
+def _time_of_text(value: str | None) -> dt.time | None:
     if value is None:
         return None
     try:
