@@ -15,6 +15,7 @@ from facade.db.lending import EngineLender, Lender
 from facade.db.loop_pools import LoopPool
 from facade.db.options import for_driver
 from facade.db.pools import ThreadPool
+from facade.types.deep_json import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,6 +89,8 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
         "connect_args": {**_defaults(settings, url), **arguments},
         "echo": settings.echo,
     }
+    if url.get_backend_name() == "postgresql":
+        options["json_deserializer"] = read_json
     paramstyle = _PARAMSTYLES.get(url.get_driver_name())
     return {**options, "paramstyle": paramstyle} if paramstyle else options
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from facade.dateparse import parse_datetime, parse_time
+from facade.types.deep_json import canonical_json, read_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -198,7 +199,14 @@ def _digest(name: str) -> Callable[[Any], str]:
 
 def _canonical(text: str) -> str:
     """Return a JSON document as text that is the same for documents of the same value."""
-    return json.dumps(_evened(json.loads(text)), sort_keys=True, separators=(",", ":"))
+    try:
+        value = read_json(text)
+    except (TypeError, json.JSONDecodeError):
+        value = text  # a part that the database has already taken out of its document
+    try:
+        return json.dumps(_evened(value), sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        return canonical_json(value)
 
 
 def _evened(value: object) -> Any:

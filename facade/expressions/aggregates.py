@@ -30,6 +30,7 @@ class Aggregate(Func):
     allow_distinct: ClassVar[bool] = False
     calculates: ClassVar[bool] = False
     """Whether it needs numbers, which SQLite's dates and times are not."""
+    keeps_json = False
     window_compatible = True
     contains_aggregate = True
     contains_over_clause = False
@@ -166,6 +167,7 @@ class WithDefault(Func):
     """An aggregate whose empty result is replaced: COALESCE(aggregate, default)."""
 
     function = "COALESCE"
+    chooses = True
 
     @property
     def empty_result_set_value(self) -> Any:

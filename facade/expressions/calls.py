@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import fields
 from facade.expressions.base import Expression, Value
@@ -30,6 +30,10 @@ class Func(Expression):
     arg_joiner = ", "
     arity: int | None = None
     empty_result_set_value: Any = NotImplemented
+    chooses: ClassVar[bool] = False
+    """Whether its value is that of one of its arguments."""
+    keeps_json: ClassVar[bool] = True
+    """Whether it makes JSON of JSON: not where it has to know which part of a document is the larger."""
 
     def __init__(self, *expressions: Any, output_field: Field[Any] | None = None, **extra: Any) -> None:
         if self.arity is not None and len(expressions) != self.arity:

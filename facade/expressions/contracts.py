@@ -192,7 +192,7 @@ class Compiler(Protocol):
     def condition(self, expression: Any) -> Any:
         """Return the Core form of a condition. Raises EmptyResultSet or FullResultSet where no or every row fulfils it."""
 
-    def boolean(self, expression: Valued) -> Any:
+    def boolean(self, expression: Any) -> Any:
         """Return a condition as a value that can be selected."""
 
     def column(self, alias: str, field: Field[Any]) -> Any:
@@ -201,8 +201,14 @@ class Compiler(Protocol):
     def reference(self, name: str, source: Valued) -> Any:
         """Return what an annotation is called by its name, or its Core form where it has none in this SELECT."""
 
-    def subquery(self, embedded: Embedding) -> Any:
-        """Return the Core select of a query inside this one, its outer tables taken from here."""
+    def comes_from_inside(self, name: str) -> bool:
+        """Return whether an annotation was computed by the query that this one takes its rows from."""
+
+    def subquery(self, embedded: Embedding, form: Callable[[Compiler, Any], Any] | None = None) -> Any:
+        """Return the Core select of a query inside this one, its outer tables taken from here.
+
+        `form(compiler, expression)` gives the Core form of its column where that is not the usual one.
+        """
 
     def ordering(self, item: Ordered) -> Any:
         """Return a term of ORDER BY with its direction and the place of NULLs."""

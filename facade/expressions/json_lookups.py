@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
@@ -15,6 +16,16 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import EmptyResultSet, UnsupportedFeature
 from facade.expressions.base import Expression, Value
+from facade.expressions.documents import (
+    AS_IT_IS,
+    as_document,
+    as_part,
+    document,
+    is_json,
+    json_constant,
+    read_form,
+    unknown_if_null,
+)
 from facade.expressions.fragments import template
 from facade.expressions.freezing import Arg, Empty
 from facade.expressions.functions.json import JSONNull
@@ -23,8 +34,6 @@ from facade.expressions.json_paths import (
     KeyTextTransform,
     KeyTransform,
     Place,
-    as_document,
-    json_part,
     mysql_path,
     postgresql_part,
     sqlite_path,
@@ -44,10 +53,11 @@ from facade.expressions.lookups import (
     LessThan,
     LessThanOrEqual,
     Lookup,
+    Range,
     Regex,
     StartsWith,
 )
-from facade.expressions.subquery import Embedded
+from facade.types.deep_json import read_json
 from facade.types.json import json_writer
 
 if TYPE_CHECKING:
@@ -56,19 +66,23 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.expressions.contracts import Compiler, Core, CoreType, Valued
-
-
-def _is_json(expression: Valued) -> bool:
-    return isinstance(expression.known_field, fields.JSONField)
+    from facade.expressions.subquery import Embedded
 
 
 def _comparable(compiler: Compiler, core: Core) -> Any:
     """Return JSON in the form in which equal values are equal."""
+    if isinstance(core, sa.Null):
+        return unknown_if_null(core)
     if compiler.vendor == "sqlite":
         return template("FACADE_JSON(%s)", core)
     if compiler.vendor != "mysql":
         return as_document(compiler, core)
     return template("JSON_NORMALIZE(%s)" if is_mariadb(compiler) else "JSON_EXTRACT(%s, '$')", core)
+
+
+def _compared(compiler: Compiler, expression: Expression) -> Any:
+    """Return the values of an expression in the form in which equal values are equal."""
+    return _comparable(compiler, document(compiler, expression))
 
 
 @fields.JSONField.register_lookup
@@ -79,16 +93,27 @@ class JSONExact(Exact):
     can_use_none_as_rhs = True
 
     def as_core(self, compiler: Compiler) -> Any:
-        if isinstance(self.rhs, Expression) and not _is_json(self.rhs):
-            return compiler.process(self.lhs) == compiler.process(self.rhs)
-        return _comparable(compiler, json_part(compiler, self.lhs)) == _comparable(
-            compiler, self.right(compiler)
-        )
+        return _compared(compiler, self.lhs) == _comparable(compiler, self.right(compiler))
 
     def right(self, compiler: Compiler) -> Any:
-        if self.rhs is None or (isinstance(self.rhs, Value) and self.rhs.value is None):
+        if self.rhs is None:
             return JSONNull().as_core(compiler)
-        return json_part(compiler, self.rhs) if isinstance(self.rhs, Expression) else super().right(compiler)
+        return (
+            _as_json(compiler, self.rhs, self.lhs)
+            if isinstance(self.rhs, Expression)
+            else super().right(compiler)
+        )
+
+
+def _as_json(compiler: Compiler, expression: Expression, left: Valued) -> Any:
+    """Return what `left` is compared with as JSON; constants are written as the field of `left` writes them."""
+    if type(expression) is Value and not is_json(expression):
+        expression = json_constant(expression, left.known_field) or expression
+    return document(compiler, expression)
+
+
+def _writer(type_: object) -> Callable[[Any], str | None]:
+    return json_writer(getattr(type_, "encoder", None), getattr(type_, "label", "A JSON lookup"))
 
 
 class JSONList(sa.types.TypeDecorator[Any]):
@@ -102,7 +127,7 @@ class JSONList(sa.types.TypeDecorator[Any]):
         self.item, self.comparable = item, comparable
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
-        write = json_writer(getattr(self.item, "encoder", None), "A JSON lookup")
+        write = _writer(self.item)
         if not self.comparable:
             return lambda values: f"[{', '.join(str(write(value)) for value in values)}]"
         return lambda values: json.dumps([write(value) for value in values])
@@ -119,21 +144,19 @@ class JSONIn(In):
     def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty):
             raise EmptyResultSet
-        left = as_document(compiler, json_part(compiler, self.lhs))
+        left = document(compiler, self.lhs)
         if isinstance(self.rhs, Arg):
             return self._in_list(compiler, left, self.rhs)
-        if isinstance(self.rhs, Embedded):
-            return super().as_core(compiler)
-        left = _comparable(compiler, left)
-        items = [self._item(compiler, item) for item in self.rhs if item is not None]
-        return left.in_(items)
+        return super().as_core(compiler)
 
-    def _item(self, compiler: Compiler, item: Valued) -> Any:
-        """Return one value of a list with expressions in it; constants of other types become JSON."""
-        if isinstance(item, Value) and not _is_json(item) and item.value is not None:
-            item = item.copy()
-            item._output_field = self.lhs.output_field
-        return _comparable(compiler, json_part(compiler, item))
+    def left(self, compiler: Compiler) -> Any:
+        return _compared(compiler, self.lhs)
+
+    def formed(self, compiler: Compiler, side: Expression) -> Any:
+        return _comparable(compiler, _as_json(compiler, side, self.lhs))
+
+    def selected(self, compiler: Compiler, queryset: Embedded) -> Any:
+        return compiler.subquery(queryset, _compared)
 
     def _in_list(self, compiler: Compiler, left: Core, arg: Arg) -> Any:
         list_type = JSONList(self.bind_type, compiler.vendor == "sqlite")
@@ -149,7 +172,12 @@ class JSONIn(In):
                 values,
                 type_=sa.Boolean(),
             )
-        return template("JSON_CONTAINS(%s, %s)", values, left, type_=sa.Boolean())
+        items = (
+            "SELECT JSON_NORMALIZE(item) FROM JSON_TABLE(%s, '$[*]' COLUMNS (item JSON PATH '$')) AS items"
+        )
+        if not is_mariadb(compiler):
+            return template("JSON_CONTAINS(%s, %s)", values, left, type_=sa.Boolean())
+        return template(f"JSON_NORMALIZE(%s) IN ({items})", left, values, type_=sa.Boolean())
 
 
 # -- what a document contains --------------------------------------------------------------------
@@ -170,7 +198,9 @@ class DataContains(Lookup):
         return template(text, *self._sides(compiler), type_=sa.Boolean())
 
     def _sides(self, compiler: Compiler) -> tuple[Any, Any]:
-        return as_document(compiler, self.left(compiler)), as_document(compiler, self.right(compiler))
+        right = self.rhs
+        other = document(compiler, right) if isinstance(right, Expression) else self.right(compiler)
+        return document(compiler, self.lhs), as_document(compiler, other)
 
 
 @fields.JSONField.register_lookup
@@ -201,7 +231,7 @@ class _KeyLookup(Lookup):
         return (
             self.lhs.place(compiler)
             if isinstance(self.lhs, KeyTransform)
-            else Place(as_document(compiler, compiler.process(self.lhs)), ())
+            else Place(document(compiler, self.lhs), ())
         )
 
     def as_core(self, compiler: Compiler) -> Any:
@@ -304,60 +334,78 @@ class KeyTransformIsNull(IsNull):
         return template("JSON_TYPE(%s, %s)", *sqlite_path(self.lhs.place(compiler)))
 
 
+@fields.JSONField.register_lookup
+class JSONIsNull(IsNull):
+    """Whether there is no document, which one that is the null of JSON is."""
+
+    def left(self, compiler: Compiler) -> Any:
+        made = read_form(compiler, self.lhs)
+        return super().left(compiler) if made is None else made
+
+
 class _KeyOrder(Lookup):
     """A comparison of size."""
 
-    def as_core(self, compiler: Compiler) -> Any:
-        if compiler.vendor == "postgresql":
-            left, right = (
-                as_document(compiler, self.left(compiler)),
-                as_document(compiler, self.right(compiler)),
-            )
-            return self.compare(left, right, compiler)
-        return self.compare(self._plain_left(compiler), self._plain_right(compiler), compiler)
+    def left(self, compiler: Compiler) -> Any:
+        return as_part(compiler, self.lhs)
 
-    def _plain_left(self, compiler: Compiler) -> Any:
-        """Return the part as a number or a text."""
-        if compiler.vendor == "sqlite":
-            return template("JSON_EXTRACT(%s, %s)", *sqlite_path(self.lhs.place(compiler)), type_=_AS_IT_IS)
-        return template("JSON_UNQUOTE(%s)", compiler.process(self.lhs), type_=_AS_IT_IS)
-
-    def _plain_right(self, compiler: Compiler) -> Any:
+    def right(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Expression):
-            return compiler.process(self.rhs)
-        write = json_writer(getattr(self.bind_type, "encoder", None), "A JSON lookup")
+            return unknown_if_null(as_part(compiler, self.rhs))
+        return self._constant(compiler, lambda value: value)
+
+    def _constant(self, compiler: Compiler, take: Callable[[Any], Any]) -> Any:
+        """Return the parameter for what `take` finds in the value on the right."""
+        type_, convert = self.bind_type, take
+        if compiler.vendor != "postgresql":
+            write = _writer(type_)
+            type_, convert = AS_IT_IS, lambda value: _plain(write(take(value)))
         if isinstance(self.rhs, Arg):
-            return compiler.bind(self.rhs, _AS_IT_IS, lambda value: _plain(write(value)))
-        return compiler.literal(_plain(write(self.rhs)), _AS_IT_IS)
-
-
-_AS_IT_IS = sa.Integer()  # a parameter of this type goes to the drivers of SQLite and MySQL unchanged
+            return as_document(compiler, compiler.bind(self.rhs, type_, convert))
+        return as_document(compiler, compiler.literal(convert(self.rhs), type_))
 
 
 def _plain(text: str | None) -> Any:
     """Return what SQLite makes of a JSON value."""
-    value = None if text is None else json.loads(text)
+    value = None if text is None else read_json(text)
     return text if isinstance(value, (dict, list)) else value
 
 
+@fields.JSONField.register_lookup
 @KeyTransform.register_lookup
 class KeyTransformLt(_KeyOrder, LessThan):
     """Smaller."""
 
 
+@fields.JSONField.register_lookup
 @KeyTransform.register_lookup
 class KeyTransformLte(_KeyOrder, LessThanOrEqual):
     """Smaller or equal."""
 
 
+@fields.JSONField.register_lookup
 @KeyTransform.register_lookup
 class KeyTransformGt(_KeyOrder, GreaterThan):
     """Larger."""
 
 
+@fields.JSONField.register_lookup
 @KeyTransform.register_lookup
 class KeyTransformGte(_KeyOrder, GreaterThanOrEqual):
     """Larger or equal."""
+
+
+@fields.JSONField.register_lookup
+@KeyTransform.register_lookup
+class KeyTransformRange(_KeyOrder, Range):
+    """Between two others, or equal to one of them."""
+
+    def as_core(self, compiler: Compiler) -> Any:
+        if isinstance(self.rhs, Arg):
+            ends = [self._constant(compiler, itemgetter(position)) for position in (0, 1)]
+        else:
+            ends = [unknown_if_null(as_part(compiler, end)) for end in self.rhs]
+        return self.left(compiler).between(*ends)
 
 
 class KeyTransformTextLookupMixin(Lookup):

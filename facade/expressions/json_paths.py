@@ -9,16 +9,16 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
+from facade.expressions.documents import as_document, document, holds_json
 from facade.expressions.fragments import template
 from facade.expressions.lookups import Transform
 from facade.fields.checks import LOOKUP_SEP
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Core, CoreType
+    from facade.expressions.contracts import Compiler, CoreType
 
 
 _INDEX = re.compile(r"-?[0-9]{1,9}")
@@ -50,18 +50,21 @@ class KeyTransform(Transform):
 
     def place(self, compiler: Compiler) -> Place:
         """Return where the part lies."""
-        document = self.lhs
-        while isinstance(document, KeyTransform):
-            document = document.lhs
-        return Place(as_document(compiler, compiler.process(document)), self.keys())
+        whole = self.lhs
+        while isinstance(whole, KeyTransform):
+            whole = whole.lhs
+        made = document(compiler, whole) if holds_json(whole) else compiler.process(whole)
+        return Place(made, self.keys())
 
     def as_core(self, compiler: Compiler) -> Any:
         """Return the part as functions of the database use it: on SQLite texts and numbers, not JSON."""
         return _VALUES[compiler.vendor](self.place(compiler), self.output_field.column_type)
 
-    def as_selected(self, compiler: Compiler) -> Any:
-        """Return the part as JSON, to be read as the column itself is; None where `as_core` is that already."""
-        return json_part(compiler, self) if compiler.vendor == "sqlite" else None
+    def as_document(self, compiler: Compiler) -> Any:
+        """Return the part as JSON."""
+        if compiler.vendor != "sqlite":
+            return as_document(compiler, compiler.process(self))
+        return template("(%s -> %s)", *sqlite_path(self.place(compiler)), type_=self.output_field.column_type)
 
 
 class KeyTransformFactory:
@@ -85,8 +88,7 @@ class KeyTextTransform(KeyTransform):
     def as_core(self, compiler: Compiler) -> Any:
         return _TEXTS[compiler.vendor](self.place(compiler))
 
-    def as_selected(self, compiler: Compiler) -> Any:
-        return None
+    as_document = None  # type: ignore[assignment]  # a text is made JSON as any other
 
     def get_lookup(self, lookup_name: str) -> Any:
         return self.output_field.get_lookup(lookup_name)
@@ -108,21 +110,6 @@ class KeyTextTransform(KeyTransform):
 
 
 KT = KeyTextTransform.from_lookup
-
-
-def as_document(compiler: Compiler, core: Core) -> Any:
-    """Return JSON as PostgreSQL's type for it, also where the column is stored as another type."""
-    if compiler.vendor != "postgresql" or getattr(core.type, "stored_as", None) is None:
-        return core
-    return sa.cast(core, postgresql.JSONB())
-
-
-def json_part(compiler: Compiler, expression: object) -> Any:
-    """Return an expression whose value is JSON, as JSON."""
-    if compiler.vendor != "sqlite" or not isinstance(expression, KeyTransform):
-        return compiler.process(expression)
-    document, path = sqlite_path(expression.place(compiler))
-    return template("(%s -> %s)", document, path, type_=expression.output_field.column_type)
 
 
 # -- PostgreSQL ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from facade import fields
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
+from facade.expressions.documents import beside, selected_beside, unknown_if_null
 from facade.expressions.freezing import Arg, BeyondColumn, Empty, OutOfRange, PreparedNone, Values, freeze
 from facade.expressions.references import Col, F
 from facade.expressions.subquery import Embedded
@@ -146,13 +147,19 @@ class Lookup(Expression):
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, self.bind_type, self.converter(compiler))
         if isinstance(self.rhs, (Expression, F)):
-            return unknown_if_null(compiler.process(self.rhs))
+            value: Any = self.rhs
+            return unknown_if_null(self.formed(compiler, value))
         if self.rhs is None:
             return unknown_if_null(sa.null())
         return compiler.literal(self.prepare(self.rhs), self.bind_type)
 
     def left(self, compiler: Compiler) -> Any:
-        return compiler.process(self.lhs)
+        return self.formed(compiler, self.lhs)
+
+    def formed(self, compiler: Compiler, side: Expression) -> Any:
+        """Return the Core form of one of the sides in which it can be compared with the others."""
+        others = self.rhs if isinstance(self.rhs, tuple) else (self.rhs,)
+        return beside(compiler, side, (self.lhs, *others)) if self.prepare_rhs else compiler.process(side)
 
     def process_lhs(self, compiler: Texts, connection: Database, lhs: Valued | None = None) -> SQL:
         """Return (SQL, parameters) of the left side, for `as_sql()`."""
@@ -168,11 +175,6 @@ class Lookup(Expression):
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         """Return the Core condition of two Core expressions."""
         raise NotImplementedError(f"{type(self).__name__} must implement compare().")
-
-
-def unknown_if_null(core: Core) -> Any:
-    """Return a NULL that Core compares as any other value, which is never true, instead of writing IS NULL."""
-    return sa.literal_column("NULL") if isinstance(core, sa.Null) else core
 
 
 def _is_expression(item: object) -> bool:
@@ -208,10 +210,8 @@ def registered(*kinds: type[Field[Any]]) -> Callable[[type[Lookup]], type[Lookup
     return register
 
 
-LOWEST, HIGHEST = (
-    -(2**63),
-    2**63 - 1,
-)  # of the widest column; what a narrower one holds is the database's affair
+# Of the widest column; what a narrower one holds is the database's affair.
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
 
 def check_range(field: Field[Any], value: object) -> Any:
@@ -404,12 +404,16 @@ class In(BuiltinLookup):
             if self.rhs.query.is_empty:
                 raise EmptyResultSet
             compiler.require_database(self.rhs.query.database)
-            return left.in_(compiler.subquery(self.rhs))
+            return left.in_(self.selected(compiler, self.rhs))
         if isinstance(self.rhs, tuple):
-            return left.in_([compiler.process(item) for item in self.rhs if item is not None])
+            return left.in_([self.formed(compiler, item) for item in self.rhs if item is not None])
         if isinstance(self.rhs, Col):
             raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {self.rhs!r}.")
-        return left.in_(compiler.process(self.rhs))
+        return left.in_(self.formed(compiler, self.rhs))
+
+    def selected(self, compiler: Compiler, queryset: Embedded) -> Any:
+        """Return the select whose values they are."""
+        return selected_beside(compiler, queryset, self.lhs)
 
 
 def _fits(field: Field[Any], value: object) -> bool:
@@ -539,7 +543,7 @@ class Range(BuiltinLookup):
             low = compiler.bind(self.rhs, self.bind_type, _end(0, own))
             return low, compiler.bind(self.rhs, self.bind_type, _end(1, own))
         low, high = self.rhs
-        return compiler.process(low), compiler.process(high)
+        return self.formed(compiler, low), self.formed(compiler, high)
 
 
 def _end(position: int, own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:

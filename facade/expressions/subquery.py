@@ -124,10 +124,15 @@ class Subquery(Expression):
         outer = list(references_outside(self.queryset.query))
         return [self] if any(item.crosses_relation for item in outer) else outer_columns(outer)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is written around the select."""
+        return bool(self.extra.get("template", self.template) == Subquery.template)
+
     def as_core(self, compiler: Compiler) -> Any:
-        written = self.extra.get("template", self.template)
-        if written == Subquery.template:
+        if self.is_plain:
             return compiler.process(self.queryset)
+        written = self.extra.get("template", self.template)
         return self._written(written, compiler.subquery(self.queryset))
 
     def _written(self, text: str, select: sa.Select[Any]) -> Fragment:

@@ -32,6 +32,7 @@ class Window(Expression):
     sources = ("source_expression", "partition_by", "order_by", "frame")
     contains_aggregate = False
     contains_over_clause = True
+    keeps_json = True
 
     def __init__(
         self,

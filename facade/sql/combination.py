@@ -34,6 +34,7 @@ class Combinations:
     level: int
     parent: Any
     binds: Any
+    form: Any
     behind: tuple[
         tuple[OrderBy, int], ...
     ] = ()  # terms of orders, each with the number of its first argument
@@ -72,6 +73,7 @@ class Combinations:
         make: Any = type(self)
         compiler = make(embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset)
         compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
+        compiler.form = self.form
         self._share_selection(compiler.query)
         base = self.offset + self.query.order_base
         compiler.behind = (*self.behind, *[(item, base) for item in hidden])

@@ -17,7 +17,7 @@ from facade.expressions.base import Expression
 from facade.expressions.fragments import template
 from facade.expressions.freezing import Arg
 from facade.sql.constants import bound_type
-from facade.types import IPAddress
+from facade.types import JSON, IPAddress
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -119,12 +119,14 @@ class Operations:
 
     def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return `left IN (list)`, the list one parameter of any length."""
-        if self.vendor == "postgresql":
+        if self.vendor == "postgresql" and type_ is not None:
             return left == sa.any_(self.bind(arg, sa.ARRAY(_array_item(type_, self.dialect)), convert))
-        if self.vendor == "sqlite" and isinstance(_storage(type_, self.dialect), _JSON_SAFE):
-            each = sa.func.json_each(
-                self.bind(arg, ListParameter(type_ or sa.types.NullType()), convert)
-            ).table_valued("value")
+        if (
+            self.vendor == "sqlite"
+            and type_ is not None
+            and isinstance(_storage(type_, self.dialect), _JSON_SAFE)
+        ):
+            each = sa.func.json_each(self.bind(arg, ListParameter(type_), convert)).table_valued("value")
             return left.in_(sa.select(each.c.value))
         return left.in_(self.binds.add(self.offset + arg.index, type_, convert, expanding=True))
 
@@ -152,9 +154,15 @@ class Operations:
             return sa.func.host(value, type_=sa.Text())  # as text it has its network's width behind it
         return sa.cast(value, sa.Text())
 
+    def _pattern(self, value: Core) -> Any:
+        """Return what a pattern is made of as text: the text that a document consists of, not its JSON."""
+        if self.vendor == "postgresql" and isinstance(value.type, JSON):
+            return template("(%s #>> '{}')", value, type_=sa.Text())
+        return self._text(value)
+
     def like_pattern(self, before: str, right: Core, after: str) -> Any:
         """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
-        pattern = self._text(right)
+        pattern = self._pattern(right)
         for character in ("\\", "%", "_"):
             pattern = sa.func.replace(pattern, character, "\\" + character, type_=sa.Text())
         if before:
@@ -164,7 +172,7 @@ class Operations:
         return pattern
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
-        left, right = self._text(left), self._text(right)
+        left, right = self._text(left), self._pattern(right)
         if self.vendor == "postgresql":
             return left.op("~*" if ignore_case else "~", is_comparison=True)(right)
         if ignore_case:
@@ -214,6 +222,8 @@ class Operations:
     def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
         if self.vendor == "sqlite" and expression.calculates:
             self._check_computable(expression)
+        if self.vendor == "postgresql" and (expression.calculates or expression.name in _LARGEST):
+            self._check_no_document(expression.name, expression.get_source_expressions()[0])
         call = getattr(sa.func, str(expression.function).lower())
         return call(*arguments, type_=type_) if type_ is not None else call(*arguments)
 
@@ -222,6 +232,12 @@ class Operations:
         if isinstance(source, (fields.DateField, fields.TimeField)):
             raise UnsupportedFeature(
                 f"{expression.name} of dates and times is not possible on SQLite, which saves them as text."
+            )
+
+    def _check_no_document(self, name: str, source: Valued) -> None:
+        if isinstance(source.known_field, fields.JSONField):
+            raise UnsupportedFeature(
+                f"{name} of JSON is not possible on PostgreSQL: Cast it to a field of numbers or texts."
             )
 
     def raw(self, sql: str, params: tuple[Any, ...]) -> Any:
@@ -269,6 +285,7 @@ class Operations:
         )
 
 
+_LARGEST = ("Max", "Min")
 _OPERATORS = {"+", "-", "*", "/", "%%", "&", "|", "<<", ">>", "#"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy
+from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, OutOfRange
 from facade.expressions.references import Col, Ref
 from facade.expressions.written import core_of
@@ -51,6 +52,7 @@ class Compiler(Combinations, dialects.Operations):
         self.query = query.clone()
         self.dialect, self.vendor, self.parent = dialect, vendor, parent
         self.level: int = 0 if parent is None else parent.level + 1
+        self.form: Callable[[Any, Any], Any] | None = read_form if parent is None else None
         self.offset: int = offset if parent is None else parent.offset + offset
         self.binds: Binds = Binds(beyond) if parent is None else parent.binds
         self.tables: dict[str, Any] = {}
@@ -146,9 +148,13 @@ class Compiler(Combinations, dialects.Operations):
             return self.inner.c[name]
         return self.labels[name] if name in self.labels else self.process(source)
 
-    def subquery(self, embedded: Embedding) -> Any:
+    def comes_from_inside(self, name: str) -> bool:
+        return self.inner is not None and name in self.inner.c
+
+    def subquery(self, embedded: Embedding, form: Callable[[Any, Any], Any] | None = None) -> Any:
         """Return the Core select of a query inside this one."""
         inner = type(self)(embedded.query, self.dialect, self.vendor, self, embedded.offset)
+        inner.form = form
         return inner.narrowed(inner.correlated(inner.statement()))
 
     def narrowed(self, statement: sa.Select[Any]) -> Any:
@@ -296,7 +302,7 @@ class Compiler(Combinations, dialects.Operations):
         ]
 
     def _labelled(self, name: str, expression: Valued) -> Any:
-        if (core := self._read_form(expression)) is not None:
+        if (core := self._wanted_form(expression)) is not None:
             return core.label(quoted_name(name, quote=True))
         core = (
             self.boolean(expression)
@@ -307,10 +313,9 @@ class Compiler(Combinations, dialects.Operations):
             core = self.labels[name] = core.label(quoted_name(name, quote=True))
         return core
 
-    def _read_form(self, expression: object) -> Any:
-        """Return the form in which a value is read where it differs from that in which the database uses it."""
-        as_selected = getattr(expression, "as_selected", None)
-        return None if self.level or as_selected is None else as_selected(self)
+    def _wanted_form(self, expression: object) -> Any:
+        """Return the form in which a value is read, or taken by the query around, where it differs from that in which the database uses it."""
+        return None if self.form is None else self.form(self, expression)
 
     # -- grouping and order --------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
 from facade.expressions.functions.comparison import as_column
 from facade.expressions.subquery import Embedded
-from facade.fields import Field
+from facade.fields import Field, JSONField
 from facade.fields.columns import DialectView
 from facade.fields.relations import final_target
 from facade.sql.plan import Beyond, EmptyPlan, Plan, compile_plan
@@ -80,7 +80,7 @@ def stored_value(compiler: Compiler, field: Field[Any], value: Any) -> Any:
         return compiler.bind(value, field.column_type, _fitted(field, DialectView(compiler.dialect)))
     if value is None:
         return sa.null()
-    if getattr(value, "conditional", False):
+    if getattr(value, "conditional", False) and not isinstance(field, JSONField):
         return compiler.boolean(value)
     return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from facade.types.base import Base, Processor, cast_where_bound
+from facade.types.deep_json import read_deep
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -39,9 +40,7 @@ class JSON(Base[Any]):
     stored_as: TypeEngine[Any] | None = None
     """The type of the column where it is not the database's own for documents."""
 
-    def __init__(
-        self, encoder: type[json.JSONEncoder] | None = None, decoder: type[json.JSONDecoder] | None = None
-    ) -> None:
+    def __init__(self, encoder: Any = None, decoder: Any = None) -> None:
         self.encoder = encoder
         self.decoder = decoder
         super().__init__(none_as_null=True)
@@ -73,14 +72,14 @@ class JSON(Base[Any]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if self.decoder is None and self.stored_as is None and dialect.name == "postgresql":
             return None
-        return _json_reader(self.decoder)
+        return _json_reader(self.decoder, self.label)
 
 
 _plain_encode = json.JSONEncoder(allow_nan=False).encode
 _plain_decode = json.JSONDecoder().decode
 
 
-def json_writer(encoder: type[json.JSONEncoder] | None, label: str) -> Callable[[Any], str | None]:
+def json_writer(encoder: Any, label: str) -> Callable[[Any], str | None]:
     encode = _plain_encode if encoder is None else functools.partial(json.dumps, cls=encoder, allow_nan=False)
 
     def process(value: object) -> str | None:
@@ -118,7 +117,7 @@ def _check_characters(text: str) -> None:
         raise ValueError("JSON cannot be stored with one half of a surrogate pair in it.")
 
 
-def _json_reader(decoder: type[json.JSONDecoder] | None) -> Callable[[Any], Any]:
+def _json_reader(decoder: Any, label: str) -> Callable[[Any], Any]:
     decode = _plain_decode if decoder is None else functools.partial(json.loads, cls=decoder)
 
     def process(value: Any) -> Any:
@@ -127,7 +126,11 @@ def _json_reader(decoder: type[json.JSONDecoder] | None) -> Callable[[Any], Any]
         try:
             return decode(value)
         except RecursionError as error:
-            raise ValueError("A JSON document is nested too deeply to be read.") from error
+            if decoder is None:
+                return read_deep(value)
+            raise ValueError(
+                f"{label} holds a document that is nested too deeply for its decoder."
+            ) from error
         except (TypeError, json.JSONDecodeError):
             return value  # a part that the database has already taken out of its document
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.expressions.calls import Func
+from facade.expressions.documents import document, holds_json
 from facade.expressions.fragments import template
 from facade.expressions.functions import clocks
 from facade.expressions.functions.datetime import LocalDateTimeField
@@ -30,8 +31,11 @@ class Cast(Func):
 
     def as_core(self, compiler: Compiler) -> Any:
         (source,) = self._sources()
-        core, field = compiler.process(source), self.output_field
-        given = source.known_field
+        field, given = self.output_field, source.known_field
+        made = isinstance(field, fields.JSONField) and (holds_json(source) or _is_value(given))
+        core = document(compiler, source) if made else compiler.process(source)
+        if made and compiler.vendor != "postgresql":
+            return sa.type_coerce(core, field.column_type)
         if isinstance(given, LocalDateTimeField) and is_clock(field):
             kind = clocks.result_kind(field)
             return sa.type_coerce(
@@ -47,6 +51,14 @@ class Cast(Func):
         return sa.cast(core, field.column_type)
 
 
+def _is_value(given: object) -> bool:
+    """Return whether a field holds what becomes a JSON value of its own: a text is JSON already."""
+    return given is not None and type(given) is not fields.Field and not isinstance(given, _TEXTS)
+
+
+_TEXTS = (fields.CharField, fields.TextField)
+
+
 def is_clock(field: object) -> bool:
     """Return whether a field holds a day or a time of day, which moments have in a time zone only."""
     return isinstance(field, (fields.DateField, fields.TimeField)) and not isinstance(
@@ -59,6 +71,10 @@ def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
     given = value.known_field
     cut = isinstance(given, fields.DateTimeField) and is_clock(field)
     if cut or (isinstance(field, fields.DateTimeField) and is_clock(given)):
+        return compiler.process(Cast(value, field))
+    if isinstance(field, fields.JSONField) and holds_json(value):
+        return document(compiler, value)
+    if isinstance(field, fields.JSONField) and (_is_value(given) or isinstance(given, _TEXTS)):
         return compiler.process(Cast(value, field))
     core = compiler.process(value)
     if compiler.vendor == "postgresql" and isinstance(field, fields.DateTimeField) and clocks.is_naive(core):
@@ -101,6 +117,7 @@ class Coalesce(_Several):
     """The first value that is not NULL."""
 
     function = "COALESCE"
+    chooses = True
 
     @property
     def empty_result_set_value(self) -> Any:
@@ -133,6 +150,7 @@ class Greatest(_Several):
     """The largest value. With a NULL among them: NULL on SQLite and MySQL, the largest of the others on PostgreSQL."""
 
     function = "GREATEST"
+    keeps_json = False
     spellings: ClassVar[dict[str, dict[str, str]]] = {"sqlite": {"function": "MAX"}}
 
 
@@ -140,6 +158,7 @@ class Least(_Several):
     """The smallest value. With a NULL among them: NULL on SQLite and MySQL, the smallest of the others on PostgreSQL."""
 
     function = "LEAST"
+    keeps_json = False
     spellings: ClassVar[dict[str, dict[str, str]]] = {"sqlite": {"function": "MIN"}}
 
 
@@ -147,6 +166,7 @@ class NullIf(Func):
     """NULL where the two are equal, else the first."""
 
     function = "NULLIF"
+    chooses = True
     arity = 2
 
 

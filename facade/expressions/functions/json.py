@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Value
+from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
+from facade.expressions.documents import document, holds_json
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import Fixed
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Valued
+    from facade.expressions.contracts import Compiler
 
 
 class _JSONFunc(Func):
@@ -28,15 +29,16 @@ class _JSONFunc(Func):
         return getattr(sa.func, str(name))(*arguments, type_=self.column_type)
 
 
-def _part(compiler: Compiler, source: Valued) -> Any:
+def _part(compiler: Compiler, source: Expression) -> Any:
     """Return an argument; SQLite has to be told what is JSON and what is true or false."""
-    core, field = compiler.process(source), source.known_field
-    if compiler.vendor == "sqlite":
-        if isinstance(field, fields.JSONField):
-            return sa.func.json(core)
-        if isinstance(field, fields.BooleanField):
-            text = "JSON(CASE WHEN %s IS NULL THEN 'null' WHEN %s THEN 'true' ELSE 'false' END)"
-            return template(text, core, core)
+    field = source.known_field
+    if holds_json(source):
+        core = document(compiler, source)
+        return sa.func.json(core) if compiler.vendor == "sqlite" else core
+    core = compiler.process(source)
+    if compiler.vendor == "sqlite" and isinstance(field, fields.BooleanField):
+        text = "JSON(CASE WHEN %s IS NULL THEN 'null' WHEN %s THEN 'true' ELSE 'false' END)"
+        return template(text, core, core)
     if compiler.vendor == "postgresql" and isinstance(field, (fields.CharField, fields.TextField)):
         return sa.cast(core, sa.Text())
     return core
