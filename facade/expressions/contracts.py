@@ -192,7 +192,7 @@ class Compiler(Protocol):
     def condition(self, expression: Any) -> Any:
         """Return the Core form of a condition. Raises EmptyResultSet or FullResultSet where no or every row fulfils it."""
 
-    def boolean(self, expression: Any) -> Any:
+    def boolean(self, expression: Valued) -> Any:
         """Return a condition as a value that can be selected."""
 
     def column(self, alias: str, field: Field[Any]) -> Any:

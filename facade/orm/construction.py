@@ -66,7 +66,7 @@ def _is_stored_plainly(model: type[Instance], field: Field[Any]) -> bool:
 class _Source(Source):
     """The text of a function that takes all fields as keywords, and the objects it refers to."""
 
-    def __init__(self, model: Any, base: Any) -> None:
+    def __init__(self, model: type[Instance], base: Any) -> None:
         super().__init__(
             __State__=ModelState, __MISSING__=NOT_PROVIDED, __leftovers__=_set_leftovers, __Base__=base
         )
@@ -161,7 +161,7 @@ def _takes_value(field: Field[Any]) -> bool:
 # -- any arguments, and listeners ---------------------------------------------------------------------
 
 
-def construct(instance: Any, base: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def construct(instance: Instance, base: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Give a new instance its values, from positional and keyword arguments and the fields' defaults."""
     cls, opts = type(instance), instance._meta
     if opts.abstract:

@@ -75,7 +75,7 @@ FETCH_PEERS = FetchPeers()
 FETCH_RAISE = FetchRaise()
 
 
-def fetch_mode_of(instance: Any) -> FetchMode:
+def fetch_mode_of(instance: Instance) -> FetchMode:
     """Return how an instance fetches what was not loaded; an instance without a state is left without one."""
     state = instance.__dict__.get("_state")
     return FETCH_ONE if state is None else state.fetch_mode

@@ -27,8 +27,8 @@ from facade.signals import m2m_changed
 from facade.sql.conflict import can_ignore
 
 if TYPE_CHECKING:
-    from facade.fields import Field
     from facade.fields.contracts import Instance
+    from facade.fields.foreign_objects import ForeignObject
     from facade.fields.relations import ManyToManyRel
     from facade.orm.queryset import QuerySet
 
@@ -336,7 +336,7 @@ class ManyRelatedManager:
             self._remove(alias, tuple(present), raw)
             self._add(alias, tuple(new), through_defaults, raw)
 
-    def _key(self, field: Any, obj: Model) -> Any:
+    def _key(self, field: ForeignObject[Any], obj: Model) -> Any:
         """Return the value by which the table between refers to an object, given itself or by that value."""
         return (
             field.get_foreign_related_value(obj)[0]
@@ -393,7 +393,7 @@ class ManyRelatedManager:
             raw=raw,
         )
 
-    def _target_keys(self, field: Any, objs: Iterable[Any]) -> Keys:
+    def _target_keys(self, field: ForeignObject[Any], objs: Iterable[Any]) -> Keys:
         """Return the values by which the table between refers to `objs`; refuse objects that cannot be related."""
         keys: Keys = Keys()
         for obj in objs:
@@ -413,7 +413,7 @@ class ManyRelatedManager:
     def _add_pairs(
         self,
         source: Any,
-        target: Field[Any],
+        target: ForeignObject[Any],
         objs: tuple[Any, ...],
         defaults: Mapping[str, Any] | None,
         alias: str,
@@ -502,14 +502,16 @@ class _CountedBetween:
     acount = twin(count)
 
 
-def create_forward_many_to_many_manager(superclass: type[Any], rel: object, reverse: bool) -> type[Any]:
+def create_forward_many_to_many_manager(
+    superclass: type[Any], rel: ManyToManyRel, reverse: bool
+) -> type[Any]:
     """Return a subclass of a model's manager class for the objects related to one object."""
     plain = superclass is Manager
     bases = (ManyRelatedManager, _CountedBetween, superclass) if plain else (ManyRelatedManager, superclass)
     return type("ManyRelatedManager", bases, {"rel": rel, "reverse": reverse, **_side(rel, reverse)})
 
 
-def _side(rel: Any, reverse: bool) -> dict[str, Any]:
+def _side(rel: ManyToManyRel, reverse: bool) -> dict[str, Any]:
     """Return what a manager knows of its relation; `reverse` is the side that the field was not declared on."""
     field = rel.field
     ends = [field.link_field, field.reverse_link_field]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields import Field
     from facade.fields.contracts import Instance
+    from facade.fields.foreign_objects import ForeignObject
     from facade.meta.options import Options
     from facade.orm.state import ModelState
 
@@ -298,7 +299,7 @@ class Persistence(Whole):
             ):
                 raise ValueError(_unsaved(operation_name, field))
 
-    def _prepare_related_field(self, field: Any, operation_name: str) -> None:
+    def _prepare_related_field(self, field: ForeignObject[Any], operation_name: str) -> None:
         obj = getattr(self, field.name, None)
         if not obj:
             return

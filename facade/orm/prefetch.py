@@ -110,7 +110,7 @@ aprefetch_related_objects = function_twin(prefetch_related_objects)
 
 
 def _walk(
-    lookup: Any,
+    lookup: Prefetch,
     objects: list[Any],
     todo: list[Any],
     done: dict[str, Any],
@@ -206,7 +206,7 @@ def _fetched_test(prefetcher: object, model: type[Any], name: str, to_attr: str)
 
 
 def _prefetch_one_level(
-    instances: list[Any], prefetcher: Any, lookup: Any, level: int
+    instances: list[Any], prefetcher: Any, lookup: Prefetch, level: int
 ) -> tuple[list[Any], list[Any]]:
     """Load one relation of all instances; return the related objects and the prefetches their queryset asks for."""
     queryset, related_key, own_key, single, cache_name, is_descriptor = prefetcher.get_prefetch_querysets(

@@ -40,7 +40,9 @@ class JSON(Base[Any]):
     stored_as: TypeEngine[Any] | None = None
     """The type of the column where it is not the database's own for documents."""
 
-    def __init__(self, encoder: Any = None, decoder: Any = None) -> None:
+    def __init__(
+        self, encoder: type[json.JSONEncoder] | None = None, decoder: type[json.JSONDecoder] | None = None
+    ) -> None:
         self.encoder = encoder
         self.decoder = decoder
         super().__init__(none_as_null=True)
@@ -79,7 +81,7 @@ _plain_encode = json.JSONEncoder(allow_nan=False).encode
 _plain_decode = json.JSONDecoder().decode
 
 
-def json_writer(encoder: Any, label: str) -> Callable[[Any], str | None]:
+def json_writer(encoder: type[json.JSONEncoder] | None, label: str) -> Callable[[Any], str | None]:
     encode = _plain_encode if encoder is None else functools.partial(json.dumps, cls=encoder, allow_nan=False)
 
     def process(value: object) -> str | None:
@@ -117,7 +119,7 @@ def _check_characters(text: str) -> None:
         raise ValueError("JSON cannot be stored with one half of a surrogate pair in it.")
 
 
-def _json_reader(decoder: Any, label: str) -> Callable[[Any], Any]:
+def _json_reader(decoder: type[json.JSONDecoder] | None, label: str) -> Callable[[Any], Any]:
     decode = _plain_decode if decoder is None else functools.partial(json.loads, cls=decoder)
 
     def process(value: Any) -> Any:
