@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import EmptyResultSet
+from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import beside, selected_beside, unknown_if_null
@@ -563,8 +563,9 @@ class IsNull(BuiltinLookup):
         super().__init__(lhs, rhs)
 
     def as_core(self, compiler: Compiler) -> Any:
-        left = self.left(compiler)
-        return left.is_(None) if self.rhs else left.is_not(None)
+        if isinstance(self.lhs, Value) and self.lhs.value is not None:
+            raise EmptyResultSet if self.rhs else FullResultSet
+        return self.left(compiler).is_(None) if self.rhs else self.left(compiler).is_not(None)
 
 
 @registered()

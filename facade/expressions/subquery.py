@@ -153,6 +153,15 @@ def references_outside(query: Query, depth: int = 1) -> Iterator[Outer]:
         yield from references_outside(embedded.query, depth)
 
 
+def columns_read(expression: Expression) -> Iterator[Col]:
+    """Yield the columns of its own query that an expression reads, those that its subqueries refer to included."""
+    for item in expression.flatten():
+        if isinstance(item, Embedded):
+            yield from outer_columns(list(references_outside(item.query)))
+        elif isinstance(item, Col):
+            yield item
+
+
 def outer_columns(references: list[Outer]) -> list[Any]:
     """Return the columns that the references read, each once."""
     columns = [

@@ -62,6 +62,8 @@ class GenericIPAddressField(Field[TextValue]):
         value = kept(value)
         if value is None:
             return None
+        if isinstance(value, (int, float, bytes)):
+            raise TypeError(f"Field '{self.name}' expected an IP address but got {value!r}.")
         value = str(value)
         if ":" in value:
             try:

@@ -18,7 +18,7 @@ from facade.expressions.conditional import Case, When
 from facade.expressions.freezing import Frozen
 from facade.expressions.functions.comparison import Cast
 from facade.expressions.q import Q
-from facade.fields import AutoField, DateField, Field, JSONField, TimeField
+from facade.fields import AutoField, DateField, Field, GenericIPAddressField, JSONField, TimeField, UUIDField
 from facade.fields.checks import LOOKUP_SEP
 from facade.orm.persistence import Persistence
 from facade.signals import post_save, pre_save
@@ -247,7 +247,9 @@ def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
             return Value(None)  # NULL, also of a column of documents
         if not isinstance(current, Frozen):
             return Value(current, output_field=field)
-        cast = isinstance(field, (DateField, JSONField, TimeField))
+        text = isinstance(current, Value) and isinstance(current.value, str)
+        always, texts = (DateField, JSONField, TimeField), (GenericIPAddressField, UUIDField)
+        cast = isinstance(field, always) or (text and isinstance(field, texts))
         return Cast(current, output_field=field) if cast else current
 
     return Case(*(When(pk=obj.pk, then=value(obj)) for obj in objs), output_field=field)

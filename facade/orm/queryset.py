@@ -340,8 +340,10 @@ class QuerySet(Reading[M, R]):
         """
         if self._can_filter():
             return self.filter(**{f"{name}__in": instances})
-        number = Window(RowNumber(), partition_by=F(name), order_by=self._order_terms() or None)
         low, high = self._low, self._high
+        if high is not None and high <= low:
+            return self._unsliced().filter(**{f"{name}__in": instances}).none()
+        number = Window(RowNumber(), partition_by=F(name), order_by=self._order_terms() or None)
         within = (
             [GreaterThan(number, low)]
             if high is None

@@ -294,8 +294,8 @@ class Reading(Chain, Generic[M, R]):
         sliced = tuple([None if bound is None else values.add(bound) for bound in bounds])
         shape, arguments = self._expressions_shape("aggregate", frozen, values, sliced)
         database = connections[self.db]
-        rows = select_plan(shape, database, "dicts").fetch(database, arguments)
-        if rows:
+        nothing = self._high is not None and self._high <= self._low
+        if not nothing and (rows := select_plan(shape, database, "dicts").fetch(database, arguments)):
             return rows[0]  # type: ignore[no-any-return]
         annotations = shape.query.annotation_select
         return {name: _empty_value(expression, arguments) for name, expression in annotations.items()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression
 from facade.expressions.calls import RawSQL
 from facade.expressions.freezing import Arg
 from facade.expressions.q import AND, OR
-from facade.expressions.references import Col
+from facade.expressions.references import Col, Outer
 from facade.expressions.subquery import Embedded
 from facade.sql.joins import Promoter
 from facade.sql.where import Nothing
@@ -84,7 +85,7 @@ def _moved(item: object, renamed: dict[str, str], offset: int) -> Any:
     if isinstance(item, Arg):
         return item.moved(offset)
     if isinstance(item, Embedded):
-        return Embedded(item.query, item.offset + offset)
+        return _moved_inside(item, lambda outer: _moved(outer, renamed, offset), offset)
     if not isinstance(item, Expression) or isinstance(item, Nothing):
         return item
     moved = (
@@ -98,3 +99,37 @@ def _moved(item: object, renamed: dict[str, str], offset: int) -> Any:
     if isinstance(moved, RawSQL):
         moved.params = tuple(_moved(param, renamed, offset) for param in moved.params)
     return moved
+
+
+def _moved_inside(
+    embedded: Embedded, move: Callable[[Any], Any], offset: int = 0, depth: int = 1
+) -> Embedded:
+    """Move what a query inside refers to in the query `depth` levels around it."""
+
+    def change(item: object) -> Any:
+        return _moved_reference(item, move, depth)
+
+    inner = embedded.query.clone()
+    inner.where = change(inner.where)
+    inner.joins.map_conditions(change)
+    inner.annotations = {name: change(item) for name, item in inner.annotations.items()}
+    inner.select = {name: change(item) for name, item in inner.select.items()}
+    inner.order_by = tuple(change(item) for item in inner.order_by)
+    inner.combined = tuple(_moved_inside(part, move, 0, depth) for part in inner.combined)
+    return Embedded(inner, embedded.offset + offset)
+
+
+def _moved_reference(item: object, move: Callable[[Any], Any], depth: int) -> Any:
+    if isinstance(item, Outer):
+        if item.at_depth(depth) is None:
+            return item
+        moved = item.copy()
+        moved.expression = (
+            move(item.expression) if depth == 1 else _moved_reference(item.expression, move, depth - 1)
+        )
+        return moved
+    if isinstance(item, Embedded):
+        return _moved_inside(item, move, 0, depth + 1)
+    if isinstance(item, Expression) and not isinstance(item, Nothing) and item.get_source_expressions():
+        return item.with_sources(lambda source: _moved_reference(source, move, depth))
+    return item

@@ -15,7 +15,7 @@ from facade.expressions.base import Expression
 from facade.expressions.names import with_names
 from facade.expressions.q import AND
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
-from facade.expressions.subquery import Embedded
+from facade.expressions.subquery import Embedded, columns_read
 from facade.fields.relations import final_target
 from facade.sql import paths
 from facade.sql.filters import Filters
@@ -285,9 +285,7 @@ class Query(Filters):
 
     def _annotation_ref(self, name: str, allow_joins: bool, summarize: bool) -> Any:
         annotation = self.annotations[name]
-        if not allow_joins and any(
-            isinstance(item, Col) and self.joins[item.alias].parent for item in annotation.flatten()
-        ):
+        if not allow_joins and any(self.joins[column.alias].parent for column in columns_read(annotation)):
             raise FieldError("Joined field references are not permitted in this query")
         if not summarize:
             return annotation

@@ -164,7 +164,7 @@ _FLAT = (
 
 def _join(connector: str, parts: list[Any], balanced: bool) -> Any:
     """Return conditions under one connector; `balanced`: long ones as a tree of groups."""
-    if len(parts) == 1:
+    if len(parts) == 1 and connector != XOR:  # which takes what is unknown for false, wherever it stands
         return parts[0]
     if balanced and len(parts) > _FLAT:
         size = -(-len(parts) // _FLAT)

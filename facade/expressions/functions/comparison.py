@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
+from facade.expressions.base import Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import document, holds_json
 from facade.expressions.fragments import template
@@ -79,6 +80,10 @@ def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
     core = compiler.process(value)
     if compiler.vendor == "postgresql" and isinstance(field, fields.DateTimeField) and clocks.is_naive(core):
         return clocks.at_stored_zone(core)
+    text = fields.CharField, fields.TextField
+    constant = isinstance(value, Value) and isinstance(given, text)
+    if compiler.vendor == "postgresql" and constant and not isinstance(field, text):
+        return sa.cast(core, field.column_type)  # a bare literal would be read as what the column holds
     return core
 
 
