@@ -320,7 +320,7 @@ class Expression(Combinable, Written, Frozen):
             field for source in self._sources() if (field := source._output_field_or_none) is not None
         ]
         for field in candidates[1:]:
-            if not isinstance(candidates[0], type(field)):
+            if not isinstance(candidates[0], getattr(field, "counts_as", type(field))):
                 first, second = type(candidates[0]).__name__, type(field).__name__
                 raise FieldError(
                     f"Expression contains mixed types: {first}, {second}. You must set output_field."

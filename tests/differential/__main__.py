@@ -8,7 +8,6 @@ import time
 from collections import Counter
 
 from tests.differential.explained import explanation
-from tests.differential.faults import fault
 from tests.differential.running import Runner, report
 from tests.differential.worlds import both_worlds
 
@@ -21,7 +20,6 @@ def main():
     parser.add_argument("--writes", action="store_true")
     parser.add_argument("--zone", default="Europe/Vienna")
     parser.add_argument("--naive", action="store_true", help="USE_TZ=False")
-    parser.add_argument("--new", action="store_true", help="do not print what `faults.py` knows")
     options = parser.parse_args()
     counts, begun = Counter(), time.monotonic()
     with both_worlds(options.url, options.zone, not options.naive) as worlds:
@@ -32,11 +30,8 @@ def main():
             counts["error" if theirs.error else "answer"] += 1
             if found:
                 why = explanation(case, ours, theirs, found)
-                known = None if why else fault(case, ours, theirs, found)
-                counts[
-                    f"explained: {why}" if why else f"FAULT: {known}" if known else f"NEW: {' '.join(found)}"
-                ] += 1
-                if not why and not (known and options.new):
+                counts[f"explained: {why}" if why else f"NEW: {' '.join(found)}"] += 1
+                if not why:
                     print(report(case, ours, theirs, found), flush=True)
     print(f"{options.cases} cases in {time.monotonic() - begun:.0f} s")
     for name, count in counts.most_common():

@@ -320,3 +320,30 @@ def _(case, ours, theirs, found):
 @because("SQLite: a number with more digits than its field has: Django's converter fails")
 def _(case, ours, theirs, found):
     return not ours.error and theirs.error == "InvalidOperation"
+
+
+@because("defer() of a foreign key by its column, and of fields beyond it: Django forgets the first")
+def _(case, ours, theirs, found):
+    deferred = set(re.findall(r"'(\w+)'", case.source.partition(".defer(")[2]))
+    keys = {name.partition("__")[0] + "_id" for name in deferred if "__" in name}
+    return bool(keys & deferred) and (found == ["value"] or "both deferred and traversed" in ours.message)
+
+
+@because(
+    "only() or defer() beside select_related() of a child: Django leaves the parent's columns out of the child"
+)
+def _(case, ours, theirs, found):
+    child = re.search(r"\.select_related\('(\w+__)?ebook(__\w+)?'\)\.(defer|only)\(", case.source)
+    return found == ["value"] and child is not None
+
+
+@because("SQLite: Django casts times to milliseconds")
+def _(case, ours, theirs, found):
+    return found == ["value"] and "strftime('%H:%M:%f'" in "".join(theirs.sent)
+
+
+@because("PostgreSQL: a list as a constant without a field: Django sends an array for a document")
+def _(case, ours, theirs, found):
+    array = re.search(r"'?data'?[=:] ?Value\(\[[^]]*\]\)", case.source) is not None
+    told = theirs.message.startswith("cannot dump lists of mixed types") or set(found) <= {"value", "tables"}
+    return array and not ours.error and told

@@ -187,6 +187,8 @@ class Now(Func):
 class LocalDateTimeField(fields.DateTimeField):  # type: ignore[type-arg,unused-ignore]
     """Moments that are shown in one time zone (None: the current one) when they are loaded."""
 
+    counts_as = fields.DateTimeField  # beside other moments
+
     def __init__(self, tzinfo: dt.tzinfo | None = None) -> None:
         super().__init__()
         self.tzinfo = tzinfo
