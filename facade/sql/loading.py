@@ -175,7 +175,7 @@ def _related(
         if (requested is None and relation.null) or (not reverse and _links_to_parent(relation)):
             continue
         below = _below(opts, relation, name, tree)
-        if requested is not None and _left_out(part, relation, name, reverse, {} if deferring else tree):
+        if requested is not None and _left_out(opts, relation, name, reverse, tree, deferring):
             raise FieldError(
                 f"Field {opts.object_name}.{name} cannot be both deferred and traversed using select_related at the same time."
             )
@@ -197,11 +197,13 @@ def _related(
         raise _invalid(opts, unknown)
 
 
-def _left_out(part: Part, relation: Field[Any], name: str, reverse: bool, only: Mask) -> bool:
-    """Whether a relation to be followed is one that defer(), or `only`, does not load."""
+def _left_out(
+    opts: Options, relation: Field[Any], name: str, reverse: bool, tree: Mask, deferring: bool
+) -> bool:
+    """Whether a relation to be followed is one that defer() or only() does not load."""
     if reverse:
-        return bool(only) and name not in only
-    return all(relation is not item for item, _ in part.columns)
+        return not deferring and bool(tree) and name not in tree
+    return all(relation is not item for item in loaded_fields(opts, tree, deferring))
 
 
 def _filtered(query: SQLQuery, part: Part, requested: Mask) -> list[str]:
