@@ -40,7 +40,7 @@ def without(session: nox.Session, off: str) -> None:
 
 @nox.session(python="3.13")
 def differential(session: nox.Session) -> None:
-    """Run many thousand cases in facade and in Django, with nothing passed over; see tests/differential."""
+    """Run many thousand cases in facade and in Django; see tests/differential."""
     install(session, "test")
     budget = {"FACADE_DIFFERENTIAL_READS": "20000", "FACADE_DIFFERENTIAL_WRITES": "2000"}
     session.run("pytest", "tests/differential", *session.posargs, env={**budget, **os.environ})
