@@ -419,8 +419,7 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         if isinstance(value, Operand):
             return value
         found = self.get_db_prep_value(value, connection=connection, prepared=False)
-        self.check_storable(value, found, connection)
-        return found
+        return self.storable(value, found, connection)
 
     @classmethod
     def prepares_itself(cls, for_save: bool = False) -> bool:
@@ -442,10 +441,12 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
         """Return what a write hands to the column's type: what `get_db_prep_save` returns."""
         return self.get_db_prep_save(value, connection=connection)  # type: ignore[arg-type]
 
-    def check_storable(
-        self, given: object, prepared: object, connection: Database | DialectView | None
-    ) -> None:
-        """Refuse what a comparison may hold and the column cannot: in no database, where none is given."""
+    def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> Any:
+        """Return `prepared` as the column holds it; refuse what a comparison may hold and the column cannot.
+
+        Where no database is given, what no database holds is refused.
+        """
+        return prepared
 
     def pre_save(self, model_instance: Instance, add: bool) -> Any:
         """Return the value to store, on INSERT (`add`) or UPDATE; may set it on the instance."""

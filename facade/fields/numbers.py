@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from facade.validators import BaseValidator
 
 
+_WIDE = decimal.Context(prec=1000)
+
 default_vendor: Seam[[], str | None] = Seam(
     "which kind of database the default one is", filled_by="facade.orm.validation"
 )
@@ -101,15 +103,16 @@ class IntegerField(Field[IntegerValue]):
         except (TypeError, ValueError, OverflowError) as error:
             _refuse_number(self, value, error)
 
-    def check_storable(self, given: object, prepared: Any, connection: Database | DialectView | None) -> None:
+    def storable(self, given: object, prepared: Any, connection: Database | DialectView | None) -> Any:
         if prepared is None:
-            return
+            return None
         if isinstance(given, (float, decimal.Decimal)) and given != prepared:
             raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
         low, high = self.range_on(connection.vendor) if connection is not None else self._ranges["sqlite"]
         if not low <= prepared <= high:
             kind = CheckViolation if low == self.lowest and prepared < low else NumericValueOutOfRange
             raise kind(f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}.")
+        return prepared
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
         return [*super().check(**kwargs), *self._check_max_length()]
@@ -349,6 +352,37 @@ class DecimalField(Field[DecimalValue]):
 
     def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
+
+    def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> Any:
+        """Round to the column's places where the database would not, as Django does: by the context's rounding."""
+        if not isinstance(prepared, decimal.Decimal) or connection is None or connection.vendor != "sqlite":
+            return prepared
+        rounding = decimal.getcontext().rounding
+        places, limit = self._unit, self._limit
+        number = prepared if places is None else prepared.quantize(places, rounding=rounding, context=_WIDE)
+        if limit is not None and not -limit < number < limit:
+            raise NumericValueOutOfRange(
+                f"Field '{self.name}' cannot hold {prepared}: its numbers have up to {self.max_digits} digits, "
+                f"{self.decimal_places or 0} of them behind the point."
+            )
+        return number
+
+    def fits(self, number: decimal.Decimal) -> bool:
+        """Tell whether a number is one that `storable` returns as it is."""
+        unit, limit = self._unit, self._limit
+        return (
+            unit is not None and limit is not None and number.same_quantum(unit) and -limit < number < limit
+        )
+
+    @cached_property
+    def _unit(self) -> decimal.Decimal | None:
+        return None if self.decimal_places is None else decimal.Decimal(1).scaleb(-self.decimal_places)
+
+    @cached_property
+    def _limit(self) -> decimal.Decimal | None:
+        if self.max_digits is None:
+            return None
+        return decimal.Decimal(1).scaleb(self.max_digits - (self.decimal_places or 0))
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()

@@ -82,19 +82,21 @@ def _integers(field: IntegerField, vendor: str) -> tuple[type, str]:
     return int, f"{low} <= v <= {high}"
 
 
+_DECIMALS = {"sqlite": "{field}.fits(v)"}  # the others round, and refuse, by themselves
+
 # Values that need no preparation, by the class whose methods would prepare them: their exact type and a further
-# condition on `v`. A subclass of the type, or anything doubtful, takes the field's own road.
+# condition on `v`, which may name the `{field}`. A subclass of the type, or anything doubtful, takes the field's own road.
 _EASY: list[tuple[type[Field[Any]], Callable[[Any, str], tuple[type, str | None]]]] = [
     (IntegerField, _integers),
     (CharField, lambda field, vendor: (str, "v.isascii() and '\\0' not in v")),
     (BooleanField, lambda field, vendor: (bool, None)),
     (FloatField, lambda field, vendor: (float, None)),
-    (DecimalField, lambda field, vendor: (decimal.Decimal, "v.is_finite()")),
+    (DecimalField, lambda field, vendor: (decimal.Decimal, _DECIMALS.get(vendor, "v.is_finite()"))),
     (DateTimeField, lambda field, vendor: (dt.datetime, "v.tzinfo is not None")),
     (DateField, lambda field, vendor: (dt.date, None)),
     (UUIDField, lambda field, vendor: (uuid.UUID, None)),
 ]
-_PREPARING = ("get_prep_value", "to_python", "check_storable")
+_PREPARING = ("get_prep_value", "to_python", "storable")
 
 
 def exact(field: Field[Any], vendor: str) -> tuple[type, str | None] | None:
@@ -144,7 +146,9 @@ class _Text(generated.Source):
             text = f"prepared({known}, {value}, database, {add})"
         else:
             kind, condition = easy
-            test = f"type(v) is {self.name('kind', kind)}" + (f" and {condition}" if condition else "")
+            test = f"type(v) is {self.name('kind', kind)}"
+            if condition:
+                test += f" and {condition.format(field=known)}"
             text = f"(v if (v := {value}) is None or {test} else prepared({known}, v, database, {add}))"
         bind = bind_processor(field, self.dialect)
         return text if bind is None else f"{self.name('bind', bind)}({text})"

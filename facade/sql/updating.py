@@ -90,14 +90,9 @@ def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None
     target = final_target(field)
     if target.prepares_itself(for_save=True):
         return lambda given: field.stored(given, view)
-    if type(target).check_storable is Field.check_storable:
+    if type(target).storable is Field.storable:
         return None
-
-    def check(prepared: object) -> Any:
-        target.check_storable(prepared, prepared, view)
-        return prepared
-
-    return check
+    return lambda prepared: target.storable(prepared, prepared, view)
 
 
 def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any]) -> Any:

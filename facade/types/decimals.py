@@ -65,7 +65,9 @@ def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any
 
     def process(value: Any) -> decimal.Decimal | None:
         if type(value) is float:
-            return make(form % value)
+            text = form % value
+            # A number that has more digits is rounded as a decimal: as a binary fraction, 2.675 lies below its middle.
+            return make(text) if float(text) == value else process_long(value)
         if type(value) is int:
             return make(whole_form % value)
         return None if value is None else make(value).quantize(unit, context=_WIDE)
