@@ -40,6 +40,7 @@ __all__ = [
     "InterfaceError",
     "InternalError",
     "MultipleObjectsReturned",
+    "NestedTooDeeply",
     "NotSupportedError",
     "NumericValueOutOfRange",
     "ObjectDoesNotExist",
@@ -145,6 +146,19 @@ class ObjectNotUpdated(_Told, DatabaseError):
 
 class UnsupportedFeature(_Told, NotSupportedError):
     """The database cannot do what was asked."""
+
+
+class NestedTooDeeply(_Told, OperationalError, ValueError):
+    """A condition, an expression or a query holds more of its kind, one inside the other, than can be made SQL of."""
+
+    @classmethod
+    def of(cls, what: str, cause: BaseException | None = None) -> NestedTooDeeply:
+        """Return the error that says what is nested too deeply, and what helps."""
+        return cls(
+            f"{what} is nested too deeply. Put parts that are alike side by side (one Q or function of many), call filter() or "
+            "annotate() for each part, compute constants in Python, or fetch the rows of inner queries first.",
+            cause,
+        )
 
 
 class NumericValueOutOfRange(_Told, DataError, OverflowError):

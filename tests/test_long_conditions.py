@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import operator
+import pickle
 
 import pytest
 
-from facade.models import Q
-from tests.models import Author, Everything
+from facade.exceptions import NestedTooDeeply
+from facade.models import Case, F, Q, Sum, Value, When
+from facade.models.functions import Abs, Coalesce, Concat, Greatest, Least, Lower, NullIf
+from tests.models import Author, Category, Everything
 
 LENGTH = 1_500  # SQLite's trees have 1,000 levels at most
+DEEP = 3_000
 
 
 @pytest.fixture
@@ -33,6 +38,132 @@ def test_a_thousand_filters(face, authors):
     for number in range(1_100):
         rows = rows.filter(age__lt=number + 2)
     assert face.list(rows.order_by("age").values_list("name", flat=True)) == ["a", "b"]
+
+
+def test_what_nests_without_a_meaning_is_flat(face, authors):
+    for wrap in (lambda inner: Q(inner), lambda inner: Q(~inner), lambda inner: Q(age__gt=-1) & Q(inner)):
+        deep = functools.reduce(lambda inner, _: wrap(inner), range(DEEP), Q(age=1))
+        assert face.list(Author.objects.filter(deep).values_list("name", flat=True)) == ["b"]
+    odd = functools.reduce(lambda inner, _: Q(~inner), range(DEEP + 1), Q(age=1))
+    assert face(Author.objects.filter(odd).count) == 2
+
+
+def deep_conditions():
+    yield functools.reduce(lambda inner, age: Q(age=age) | ~(inner & Q(name="x")), range(DEEP), Q(age=1))
+    yield functools.reduce(lambda inner, age: (inner & Q(age__gt=age)) | Q(age=age), range(DEEP), Q(age=1))
+
+
+def test_a_condition_that_is_nested_too_deeply(face, authors, assert_queries):
+    for deep in deep_conditions():
+        for ask in (
+            lambda deep=deep: face(Author.objects.filter(deep).count),
+            lambda deep=deep: face(Author.objects.exclude(deep).count),
+            lambda deep=deep: face(Author.objects.filter(deep).delete),
+            lambda deep=deep: face.list(Author.objects.annotate(x=Case(When(deep, then=1)))),
+        ):
+            with assert_queries(0), pytest.raises(NestedTooDeeply, match="nested more than 60 levels deep"):
+                ask()
+
+
+def test_a_deep_condition_is_an_object_like_any_other():
+    for deep in (*deep_conditions(), functools.reduce(operator.xor, [Q(age=age) for age in range(DEEP)])):
+        for same in (copy.copy(deep), copy.deepcopy(deep), pickle.loads(pickle.dumps(deep)), deep.copy()):
+            assert same == deep
+            assert hash(same) == hash(deep)
+        assert deep != ~deep
+        assert repr(deep).count("age") == str(deep).count("age") >= DEEP
+        assert deep.referenced_base_fields <= {"age", "name"}
+
+
+@pytest.mark.parametrize("steps", [3, 90, 120])
+def test_long_arithmetic(face, authors, steps):
+    found = Author.objects.annotate(x=functools.reduce(lambda left, _: left + 1, range(steps), F("age")))
+    assert face.list(found.order_by("x").values_list("x", flat=True)) == [steps, steps + 1, steps + 2]
+    halves = functools.reduce(lambda left, _: left * 2.0 / 2.0, range(steps // 2), F("age"))
+    assert face.list(
+        Author.objects.filter(age=halves - 1 + 1).order_by("age").values_list("age", flat=True)
+    ) == [0, 1, 2]
+
+
+def too_deep():
+    authors = Author.objects
+    for one in (1, 1.5):
+        chain = functools.reduce(lambda left, _, one=one: left + one, range(DEEP), F("age"))
+        right = functools.reduce(lambda left, _, one=one: one + left, range(DEEP), F("age"))
+        for deep in (chain, right):
+            yield lambda face, deep=deep: face(authors.filter(age=deep).count)
+            yield lambda face, deep=deep: face(authors.annotate(x=deep).count)
+            yield lambda face, deep=deep: face(authors.order_by(deep).first)
+            yield lambda face, deep=deep: face(authors.values_list(deep).first)
+            yield lambda face, deep=deep: face(authors.aggregate, x=Sum(deep))
+            yield lambda face, deep=deep: face(authors.update, age=deep)
+            yield lambda face, deep=deep: face(authors.create, name="x", age=deep)
+            yield lambda face, deep=deep: face(authors.bulk_create, [Author(name="x", age=deep)])
+            yield lambda face, deep=deep: face(Author(pk=1, name="x", age=deep).save)
+    lowered = functools.reduce(lambda inner, _: Lower(inner), range(DEEP), F("name"))
+    yield lambda face: face(authors.filter(name=lowered).count)
+    cases = functools.reduce(
+        lambda inner, age: Case(When(age=age, then=1), default=inner), range(DEEP), F("age")
+    )
+    yield lambda face: face(authors.annotate(x=cases).count)
+    yield lambda face: face(repeated(lambda inner, _: authors.filter(pk__in=inner), 300).first)
+    yield lambda face: face(repeated(lambda inner, _: inner.union(authors.all()), 600).first)
+    yield lambda face: face(repeated(lambda rows, n: rows.annotate(**{f"x{n}": next_to(n)}), 300).first)
+
+
+def repeated(change, times):
+    return functools.reduce(change, range(times), Author.objects.all())
+
+
+def next_to(number):
+    return Abs(f"x{number - 1}" if number else "age")
+
+
+def test_what_is_nested_too_deeply(face, authors, assert_queries):
+    for ask in too_deep():
+        with assert_queries(0), pytest.raises(NestedTooDeeply, match="nested too deeply") as refused:
+            ask(face)
+        assert isinstance(refused.value, ValueError)
+
+
+def test_what_the_database_finds_too_deep(face, authors, database):
+    """How deep is too deep is each database's own affair; the error is the same one."""
+    rows = Author.objects.all()
+    for _ in range(30):
+        rows = Author.objects.filter(pk__in=rows)
+    try:
+        assert face(rows.count) == 3
+    except NestedTooDeeply as refused:
+        assert "as the database says" in str(refused)  # noqa: PT017 - some can
+    assert face(Author.objects.count) == 3
+
+
+def test_functions_of_thousands_of_arguments(face, authors):
+    def value(expression):
+        return face.list(Author.objects.annotate(x=expression).order_by("age").values_list("x", flat=True))
+
+    many = 1_500
+    assert value(Concat(*[Value("x")] * many)) == ["x" * many] * 3
+    assert value(Concat("name", *[Value(str(n)) for n in range(many)]))[1] == "b" + "".join(
+        map(str, range(many))
+    )
+    assert value(Coalesce(*[NullIf("age", "age")] * many, "age")) == [0, 1, 2]
+    assert value(Greatest("age", *[Value(-n) for n in range(many)], 1)) == [1, 1, 2]
+    assert value(Least("age", *[Value(n + 1) for n in range(many)])) == [0, 1, 1]
+    assert value(Case(*[When(age=n, then=n + 1) for n in range(many)])) == [1, 2, 3]
+
+
+def test_select_related_in_a_long_row(face, database, assert_queries):
+    database.create(Category)
+    parent = None
+    for name in "ab":
+        parent = Category.objects.create(name=name, parent=parent)
+    rows = Category.objects.order_by("name")
+    found = face.list(rows.select_related("__".join(["parent"] * 50)))
+    assert [row.parent and row.parent.name for row in found] == [None, "a"]
+    for length in (100, 200, 1_500):
+        with assert_queries(0), pytest.raises(NestedTooDeeply, match="select_related"):
+            face.list(rows.select_related("__".join(["parent"] * length)))
 
 
 def test_a_dot_in_a_key_of_a_document(face, database):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from facade.exceptions import DeadlockDetected, SerializationFailure
+from facade.exceptions import DeadlockDetected, NestedTooDeeply, SerializationFailure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +79,10 @@ _BY_NAME: dict[str, ErrorClass] = {
     "DatabaseError": DatabaseError,
     "Error": DBAPIError,
 }
+
+# What databases say of a statement that is nested more deeply than they read.
+_TOO_COMPLEX = "54001"
+_TOO_DEEP = ("parser stack overflow", "Expression tree is too large", "Thread stack overrun")
 
 # Errors that drivers let through from the socket, or raise while they encode a parameter.
 _BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
@@ -153,6 +157,8 @@ def translated(
     if isinstance(error, SQLAlchemyError):
         return _refined(error)
     error = _unwrapped(error)
+    if _is_too_deep(error):
+        return _too_deep(error)
     cls = _class_for(error, lost)
     if cls is None:
         return error
@@ -165,12 +171,27 @@ def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
     raw = driver_error(error)
     if not isinstance(error, DBAPIError) or raw is None:
         return error
+    if _is_too_deep(raw) and not isinstance(error, NestedTooDeeply):
+        return _too_deep(raw)
     cls = _class_for(raw, error.connection_invalidated)
     if cls is None or (cls is type(error) and raw is error.orig):
         return error
     refined = cls(error.statement, error.params, raw, error.hide_parameters, error.connection_invalidated)
     refined.__cause__ = raw
     return refined
+
+
+def _is_too_deep(error: BaseException) -> bool:
+    state = sqlstate(error)
+    if state is not None:
+        return state == _TOO_COMPLEX
+    return any(text in str(error) for text in _TOO_DEEP)
+
+
+def _too_deep(error: BaseException) -> NestedTooDeeply:
+    refused = NestedTooDeeply.of(f"The statement (as the database says: {error})", error)
+    refused.__cause__ = error
+    return refused
 
 
 def _class_for(error: BaseException, lost: bool) -> ErrorClass | None:

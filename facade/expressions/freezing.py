@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from facade.exceptions import NestedTooDeeply
 from facade.fields import Field
 
 if TYPE_CHECKING:
@@ -187,7 +188,10 @@ def freeze(value: object, values: Values) -> Any:
     if value is None:
         return None
     if isinstance(value, Frozen):
-        return value.freeze(values)
+        try:
+            return value.freeze(values)
+        except RecursionError as error:
+            raise NestedTooDeeply.of(f"An expression with {type(value).__name__}") from error
     if isinstance(value, Containers):
         return _freeze_container(value, values)
     if isinstance(value, Iterator):

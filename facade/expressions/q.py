@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from facade.bridge import twin
+from facade.exceptions import NestedTooDeeply
 from facade.expressions.base import Expression, as_condition
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 from facade.fields.checks import LOOKUP_SEP
@@ -93,8 +94,20 @@ class Q(Frozen):
         return obj
 
     def __str__(self) -> str:
-        inner = f"({self.connector}: {', '.join(str(child) for child in self.children)})"
-        return f"(NOT {inner})" if self.negated else inner
+        texts: list[str] = []
+        todo: list[Any] = [self]
+        while todo:
+            item = todo.pop()
+            if not isinstance(item, Q):
+                texts.append(str(item))
+                continue
+            texts.append(f"(NOT ({item.connector}: " if item.negated else f"({item.connector}: ")
+            todo.append(_Text("))" if item.negated else ")"))
+            for child in reversed(item.children):
+                todo += [child, _Text(", ")]
+            if item.children:
+                todo.pop()
+        return "".join(texts)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
@@ -110,7 +123,12 @@ class Q(Frozen):
 
     @property
     def identity(self) -> Any:
-        return type(self), self.connector, self.negated, tuple(hashable(child) for child in self.children)
+        parts: list[Any] = []
+        for kind, value, count in self._parts():
+            parts += (
+                [hashable(value)] if kind is None else [kind, value["connector"], value["negated"], count]
+            )
+        return tuple(parts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Q):
@@ -122,6 +140,26 @@ class Q(Frozen):
 
     def copy(self) -> Q:
         return copying.copy(self)
+
+    def __copy__(self) -> Q:
+        clone = object.__new__(type(self))
+        clone.__dict__.update(self.__dict__)
+        return clone
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (list(self._parts()),)
+
+    def _parts(self) -> Iterator[tuple[Any, Any, int]]:
+        """Yield the tree in one line: of each Q its class, attributes and number of children, which follow; None before a leaf."""
+        todo: list[Any] = [self]
+        while todo:
+            item = todo.pop()
+            if isinstance(item, Q):
+                attributes = {name: value for name, value in item.__dict__.items() if name != "children"}
+                yield type(item), attributes, len(item.children)
+                todo.extend(reversed(item.children))
+            else:
+                yield None, item, 0
 
     # -- combining -------------------------------------------------------------------
 
@@ -170,7 +208,7 @@ class Q(Frozen):
     # -- the three stages --------------------------------------------------------------
 
     def freeze(self, values: Values) -> Condition:
-        return freeze_condition(self, values, 0)
+        return freeze_condition(self, values)
 
     resolve_expression = Condition.resolve_expression
 
@@ -185,10 +223,14 @@ class Q(Frozen):
 
     def flatten(self) -> Iterator[Any]:
         """Walk this condition and all below it, values and expressions included."""
-        yield self
-        for child in self.children:
-            item = child[1] if isinstance(child, tuple) else child
-            yield from item.flatten() if hasattr(item, "flatten") else (item,)
+        todo: list[Any] = [self]
+        while todo:
+            item = todo.pop()
+            if isinstance(item, Q):
+                yield item
+                todo += [child[1] if isinstance(child, tuple) else child for child in reversed(item.children)]
+            else:
+                yield from item.flatten() if hasattr(item, "flatten") else (item,)
 
     def replace_expressions(self, replacements: dict[Any, Any]) -> Q:
         replaced = [
@@ -212,19 +254,31 @@ class Q(Frozen):
         return {name.split(LOOKUP_SEP)[0] for name in _names(self)}
 
 
+class _Text(str):
+    """A piece of the text of a Q, among parts that have yet to be written."""
+
+    __slots__ = ()
+
+
+def _rebuilt(parts: list[tuple[Any, Any, int]]) -> Any:
+    """Return the Q that was laid out in one line."""
+    done: list[Any] = []
+    for kind, value, count in reversed(parts):
+        if kind is not None:
+            children = [done.pop() for _ in range(count)]
+            node = object.__new__(kind)
+            node.__dict__.update(value, children=children)
+            value = node
+        done.append(value)
+    return done.pop()
+
+
 def _names(condition: Q) -> Iterator[str]:
-    for child in condition.children:
-        if isinstance(child, tuple):
-            yield child[0]
-            child = child[1]
-        if isinstance(child, Q):
-            yield from _names(child)
-        elif hasattr(child, "flatten"):
-            for item in child.flatten():
-                if isinstance(item, Q):
-                    yield from _names(item)
-                elif hasattr(item, "name"):
-                    yield item.name
+    for item in condition.flatten():
+        if isinstance(item, Q):
+            yield from (child[0] for child in item.children if isinstance(child, tuple))
+        elif hasattr(item, "name"):
+            yield item.name
 
 
 class FilteredRelation(Frozen):
@@ -263,15 +317,32 @@ class FilteredRelation(Frozen):
             for item in self.condition.flatten()
         ):
             raise ValueError("Passing a QuerySet within a FilteredRelation is not supported.")
-        return FilteredRelation(self.relation_name, condition=freeze_condition(self.condition, values, 0))
+        return FilteredRelation(self.relation_name, condition=freeze_condition(self.condition, values))
 
 
-def freeze_condition(condition: Q, values: Values, depth: int) -> Condition:
-    """Return the frozen form of a Q; one depth limit instead of a RecursionError somewhere below."""
-    if depth > MAX_DEPTH:
-        raise ValueError(
+class _TooManyLevels(Exception):
+    """A Q is nested more deeply than MAX_DEPTH."""
+
+
+def freeze_condition(condition: Q, values: Values) -> Condition:
+    """Return the frozen form of a Q. One that is nested too deeply is merged; what is too deep then is refused."""
+    start, keyed = len(values), values.keyed
+    try:
+        return _freeze_levels(condition, values, 0)
+    except _TooManyLevels:
+        del values[start:]
+        values.keyed = keyed
+    try:
+        return _freeze_levels(_merged(condition), values, 0)
+    except _TooManyLevels:
+        raise NestedTooDeeply(
             f"The condition is nested more than {MAX_DEPTH} levels deep. Combine the parts in one Q, or filter() twice."
-        )
+        ) from None
+
+
+def _freeze_levels(condition: Q, values: Values, depth: int) -> Condition:
+    if depth > MAX_DEPTH:
+        raise _TooManyLevels
     return Condition(
         condition.connector,
         condition.negated,
@@ -279,9 +350,43 @@ def freeze_condition(condition: Q, values: Values, depth: int) -> Condition:
     )
 
 
+def _merged(condition: Q) -> Q:
+    """Return a Q that says the same on as few levels as it can without a change of its connectors."""
+    done: list[Any] = []
+    for kind, value, count in reversed(list(condition._parts())):
+        if kind is None:
+            done.append(value)
+            continue
+        connector, negated, children = value["connector"], value["negated"], list[Any]()
+        for child in [done.pop() for _ in range(count)]:
+            alike = isinstance(child, Q) and not child.negated and child.connector == connector
+            children += child.children if alike else [child]
+        done.append(_without_wrapping(Q.create(children, connector, negated)))
+    found: Q = done.pop()
+    return found
+
+
+def _without_wrapping(condition: Q) -> Q:
+    """Return a Q whose only child is a Q without what adds nothing: a level of its own, or two of three negations."""
+    if len(condition.children) != 1 or condition.connector == XOR:  # which takes what is unknown for false
+        return condition
+    (child,) = condition.children
+    if not isinstance(child, Q):
+        return condition
+    if not condition.negated:
+        return child
+    if not child.negated:
+        return Q.create(child.children, child.connector, True)
+    if len(child.children) == 1 and child.connector != XOR:
+        (below,) = child.children
+        if isinstance(below, Q) and below.negated:
+            return below
+    return condition
+
+
 def _freeze_child(child: object, values: Values, depth: int) -> Any:
     if isinstance(child, Q):
-        return freeze_condition(child, values, depth + 1)
+        return _freeze_levels(child, values, depth + 1)
     if isinstance(child, (tuple, list)) and len(child) == 2:
         return freeze_pair(child[0], child[1], values)
     return freeze(child, values)

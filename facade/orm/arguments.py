@@ -14,7 +14,7 @@ from facade.expressions.subquery import Subquery
 
 def freeze_condition_argument(arg: object, values: Values) -> Any:
     if isinstance(arg, Q):
-        return freeze_condition(arg, values, 0)
+        return freeze_condition(arg, values)
     if isinstance(arg, dict):
         raise FieldError("Cannot parse keyword query as dict")
     if not getattr(arg, "conditional", False):

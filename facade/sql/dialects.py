@@ -14,7 +14,7 @@ from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions import durations
 from facade.expressions.base import Expression
-from facade.expressions.fragments import template
+from facade.expressions.fragments import Fragment, template
 from facade.expressions.freezing import Arg
 from facade.sql.constants import bound_type
 from facade.types import JSON, IPAddress
@@ -201,8 +201,7 @@ class Operations:
             return sa.func.power(left, right, type_=type_)
         if connector not in _OPERATORS:
             raise UnsupportedFeature(f"The operator {connector!r} is not supported on {self.vendor}.")
-        operator = "%" if connector == "%%" else connector
-        return template(f"(%s {operator.replace('%', '%%')} %s)", left, right, type_=type_)
+        return _chained(left, "%" if connector == "%%" else connector, right, type_)
 
     def function(self, expression: Call, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of a Func: its `template` with `function` and the arguments filled in."""
@@ -287,6 +286,27 @@ class Operations:
 
 _LARGEST = ("Max", "Min")
 _OPERATORS = {"+", "-", "*", "/", "%%", "&", "|", "<<", ">>", "#"}
+
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2}
+
+
+class _Chain(Fragment):
+    """Operands joined from left to right by operators of one precedence, in one pair of parentheses."""
+
+    inherit_cache = False
+
+    def __init__(self, parts: list[Any], type_: CoreType | None, precedence: int | None) -> None:
+        super().__init__(["(", *parts, ")"], type_)
+        self.precedence = precedence
+
+
+def _chained(left: Core, operator: str, right: Core, type_: CoreType | None) -> Fragment:
+    """Return `(left operator right)`; a long chain is as deep as any other expression without parentheses of its own."""
+    precedence = _PRECEDENCE.get(operator)
+    goes_on = isinstance(left, _Chain) and precedence is not None and left.precedence == precedence
+    before = left.parts[1:-1] if goes_on else [left]
+    return _Chain([*before, f" {operator} ", right], type_, precedence)
 
 
 def _xor_with_and_or(left: Core, right: Core, type_: CoreType | None) -> Any:

@@ -124,7 +124,7 @@ class Filters(Whole):
     ) -> Any:
         """Return a condition inside an expression (When, an aggregate's filter) as a resolved expression."""
         if isinstance(condition, Q):
-            condition = freeze_condition(condition, _Constants(), 0)
+            condition = freeze_condition(condition, _Constants())
         if isinstance(condition, Condition):
             scope = Scope(
                 reuse,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from facade.sql.constants import same_type, same_value
+from facade.sql.depth import refusing_depth
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -26,7 +27,8 @@ NUMBERS_NAMES = ("psycopg", "psycopg_async")
 
 def compile_statement(statement: ClauseElement, dialect: Dialect, **options: bool) -> Any:
     """Compile a Core statement in the dialect's own way with parameters, by name if that makes fewer of them."""
-    compiled: Any = statement.compile(dialect=dialect, compile_kwargs=options)
+    with refusing_depth("A statement"):
+        compiled: Any = statement.compile(dialect=dialect, compile_kwargs=options)
     names = compiled.positiontup or ()
     if dialect.driver not in NUMBERS_NAMES or len(set(names)) == len(names):
         return compiled

@@ -11,6 +11,7 @@ from facade.db.channel import Params, Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg, BeyondColumn, OutOfRange
 from facade.generated import Source
+from facade.sql.depth import refusing_deep_query
 from facade.sql.keys import has_key
 from facade.sql.parameters import (
     comparable_parameters,
@@ -293,6 +294,11 @@ def _sought_query(shape: Shape) -> Any:
 
 
 def _make_plan(query: SQLQuery, database: Database, kind: str, beyond: Beyond | None = None) -> Plan:
+    with refusing_deep_query(query):
+        return _compiled_query(query, database, kind, beyond)
+
+
+def _compiled_query(query: SQLQuery, database: Database, kind: str, beyond: Beyond | None) -> Plan:
     compiler = Compiler(query, database.compile_dialect, database.vendor, beyond=beyond)
     try:
         statement = compiler.statement()

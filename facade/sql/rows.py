@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from facade import fields
+from facade.exceptions import NestedTooDeeply
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
 from facade.generated import Source
@@ -78,6 +79,10 @@ def _computed(field: Field[Any], convert: Converter | None, dialect: Dialect) ->
 
 def _none_or(kind: Callable[[Any], Any]) -> Converter:
     return lambda value: None if value is None else kind(value)
+
+
+MAX_RELATED = 90
+"""How many relations in a row select_related() follows: Python takes no source indented by more than 100 levels."""
 
 
 class RowSource(Source):
@@ -168,6 +173,11 @@ def _fast_instance(
 
 
 def _build_related(source: RowSource, part: Part, child: Part, parent: str, name: str, indent: str) -> None:
+    if len(indent) > MAX_RELATED * len("    "):
+        raise NestedTooDeeply(
+            f"select_related() follows more than {MAX_RELATED} relations in a row from {source.of}: "
+            "follow the ones behind with prefetch_related()."
+        )
     keys = child.model._meta.pk_fields  # a parent's key is there where its own row is not
     pk = child.start + next(index for index, field in enumerate(child.fields) if field in keys)
     source.lines.append(f"{indent}if c{pk} is None:")

@@ -15,6 +15,7 @@ from facade.fields import registry as lookups
 from facade.meta import registry
 from facade.sql.aggregation import reduce_to_existence, summarize
 from facade.sql.assignments import set_stored, set_updates
+from facade.sql.depth import too_deep
 from facade.sql.extra import add_extra
 from facade.sql.filtering import add_filtered_relation
 from facade.sql.loading import check_mask, check_select_related, mask_of
@@ -70,9 +71,15 @@ class Shape:
                 return found
         except TypeError:  # an unhashable part: correct, but not shared
             return self._build(key, count, keyed=False)
+        except RecursionError as error:
+            raise too_deep(self.query, key[0]) from error
         if len(_living) >= MAX_SHAPES:
             clear()
-        return self.children.setdefault(key, self._build(key, count, keyed=True))
+        built = self._build(key, count, keyed=True)
+        try:
+            return self.children.setdefault(key, built)
+        except RecursionError as error:
+            raise too_deep(self.query, key[0]) from error
 
     def advance(
         self, key: tuple[Any, ...], values: Sequence[Any], keyed: bool = True
@@ -91,8 +98,11 @@ class Shape:
             return self.advance(*_marked(shape, key, values), keyed)
 
     def _build(self, key: tuple[Any, ...], count: int, keyed: bool) -> Shape:
-        query = self.query.clone()
-        STEPS[key[0]](query, *key[1:])
+        try:
+            query = self.query.clone()
+            STEPS[key[0]](query, *key[1:])
+        except RecursionError as error:
+            raise too_deep(self.query, key[0]) from error
         query.arity = self.query.arity + count
         prepare = tuple(query.prepare.get(index) for index in range(count))
         query.prepare = {}

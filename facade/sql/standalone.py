@@ -13,6 +13,7 @@ from facade.expressions.q import Q
 from facade.expressions.references import Col
 from facade.sql import tables, write
 from facade.sql.constants import same_type, same_value
+from facade.sql.depth import refusing_depth
 from facade.sql.layout import Binds, Convert
 from facade.sql.query import Query
 from facade.sql.select import Compiler
@@ -37,9 +38,10 @@ def table_expression(expression: Q | Expression, model: type[Any], dialect: Dial
     query = Query(model)
     compiler = Compiler(query, dialect, vendor_of(dialect))
     compiler.binds = BoundValues(())
-    if isinstance(expression, Q):
-        return compiler.condition(compiler.query.resolve_condition(expression, allow_joins=False))
-    return compiler.process(expression.resolve_expression(compiler.query, allow_joins=False))
+    with refusing_depth(f"An expression in the definition of {model.__name__}"):
+        if isinstance(expression, Q):
+            return compiler.condition(compiler.query.resolve_condition(expression, allow_joins=False))
+        return compiler.process(expression.resolve_expression(compiler.query, allow_joins=False))
 
 
 class BoundValues(Binds):
@@ -64,6 +66,13 @@ def stored_expression(
     expression: Expression, model: type[Any], field: Field[Any], database: Database, new: bool
 ) -> Any:
     """Return the Core form of an expression that a row's field is assigned; `new` tells that the row is being inserted."""
+    with refusing_depth(f"What is stored in {field}"):
+        return _stored_expression(expression, model, field, database, new)
+
+
+def _stored_expression(
+    expression: Expression, model: type[Any], field: Field[Any], database: Database, new: bool
+) -> Any:
     values = Values()
     key = ("store", ((field.attname, freeze(expression, values)),))
     shape, bound = root(model).advance(key, values, values.keyed)

@@ -15,6 +15,7 @@ from facade.expressions.subquery import Embedded
 from facade.fields import Field, JSONField
 from facade.fields.columns import DialectView
 from facade.fields.relations import final_target
+from facade.sql.depth import refusing_deep_query
 from facade.sql.plan import Beyond, EmptyPlan, Plan, compile_plan
 from facade.sql.select import Compiler
 
@@ -49,7 +50,8 @@ def _make_plan(
     compiler = Compiler(query, database.compile_dialect, database.vendor, beyond=beyond)
     again = functools.partial(_make_plan, query, database, make)
     try:
-        return compile_plan(make(compiler), compiler, database, _count, again, reads=False, returns=False)
+        with refusing_deep_query(query):
+            return compile_plan(make(compiler), compiler, database, _count, again, reads=False, returns=False)
     except EmptyResultSet:
         return EmptyPlan()
 

@@ -147,7 +147,7 @@ class Where(Expression):
                 raise EmptyResultSet if self.negated else FullResultSet
         if not parts:
             raise _nothing_left(self)
-        combined = _join(self.connector, parts, balanced=compiler.vendor == "sqlite")
+        combined = _join(self.connector, parts, balanced=compiler.vendor == "sqlite" or self.connector == XOR)
         return sa.not_(combined) if self.negated else combined
 
 
@@ -157,9 +157,7 @@ def _nothing_left(where: Where) -> type[Exception]:
     return EmptyResultSet if empty != where.negated else FullResultSet
 
 
-_FLAT = (
-    200  # SQLite takes `a AND b AND c` for a tree as deep as it is long, and trees of 1,000 levels at most
-)
+_FLAT = 200  # SQLite takes `a AND b`, and all databases the sums of XOR, for a tree as deep as it is long
 
 
 def _join(connector: str, parts: list[Any], balanced: bool) -> Any:

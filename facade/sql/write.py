@@ -14,6 +14,7 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.seams import Seam
 from facade.sql.binder import Converter, Source, reader
+from facade.sql.depth import refusing_depth
 from facade.sql.parameters import compile_statement
 
 if TYPE_CHECKING:
@@ -143,7 +144,10 @@ class Text(NamedTuple):
 
 def compile_text(statement: sa.ClauseElement, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
     """Compile a Core statement whose parameters come later; `columns` are those an INSERT or UPDATE names."""
-    compiled: Any = statement.compile(dialect=dialect, column_keys=None if columns is None else list(columns))
+    with refusing_depth("A statement"):
+        compiled: Any = statement.compile(
+            dialect=dialect, column_keys=None if columns is None else list(columns)
+        )
     return Text(str(compiled), tuple(compiled.positiontup or ()))
 
 
@@ -154,9 +158,9 @@ def compile_values(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, 
 
 def compile_head(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Sequence[Any]]:
     """Compile a Core statement that more parameters are put behind: its own stand by position."""
-    sql, params = _with_values(
-        statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    )
+    with refusing_depth("A statement"):
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    sql, params = _with_values(compiled)
     return sql, tuple(params)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
 
@@ -116,6 +116,26 @@ class _Several(VendorFunc):
         if len(expressions) < 2:
             raise ValueError(f"{type(self).__name__} must take at least two expressions")
         super().__init__(*expressions, **extra)
+
+    def as_core(self, compiler: Compiler) -> Any:
+        sources = self.get_source_expressions()
+        if compiler.vendor != "sqlite" or len(sources) <= _ARGUMENTS:
+            return super().as_core(compiler)
+        grouped = self.copy()
+        grouped._output_field = self.known_field
+        starts = range(0, len(sources), _ARGUMENTS)
+        groups = [sources[start : start + _ARGUMENTS] for start in starts]
+        grouped.source_expressions = [grouped._of(group) if len(group) > 1 else group[0] for group in groups]
+        return grouped.as_core(compiler)
+
+    def _of(self, sources: list[Any]) -> Self:
+        """Return the function of other values."""
+        part = self.copy()
+        part.source_expressions = sources
+        return part
+
+
+_ARGUMENTS = 100  # SQLite's functions take 127 at most; the greatest of the greatest is the greatest
 
 
 class Coalesce(_Several):

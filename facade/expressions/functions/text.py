@@ -15,7 +15,7 @@ from facade.expressions.lookups import Transform
 from facade.fields.text import part_of_text
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Valued
+    from facade.expressions.contracts import Compiler, CoreType, Valued
 
 
 class Chr(VendorFunc, Transform):
@@ -45,14 +45,24 @@ class Concat(Func):
         type_ = self.column_type
         if compiler.vendor == "mysql":
             return sa.func.concat_ws(sa.literal_column("''"), *arguments, type_=type_)
-        joined = " || ".join(["COALESCE(%s, '')"] * len(arguments))
-        return template(f"({joined})", *arguments, type_=type_)
+        return _concatenated([template("COALESCE(%s, '')", item) for item in arguments], type_)
 
     @staticmethod
     def _text(compiler: Compiler, source: Valued) -> Any:
         core = compiler.process(source)
         is_text = isinstance(source.known_field, (fields.CharField, fields.TextField))
         return core if is_text or compiler.vendor != "postgresql" else sa.cast(core, sa.Text())
+
+
+_SIDE_BY_SIDE = 100  # databases take `a || b || c` for a tree as deep as it is long
+
+
+def _concatenated(texts: list[Any], type_: CoreType | None) -> Any:
+    """Return texts one after the other; many of them as a tree of groups."""
+    while len(texts) > _SIDE_BY_SIDE:
+        starts = range(0, len(texts), _SIDE_BY_SIDE)
+        texts = [_concatenated(texts[start : start + _SIDE_BY_SIDE], type_) for start in starts]
+    return template(f"({' || '.join(['%s'] * len(texts))})", *texts, type_=type_)
 
 
 class Left(Func):
