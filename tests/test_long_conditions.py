@@ -85,6 +85,20 @@ def test_long_arithmetic(face, authors, steps):
     ) == [0, 1, 2]
 
 
+def test_long_arithmetic_is_an_object_like_any_other():
+    for one in (1, 1.5):
+        left = functools.reduce(lambda inner, _, one=one: inner + one, range(DEEP), F("age"))
+        right = functools.reduce(lambda inner, _, one=one: one - inner, range(DEEP), F("age"))
+        for deep in (left, right):
+            for same in (copy.copy(deep), copy.deepcopy(deep), pickle.loads(pickle.dumps(deep)), deep.copy()):
+                assert same == deep
+                assert hash(same) == hash(deep)
+            assert deep != deep + 1
+            assert repr(deep).count(f"Value({one})") == DEEP
+    assert str(F("a") - 1 + 2 * F("b")) == "F(a) - Value(1) + Value(2) * F(b)"
+    assert F("a") - (F("b") - F("c")) != F("a") - F("b") - F("c")
+
+
 def too_deep():
     authors = Author.objects
     for one in (1, 1.5):

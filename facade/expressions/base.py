@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
-from facade.expressions.freezing import Arg, Frozen, Values, freeze, hashable
+from facade.expressions.freezing import Arg, Frozen, Values, freeze
+from facade.expressions.identity import Compared, TwoSided
 from facade.expressions.inference import OutputFieldIsNoneError, combined_field
 from facade.expressions.written import Written
 from facade.fields import Field, Operand
@@ -132,7 +133,7 @@ as_condition: Seam[[object], Any] = Seam(
 )
 
 
-class Expression(Combinable, Written, Frozen):
+class Expression(Combinable, Compared, Written, Frozen):
     """Base of all expressions.
 
     A subclass names its children through `get_source_expressions` and `set_source_expressions` and gives its SQLAlchemy form
@@ -151,7 +152,6 @@ class Expression(Combinable, Written, Frozen):
     _output_field: Field[Any] | None = None
     # The names of the attributes that hold the expressions it is made of.
     sources: ClassVar[tuple[str, ...]] = ()
-    _derived: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -191,10 +191,6 @@ class Expression(Combinable, Written, Frozen):
     def __getstate__(self) -> dict[str, Any]:
         return self._given()
 
-    def _given(self) -> dict[str, Any]:
-        """Return the attributes without what was derived from them."""
-        return {name: value for name, value in self.__dict__.items() if name not in self._derived}
-
     def with_sources(self, change: Callable[[Any], Any]) -> Self:
         """Return a copy whose children went through `change`."""
         clone = self.copy()
@@ -205,9 +201,14 @@ class Expression(Combinable, Written, Frozen):
 
     def flatten(self) -> Iterator[Any]:
         """Walk this expression and everything below it, depth first."""
-        yield self
-        for source in self._sources():
-            yield from source.flatten() if hasattr(source, "flatten") else (source,)
+        todo: list[Any] = [self]
+        while todo:
+            item = todo.pop()
+            if getattr(type(item), "flatten", None) is Expression.flatten:
+                yield item
+                todo.extend(reversed([*item._sources()]))
+            else:
+                yield from item.flatten() if hasattr(item, "flatten") else (item,)
 
     def freeze(self, values: Values) -> Any:
         return (
@@ -345,25 +346,6 @@ class Expression(Combinable, Written, Frozen):
     def reverse_ordering(self) -> Any:
         return self
 
-    # -- equality ------------------------------------------------------------------
-
-    @property
-    def identity(self) -> Any:
-        parts = [
-            (name, hashable(value))
-            for name, value in sorted(self.__dict__.items())
-            if name not in self._derived
-        ]
-        return type(self), tuple(parts)
-
-    def __eq__(self, other: object) -> Any:
-        if not isinstance(other, Expression):
-            return NotImplemented
-        return other.identity == self.identity
-
-    def __hash__(self) -> int:
-        return hash(self.identity)
-
     # -- SQL -----------------------------------------------------------------------
 
     def as_core(self, compiler: Compiler) -> Any:
@@ -459,7 +441,7 @@ VALUE_FIELDS: list[tuple[type, Callable[[], Field[Any]]]] = [
 ]
 
 
-class CombinedExpression(Expression):
+class CombinedExpression(TwoSided, Expression):
     """Two expressions joined by an arithmetic or bitwise operator."""
 
     sources = ("lhs", "rhs")
@@ -471,9 +453,6 @@ class CombinedExpression(Expression):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
-
-    def __str__(self) -> str:
-        return f"{self.lhs} {self.connector} {self.rhs}"
 
     @property
     def allowed_default(self) -> bool:  # type: ignore[override]
