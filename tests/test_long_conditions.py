@@ -24,6 +24,7 @@ def authors(database):
     Author.objects.bulk_create([Author(name=name, age=age) for age, name in enumerate("abc")])
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize(
     ("join", "found"), [(operator.and_, 0), (operator.or_, 3), (operator.xor, 3)], ids=["and", "or", "xor"]
 )
@@ -40,6 +41,7 @@ def test_a_thousand_filters(face, authors):
     assert face.list(rows.order_by("age").values_list("name", flat=True)) == ["a", "b"]
 
 
+@pytest.mark.portable
 def test_what_nests_without_a_meaning_is_flat(face, authors):
     for wrap in (lambda inner: Q(inner), lambda inner: Q(~inner), lambda inner: Q(age__gt=-1) & Q(inner)):
         deep = functools.reduce(lambda inner, _: wrap(inner), range(DEEP), Q(age=1))
@@ -53,6 +55,7 @@ def deep_conditions():
     yield functools.reduce(lambda inner, age: (inner & Q(age__gt=age)) | Q(age=age), range(DEEP), Q(age=1))
 
 
+@pytest.mark.portable
 def test_a_condition_that_is_nested_too_deeply(face, authors, assert_queries):
     for deep in deep_conditions():
         for ask in (
@@ -75,6 +78,7 @@ def test_a_deep_condition_is_an_object_like_any_other():
         assert deep.referenced_base_fields <= {"age", "name"}
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("steps", [3, 90, 120])
 def test_long_arithmetic(face, authors, steps):
     found = Author.objects.annotate(x=functools.reduce(lambda left, _: left + 1, range(steps), F("age")))
@@ -140,6 +144,7 @@ def test_what_is_nested_too_deeply(face, authors, assert_queries):
         assert isinstance(refused.value, ValueError)
 
 
+@pytest.mark.portable
 def test_what_the_database_finds_too_deep(face, authors, database):
     """How deep is too deep is each database's own affair; the error is the same one."""
     rows = Author.objects.all()
@@ -152,6 +157,7 @@ def test_what_the_database_finds_too_deep(face, authors, database):
     assert face(Author.objects.count) == 3
 
 
+@pytest.mark.portable
 def test_functions_of_thousands_of_arguments(face, authors):
     def value(expression):
         return face.list(Author.objects.annotate(x=expression).order_by("age").values_list("x", flat=True))
