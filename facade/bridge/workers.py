@@ -23,31 +23,42 @@ T = TypeVar("T")
 PARKED_MAX = 64  # finished workers kept per thread, each with a few kilobytes of stack
 TWIN_OF = "__twin_of__"  # marks async methods that were made from a sync one
 
+_DONE: Any = object()  # what a worker reports in place of something to await
+
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop
 _current_task = asyncio.current_task
 
 
 class _Worker(greenlet):  # type: ignore[misc]  # greenlet has no types
-    """A greenlet that does one job after another; it switches to its parent to wait and to report the end."""
+    """A greenlet that does one job after another; it switches to its parent to wait and to report the end.
+
+    Nothing on its own stack holds it: the garbage collector does not look into the stacks of greenlets, so that a
+    worker that held itself would never go. This one ends when the last reference to it goes: with its thread, too.
+    """
 
     __sqlalchemy_greenlet_provider__ = True  # SQLAlchemy's own await_only() works in here, too
-    failure: BaseException | None
+    failure: BaseException | None = None
     owner: object
     result: Any
 
-    def run(self) -> _Worker:
-        self.failure = None
-        fn, args, kwargs = self.parent.switch(self)
-        while True:
-            try:
-                self.result = fn(*args, **kwargs)
-            except GreenletExit as error:
-                self.failure = error
-                return self  # somebody ends this greenlet: switching on would revive it
-            except BaseException as error:
-                self.failure = _without_first_frame(error)
-            del fn, args, kwargs
-            fn, args, kwargs = self.parent.switch(self)
+
+def _work() -> object:
+    switch = getcurrent().parent.switch
+    while True:
+        fn, args, kwargs = switch(_DONE)
+        try:
+            result = fn(*args, **kwargs)
+        except GreenletExit as error:
+            getcurrent().failure = error
+            return _DONE  # somebody ends this greenlet: switching on would revive it
+        except BaseException as error:
+            worker = getcurrent()
+            worker.failure = _without_first_frame(error)
+        else:
+            worker = getcurrent()
+            worker.result = result
+        switch = worker.parent.switch
+        worker = result = fn = args = kwargs = None
 
 
 class _Thread(threading.local):
@@ -62,7 +73,7 @@ _thread = _Thread()
 
 
 def _hire(parent: greenlet) -> _Worker:
-    worker = _Worker(parent=parent)
+    worker = _Worker(_work, parent)
     worker.switch()
     return worker
 
@@ -85,7 +96,7 @@ async def _drive(owner: object, fn: Callable[..., Any], args: tuple[Any, ...], k
     worker.gr_context = current.gr_context
     worker.owner = _current_task() if owner is None else owner
     wanted = worker.switch((fn, args, kwargs))
-    while wanted is not worker:
+    while wanted is not _DONE:
         try:
             value = await wanted
         except GeneratorExit as closed:
@@ -123,7 +134,7 @@ def _abandon(worker: _Worker, closed: GeneratorExit) -> None:
         wanted = worker.throw(type(closed), closed, closed.__traceback__)
     except (GreenletError, ValueError):
         return  # another thread collects the garbage of ours: greenlet ends the worker in its own thread
-    if wanted is not worker:
+    if wanted is not _DONE:
         close(wanted)
     elif not isinstance(worker.failure, (GeneratorExit, GreenletExit, type(None))):
         raise worker.failure

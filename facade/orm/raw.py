@@ -126,11 +126,14 @@ class RawQuerySet:
         return None
 
     def _results(self) -> list[Any]:
-        if self._result_cache is None:
-            self._result_cache = self._load()
+        results = self._result_cache
+        if results is None:
+            results = self._load()
         if self._prefetch_related_lookups and not self._prefetch_done:
-            prefetch_related_objects(self._result_cache, *self._prefetch_related_lookups)
+            prefetch_related_objects(results, *self._prefetch_related_lookups)
             self._prefetch_done = True
+        if self._result_cache is None:
+            self._result_cache = results
         return self._result_cache
 
     def __iter__(self) -> Iterator[Any]:

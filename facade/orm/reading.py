@@ -77,14 +77,15 @@ class Reading(Chain, Generic[M, R]):
         return () if self._fetch_mode is None or self._kind != "instances" else (self._fetch_mode,)
 
     def _fetch_all(self) -> None:
-        if self._result_cache is None:
-            self._result_cache = self._load()
+        """Fill the result cache: with a whole list, since other tasks may ask for it meanwhile."""
+        results = self._result_cache
+        if results is None:
+            results = self._load()
         if self._prefetch_related_lookups and not self._prefetch_done:
-            self._prefetch_related_objects()
-
-    def _prefetch_related_objects(self) -> None:
-        prefetch_related_objects(self._result_cache, *self._prefetch_related_lookups)
-        self._prefetch_done = True
+            prefetch_related_objects(results, *self._prefetch_related_lookups)
+            self._prefetch_done = True
+        if self._result_cache is None:
+            self._result_cache = results
 
     def _results(self) -> list[Any]:
         self._fetch_all()
