@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ class Settings:
     ABSOLUTE_URL_OVERRIDES: Mapping[str, Callable[[Any], str]]
     MEDIA_ROOT: str
     MEDIA_URL: str
+    FACADE_CLEANUP_SECONDS: float
     FACADE_RETRY_ATTEMPTS: int
     FACADE_SHAPE_CACHE: bool
     FACADE_FAST_ROADS: bool
@@ -61,6 +63,9 @@ def _defaults(environment: Mapping[str, str]) -> dict[str, Any]:
         "ABSOLUTE_URL_OVERRIDES": {},
         "MEDIA_ROOT": "",
         "MEDIA_URL": "",
+        "FACADE_CLEANUP_SECONDS": _seconds(
+            "FACADE_CLEANUP_SECONDS", environment.get("FACADE_CLEANUP_SECONDS", "5")
+        ),
         "FACADE_RETRY_ATTEMPTS": _count(
             "FACADE_RETRY_ATTEMPTS", environment.get("FACADE_RETRY_ATTEMPTS", "3")
         ),
@@ -149,6 +154,16 @@ def _count(name: str, value: Any) -> int:
     return number
 
 
+def _seconds(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ImproperlyConfigured(f"{name} is a number of seconds above 0, not {value!r}.")
+    return number
+
+
 def _zone(name: str, value: Any) -> str:
     try:
         return ZoneInfo(value).key
@@ -177,6 +192,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "USE_TZ": _switch,
     "TIME_ZONE": _zone,
     "ABSOLUTE_URL_OVERRIDES": _mapping,
+    "FACADE_CLEANUP_SECONDS": _seconds,
     "FACADE_RETRY_ATTEMPTS": _count,
     "FACADE_SHAPE_CACHE": _switch,
     "FACADE_FAST_ROADS": _switch,

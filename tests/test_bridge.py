@@ -174,6 +174,48 @@ class TestParking:
         await asyncio.gather(*(bridge.spawn(lookup, "x") for _ in range(3 * workers.PARKED_MAX)))
         assert len(workers._thread.parked) == workers.PARKED_MAX
 
+    async def test_workers_beyond_the_bound_end(self):
+        def work():
+            bridge.wait(later(None))
+
+        alive = weakref.WeakSet()
+        for _ in range(3):
+            await asyncio.gather(*(bridge.spawn(lambda: (alive.add(getcurrent()), work())) for _ in range(500)))
+            assert len(alive) <= workers.PARKED_MAX
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_workers_end_with_their_thread(self, fails):
+        def work():
+            alive.add(getcurrent())
+            bridge.wait(later(None))
+            if fails:
+                raise LookupError
+
+        async def many():
+            await asyncio.gather(*(bridge.spawn(work) for _ in range(100)), return_exceptions=True)
+
+        alive = weakref.WeakSet()
+        for _ in range(5):
+            thread = threading.Thread(target=asyncio.run, args=(many(),))
+            thread.start()
+            thread.join()
+            assert len(alive) == 0
+
+    async def test_a_worker_is_not_held_by_what_it_runs(self):
+        """What nobody can wake any more goes with its last reference."""
+        alive = weakref.WeakSet()
+
+        def work():
+            alive.add(getcurrent())
+            bridge.wait(asyncio.get_running_loop().create_future())
+
+        coroutine = bridge.spawn(work)
+        coroutine.send(None)
+        assert len(alive) == 1
+        del coroutine
+        await asyncio.sleep(0)
+        assert len([worker for worker in alive if worker not in workers._thread.parked]) == 0
+
     async def test_calls_one_after_another_create_one_worker(self, monkeypatch):
         created = []
         monkeypatch.setattr(
@@ -549,9 +591,9 @@ class TestComplete:
 
 
 class TestFinish:
-    async def finishing(self, work, limit=5.0):
+    async def finishing(self, work, limit=5.0, finish=bridge.finish):
         """Start ``finish(work())`` in a worker; return the task, at its first wait."""
-        task = asyncio.create_task(bridge.spawn(lambda: bridge.finish(work(), limit)))
+        task = asyncio.create_task(bridge.spawn(lambda: finish(work(), limit)))
         await asyncio.sleep(0.01)
         return task
 
@@ -605,9 +647,34 @@ class TestFinish:
             await task
         assert isinstance(seen[0], LookupError)
 
+    async def test_takes_the_time_it_needs_where_nothing_is_cancelled(self):
+        assert await (await self.finishing(lambda: asyncio.sleep(0.1, "done"), 0.01)) == "done"
+
+    async def test_the_grace_begins_with_the_cancellation(self):
+        task = await self.finishing(lambda: asyncio.sleep(60), 0.05)
+        await asyncio.sleep(0.1)
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await asyncio.wait_for(task, 1)
+        assert isinstance(caught.value.__cause__, TimeoutError)
+
+    async def test_a_task_that_is_being_cancelled_has_the_grace_from_the_start(self):
+        async def clean_up():
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await bridge.spawn(lambda: bridge.finish(asyncio.sleep(60), 0.02))
+
+        task = asyncio.create_task(clean_up())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(TimeoutError, match=r"0\.02 seconds"):
+            await asyncio.wait_for(task, 1)
+
     async def test_gives_up_at_the_limit(self):
         with pytest.raises(TimeoutError, match=r"0\.02 seconds"):
-            await (await self.finishing(lambda: asyncio.sleep(60), 0.02))
+            await (await self.finishing(lambda: asyncio.sleep(60), 0.02, bridge.finish_within))
 
     async def test_gives_up_at_the_limit_on_something_that_will_not_stop(self):
         async def stubborn():
@@ -620,7 +687,7 @@ class TestFinish:
         seen = []
         released = asyncio.Event()
         with pytest.raises(TimeoutError):
-            await (await self.finishing(stubborn, 0.02))
+            await (await self.finishing(stubborn, 0.02, bridge.finish_within))
         await asyncio.sleep(0)
         assert seen == ["cancelled"]
         released.set()

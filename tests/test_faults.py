@@ -144,11 +144,10 @@ def test_a_slow_network_is_no_error(face, entries, proxy):
 @pytest.mark.faces("async")
 @pytest.mark.parametrize("verb", ["statement", "commit", "rollback"])
 def test_a_server_that_stops_answering_does_not_hold_a_cancelled_task_for_ever(
-    face, entries, proxy, monkeypatch, verb
+    face, entries, proxy, verb
 ):
     """Clean-up has a time limit; past it the connection is closed hard (R3)."""
-    for module in ("facade.db.drivers.base", "facade.db.drivers.asyncpg"):
-        monkeypatch.setattr(f"{module}.CLEANUP_SECONDS", 0.3)
+    configure(FACADE_CLEANUP_SECONDS=0.3)
     one = connections["default"]
     one.fetch(ONE, ())
     channel = one.lend()

@@ -78,15 +78,70 @@ def test_exhaustion_names_the_alias_and_the_settings(face, database):
 
 
 @pytest.mark.portable
-def test_the_pool_keeps_its_size_and_closes_what_is_beyond(face, database):
-    one = small(database)
+def test_the_pool_keeps_what_is_beyond_its_size_for_a_while(face, database):
+    one = small(database, POOL_LINGER=0.2)
     held = [one.lend(), one.lend()]
     pool = pool_of(one)
     assert (pool.size(), pool.checkedout(), pool.overflow()) == (1, 2, 1)
     for channel in held:
         channel.check_in()
+    assert (pool.checkedin(), pool.checkedout(), pool.overflow()) == (2, 0, 1)
+    bridge.sleep(0.3)
+    ask()  # the sync face looks at it when it is used, the async face has a timer
+    bridge.sleep(0.05)
     assert (pool.checkedin(), pool.checkedout(), pool.overflow()) == (1, 0, 0)
     assert "Connections in pool: 1" in pool.status()
+
+
+@pytest.mark.portable
+@pytest.mark.faces("async")
+def test_what_is_beyond_the_size_is_closed_though_nobody_asks(face, database):
+    one = small(database, POOL_LINGER=0.1)
+    held = [one.lend(), one.lend()]
+    for channel in held:
+        channel.check_in()
+    bridge.sleep(0.3)
+    assert pool_of(one).checkedin() == 1
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("tasks", [6, 10, 15, 100])
+@pytest.mark.faces("async")
+def test_what_is_in_demand_stays_open(face, database, tasks):
+    """With the default sizes, 1,000 queries of any number of tasks take no more connects than there may be."""
+
+    async def queries():
+        for _ in range(1000 // tasks):
+            await bridge.spawn(one.fetch, ONE, ())
+
+    async def together():
+        await asyncio.gather(*(queries() for _ in range(tasks)))
+
+    configure(DATABASES={"default": database.url})
+    one = connections["default"]
+    opened = []
+    event.listen(one.async_engine.sync_engine, "connect", lambda *_: opened.append(1))
+    bridge.wait(together())
+    assert len(opened) <= 20
+
+
+@pytest.mark.portable
+@pytest.mark.faces("sync")
+def test_what_threads_need_stays_open(face, database):
+    def queries():
+        for _ in range(1000 // 12):
+            one.fetch(ONE, ())
+
+    configure(DATABASES={"default": database.url})
+    one = connections["default"]
+    opened = []
+    event.listen(one.engine, "connect", lambda *_: opened.append(1))
+    threads = [threading.Thread(target=queries) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) <= 20
 
 
 @pytest.mark.parametrize("settings", [{"POOL_SIZE": 0}, {"MAX_OVERFLOW": -1}])

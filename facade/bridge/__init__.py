@@ -9,7 +9,7 @@ of the library that knows greenlet and asyncio.
 from __future__ import annotations
 
 from facade.bridge.blocking import check_blocking
-from facade.bridge.finishing import CancelledError, complete, finish, gather, sleep
+from facade.bridge.finishing import CancelledError, complete, detach, finish, finish_within, gather, sleep
 from facade.bridge.locks import Lock
 from facade.bridge.streams import iterate, iterate_chunks
 from facade.bridge.twins import check_twins, function_twin, twin
@@ -21,7 +21,9 @@ __all__ = [
     "check_blocking",
     "check_twins",
     "complete",
+    "detach",
     "finish",
+    "finish_within",
     "function_twin",
     "future",
     "gather",

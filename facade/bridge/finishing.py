@@ -22,20 +22,33 @@ gather = asyncio.gather
 _unfinished: set[asyncio.Future[Any]] = set()  # the event loop itself keeps weak references only
 
 
-def finish(awaitable: Awaitable[T], timeout: float) -> T:
+def finish(awaitable: Awaitable[T], grace: float) -> T:
     """Wait for something that must run to its end: a rollback, a commit, a check-in.
 
     Cancellation does not reach it; it is raised when the end is reached. Such a CancelledError has the awaitable's
     failure, or the TimeoutError, as its ``__cause__``: None means that the awaitable succeeded.
 
-    Raises TimeoutError past ``timeout`` (seconds): the awaitable is cancelled then, and not waited for.
+    Without a cancellation it takes the time it needs. Raises TimeoutError when ``grace`` seconds have passed since a
+    task that is being cancelled began to wait: the awaitable is cancelled then, and not waited for.
     """
-    return wait(_finish(awaitable, timeout))
+    return wait(_finish(awaitable, grace, patient=True))
 
 
-async def _finish(awaitable: Awaitable[T], limit: float) -> T:
+def finish_within(awaitable: Awaitable[T], limit: float) -> T:
+    """Wait as `finish` does, but for ``limit`` seconds at most, cancelled or not."""
+    return wait(_finish(awaitable, limit, patient=False))
+
+
+def detach(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Let a coroutine run by itself in the running event loop; nobody waits for it."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    _unfinished.add(task)
+    task.add_done_callback(_report)
+
+
+async def _finish(awaitable: Awaitable[T], limit: float, patient: bool) -> T:
     task = _start(awaitable)
-    cancelled = None if task.done() else await _end(task, limit)
+    cancelled = None if task.done() else await _end(task, limit, patient)
     failure = _failure(task, limit)
     if cancelled is not None:
         raise cancelled from failure
@@ -51,26 +64,33 @@ def _start(awaitable: Awaitable[T]) -> asyncio.Future[T]:
     return asyncio.ensure_future(awaitable)
 
 
-async def _end(task: asyncio.Future[Any], limit: float) -> CancelledError | None:
+async def _end(task: asyncio.Future[Any], limit: float, patient: bool) -> CancelledError | None:
     """Sleep until the task is done or the limit is over; return the last cancellation that came in between."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + limit
+    deadline = None if patient and not _is_being_cancelled() else loop.time() + limit
     cancelled = None
     _unfinished.add(task)
     task.add_done_callback(_report)
-    while not task.done() and loop.time() < deadline:
+    while not task.done() and (deadline is None or loop.time() < deadline):
         woken = loop.create_future()
         wake = partial(_wake, woken)
-        timer = loop.call_at(deadline, wake)
+        timer = None if deadline is None else loop.call_at(deadline, wake)
         task.add_done_callback(wake)
         try:
             await woken
         except CancelledError as error:
             cancelled = error
+            deadline = deadline or loop.time() + limit
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             task.remove_done_callback(wake)
     return cancelled
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _wake(woken: asyncio.Future[None], _task: object = None) -> None:

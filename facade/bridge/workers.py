@@ -134,10 +134,11 @@ def _abandon(worker: _Worker, closed: GeneratorExit) -> None:
         wanted = worker.throw(type(closed), closed, closed.__traceback__)
     except (GreenletError, ValueError):
         return  # another thread collects the garbage of ours: greenlet ends the worker in its own thread
+    failure, worker.failure = worker.failure, None
     if wanted is not _DONE:
         close(wanted)
-    elif not isinstance(worker.failure, (GeneratorExit, GreenletExit, type(None))):
-        raise worker.failure
+    elif not isinstance(failure, (GeneratorExit, GreenletExit, type(None))):
+        raise failure
 
 
 def named(name: str, qualname: str) -> Callable[..., Coroutine[Any, Any, Any]]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from facade import bridge
+from facade.configuration import settings
 from facade.db.callbacks import run_hooks
-from facade.db.channel import CLEANUP_SECONDS, Channel, Outcome, Params, Row, Statement, Stream
 from facade.db.state import Innermost
 from facade.db.turns import CUT, Transaction, Turns, was_done
 from facade.exceptions import DeadlockDetected, Error, OperationalError, TransactionManagementError
+
+if TYPE_CHECKING:
+    from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream
 
 R = TypeVar("R")
 B = TypeVar("B", bound="Block")
@@ -305,7 +308,7 @@ class Nested(Block):
             channel.savepoint(sid)
             return
         try:
-            bridge.finish(bridge.spawn(channel.savepoint, sid), CLEANUP_SECONDS)
+            bridge.finish_within(bridge.spawn(channel.savepoint, sid), settings.FACADE_CLEANUP_SECONDS)
         except (TimeoutError, bridge.CancelledError) as error:
             if was_done(error):
                 channel.rollback_to(sid)

@@ -43,7 +43,7 @@ _OWN_KEYS = frozenset(
     {
         "ENGINE", "URL", "NAME", "OPTIONS", "SYNC_OPTIONS", "ASYNC_OPTIONS", "ISOLATION_LEVEL",
         "TRANSACTION_POOLING", "ALLOW_BLOCKING", "CONN_MAX_AGE", "CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS",
-        "POOL_SIZE", "MAX_OVERFLOW", "POOL_TIMEOUT", "POOL_RECYCLE", "POOL_PRE_PING", "ECHO", *_URL_KEYS,
+        "POOL_SIZE", "MAX_OVERFLOW", "POOL_TIMEOUT", "POOL_RECYCLE", "POOL_PRE_PING", "POOL_LINGER", "ECHO", *_URL_KEYS,
     }
 )  # fmt: skip
 _DJANGO_KEYS = frozenset(
@@ -62,6 +62,7 @@ class PoolSettings:
     timeout: float = 30.0
     recycle: float = -1
     pre_ping: bool = False
+    linger: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -299,6 +300,7 @@ def _pool(given: Mapping[str, Any], django: object) -> PoolSettings:
         timeout=float(given.get("POOL_TIMEOUT", sizes.get("timeout", defaults.timeout))),
         recycle=float(given.get("POOL_RECYCLE", age or sizes.get("max_lifetime", defaults.recycle))),
         pre_ping=bool(given.get("POOL_PRE_PING", given.get("CONN_HEALTH_CHECKS", defaults.pre_ping))),
+        linger=float(given.get("POOL_LINGER", sizes.get("max_idle", defaults.linger))),
     )
 
 

@@ -86,6 +86,7 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
         "pool_timeout": pool.timeout,
         "pool_recycle": pool.recycle,
         "pool_pre_ping": pool.pre_ping,
+        "linger": pool.linger,
         "connect_args": {**_defaults(settings, url), **arguments},
         "echo": settings.echo,
     }

@@ -92,8 +92,11 @@ _BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
     (UnicodeError, DataError),
 )
 
+# The server ended the session, and its transaction, for having waited too long: before any COMMIT.
+_ENDED_STATES = ("25P03", "25P04")
+
 # The server went away or is about to: 57P01..57P05 are its ways of saying so.
-_LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05")
+_LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05", *_ENDED_STATES)
 
 
 def interruption(error: BaseException, outer: BaseException | None) -> BaseException:
@@ -139,6 +142,11 @@ def says_lost(error: BaseException) -> bool:
     if state is not None:
         return state.startswith(_LOST_STATES)
     return isinstance(error, (OSError, EOFError)) or type(error).__name__ == "InternalClientError"
+
+
+def ended_before(error: BaseException) -> bool:
+    """Tell whether the server had ended the session before it got the statement."""
+    return sqlstate(error) in _ENDED_STATES
 
 
 def translated(

@@ -74,7 +74,7 @@ def _examine(alias: str, deep: bool) -> Health:
 
 def _ask(database: Database, deep: bool) -> str | None:
     if bridge.in_worker():
-        return bridge.finish(bridge.spawn(_converse, database, deep), TIMEOUT)
+        return bridge.finish_within(bridge.spawn(_converse, database, deep), TIMEOUT)
     return _converse(database, deep)
 
 

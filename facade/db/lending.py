@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exc
 
 from facade import bridge
-from facade.db.channel import CLEANUP_SECONDS
+from facade.configuration import settings
 from facade.db.errors import translated
-from facade.db.retry import delays, may_connect_later
+from facade.db.retry import delays, may_connect_later, reconnect_delays
 from facade.exceptions import PoolExhausted
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Lender:
 
     def _take_later(self, error: Exception) -> Entry:
         deadline = time.monotonic() + self.pool.timeout()
-        for delay in delays():
+        for delay in reconnect_delays() if self.pool.has_connected else delays():
             if not may_connect_later(error) or time.monotonic() + delay > deadline:
                 break
             bridge.sleep(delay)
@@ -260,7 +260,9 @@ def _invalidate(connection: Connection, error: BaseException | None) -> None:
     """Let SQLAlchemy close the connection; in spite of cancellation, and for a limited time."""
     with suppress(Exception):
         if bridge.in_worker():
-            bridge.finish(bridge.spawn(_invalidate_and_close, connection, error), CLEANUP_SECONDS)
+            bridge.finish_within(
+                bridge.spawn(_invalidate_and_close, connection, error), settings.FACADE_CLEANUP_SECONDS
+            )
         else:
             _invalidate_and_close(connection, error)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import bridge
-from facade.db.channel import CLEANUP_SECONDS
-from facade.db.pools import Entry, LendingPool, Shelf
+from facade.configuration import settings
+from facade.db.pools import FULL_SECONDS, Entry, LendingPool, Shelf
+from facade.db.retry import refuses_more
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
@@ -27,7 +29,6 @@ class LoopPool(LendingPool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._shelves: dict[Any, Shelf] = {}
-        self._has_connected = False
         self._connecting = threading.Lock()
 
     def here(self) -> Shelf | None:
@@ -44,20 +45,27 @@ class LoopPool(LendingPool):
 
     def _take(self) -> Entry:
         shelf = self._shelves.get(bridge.running_loop()) or self._new_shelf()
-        if shelf.idle:
-            return shelf.idle.pop()
-        if shelf.opened < self._limit:
-            shelf.opened += 1
-            return self._open(shelf)
-        return self._queue(shelf)
+        deadline = shelf.loop.time() + self._timeout
+        while True:
+            if shelf.idle:
+                return shelf.idle.pop()
+            if self._has_place(shelf):
+                shelf.opened += 1
+            elif entry := self._queue(shelf, deadline):
+                return entry
+            try:
+                return self._open(shelf)
+            except Exception as error:
+                if not (shelf.opened and refuses_more(error)):
+                    raise
 
-    def _queue(self, shelf: Shelf) -> Entry:
+    def _queue(self, shelf: Shelf, deadline: float) -> Entry | None:
         """Wait until an entry, or a place to open one in (None), is handed to our future."""
         turn = shelf.loop.create_future()
-        timer = shelf.loop.call_later(self._timeout, self._expire, turn)
+        timer = shelf.loop.call_at(deadline, self._expire, turn, shelf)
         shelf.waiting.append(turn)
         try:
-            entry: Entry | None = bridge.wait(turn)
+            return bridge.wait(turn)  # type: ignore[no-any-return]
         except BaseException:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._pass_on(shelf, turn.result())  # it came together with a cancellation
@@ -66,7 +74,6 @@ class LoopPool(LendingPool):
             timer.cancel()
             with suppress(ValueError):
                 shelf.waiting.remove(turn)
-        return entry or self._open(shelf)
 
     def _open(self, shelf: Shelf) -> Entry:
         if getattr(self._dialect, "driver", None) != "aiosqlite":
@@ -74,7 +81,9 @@ class LoopPool(LendingPool):
         # aiosqlite loses a connection whose opening is cancelled; to open a file takes no time.
         opened: list[Entry] = []
         try:
-            bridge.finish(bridge.spawn(lambda: opened.append(self._open_one(shelf))), CLEANUP_SECONDS)
+            bridge.finish(
+                bridge.spawn(lambda: opened.append(self._open_one(shelf))), settings.FACADE_CLEANUP_SECONDS
+            )
         except BaseException:
             for entry in opened:
                 self.give_back(entry)
@@ -82,7 +91,7 @@ class LoopPool(LendingPool):
         return opened[0]
 
     def _open_one(self, shelf: Shelf) -> Entry:
-        if self._has_connected:
+        if self.has_connected:
             return super()._open(shelf)
         # SQLAlchemy lets one connection go ahead and learn about the server, with a lock that serves one loop only.
         try:
@@ -92,15 +101,23 @@ class LoopPool(LendingPool):
             self._free(shelf)
             raise
         try:
-            entry = super()._open(shelf)
-            self._has_connected = True
+            return super()._open(shelf)
         finally:
             self._connecting.release()
-        return entry
 
-    def _expire(self, turn: Any) -> None:
+    def _expire(self, turn: Any, shelf: Shelf) -> None:
         if not turn.done():
-            turn.set_exception(self._exhausted())
+            turn.set_exception(self._exhausted(shelf))
+
+    def _note_full(self, shelf: Shelf) -> None:
+        super()._note_full(shelf)
+        shelf.loop.call_later(FULL_SECONDS, self._offer_place, shelf)
+
+    def _offer_place(self, shelf: Shelf) -> None:
+        """Let one of those who wait ask the server again."""
+        if shelf.waiting and self._has_place(shelf):
+            shelf.opened += 1
+            self._pass_on(shelf, None)
 
     def _pass_on(self, shelf: Shelf, entry: Entry | None) -> None:
         """Hand an entry, or a reserved place, to the next in the queue; keep it if there is none."""
@@ -112,19 +129,40 @@ class LoopPool(LendingPool):
         if entry is None:
             shelf.opened -= 1
         else:
-            shelf.idle.append(entry)
+            self._shelve(shelf, entry)
 
     def give_back(self, entry: Entry) -> None:
         shelf = entry.shelf
-        if (entry.retiring or shelf.closed or shelf.opened > self._keep) and self._is_surplus(entry):
+        if entry.retiring or shelf.closed:
             self._close_entry(entry)
         elif shelf.waiting:
             self._pass_on(shelf, entry)
+        elif shelf.opened > self._keep:
+            self._shelve(shelf, entry)
         else:
             shelf.idle.append(entry)
 
+    def _shelve(self, shelf: Shelf, entry: Entry) -> None:
+        """Put a connection with the idle ones; those beyond the size have a timer to close them."""
+        entry.idle_since = time.monotonic()
+        shelf.idle.append(entry)
+        if len(shelf.idle) > self._keep and shelf.reaper is None:
+            shelf.reaper = shelf.loop.call_later(self._linger, self._reap, shelf)
+
+    def _reap(self, shelf: Shelf) -> None:
+        """Close what nobody needed; the event loop is in our hands for a moment only, so a task does it."""
+        shelf.reaper = None
+        for entry in self._surplus(shelf):
+            bridge.detach(bridge.spawn(self._close_entry, entry))
+        if len(shelf.idle) > self._keep:
+            due = shelf.idle[0].idle_since + self._linger - time.monotonic()
+            shelf.reaper = shelf.loop.call_later(max(due, 0.01), self._reap, shelf)
+
     def _free(self, shelf: Shelf) -> None:
-        self._pass_on(shelf, None)
+        if shelf.full_until > time.monotonic():
+            shelf.opened -= 1  # who waits is served by what comes free
+        else:
+            self._pass_on(shelf, None)
 
     def _close_entry(self, entry: Entry) -> None:
         """Close in spite of cancellation; hard if that takes too long, or if nothing can wait here."""
@@ -132,7 +170,7 @@ class LoopPool(LendingPool):
             self.drop(entry)
             return
         try:
-            bridge.finish(bridge.spawn(entry.record.close), CLEANUP_SECONDS)
+            bridge.finish_within(bridge.spawn(entry.record.close), settings.FACADE_CLEANUP_SECONDS)
         finally:
             self.drop(entry)
 
@@ -156,6 +194,8 @@ class LoopPool(LendingPool):
 
     def _end(self, shelf: Shelf) -> None:
         shelf.closed = True
+        if shelf.reaper is not None:
+            shelf.reaper.cancel()
         if self._shelves.get(shelf.loop) is shelf:
             del self._shelves[shelf.loop]
         self._close_idle(shelf)

@@ -21,16 +21,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from facade.db.errors import interruption
+from facade.db.retry import refuses_more
 from facade.exceptions import PoolExhausted
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 
+FULL_SECONDS = 0.5  # how long after its refusal a server is asked for a further connection again
+
+
 class Entry:
     """One pooled connection: SQLAlchemy's record of it, and the driver's own connection object."""
 
-    __slots__ = ("born", "channel", "lent", "poll", "raw", "record", "retiring", "shelf")
+    __slots__ = ("born", "channel", "idle_since", "lent", "poll", "raw", "record", "retiring", "shelf")
 
     def __init__(self, record: ConnectionPoolEntry, shelf: Shelf) -> None:
         self.record = record
@@ -39,23 +43,25 @@ class Entry:
         self.channel: Any = None  # the one for lone statements
         self.lent: Any = None  # the last other one
         self.poll: Any = None  # what the driver's channel looks for signs of life with
-        self.born = time.monotonic()
+        self.born = self.idle_since = time.monotonic()
         self.retiring = False  # not to be lent again
 
 
 class Shelf:
     """The connections of a pool: those of this process or, under asyncio, of one event loop."""
 
-    __slots__ = ("closed", "entries", "guardian", "idle", "loop", "opened", "waiting")
+    __slots__ = ("closed", "entries", "full_until", "guardian", "idle", "loop", "opened", "reaper", "waiting")
 
     def __init__(self, loop: Any = None) -> None:
         self.loop = loop
         self.idle: deque[Entry] = deque()
         self.entries: dict[ConnectionPoolEntry, Entry] = {}
         self.opened = 0  # including those that are just being opened
+        self.full_until = 0.0  # when to ask again a server that takes no more connections
         self.waiting: deque[Any] = deque()
         self.closed = False
         self.guardian: Any = None
+        self.reaper: Any = None  # the timer that closes what is idle beyond the size
 
 
 _latest: ContextVar[Any] = ContextVar("facade_latest_connection", default=None)
@@ -75,9 +81,9 @@ def _noting(creator: Callable[[Any], Any]) -> Callable[[Any], Any]:
 class LendingPool(Pool):
     """What the pools of both faces have in common.
 
-    At most ``pool_size`` idle connections are kept and ``max_overflow`` more opened on demand; 0 and -1 take the
-    limits away. ``recycle`` is the age in seconds past which a connection is replaced (-1: never). ``alias`` is
-    the database's, for messages.
+    ``pool_size`` idle connections are kept and ``max_overflow`` more opened on demand; 0 and -1 take the limits
+    away. Idle ones beyond the size are closed when they have not been needed for ``linger`` seconds. ``recycle`` is
+    the age in seconds past which a connection is replaced (-1: never). ``alias`` is the database's, for messages.
     """
 
     _is_asyncio: ClassVar[bool] = False
@@ -100,6 +106,7 @@ class LendingPool(Pool):
         timeout: float = 30.0,
         recycle: float = -1,
         pre_ping: bool = False,
+        linger: float = 10.0,
         **options: Any,
     ) -> None:
         super().__init__(_noting(creator), **options)  # type: ignore[arg-type]
@@ -108,7 +115,8 @@ class LendingPool(Pool):
         self._size, self._timeout = pool_size, timeout
         self._limit = float("inf") if pool_size == 0 or max_overflow < 0 else pool_size + max_overflow
         self._keep = float("inf") if pool_size == 0 else pool_size
-        self._max_age, self._pings = recycle, pre_ping
+        self._max_age, self._pings, self._linger = recycle, pre_ping, linger
+        self.has_connected = False
         self._sound: Callable[[Entry], bool] | None = self._is_sound  # None: take them as they are
         self._handed = threading.local()
         self._handed_over: set[ConnectionPoolEntry] = set()
@@ -306,12 +314,15 @@ class LendingPool(Pool):
         except BaseException as error:
             # Older versions of SQLAlchemy leave a connection open that a listener to "connect" has refused.
             self._cut(_latest.get())
+            if isinstance(error, Exception) and refuses_more(error):
+                self._note_full(shelf)
             self._free(shelf)
             raise interruption(error, outer)
         finally:
             _latest.set(None)
         entry = shelf.entries[record] = Entry(record, shelf)
         self._restore(entry)
+        self.has_connected = True
         return entry
 
     def _cut(self, connection: DBAPIConnection) -> None:
@@ -326,9 +337,25 @@ class LendingPool(Pool):
     def _free(self, shelf: Shelf) -> None:
         """Give a reserved place to whoever waits for one."""
 
-    def _is_surplus(self, entry: Entry) -> bool:
-        shelf = entry.shelf
-        return entry.retiring or shelf.closed or (shelf.opened > self._keep and not shelf.waiting)
+    def _has_place(self, shelf: Shelf) -> bool:
+        """Tell whether one more connection may be opened: the server's limit may be lower than ours."""
+        if shelf.opened >= self._limit:
+            return False
+        return not shelf.opened or shelf.full_until <= time.monotonic()
+
+    def _note_full(self, shelf: Shelf) -> None:
+        shelf.full_until = time.monotonic() + FULL_SECONDS
+
+    def _surplus(self, shelf: Shelf) -> Iterator[Entry]:
+        """Take the idle connections beyond the size that nobody has needed for a while: the first ones in line."""
+        latest = time.monotonic() - self._linger
+        with suppress(IndexError):  # other threads take, too
+            while len(shelf.idle) > self._keep and shelf.idle[0].idle_since <= latest:
+                yield shelf.idle.popleft()
+
+    def _close_surplus(self, shelf: Shelf) -> None:
+        for entry in self._surplus(shelf):
+            self._close_entry(entry)
 
     def _close_entry(self, entry: Entry) -> None:
         try:
@@ -360,7 +387,13 @@ class LendingPool(Pool):
         for entry in self._drain(shelf):
             self._close_entry(entry)
 
-    def _exhausted(self) -> PoolExhausted:
+    def _exhausted(self, shelf: Shelf) -> PoolExhausted:
+        if shelf.full_until:
+            return PoolExhausted(
+                f"The server of database {self.alias!r} takes no more connections, and the {shelf.opened} of this "
+                f"pool stayed in use for {self._timeout:g} seconds (POOL_TIMEOUT). Raise the server's limit "
+                "(max_connections), or lower POOL_SIZE and MAX_OVERFLOW in all processes that share it."
+            )
         return PoolExhausted(
             f"The pool of database {self.alias!r} is exhausted: all connections (POOL_SIZE {self._size}, "
             f"MAX_OVERFLOW {self.max_overflow}) stayed in use for {self._timeout:g} seconds (POOL_TIMEOUT). "
@@ -391,35 +424,52 @@ class ThreadPool(LendingPool):
         return entry if sound is None or sound(entry) else self._take_another(entry)
 
     def _take(self) -> Entry:
-        shelf = self._shelf
-        with self._changed:
-            shelf.waiting.append(None)  # before looking: `give_back` appends first and looks here afterwards
+        shelf, deadline = self._shelf, time.monotonic() + self._timeout
+        while True:
+            with self._changed:
+                shelf.waiting.append(
+                    None
+                )  # before looking: `give_back` appends first and looks here afterwards
+                try:
+                    entry = self._wait_for(shelf, deadline)
+                finally:
+                    shelf.waiting.pop()
+            if entry is not None:
+                return entry
             try:
-                entry = self._wait_for(shelf, time.monotonic() + self._timeout)
-            finally:
-                shelf.waiting.pop()
-        return entry or self._open(shelf)
+                return self._open(shelf)
+            except Exception as error:
+                if not (shelf.opened and refuses_more(error)):
+                    raise
 
     def _wait_for(self, shelf: Shelf, deadline: float) -> Entry | None:
         """Wait for an idle connection, or for a place to open one in (None)."""
         while True:
             with suppress(IndexError):
                 return shelf.idle.pop()
-            if shelf.opened < self._limit:
+            if self._has_place(shelf):
                 shelf.opened += 1
                 return None
-            if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                raise self._exhausted()
+            now = time.monotonic()
+            if now >= deadline:
+                raise self._exhausted(shelf)
+            self._changed.wait(
+                (min(deadline, shelf.full_until) if shelf.full_until > now else deadline) - now
+            )
 
     def give_back(self, entry: Entry) -> None:
         shelf = entry.shelf
-        if (entry.retiring or shelf.opened > self._keep) and self._is_surplus(entry):
+        if entry.retiring:
             self._close_entry(entry)
             return
+        if shelf.opened > self._keep:
+            entry.idle_since = time.monotonic()
         shelf.idle.append(entry)
         if shelf.waiting:
             with self._changed:
                 self._changed.notify()
+        elif shelf.opened > self._keep:
+            self._close_surplus(shelf)
 
     def _free(self, shelf: Shelf) -> None:
         with self._changed:

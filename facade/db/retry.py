@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 
@@ -12,11 +13,15 @@ from facade.db.errors import driver_error, sqlstate
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 2.0
+LONGEST_RECONNECT_DELAY = 0.5
 
+_FULL_STATE = "53300"
+_FULL_WORDS = ("too many c", "remaining connection slots")
+_MYSQL_FULL = frozenset({1040, 1203, 1226})
 # A server that starts, stops, recovers or has no connection slot left will be there again.
 _PASSING_STATES = ("08", "53300", "57P01", "57P02", "57P03")
-_PASSING_WORDS = ("starting up", "shutting down", "recovery mode", "not yet accepting", "too many c")
-_MYSQL_PASSING = frozenset({1040, 1053, 2002, 2003, 2006, 2013})
+_PASSING_WORDS = ("starting up", "shutting down", "recovery mode", "not yet accepting", *_FULL_WORDS)
+_MYSQL_PASSING = frozenset({*_MYSQL_FULL, 1053, 2002, 2003, 2006, 2013})
 
 
 def delays(attempts: int | None = None) -> Iterator[float]:
@@ -27,6 +32,12 @@ def delays(attempts: int | None = None) -> Iterator[float]:
     tries = settings.FACADE_RETRY_ATTEMPTS if attempts is None else attempts
     for n in range(tries - 1):
         yield min(FIRST_DELAY * 2**n, LONGEST_DELAY) * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+def reconnect_delays() -> Iterator[float]:
+    """Yield the pauses between tries to reach a server that was there before, in seconds, without an end."""
+    for n in itertools.count():
+        yield min(FIRST_DELAY * 2 ** min(n, 4), LONGEST_RECONNECT_DELAY) * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 def is_lost(error: BaseException) -> bool:
@@ -45,6 +56,17 @@ def may_connect_later(error: BaseException) -> bool:
     if raw.args and isinstance(raw.args[0], int):
         return raw.args[0] in _MYSQL_PASSING
     return type(raw).__module__.startswith("psycopg") and _libpq_passing(str(raw))
+
+
+def refuses_more(error: BaseException) -> bool:
+    """Tell whether connecting failed because the server has as many connections as it takes."""
+    raw = driver_error(error) or error
+    state = sqlstate(raw)
+    if state is not None:
+        return state == _FULL_STATE
+    if raw.args and isinstance(raw.args[0], int):
+        return raw.args[0] in _MYSQL_FULL
+    return type(raw).__module__.startswith("psycopg") and any(words in str(raw) for words in _FULL_WORDS)
 
 
 def _libpq_passing(message: str) -> bool:

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from facade import bridge
-from facade.db.channel import CLEANUP_SECONDS
+from facade.configuration import settings
 from facade.exceptions import DetachedOperation, TransactionManagementError
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Turns:
         seized, interrupt = self._acquire_in_time()
         if not seized:
             reason = interrupt or TimeoutError(
-                f"A statement went on for {CLEANUP_SECONDS:g} s after its block's end."
+                f"A statement went on for {settings.FACADE_CLEANUP_SECONDS:g} s after its block's end."
             )
             self.transaction.channel.discard(reason)
             self.transaction.lose(reason)
@@ -230,7 +230,7 @@ class Turns:
     def _acquire_in_time(self) -> tuple[bool, BaseException | None]:
         try:
             if self.loop is not None and self.lock.locked():
-                bridge.finish(bridge.spawn(self.lock.acquire), CLEANUP_SECONDS)
+                bridge.finish_within(bridge.spawn(self.lock.acquire), settings.FACADE_CLEANUP_SECONDS)
             else:
                 self.lock.acquire()
         except TimeoutError:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from facade import bridge
-from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
+from facade.configuration import settings
 from facade.db.drivers.reading import outcome_of
 from facade.db.drivers.sqlite import SqliteChannel, begin_sql
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
+
+    from facade.db.channel import Outcome, Params, Row
 
 
 _INTERRUPT_EVERY = 0.05
@@ -109,11 +111,11 @@ class AiosqliteChannel(SqliteChannel):
 
         Once is not enough: an interruption that comes just before the statement starts has no effect.
         """
-        deadline = time.monotonic() + CLEANUP_SECONDS
+        deadline = time.monotonic() + settings.FACADE_CLEANUP_SECONDS
         while time.monotonic() < deadline:
             interrupt(self.raw)
             with suppress(TimeoutError):
-                bridge.finish(self.raw._execute(self._job.undo), _INTERRUPT_EVERY)
+                bridge.finish_within(self.raw._execute(self._job.undo), _INTERRUPT_EVERY)
                 return True
         return False
 

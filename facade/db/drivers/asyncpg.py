@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from facade import bridge
-from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row
+from facade.configuration import settings
+from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 from facade.db.errors import sqlstate
 
@@ -62,7 +63,7 @@ class AsyncpgChannel(PostgresqlChannel):
 
     def _settle(self) -> bool:
         """Wait until the server has confirmed the cancellation that asyncpg sent, by answering something else."""
-        bridge.finish(_answered(self.raw), CLEANUP_SECONDS)
+        bridge.finish_within(_answered(self.raw), settings.FACADE_CLEANUP_SECONDS)
         return True
 
     @staticmethod

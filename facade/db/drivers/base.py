@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
+from facade.configuration import settings
 from facade.db.capture import note, observe, watched
-from facade.db.channel import CLEANUP_SECONDS, Outcome, Params, Row, Statement, Stream, checked_level
+from facade.db.channel import Outcome, Params, Row, Statement, Stream, checked_level
 from facade.db.drivers.reading import Reader, at_hand
 from facade.db.drivers.road import GeneralRoad
-from facade.db.errors import says_lost, translated
+from facade.db.errors import ended_before, says_lost, translated
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_UNKNOWN = "The connection to {!r} was lost while it committed: whether the work was saved is unknown."
+_LOST = "The connection to {0!r} was lost while it committed: "
+_CUT = (
+    "The server of {0!r} had not answered COMMIT {1:g} seconds after the task around it was cancelled, and the "
+    "connection was closed (FACADE_CLEANUP_SECONDS): "
+)
+_UNKNOWN = "whether the work was saved is unknown. Look for it before you do it again."
 
 
 class DriverChannel(GeneralRoad):
@@ -294,7 +300,10 @@ class DriverChannel(GeneralRoad):
         cause = error.__cause__ if waited else error
         if cause is not None and self._leaves_unknown(cause):
             self.discard(cause)
-            unknown = CommitOutcomeUnknown(_UNKNOWN.format(self.database.alias), cause)
+            happened = _CUT if isinstance(cause, TimeoutError) else _LOST
+            unknown = CommitOutcomeUnknown(
+                happened.format(self.database.alias, settings.FACADE_CLEANUP_SECONDS) + _UNKNOWN, cause
+            )
             raise (error if waited else unknown) from (unknown if waited else cause)
         self.in_transaction = self._usable() and self._holds_transaction()
         if waited:
@@ -302,6 +311,8 @@ class DriverChannel(GeneralRoad):
         self._failed(error)
 
     def _leaves_unknown(self, error: BaseException) -> bool:
+        if ended_before(error):
+            return False
         return isinstance(error, TimeoutError) or not isinstance(error, Exception) or self._is_lost(error)
 
     def rollback(self) -> None:
@@ -372,7 +383,7 @@ class DriverChannel(GeneralRoad):
             return work()
         if not bridge.in_worker():
             raise ConnectionError("The coroutine around this operation was closed: nothing can wait for it.")
-        return bridge.finish(bridge.spawn(work), CLEANUP_SECONDS)
+        return bridge.finish(bridge.spawn(work), settings.FACADE_CLEANUP_SECONDS)
 
     def _clean_up(self, work: Callable[[], object]) -> None:
         """Do something that must succeed, or else the connection is discarded."""
