@@ -418,8 +418,8 @@ async def test_block_with_a_cancelled_statement_is_broken(entries):
     await assert_clean(entries)
 
 
-async def test_failing_block_does_not_wait_for_a_long_statement_of_a_child(entries):
-    configure(FACADE_CLEANUP_SECONDS=0.3)
+async def test_failing_block_does_not_wait_for_a_long_statement_of_a_child(entries, monkeypatch):
+    monkeypatch.setattr(settings, "FACADE_CLEANUP_SECONDS", 0.3)
 
     async def child():
         await entries.apause(3)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from facade import bridge
-from facade.configuration import configure
+from facade.configuration import configure, settings
 from facade.db import retry
 from facade.db.channel import Statement
 from facade.db.connection import close_all, close_all_async, connections
@@ -144,10 +144,10 @@ def test_a_slow_network_is_no_error(face, entries, proxy):
 @pytest.mark.faces("async")
 @pytest.mark.parametrize("verb", ["statement", "commit", "rollback"])
 def test_a_server_that_stops_answering_does_not_hold_a_cancelled_task_for_ever(
-    face, entries, proxy, verb
+    face, entries, proxy, monkeypatch, verb
 ):
     """Clean-up has a time limit; past it the connection is closed hard (R3)."""
-    configure(FACADE_CLEANUP_SECONDS=0.3)
+    monkeypatch.setattr(settings, "FACADE_CLEANUP_SECONDS", 0.3)
     one = connections["default"]
     one.fetch(ONE, ())
     channel = one.lend()
