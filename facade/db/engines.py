@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from facade import bridge
 from facade.db.drivers import channel_class, session_zone, sqlite
 from facade.db.drivers.base import DriverChannel
+from facade.db.drivers.postgresql import name_statements_apart
 from facade.db.lending import EngineLender, Lender
 from facade.db.loop_pools import LoopPool
 from facade.db.options import for_driver
@@ -65,13 +66,15 @@ def async_lender(database: Place, fast: bool) -> tuple[Lender, AsyncEngine]:
 
 
 def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> Lender:
-    channels = channel_class(engine.dialect, database.settings.transaction_pooling)
+    channels = channel_class(engine.dialect)
     if kind is Lender:
         pool: Any = engine.pool
         alive = None if channels.alive is DriverChannel.alive else channels.alive
         pool.serve(alive, channels.kill, channels.autocommits)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
+        if engine.dialect.driver in ("psycopg", "psycopg_async"):
+            event.listen(engine, "connect", name_statements_apart)
         if (keep_zone := _ZONES.get(engine.dialect.driver)) is not None:
             event.listen(engine, *keep_zone)
     return kind(database, engine, channels, slow=not fast)
@@ -105,7 +108,7 @@ def _defaults(settings: DatabaseSettings, url: URL) -> dict[str, Any]:
     if driver == "psycopg":
         return {
             "connect_timeout": CONNECT_SECONDS,
-            **({"prepare_threshold": None} if settings.transaction_pooling else {}),
+            "prepare_threshold": None,  # what is prepared outlives the tables it was prepared for
         }
     if driver == "asyncpg":
         caches = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}

@@ -92,6 +92,11 @@ _BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
     (UnicodeError, DataError),
 )
 
+STALE_PLAN = "0A000"  # "cached plan must not change result type", among others: the statement has not run
+
+# A prepared statement is not there, or is there already: another server, or another client, answered.
+_POOLED_STATES = ("26000", "42P05", "08P01")
+
 # The server ended the session, and its transaction, for having waited too long: before any COMMIT.
 _ENDED_STATES = ("25P03", "25P04")
 
@@ -142,6 +147,11 @@ def says_lost(error: BaseException) -> bool:
     if state is not None:
         return state.startswith(_LOST_STATES)
     return isinstance(error, (OSError, EOFError)) or type(error).__name__ == "InternalClientError"
+
+
+def is_of_a_pooler(error: BaseException) -> bool:
+    """Tell whether it looks as if statements of one connection had gone to several servers."""
+    return sqlstate(error) in _POOLED_STATES
 
 
 def ended_before(error: BaseException) -> bool:

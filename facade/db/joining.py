@@ -68,6 +68,8 @@ class AsyncJoinedChannel(JoinedChannel):
 class JoinedLender(Lender):
     """Stands between a joined channel and what it joined; ``token`` finds the connection."""
 
+    owns_connections = False
+
     def connect(self, token: Callable[[], Connection]) -> Connection:
         return token()
 

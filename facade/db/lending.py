@@ -40,6 +40,8 @@ _LEARNT = (
 class Lender:
     """Lends connections of a pool of our own. ``slow`` makes every statement pass through SQLAlchemy."""
 
+    owns_connections = True
+
     def __init__(
         self, database: Place, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
     ) -> None:
@@ -172,6 +174,8 @@ class Lender:
 
 class EngineLender(Lender):
     """Lends connections of an engine that somebody else made; they go back as they came."""
+
+    owns_connections = False
 
     def __init__(
         self, database: Place, engine: Engine, channel_class: type[DriverChannel], slow: bool = False

@@ -22,13 +22,11 @@ _FAST = {
 }
 
 
-def channel_class(dialect: Dialect, transaction_pooling: bool = False) -> type[DriverChannel]:
-    """Return the kind of channel for a dialect's driver, perhaps one that is reached through a pgbouncer."""
+def channel_class(dialect: Dialect) -> type[DriverChannel]:
+    """Return the kind of channel for a dialect's driver."""
     known = _FAST.get((dialect.name, dialect.driver, dialect.is_async))
     if known is None:
         return AsyncGeneralChannel if dialect.is_async else GeneralChannel
     module, name = known
-    if transaction_pooling and dialect.driver == "asyncpg":
-        name = "BouncedAsyncpgChannel"
     cls: type[DriverChannel] = getattr(import_module(f"{__name__}.{module}"), name)
     return cls

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from asyncpg import connection
 
 from facade import bridge
 from facade.configuration import settings
@@ -14,7 +18,24 @@ from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 from facade.db.errors import sqlstate
 
 if TYPE_CHECKING:
+    from facade.db.drivers.road import Origin
     from facade.db.pools import Entry
+
+R = TypeVar("R")
+
+
+def name_statements_apart() -> None:
+    """Give this process's prepared statements names that no other client of a pooler has.
+
+    asyncpg counts them from 0 in every process, so that two clients of one server would run each other's.
+    """
+    if hasattr(connection, "_uid"):
+        connection._uid = secrets.randbits(62)
+
+
+name_statements_apart()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=name_statements_apart)
 
 
 class AsyncpgChannel(PostgresqlChannel):
@@ -23,17 +44,35 @@ class AsyncpgChannel(PostgresqlChannel):
     waits = True
     many_is_atomic = True
 
+    _is_bounced: bool
+    """Whether a pgbouncer may hand servers out by transaction.
+
+    asyncpg prepares a statement and runs it in two steps, which have to meet the same server: in one transaction.
+    Whoever takes its cache of statements away expects that.
+    """
+
+    def __init__(self, lender: Origin, token: Any, raw: Any) -> None:
+        super().__init__(lender, token, raw)
+        self._is_bounced = raw._stmt_cache.get_max_size() == 0
+
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
-        return bridge.wait(self.raw.fetch(sql, *params))
+        work = self.raw.fetch(sql, *params)
+        return bridge.wait(self._whole(work) if self._is_bounced else work)
 
     def _count(self, sql: str, params: Params) -> int:
-        return _rowcount(bridge.wait(self.raw.execute(sql, *params)))
+        work = self.raw.execute(sql, *params)
+        return _rowcount(bridge.wait(self._whole(work) if self._is_bounced else work))
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
         bridge.wait(self.raw.executemany(sql, rows))
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
-        return bridge.wait(_outcome(self.raw, sql, params))
+        work = _outcome(self.raw, sql, params)
+        return bridge.wait(self._whole(work) if self._is_bounced else work)
+
+    def _whole(self, work: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
+        """Do something in a transaction, if there is none."""
+        return work if self.in_transaction else _in_transaction(self.raw, work)
 
     def _cursor(self, sql: str, params: Params) -> Any:
         # asyncpg's own cursors insist on a transaction that was begun through its transaction objects,
@@ -79,26 +118,7 @@ class AsyncpgChannel(PostgresqlChannel):
             _shut_down(raw)
 
 
-class BouncedAsyncpgChannel(AsyncpgChannel):
-    """A channel through a pgbouncer that hands servers out by transaction.
-
-    asyncpg prepares a statement and runs it in two steps, which have to meet the same server: in one transaction.
-    """
-
-    def _rows(self, sql: str, params: Params) -> Sequence[Row]:
-        return self._whole(self.raw.fetch(sql, *params))  # type: ignore[no-any-return]
-
-    def _count(self, sql: str, params: Params) -> int:
-        return _rowcount(self._whole(self.raw.execute(sql, *params)))
-
-    def _outcome(self, sql: str, params: Params) -> Outcome:
-        return self._whole(_outcome(self.raw, sql, params))  # type: ignore[no-any-return]
-
-    def _whole(self, work: Any) -> Any:
-        return bridge.wait(work if self.in_transaction else _in_transaction(self.raw, work))
-
-
-async def _in_transaction(raw: Any, work: Any) -> Any:
+async def _in_transaction(raw: Any, work: Coroutine[Any, Any, R]) -> R:
     try:
         async with raw.transaction():
             return await work

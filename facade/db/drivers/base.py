@@ -19,7 +19,7 @@ from facade.db.capture import note, observe, watched
 from facade.db.channel import Outcome, Params, Row, Statement, Stream, checked_level
 from facade.db.drivers.reading import Reader, at_hand
 from facade.db.drivers.road import GeneralRoad
-from facade.db.errors import ended_before, says_lost, translated
+from facade.db.errors import driver_error, ended_before, is_of_a_pooler, says_lost, translated
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_POOLER = (
+    "Database {!r}: is there a pooler between (pgbouncer in transaction mode, for instance) that spreads the statements "
+    "of one connection over several servers? TRANSACTION_POOLING: True in its settings is for that."
+)
 _LOST = "The connection to {0!r} was lost while it committed: "
 _CUT = (
     "The server of {0!r} had not answered COMMIT {1:g} seconds after the task around it was cancelled, and the "
@@ -76,7 +80,7 @@ class DriverChannel(GeneralRoad):
                 self._detach_readers()
             return self._rows(statement.sql, params)
         except BaseException as error:
-            self._failed(error, statement.sql, params)
+            return self._again(self._rows, error, statement.sql, params)
 
     def execute(self, statement: Statement, params: Params) -> int:
         if watched() is not None or self._lender.listened():
@@ -86,7 +90,7 @@ class DriverChannel(GeneralRoad):
                 self._detach_readers()
             return self._count(statement.sql, params)
         except BaseException as error:
-            self._failed(error, statement.sql, params)
+            return self._again(self._count, error, statement.sql, params)
 
     def execute_lastrowid(self, statement: Statement, params: Params) -> int:
         return self._noticed(self._lastrowid, self._general_lastrowid, statement.sql, params)
@@ -124,7 +128,20 @@ class DriverChannel(GeneralRoad):
                 self._detach_readers()
             return observe(self.database, run, sql, params, many)
         except BaseException as error:
+            return self._again(run, error, sql, params)
+
+    def _again(self, run: Callable[[str, Any], R], error: BaseException, sql: str, params: Params) -> R:
+        """Run a statement once more that did not begin: its plan was made for a table that has changed since."""
+        if self.broken or not self._has_stale_plan(driver_error(error) or error):
             self._failed(error, sql, params)
+        try:
+            return run(sql, params)
+        except BaseException as another:
+            self._failed(another, sql, params)
+
+    def _has_stale_plan(self, error: BaseException) -> bool:
+        """Tell whether a statement was refused for a plan of the driver's that is forgotten now, and may run again."""
+        return False
 
     # streams
 
@@ -415,7 +432,10 @@ class DriverChannel(GeneralRoad):
             self.discard(error)
         elif self.in_transaction and not self._holds_transaction():
             self.in_transaction = False  # some errors of SQLite and MySQL roll everything back
-        raise translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
+        raised = translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
+        if is_of_a_pooler(error) and isinstance(raised, DBAPIError):
+            raised.add_detail(_POOLER.format(self.database.alias))
+        raise raised
 
     def _settle_or_discard(self, error: BaseException) -> None:
         if not self._settled():

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import secrets
+from typing import TYPE_CHECKING, Any
 
 from facade.db.drivers.base import DriverChannel
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 _numbers = itertools.count(1)
 
@@ -12,6 +17,17 @@ _numbers = itertools.count(1)
 def cursor_name() -> str:
     """Return a name for a server-side cursor: no other of this process has it."""
     return f"facade_cursor_{next(_numbers)}"
+
+
+def name_statements_apart(connection: DBAPIConnection, record: object) -> None:
+    """Give a new psycopg connection's prepared statements names that no other client of a pooler has.
+
+    psycopg counts them from 0 on every connection, so that two clients of one server would run each other's.
+    """
+    raw: Any = getattr(connection, "driver_connection", connection)
+    statements = getattr(raw, "_prepared", None)
+    if hasattr(statements, "_prepared_idx"):
+        statements._prepared_idx = secrets.randbits(62)
 
 
 class PostgresqlChannel(DriverChannel):

@@ -13,10 +13,12 @@ from facade import bridge
 from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 from facade.db.drivers.reading import outcome_of
+from facade.db.errors import STALE_PLAN, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
+    from facade.db.drivers.road import Origin
     from facade.db.pools import Entry
 
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
@@ -35,18 +37,26 @@ def _poll(raw: Any) -> Callable[[int], object]:
 class PsycopgChannel(PostgresqlChannel):
     """A channel on a `psycopg.Connection`."""
 
+    _prepares: bool | None
+    """None leaves it to the connection's ``prepare_threshold``; nothing is prepared on connections of others:
+    outside of transactions, nothing would drop it."""
+
+    def __init__(self, lender: Origin, token: Any, raw: Any) -> None:
+        super().__init__(lender, token, raw)
+        self._prepares = None if lender.owns_connections else False
+
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
-        return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+        return self.raw.execute(sql, params, prepare=self._prepares).fetchall()  # type: ignore[no-any-return]
 
     def _count(self, sql: str, params: Params) -> int:
-        return self.raw.execute(sql, params).rowcount  # type: ignore[no-any-return]
+        return self.raw.execute(sql, params, prepare=self._prepares).rowcount  # type: ignore[no-any-return]
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
         with self.raw.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
-        return outcome_of(self.raw.execute(sql, params))
+        return outcome_of(self.raw.execute(sql, params, prepare=self._prepares))
 
     def _cursor(self, sql: str, params: Params) -> Any:
         cursor = self.raw.cursor(cursor_name())
@@ -68,6 +78,12 @@ class PsycopgChannel(PostgresqlChannel):
 
     def _holds_transaction(self) -> bool:
         return self.raw.info.transaction_status in _OPEN
+
+    def _has_stale_plan(self, error: BaseException) -> bool:
+        if not (sqlstate(error) == STALE_PLAN and self.raw._prepared._names):
+            return False
+        self.raw._prepared.clear()
+        return not self.in_transaction
 
     def _settle(self) -> bool:
         # psycopg itself cancels an interrupted statement and waits for its end.
@@ -94,16 +110,16 @@ class AsyncPsycopgChannel(PsycopgChannel):
     waits = True
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
-        return bridge.wait(_fetchall(self.raw, sql, params))
+        return bridge.wait(_fetchall(self.raw, sql, params, self._prepares))
 
     def _count(self, sql: str, params: Params) -> int:
-        return bridge.wait(self.raw.execute(sql, params)).rowcount  # type: ignore[no-any-return]
+        return bridge.wait(self.raw.execute(sql, params, prepare=self._prepares)).rowcount  # type: ignore[no-any-return]
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
         bridge.wait(_executemany(self.raw, sql, rows))
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
-        return bridge.wait(_outcome(self.raw, sql, params))
+        return bridge.wait(_outcome(self.raw, sql, params, self._prepares))
 
     def _cursor(self, sql: str, params: Params) -> Any:
         cursor = self.raw.cursor(cursor_name())
@@ -131,13 +147,13 @@ def _forgotten_on_error(cursor: Any) -> Iterator[None]:
         raise
 
 
-async def _fetchall(raw: Any, sql: str, params: Params) -> Sequence[Row]:
-    cursor = await raw.execute(sql, params)
+async def _fetchall(raw: Any, sql: str, params: Params, prepare: bool | None) -> Sequence[Row]:
+    cursor = await raw.execute(sql, params, prepare=prepare)
     return await cursor.fetchall()  # type: ignore[no-any-return]
 
 
-async def _outcome(raw: Any, sql: str, params: Params | None) -> Outcome:
-    cursor = await raw.execute(sql, params)
+async def _outcome(raw: Any, sql: str, params: Params | None, prepare: bool | None) -> Outcome:
+    cursor = await raw.execute(sql, params, prepare=prepare)
     outcome = Outcome(rowcount=cursor.rowcount)
     if cursor.description is not None:
         outcome.columns = [column.name for column in cursor.description]

@@ -19,6 +19,9 @@ class Origin(Protocol):
 
     database: Place
     hides_parameters: bool
+    owns_connections: bool
+    """Whether they are connections of facade's own pools."""
+
     isolation_level: str | None
     """The isolation level of transactions that ask for none."""
 
