@@ -33,6 +33,27 @@ async def authors(database):
 # -- awaiting and looping (S5, S6, S24, S28) ---------------------------------------------------------
 
 
+@pytest.mark.portable
+@pytest.mark.parametrize("raw", [False, True])
+async def test_one_queryset_awaited_by_several_tasks_is_prefetched_for_all(database, authors, raw):
+    for author in authors:
+        await Book.objects.acreate(author=author, title="A book")
+
+    async def titles(queryset, pause):
+        if pause:
+            await asyncio.sleep(0)
+        found = [author async for author in queryset] if raw else await queryset
+        return [len(author._prefetched_objects_cache["books"]) for author in found]
+
+    for turn in range(50):
+        queryset = (
+            Author.objects.raw(f"SELECT * FROM {Author._meta.db_table}") if raw else Author.objects.all()
+        )
+        queryset = queryset.prefetch_related("books")
+        read = await asyncio.gather(*(titles(queryset, (turn + n) % 3 == 0) for n in range(5)))
+        assert read == [[1, 1, 1]] * 5
+
+
 async def test_await_the_loop_and_list_give_the_same(database, authors):
     queryset = Author.objects.order_by("pk")
     awaited = await queryset.all()

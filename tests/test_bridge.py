@@ -180,7 +180,9 @@ class TestParking:
 
         alive = weakref.WeakSet()
         for _ in range(3):
-            await asyncio.gather(*(bridge.spawn(lambda: (alive.add(getcurrent()), work())) for _ in range(500)))
+            await asyncio.gather(
+                *(bridge.spawn(lambda: (alive.add(getcurrent()), work())) for _ in range(500))
+            )
             assert len(alive) <= workers.PARKED_MAX
 
     @pytest.mark.parametrize("fails", [False, True])

@@ -15,6 +15,7 @@ import pytest
 from facade import bridge, transaction
 from facade.configuration import configure, settings
 from facade.db.capture import CaptureQueriesContext
+from facade.db.channel import Statement
 from facade.db.connection import close_all_async, connections
 from facade.exceptions import TransactionManagementError
 from facade.transaction import atomic
@@ -524,3 +525,37 @@ async def duration_of(load, clients):
     for _ in range(5):
         await asyncio.gather(*(load.once() for _ in range(clients)))
     return (time.monotonic() - started) / 5
+
+
+@pytest.mark.slow
+async def test_a_commit_that_nobody_cancels_takes_the_time_it_needs(entries, driver, monkeypatch):
+    """A deferred constraint may need longer than a clean-up may."""
+    if driver == "aiosqlite":
+        pytest.skip("SQLite has no deferred triggers")
+    monkeypatch.setattr(settings, "FACADE_CLEANUP_SECONDS", 0.2)
+    for sql in (
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END'",
+        (
+            "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION slowly()"
+        ),
+    ):
+        await bridge.spawn(connections["default"].execute, Statement(sql), ())
+    try:
+        async with atomic():
+            await entries.aadd("kept")
+        assert entries.stored == ["kept"]
+        block = asyncio.create_task(one_more(entries))
+        await asyncio.sleep(0.3)
+        block.cancel()
+        started = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await block
+        assert time.monotonic() - started < 0.7
+    finally:
+        await bridge.spawn(connections["default"].execute, Statement("DROP FUNCTION slowly CASCADE"), ())
+
+
+async def one_more(entries):
+    async with atomic():
+        await entries.aadd("perhaps")

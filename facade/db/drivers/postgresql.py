@@ -25,7 +25,7 @@ def name_statements_apart(connection: DBAPIConnection, record: object) -> None:
     psycopg counts them from 0 on every connection, so that two clients of one server would run each other's.
     """
     raw: Any = getattr(connection, "driver_connection", connection)
-    statements = getattr(raw, "_prepared", None)
+    statements: Any = getattr(raw, "_prepared", None)
     if hasattr(statements, "_prepared_idx"):
         statements._prepared_idx = secrets.randbits(62)
 

@@ -80,9 +80,13 @@ class PsycopgChannel(PostgresqlChannel):
         return self.raw.info.transaction_status in _OPEN
 
     def _has_stale_plan(self, error: BaseException) -> bool:
-        if not (sqlstate(error) == STALE_PLAN and self.raw._prepared._names):
+        statements = self.raw._prepared
+        if sqlstate(error) != STALE_PLAN or not statements._names:
             return False
-        self.raw._prepared.clear()
+        statements._to_flush.extend(
+            statements._names.values()
+        )  # the server's are dropped with the next statement
+        statements._names.clear()
         return not self.in_transaction
 
     def _settle(self) -> bool:
