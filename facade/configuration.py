@@ -154,7 +154,7 @@ def _count(name: str, value: Any) -> int:
     return number
 
 
-def _seconds(name: str, value: Any) -> float:
+def _seconds(name: str, value: str | float) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):

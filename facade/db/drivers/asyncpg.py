@@ -51,7 +51,7 @@ class AsyncpgChannel(PostgresqlChannel):
     Whoever takes its cache of statements away expects that.
     """
 
-    def __init__(self, lender: Origin, token: Any, raw: Any) -> None:
+    def __init__(self, lender: Origin, token: object, raw: Any) -> None:
         super().__init__(lender, token, raw)
         self._is_bounced = raw._stmt_cache.get_max_size() == 0
 

@@ -41,7 +41,7 @@ class PsycopgChannel(PostgresqlChannel):
     """None leaves it to the connection's ``prepare_threshold``; nothing is prepared on connections of others:
     outside of transactions, nothing would drop it."""
 
-    def __init__(self, lender: Origin, token: Any, raw: Any) -> None:
+    def __init__(self, lender: Origin, token: object, raw: Any) -> None:
         super().__init__(lender, token, raw)
         self._prepares = None if lender.owns_connections else False
 
