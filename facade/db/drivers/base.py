@@ -132,7 +132,7 @@ class DriverChannel(GeneralRoad):
 
     def _again(self, run: Callable[[str, Any], R], error: BaseException, sql: str, params: Params) -> R:
         """Run a statement once more that did not begin: its plan was made for a table that has changed since."""
-        if self.broken or not self._has_stale_plan(driver_error(error) or error):
+        if self.broken or self._returned or not self._has_stale_plan(driver_error(error) or error):
             self._failed(error, sql, params)
         try:
             return run(sql, params)
