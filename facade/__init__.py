@@ -7,6 +7,7 @@ from facade.bridge import run
 from facade.configuration import configure, settings
 from facade.db.capture import CaptureQueriesContext
 from facade.db.connection import (
+    aclose_all,
     ahealth_check,
     close_all,
     close_all_async,
@@ -26,6 +27,7 @@ __all__ = [
     "CaptureQueriesContext",
     "__version__",
     "aatomic",
+    "aclose_all",
     "acreate_all",
     "adrop_all",
     "ahealth_check",

@@ -28,8 +28,10 @@ from facade.exceptions import (
     SynchronousOnlyOperation,
     TransactionManagementError,
 )
+from facade.sql.schema import create_all
 from facade.transaction import atomic
 from tests.entries import Entries
+from tests.models import Author
 
 ONE = Statement("SELECT 1", reads=True, returns=True)
 
@@ -357,13 +359,46 @@ def test_both_faces_share_the_compiled_statements_where_the_sql_is_the_same(data
 
 
 async def test_a_sync_statement_in_an_event_loop_is_refused(database):
-    with pytest.raises(SynchronousOnlyOperation):
+    with pytest.raises(
+        SynchronousOnlyOperation, match="ALLOW_BLOCKING: True in the settings of database 'default'"
+    ):
         ask()
 
 
+@pytest.mark.portable
 async def test_blocking_can_be_allowed_per_alias(database):
     configure(DATABASES={"default": {"URL": database.url, "ALLOW_BLOCKING": True}})
     assert ask() == 1
+
+
+@pytest.mark.portable
+async def test_allowed_blocking_holds_from_the_first_use(database):
+    """In a notebook nothing has been asked, and no SQL written, before the event loop runs."""
+    configure(DATABASES={"default": {"URL": database.url, "ALLOW_BLOCKING": True}})
+    create_all(models=[Author])
+    with atomic():
+        Author.objects.create(name="Ada")
+    assert [author.name for author in Author.objects.all()] == ["Ada"]
+    assert "SELECT" in str(Author.objects.all().query)
+    connections["default"].close()
+    assert Author.objects.count() == 1
+
+
+async def test_sql_can_be_printed_in_an_event_loop(database):
+    configure(DATABASES={"default": database.url})
+    assert "SELECT" in str(Author.objects.filter(name="Ada").query)
+    with pytest.raises(SynchronousOnlyOperation, match=r"QuerySet\.get\(\).*await aget\(\)"):
+        Author.objects.get(name="Ada")
+
+
+@pytest.mark.vendors("postgres")
+async def test_sql_can_be_printed_without_a_driver_for_sync_code(database):
+    configure(
+        DATABASES={"default": create_async_engine(database.url.replace("postgresql:", "postgresql+asyncpg:"))}
+    )
+    one = connections["default"]
+    assert "SELECT" in str(Author.objects.filter(name="Ada").query)
+    await one.async_engine.dispose()
 
 
 # -- SQLite (R11) ------------------------------------------------------------------------------------------

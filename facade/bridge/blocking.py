@@ -24,16 +24,17 @@ _ASYNC_FORMS = {
 }
 
 
-def check_blocking(what: str = "", instead: str = "") -> None:
+def check_blocking(what: str = "", instead: str = "", permit: str = "") -> None:
     """Raise SynchronousOnlyOperation where waiting would block the event loop that runs in this thread.
 
     ``what`` names the operation and ``instead`` the way out; both are found from the call stack where they are empty.
+    ``permit`` says what would allow it.
     """
     if running_loop() is not None and not in_worker():
         found, way_out = _blamed(sys._getframe(1))
         raise SynchronousOnlyOperation(
             f"{what or found} would block the running event loop: {instead or way_out}, "
-            "or run the code around it with facade.run()."
+            f"or run the code around it with facade.run().{permit}"
         )
 
 

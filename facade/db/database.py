@@ -35,6 +35,7 @@ _VENDORS = {"mariadb": "mysql"}
 _DISPLAY_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "oracle": "Oracle"}
 # Drivers of the two faces for which a statement compiles to the same text and processors.
 _SAME_SQL = frozenset({("pysqlite", "aiosqlite"), ("aiosqlite", "pysqlite"), ("psycopg", "psycopg")})
+_PERMIT = " In a notebook, ALLOW_BLOCKING: True in the settings of database {!r} lets it block."
 _NO_BLOCK = "select_for_update cannot be used outside of a transaction."
 
 
@@ -183,9 +184,14 @@ class Database(TransactionControl):
         """
         if bridge.in_worker():
             return self.async_lender or self._make_async()
-        if bridge.running_loop() is not None and not self.settings.allow_blocking:
-            bridge.check_blocking()
+        if bridge.running_loop() is not None:
+            self.check_blocking()
         return self.sync_lender or self._make_sync()
+
+    def check_blocking(self, what: str = "", instead: str = "") -> None:
+        """Raise SynchronousOnlyOperation where waiting would block an event loop, unless ALLOW_BLOCKING lets it."""
+        if not self.settings.allow_blocking:
+            bridge.check_blocking(what, instead, _PERMIT.format(self.alias))
 
     def lend(self) -> Channel:
         """Check a connection out of the pool; the caller ends with ``check_in()`` or ``discard()``."""
@@ -238,7 +244,7 @@ class Database(TransactionControl):
         A connection that is in use is closed when it is given back; that of an open block is closed at once, and
         the block's work is lost.
         """
-        bridge.check_blocking()
+        self.check_blocking()
         if self.close_block():
             return
         if self.sync_lender is not None:
@@ -290,16 +296,29 @@ class Database(TransactionControl):
 
     def _find_dialect(self) -> Dialect:
         face = bridge.in_worker()
-        bridge.check_blocking()
-        lender = (
-            (self.async_lender or self._make_async()) if face else (self.sync_lender or self._make_sync())
-        )
+        lender = self._compiling_lender(face)
         other = self._dialects.get(not face)
         made = lender.compile_dialect()
         if other is not None and (other.driver, made.driver) in _SAME_SQL:
             made = other
         self._dialects[face] = made
         return made
+
+    def _compiling_lender(self, is_async: bool) -> Lender:
+        """Return the lender of a face; SQL can be written, and printed, where nothing may wait for a server."""
+        if is_async:
+            return self.async_lender or self._make_async()
+        if bridge.running_loop() is None:
+            return self.sync_lender or self._make_sync()
+        lacks_driver = self.settings.url is None and self.settings.engine is None
+        lender = (
+            (self.async_lender or self._make_async())
+            if lacks_driver
+            else (self.sync_lender or self._make_sync())
+        )
+        if not lender.knows_server():
+            self.check_blocking()
+        return lender
 
     def placeholder(self, number: int) -> str:
         """Write the placeholder of the nth value, counted from 1, for the running face's driver."""

@@ -151,8 +151,12 @@ class Lender:
 
     def _ask_server(self) -> None:
         """Connect once where the SQL depends on the server's kind or version."""
-        if self.dialect.name not in _KNOWN and getattr(self.dialect, "server_version_info", None) is None:
+        if not self.knows_server():
             self.lend().check_in()
+
+    def knows_server(self) -> bool:
+        """Tell whether all is known that the SQL depends on."""
+        return self.dialect.name in _KNOWN or getattr(self.dialect, "server_version_info", None) is not None
 
     def listened(self) -> bool:
         """Tell whether somebody wants to see statements pass through SQLAlchemy."""

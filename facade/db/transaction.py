@@ -67,8 +67,8 @@ class Atomic:
     # as a context manager
 
     def __enter__(self) -> Block:
-        if not connections[self.using or DEFAULT_DB_ALIAS].settings.allow_blocking:
-            bridge.check_blocking("A `with atomic()` block", "use `async with atomic()`")
+        database = connections[self.using or DEFAULT_DB_ALIAS]
+        database.check_blocking("A `with atomic()` block", "use `async with atomic()`")
         return self._enter(body=not bridge.in_worker())
 
     def __exit__(
