@@ -62,7 +62,7 @@ class GenericIPAddressField(Field[TextValue]):
         value = kept(value)
         if value is None:
             return None
-        if isinstance(value, (int, float, bytes)):
+        if value and isinstance(value, (int, float, bytes)):  # 0 is text, as in Django
             raise TypeError(f"Field '{self.name}' expected an IP address but got {value!r}.")
         value = str(value)
         if ":" in value:
