@@ -44,9 +44,7 @@ class Chain(Combining):
     _kind = "instances"
     _fields: tuple[str, ...] | None = None
     _hints: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
-    _result_cache: list[Any] | None = None
-    _prefetch_related_lookups: tuple[Any, ...] = ()
-    _prefetch_done = False
+    _prefetch_related_lookups: tuple[Any, ...]
     _known_related_objects: Any = None
     _for_write = False
     _fetch_mode: Any = None

@@ -20,6 +20,33 @@ if TYPE_CHECKING:
     from facade.orm.queryset import QuerySet
 
 
+class Prefetching:
+    """The part of a queryset that keeps its rows, with what they are to bring along."""
+
+    _result_cache: list[Any] | None = None
+    _prefetch_related_lookups: tuple[Any, ...] = ()
+    _prefetch_done = False
+
+    def _load(self) -> list[Any]:
+        """Run the query and return its rows, without what prefetch_related() asks for."""
+        raise NotImplementedError
+
+    def _fetch_all(self) -> None:
+        """Fill the result cache: with a whole list, since other tasks may ask for it meanwhile."""
+        results = self._result_cache
+        if results is None:
+            results = self._load()
+        if self._prefetch_related_lookups and not self._prefetch_done:
+            prefetch_related_objects(results, *self._prefetch_related_lookups)
+            self._prefetch_done = True
+        if self._result_cache is None:
+            self._result_cache = results
+
+    def _results(self) -> list[Any]:
+        self._fetch_all()
+        return self._result_cache  # type: ignore[return-value]
+
+
 class Prefetch:
     """One path of prefetch_related() with a queryset of its own, or another attribute for the result.
 

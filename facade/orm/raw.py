@@ -9,7 +9,7 @@ from facade.bridge import iterate, spawn
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.exceptions import FieldDoesNotExist
-from facade.orm.prefetch import prefetch_related_objects
+from facade.orm.prefetch import Prefetching
 from facade.sql.binder import reader
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from facade.sql.query import Query as SQLQuery
 
 
-class RawQuerySet:
+class RawQuerySet(Prefetching):
     """The rows of a SQL text as objects of a model; columns that are no fields become attributes.
 
     See https://docs.djangoproject.com/en/6.1/topics/db/sql/#performing-raw-queries
@@ -37,9 +37,6 @@ class RawQuerySet:
         self.params = params if params is not None else ()
         self.translations = dict(translations or {})
         self._hints = hints or {}
-        self._result_cache: list[Any] | None = None
-        self._prefetch_related_lookups: tuple[Any, ...] = ()
-        self._prefetch_done = False
 
     def __repr__(self) -> str:
         if not self.params:
@@ -124,17 +121,6 @@ class RawQuerySet:
             if lowered in (field.column.lower(), field.attname.lower()):
                 return field
         return None
-
-    def _results(self) -> list[Any]:
-        results = self._result_cache
-        if results is None:
-            results = self._load()
-        if self._prefetch_related_lookups and not self._prefetch_done:
-            prefetch_related_objects(results, *self._prefetch_related_lookups)
-            self._prefetch_done = True
-        if self._result_cache is None:
-            self._result_cache = results
-        return self._result_cache
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._results())

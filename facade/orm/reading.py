@@ -14,7 +14,7 @@ from facade.expressions.freezing import Arg, Values, freeze
 from facade.orm.arguments import named_expressions
 from facade.orm.chain import Chain
 from facade.orm.fetching import adopt
-from facade.orm.prefetch import prefetch_related_objects
+from facade.orm.prefetch import Prefetching, prefetch_related_objects
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.sql.plan import MAX_GET_RESULTS, Plan, get_plan, select_plan
 from facade.sql.rows import instance_state, row_class
@@ -48,7 +48,7 @@ class Fetched(list[T1]):
             yield item
 
 
-class Reading(Chain, Generic[M, R]):
+class Reading(Prefetching, Chain, Generic[M, R]):
     """A queryset's results, and the methods that return something from the database."""
 
     # -- results --------------------------------------------------------------------------------
@@ -75,21 +75,6 @@ class Reading(Chain, Generic[M, R]):
 
     def _load_options(self) -> tuple[Any, ...]:
         return () if self._fetch_mode is None or self._kind != "instances" else (self._fetch_mode,)
-
-    def _fetch_all(self) -> None:
-        """Fill the result cache: with a whole list, since other tasks may ask for it meanwhile."""
-        results = self._result_cache
-        if results is None:
-            results = self._load()
-        if self._prefetch_related_lookups and not self._prefetch_done:
-            prefetch_related_objects(results, *self._prefetch_related_lookups)
-            self._prefetch_done = True
-        if self._result_cache is None:
-            self._result_cache = results
-
-    def _results(self) -> list[Any]:
-        self._fetch_all()
-        return self._result_cache  # type: ignore[return-value]
 
     def __iter__(self) -> Iterator[R]:
         return iter(self._results())
