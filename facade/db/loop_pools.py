@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from facade import bridge
 from facade.configuration import settings
 from facade.db.pools import FULL_SECONDS, Entry, LendingPool, Shelf
-from facade.db.retry import refuses_more
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
@@ -43,26 +42,21 @@ class LoopPool(LendingPool):
         sound = self._sound
         return entry if sound is None or sound(entry) else self._take_another(entry)
 
-    def _take(self) -> Entry:
-        shelf = self._shelves.get(bridge.running_loop()) or self._new_shelf()
-        deadline = shelf.loop.time() + self._timeout
-        while True:
-            if shelf.idle:
-                return shelf.idle.pop()
-            if self._has_place(shelf):
-                shelf.opened += 1
-            elif entry := self._queue(shelf, deadline):
-                return entry
-            try:
-                return self._open(shelf)
-            except Exception as error:
-                if not (shelf.opened and refuses_more(error)):
-                    raise
+    def _own_shelf(self) -> Shelf:
+        return self._shelves.get(bridge.running_loop()) or self._new_shelf()
+
+    def _claim(self, shelf: Shelf, deadline: float) -> Entry | None:
+        if shelf.idle:
+            return shelf.idle.pop()
+        if self._has_place(shelf):
+            shelf.opened += 1
+            return None
+        return self._queue(shelf, deadline)
 
     def _queue(self, shelf: Shelf, deadline: float) -> Entry | None:
         """Wait until an entry, or a place to open one in (None), is handed to our future."""
         turn = shelf.loop.create_future()
-        timer = shelf.loop.call_at(deadline, self._expire, turn, shelf)
+        timer = shelf.loop.call_later(deadline - time.monotonic(), self._expire, turn, shelf)
         shelf.waiting.append(turn)
         try:
             return bridge.wait(turn)  # type: ignore[no-any-return]

@@ -148,8 +148,25 @@ class LendingPool(Pool):
             if sound(entry):
                 return entry
 
+    def _take(self) -> Entry:
+        shelf, deadline = self._own_shelf(), time.monotonic() + self._timeout
+        while True:
+            entry = self._claim(shelf, deadline)
+            if entry is not None:
+                return entry
+            try:
+                return self._open(shelf)
+            except Exception as error:
+                if not (shelf.opened and refuses_more(error)):
+                    raise
+
     @abstractmethod
-    def _take(self) -> Entry: ...
+    def _own_shelf(self) -> Shelf:
+        """Return the shelf of this process or of the running event loop."""
+
+    @abstractmethod
+    def _claim(self, shelf: Shelf, deadline: float) -> Entry | None:
+        """Return an idle connection, or None with a place reserved to open one in; wait for either."""
 
     @abstractmethod
     def give_back(self, entry: Entry) -> None:
@@ -353,10 +370,6 @@ class LendingPool(Pool):
             while len(shelf.idle) > self._keep and shelf.idle[0].idle_since <= latest:
                 yield shelf.idle.popleft()
 
-    def _close_surplus(self, shelf: Shelf) -> None:
-        for entry in self._surplus(shelf):
-            self._close_entry(entry)
-
     def _close_entry(self, entry: Entry) -> None:
         try:
             entry.record.close()
@@ -423,24 +436,17 @@ class ThreadPool(LendingPool):
         sound = self._sound
         return entry if sound is None or sound(entry) else self._take_another(entry)
 
-    def _take(self) -> Entry:
-        shelf, deadline = self._shelf, time.monotonic() + self._timeout
-        while True:
-            with self._changed:
-                shelf.waiting.append(
-                    None
-                )  # before looking: `give_back` appends first and looks here afterwards
-                try:
-                    entry = self._wait_for(shelf, deadline)
-                finally:
-                    shelf.waiting.pop()
-            if entry is not None:
-                return entry
+    def _own_shelf(self) -> Shelf:
+        return self._shelf
+
+    def _claim(self, shelf: Shelf, deadline: float) -> Entry | None:
+        with self._changed:
+            # Before looking: `give_back` appends first and looks here afterwards.
+            shelf.waiting.append(None)
             try:
-                return self._open(shelf)
-            except Exception as error:
-                if not (shelf.opened and refuses_more(error)):
-                    raise
+                return self._wait_for(shelf, deadline)
+            finally:
+                shelf.waiting.pop()
 
     def _wait_for(self, shelf: Shelf, deadline: float) -> Entry | None:
         """Wait for an idle connection, or for a place to open one in (None)."""
@@ -453,9 +459,8 @@ class ThreadPool(LendingPool):
             now = time.monotonic()
             if now >= deadline:
                 raise self._exhausted(shelf)
-            self._changed.wait(
-                (min(deadline, shelf.full_until) if shelf.full_until > now else deadline) - now
-            )
+            until = min(deadline, shelf.full_until) if shelf.full_until > now else deadline
+            self._changed.wait(until - now)
 
     def give_back(self, entry: Entry) -> None:
         shelf = entry.shelf
@@ -469,7 +474,8 @@ class ThreadPool(LendingPool):
             with self._changed:
                 self._changed.notify()
         elif shelf.opened > self._keep:
-            self._close_surplus(shelf)
+            for surplus in self._surplus(shelf):
+                self._close_entry(surplus)
 
     def _free(self, shelf: Shelf) -> None:
         with self._changed:

@@ -19,7 +19,7 @@ _FULL_STATE = "53300"
 _FULL_WORDS = ("too many c", "remaining connection slots")
 _MYSQL_FULL = frozenset({1040, 1203, 1226})
 # A server that starts, stops, recovers or has no connection slot left will be there again.
-_PASSING_STATES = ("08", "53300", "57P01", "57P02", "57P03")
+_PASSING_STATES = ("08", _FULL_STATE, "57P01", "57P02", "57P03")
 _PASSING_WORDS = ("starting up", "shutting down", "recovery mode", "not yet accepting", *_FULL_WORDS)
 _MYSQL_PASSING = frozenset({*_MYSQL_FULL, 1053, 2002, 2003, 2006, 2013})
 
