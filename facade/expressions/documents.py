@@ -174,8 +174,8 @@ class _AsDocument(Expression):
 
 # -- what is no JSON yet ----------------------------------------------------------------------------
 
-_TEXTS = (fields.CharField, fields.TextField)
-_WRITTEN = (*_TEXTS, fields.IntegerField, fields.FloatField, fields.BooleanField)
+TEXTS = (fields.CharField, fields.TextField)
+_WRITTEN = (*TEXTS, fields.IntegerField, fields.FloatField, fields.BooleanField)
 
 
 def json_constant(value: Value, field: object = None) -> Value | None:
@@ -205,7 +205,7 @@ def _made_on_sqlite(core: Core, field: object) -> Any:
         text = "(CASE %s WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
     elif isinstance(field, fields.DecimalField):
         text = "NULLIF(JSON_QUOTE(CAST(%s AS NUMERIC)), 'null')"
-    elif isinstance(field, _TEXTS):
+    elif isinstance(field, TEXTS):
         text = "NULLIF(JSON_QUOTE(%s || ''), 'null')"  # a text from a document is no document
     else:
         text = "NULLIF(JSON_QUOTE(%s), 'null')"  # the text "null" is quoted
@@ -215,7 +215,7 @@ def _made_on_sqlite(core: Core, field: object) -> Any:
 def _made_on_postgresql(core: Core, field: object) -> Any:
     if field is None or type(field) is fields.Field:
         return core  # of a type that only the database knows
-    if isinstance(field, _TEXTS):
+    if isinstance(field, TEXTS):
         core = sa.cast(core, sa.Text())
     return template("TO_JSONB(%s)", core, type_=_JSON)
 

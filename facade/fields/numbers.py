@@ -12,6 +12,7 @@ from facade.fields.base import Field
 from facade.fields.options import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
 from facade.promises import kept
 from facade.seams import Seam
+from facade.types.decimals import WIDE
 from facade.validators import DecimalValidator, MaxValueValidator, MinValueValidator
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from facade.fields.columns import DialectView
     from facade.validators import BaseValidator
 
-
-_WIDE = decimal.Context(prec=1000)
 
 default_vendor: Seam[[], str | None] = Seam(
     "which kind of database the default one is", filled_by="facade.orm.validation"
@@ -359,7 +358,7 @@ class DecimalField(Field[DecimalValue]):
             return prepared
         rounding = decimal.getcontext().rounding
         places, limit = self._unit, self._limit
-        number = prepared if places is None else prepared.quantize(places, rounding=rounding, context=_WIDE)
+        number = prepared if places is None else prepared.quantize(places, rounding=rounding, context=WIDE)
         if limit is not None and not -limit < number < limit:
             raise NumericValueOutOfRange(
                 f"Field '{self.name}' cannot hold {prepared}: its numbers have up to {self.max_digits} digits, "

@@ -25,10 +25,15 @@ Pairs = tuple[tuple[str, str], ...]
 NUMBERS_NAMES = ("psycopg", "psycopg_async")
 
 
+def compile_core(statement: ClauseElement, **options: Any) -> Any:
+    """Compile a Core statement; refuse one that is nested too deeply."""
+    with refusing_depth("A statement"):
+        return statement.compile(**options)
+
+
 def compile_statement(statement: ClauseElement, dialect: Dialect, **options: bool) -> Any:
     """Compile a Core statement in the dialect's own way with parameters, by name if that makes fewer of them."""
-    with refusing_depth("A statement"):
-        compiled: Any = statement.compile(dialect=dialect, compile_kwargs=options)
+    compiled = compile_core(statement, dialect=dialect, compile_kwargs=options)
     names = compiled.positiontup or ()
     if dialect.driver not in NUMBERS_NAMES or len(set(names)) == len(names):
         return compiled

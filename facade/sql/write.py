@@ -14,8 +14,7 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.seams import Seam
 from facade.sql.binder import Converter, Source, reader
-from facade.sql.depth import refusing_depth
-from facade.sql.parameters import compile_statement
+from facade.sql.parameters import compile_core, compile_statement
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -144,10 +143,8 @@ class Text(NamedTuple):
 
 def compile_text(statement: sa.ClauseElement, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
     """Compile a Core statement whose parameters come later; `columns` are those an INSERT or UPDATE names."""
-    with refusing_depth("A statement"):
-        compiled: Any = statement.compile(
-            dialect=dialect, column_keys=None if columns is None else list(columns)
-        )
+    names = None if columns is None else list(columns)
+    compiled = compile_core(statement, dialect=dialect, column_keys=names)
     return Text(str(compiled), tuple(compiled.positiontup or ()))
 
 
@@ -158,8 +155,7 @@ def compile_values(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, 
 
 def compile_head(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Sequence[Any]]:
     """Compile a Core statement that more parameters are put behind: its own stand by position."""
-    with refusing_depth("A statement"):
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    compiled = compile_core(statement, dialect=dialect, compile_kwargs={"render_postcompile": True})
     sql, params = _with_values(compiled)
     return sql, tuple(params)
 

@@ -42,7 +42,7 @@ class Decimal(Base[decimal.Decimal]):
 
 _EXACT_INTEGERS = 2**53  # below, every integer is a float
 _EXACT_DIGITS = 15  # a float keeps that many decimal digits
-_WIDE = decimal.Context(prec=1000)
+WIDE = decimal.Context(prec=1000)
 
 
 def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | None:
@@ -70,12 +70,12 @@ def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any
             return make(text) if float(text) == value else process_long(value)
         if type(value) is int:
             return make(whole_form % value)
-        return None if value is None else make(value).quantize(unit, context=_WIDE)
+        return None if value is None else make(value).quantize(unit, context=WIDE)
 
     def process_long(value: Any) -> decimal.Decimal | None:
         if type(value) is float:
             value = f"{value:.{_EXACT_DIGITS}g}"  # what is behind those is the noise of binary fractions
-        return None if value is None else make(value).quantize(unit, context=_WIDE)
+        return None if value is None else make(value).quantize(unit, context=WIDE)
 
     return process if max_digits is not None and max_digits <= _EXACT_DIGITS else process_long
 
@@ -96,6 +96,6 @@ def computed_decimal(places: int | None) -> Callable[[Any], decimal.Decimal | No
         number = _any_decimal(value)
         if number is None or not number.is_finite() or number.as_tuple().exponent <= -places:  # type: ignore[operator]
             return number
-        return number.quantize(unit, context=_WIDE)
+        return number.quantize(unit, context=WIDE)
 
     return process

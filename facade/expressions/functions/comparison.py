@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Value
 from facade.expressions.calls import Func
-from facade.expressions.documents import document, holds_json
+from facade.expressions.documents import TEXTS, document, holds_json
 from facade.expressions.fragments import template
 from facade.expressions.functions import clocks
 from facade.expressions.functions.datetime import LocalDateTimeField
@@ -54,10 +54,7 @@ class Cast(Func):
 
 def _is_value(given: object) -> bool:
     """Return whether a field holds what becomes a JSON value of its own: a text is JSON already."""
-    return given is not None and type(given) is not fields.Field and not isinstance(given, _TEXTS)
-
-
-_TEXTS = (fields.CharField, fields.TextField)
+    return given is not None and type(given) is not fields.Field and not isinstance(given, TEXTS)
 
 
 def is_clock(field: object) -> bool:
@@ -75,14 +72,13 @@ def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
         return compiler.process(Cast(value, field))
     if isinstance(field, fields.JSONField) and holds_json(value):
         return document(compiler, value)
-    if isinstance(field, fields.JSONField) and (_is_value(given) or isinstance(given, _TEXTS)):
+    if isinstance(field, fields.JSONField) and (_is_value(given) or isinstance(given, TEXTS)):
         return compiler.process(Cast(value, field))
     core = compiler.process(value)
     if compiler.vendor == "postgresql" and isinstance(field, fields.DateTimeField) and clocks.is_naive(core):
         return clocks.at_stored_zone(core)
-    text = fields.CharField, fields.TextField
-    constant = isinstance(value, Value) and isinstance(given, text)
-    if compiler.vendor == "postgresql" and constant and not isinstance(field, text):
+    constant = isinstance(value, Value) and isinstance(given, TEXTS)
+    if compiler.vendor == "postgresql" and constant and not isinstance(field, TEXTS):
         return sa.cast(core, field.column_type)  # a bare literal would be read as what the column holds
     return core
 

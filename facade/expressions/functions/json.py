@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
-from facade.expressions.documents import document, holds_json
+from facade.expressions.documents import TEXTS, document, holds_json
 from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import Fixed
 
@@ -39,7 +39,7 @@ def _part(compiler: Compiler, source: Expression) -> Any:
     if compiler.vendor == "sqlite" and isinstance(field, fields.BooleanField):
         text = "JSON(CASE WHEN %s IS NULL THEN 'null' WHEN %s THEN 'true' ELSE 'false' END)"
         return template(text, core, core)
-    if compiler.vendor == "postgresql" and isinstance(field, (fields.CharField, fields.TextField)):
+    if compiler.vendor == "postgresql" and isinstance(field, TEXTS):
         return sa.cast(core, sa.Text())
     return core
 
