@@ -89,7 +89,7 @@ class Collector(Protocol):
     def add_field_update(self, field: Any, value: object, objs: Any) -> None:
         """Give these rows a value in the column of `field`."""
 
-    def add_restricted_objects(self, field: Any, objs: Iterable[Any]) -> None:
+    def add_restricted_objects(self, field: Any, objs: Sequence[Any]) -> None:
         """Refuse to delete while these rows are not deleted by another way."""
 
     def add_dependency(

@@ -18,8 +18,6 @@ from facade.signals import post_init
 from facade.timezone import get_default_timezone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from facade.checks import CheckMessage
     from facade.fields.contracts import Instance
     from facade.fields.options import FileOptions, ImageOptions

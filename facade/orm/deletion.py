@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from facade.db.connection import connections
 from facade.db.transaction import atomic, mark_for_rollback_on_error
 from facade.exceptions import ProtectedError, RestrictedError
-from facade.orm.on_delete import CASCADE, SKIP_COLLECTION, OnDelete
+from facade.orm.on_delete import CASCADE, SKIP_COLLECTION
 from facade.signals import post_delete, pre_delete
 from facade.sql.delete import BATCH_MAX, by_primary_key, delete_one, delete_rows, select_rows, update_rows
 from facade.sql.write import table_writer
@@ -19,6 +19,7 @@ from facade.sql.write import table_writer
 if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
+    from facade.fields.contracts import OnDelete
     from facade.meta.options import Options
     from facade.signals import Signal
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from facade.db.connection import connections
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from facade.fields import Field
-    from facade.fields.contracts import Collector, Instance
+    from facade.fields.contracts import Collector, Instance, OnDelete
 
 
 __all__ = [
@@ -31,9 +30,6 @@ __all__ = [
 
 #: Databases that check foreign keys at the end of the transaction.
 DEFERRING = ("sqlite", "postgresql")
-
-# (collector, the foreign key, the rows that refer to the object, alias of the database)
-OnDelete = Callable[[Any, Any, Any, str], None]
 
 
 def CASCADE(collector: Collector, field: Field[Any], sub_objs: Iterable[Instance], using: str) -> None:  # noqa: N802 - a constant to who uses it
