@@ -59,8 +59,8 @@ class Channel(ABC):
     `CommitOutcomeUnknown`), with the driver's error as ``__cause__`` and ``orig``.
 
     **Cancellation** (`BaseException` in general). A statement, `begin` or `savepoint` that is cancelled
-    stops the statement on the server and proves the connection clean within
-    ``FACADE_CLEANUP_SECONDS``, or discards it; then the cancellation goes on. In a transaction a clean connection may still hold a
+    stops the statement on the server and proves the connection clean within ``FACADE_CLEANUP_SECONDS``,
+    or discards it; then the cancellation goes on. In a transaction a clean connection may still hold a
     transaction that the server has aborted: roll back to a savepoint, or all of it. `begin` that fails in
     any way leaves no transaction. `commit`, `rollback`, `release`, `rollback_to`, `check_in` and
     `discard` run to their end in spite of a cancellation, which is raised again afterwards; past the time

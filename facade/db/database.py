@@ -296,7 +296,7 @@ class Database(TransactionControl):
 
     def _find_dialect(self) -> Dialect:
         face = bridge.in_worker()
-        lender = self._compiling_lender(face)
+        lender = self._compiling_lender()
         other = self._dialects.get(not face)
         made = lender.compile_dialect()
         if other is not None and (other.driver, made.driver) in _SAME_SQL:
@@ -304,19 +304,16 @@ class Database(TransactionControl):
         self._dialects[face] = made
         return made
 
-    def _compiling_lender(self, is_async: bool) -> Lender:
-        """Return the lender of a face; SQL can be written, and printed, where nothing may wait for a server."""
-        if is_async:
-            return self.async_lender or self._make_async()
-        if bridge.running_loop() is None:
-            return self.sync_lender or self._make_sync()
+    def _compiling_lender(self) -> Lender:
+        """Return the lender of the running face; SQL can be written, and printed, where nothing may wait for a server."""
+        is_async = bridge.in_worker()
+        may_wait = is_async or bridge.running_loop() is None
         lacks_driver = self.settings.url is None and self.settings.engine is None
-        lender = (
-            (self.async_lender or self._make_async())
-            if lacks_driver
-            else (self.sync_lender or self._make_sync())
-        )
-        if not lender.knows_server():
+        if is_async or (lacks_driver and not may_wait):
+            lender = self.async_lender or self._make_async()
+        else:
+            lender = self.sync_lender or self._make_sync()
+        if not (may_wait or lender.knows_server()):
             self.check_blocking()
         return lender
 

@@ -83,9 +83,8 @@ class PsycopgChannel(PostgresqlChannel):
         statements = self.raw._prepared
         if sqlstate(error) != STALE_PLAN or not statements._names:
             return False
-        statements._to_flush.extend(
-            statements._names.values()
-        )  # the server's are dropped with the next statement
+        # The server drops its own with the next statement.
+        statements._to_flush.extend(statements._names.values())
         statements._names.clear()
         return not self.in_transaction
 
