@@ -1,9 +1,13 @@
-"""Run many cases and print what differs: ``python -m tests.differential URL [--cases N] [--seed N] [--writes]``."""
+"""Run many cases and print what differs: ``python -m tests.differential URL [--cases N] [--seed N] [--writes]``.
+
+Fails when a difference has no reason in `explained.py`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import random
+import sys
 import time
 from collections import Counter
 
@@ -36,6 +40,7 @@ def main():
     print(f"{options.cases} cases in {time.monotonic() - begun:.0f} s")
     for name, count in counts.most_common():
         print(f"{count:6} {name}")
+    return any(name.startswith("NEW") for name in counts)
 
 
-main()
+sys.exit(main())
