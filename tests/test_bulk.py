@@ -6,13 +6,14 @@ import asyncio
 import datetime as dt
 import decimal
 import threading
+import uuid
 
 import pytest
 
 from facade import acreate_all, models, transaction
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, NotSupportedError
-from facade.models import F, JSONField, JSONNull, Value
-from facade.models.functions import Lower
+from facade.models import F, JSONField, JSONNull, Q, Value
+from facade.models.functions import Concat, Lower
 from tests.models import Author, Book, Category, Country, Everything, Place, Publisher, Restaurant, Token
 
 pytestmark = pytest.mark.portable
@@ -300,6 +301,27 @@ def test_values_may_be_expressions(face, authors):
     assert authors.observe("SELECT age FROM tests_author ORDER BY id") == [(11,), (7,)]
 
 
+@returning_databases
+def test_an_expression_in_a_later_batch_leaves_every_batch_one_statement(face, authors, assert_queries):
+    rows = face(Author.objects.bulk_create, [Author(name=name, age=1) for name in "abcd"])
+    for row in rows:
+        row.age = 5
+    rows[2].age = F("age") + 1
+    with assert_queries(4):  # BEGIN and COMMIT, too
+        assert face(Author.objects.bulk_update, rows, ["age"], batch_size=2) == 4
+    assert authors.observe("SELECT age FROM tests_author ORDER BY id") == [(5,), (5,), (2,), (5,)]
+
+
+@returning_databases
+def test_an_expression_for_one_of_two_tables_writes_each_once(face, database, assert_queries):
+    database.create(Author, Place, Restaurant)
+    row = face(Restaurant.objects.create, name="a")
+    row.serves_pizza, row.name = True, Concat(F("name"), Value("b"))
+    with assert_queries(5):  # BEGIN, the keys, each table, COMMIT
+        assert face(Restaurant.objects.bulk_update, [row], ["serves_pizza", "name"]) == 1
+    assert database.observe("SELECT name FROM tests_place") == [("ab",)]
+
+
 def test_queryset_leaves_rows_out(face, authors):
     rows = face(Author.objects.bulk_create, [Author(name="a", age=1), Author(name="b", age=2)])
     for row in rows:
@@ -509,6 +531,8 @@ def test_bulk_update_with_nothing_but_the_expression_null(face, database, name):
         ("binary", b"\x00\x01"),
         ("char", "text"),
         ("ip", "::1"),
+        ("date", dt.date(2001, 2, 3)),
+        ("uuid", uuid.UUID(int=7)),
     ],
 )
 def test_bulk_update_through_expressions_keeps_values(face, database, name, value):
@@ -518,6 +542,36 @@ def test_bulk_update_through_expressions_keeps_values(face, database, name, valu
     assert face(Everything.objects.bulk_update, rows, [name]) == 2
     for row in face.list(Everything.objects.all()):
         assert getattr(row, name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "constant", "value"),
+    [
+        ("json", Value('"text"'), "text"),
+        ("json", Value("[1]"), [1]),
+        ("json", Value(1.5), 1.5),
+        ("json", Value(True), True),
+        ("json", Value({"a": "b"}), {"a": "b"}),
+        ("ip", Value("10.0.0.1"), "10.0.0.1"),
+        ("uuid", Value(uuid.UUID(int=7).hex), uuid.UUID(int=7)),
+        ("date", Value("2001-02-03"), dt.date(2001, 2, 3)),
+        ("time", Value("04:05:06"), dt.time(4, 5, 6)),
+        ("boolean", Q(integer__gt=0), True),
+        ("boolean", Q(pk__in=[]), False),
+    ],
+)
+def test_bulk_update_stores_a_constant_as_update_and_save_do(face, database, name, constant, value):
+    database.create(Everything)
+    rows = [Everything.objects.create(integer=1) for _ in range(2)]
+    setattr(rows[0], name, constant)
+    assert face(Everything.objects.bulk_update, rows, [name]) == 2
+    assert getattr(face(Everything.objects.get, pk=rows[0].pk), name) == value
+    assert getattr(face(Everything.objects.get, pk=rows[1].pk), name) is None
+    face(Everything.objects.filter(pk=rows[1].pk).update, **{name: constant})
+    assert getattr(face(Everything.objects.get, pk=rows[1].pk), name) == value
+    setattr(rows[1], name, constant)
+    face(rows[1].save)
+    assert getattr(face(Everything.objects.get, pk=rows[1].pk), name) == value
 
 
 def test_none_beside_expressions_is_null_in_a_column_of_documents(face, database):

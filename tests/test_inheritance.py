@@ -125,3 +125,11 @@ def test_the_link_to_the_parent_adds_no_columns(face, restaurants, assert_querie
 def test_an_update_of_a_parents_column_from_a_childs_names_the_tables(face, restaurants):
     with pytest.raises(FieldError, match=r"'serves_pizza' is a column of Restaurant, 'name' one of Place"):
         face(Restaurant.objects.update, name=F("serves_pizza"))
+
+
+@pytest.mark.parametrize("value", [F("owner__name"), F("nothing"), F("note")])
+def test_an_update_of_two_tables_is_refused_before_either_is_written(
+    face, restaurants, assert_queries, value
+):
+    with pytest.raises(FieldError), assert_queries(0):
+        face(Restaurant.objects.annotate(note=Lower("name")).update, address="x", serves_pizza=value)

@@ -60,6 +60,28 @@ def test_patterns_of_numbers(face, texts, lookup):
     assert face(Everything.objects.filter(**{f"integer__{lookup}": Value(5)}).count) == len(VALUES)
 
 
+@pytest.mark.vendors("postgres")
+def test_what_is_no_address_is_refused_before_postgresql_aborts_a_transaction_for_it(
+    face, database, assert_queries
+):
+    database.create(Everything)
+    row = face(Everything.objects.create, ip="10.0.0.1/8")
+    row.ip = "x"
+    rows, refused = Everything.objects, "'x' is neither an IPv4 nor an IPv6 address"
+    for act, *given in (
+        (row.save,),
+        (rows.filter(ip="x").count,),
+        (Everything(ip="x").save,),
+        (rows.bulk_create, [Everything(ip="x")]),
+    ):
+        with assert_queries(0), pytest.raises(ValueError, match=refused):
+            face(act, *given)
+    with assert_queries(0), pytest.raises(ValueError, match=refused):
+        face(rows.update, ip="x")
+    with assert_queries(2), pytest.raises(ValueError, match=refused):  # BEGIN and ROLLBACK
+        face(rows.bulk_update, [row], ["ip"])
+
+
 def test_pieces_of_addresses(face, database):
     database.create(Everything)
     Everything.objects.create(ip="::FFFF:10.0.0.1")

@@ -16,9 +16,9 @@ from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.conditional import Case, When
 from facade.expressions.freezing import Frozen
-from facade.expressions.functions.comparison import Cast
+from facade.expressions.functions.comparison import Cast, Stored
 from facade.expressions.q import Q
-from facade.fields import AutoField, DateField, Field, GenericIPAddressField, JSONField, TimeField, UUIDField
+from facade.fields import AutoField, Field
 from facade.fields.checks import LOOKUP_SEP
 from facade.orm.persistence import Persistence
 from facade.signals import post_save, pre_save
@@ -193,9 +193,8 @@ def bulk_update(
     alias = queryset.db
     with atomic(using=alias, savepoint=False):
         if not queryset._has_filters():
-            tables = {field.model for field in chosen}
             try:
-                return max(_update_table(table, objs, chosen, alias, batch_size) for table in tables)
+                return update_many(objs, _by_table(chosen), connections[alias], batch_size)
             except ExpressionFound:
                 pass
         return _update_filtered(queryset.using(alias), objs, chosen, batch_size)
@@ -213,11 +212,9 @@ def _updatable(opts: Options, names: Iterable[str]) -> list[Any]:
     return chosen
 
 
-def _update_table(
-    table: type[Model], objs: Sequence[Any], fields: list[Any], alias: str, batch_size: int | None
-) -> int:
-    own = tuple(field for field in fields if field.model is table)
-    return update_many(objs, table, own, connections[alias], batch_size)
+def _by_table(fields: list[Any]) -> dict[type[Model], tuple[Any, ...]]:
+    tables = dict.fromkeys(field.model for field in fields)
+    return {table: tuple(field for field in fields if field.model is table) for table in tables}
 
 
 def _update_filtered(
@@ -243,14 +240,12 @@ def _typed_case(objs: Sequence[Any], field: Field[Any]) -> Cast:
 def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
     def value(obj: Model) -> Any:
         current = getattr(obj, field.attname)
-        if current is None or (type(current) is Value and current.value is None):
+        if type(current) is Value and (current.value is None or current.known_field is None):
+            current = current.value
+        if current is None:
             return Value(None)  # NULL, also of a column of documents
-        if not isinstance(current, Frozen):
-            return Value(current, output_field=field)
-        text = isinstance(current, Value) and isinstance(current.value, str)
-        always, texts = (DateField, JSONField, TimeField), (GenericIPAddressField, UUIDField)
-        cast = isinstance(field, always) or (text and isinstance(field, texts))
-        return Cast(current, output_field=field) if cast else current
+        stored = Stored if isinstance(current, Frozen) else Value
+        return stored(current, output_field=field)
 
     return Case(*(When(pk=obj.pk, then=value(obj)) for obj in objs), output_field=field)
 

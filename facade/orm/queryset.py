@@ -151,9 +151,7 @@ class QuerySet(Reading[M, R]):
             tables = tables_of(self.model._meta, kwargs)
             if tables.keys() != {self.model._meta.concrete_model}:
                 return self._update_tables(tables, kwargs)
-        values = Values()
-        pairs = tuple((name, freeze_stored(value, values)) for name, value in kwargs.items())
-        return self._run_update(pairs, values)
+        return self._run_update(*_frozen(kwargs))
 
     aupdate = twin(update)
 
@@ -163,16 +161,19 @@ class QuerySet(Reading[M, R]):
         for model, assigned in tables.items():
             for name in assigned:
                 check_sources(opts, model, name, kwargs[name])
+        parts = {model: {name: kwargs[name] for name in assigned} for model, assigned in tables.items()}
+        for model, part in parts.items():  # what cannot be assigned is refused before anything is sent
+            QuerySet(model, using=self.db)._expressions_shape("update", *_frozen(part))
         keys = {model: _key_from(opts, model) for model in tables}
         names = tuple(dict.fromkeys(keys.values()))
         with atomic(using=self.db, savepoint=False):
             rows = self._plain_keys().values_list(*names)._results()
-            for model, assigned in tables.items():
+            for model, part in parts.items():
                 position = names.index(keys[model])
                 queryset: QuerySet[Any, Any] = QuerySet(model, using=self.db).filter(
                     pk__in=[row[position] for row in rows]
                 )
-                queryset.update(**{name: kwargs[name] for name in assigned})
+                queryset.update(**part)
         self._result_cache = None
         return len(rows)
 
@@ -452,6 +453,12 @@ class QueryView(Frozen):
 
 def _query_of(queryset: QuerySet[Any, Any]) -> QueryView:
     return QueryView(queryset._clone())
+
+
+def _frozen(assigned: dict[str, Any]) -> tuple[tuple[tuple[str, Any], ...], Values]:
+    """Take the constants out of the assignments of update()."""
+    values = Values()
+    return tuple((name, freeze_stored(value, values)) for name, value in assigned.items()), values
 
 
 def _key_from(opts: Options, model: type[Any]) -> str:

@@ -168,11 +168,9 @@ class UpdateMany:
         pairs = zip(columns[:keys], self._names, strict=False)
         return table, assigned, " AND ".join(f"{table}.{column} = d.{name}" for column, name in pairs)
 
-    def run(self, objs: Sequence[Any], database: Database) -> int:
-        """Store the fields of `objs`; return the number of rows found."""
-        rows = list(
-            {row[: len(self.writer.pk_fields)]: row for row in map(self.bind, reversed(objs))}.values()
-        )
+    def run(self, given: Sequence[tuple[Any, ...]], database: Database) -> int:
+        """Store the bound rows, of two with one key the first; return the number of rows found."""
+        rows = list({row[: len(self.writer.pk_fields)]: row for row in reversed(given)}.values())
         if self.array_types:
             return self._run_arrays(rows, database)
         return self._run_cases(rows, database) if self.cases else self._run_values(rows, database)
@@ -225,13 +223,22 @@ def _updates_from_values(database: Database) -> bool:
 
 
 def update_many(
-    objs: Sequence[Any], model: type[Any], fields: Fields, database: Database, batch_size: int | None = None
+    objs: Sequence[Any], tables: dict[type[Any], Fields], database: Database, batch_size: int | None = None
 ) -> int:
-    """Store `fields` of `objs`, one UPDATE per batch; return the number of rows found.
+    """Store the fields of `objs` in each table, one UPDATE per batch; return the number of rows found.
 
-    Raises :class:`~facade.sql.binder.ExpressionFound` when a value is an expression.
+    Raises :class:`~facade.sql.binder.ExpressionFound` when a value is an expression, before anything is sent.
     """
-    writer = table_writer(model)
-    plan = writer.plan(UpdateMany, database, writer.columns(fields))
+    bound: list[tuple[UpdateMany, list[tuple[Any, ...]]]] = []
+    for model, fields in tables.items():
+        writer = table_writer(model)
+        plan = writer.plan(UpdateMany, database, writer.columns(fields))
+        bound.append((plan, list(map(plan.bind, objs))))
+    return max(_run_batches(plan, rows, database, batch_size) for plan, rows in bound)
+
+
+def _run_batches(
+    plan: UpdateMany, rows: list[tuple[Any, ...]], database: Database, batch_size: int | None
+) -> int:
     size = min(plan.rows_max, batch_size) if batch_size else plan.rows_max
-    return sum(plan.run(objs[start : start + size], database) for start in range(0, len(objs), size))
+    return sum(plan.run(rows[start : start + size], database) for start in range(0, len(rows), size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,7 @@ class IPAddress(Base[str]):
         return cast_where_bound(dialect, postgresql.INET)
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _text_or_none
+        return _checked_address if dialect.name == "postgresql" else _text_or_none
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         return _address_or_none if dialect.name == "postgresql" else None
@@ -121,3 +122,14 @@ def _address_or_none(value: object) -> str | None:
 
 def _text_or_none(value: object) -> str | None:
     return str(value) if value else None  # no address is NULL
+
+
+def _checked_address(value: object) -> str | None:
+    """Refuse what PostgreSQL would refuse, and abort a transaction for."""
+    if (text := _text_or_none(value)) is None:
+        return None
+    try:
+        ipaddress.ip_interface(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither an IPv4 nor an IPv6 address.") from None
+    return text

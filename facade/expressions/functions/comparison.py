@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Value
+from facade.expressions.base import Expression, ExpressionWrapper, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import TEXTS, document, holds_json
 from facade.expressions.fragments import template
@@ -17,7 +17,6 @@ from facade.expressions.functions.datetime import LocalDateTimeField
 from facade.expressions.functions.vendors import VendorFunc
 
 if TYPE_CHECKING:
-    from facade.expressions.base import Expression
     from facade.expressions.contracts import Compiler, Core
     from facade.fields import Field
 
@@ -81,6 +80,20 @@ def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
     if compiler.vendor == "postgresql" and constant and not isinstance(field, TEXTS):
         return sa.cast(core, field.column_type)  # a bare literal would be read as what the column holds
     return core
+
+
+class Stored(ExpressionWrapper):
+    """An expression as a column takes it, for one that is assigned as a part of another."""
+
+    def as_core(self, compiler: Compiler) -> Any:
+        value, field = self.expression, self.output_field
+        if getattr(value, "conditional", False) and not isinstance(field, fields.JSONField):
+            return compiler.boolean(value)
+        return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
+
+    def as_document(self, compiler: Compiler) -> Any:
+        """Return it as the JSON that a column of documents takes it for."""
+        return self.as_core(compiler)
 
 
 def _postgresql_cast(core: Core, source: object, field: Field[Any]) -> Any:
