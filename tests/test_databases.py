@@ -182,7 +182,7 @@ def test_configuring_anew_replaces_the_database():
         (
             "asyncpg",
             {"options": "-c search_path=a,b -c jit=off"},
-            {"server_settings": {"search_path": "a,b", "jit": "off"}},
+            {"server_settings": {"options": "-c search_path=a,b -c jit=off"}},
         ),
         ("asyncpg", {"keepalives": 1, "client_encoding": "UTF8"}, {}),
         ("psycopg", {"server_settings": {"jit": "off"}}, {"options": "-c jit=off"}),

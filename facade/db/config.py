@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from facade.db.options import check_words, is_honoured, split_server
 from facade.exceptions import ImproperlyConfigured
 
 _DIALECTS = {
@@ -82,6 +85,7 @@ class DatabaseSettings:
     async_options: Mapping[str, Any] = field(default_factory=dict)
     isolation_level: str | None = None
     init_command: str | None = None
+    assume_role: str | None = None
     transaction_pooling: bool = False
     allow_blocking: bool = False
     echo: bool = False
@@ -120,7 +124,7 @@ def read(alias: str, value: object) -> DatabaseSettings:
         if isinstance(value, Mapping):
             return _from_dict(alias, value)
         if isinstance(value, (tuple, list)) and not isinstance(value, URL):  # a URL is a named tuple
-            return _from_pair(alias, value)
+            return _complete(_from_pair(alias, value))
         return _complete(_half(alias, value))
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {error}") from error
@@ -136,7 +140,7 @@ def _half(alias: str, value: object) -> DatabaseSettings:
             "give a URL, a dict with ENGINE and NAME, an Engine, an AsyncEngine, or a pair of them, "
             f"not {type(value).__name__}."
         )
-    url = _normal(make_url(value), alias)
+    url = _normal(read_url(value) if isinstance(value, str) else value, alias)
     if _driver(url) in _ASYNC_ONLY:
         return DatabaseSettings(alias, async_url=url)
     return DatabaseSettings(alias, url=url)
@@ -154,16 +158,25 @@ def _from_pair(alias: str, value: Any) -> DatabaseSettings:
 
 
 def _complete(settings: DatabaseSettings) -> DatabaseSettings:
-    """Derive the half that was not given from the URL of the other."""
+    """Derive the half that was not given from the URL of the other, and check what is said in options."""
     url = settings.any_url
-    if (settings.engine is not None or settings.async_engine is not None) and is_memory(url):
-        return settings  # that database is the given engine's alone
+    if not ((settings.engine is not None or settings.async_engine is not None) and is_memory(url)):
+        # The database of such an engine is its alone.
+        settings = _both_halves(settings, url)
+    for half, options in ((settings.url, settings.options), (settings.async_url, settings.async_options)):
+        if half is not None:
+            check_words(half, options)
+    return settings
+
+
+def _both_halves(settings: DatabaseSettings, url: URL) -> DatabaseSettings:
     if settings.url is None and settings.engine is None:
-        settings = replace(settings, url=_with_driver(url, _SYNC_DRIVERS))
+        settings = replace(settings, url=_with_driver(url, _SYNC_DRIVERS, settings.options))
     elif settings.async_url is None and settings.async_engine is None:
-        settings = replace(settings, async_url=_with_driver(url, _ASYNC_DRIVERS))
+        settings = replace(settings, async_url=_with_driver(url, _ASYNC_DRIVERS, settings.async_options))
     if settings.url is not None and "+" not in settings.url.drivername:
-        settings = replace(settings, url=_with_driver(settings.url, _SYNC_DRIVERS) or settings.url)
+        derived = _with_driver(settings.url, _SYNC_DRIVERS, settings.options)
+        settings = replace(settings, url=derived or settings.url)
     return settings
 
 
@@ -171,14 +184,19 @@ def _driver(url: URL) -> str | None:
     return url.drivername.partition("+")[2] or None
 
 
-def _with_driver(url: URL, drivers: Mapping[str, tuple[tuple[str, str], ...]]) -> URL | None:
+def _with_driver(
+    url: URL, drivers: Mapping[str, tuple[tuple[str, str], ...]], options: Mapping[str, Any]
+) -> URL | None:
+    """Return the URL with the first driver that is installed and can do what the options say."""
     backend, given = url.get_backend_name(), _driver(url)
     if given in _BOTH_FACES:
         return url
-    for name, module in drivers.get(backend, ()):
-        if find_spec(module) is not None:
-            return url.set(drivername=f"{backend}+{name}")
-    return None
+    installed = [
+        url.set(drivername=f"{backend}+{name}")
+        for name, module in drivers.get(backend, ())
+        if find_spec(module) is not None
+    ]
+    return next((one for one in installed if is_honoured(one, options)), next(iter(installed), None))
 
 
 def missing_driver(settings: DatabaseSettings, face: str) -> str:
@@ -194,6 +212,27 @@ def missing_driver(settings: DatabaseSettings, face: str) -> str:
 
 
 # URLs
+
+_SERVERS = re.compile(r"([\w+]+://(?:[^:/]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)
+
+
+def read_url(text: str) -> URL:
+    """Return SQLAlchemy's URL; several servers, and what is quoted in their names, are read as libpq reads them."""
+    found = _SERVERS.fullmatch(text)
+    if found is None or not set(found[2]) & {",", "%"}:
+        return make_url(text)
+    url = make_url(found[1] + found[3])
+    servers = [split_server(unquote(server)) for server in found[2].split(",")]
+    if len(servers) == 1 and not servers[0][0].startswith("/"):
+        host, port = servers[0]
+        return url.set(host=host, port=int(port) if port else None)
+    return url.set(query={**_listed(servers), **url.query})
+
+
+def _listed(servers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Write the names and the ports of servers as lists, as libpq has them."""
+    hosts, ports = zip(*servers, strict=True)
+    return {"host": ",".join(hosts), **({"port": ",".join(ports)} if any(ports) else {})}
 
 
 def _normal(url: URL, alias: str) -> URL:
@@ -239,20 +278,17 @@ def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
         raise ValueError(
             f"unknown keys {', '.join(map(repr, unknown))}. Keys: {', '.join(sorted(_OWN_KEYS))}."
         )
-    settings = (
-        _complete(_half(alias, given["URL"])) if "URL" in given else _complete(_half(alias, _url(given)))
-    )
+    half = _half(alias, given["URL"] if "URL" in given else _url(given))
     options = dict(given.get("OPTIONS") or {})
     pool = _pool(given, options.pop("pool", None))
-    init_command = options.pop("init_command", None) if settings.dialect_name == "sqlite" else None
-    options.pop("transaction_mode", None) if settings.dialect_name == "sqlite" else None
-    return replace(
-        settings,
+    settings = replace(
+        half,
         pool=pool,
         isolation_level=_isolation_level(
             given.get("ISOLATION_LEVEL") or options.pop("isolation_level", None)
         ),
-        init_command=init_command,
+        init_command=_of_sqlite(options) if half.dialect_name == "sqlite" else None,
+        assume_role=_of_postgresql(options, given) if half.dialect_name == "postgresql" else None,
         options={**options, **(given.get("SYNC_OPTIONS") or {})},
         async_options={**options, **(given.get("ASYNC_OPTIONS") or {})},
         transaction_pooling=bool(
@@ -262,6 +298,33 @@ def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
         echo=bool(given.get("ECHO")),
         raw=dict(given),
     )
+    return _complete(settings)
+
+
+def _of_sqlite(options: dict[str, Any]) -> Any:
+    """Take Django's own options out; blocks always begin as ``IMMEDIATE``."""
+    options.pop("transaction_mode", None)
+    return options.pop("init_command", None)
+
+
+def _of_postgresql(options: dict[str, Any], given: Mapping[str, Any]) -> str | None:
+    """Take Django's own options out; returns the role to assume."""
+    if options.pop("server_side_binding", True) is False:
+        raise ValueError(
+            "server_side_binding: values always travel beside the SQL, never in it. Take it away, or set True."
+        )
+    if "cursor_factory" in options:
+        raise ValueError(
+            "cursor_factory: the drivers of the two faces have classes of their own. Say it in SYNC_OPTIONS or "
+            "ASYNC_OPTIONS."
+        )
+    role: str | None = options.pop("assume_role", None) or None
+    if role and given.get("TRANSACTION_POOLING"):
+        raise ValueError(
+            "assume_role: with TRANSACTION_POOLING each transaction may meet another session, which has not assumed "
+            "it. Let the user have the role's rights: ALTER ROLE ... SET role."
+        )
+    return role
 
 
 def _url(given: Mapping[str, Any]) -> URL:
@@ -273,18 +336,26 @@ def _url(given: Mapping[str, Any]) -> URL:
     name = str(given.get("NAME") or "")
     if backend.partition("+")[0] == "sqlite":
         return URL.create(backend, database=name or None)
-    host, query = given.get("HOST") or None, {}
-    if host and str(host).startswith("/"):  # the folder of a Unix socket
-        host, query = None, {"host": str(host)}
+    host, port = str(given.get("HOST") or ""), str(given.get("PORT") or "")
+    query = _place(backend, host, port)
     return URL.create(
         backend,
         username=given.get("USER") or None,
         password=given.get("PASSWORD") or None,
-        host=host,
-        port=int(given["PORT"]) if given.get("PORT") else None,
+        host=None if query else host or None,
+        port=None if query or not port else int(port),
         database=name or None,
         query=query,
     )
+
+
+def _place(backend: str, host: str, port: str) -> dict[str, str]:
+    """Return what a URL has no room for but in its query: the folder of a Unix socket, and several servers."""
+    if backend.partition("+")[0] in ("mysql", "mariadb"):
+        return {"unix_socket": host} if host.startswith("/") else {}
+    if host.startswith("/") or "," in host + port:
+        return {"host": host, **({"port": port} if port else {})}
+    return {}
 
 
 def _pool(given: Mapping[str, Any], django: object) -> PoolSettings:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from facade import bridge
-from facade.db.drivers import channel_class, session_zone, sqlite
+from facade.db.drivers import channel_class, session_role, session_zone, sqlite
 from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.postgresql import name_statements_apart
 from facade.db.lending import EngineLender, Lender
 from facade.db.loop_pools import LoopPool
-from facade.db.options import for_driver
+from facade.db.options import check_arguments, for_driver, socket_words
 from facade.db.pools import ThreadPool
+from facade.exceptions import ImproperlyConfigured
 from facade.types.deep_json import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy.engine import URL, Engine
 
@@ -48,7 +50,7 @@ def sync_lender(database: Place, fast: bool) -> Lender:
     if settings.engine is not None:
         return _lender(EngineLender, database, settings.engine, fast)
     assert settings.url is not None
-    url, arguments = for_driver(settings.url, settings.options)
+    url, arguments = _arguments(settings, settings.url, settings.options)
     options = _options(settings, url, arguments)
     return _lender(Lender, database, create_engine(url, poolclass=ThreadPool, **options), fast)
 
@@ -59,10 +61,35 @@ def async_lender(database: Place, fast: bool) -> tuple[Lender, AsyncEngine]:
     if settings.async_engine is not None:
         return _lender(EngineLender, database, settings.async_engine.sync_engine, fast), settings.async_engine
     assert settings.async_url is not None
-    url, arguments = for_driver(settings.async_url, settings.async_options)
+    url, arguments = _arguments(settings, settings.async_url, settings.async_options)
     options = _options(settings, url, arguments)
     engine = create_async_engine(url, poolclass=LoopPool, **options)
     return _lender(Lender, database, engine.sync_engine, fast), engine
+
+
+def _arguments(
+    settings: DatabaseSettings, url: URL, options: Mapping[str, Any]
+) -> tuple[URL, dict[str, Any]]:
+    """Return what to give to the driver; raises ImproperlyConfigured for what it does not take."""
+    driver = url.get_driver_name()
+    try:
+        plain, arguments = for_driver(url, options)
+        check_arguments(driver, {*_in_query(plain, driver), *arguments})
+        sockets = socket_words(url, options)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASES[{settings.alias!r}]: {error}") from None
+    if driver == "asyncpg" and (sockets or isinstance(arguments.get("host"), list)):
+        connect = import_module("facade.db.drivers.asyncpg_connecting").connect
+        arguments = {"async_creator_fn": connect, **arguments, **({"sockets": sockets} if sockets else {})}
+    return plain, arguments
+
+
+def _in_query(url: URL, driver: str) -> Iterable[str]:
+    """Return the arguments that SQLAlchemy makes of what a URL's query says; SQLite's own are none."""
+    if not url.query or driver in _SQLITE3:
+        return () if "uri" in url.query else url.query
+    arguments: Iterable[str] = url.get_dialect()().create_connect_args(url)[1]
+    return arguments
 
 
 def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> Lender:
@@ -77,6 +104,8 @@ def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> 
             event.listen(engine, "connect", name_statements_apart)
         if (keep_zone := _ZONES.get(engine.dialect.driver)) is not None:
             event.listen(engine, *keep_zone)
+        if (role := database.settings.assume_role) is not None:
+            event.listen(engine, "connect", session_role.assume(role, engine.dialect.paramstyle))
     return kind(database, engine, channels, slow=not fast)
 
 

@@ -67,6 +67,8 @@ _BY_NUMBER: dict[int, ErrorClass] = {1213: DeadlockDetected, 1020: Serialization
 
 _SQLITE_BUSY_SNAPSHOT = 517  # a reader that wants to write after somebody else has written
 
+NO_SUCH_SERVER = "TargetServerAttributeNotMatched"  # asyncpg: none that was reached is of the wanted kind
+
 _BY_NAME: dict[str, ErrorClass] = {
     "DataError": DataError,
     "IntegrityError": IntegrityError,
@@ -78,6 +80,7 @@ _BY_NAME: dict[str, ErrorClass] = {
     "InterfaceError": InterfaceError,
     "DatabaseError": DatabaseError,
     "Error": DBAPIError,
+    NO_SUCH_SERVER: OperationalError,
 }
 
 # What databases say of a statement that is nested more deeply than they read.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import DBAPIError
 
 from facade.configuration import settings
-from facade.db.errors import driver_error, sqlstate
+from facade.db.errors import NO_SUCH_SERVER, driver_error, sqlstate
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 2.0
@@ -53,6 +53,8 @@ def may_connect_later(error: BaseException) -> bool:
         return state.startswith(_PASSING_STATES)
     if isinstance(raw, (OSError, EOFError)):
         return not isinstance(raw, PermissionError)
+    if type(raw).__name__ == NO_SUCH_SERVER:  # a standby may be about to take over
+        return True
     if raw.args and isinstance(raw.args[0], int):
         return raw.args[0] in _MYSQL_PASSING
     return type(raw).__module__.startswith("psycopg") and _libpq_passing(str(raw))

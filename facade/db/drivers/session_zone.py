@@ -26,7 +26,11 @@ def session_zone() -> str:
 def _is_to_be_set(raw: Any, zone: str) -> bool:
     """Return whether a connection of psycopg has another zone, which the server tells unasked, and not by its options."""
     options: str = raw.info.get_parameters().get("options", "")
-    return raw.info.parameter_status("TimeZone") != zone and "timezone=" not in options.lower()
+    return raw.info.parameter_status("TimeZone") != zone and not _names_zone(options)
+
+
+def _names_zone(options: str) -> bool:
+    return "timezone=" in options.lower()
 
 
 def set_on_psycopg(connection: Any, record: object) -> None:
@@ -57,5 +61,5 @@ async def _set_async(raw: Any, zone: str) -> None:
 def ask_of_asyncpg(dialect: Dialect, record: object, args: object, arguments: dict[str, Any]) -> None:
     """Add the zone to what a connection that is about to be made asks of the server."""
     given = dict(arguments.get("server_settings") or {})
-    if "timezone" not in {name.lower() for name in given}:
+    if "timezone" not in {name.lower() for name in given} and not _names_zone(given.get("options", "")):
         arguments["server_settings"] = {**given, "TimeZone": session_zone()}
