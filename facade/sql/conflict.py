@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _TARGETED: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _UNTARGETED = "mysql"
 
+_IGNORE = {"sqlite": "OR IGNORE", _UNTARGETED: "IGNORE"}
+"""The word that passes over a row for whatever constraint it breaks; PostgreSQL does so for unique constraints alone."""
+
 
 class Conflict(NamedTuple):
     """Ignore such rows (no `update` fields) or update the rows that are there."""
@@ -53,8 +56,10 @@ def insert_into(table: sa.Table, vendor: str, conflict: Conflict | None) -> Any:
     """Return the Core INSERT with its conflict clause."""
     if conflict is None:
         return sa.insert(table).inline()
+    if not conflict.update and (word := _IGNORE.get(vendor)):
+        return sa.insert(table).inline().prefix_with(word)
     if vendor == _UNTARGETED:
-        return _mysql_insert(table, conflict)
+        return _mysql_update(table, conflict)
     statement = _TARGETED[vendor](table).inline()
     if not conflict.update:
         return statement.on_conflict_do_nothing()
@@ -67,9 +72,7 @@ def insert_into(table: sa.Table, vendor: str, conflict: Conflict | None) -> Any:
     )
 
 
-def _mysql_insert(table: sa.Table, conflict: Conflict) -> Any:
+def _mysql_update(table: sa.Table, conflict: Conflict) -> Any:
     statement = mysql.insert(table).inline()
-    if not conflict.update:
-        return statement.prefix_with("IGNORE")
     keys = [table.c[field.column].key for field in conflict.update]
     return statement.on_duplicate_key_update({key: statement.inserted[key] for key in keys})
