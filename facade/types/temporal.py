@@ -12,6 +12,7 @@ from sqlalchemy.dialects import mysql, postgresql
 from facade.configuration import settings
 from facade.dateparse import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
+from facade.types import edges
 from facade.types.base import MYSQL, Base, Processor, T
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ class DateTime(Base[dt.datetime]):
         return self.timezone and dialect.name not in MYSQL and dialect.name != "sqlite"
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        if self._has_moments(dialect):
-            return _aware
-        return _text_of_datetime if dialect.name == "sqlite" else _clock
+        convert = _aware if self._has_moments(dialect) else _clock
+        if dialect.driver == "asyncpg":
+            return edges.moment(convert)
+        return _text_of_datetime if dialect.name == "sqlite" else convert
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if dialect.name == "sqlite":
@@ -115,6 +117,8 @@ class Date(Base[dt.date]):
     impl = sa.Date
 
     def bind_processor(self, dialect: Dialect) -> Processor:
+        if dialect.driver == "asyncpg":
+            return edges.day
         return _text_of_date if dialect.name == "sqlite" else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:

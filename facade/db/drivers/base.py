@@ -17,10 +17,12 @@ from facade import bridge
 from facade.configuration import settings
 from facade.db.capture import note, observe, watched
 from facade.db.channel import Outcome, Params, Row, Statement, Stream, checked_level
+from facade.db.drivers.edges import forget_edges, write_edges
 from facade.db.drivers.reading import Reader, at_hand
 from facade.db.drivers.road import GeneralRoad
 from facade.db.errors import driver_error, ended_before, is_of_a_pooler, says_lost, translated
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
+from facade.types.edges import meets_edge
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
@@ -132,12 +134,29 @@ class DriverChannel(GeneralRoad):
 
     def _again(self, run: Callable[[str, Any], R], error: BaseException, sql: str, params: Params) -> R:
         """Run a statement once more that did not begin: its plan was made for a table that has changed since."""
+        if not self.broken and not self._returned and meets_edge(driver_error(error)):
+            return self._at_edge(run, sql, params)
         if self.broken or self._returned or not self._has_stale_plan(driver_error(error) or error):
             self._failed(error, sql, params)
         try:
             return run(sql, params)
         except BaseException as another:
             self._failed(another, sql, params)
+
+    def _at_edge(self, run: Callable[[str, Any], R], sql: str, params: Params) -> R:
+        """Run a statement that asyncpg would not have written as it is meant."""
+        raw = self._general().connection.driver_connection
+        try:
+            bridge.wait(write_edges(raw))
+            try:
+                return run(
+                    f"{sql} ", params
+                )  # another text: what is prepared keeps the converters it was prepared with
+            finally:
+                if self._usable():
+                    self._to_the_end(lambda: bridge.wait(forget_edges(raw)))
+        except BaseException as error:
+            self._failed(error, sql, params)
 
     def _has_stale_plan(self, error: BaseException) -> bool:
         """Tell whether a statement was refused for a plan of the driver's that is forgotten now, and may run again."""
@@ -184,11 +203,16 @@ class DriverChannel(GeneralRoad):
             return at_hand(
                 observe(self.database, self._general_rows if listened else self._rows, sql, params)
             )
+        open_cursor = self._general_cursor if listened else self._cursor
+        try:
+            cursor = observe(self.database, open_cursor, sql, params)
+        except Exception as error:
+            if not meets_edge(driver_error(error)):
+                raise
+            cursor = self._at_edge(open_cursor, sql, params)
         if listened:
-            cursor = observe(self.database, self._general_cursor, sql, params)
             reader = Reader(cursor, self._fetch_general, self._close_general)
         else:
-            cursor = observe(self.database, self._cursor, sql, params)
             reader = Reader(cursor, self._fetch_some, self._close_cursor)
         if self.cursors_see_writes:
             self._readers = [*self._readers, reader]
