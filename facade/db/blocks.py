@@ -45,6 +45,9 @@ class Lends(Protocol):
     def lend(self) -> Channel:
         """Check a connection out; a channel's `check_in` or `discard` gives it back."""
 
+    def begin_again(self, error: BaseException, isolation_level: str | None, read_only: bool) -> Channel:
+        """Begin a transaction for one whose connection was lost; raises ``error`` if it was not that."""
+
 
 class Block(Turns):
     """One entered block: the body of an `atomic`, or a connection in manual or foreign hands.
@@ -404,9 +407,9 @@ def begin(database: Lends, atomic: Options, body: bool) -> Block:
     channel = database.lend()
     try:
         channel.begin(atomic.isolation_level, atomic.read_only)
-    except BaseException:
+    except BaseException as error:
         channel.check_in()
-        raise
+        channel = database.begin_again(error, atomic.isolation_level, atomic.read_only)
     return entered(Root(Transaction(channel), atomic, body=body))
 
 

@@ -197,6 +197,26 @@ class Database(TransactionControl):
         """Check a connection out of the pool; the caller ends with ``check_in()`` or ``discard()``."""
         return self.lender.lend()
 
+    def begin_again(
+        self, error: BaseException, isolation_level: str | None = None, read_only: bool = False
+    ) -> Channel:
+        """Begin a transaction on another connection where the first one was lost: BEGIN alone changes nothing.
+
+        Raises ``error`` where that was something else, and what the last try raises.
+        """
+        for delay in delays() if is_lost(error) else ():
+            bridge.sleep(delay)
+            channel = self.lend()
+            try:
+                channel.begin(isolation_level, read_only)
+                return channel
+            except BaseException as another:
+                channel.check_in()
+                error = another
+            if not is_lost(error):
+                break
+        raise error
+
     def _check_locks(self) -> None:
         if self.vendor != "sqlite":  # it has no row locks: asking for them changes nothing
             raise TransactionManagementError(_NO_BLOCK)

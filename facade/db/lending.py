@@ -12,7 +12,7 @@ from sqlalchemy import exc
 from facade import bridge
 from facade.configuration import settings
 from facade.db.errors import translated
-from facade.db.retry import delays, may_connect_later, reconnect_delays
+from facade.db.retry import delays, may_connect_later, reconnect_delays, refuses_more
 from facade.exceptions import PoolExhausted
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Lender:
 
     def _take_later(self, error: Exception) -> Entry:
         deadline = time.monotonic() + self.pool.timeout()
-        for delay in reconnect_delays() if self.pool.has_connected else delays():
+        for delay in reconnect_delays() if self.pool.has_connected or refuses_more(error) else delays():
             if not may_connect_later(error) or time.monotonic() + delay > deadline:
                 break
             bridge.sleep(delay)
@@ -106,7 +106,10 @@ class Lender:
                 return self.pool.take()  # type: ignore[no-any-return]
             except Exception as another:
                 error = another
-        raise translated(error, lost=may_connect_later(error))
+        raised = translated(error, lost=may_connect_later(error))
+        if refuses_more(error):
+            raise self.pool.refused() from raised
+        raise raised
 
     def connect(self, token: Any) -> Connection:
         """Return a SQLAlchemy connection on a lent connection."""

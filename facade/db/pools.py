@@ -339,7 +339,7 @@ class LendingPool(Pool):
             _latest.set(None)
         entry = shelf.entries[record] = Entry(record, shelf)
         self._restore(entry)
-        self.has_connected = True
+        self.has_connected, shelf.full_until = True, 0.0
         return entry
 
     def _cut(self, connection: DBAPIConnection) -> None:
@@ -402,15 +402,20 @@ class LendingPool(Pool):
 
     def _exhausted(self, shelf: Shelf) -> PoolExhausted:
         if shelf.full_until:
-            return PoolExhausted(
-                f"The server of database {self.alias!r} takes no more connections, and the {shelf.opened} of this "
-                f"pool stayed in use for {self._timeout:g} seconds (POOL_TIMEOUT). Raise the server's limit "
-                "(max_connections), or lower POOL_SIZE and MAX_OVERFLOW in all processes that share it."
-            )
+            return self.refused(shelf.opened)
         return PoolExhausted(
             f"The pool of database {self.alias!r} is exhausted: all connections (POOL_SIZE {self._size}, "
             f"MAX_OVERFLOW {self.max_overflow}) stayed in use for {self._timeout:g} seconds (POOL_TIMEOUT). "
             "Raise these settings, or return connections sooner: end blocks and streams."
+        )
+
+    def refused(self, opened: int = 0) -> PoolExhausted:
+        """Return what to raise where the server takes no more connections and none came free in time."""
+        own = f"the {opened} of this pool stayed in use" if opened else "this pool got none"
+        return PoolExhausted(
+            f"The server of database {self.alias!r} takes no more connections, and {own} for {self._timeout:g} seconds "
+            "(POOL_TIMEOUT). Raise the server's limit (max_connections), or lower POOL_SIZE and MAX_OVERFLOW in all "
+            "processes that share it."
         )
 
 
