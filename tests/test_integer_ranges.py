@@ -187,6 +187,28 @@ def test_what_no_row_can_hold_asks_nothing(face, numbers, large, assert_queries)
         assert face.list(numbers.filter(Q(m=large) | Q(n=2))) == [2]
 
 
+@pytest.mark.parametrize("large", [2**70, -(2**70)])
+def test_what_every_row_fulfils_is_no_condition(face, numbers, large, assert_queries):
+    every = {"n__lt" if large > 0 else "n__gte": large}
+    with assert_queries(0):
+        assert face.list(numbers.exclude(**every)) == []
+    with assert_queries(1) as queries:
+        assert face.list(Small.objects.filter(**every).order_by("n").values_list("n", flat=True)) == [1, 2]
+    assert "WHERE" not in queries[0]["sql"]
+
+
+@pytest.mark.parametrize("large", [2**70, -(2**70)])
+def test_a_row_that_may_be_missing_fulfils_nothing(face, database, large):
+    database.create(Publisher, Author, Book)
+    face(Author.objects.create, name="Ada")
+    every = Q(**{"books__pages__lt" if large > 0 else "books__pages__gte": large})
+    assert face(Author.objects.filter(every).count) == 0
+    assert face(Author.objects.exclude(every).count) == 1
+    assert face(Author.objects.filter(every | Q(name="Bob")).count) == 0
+    assert face(Author.objects.filter(Q(name="Ada") | every).count) == 1
+    assert face(Author.objects.aggregate, n=Count("pk", filter=every)) == {"n": 0}
+
+
 def test_a_negative_number_is_in_no_column_of_positive_ones(face, database, assert_queries):
     database.create(Publisher, Author, Book)
     with assert_queries(0):

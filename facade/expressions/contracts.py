@@ -198,6 +198,9 @@ class Compiler(Protocol):
     def column(self, alias: str, field: Field[Any]) -> Any:
         """Return a column of the table that the query knows by `alias`."""
 
+    def present(self, expression: Valued, core: Core) -> Any:
+        """Return the condition that a value is not NULL. Raises FullResultSet for a column that has a value in each row."""
+
     def reference(self, name: str, source: Valued) -> Any:
         """Return what an annotation is called by its name, or its Core form where it has none in this SELECT."""
 

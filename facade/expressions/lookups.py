@@ -265,7 +265,7 @@ class RangeChecked(BuiltinLookup):
         beyond = self.rhs if isinstance(self.rhs, OutOfRange) else compiler.beyond(self.rhs)
         if beyond is not None:
             if self.above_all if beyond.high else self.below_all:
-                return self.left(compiler).is_not(None)
+                return compiler.present(self.lhs, self.left(compiler))
             raise EmptyResultSet
         return super().as_core(compiler)
 

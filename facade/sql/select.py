@@ -115,6 +115,15 @@ class Compiler(Combinations, dialects.Operations):
     def column(self, alias: str, field: Field[Any]) -> Any:
         return self.table(alias).c[field.column]
 
+    def present(self, expression: Valued, core: Core) -> Any:
+        if isinstance(expression, Col) and self._always_has(expression):
+            raise FullResultSet
+        return core.is_not(None)
+
+    def _always_has(self, column: Col) -> bool:
+        joins, field = self.query.joins, column.target
+        return not (field.null or field.generated) and column.alias in joins and not joins[column.alias].outer
+
     def table(self, alias: str) -> Any:
         if (table := self.tables.get(alias)) is None:
             model = self.query.joins[alias].model
