@@ -107,6 +107,12 @@ def test_no_rows_of_a_slice_are_prefetched_without_a_statement(face, workers, as
     assert [row.nobody for row in rows] == [[], [], []]
 
 
+def test_rows_without_what_an_xor_joins_stay_in_a_merged_query(face, workers):
+    either = Worker.objects.filter(Q(age__gt=50) ^ Q(machines__name="drill", age__lt=50) ^ Q(name="Cyd"))
+    assert names(face, Worker.objects.all() & either) == ["Ada", "Bob", "Cyd"]
+    assert names(face, Worker.objects.exclude(name="Bob") & either) == ["Ada", "Cyd"]
+
+
 @pytest.mark.portable
 def test_xor_takes_what_is_unknown_for_false_beside_what_nothing_meets(face, workers):
     assert names(face, Worker.objects.exclude(Q(age__gt=50) ^ Q(staff__in=[]))) == ["Bob", "Cyd"]

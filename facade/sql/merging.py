@@ -67,9 +67,11 @@ def _merge_joins(
         new = query.joins.join(join.hop, renamed[join.parent], available, join.nullable, relation)
         available.discard(new)
         renamed[alias] = new
-        if join.condition is not None and len(query.joins) > known:
+        added = len(query.joins) > known
+        if join.condition is not None and added:
             query.joins.restrict(new, _moved(join.condition, renamed, other.offset))
-        if not join.outer:
+        # A join that is new is outer where it may find no row: a condition under XOR has made its own inner.
+        if not (query.joins[new] if added else join).outer:
             mine.add(new)
     promoter.add_votes(mine)
     promoter.apply(query.joins)
