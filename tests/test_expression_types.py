@@ -82,3 +82,18 @@ def test_a_generated_field_has_the_type_of_its_values(face, database):
     assert face.list(counters.values_list("twice").annotate(n=Count("pk"))) == [(2, 1), (4, 1)]
     assert face(counters.update, steps=F("twice") + F("steps")) == 2
     assert face.list(counters.values_list("twice", flat=True)) == [6, 12]
+
+
+def test_a_type_that_cannot_be_told_is_refused_where_there_are_no_rows(face, row, assert_queries):
+    untold = Everything.objects.annotate(x=F("text") + 1)
+    with assert_queries(0):
+        for rows in (
+            untold.filter(pk__in=[]),
+            untold.none(),
+            Everything.objects.none().annotate(x=F("text") + 1),
+        ):
+            for asked in (rows, rows.values("x"), rows.values_list("pk", "x")):
+                with pytest.raises(FieldError, match="Cannot infer type of '\\+'"):
+                    face.list(asked)
+            assert face(rows.count) == 0
+            assert face(rows.exists) is False

@@ -60,3 +60,8 @@ class Layout:
         self.part, self.annotations, self.columns = part, annotations, columns
         self.width = 0
         self.repeated: tuple[int, ...] | None = None
+
+    def check_types(self) -> None:
+        """Raise FieldError where the type of a value that is selected cannot be told."""
+        for _, expression in (*self.annotations, *self.columns):
+            getattr(expression, "_output_field_or_none", None)

@@ -303,6 +303,7 @@ def _compiled_query(query: SQLQuery, database: Database, kind: str, beyond: Beyo
     try:
         statement = compiler.statement()
     except EmptyResultSet:
+        compiler.layout.check_types()
         return EmptyPlan()
     extra = len(list(statement.selected_columns)) != compiler.layout.width
     load = (
