@@ -891,3 +891,10 @@ class TestSQLAlchemy:
         with engine.sync_engine.connect() as connection:
             connection.execute(text("SELECT 1"))
             bridge.sleep(60)
+
+
+def test_another_kind_of_event_loop_is_refused_with_a_way_out():
+    """Under trio, for instance: whoever drives the coroutine, it is not asyncio."""
+    for coroutine in (bridge.spawn(int), bridge.run(int)):
+        with pytest.raises(RuntimeError, match=r"a running asyncio event loop.*trio\.to_thread\.run_sync"):
+            coroutine.send(None)

@@ -374,6 +374,37 @@ def test_sockets_are_kept_alive(face, database, driver):
     channel.check_in()
 
 
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.faces("async")
+@pytest.mark.parametrize("in_block", [False, True])
+def test_an_expired_limit_of_asyncpg_is_named(face, database, in_block):
+    one = use(database.url, ASYNCPG, {"command_timeout": 0.2})
+    with pytest.raises(
+        OperationalError, match="on 'default' took longer than the command_timeout in OPTIONS"
+    ):
+        if in_block:
+            with face.block(atomic()):
+                ask("SELECT pg_sleep(5)::text")
+        else:
+            ask("SELECT pg_sleep(5)::text")
+    assert ask() == 1
+    assert one.lender.pool.checkedout() == 0
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_silent_server_is_no_cancellation(face, driver):
+    """asyncio's limits work by cancelling; who waits for a connection was not cancelled."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/d"
+        one = use(url, driver, {"connect_timeout": 1}, POOL_TIMEOUT=0.1)
+        with pytest.raises(OperationalError, match=r"timeout expired|'default' .*connect_timeout in OPTIONS"):
+            ask()
+        assert one.lender.pool.checkedout() == 0
+
+
 # -- Django's own -----------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from facade import bridge
+from facade import bridge, transaction
 from facade.configuration import configure
 from facade.db import config
 from facade.db.channel import Statement
@@ -382,6 +382,24 @@ async def test_allowed_blocking_holds_from_the_first_use(database):
     assert "SELECT" in str(Author.objects.all().query)
     connections["default"].close()
     assert Author.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "way_out"),
+    [
+        (lambda: Author.objects.count(), r"QuerySet\.count\(\).*await acount\(\)"),
+        (lambda: Author(name="Ada").save(), r"Author\.save\(\).*await asave\(\)"),
+        (lambda: list(Author.objects.all()), "`async for`"),
+        (lambda: atomic().__enter__(), "`async with atomic"),
+    ],
+)
+async def test_in_a_block_it_is_told_what_to_await(database, call, way_out):
+    await bridge.run(database.create, Author)
+    async with atomic():
+        with pytest.raises(SynchronousOnlyOperation, match=way_out) as refused:
+            call()
+        transaction.set_rollback(True)
+    assert "Lock" not in str(refused.value)
 
 
 async def test_sql_can_be_printed_in_an_event_loop(database):

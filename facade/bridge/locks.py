@@ -32,7 +32,7 @@ class Lock:
 
     def acquire(self) -> None:
         if not in_worker():
-            check_blocking("Lock.acquire()")
+            check_blocking()
             self._mutex.acquire()
         elif self._held:
             self._queue()

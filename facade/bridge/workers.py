@@ -23,6 +23,10 @@ T = TypeVar("T")
 PARKED_MAX = 64  # finished workers kept per thread, each with a few kilobytes of stack
 TWIN_OF = "__twin_of__"  # marks async methods that were made from a sync one
 
+_NO_LOOP = (
+    "Async methods of facade, and its drivers, need a running asyncio event loop, and there is none here. Under trio, run "
+    "the sync ones in threads: await trio.to_thread.run_sync(...)."
+)
 _DONE: Any = object()  # what a worker reports in place of something to await
 
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop
@@ -94,7 +98,10 @@ async def _drive(owner: object, fn: Callable[..., Any], args: tuple[Any, ...], k
     if worker.parent is not current:
         worker.parent = current
     worker.gr_context = current.gr_context
-    worker.owner = _current_task() if owner is None else owner
+    try:
+        worker.owner = _current_task() if owner is None else owner
+    except RuntimeError:
+        raise RuntimeError(_NO_LOOP) from None
     wanted = worker.switch((fn, args, kwargs))
     while wanted is not _DONE:
         try:

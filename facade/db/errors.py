@@ -116,6 +116,8 @@ def interruption(error: BaseException, outer: BaseException | None) -> BaseExcep
     while hidden is not None and hidden is not outer:
         if not isinstance(hidden, Exception):
             return hidden
+        if isinstance(hidden, TimeoutError) and hidden.__cause__ is not None:
+            hidden = hidden.__cause__  # the limit's own way of interrupting, which is over
         hidden = hidden.__context__
     return error
 

@@ -37,6 +37,11 @@ _LEARNT = (
 )  # fmt: skip
 
 
+_SILENT = (
+    "The server of {!r} did not let a connection through in the time that connect_timeout in OPTIONS allows."
+)
+
+
 class Lender:
     """Lends connections of a pool of our own. ``slow`` makes every statement pass through SQLAlchemy."""
 
@@ -106,6 +111,8 @@ class Lender:
                 return self.pool.take()  # type: ignore[no-any-return]
             except Exception as another:
                 error = another
+        if isinstance(error, TimeoutError) and not error.args:
+            error.args = (_SILENT.format(self.database.alias),)
         raised = translated(error, lost=may_connect_later(error))
         if refuses_more(error):
             raise self.pool.refused() from raised

@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from asyncpg import connection
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from facade.db.pools import Entry
 
 R = TypeVar("R")
+
+_EXPIRED = "A statement on {!r} took longer than the command_timeout in OPTIONS allows, and was cancelled."
 
 
 def name_statements_apart() -> None:
@@ -93,6 +95,11 @@ class AsyncpgChannel(PostgresqlChannel):
 
     def _command(self, sql: str) -> str | None:
         return bridge.wait(self.raw.execute(sql))  # type: ignore[no-any-return]
+
+    def _failed(self, error: BaseException, sql: str | None = None, params: Params | None = None) -> NoReturn:
+        if isinstance(error, TimeoutError) and not error.args:
+            error.args = (_EXPIRED.format(self.database.alias),)
+        super()._failed(error, sql, params)
 
     def _is_closed(self) -> bool:
         return self.raw.is_closed()  # type: ignore[no-any-return]
