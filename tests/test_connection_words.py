@@ -87,19 +87,19 @@ VALUES = {
     "scram_client_key": (None, "x"),
     "scram_server_key": (None, "x"),
     "service": (None, "library"),
-    "sslcert": ("/c", None),
+    "sslcert": (__file__, None),
     "sslcertmode": ("allow", "require"),
     "sslcompression": ("0", "1"),
-    "sslcrl": ("/l", None),
+    "sslcrl": (__file__, None),
     "sslcrldir": (None, "/d"),
-    "sslkey": ("/k", None),
+    "sslkey": (__file__, None),
     "sslkeylogfile": (None, "/f"),
     "ssl_max_protocol_version": ("TLSv1.3", None),
     "ssl_min_protocol_version": ("TLSv1.3", None),
     "sslmode": ("verify-full", None),
     "sslnegotiation": ("direct", None),
     "sslpassword": ("secret", None),
-    "sslrootcert": ("/r", None),
+    "sslrootcert": (__file__, None),
     "sslsni": ("1", "0"),
     "target_session_attrs": ("primary", None),
     "tcp_user_timeout": ("1000", None),
@@ -544,6 +544,15 @@ def test_another_server_is_not(face, door, certificates, driver, mode):
     with knocking(door, driver, sslmode=mode, sslrootcert=str(certificates / "stranger.crt")) as answer:
         assert "certificate verify failed" in answer
     assert door.visitors == []
+
+
+@pytest.mark.parametrize("word", ["sslrootcert", "sslcert", "sslkey", "sslcrl"])
+def test_a_file_that_is_not_there_is_named(word):
+    database = use("postgresql://h/d", given={"sslmode": "verify-full", word: "/nowhere"})
+    with pytest.raises(
+        ImproperlyConfigured, match=rf"^DATABASES\['default'\]: {word}: there is no file '/nowhere'"
+    ):
+        database.async_engine  # noqa: B018
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

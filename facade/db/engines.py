@@ -15,7 +15,7 @@ from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.postgresql import name_statements_apart
 from facade.db.lending import EngineLender, Lender
 from facade.db.loop_pools import LoopPool
-from facade.db.options import check_arguments, for_driver, socket_words
+from facade.db.options import check_arguments, check_files, for_driver, socket_words
 from facade.db.pools import ThreadPool
 from facade.exceptions import ImproperlyConfigured
 from facade.types.deep_json import read_json
@@ -75,6 +75,7 @@ def _arguments(
     try:
         plain, arguments = for_driver(url, options)
         check_arguments(driver, {*_in_query(plain, driver), *arguments})
+        check_files(url, options)
         sockets = socket_words(url, options)
     except ValueError as error:
         raise ImproperlyConfigured(f"DATABASES[{settings.alias!r}]: {error}") from None

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -99,6 +100,7 @@ _VALUES = {
     "sslnegotiation": ("postgres", "direct"),
     "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 }
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _SECRETS = frozenset({"oauth_client_secret", "scram_client_key", "scram_server_key"})
 _FALSE = frozenset({"0", "false", "off", "no"})
 _PORT = 5432
@@ -151,6 +153,15 @@ def socket_words(url: URL, options: Mapping[str, Any]) -> dict[str, int]:
     if found and "async_creator_fn" in words:
         raise ValueError(f"{min(found)}: what opens connections itself, async_creator_fn, sets that on them.")
     return found
+
+
+def check_files(url: URL, options: Mapping[str, Any]) -> None:
+    """Raise ValueError for a file that is not there, where the driver's own error would not say which."""
+    words = _words(url, options) if url.get_driver_name() == "asyncpg" else {}
+    for name in _FILES if words.get("sslmode") != "disable" else ():
+        file = words.get(name)
+        if file not in (None, "system") and not Path(str(file)).exists():
+            raise ValueError(f"{name}: there is no file {str(file)!r}.")
 
 
 # reading
