@@ -1,0 +1,294 @@
+"""Differences between answers that stand, each with its reason: Django is wrong there, or facade says more clearly what is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections import Counter
+from decimal import Decimal
+
+from tests.differential.outcomes import normal
+from tests.differential.reasons import (
+    ANSWERS,
+    Reasons,
+    alike,
+    complaint,
+    negation_asked_for_null,
+    sql,
+    truncated_inside,
+)
+
+READS = Reasons()
+because = READS.because
+
+TRUTH = r"e=(~\()*(m\.ExpressionWrapper\()?(~?\()*(Q\(|Exists)"
+NO_ROW = r"HAVING .*(?<![\w.'])(NULL|\d+(::\w+)?|coalesce\(NULL, \S+\)) (=|!=|<|>|<=|>=|IS|IN|NOT IN) "
+
+
+# -- what Django loses ----------------------------------------------------------------------
+
+
+@because("an aggregate whose filter no row can meet is a constant: Django forgets a condition on that")
+def _(case, ours, theirs, found):
+    forgotten = not re.search(NO_ROW, sql(theirs))
+    return set(found) <= {"value", "statements"} and re.search(NO_ROW, sql(ours)) and forgotten
+
+
+@because("a sum with an aggregate whose filter no row can meet: Django takes the aggregate for the sum")
+def _(case, ours, theirs, found):
+    constant = r"\b(0|NULL) AS x\b"
+    alone = re.search(constant, sql(theirs)) and not re.search(constant, sql(ours))
+    return found == ["value"] and alone and ".annotate(x=F('k') + " in case.source
+
+
+@because("a condition that holds for every row, compared with something: Django forgets the comparison")
+def _(case, ours, theirs, found):
+    comparison = r"WHERE (.* )?(true|1) (=|!=|IS) "
+    forgotten = not re.search(comparison, sql(theirs), re.DOTALL)
+    return (
+        set(found) <= {"value", "statements"}
+        and re.search(TRUTH, case.source)
+        and re.search(comparison, sql(ours), re.DOTALL)
+        and forgotten
+    )
+
+
+@because("a condition that every row or none fulfils, as a value: Django gives 1 or 0")
+def _(case, ours, theirs, found):
+    def number(value):
+        return ("int", str(int(value[1]))) if value[0] == "bool" else value
+
+    constant = re.search(r"\b[01] AS e\b", sql(theirs))
+    return found == ["value"] and constant and alike(case, ours, theirs, number)
+
+
+@because("an empty Q() as a value cannot be compared in Django")
+def _(case, ours, theirs, found):
+    told = ("'BooleanField' object has no attribute 'model'", "Cannot resolve keyword 'e' into field")
+    return not ours.error and theirs.message.startswith(told) and re.search(r"e=(~\()*Q\(\)", case.source)
+
+
+@because("`NOT (…) IS NULL` without parentheses: Django asks whether the inner is NULL, and negates that")
+def _(case, ours, theirs, found):
+    return set(found) <= {"value", "statements"} and negation_asked_for_null(sql(theirs))
+
+
+@because(
+    "a number beyond all that a column can hold: Django takes the comparison for true where the column is NULL, too"
+)
+def _(case, ours, theirs, found):
+    beyond = re.search(r"__gte?=-|__lte?=2\*\*|__range=\((-|.*2\*\*)", case.source)
+    return (
+        set(found) <= {"value", "statements"}
+        and beyond
+        and sql(ours).count("IS NOT NULL") + sql(ours).count("IS NULL")
+        > sql(theirs).count("IS NOT NULL") + sql(theirs).count("IS NULL")
+    )
+
+
+@because(
+    "negated conditions over several relations: Django ties the subquery to the join of the same name, whatever it joins"
+)
+def _(case, ours, theirs, found):
+    def ties(outcome):
+        return set(re.findall(r"U\d+\.id = \(?([a-tw-zT]\w*)\.id\b", sql(outcome)))
+
+    negated = "~(" in case.source or ".exclude(" in case.source
+    return found == ["value"] and negated and ties(ours) != ties(theirs)
+
+
+@because("XOR in an annotation or an aggregate's filter: Django's joins for it are inner, which loses rows")
+def _(case, ours, theirs, found):
+    def inner(outcome):
+        return Counter(re.findall(r"(?<!OUTER )JOIN (\w+)", sql(outcome)))
+
+    lost = inner(theirs) - inner(ours)
+    return found == ["value"] and " ^ " in case.source and bool(lost)
+
+
+@because("a Prefetch over a table that its filter joins, too: Django reads the key from the filter's join")
+def _(case, ours, theirs, found):
+    key = re.search(
+        r"\((\w+)\.(\w+)\) AS _prefetch_related_val_\2, .* JOIN \1 T\d+ ON .*T\d+\.\2 IN \(", sql(theirs)
+    )
+    return found == ["value"] and "Prefetch(" in case.source and key is not None
+
+
+@because("a union or difference of which one part is left: Django orders twice")
+def _(case, ours, theirs, found):
+    combined = re.search(r"\.(union|difference)\(", case.source)
+    return not ours.error and "multiple ORDER BY clauses not allowed" in theirs.message and combined
+
+
+@because("a constant to order by: Django writes it where databases take it for a position, or refuse it")
+def _(case, ours, theirs, found):
+    constant = re.search(r"order_by\(.*Value\(", case.source)
+    refused = not ours.error and "non-integer constant in ORDER BY" in theirs.message
+    position = found == ["value"] and re.search(r"ORDER BY ([^()]*, )?\d+ (ASC|DESC)", sql(theirs))
+    return constant and (refused or position)
+
+
+# -- values ---------------------------------------------------------------------------------
+
+
+@because("SQLite: a text of a document that looks like JSON: Django parses it once more")
+def _(case, ours, theirs, found):
+    def parsed(value):
+        try:
+            return normal(json.loads(value[1][1:-1])) if value[0] == "str" else value
+        except (ValueError, TypeError):
+            return value
+
+    document = re.search(r"data__\w+'", case.source) and "JSON_EXTRACT" in sql(theirs)
+    return found == ["value"] and document and alike(case, ours, theirs, parsed)
+
+
+@because("SQLite: null, true and false in documents: Django compares them as texts")
+def _(case, ours, theirs, found):
+    compared = re.search(
+        r"data__\w+?__(gt|gte|lt|lte|i?regex|i?startswith|i?contains|i?endswith|iexact)=", case.source
+    )
+    return (
+        set(found) <= {"value", "statements"}
+        and compared
+        and re.search(r"IN \('\w+', ?'\w+', ?'\w+'\) THEN JSON_TYPE", sql(theirs))
+    )
+
+
+@because("what a truncation in a time zone gives is computed with further: Django takes it for UTC")
+def _(case, ours, theirs, found):
+    zoned = re.search(
+        r"django_datetime_(trunc|cast)|DATE_TRUNC\(.* AT TIME ZONE|AT TIME ZONE .*\)::(date|time)",
+        sql(theirs),
+    )
+    return found == ["value"] and zoned and truncated_inside(case.source)
+
+
+@because(
+    "PostgreSQL: a date that is truncated inside an expression: Django leaves it the moment that DATE_TRUNC gives"
+)
+def _(case, ours, theirs, found):
+    def day(value):
+        if value[0] == "str":
+            return "str", value[1].replace(" 00:00:00+00", "")
+        if value[0] != "datetime":
+            return value
+        moment = dt.datetime.fromisoformat(value[1])
+        return normal(moment.date()) if moment.time() == dt.time() else value
+
+    return found == ["value"] and "DATE_TRUNC" in sql(theirs) and alike(case, ours, theirs, day)
+
+
+@because("PostgreSQL: a sum of whole numbers over a window: Django leaves it a Decimal")
+def _(case, ours, theirs, found):
+    def whole(value):
+        return normal(int(Decimal(value[1]))) if value[0] == "Decimal" else value
+
+    return found == ["value"] and "m.Window(m.Sum(" in case.source and alike(case, ours, theirs, whole)
+
+
+@because("PostgreSQL: a float constant is cast: Django writes it as a numeric, which is rounded otherwise")
+def _(case, ours, theirs, found):
+    return found == ["value"] and re.search(r"\(-?\d+\.5\)::integer", sql(theirs)) is not None
+
+
+# -- what is asked --------------------------------------------------------------------------
+
+
+@because("facade knows that no row can be found, where Django asks")
+def _(case, ours, theirs, found):
+    def number(value):  # a default, which no column has given its type
+        return ("float", value[1]) if value[0] == "int" else value
+
+    never = r"WHERE (0|false)\b|NOT \(NOT \((0|false)\b|\b(AND|OR) (0|false)\b|\((0|false)\)|IN \( ?-1\)|\b9223372036854775808\b"
+    same = "value" not in found or alike(case, ours, theirs, number)
+    return (
+        set(found) <= {"value", "statements"}
+        and len(ours.sent) < len(theirs.sent)
+        and same
+        and re.search(never, sql(theirs))
+    )
+
+
+@because(
+    "a lookup that the database lacks, on rows to prefetch of which there are none: facade has nothing to refuse"
+)
+def _(case, ours, theirs, found):
+    lacking = theirs.error == "NotSupportedError" and "lookup is not supported" in theirs.message
+    return lacking and not ours.error and "Prefetch(" in case.source and len(ours.sent) <= len(theirs.sent)
+
+
+# -- errors ---------------------------------------------------------------------------------
+
+
+@because("an integer that no driver can send: Django lets the driver's OverflowError through")
+def _(case, ours, theirs, found):
+    told = ours.error in {*ANSWERS, "DataError"} or complaint(ours)
+    return theirs.message.startswith("Python int too large to convert") and told
+
+
+@because("a year whose first or last moment no date can be: Django fails, facade compares")
+def _(case, ours, theirs, found):
+    year = theirs.message in ("date value out of range", "Year is out of range: 0", "year 0 is out of range")
+    return year and (ours.error in ANSWERS or complaint(ours)) and re.search(r"year(__\w+)?=", case.source)
+
+
+@because("SQLite: a variance of large numbers: Django gives the database what it cannot hold")
+def _(case, ours, theirs, found):
+    return (
+        not ours.error
+        and theirs.message == "string or blob too big"
+        and re.search("Variance|StdDev", case.source)
+    )
+
+
+@because("two mistakes at once: which is told first")
+def _(case, ours, theirs, found):
+    told = complaint(ours), complaint(theirs)
+    return None not in told and told[0] != told[1]
+
+
+@because("a value of the wrong type: facade refuses it by its field, Django fails in whatever meets it first")
+def _(case, ours, theirs, found):
+    told = complaint(ours), complaint(theirs)
+    moments = {"moment", "duration"}
+    same = told[0] is not None and told[1] is not None and {told[0][0], told[1][0]} <= moments
+    return same or (told[0] == told[1] == ("NUL", ""))
+
+
+@because("a duration that is none, which Django looks at when it sends it, and does not send")
+def _(case, ours, theirs, found):
+    told = complaint(ours)
+    sent = re.search(r"\btook (=|<|>|<=|>=|BETWEEN|IN)", sql(theirs))
+    return told is not None and told[0] == "duration" and not ours.sent and not theirs.error and not sent
+
+
+@because("a wrong value beside a condition that nothing can meet: Django never looks at it")
+def _(case, ours, theirs, found):
+    told = complaint(ours)
+    deferred = "both deferred and traversed using select_related" in ours.message
+    seen = deferred or (told is not None and told[0] in ("NUL", "types"))
+    return seen and not ours.sent and not theirs.error and not theirs.sent
+
+
+@because("a wrong value beside what Django itself fails at")
+def _(case, ours, theirs, found):
+    failing = (
+        "ORDER BY not allowed in subqueries of compound",
+        "no such column: U",
+        "user-defined aggregate's 'finalize'",
+    )
+    return complaint(ours) is not None and theirs.message.startswith(failing)
+
+
+@because("PostgreSQL: texts, dates and keys that Django's SQL does not cast")
+def _(case, ours, theirs, found):
+    unfit = [
+        (r"operator does not exist: interval \* interval", r"fn\.Trunc.* - |-.*fn\.Trunc"),
+        (r"function upper\((integer|boolean|date|double precision|numeric)\) does not exist", r"__iexact="),
+        (r"operator does not exist: jsonb \? integer", r"has_key=0"),
+    ]
+    return ours.error in ANSWERS and any(
+        re.match(words, theirs.message) and re.search(cause, case.source) for words, cause in unfit
+    )

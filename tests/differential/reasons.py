@@ -1,0 +1,125 @@
+"""A register of reasons, and what reasons look for in a case's source, in statements and in values."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tests.differential.outcomes import comparable
+
+# What an answer may be, once something could be asked at all.
+ANSWERS = {None, "DoesNotExist", "MultipleObjectsReturned"}
+
+COMPLAINTS = [
+    ("lookup", r"Unsupported lookup '\w+' for (ForeignKey|OneToOneField)"),
+    ("address", r"argument of type 'int' is not iterable"),
+    ("number", r"Field '\w+' expected a number but got .*"),
+    ("moment", r"“.*” value has an invalid (date )?format|fromisoformat: argument must be str"),
+    ("duration", r"“.*” value has an invalid format. It must be in \[DD\]|object has no attribute 'days'"),
+    ("duration", r"invalid input syntax for type interval|operator does not exist: interval [<>=]+ integer"),
+    ("NUL", r"NUL \(0x00\)"),
+    ("prefetch", r"lookup was already seen with a different queryset"),
+    ("slice", r"Cannot filter a query once a slice"),
+    ("types", r"contains mixed types"),
+    ("sum", r"function sum\((text|character varying)\) does not exist"),
+    ("union", r"after union\(\) is not supported"),
+]  # in the order in which they are looked for, the more particular ones last
+
+
+class Reasons(dict):
+    """Predicates by the reasons that they find."""
+
+    def because(self, why):
+        """Register a predicate for differences that stand for this reason."""
+
+        def register(holds):
+            self[why] = holds
+            return holds
+
+        return register
+
+    def find(self, case, ours, theirs, found):
+        """Return the first reason that holds, or None."""
+        return next((why for why, holds in self.items() if holds(case, ours, theirs, found)), None)
+
+
+# -- statements ---------------------------------------------------------------------------
+
+
+def sql(outcome):
+    """Return an outcome's statements as one text, without quotation marks."""
+    return "\n".join(outcome.sent).replace('"', "").replace("differential_", "")
+
+
+def enclosed(text, start):
+    """Return where the parenthesis that opens at `start` is closed."""
+    depth = 0
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if depth == 0:
+            return place + 1
+    return len(text)
+
+
+def negation_asked_for_null(text):
+    """Return whether a statement has ``NOT (…) IS NULL`` or ``NOT EXISTS(…) IS NULL``, which negates the question."""
+    opened = re.finditer(r"NOT (EXISTS)?(?=\()", text)
+    return any(re.match(r" IS (NOT )?NULL", text[enclosed(text, m.end()) :]) for m in opened)
+
+
+# -- values -------------------------------------------------------------------------------
+
+
+def changed(value, change):
+    """Return a normalized value with its leaves, such as ``("int", "1")``, changed."""
+    if isinstance(value, bool):
+        return change(("bool", value))
+    if not isinstance(value, tuple):
+        return value
+    leaf = len(value) > 1 and isinstance(value[0], str) and isinstance(value[1], str)
+    return change(value) if leaf else tuple(changed(item, change) for item in value)
+
+
+def alike(case, ours, theirs, change):
+    """Return whether two answers are the same but for what `change` makes the same."""
+    if ours.error or theirs.error:
+        return False
+    return comparable(case, changed(ours.value, change)) == comparable(case, changed(theirs.value, change))
+
+
+# -- errors -------------------------------------------------------------------------------
+
+
+def complaint(outcome):
+    """Return what an error is about, and its words where these name what is wrong; None for others."""
+    kinds = [(kind, re.search(words, outcome.message)) for kind, words in COMPLAINTS if outcome.error]
+    told = [(kind, match.group() if kind == "number" else "") for kind, match in kinds if match]
+    return told[-1] if told else None
+
+
+# -- the source ---------------------------------------------------------------------------
+
+
+def truncated_inside(source):
+    """Return whether what a truncation gives is computed or compared with further."""
+    compared = re.search(r"\(e=fn\.Trunc", source) and re.search(
+        r"\.(filter|exclude)\(e(__(gt|lte))?=", source
+    )
+    return bool(compared) or _visit(ast.parse(source), inside=False)
+
+
+def _visit(node, inside):
+    if isinstance(node, ast.Call) and (name := _expression_name(node)):
+        if inside and name.startswith("Trunc"):
+            return True
+        inside = True
+    elif isinstance(node, ast.BinOp) and not isinstance(node.op, (ast.BitAnd, ast.BitOr, ast.BitXor)):
+        inside = True
+    return any(_visit(child, inside) for child in ast.iter_child_nodes(node))
+
+
+def _expression_name(call):
+    """Return the name of what is called, where it belongs to an ORM's functions and expressions."""
+    function = call.func
+    of_orm = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
+    return function.attr if of_orm and function.value.id in ("fn", "m") else None
