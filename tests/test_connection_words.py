@@ -161,6 +161,24 @@ def test_what_the_environment_says_counts(monkeypatch, variable, value):
     assert async_driver({}) == "psycopg"
 
 
+@pytest.mark.vendors("postgres")
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "outside"),
+        ({"application_name": "web"}, "web"),
+        ({"server_settings": {"application_name": "web"}}, "web"),
+        ({"fallback_application_name": "web"}, "outside"),
+    ],
+)
+def test_what_is_said_goes_before_the_environment(face, database, monkeypatch, driver, given, expected):
+    monkeypatch.setenv("PGAPPNAME", "outside")
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=5MB")
+    use(database.url, driver, given)
+    assert (ask("SHOW application_name"), ask("SHOW work_mem")) == (expected, "5MB")
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize(
     ("given", "message"),
@@ -219,6 +237,9 @@ def test_what_this_libpq_does_not_know_yet_is_refused_before_connecting(monkeypa
         (PSYCOPG, {"ssl": "true"}, {"sslmode": "require"}),
         (PSYCOPG, {"ssl": False}, {"sslmode": "disable"}),
         (PSYCOPG, {"direct_tls": True, "database": "d"}, {"sslnegotiation": "direct", "dbname": "d"}),
+        (ASYNCPG, {"ssl": True, "sslrootcert": "system"}, {"ssl": True}),
+        (ASYNCPG, {"timeout": 5, "connect_timeout": 3}, {"timeout": 3.0}),
+        (PSYCOPG, {"timeout": 5, "connect_timeout": 3}, {"connect_timeout": 3}),
         (PSYCOPG, {"timeout": None}, {"connect_timeout": 0}),
         (PSYCOPG, {"prepare_threshold": "3"}, {"prepare_threshold": 3}),
         (PSYCOPG, {"prepare_threshold": None}, {"prepare_threshold": None}),

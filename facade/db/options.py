@@ -34,16 +34,9 @@ _IN_DSN = frozenset(
 )  # fmt: skip
 _TRANSLATED = frozenset(
     {
-        "host",
-        "port",
-        "dbname",
-        "sslmode",
-        "connect_timeout",
-        "application_name",
-        "fallback_application_name",
-        "options",
+        "application_name", "connect_timeout", "dbname", "fallback_application_name", "host", "options", "port", "sslmode",
     }
-)
+)  # fmt: skip
 # What asyncpg has no word for: the values that say what it does anyway. None is a word for both or for none.
 _ALREADY: dict[str, frozenset[str]] = {
     "channel_binding": frozenset({"prefer", "disable"}),
@@ -79,9 +72,7 @@ _ASYNCPG = {"timeout": float, "command_timeout": float, "statement_cache_size": 
 _ASYNCPG_OBJECTS = frozenset(
     {"async_creator_fn", "connection_class", "prepared_statement_name_func", "record_class"}
 )
-_ASYNCPG_ONLY = frozenset(
-    {"command_timeout", "connection_class", "prepared_statement_name_func", "record_class"}
-)
+_ASYNCPG_ONLY = frozenset({"command_timeout", "connection_class", "record_class"})
 _PSYCOPG_ONLY = frozenset({"context", "cursor_factory"})
 _HABITS = frozenset(
     {
@@ -269,33 +260,46 @@ def _known_to(driver: str) -> frozenset[str]:
 
 
 def _asyncpg(words: Mapping[str, Any]) -> dict[str, Any]:
-    surroundings = {
-        name: os.environ[variable] for variable, name in _ENVIRONMENT.items() if os.environ.get(variable)
-    }
-    words = {**surroundings, **words}
-    server = dict(words.pop("server_settings", None) or {})
+    words = {**_surroundings(words), **words}
     arguments = _asyncpg_servers(words)
     dsn: dict[str, str] = {}
     for name, value in words.items():
         if name in _ASYNCPG:
             arguments[name] = value if value is None else _number(name, value, _ASYNCPG[name])
-        elif name in _SAME_NAME or name in _ASYNCPG_OBJECTS or name in ("database", "direct_tls", "ssl"):
+        elif name in _SAME_NAME or name in _ASYNCPG_OBJECTS or name in ("database", "direct_tls"):
             arguments[name] = value
-        elif name in ("application_name", "search_path", "options"):
-            server[name] = str(value)
         elif name in _IN_DSN:
             dsn[name] = str(value)
-        elif name not in _TRANSLATED | KEEPALIVES | _HABITS:
+        elif name not in _TRANSLATED | KEEPALIVES | _HABITS | _EITHER:
             _check_harmless(name, value)
-    if "fallback_application_name" in words:
-        server.setdefault("application_name", str(words["fallback_application_name"]))
     if "dbname" in words:
         arguments["database"] = words["dbname"]
     if "connect_timeout" in words:
         seconds = _number("connect_timeout", words["connect_timeout"], float)
         arguments["timeout"] = seconds if seconds > 0 else None
     arguments.update(_asyncpg_ssl(words, dsn))
+    server = _asyncpg_settings(words)
     return {**arguments, "server_settings": server} if server else arguments
+
+
+def _surroundings(words: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the environment says of the connection, where the options do not."""
+    found = {
+        name: os.environ[variable] for variable, name in _ENVIRONMENT.items() if os.environ.get(variable)
+    }
+    if "application_name" in (words.get("server_settings") or ()):
+        found.pop("application_name", None)
+    return found
+
+
+def _asyncpg_settings(words: Mapping[str, Any]) -> dict[str, Any]:
+    server = dict(words.get("server_settings") or {})
+    server.update(
+        {name: str(words[name]) for name in ("application_name", "search_path", "options") if name in words}
+    )
+    if "fallback_application_name" in words:
+        server.setdefault("application_name", str(words["fallback_application_name"]))
+    return server
 
 
 def _asyncpg_servers(words: Mapping[str, Any]) -> dict[str, Any]:
@@ -311,7 +315,7 @@ def _asyncpg_ssl(words: Mapping[str, Any], dsn: dict[str, str]) -> dict[str, Any
     given = words.get("ssl", words.get("sslmode"))
     given = "require" if given == "true" else given  # as libpq reads it in a URL
     if dsn.get("sslrootcert") == "system":
-        if len(dsn) > 1 or given not in (None, "verify-full"):
+        if len(dsn) > 1 or given not in (None, True, "verify-full"):
             _refuse("sslrootcert", "system")
         return {"ssl": True}
     if dsn and not (given is None or isinstance(given, str)):
@@ -339,7 +343,7 @@ def _refuse(name: str, value: object) -> None:
 
 
 def _libpq(words: Mapping[str, Any]) -> dict[str, Any]:
-    for name in sorted(_ASYNCPG_ONLY & words.keys() - _HABITS):
+    for name in sorted(_ASYNCPG_ONLY & words.keys()):
         limit = (
             " {'options': '-c statement_timeout=5000'} limits statements on both faces."
             if name == "command_timeout"
@@ -368,7 +372,7 @@ def _libpq(words: Mapping[str, Any]) -> dict[str, Any]:
         )
     if "database" in words:
         ours["dbname"] = words["database"]
-    if "timeout" in words:
+    if "timeout" in words and "connect_timeout" not in words:
         seconds = words["timeout"]
         ours["connect_timeout"] = 0 if seconds is None else max(1, int(_number("timeout", seconds, float)))
     if words.get("direct_tls"):
