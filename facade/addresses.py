@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from facade.exceptions import ValidationError
 
@@ -25,13 +24,15 @@ def _parse_ipv6(text: str) -> ipaddress.IPv6Address:
     return ipaddress.IPv6Address(int(ipaddress.IPv6Address(text)))  # by way of int: drops a scope
 
 
-def is_ipv6(value: Any) -> bool:
+def is_ipv6(value: object) -> bool:
     """Return whether `value` is an IPv6 address: a text of at most 39 characters or an address object."""
     if isinstance(value, ipaddress.IPv6Address):
         return True
+    if not isinstance(value, str):
+        return False
     try:
         _parse_ipv6(value)
-    except (TypeError, ValueError):
+    except ValueError:
         return False
     return True
 

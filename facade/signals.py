@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from contextvars import Context, copy_context
 from functools import partial
+from types import MethodType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from facade import bridge
@@ -46,8 +47,8 @@ class _Connection(NamedTuple):
 _NOBODY: list[_Connection] = []
 
 
-def _make_id(target: Any) -> Hashable:
-    if hasattr(target, "__func__"):
+def _make_id(target: object) -> Hashable:
+    if isinstance(target, MethodType):
         return (id(target.__self__), id(target.__func__))
     return id(target)
 

@@ -243,8 +243,8 @@ class EmailValidator(_Validator):
         if allowlist is not None:
             self.domain_allowlist = allowlist
 
-    def __call__(self, value: Any) -> None:
-        if not value or "@" not in value or len(value) > self.max_length:
+    def __call__(self, value: object) -> None:
+        if not isinstance(value, str) or "@" not in value or len(value) > self.max_length:
             self._refuse(value)
         user, _, domain = value.rpartition("@")
         if not self.user_regex.fullmatch(user):

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 ColumnType = TypeEngine[Any]
 
 
-def _text(field: Any) -> ColumnType:
+class Declared(Protocol):
+    """A field as its class body declared it."""
+
+    name: Any
+    max_length: int | None
+
+
+def _text(field: Declared) -> ColumnType:
     return sa.String(field.max_length, collation=getattr(field, "db_collation", None))
 
 
@@ -35,7 +42,7 @@ def _decimal(field: object) -> ColumnType:
     return types.Decimal(getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
 
 
-def json_type(field: Any) -> types.JSON:
+def json_type(field: Declared) -> types.JSON:
     """Return the type of a column of documents."""
     made = types.JSON(getattr(field, "encoder", None), getattr(field, "decoder", None))
     made.label = f"Field '{field.name}'"

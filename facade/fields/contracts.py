@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
+
+
+class Keyed(Protocol):
+    """What knows the primary key of a model: its `Options`."""
+
+    @property
+    def pk(self) -> Any:
+        """The field."""
 
 
 class Instance(Protocol):
@@ -20,7 +28,7 @@ class Instance(Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
-    def _is_pk_set(self, meta: object = None) -> bool:
+    def _is_pk_set(self, meta: Keyed | None = None) -> bool:
         """Whether the primary key has a value."""
 
     def _fetch_deferred(self, field: Any) -> Any:
@@ -29,7 +37,7 @@ class Instance(Protocol):
     def _get_field_expression_map(self, meta: Any, exclude: Iterable[str] | None = None) -> dict[str, Any]:
         """Return the values of the fields as expressions, by name."""
 
-    def _get_pk_val(self, meta: Any = None) -> Any:
+    def _get_pk_val(self, meta: Keyed | None = None) -> Any:
         """Return the primary key as a model of the family, whose options these are, has it."""
 
     def _get_FIELD_display(self, field: Any) -> Any:  # noqa: N802
@@ -46,6 +54,20 @@ class Instance(Protocol):
 
     def unique_error_message(self, model_class: type[Any], unique_check: Sequence[str]) -> Any:
         """Return the error for another row with the same values."""
+
+
+class Contributing(Protocol):
+    """An attribute of a model's class body that adds itself in its own way: a field, a manager, `Meta`'s options."""
+
+    def contribute_to_class(self, cls: type[Any], name: str) -> None:
+        """Become the attribute `name` of the model."""
+
+
+class Contributed(Protocol):
+    """A model class that is being made."""
+
+    def add_to_class(self, name: str, value: object) -> None:
+        """Set an attribute; fields, managers and their like add themselves in their own way."""
 
 
 class Relation(Protocol):
@@ -73,12 +95,20 @@ class Registry(Protocol):
         """Return the models of all applications."""
 
 
+class Objects(Protocol):
+    """Instances of one model: a list, or a queryset that may not be read yet."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
 class Collector(Protocol):
     """Gathers what is deleted together; what `on_delete` names is told to it."""
 
     def collect(
         self,
-        objs: Any,
+        objs: Objects,
         source: type[Any] | None = None,
         nullable: bool = False,
         *,
@@ -86,7 +116,7 @@ class Collector(Protocol):
     ) -> None:
         """Delete these rows, too."""
 
-    def add_field_update(self, field: Any, value: object, objs: Any) -> None:
+    def add_field_update(self, field: Any, value: object, objs: Iterable[Any]) -> None:
         """Give these rows a value in the column of `field`."""
 
     def add_restricted_objects(self, field: Any, objs: Sequence[Any]) -> None:

@@ -142,7 +142,7 @@ class FileDescriptor(DeferredAttribute):
             file.instance = instance
         return file
 
-    def _wrapped(self, instance: Instance, value: Any) -> Any:
+    def _wrapped(self, instance: Instance, value: object) -> Any:
         """Return a name or a file as a file of the field; anything else as it is."""
         make = self.field.attr_class
         if isinstance(value, Operand):
@@ -155,7 +155,7 @@ class FileDescriptor(DeferredAttribute):
         file.file, file._committed = value, False
         return file
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: object, value: object) -> None:
         instance.__dict__[self.field.attname] = value
 
 
@@ -178,7 +178,7 @@ class FileField(Field[FieldFile]):
 
         def __init__(self, *names: Any, null: bool = ..., **options: Unpack[FileOptions]) -> None: ...
 
-        def __set__(self, instance: Any, value: object) -> None: ...
+        def __set__(self, instance: object, value: object) -> None: ...
 
     else:
 
@@ -299,7 +299,7 @@ class ImageFieldFile(FieldFile):
 class ImageFileDescriptor(FileDescriptor):
     """The attribute of an image field: assigning an image fills in the fields for its size."""
 
-    def __set__(self, instance: Any, value: object) -> None:
+    def __set__(self, instance: object, value: object) -> None:
         is_new = instance.__dict__.get(self.field.attname) is None
         super().__set__(instance, value)
         if not is_new:

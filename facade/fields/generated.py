@@ -19,6 +19,7 @@ class GeneratedField(Field[AnyValue]):
     """The value of `expression`, as `output_field` describes it; `db_persist`: stored, not computed when read."""
 
     generated = True
+    expression: Any
 
     def __init__(
         self,

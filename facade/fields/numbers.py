@@ -16,6 +16,8 @@ from facade.types.decimals import WIDE
 from facade.validators import DecimalValidator, MaxValueValidator, MinValueValidator
 
 if TYPE_CHECKING:
+    from _typeshed import ConvertibleToInt
+
     from facade.checks import CheckMessage
     from facade.db.database import Database
     from facade.fields.columns import DialectView
@@ -403,7 +405,7 @@ class DecimalField(Field[DecimalValue]):
         return found
 
 
-def _number(value: Any) -> float | None:
+def _number(value: ConvertibleToInt | None) -> float | None:
     """Return an option as a number; what is none fails every comparison."""
     try:
         return None if value is None else int(value)

@@ -95,7 +95,7 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
     ) -> None: ...
     def __init__(
         self,
-        to: Any,
+        to: type[Any] | str,
         on_delete: OnDelete,
         related_name: str | None = None,
         related_query_name: str | None = None,
@@ -283,7 +283,9 @@ class OneToOneField(ForeignKey[AnyValue]):
     def __init__(
         self: OneToOneField[Any], to: str, on_delete: OnDelete, *, null: bool = ..., **options: Any
     ) -> None: ...
-    def __init__(self, to: Any, on_delete: OnDelete, to_field: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, to: type[Any] | str, on_delete: OnDelete, to_field: str | None = None, **options: Any
+    ) -> None:
         options["unique"] = True
         super().__init__(to, on_delete, to_field=to_field, **options)
 

@@ -33,13 +33,17 @@ class UUIDField(Field[UUIDValue]):
     def get_internal_type(self) -> str:
         return "UUIDField"
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, uuid.UUID):
             return value
         try:
-            return uuid.UUID(int=value) if isinstance(value, int) else uuid.UUID(hex=value)
-        except (AttributeError, TypeError, ValueError):
-            self._refuse("invalid", value)
+            if isinstance(value, int):
+                return uuid.UUID(int=value)
+            if isinstance(value, str):
+                return uuid.UUID(hex=value)
+        except ValueError:
+            pass
+        return self._refuse("invalid", value)
 
     def get_prep_value(self, value: object) -> Any:
         return value if type(value) is uuid.UUID else self.to_python(kept(value))

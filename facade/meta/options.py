@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData, Table
 
     from facade.db.database import Database
-    from facade.fields.contracts import Instance
+    from facade.fields.contracts import Contributed, Instance
 
 __all__ = ["Options", "normalize_together"]
 
@@ -229,7 +229,7 @@ class Options(Structure):
 
     # -- finishing the class ------------------------------------------------------------------------
 
-    def _prepare(self, model: Any) -> None:
+    def _prepare(self, model: Contributed) -> None:
         """Add what the model did not declare itself: the order column and the primary key."""
         self._prepare_order(model)
         if self.pk is not None:
@@ -244,7 +244,7 @@ class Options(Structure):
             key = self._get_default_pk_class()(verbose_name="ID", primary_key=True, auto_created=True)
             model.add_to_class("id", key)
 
-    def _prepare_order(self, model: Any) -> None:
+    def _prepare_order(self, model: Contributed) -> None:
         name = self.order_with_respect_to
         if not name:
             self.order_with_respect_to = None

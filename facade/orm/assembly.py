@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from functools import partialmethod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from facade import configuration
 from facade.bridge import check_twins
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from facade.fields import Field
+    from facade.fields.contracts import Contributing
+    from facade.fields.foreign_objects import ForeignObject
     from facade.orm.model import Model
 
 M = TypeVar("M", bound="Model")
@@ -71,7 +73,7 @@ def label_for(module: str) -> str:
     return name.strip("_") or name
 
 
-def _has_contribute_to_class(value: object) -> bool:
+def _has_contribute_to_class(value: object) -> TypeGuard[Contributing]:
     return not inspect.isclass(value) and hasattr(value, "contribute_to_class")
 
 
@@ -113,7 +115,7 @@ class ModelBase(type):
             declare(cls)
         return cls
 
-    def add_to_class(cls, name: str, value: Any) -> None:
+    def add_to_class(cls, name: str, value: object) -> None:
         """Set an attribute; fields, managers and their like add themselves in their own way."""
         if _has_contribute_to_class(value):
             value.contribute_to_class(cls, name)
@@ -189,7 +191,7 @@ class ModelBase(type):
                 index.set_name_with_model(cls)
         class_prepared.send(sender=cls)
 
-    def _add_order_methods(cls: Any, field: Any) -> None:
+    def _add_order_methods(cls: Any, field: ForeignObject[Any]) -> None:
         cls.get_next_in_order = partialmethod(cls._get_next_or_previous_in_order, is_next=True)
         cls.get_previous_in_order = partialmethod(cls._get_next_or_previous_in_order, is_next=False)
         if field.remote_field:

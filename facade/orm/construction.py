@@ -42,7 +42,7 @@ DEFERRED = Deferred()
 # -- what a class leaves to Model -------------------------------------------------------------------
 
 
-def has_plain_init(model: type[Instance], base: Any, names: tuple[str, ...] = _BUILDERS) -> bool:
+def has_plain_init(model: type[Instance], base: type[Any], names: tuple[str, ...] = _BUILDERS) -> bool:
     """Return whether ``model`` has none of the methods ``names`` of its own and keeps values in ``__dict__``."""
     inherited = set(base.__mro__)
     added = [cls for cls in model.__mro__ if cls not in inherited]
@@ -66,7 +66,7 @@ def _is_stored_plainly(model: type[Instance], field: Field[Any]) -> bool:
 class _Source(Source):
     """The text of a function that takes all fields as keywords, and the objects it refers to."""
 
-    def __init__(self, model: type[Instance], base: Any) -> None:
+    def __init__(self, model: type[Instance], base: type[Any]) -> None:
         super().__init__(
             __State__=ModelState, __MISSING__=NOT_PROVIDED, __leftovers__=_set_leftovers, __Base__=base
         )
@@ -132,7 +132,7 @@ def _default(field: Field[Any]) -> tuple[Any, bool]:
     return field.get_default(), True
 
 
-def initialiser(model: type[Instance], base: object) -> Initialiser:
+def initialiser(model: type[Instance], base: type[Any]) -> Initialiser:
     """Return a function that does what ``construct`` does for keyword arguments, written for this model.
 
     ``base`` is the class whose ``__init__`` calls it.
@@ -161,7 +161,7 @@ def _takes_value(field: Field[Any]) -> bool:
 # -- any arguments, and listeners ---------------------------------------------------------------------
 
 
-def construct(instance: Instance, base: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def construct(instance: Instance, base: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Give a new instance its values, from positional and keyword arguments and the fields' defaults."""
     cls, opts = type(instance), instance._meta
     if opts.abstract:

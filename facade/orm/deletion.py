@@ -19,7 +19,7 @@ from facade.sql.write import table_writer
 if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
-    from facade.fields.contracts import OnDelete
+    from facade.fields.contracts import Objects, OnDelete
     from facade.meta.options import Options
     from facade.signals import Signal
 
@@ -150,7 +150,7 @@ class Collector:
 
     def add(
         self,
-        objs: Sequence[Any],
+        objs: Objects,
         source: type[Any] | None = None,
         nullable: bool = False,
         reverse_dependency: bool = False,
@@ -228,7 +228,7 @@ class Collector:
 
     def collect(
         self,
-        objs: Any,
+        objs: Objects,
         source: type[Any] | None = None,
         nullable: bool = False,
         collect_related: bool = True,

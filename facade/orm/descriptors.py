@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from facade.fields import Field
     from facade.fields.relations import ForeignObjectRel
+    from facade.orm.fetching import Fetcher
     from facade.orm.model import Model
     from facade.orm.queryset import QuerySet
 
@@ -37,7 +38,7 @@ def _unordered(queryset: QuerySet[Any, Any]) -> Any:
     return queryset.order_by() if queryset._can_filter() and not queryset.query.distinct_fields else queryset
 
 
-def fetch_missing(fetcher: Any, instance: Model, name: str) -> None:
+def fetch_missing(fetcher: Fetcher, instance: Model, name: str) -> None:
     """Load what an instance lacks, in the way that its fetch mode says.
 
     ``SynchronousOnlyOperation`` where that would block an event loop, with the ways to load it without.
@@ -118,7 +119,7 @@ class _RelationDescriptor(_Fetcher):
         queryset = related._base_manager.db_manager(hints={"instance": instance}).all()
         return queryset.fetch_mode(instance._state.fetch_mode)
 
-    def _prefetch_queryset(self, instances: list[Any], querysets: Sequence[Any]) -> Any:
+    def _prefetch_queryset(self, instances: list[Any], querysets: Sequence[Any] | None) -> Any:
         if not querysets:
             return self.get_queryset(instance=instances[0]).order_by()
         if len(querysets) != 1:
@@ -200,12 +201,14 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
         self.field.set_cached_value(instance, found)
         self._remember_reverse(found, instance)
 
-    def _remember_reverse(self, related: ForeignObjectRel, instance: Model) -> None:
+    def _remember_reverse(self, related: object, instance: Model) -> None:
         remote = self.field.remote_field
         if not remote.multiple:
             remote.set_cached_value(related, instance)
 
-    def get_prefetch_querysets(self, instances: list[Any], querysets: Any = None) -> tuple[Any, ...]:
+    def get_prefetch_querysets(
+        self, instances: list[Any], querysets: Sequence[Any] | None = None
+    ) -> tuple[Any, ...]:
         """Return the query for the objects of many instances, and how to tell which is whose."""
         field = self.field
         queryset = self._prefetch_queryset(instances, querysets)
@@ -218,7 +221,7 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
                 field.remote_field.set_cached_value(related, owners[far_key(related)])
         return queryset, far_key, own_key, True, field.cache_name, False
 
-    def __set__(self, instance: Model, value: Any) -> None:
+    def __set__(self, instance: Model, value: object) -> None:
         field = self.field
         if value is None:
             self._clear(instance)
@@ -320,7 +323,9 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
             field.set_cached_value(found, instance)
         self.related.set_cached_value(instance, found)
 
-    def get_prefetch_querysets(self, instances: list[Any], querysets: Any = None) -> tuple[Any, ...]:
+    def get_prefetch_querysets(
+        self, instances: list[Any], querysets: Sequence[Any] | None = None
+    ) -> tuple[Any, ...]:
         """Return the query for the objects of many instances, and how to tell which is whose."""
         field = self.related.field
         queryset = self._prefetch_queryset(instances, querysets)
@@ -332,7 +337,7 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
             field.set_cached_value(related, owners[far_key(related)])
         return queryset, far_key, own_key, True, self.related.cache_name, False
 
-    def __set__(self, instance: Model, value: Any) -> None:
+    def __set__(self, instance: Model, value: object) -> None:
         related, field = self.related, self.related.field
         if value is None:
             known = related.get_cached_value(instance, default=None)
@@ -368,7 +373,7 @@ class ReverseManyToOneDescriptor:
             return self
         return self.related_manager_cls(instance)
 
-    def __set__(self, instance: Model | None, value: Any) -> None:
+    def __set__(self, instance: Model | None, value: object) -> None:
         name = self.rel.accessor_name
         raise TypeError(
             f"Direct assignment to the reverse side of a related set is prohibited. Use {name}.set() instead."

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.exceptions import FieldFetchBlocked
 
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance
     from facade.fields.foreign_objects import ForeignObject
+    from facade.orm.model import Model
+
+
+class Fetcher(Protocol):
+    """What loads one attribute: of a field that was left out, or of a relation."""
+
+    @property
+    def field(self) -> Any:
+        """The field or relation whose attribute it is."""
+
+    @property
+    def beforehand(self) -> str:
+        """How a query loads the attribute at once, for error messages."""
+
+    def fetch_one(self, instance: Model) -> None:
+        """Load it for one instance."""
+
+    def fetch_many(self, instances: list[Any]) -> None:
+        """Load it for all of them."""
 
 
 class FetchMode:
@@ -21,7 +40,7 @@ class FetchMode:
     track_peers = False
     name = ""
 
-    def fetch(self, fetcher: object, instance: Instance) -> None:
+    def fetch(self, fetcher: Fetcher, instance: Model) -> None:
         """Load what `fetcher` stands for."""
         raise NotImplementedError("Subclasses must implement this method.")
 
@@ -38,7 +57,7 @@ class FetchOne(FetchMode):
     __slots__ = ()
     name = "FETCH_ONE"
 
-    def fetch(self, fetcher: Any, instance: Instance | None) -> None:
+    def fetch(self, fetcher: Fetcher, instance: Model) -> None:
         fetcher.fetch_one(instance)
 
 
@@ -49,7 +68,7 @@ class FetchPeers(FetchMode):
     track_peers = True
     name = "FETCH_PEERS"
 
-    def fetch(self, fetcher: Any, instance: Instance) -> None:
+    def fetch(self, fetcher: Fetcher, instance: Model) -> None:
         peers = [peer for reference in instance._state.peers if (peer := reference()) is not None]
         if len(peers) > 1:
             fetcher.fetch_many(peers)
@@ -63,7 +82,7 @@ class FetchRaise(FetchMode):
     __slots__ = ()
     name = "FETCH_RAISE"
 
-    def fetch(self, fetcher: Any, instance: Instance | None) -> None:
+    def fetch(self, fetcher: Fetcher, instance: Model) -> None:
         path = f"{type(instance).__qualname__}.{fetcher.field.name}"
         raise FieldFetchBlocked(
             f"Fetching of {path} blocked. Load it beforehand: {fetcher.beforehand}."

@@ -178,10 +178,10 @@ READING = frozenset(
 def _forwarder(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a manager's method that calls the queryset's."""
 
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def forward(self: BaseManager, *args: Any, **kwargs: Any) -> Any:
         return getattr(self.get_queryset(), name)(*args, **kwargs)
 
-    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def read(self: BaseManager, *args: Any, **kwargs: Any) -> Any:
         queryset = self._shared
         if queryset is None or not queryset._shape.current:
             queryset = self._share()
@@ -219,7 +219,7 @@ else:
 class ManagerDescriptor:
     """`Model.objects`: managers are for classes, not for instances."""
 
-    def __init__(self, manager: Any) -> None:
+    def __init__(self, manager: BaseManager) -> None:
         self.manager = manager
 
     def __get__(self, instance: object, cls: type[Any] | None = None) -> Any:

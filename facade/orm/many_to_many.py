@@ -120,7 +120,7 @@ class ManyToManyDescriptor(ReverseManyToOneDescriptor):
         model = self.rel.related_model if self.reverse else self.rel.model
         return create_forward_many_to_many_manager(type(model._default_manager), self.rel, self.reverse)
 
-    def __set__(self, instance: Model | None, value: Any) -> None:
+    def __set__(self, instance: Model | None, value: object) -> None:
         side, name = ("reverse", self.rel.accessor_name) if self.reverse else ("forward", self.field.name)
         raise TypeError(
             f"Direct assignment to the {side} side of a many-to-many set is prohibited. Use {name}.set() instead."
@@ -412,7 +412,7 @@ class ManyRelatedManager:
 
     def _add_pairs(
         self,
-        source: Any,
+        source: ForeignObject[Any],
         target: ForeignObject[Any],
         objs: tuple[Any, ...],
         defaults: Mapping[str, Any] | None,

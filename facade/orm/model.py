@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from facade.checks import CheckMessage
     from facade.fields import Field
+    from facade.fields.contracts import Keyed
     from facade.meta.options import Options
 
 __all__ = ["DEFERRED", "Model", "ModelBase", "model_unpickle"]
@@ -117,7 +118,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
             raise TypeError("Model instances without primary key value are unhashable")
         return hash(self.pk)
 
-    def _get_pk_val(self, meta: Any = None) -> Any:
+    def _get_pk_val(self, meta: Keyed | None = None) -> Any:
         return getattr(self, (meta or self._meta).pk.attname)
 
     def _set_pk_val(self, value: object) -> None:
@@ -130,7 +131,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     if not TYPE_CHECKING:
         pk = property(_get_pk_val, _set_pk_val)
 
-    def _is_pk_set(self, meta: object = None) -> bool:
+    def _is_pk_set(self, meta: Keyed | None = None) -> bool:
         key = self._get_pk_val(meta)
         if type(key) is tuple:
             return not any(map(is_unset, key))
@@ -253,7 +254,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         return self.__dict__[cache]
 
 
-def _label(choices: Any, value: object) -> Any:
+def _label(choices: Iterable[tuple[object, Any]], value: object) -> Any:
     for key, label in choices:
         if key == value:
             return label
@@ -276,7 +277,7 @@ def _positional(opts: Options, field_names: Iterable[Any], values: Sequence[Any]
     return [next(given) if field.attname in field_names else DEFERRED for field in opts.concrete_fields]
 
 
-def model_unpickle(model_id: Any) -> Any:
+def model_unpickle(model_id: type[Any] | tuple[str, str]) -> Any:
     """Make an empty instance of a model, given as class or as ``(app_label, name)``, for pickle to fill."""
     model: Any = registry.referenced_model(model_id)
     return model.__new__(model)

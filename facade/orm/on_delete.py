@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from facade.fields import Field
-    from facade.fields.contracts import Collector, Instance, OnDelete
+    from facade.fields.contracts import Collector, Instance, Objects, OnDelete
 
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 DEFERRING = ("sqlite", "postgresql")
 
 
-def CASCADE(collector: Collector, field: Field[Any], sub_objs: Iterable[Instance], using: str) -> None:  # noqa: N802 - a constant to who uses it
+def CASCADE(collector: Collector, field: Field[Any], sub_objs: Objects, using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Delete the rows that refer to the object, too."""
     collector.collect(
         sub_objs, source=field.remote_field.model, nullable=field.null, fail_on_restricted=False

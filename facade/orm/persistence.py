@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
     from facade.fields.foreign_objects import ForeignObject
     from facade.meta.options import Options
+    from facade.orm.queryset import QuerySet
     from facade.orm.state import ModelState
 
     Whole = Instance
@@ -316,7 +317,10 @@ class Persistence(Whole):
     # -- reload ----------------------------------------------------------------------------------------
 
     def refresh_from_db(
-        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: QuerySet[Any, Any] | None = None,
     ) -> None:
         """Load the values of the fields again: of those named, or of all that are not deferred.
 
@@ -359,7 +363,7 @@ class Persistence(Whole):
                 )
         return names
 
-    def _take_over(self, fresh: Any, names: set[str] | None) -> None:
+    def _take_over(self, fresh: Persistence, names: set[str] | None) -> None:
         """Copy what `fresh`, the same row just loaded, has."""
         missing = fresh.get_deferred_fields()
         for field in self._meta.fields:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.bridge import function_twin
 from facade.fields.checks import LOOKUP_SEP
@@ -18,6 +18,15 @@ from facade.orm.prefetched import PREFETCHED, Alike, Waiting, prefetched_objects
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance
     from facade.orm.queryset import QuerySet
+
+
+class Prefetcher(Protocol):
+    """What loads a relation for many instances: the descriptor of one object, or a manager of many."""
+
+    def get_prefetch_querysets(
+        self, instances: list[Any], querysets: Sequence[Any] | None = None
+    ) -> tuple[Any, ...]:
+        """Return the query for the objects of many instances, and how to tell which is whose."""
 
 
 class Prefetching:
@@ -110,7 +119,7 @@ def normalized(lookups: Iterable[Any], prefix: str | None = None) -> list[Any]:
     return found
 
 
-def prefetch_related_objects(model_instances: Any, *related_lookups: Any) -> None:
+def prefetch_related_objects(model_instances: Iterable[Any], *related_lookups: Any) -> None:
     """Load related objects for instances that are there already.
 
     Raises AttributeError for a name that is no attribute, ValueError for one that cannot be prefetched.
@@ -233,7 +242,7 @@ def _fetched_test(prefetcher: object, model: type[Any], name: str, to_attr: str)
 
 
 def _prefetch_one_level(
-    instances: list[Any], prefetcher: Any, lookup: Prefetch, level: int
+    instances: list[Any], prefetcher: Prefetcher, lookup: Prefetch, level: int
 ) -> tuple[list[Any], list[Any]]:
     """Load one relation of all instances; return the related objects and the prefetches their queryset asks for."""
     queryset, related_key, own_key, single, cache_name, is_descriptor = prefetcher.get_prefetch_querysets(

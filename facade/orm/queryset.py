@@ -60,7 +60,7 @@ class QuerySet(Reading[M, R]):
     def __init__(
         self,
         model: type[Instance] | None = None,
-        query: Any = None,
+        query: QueryView | None = None,
         using: str | None = None,
         hints: dict[str, Any] | None = None,
     ) -> None:

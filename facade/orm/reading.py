@@ -437,15 +437,15 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         yield from self._chunks(self._check_chunk_size(chunk_size))
 
 
-def _bound(bound: Any) -> int | None:
+def _bound(bound: object) -> int | None:
     """Return one end of a slice, checked."""
     if bound is None:
         return None
     if not hasattr(bound, "__index__"):
         raise TypeError(f"QuerySet indices must be integers or slices, not {type(bound).__name__}.")
-    if bound < 0:
+    if (number := int(bound)) < 0:
         raise ValueError("Negative indexing is not supported.")
-    return int(bound)
+    return number
 
 
 def _empty_value(expression: object, arguments: tuple[Any, ...]) -> Any:

@@ -42,7 +42,9 @@ class _Counted:
     def __enter__(self) -> CaptureQueriesContext:
         return self._captured.__enter__()
 
-    def __exit__(self, kind: Any, error: BaseException, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException, traceback: TracebackType | None
+    ) -> None:
         self._captured.__exit__(kind, error, traceback)
         if kind is None and not self._accept(len(self._captured)):
             listing = "\n".join(f"{number}. {query['sql']}" for number, query in enumerate(self._captured, 1))
@@ -53,7 +55,9 @@ class _Counted:
     async def __aenter__(self) -> CaptureQueriesContext:
         return self.__enter__()
 
-    async def __aexit__(self, kind: object, error: BaseException, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException, traceback: TracebackType | None
+    ) -> None:
         self.__exit__(kind, error, traceback)
 
 

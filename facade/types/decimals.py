@@ -55,6 +55,10 @@ def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | N
     return whole if whole == value and -(2**63) <= whole < 2**63 else number
 
 
+# What drivers give of a number, and what SQLite keeps of it.
+_Stored = float | int | str | decimal.Decimal | None
+
+
 def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any], decimal.Decimal | None]:
     if places is None:
         return _any_decimal
@@ -63,7 +67,7 @@ def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any
     whole_form = f"%d.{'0' * places}" if places else "%d"
     make = decimal.Decimal
 
-    def process(value: Any) -> decimal.Decimal | None:
+    def process(value: _Stored) -> decimal.Decimal | None:
         if type(value) is float:
             text = form % value
             # A number that has more digits is rounded as a decimal: as a binary fraction, 2.675 lies below its middle.
@@ -72,7 +76,7 @@ def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any
             return make(whole_form % value)
         return None if value is None else make(value).quantize(unit, context=WIDE)
 
-    def process_long(value: Any) -> decimal.Decimal | None:
+    def process_long(value: _Stored) -> decimal.Decimal | None:
         if type(value) is float:
             value = f"{value:.{_EXACT_DIGITS}g}"  # what is behind those is the noise of binary fractions
         return None if value is None else make(value).quantize(unit, context=WIDE)
@@ -80,7 +84,7 @@ def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any
     return process if max_digits is not None and max_digits <= _EXACT_DIGITS else process_long
 
 
-def _any_decimal(value: Any) -> decimal.Decimal | None:
+def _any_decimal(value: _Stored) -> decimal.Decimal | None:
     if type(value) is float:
         return decimal.Decimal(f"{value:.{_EXACT_DIGITS}g}")
     return None if value is None else decimal.Decimal(value)
@@ -92,7 +96,7 @@ def computed_decimal(places: int | None) -> Callable[[Any], decimal.Decimal | No
         return _any_decimal
     unit = decimal.Decimal(1).scaleb(-places)
 
-    def process(value: object) -> decimal.Decimal | None:
+    def process(value: _Stored) -> decimal.Decimal | None:
         number = _any_decimal(value)
         if number is None or not number.is_finite() or number.as_tuple().exponent <= -places:  # type: ignore[operator]
             return number

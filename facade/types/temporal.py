@@ -181,7 +181,7 @@ def _time_of_text(value: str | None) -> dt.time | None:
 _MIDNIGHT = dt.datetime(1, 1, 1)  # noqa: DTZ001 - a clock, nowhere
 
 
-def _time_of_duration(value: Any) -> dt.time | None:
+def _time_of_duration(value: dt.timedelta | dt.time | None) -> dt.time | None:
     return (_MIDNIGHT + value).time() if isinstance(value, dt.timedelta) else value
 
 
@@ -204,9 +204,9 @@ class Duration(Base[dt.timedelta]):
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def _microseconds(value: Any) -> int | None:
+def _microseconds(value: dt.timedelta | int | None) -> int | None:
     return value // _MICROSECOND if isinstance(value, dt.timedelta) else value
 
 
-def _duration_of_microseconds(value: Any) -> dt.timedelta | None:
+def _duration_of_microseconds(value: float | None) -> dt.timedelta | None:
     return None if value is None else dt.timedelta(0, 0, value)
