@@ -13,7 +13,6 @@ from facade.promises import is_promise
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
 __all__ = [
     "BaseChoiceIterator",
     "BlankChoiceIterator",

@@ -41,7 +41,7 @@ class Aggregate(Func):
         *expressions: Any,
         distinct: bool = False,
         filter: object = None,
-        default: Any = None,
+        default: object = None,
         order_by: object = None,
         **extra: Any,
     ) -> None:
@@ -49,7 +49,8 @@ class Aggregate(Func):
             raise TypeError(f"{type(self).__name__} does not allow distinct.")
         if default is not None and self.empty_result_set_value is not None:
             raise TypeError(f"{type(self).__name__} does not allow default.")
-        self.distinct, self.filter, self.default = distinct, as_filter(filter), default
+        self.distinct, self.filter = distinct, as_filter(filter)
+        self.default: Any = default
         super().__init__(*expressions, **extra)
 
     def _repr_options(self) -> dict[str, Any]:

@@ -447,7 +447,9 @@ class CombinedExpression(TwoSided, Expression):
     sources = ("lhs", "rhs")
     empty_result_set_value = NotImplemented
 
-    def __init__(self, lhs: Any, connector: str, rhs: Any, output_field: Field[Any] | None = None) -> None:
+    def __init__(
+        self, lhs: object, connector: str, rhs: object, output_field: Field[Any] | None = None
+    ) -> None:
         super().__init__(output_field)
         self.lhs, self.connector, self.rhs = lhs, connector, rhs
 

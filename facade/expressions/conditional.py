@@ -22,7 +22,7 @@ class When(Expression):
     sources = ("condition", "result")
     conditional = False
 
-    def __init__(self, condition: Any = None, then: object = None, **lookups: Any) -> None:
+    def __init__(self, condition: object = None, then: object = None, **lookups: Any) -> None:
         if lookups:
             refuse_q_options(lookups)
             if condition is None:
@@ -33,7 +33,7 @@ class When(Expression):
             raise TypeError("When() supports a Q object, a boolean expression, or lookups as a condition.")
         if isinstance(condition, Q) and not condition:
             raise ValueError("An empty Q() can't be used as a When() condition.")
-        self.condition = condition
+        self.condition: Any = condition
         self.result: Any = as_expression(then)
 
     def __str__(self) -> str:

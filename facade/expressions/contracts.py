@@ -186,10 +186,10 @@ class Compiler(Protocol):
     def parent(self) -> Compiler | None:
         """The compiler of the query around this one; None for the outermost."""
 
-    def process(self, expression: Any) -> Any:
+    def process(self, expression: Valued) -> Any:
         """Return the Core form of a resolved expression; a condition may raise EmptyResultSet."""
 
-    def condition(self, expression: Any) -> Any:
+    def condition(self, expression: Valued) -> Any:
         """Return the Core form of a condition. Raises EmptyResultSet or FullResultSet where no or every row fulfils it."""
 
     def boolean(self, expression: Valued) -> Any:

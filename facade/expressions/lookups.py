@@ -374,7 +374,7 @@ class In(BuiltinLookup):
     lookup_name = "in"
     skips_none = True
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         field = self.compared_field
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {value!r}.")
@@ -459,7 +459,7 @@ class PatternLookup(BuiltinLookup):
     def right(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Arg):
             return super().right(compiler)
-        if isinstance(self.rhs, (Expression, F)):
+        if hasattr(self.rhs, "as_core"):
             return compiler.like_pattern(self.before, compiler.process(self.rhs), self.after)
         return compiler.literal(self.convert(self.prepare(self.rhs)), sa.Text())
 
@@ -474,7 +474,7 @@ class IExact(PatternLookup):
     lookup_name = "iexact"
     ignore_case = True
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         return value if value is None else super().prepare(value)
 
 

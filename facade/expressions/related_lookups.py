@@ -91,7 +91,7 @@ def _value_of(instance: Instance, target: Field[Any]) -> Any:
     return getattr(instance, target.attname) if hasattr(instance, target.attname) else instance.pk
 
 
-def _selected_name(model: type[object], field: Any) -> str:
+def _selected_name(model: type[object], field: ForeignObject[Any]) -> str:
     """Return what a queryset of `model` has to select; a key that is a relation may be met by its own model."""
     if getattr(field, "primary_key", False) and field.model is model:
         return str(field.name)

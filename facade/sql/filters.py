@@ -260,7 +260,7 @@ class Filters(Whole):
 
     # -- lookups ---------------------------------------------------------------------------
 
-    def build_lookup(self, names: list[str], left: Any, value: object) -> Any:
+    def build_lookup(self, names: list[str], left: Expression | ResolvedOuterRef, value: object) -> Any:
         """Return the lookup that `names` (transforms and the lookup's own name) make of an expression and a value."""
         *transforms, last = names or ["exact"]
         if isinstance(left, ResolvedOuterRef):
@@ -333,10 +333,11 @@ class Filters(Whole):
             return item
         return Value(item, output_field=left._output_field_or_none).resolve_expression(self)
 
-    def try_transform(self, left: Expression, name: str, lookups: Iterable[Any] | None = None) -> Any:
+    def try_transform(self, left: Expression, name: str, lookups: Iterable[Any] | None = None) -> Expression:
         """Apply the transform `name`; raises FieldError with the names that would be right."""
         if (transform := left.get_transform(name)) is not None:
-            return transform(left)
+            transformed: Expression = transform(left)
+            return transformed
         field = left.output_field
         rest = LOOKUP_SEP.join(lookups[lookups.index(name) :]) if isinstance(lookups, list) else name
         close = difflib.get_close_matches(name, [*field.get_lookups()])

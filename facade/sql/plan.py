@@ -370,8 +370,8 @@ def binder(compiled: SQLCompiler, binds: Binds, of: str) -> Callable[[Args], Par
     return bind
 
 
-def _parameter(name: str, compiled: Any, binds: Binds, names: dict[str, Any]) -> str:
-    process = compiled._bind_processors.get(name)
+def _parameter(name: str, compiled: SQLCompiler, binds: Binds, names: dict[str, Any]) -> str:
+    process: Any = compiled._bind_processors.get(name)
     if name not in binds.sources:
         value = compiled.params[name]
         names[f"k_{name}"] = value if process is None else process(value)

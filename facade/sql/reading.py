@@ -16,25 +16,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy.engine.interfaces import Compiled
+    from sqlalchemy.sql.compiler import SQLCompiler
 
     from facade.db.database import Database
     from facade.expressions.contracts import Convert, Core, CoreType
     from facade.expressions.freezing import Arg
     from facade.sql.query import Query
 
+    Mixed = SQLCompiler
+else:
+    Mixed = object
+
 _SPACE = re.compile(r"\s*\n\s*")
 
 
-class _Reading:
+class _Reading(Mixed):
     """Mixed into a dialect's compiler: says what kind each join is."""
 
-    def render_bind_cast(self: Any, type_: CoreType, dbapi_type: object, sqltext: str) -> str:
+    def render_bind_cast(self, type_: CoreType, dbapi_type: object, sqltext: str) -> str:
         return sqltext
 
     def visit_join(
-        self: Any, join: Any, asfrom: bool = False, from_linter: object = None, **options: Any
+        self, join: sa.Join, asfrom: bool = False, from_linter: object = None, **options: Any
     ) -> str:
         kind = " LEFT OUTER JOIN " if join.isouter else " INNER JOIN "
+        assert join.onclause is not None
         left = join.left._compiler_dispatch(self, asfrom=True, **options)
         right = join.right._compiler_dispatch(self, asfrom=True, **options)
         return f"{left}{kind}{right} ON ({join.onclause._compiler_dispatch(self, **options)})"

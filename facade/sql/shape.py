@@ -23,6 +23,7 @@ from facade.sql.merging import merge_queries
 from facade.sql.query import Query
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Resolvable
     from facade.sql.extra import RawCondition
     from facade.sql.query import Lock
 
@@ -333,7 +334,7 @@ def combine(
 
 
 @step
-def merge(query: Query, connector: str, other: Any) -> None:
+def merge(query: Query, connector: str, other: Resolvable) -> None:
     merge_queries(query, other.resolve_expression(query), connector)
 
 

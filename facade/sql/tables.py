@@ -14,6 +14,7 @@ from facade.exceptions import ImproperlyConfigured
 from facade.expressions.base import Expression, OrderBy
 from facade.expressions.q import Q
 from facade.expressions.references import F
+from facade.fields.generated import GeneratedField
 from facade.fields.related import ForeignKey, lazy_related_operation
 from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint
@@ -189,7 +190,7 @@ def _forget_tables(apps: registry.Apps) -> None:
 # -- columns -----------------------------------------------------------------------------------------
 
 
-def _column(opts: Options, field: Any) -> sa.Column[Any]:
+def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
     items: list[Any] = []
     options: dict[str, Any] = {
         # What a generated column holds follows from its expression, NULL included.
@@ -203,7 +204,7 @@ def _column(opts: Options, field: Any) -> sa.Column[Any]:
     if field is opts.auto_field:
         options["autoincrement"] = True
         items.append(sa.Identity(always=False))
-    if field.generated:
+    if isinstance(field, GeneratedField):
         items.append(sa.Computed(ModelExpression(opts.model, field.expression), persisted=field.db_persist))
     elif field.has_db_default():
         options["server_default"] = _server_default(opts, field)
@@ -220,7 +221,7 @@ def _server_default(opts: Options, field: Field[Any]) -> Any:
 def _only_where(item: Any, wanted: Callable[[str], bool]) -> Any:
     """Leave a constraint or an index out of the DDL of dialects whose name is not wanted."""
 
-    def decide(ddl: object, target: object, bind: object, *, dialect: Any, **details: Any) -> bool:
+    def decide(ddl: object, target: object, bind: object, *, dialect: sa.Dialect, **details: Any) -> bool:
         return wanted(dialect.name)
 
     return item.ddl_if(callable_=decide)

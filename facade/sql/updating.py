@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from facade.db.database import Database
+    from facade.expressions.contracts import Valued
     from facade.sql.query import Query as SQLQuery
     from facade.sql.shape import Shape
 
@@ -76,7 +77,7 @@ def _delete(compiler: Compiler) -> Any:
     return _where(compiler, table, table.delete())
 
 
-def stored_value(compiler: Compiler, field: Field[Any], value: Any) -> Any:
+def stored_value(compiler: Compiler, field: Field[Any], value: Arg | Valued | None) -> Any:
     """Return the Core form of what a column is assigned."""
     if isinstance(value, Arg):
         return compiler.bind(value, field.column_type, _fitted(field, DialectView(compiler.dialect)))

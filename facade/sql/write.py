@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from facade.sql.parameters import compile_core, compile_statement
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
+    from sqlalchemy.sql.compiler import SQLCompiler
 
     from facade.db.channel import Params
     from facade.db.connection import Database
@@ -160,8 +161,9 @@ def compile_head(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Se
     return sql, tuple(params)
 
 
-def _with_values(compiled: Any) -> tuple[str, Params]:
-    values, processors = compiled.construct_params(escape_names=False), compiled._bind_processors
+def _with_values(compiled: SQLCompiler) -> tuple[str, Params]:
+    values = compiled.construct_params(escape_names=False)
+    processors: Mapping[str, Any] = compiled._bind_processors
 
     def driven(name: str) -> Any:
         return processors[name](values[name]) if name in processors else values[name]

@@ -15,7 +15,7 @@ from facade.expressions.lookups import Transform
 from facade.fields.text import part_of_text
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, CoreType, Valued
+    from facade.expressions.contracts import Compiler, CoreType, Resolvable, Valued
 
 
 class Chr(VendorFunc, Transform):
@@ -73,7 +73,7 @@ class Left(Func):
     _output_field = fields.CharField()
     _on_sqlite = "SUBSTR(%s, 1, %s)"
 
-    def __init__(self, expression: object, length: Any, **extra: Any) -> None:
+    def __init__(self, expression: object, length: int | Resolvable, **extra: Any) -> None:
         if not hasattr(length, "resolve_expression") and length < 1:
             raise ValueError("'length' must be greater than 0.")
         super().__init__(expression, length, **extra)
@@ -115,7 +115,9 @@ class LPad(Func):
     function = "LPAD"
     _output_field = fields.CharField()
 
-    def __init__(self, expression: object, length: Any, fill_text: object = None, **extra: Any) -> None:
+    def __init__(
+        self, expression: object, length: int | Resolvable | None, fill_text: object = None, **extra: Any
+    ) -> None:
         if not hasattr(length, "resolve_expression") and length is not None and length < 0:
             raise ValueError("'length' must be greater or equal to 0.")
         super().__init__(expression, length, Value(" ") if fill_text is None else fill_text, **extra)
@@ -166,7 +168,7 @@ class Repeat(Func):
     function = "REPEAT"
     _output_field = fields.CharField()
 
-    def __init__(self, expression: object, number: Any, **extra: Any) -> None:
+    def __init__(self, expression: object, number: int | Resolvable | None, **extra: Any) -> None:
         if not hasattr(number, "resolve_expression") and number is not None and number < 0:
             raise ValueError("'number' must be greater or equal to 0.")
         super().__init__(expression, number, **extra)
@@ -260,7 +262,9 @@ class Substr(VendorFunc):
     _output_field = fields.CharField()
     spellings: ClassVar[dict[str, dict[str, str]]] = {"sqlite": {"function": "SUBSTR"}}
 
-    def __init__(self, expression: object, pos: Any, length: object = None, **extra: Any) -> None:
+    def __init__(
+        self, expression: object, pos: int | Resolvable, length: object = None, **extra: Any
+    ) -> None:
         if not hasattr(pos, "resolve_expression") and pos < 1:
             raise ValueError("'pos' must be greater than 0")
         super().__init__(expression, pos, *([] if length is None else [length]), **extra)
