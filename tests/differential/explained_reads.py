@@ -156,6 +156,17 @@ def _(case, ours, theirs, found):
     )
 
 
+@because("SQLite: a whole number that is a decimal constant, cast to a text: facade binds it as any decimal")
+def _(case, ours, theirs, found):
+    def whole(value):
+        return ("str", value[1].replace(".0'", "'")) if value[0] == "str" else value
+
+    constant = re.search(r"fn\.Cast\(Value\(-?\d+, output_field=m\.DecimalField", case.source)
+    return (
+        found == ["value"] and constant and "AS NUMERIC" in sql(theirs) and alike(case, ours, theirs, whole)
+    )
+
+
 @because("what a truncation in a time zone gives is computed with further: Django takes it for UTC")
 def _(case, ours, theirs, found):
     zoned = re.search(
@@ -232,6 +243,14 @@ def _(case, ours, theirs, found):
 def _(case, ours, theirs, found):
     year = theirs.message in ("date value out of range", "Year is out of range: 0", "year 0 is out of range")
     return year and (ours.error in ANSWERS or complaint(ours)) and re.search(r"year(__\w+)?=", case.source)
+
+
+@because("a generated column of a subquery: Django does not ask of what type it is")
+def _(case, ours, theirs, found):
+    told = re.match(
+        r"Cannot infer type of .* expression involving these types: .*\bGeneratedField\b", theirs.message
+    )
+    return not ours.error and told and "Subquery(" in case.source
 
 
 @because("SQLite: a variance of large numbers: Django gives the database what it cannot hold")

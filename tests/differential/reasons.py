@@ -14,6 +14,10 @@ COMPLAINTS = [
     ("lookup", r"Unsupported lookup '\w+' for (ForeignKey|OneToOneField)"),
     ("address", r"argument of type 'int' is not iterable"),
     ("number", r"Field '\w+' expected a number but got .*"),
+    ("bool", r"value must be either True or False|value must be either True, False, or None"),
+    ("uuid", r"is not a valid UUID"),
+    ("decimal", r"value must be a decimal number"),
+    ("address", r"neither an IPv4 nor an IPv6 address|does not appear to be an IPv4 or IPv6 address"),
     ("moment", r"“.*” value has an invalid (date )?format|fromisoformat: argument must be str"),
     ("duration", r"“.*” value has an invalid format. It must be in \[DD\]|object has no attribute 'days'"),
     ("duration", r"invalid input syntax for type interval|operator does not exist: interval [<>=]+ integer"),
@@ -71,13 +75,13 @@ def negation_asked_for_null(text):
 
 
 def changed(value, change):
-    """Return a normalized value with its leaves, such as ``("int", "1")``, changed."""
+    """Return a normalized value with `change` applied to its parts that have a type, such as ``("int", "1")``, from the outside in."""
     if isinstance(value, bool):
         return change(("bool", value))
     if not isinstance(value, tuple):
         return value
-    leaf = len(value) > 1 and isinstance(value[0], str) and isinstance(value[1], str)
-    return change(value) if leaf else tuple(changed(item, change) for item in value)
+    new = change(value) if len(value) > 1 and isinstance(value[0], str) else value
+    return tuple(changed(item, change) for item in value) if new is value else new
 
 
 def alike(case, ours, theirs, change):
