@@ -67,7 +67,7 @@ def test_what_is_no_address_is_refused_before_postgresql_aborts_a_transaction_fo
     database.create(Everything)
     row = face(Everything.objects.create, ip="10.0.0.1/8")
     row.ip = "x"
-    rows, refused = Everything.objects, "'x' is neither an IPv4 nor an IPv6 address"
+    rows, refused = Everything.objects, "Field 'ip' takes no 'x': that is neither an IPv4 nor an IPv6 address"
     for act, *given in (
         (row.save,),
         (rows.filter(ip="x").count,),

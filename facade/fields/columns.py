@@ -49,6 +49,13 @@ def json_type(field: Declared) -> types.JSON:
     return made
 
 
+def _address(field: Declared) -> ColumnType:
+    made = types.IPAddress()
+    if field.name:  # a constant's has none
+        made.label = f"Field '{field.name}'"
+    return made
+
+
 def _unsigned(
     plain: type[sa.Integer], of_mysql: Callable[..., sa.types.TypeEngine[int]]
 ) -> Callable[[Any], ColumnType]:
@@ -74,7 +81,7 @@ BY_INTERNAL_TYPE: dict[str, Callable[[Any], ColumnType]] = {
     "FileField": _text,
     "FilePathField": _text,
     "FloatField": lambda field: types.Float(),
-    "GenericIPAddressField": lambda field: types.IPAddress(),
+    "GenericIPAddressField": _address,
     "IntegerField": lambda field: sa.Integer(),
     "JSONField": json_type,
     "PositiveBigIntegerField": _unsigned(sa.BigInteger, mysql.BIGINT),

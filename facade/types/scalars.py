@@ -100,6 +100,7 @@ class IPAddress(Base[str]):
     """IP addresses as text: inet on PostgreSQL."""
 
     impl = sa.CHAR
+    label = "A column of addresses"  # how errors call it
 
     def __init__(self) -> None:
         super().__init__(39)
@@ -110,7 +111,7 @@ class IPAddress(Base[str]):
         return cast_where_bound(dialect, postgresql.INET)
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _checked_address if dialect.name == "postgresql" else _text_or_none
+        return _address_checker(self.label) if dialect.name == "postgresql" else _text_or_none
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         return _address_or_none if dialect.name == "postgresql" else None
@@ -124,12 +125,17 @@ def _text_or_none(value: object) -> str | None:
     return str(value) if value else None  # no address is NULL
 
 
-def _checked_address(value: object) -> str | None:
-    """Refuse what PostgreSQL would refuse, and abort a transaction for."""
-    if (text := _text_or_none(value)) is None:
-        return None
-    try:
-        ipaddress.ip_interface(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is neither an IPv4 nor an IPv6 address.") from None
-    return text
+def _address_checker(label: str) -> Callable[[object], str | None]:
+    def checked(value: object) -> str | None:
+        """Refuse what PostgreSQL would refuse, and abort a transaction for."""
+        if (text := _text_or_none(value)) is None:
+            return None
+        try:
+            ipaddress.ip_interface(text)
+        except ValueError:
+            raise ValueError(
+                f"{label} takes no {text!r}: that is neither an IPv4 nor an IPv6 address."
+            ) from None
+        return text
+
+    return checked

@@ -17,7 +17,7 @@ COMPLAINTS = [
     ("bool", r"value must be either True or False|value must be either True, False, or None"),
     ("uuid", r"is not a valid UUID"),
     ("decimal", r"value must be a decimal number"),
-    ("address", r"neither an IPv4 nor an IPv6 address|does not appear to be an IPv4 or IPv6 address"),
+    ("address", r"that is neither an IPv4 nor an IPv6 address|does not appear to be an IPv4 or IPv6 address"),
     ("moment", r"“.*” value has an invalid (date )?format|fromisoformat: argument must be str"),
     ("duration", r"“.*” value has an invalid format. It must be in \[DD\]|object has no attribute 'days'"),
     ("duration", r"invalid input syntax for type interval|operator does not exist: interval [<>=]+ integer"),
