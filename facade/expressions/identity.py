@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from facade.exceptions import NestedTooDeeply
 from facade.expressions.freezing import hashable
 
-Part = tuple[Any, dict[str, Any] | None]
+# (class, attributes, number of branches, which follow), or (None, a leaf, 0)
+Part = tuple[Any, Any, int]
+
+
+class Branching(Protocol):
+    """A tree as long as programs make it, or one below it."""
+
+    def _opened(self) -> tuple[dict[str, Any], Sequence[Any]]:
+        """Return its own attributes, and its branches."""
+
+    def _close(self, branches: list[Any]) -> None:
+        """Take its branches back."""
+
+
+def laid_out(tree: Branching, kind: type[Branching]) -> Iterator[Part]:
+    """Yield a tree in one line; what is not of this kind is a leaf."""
+    todo: list[Any] = [tree]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, kind):
+            attributes, branches = item._opened()
+            yield type(item), attributes, len(branches)
+            todo.extend(reversed(branches))
+        else:
+            yield None, item, 0
+
+
+def put_together(parts: list[Part]) -> Any:
+    """Return the tree that was laid out in one line."""
+    done: list[Any] = []
+    for kind, value, count in reversed(parts):
+        item = value
+        if kind is not None:
+            item = object.__new__(kind)
+            item.__dict__.update(value)
+            item._close([done.pop() for _ in range(count)])
+        done.append(item)
+    return done.pop()
 
 
 class Compared:
@@ -57,52 +94,29 @@ class TwoSided(Compared):
 
     def __str__(self) -> str:
         texts: list[str] = []
-        for item, attributes in reversed([*self._parts()]):
-            texts.append(str(item) if attributes is None else f"{texts.pop()} {item.connector} {texts.pop()}")
+        for kind, value, _ in reversed([*laid_out(self, TwoSided)]):
+            texts.append(str(value) if kind is None else f"{texts.pop()} {value['connector']} {texts.pop()}")
         return texts.pop()
 
     @property
     def identity(self) -> Any:
         parts: list[Any] = []
-        for item, attributes in self._parts():
-            if attributes is None:
-                parts.append(hashable(item))
+        for kind, value, _ in laid_out(self, TwoSided):
+            if kind is None:
+                parts.append(hashable(value))
             else:
-                given = tuple((name, hashable(value)) for name, value in sorted(attributes.items()))
-                parts += [type(item), given]
+                parts += [kind, tuple((name, hashable(one)) for name, one in sorted(value.items()))]
         return tuple(parts)
 
     def __copy__(self) -> Any:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts = [
-            (item, None) if attributes is None else (type(item), attributes)
-            for item, attributes in self._parts()
-        ]
-        return _rebuilt, (parts,)
+        return put_together, ([*laid_out(self, TwoSided)],)
 
-    def _parts(self) -> Iterator[Part]:
-        """Yield each operation, with its other attributes, before its two sides; None stands beside what is none."""
-        todo: list[Any] = [self]
-        while todo:
-            item = todo.pop()
-            if isinstance(item, TwoSided):
-                given = item._given()
-                todo += [given.pop("rhs"), given.pop("lhs")]
-                yield item, given
-            else:
-                yield item, None
+    def _opened(self) -> tuple[dict[str, Any], Sequence[Any]]:
+        given = self._given()
+        return given, (given.pop("lhs"), given.pop("rhs"))
 
-
-def _rebuilt(parts: list[Part]) -> Any:
-    """Return the operation that was laid out in one line."""
-    done: list[Any] = []
-    for item, attributes in reversed(parts):
-        if attributes is None:
-            done.append(item)
-            continue
-        operation = object.__new__(item)
-        operation.__dict__.update(attributes, lhs=done.pop(), rhs=done.pop())
-        done.append(operation)
-    return done.pop()
+    def _close(self, branches: list[Any]) -> None:
+        self.lhs, self.rhs = branches

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy as copying
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facade.bridge import twin
 from facade.exceptions import NestedTooDeeply
 from facade.expressions.base import Expression, as_condition
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
+from facade.expressions.identity import laid_out, put_together
 from facade.fields.checks import LOOKUP_SEP
 from facade.seams import Seam
 
@@ -124,7 +125,7 @@ class Q(Frozen):
     @property
     def identity(self) -> Any:
         parts: list[Any] = []
-        for kind, value, count in self._parts():
+        for kind, value, count in laid_out(self, Q):
             parts += (
                 [hashable(value)] if kind is None else [kind, value["connector"], value["negated"], count]
             )
@@ -147,19 +148,13 @@ class Q(Frozen):
         return clone
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (list(self._parts()),)
+        return put_together, ([*laid_out(self, Q)],)
 
-    def _parts(self) -> Iterator[tuple[Any, Any, int]]:
-        """Yield the tree in one line: of each Q its class, attributes and number of children, which follow; None before a leaf."""
-        todo: list[Any] = [self]
-        while todo:
-            item = todo.pop()
-            if isinstance(item, Q):
-                attributes = {name: value for name, value in item.__dict__.items() if name != "children"}
-                yield type(item), attributes, len(item.children)
-                todo.extend(reversed(item.children))
-            else:
-                yield None, item, 0
+    def _opened(self) -> tuple[dict[str, Any], Sequence[Any]]:
+        return {name: value for name, value in self.__dict__.items() if name != "children"}, self.children
+
+    def _close(self, branches: list[Any]) -> None:
+        self.children = branches
 
     # -- combining -------------------------------------------------------------------
 
@@ -260,19 +255,6 @@ class _Text(str):
     __slots__ = ()
 
 
-def _rebuilt(parts: list[tuple[Any, Any, int]]) -> Any:
-    """Return the Q that was laid out in one line."""
-    done: list[Any] = []
-    for kind, value, count in reversed(parts):
-        if kind is not None:
-            children = [done.pop() for _ in range(count)]
-            node = object.__new__(kind)
-            node.__dict__.update(value, children=children)
-            value = node
-        done.append(value)
-    return done.pop()
-
-
 def _names(condition: Q) -> Iterator[str]:
     for item in condition.flatten():
         if isinstance(item, Q):
@@ -353,7 +335,7 @@ def _freeze_levels(condition: Q, values: Values, depth: int) -> Condition:
 def _merged(condition: Q) -> Q:
     """Return a Q that says the same on as few levels as it can without a change of its connectors."""
     done: list[Any] = []
-    for kind, value, count in reversed(list(condition._parts())):
+    for kind, value, count in reversed([*laid_out(condition, Q)]):
         if kind is None:
             done.append(value)
             continue
