@@ -353,6 +353,13 @@ class Expression(Combinable, Compared, Written, Frozen):
         raise NotImplementedError(f"{type(self).__name__} must implement as_core().")
 
 
+class Placed(Expression):
+    """An expression that stands in its query: there is nothing in it to resolve."""
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+
 class Value(Expression):
     """A constant; it reaches the database as a bound parameter, never as SQL text.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.expressions.base import Combinable, Expression
+from facade.expressions.base import Combinable, Expression, Placed
 from facade.expressions.freezing import Frozen, Values
 from facade.fields.checks import LOOKUP_SEP
 
@@ -131,7 +131,7 @@ class ResolvedOuterRef(F):
         )
 
 
-class Outer(Expression):
+class Outer(Placed):
     """An expression of the enclosing query, used inside a subquery.
 
     One that `crosses_relation` may have several values for a row of the enclosing query's model.
@@ -156,9 +156,6 @@ class Outer(Expression):
         if depth > 1:
             return self.expression.at_depth(depth - 1) if isinstance(self.expression, Outer) else None
         return None if isinstance(self.expression, Outer) else self
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self
 
     def get_group_by_cols(self) -> list[Any]:
         return []
@@ -248,7 +245,7 @@ class Settled(Expression):
             return self.expression.resolve_expression(query, *args, **kwargs)
 
 
-class Col(Expression):
+class Col(Placed):
     """A column of one table of the query."""
 
     contains_column_references = True
@@ -269,9 +266,6 @@ class Col(Expression):
     def column_type(self) -> Any:
         return self.target.column_type
 
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self
-
     def get_group_by_cols(self) -> list[Any]:
         return [self]
 
@@ -279,7 +273,7 @@ class Col(Expression):
         return compiler.column(self.alias, self.target)
 
 
-class Ref(Expression):
+class Ref(Placed):
     """A reference to an annotation by its name in the SELECT list."""
 
     sources = ("source",)
@@ -297,9 +291,6 @@ class Ref(Expression):
     @property
     def _output_field_or_none(self) -> Any:
         return self.source._output_field_or_none
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self
 
     def get_refs(self) -> set[str]:
         return {self.refs}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Expression
+from facade.expressions.base import Expression, Placed
 from facade.expressions.fragments import Fragment, Inline, template
 from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.references import Col, Outer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facade.fields import Field
 
 
-class Embedded(Expression):
+class Embedded(Placed):
     """A query that has found its place in an outer query.
 
     `query` is the resolved inner query, `offset` the number of the first of its arguments among the outer query's,
@@ -44,9 +44,6 @@ class Embedded(Expression):
     @functools.cached_property
     def output_field(self) -> Any:
         return self.query.output_field
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self
 
     def get_group_by_cols(self) -> list[Any]:
         return []

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions import durations
-from facade.expressions.base import Expression
+from facade.expressions.base import Placed
 from facade.expressions.fragments import Fragment, template
 from facade.expressions.freezing import Arg
 from facade.sql.constants import bound_type
@@ -36,16 +36,13 @@ if TYPE_CHECKING:
     from facade.sql.query import Query as SQLQuery
 
 
-class Random(Expression):
+class Random(Placed):
     """A random number: the `?` of order_by."""
 
     contains_aggregate = False
 
     def __init__(self) -> None:
         super().__init__(fields.FloatField())
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self
 
     def get_group_by_cols(self) -> list[Any]:
         return []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from facade import fields
-from facade.expressions.base import Expression
+from facade.expressions.base import Placed
 from facade.expressions.calls import RawSQL
 from facade.expressions.fragments import Fragment
 from facade.expressions.q import AND
@@ -26,7 +26,7 @@ class RawCondition(RawSQL):
         super().__init__(" AND ".join(f"({text})" for text in conditions), params, fields.BooleanField())
 
 
-class QualifiedColumn(Expression):
+class QualifiedColumn(Placed):
     """`table.column`, as extra(order_by=…) names it."""
 
     contains_aggregate = False
@@ -34,9 +34,6 @@ class QualifiedColumn(Expression):
     def __init__(self, name: str) -> None:
         super().__init__(fields.Field())
         self.table, _, self.column = name.partition(".")
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self
 
     def get_group_by_cols(self) -> list[Any]:
         return [self]

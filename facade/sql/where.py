@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, FullResultSet
-from facade.expressions.base import Expression
+from facade.expressions.base import Expression, Placed
 from facade.expressions.fragments import template
 from facade.expressions.q import AND, OR, XOR
 
@@ -16,15 +16,12 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
 
 
-class Nothing(Expression):
+class Nothing(Placed):
     """A condition that no row meets."""
 
     contains_aggregate = False
     contains_over_clause = False
     conditional = True
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self
 
     def as_core(self, compiler: Compiler) -> Any:
         raise EmptyResultSet
