@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 
 from facade.exceptions import NotSupportedError
-from facade.models import BitAnd, BitOr, BitXor, F, Q, StdDev, StringAgg, Value, Variance
+from facade.models import BitAnd, BitOr, BitXor, F, Max, Q, StdDev, StringAgg, Value, Variance
 from facade.models.functions import Upper
 from tests.models import Author, Book, Everything, Publisher
 
@@ -102,3 +102,21 @@ def test_texts_are_joined_for_each_row(face, books):
         (author.name, author.titles and sorted(author.titles.split(","))) for author in face.list(joined)
     ]
     assert found == [("Ada", ["x", "y"]), ("Bob", None)]
+
+
+class Highest(Max):
+    """Takes what it does not need, as a class of one's own may."""
+
+    arity = None
+
+    def as_sql(self, compiler, connection, **extra_context):
+        kept = self.copy()
+        kept.set_source_expressions([kept.get_source_expressions()[0], None, None])
+        return super(Highest, kept).as_sql(compiler, connection, **extra_context)
+
+
+def test_an_aggregate_of_ones_own_may_drop_its_arguments(face, database):
+    database.create(Publisher, Author, Book)
+    author = face(Author.objects.create, name="Ada")
+    face(Book.objects.create, title="x", author=author, pages=3)
+    assert face(Book.objects.aggregate, highest=Highest("pages", "title")) == {"highest": 3}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from facade.exceptions import FieldError, NotSupportedError
+from facade import CaptureQueriesContext, connections
+from facade.exceptions import FieldError, NotSupportedError, ValidationError
 from facade.models import (
     Avg,
     CharField,
+    Count,
     Exists,
     F,
     FloatField,
@@ -22,7 +24,15 @@ from facade.models import (
     Variance,
 )
 from facade.models.functions import Abs, Length
-from facade.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, LessThan, LessThanOrEqual
+from facade.models.lookups import (
+    Exact,
+    GreaterThan,
+    GreaterThanOrEqual,
+    In,
+    IsNull,
+    LessThan,
+    LessThanOrEqual,
+)
 from tests.models import Author, Book, City, Country, Everything, Publisher
 
 pytestmark = pytest.mark.portable
@@ -314,3 +324,64 @@ def test_nan_in_a_list_is_null(face, database):
     assert face(Everything.objects.filter(float__in=[1.5, float("nan")]).count) == 1
     assert face(Everything.objects.filter(float__in=[float("nan")]).count) == 0
     assert face(Everything.objects.exclude(float__in=[float("nan")]).count) == 0
+
+
+# -- conditions that have a name ---------------------------------------------------------------
+
+
+class Missing(IsNull):
+    lookup_name = "missing"
+    can_use_none_as_rhs = True
+
+
+def test_a_lookup_of_ones_own_may_be_a_test_for_null(face, library, transform):
+    transform(IntegerField, Missing)
+    authors = Author.objects.all()
+    Author.objects.create(name="Cid", age=None)
+    assert names(face, authors.filter(age__missing=True)) == ["Cid"]
+    assert names(face, authors.filter(Q(age__missing=True) | Q(name="Ada"))) == ["Ada", "Cid"]
+    counted = authors.annotate(n=Count("pk", filter=Q(age__missing=True)))
+    assert names(face, counted.filter(n=1)) == ["Cid"]
+    for _ in range(2):  # the second time the shape of True is known
+        with pytest.raises(ValueError, match="isnull lookup must be True or False"):
+            authors.filter(age__missing=1)
+
+
+@pytest.mark.parametrize("value", [True, False, 1, 0])
+def test_a_condition_with_a_name_is_asked_as_if_it_had_none(face, library, value):
+    has = Exists(Book.objects.filter(author=OuterRef("pk"), pages=200))
+    with CaptureQueriesContext(connections["default"]) as captured:
+        for condition, found in (
+            (Q(name="Ada"), "Ada"),
+            (has, "Ada"),
+            (~has, "Bob"),
+            (GreaterThan(F("age"), 0), "Ada"),
+        ):
+            named = Author.objects.annotate(named=condition)
+            others = {"Ada", "Bob"} - {found}
+            assert names(face, named.filter(named=value)) == ([found] if value else [*others])
+            assert names(face, named.exclude(named=value)) == ([*others] if value else [found])
+            assert names(face, named.filter(Q(named=value) & Q(pk__gt=0))) == (
+                [found] if value else [*others]
+            )
+    assert not [query["sql"] for query in captured if "= TRUE" in query["sql"] or "= FALSE" in query["sql"]]
+
+
+def test_a_condition_that_no_row_can_meet_may_have_a_name(face, library):
+    for condition, met in (
+        (Q(pk__in=[]), False),
+        (~Q(pk__in=[]), True),
+        (Exists(Book.objects.none()), False),
+    ):
+        named = Author.objects.annotate(named=condition)
+        assert face(named.filter(named=met).count) == 2
+        assert face(named.filter(named=not met).count) == 0
+        assert face(named.exclude(named=met).count) == 0
+
+
+def test_a_name_of_a_condition_is_compared_with_truth_values(face, library):
+    named = Author.objects.annotate(named=Q(name="Ada"))
+    with pytest.raises(ValidationError, match="must be either True or False"):
+        named.filter(named="maybe")
+    assert face(named.filter(named=F("named")).count) == 2
+    assert face(named.filter(named__in=[True]).count) == 1

@@ -9,10 +9,12 @@ import pytest
 
 import facade
 from facade.configuration import override
+from facade.exceptions import FieldError
 from facade.models import (
     BooleanField,
     Case,
     CharField,
+    Count,
     DateField,
     DateTimeField,
     F,
@@ -26,6 +28,7 @@ from facade.models import (
     When,
 )
 from facade.models.functions import ExtractHour, ExtractYear, Now, TruncDate, TruncHour, TruncMonth, TruncTime
+from tests.models import Everything
 
 AUCKLAND, VIENNA = "Pacific/Auckland", ZoneInfo("Europe/Vienna")
 MADE = dt.datetime(2020, 12, 31, 20, 0, tzinfo=dt.UTC)  # in Auckland the new year has come
@@ -237,3 +240,20 @@ def test_an_empty_list_that_a_column_takes_for_none_is_none(face, moments, empty
     assert face(moments.get, Q(flag=empty) & Q(title="unknown")).flag is None
     with pytest.raises(ValueError, match="Cannot use None as a query value"):
         moments.filter(flag__gt=empty)
+
+
+def test_a_refusal_shows_the_values_that_the_user_wrote(face, database):
+    database.create(Everything)
+    row = face(Everything.objects.create)
+    row.integer = Max(Value(1))
+    rows = Everything.objects.filter(char="x")
+    for act, given in (
+        (row.save, {}),
+        (Everything.objects.create, {"integer": Max(Value(1))}),
+        (rows.update, {"integer": Max(Value(1))}),
+    ):
+        with pytest.raises(FieldError, match=r"not allowed in this query \(integer=Max\(Value\(1\)\)\)"):
+            face(act, **given)
+    counted = rows.annotate(known=Count(Value("earlier")))
+    with pytest.raises(FieldError, match=r"integer=<CombinedExpression: Count\(Value\(…\)\) \+ Value\(5\)>"):
+        face(counted.update, integer=F("known") + 5)

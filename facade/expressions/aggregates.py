@@ -61,7 +61,8 @@ class Aggregate(Func):
         return [*self.source_expressions, self.filter]
 
     def set_source_expressions(self, exprs: list[Any]) -> None:
-        *self.source_expressions, self.filter = exprs
+        *sources, self.filter = exprs
+        self.source_expressions = [source for source in sources if source is not None]
 
     def _resolve_output_field(self) -> Field[Any] | None:
         fields_ = [source._output_field_or_none for source in self.source_expressions]

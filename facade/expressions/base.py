@@ -514,6 +514,8 @@ class ExpressionWrapper(Expression):
 class NegatedExpression(ExpressionWrapper):
     """The negation of a conditional expression."""
 
+    is_condition = True
+
     def __init__(self, expression: object) -> None:
         super().__init__(expression, output_field=fields.BooleanField())
 

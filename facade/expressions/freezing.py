@@ -8,14 +8,16 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import NestedTooDeeply
 from facade.fields import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 # Values of exactly these types are arguments: they never change the SQL (bool aside, see `isnull`).
@@ -43,7 +45,25 @@ class Arg:
         return hash((Arg, self.index))
 
     def __repr__(self) -> str:
-        return f"Arg({self.index})"
+        if (shown := _shown.get()) is None:
+            return f"Arg({self.index})"
+        first, values = shown
+        return repr(values[self.index - first]) if 0 <= self.index - first < len(values) else "…"
+
+
+_shown: ContextVar[tuple[int, Sequence[Any]] | None] = ContextVar(
+    "the values to show, and the first one's number", default=None
+)
+
+
+@contextmanager
+def showing(first: int, values: Sequence[Any]) -> Iterator[None]:
+    """Let places be written as the values that stand there, for the words of an error; the first has the number `first`."""
+    token = _shown.set((first, values))
+    try:
+        yield
+    finally:
+        _shown.reset(token)
 
 
 class ArgWithNone(Arg):
@@ -133,6 +153,14 @@ class ItemByItem(Exception):
     def __init__(self, arg: Arg) -> None:
         super().__init__(arg)
         self.arg = arg
+
+
+class ConstantWanted(Exception):
+    """A value that says something about the SQL: `prepare` makes what stands in its place."""
+
+    def __init__(self, arg: Arg, prepare: Callable[[Any], Any]) -> None:
+        super().__init__(arg)
+        self.arg, self.prepare = arg, prepare
 
 
 EMPTY = Empty()

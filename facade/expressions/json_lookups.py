@@ -39,21 +39,23 @@ from facade.expressions.json_paths import (
     sqlite_path,
 )
 from facade.expressions.lookups import (
-    EndsWith,
     Exact,
     GreaterThan,
     GreaterThanOrEqual,
-    IContains,
-    IEndsWith,
-    IExact,
     In,
-    IRegex,
     IsNull,
-    IStartsWith,
     LessThan,
     LessThanOrEqual,
     Lookup,
     Range,
+)
+from facade.expressions.pattern_lookups import (
+    EndsWith,
+    IContains,
+    IEndsWith,
+    IExact,
+    IRegex,
+    IStartsWith,
     Regex,
     StartsWith,
 )

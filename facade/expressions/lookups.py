@@ -56,6 +56,12 @@ class Lookup(Expression):
         return f"{type(self).__name__}({self.lhs!r}, {self.rhs!r})"
 
     conditional = True
+    is_condition = True
+
+    @classmethod
+    def constant_for(cls, left: Valued) -> Callable[[Any], Any] | None:
+        """Return what makes a part of the SQL of a value that is compared with `left`; None where it is an argument."""
+        return None
 
     def get_source_expressions(self) -> list[Any]:
         items = self.rhs if isinstance(self.rhs, tuple) else (self.rhs,)
@@ -307,9 +313,23 @@ class Exact(RangeChecked):
             and getattr(self.lhs, "conditional", False)
             and not isinstance(self.lhs, Value)
         ):
-            condition = compiler.condition(self.lhs)
-            return condition if self.rhs else sa.not_(condition)
+            return self._condition(compiler)
         return super().as_core(compiler)
+
+    def _condition(self, compiler: Compiler) -> Any:
+        try:
+            condition = compiler.condition(self.lhs)
+        except (EmptyResultSet, FullResultSet) as error:
+            holds = isinstance(error, FullResultSet) is self.rhs
+            raise (FullResultSet if holds else EmptyResultSet) from error
+        return condition if self.rhs else sa.not_(condition)
+
+    @classmethod
+    def constant_for(cls, left: Valued) -> Callable[[Any], Any] | None:
+        # The condition itself: what is compared with TRUE finds no index, and no plan for EXISTS but a row by row one.
+        if cls is not Exact or not getattr(left, "is_condition", False):
+            return None
+        return fields.BooleanField().get_prep_value
 
 
 @registered()
@@ -424,96 +444,6 @@ def _fits(field: Field[Any], value: object) -> bool:
     return True
 
 
-def text(value: object) -> Any:
-    """Return a LIKE or regex operand as text; NUL would cut the pattern short."""
-    value = value if isinstance(value, str) else str(value)
-    if "\0" in value:
-        raise ValueError("A text pattern cannot contain a NUL (0x00) character.")
-    return value
-
-
-def escape_like(value: str) -> str:
-    """Return `value` with LIKE's own characters escaped."""
-    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-class PatternLookup(BuiltinLookup):
-    """LIKE with a pattern made of the value."""
-
-    before = after = ""
-    ignore_case = False
-    prepare_rhs = False
-
-    def prepare(self, value: object) -> Any:
-        return text(super().prepare(value))
-
-    @property
-    def convert(self) -> Any:  # type: ignore[override]
-        before, after = self.before, self.after
-        return lambda value: f"{before}{escape_like(value)}{after}"
-
-    @property
-    def bind_type(self) -> Any:
-        return sa.Text()
-
-    def right(self, compiler: Compiler) -> Any:
-        if isinstance(self.rhs, Arg):
-            return super().right(compiler)
-        if hasattr(self.rhs, "as_core"):
-            return compiler.like_pattern(self.before, compiler.process(self.rhs), self.after)
-        return compiler.literal(self.convert(self.prepare(self.rhs)), sa.Text())
-
-    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
-        return compiler.like(left, right, ignore_case=self.ignore_case)
-
-
-@registered()
-class IExact(PatternLookup):
-    """Equality that ignores case."""
-
-    lookup_name = "iexact"
-    ignore_case = True
-
-    def prepare(self, value: object) -> Any:
-        return value if value is None else super().prepare(value)
-
-
-@registered()
-class Contains(PatternLookup):
-    lookup_name = "contains"
-    before = after = "%"
-
-
-@registered()
-class IContains(Contains):
-    lookup_name = "icontains"
-    ignore_case = True
-
-
-@registered()
-class StartsWith(PatternLookup):
-    lookup_name = "startswith"
-    after = "%"
-
-
-@registered()
-class IStartsWith(StartsWith):
-    lookup_name = "istartswith"
-    ignore_case = True
-
-
-@registered()
-class EndsWith(PatternLookup):
-    lookup_name = "endswith"
-    before = "%"
-
-
-@registered()
-class IEndsWith(EndsWith):
-    lookup_name = "iendswith"
-    ignore_case = True
-
-
 @registered()
 class Range(BuiltinLookup):
     """BETWEEN: both ends included."""
@@ -558,9 +488,12 @@ class IsNull(BuiltinLookup):
     prepare_rhs = False
 
     def __init__(self, lhs: object, rhs: object) -> None:
-        if not isinstance(rhs, bool) and not (rhs is None and self.can_use_none_as_rhs):
-            raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
-        super().__init__(lhs, rhs)
+        rhs = rhs.value if isinstance(rhs, Value) else rhs
+        super().__init__(lhs, rhs if rhs is None and self.can_use_none_as_rhs else _truth(rhs))
+
+    @classmethod
+    def constant_for(cls, left: Valued) -> Callable[[Any], Any] | None:
+        return _truth
 
     def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.lhs, Value) and self.lhs.value is not None:
@@ -568,29 +501,10 @@ class IsNull(BuiltinLookup):
         return self.left(compiler).is_(None) if self.rhs else self.left(compiler).is_not(None)
 
 
-@registered()
-class Regex(BuiltinLookup):
-    """A regular expression, in the database's own dialect."""
-
-    lookup_name = "regex"
-    ignore_case = False
-    prepare_rhs = False
-
-    def prepare(self, value: object) -> Any:
-        return text(super().prepare(value))
-
-    @property
-    def bind_type(self) -> Any:
-        return sa.Text()
-
-    def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
-        return compiler.regex(left, right, self.ignore_case)
-
-
-@registered()
-class IRegex(Regex):
-    lookup_name = "iregex"
-    ignore_case = True
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+    return value
 
 
 __all__ = [

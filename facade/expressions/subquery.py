@@ -174,6 +174,7 @@ class Exists(Subquery):
     """True where the queryset has a row."""
 
     empty_result_set_value = False
+    is_condition = True
     template = "EXISTS(%(subquery)s)"
 
     def __init__(self, queryset: Any, **extra: Any) -> None:

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
-from facade.expressions.lookups import (
+from facade.expressions.lookups import Lookup
+from facade.expressions.pattern_lookups import (
     Contains,
     EndsWith,
     IContains,
     IEndsWith,
     IExact,
     IStartsWith,
-    Lookup,
     StartsWith,
     text,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facade.choices import Choices, IntegerChoices, TextChoices
 from facade.exceptions import ObjectDoesNotExist, ProtectedError, RestrictedError
-from facade.expressions import json_lookups, related_lookups, temporal_lookups, uuid_lookups  # noqa: F401 - they register themselves
+from facade.expressions import json_lookups, pattern_lookups, related_lookups, temporal_lookups, uuid_lookups  # noqa: F401 - they register themselves
 from facade.expressions.aggregates import Aggregate, AnyValue, Avg, Count, Max, Min, StdDev, Sum, Variance
 from facade.expressions.base import Expression, ExpressionWrapper, OrderBy, Value
 from facade.expressions.bit_aggregates import BitAnd, BitOr, BitXor

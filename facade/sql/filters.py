@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression, Value
-from facade.expressions.freezing import EMPTY, Arg, ArgWithNone, Empty, ItemByItem, PreparedNone, Values
+from facade.expressions.freezing import (
+    EMPTY,
+    Arg,
+    ArgWithNone,
+    ConstantWanted,
+    Empty,
+    ItemByItem,
+    PreparedNone,
+    Values,
+)
 from facade.expressions.lookups import Exact, Lookup
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
@@ -309,6 +318,8 @@ class Filters(Whole):
             self.place(value, None)
             value = EMPTY
         if isinstance(value, Arg):
+            if (prepare := lookup_class.constant_for(left)) is not None:
+                raise ConstantWanted(value, prepare)
             lookup = lookup_class(left, Arg(self.base + value.index))
             self.place(value, lookup.preparation)
             return lookup

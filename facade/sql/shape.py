@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade import configuration
 from facade.configuration import settings
-from facade.expressions.freezing import Arg, ItemByItem, NotAnArgument
+from facade.expressions.freezing import Arg, ConstantWanted, ItemByItem, NotAnArgument, showing
 from facade.expressions.q import AND, Condition, FilteredRelation, mark_argument, refuse_q_options
 from facade.fields import registry as lookups
 from facade.meta import registry
@@ -93,6 +93,13 @@ class Shape:
             shape = self.child(key, len(values), keyed)
         except ItemByItem as error:
             return self.advance(*_spread(error.arg, key, values), keyed)
+        except ConstantWanted as error:
+            return self.advance(*_constant(error, key, values), keyed)
+        except Exception as error:
+            if "Arg(" in str(error):
+                with showing(self.query.arity, values):
+                    self._build(key, len(values), keyed=False)  # raises it in the user's own words
+            raise
         try:
             return shape, shape.bind(values)
         except NotAnArgument:
@@ -166,6 +173,14 @@ def _spread(arg: Arg, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
             spread.append(item)
     spread[arg.index] = None
     return (name, tuple(mark_argument(child, arg, tuple(items)) for child in children), *rest), spread
+
+
+def _constant(wanted: ConstantWanted, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
+    """Let a value stand in the step itself; its place stays, unused."""
+    name, children, *rest = _written_out(key)
+    left, mark = list(values), wanted.prepare(values[wanted.arg.index])
+    left[wanted.arg.index] = None
+    return (name, tuple(mark_argument(child, wanted.arg, mark) for child in children), *rest), left
 
 
 def _written_out(key: tuple[Any, ...]) -> tuple[Any, ...]:

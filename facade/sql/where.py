@@ -31,6 +31,7 @@ class Where(Expression):
     """Conditions joined by one connector."""
 
     conditional = True
+    is_condition = True
     grouped_whole = True
 
     def __init__(

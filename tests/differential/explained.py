@@ -6,24 +6,14 @@ import re
 
 from tests.differential.cases import Case
 from tests.differential.explained_reads import READS
-from tests.differential.reasons import ANSWERS, Reasons, alike
+from tests.differential.explained_writes import CLEAR, WRITES
+from tests.differential.reasons import Reasons, alike
 
-CLEAR = {"FieldError", "ValidationError", "ValueError", "TypeError"}
-RAW = {
-    "TypeError",
-    "AttributeError",
-    "ProgrammingError",
-    "DataError",
-    "OperationalError",
-    "KeyError",
-    "IndexError",
-    "ArgumentError",
-}
 ORDERED_BY_META = re.compile(r"\b(Novel|Review|Tag)\.objects")
 
 
-BOTH, WRITES = Reasons(), Reasons()
-because, written = BOTH.because, WRITES.because
+BOTH = Reasons()
+because = BOTH.because
 
 
 def explanation(case, ours, theirs, found):
@@ -47,16 +37,6 @@ def _(case, ours, theirs, found):
     )
 
 
-@written("both refuse a value of the wrong type: facade by its field, Django by whatever code meets it first")
-def _(case, ours, theirs, found):
-    return ours.error in CLEAR and theirs.error in RAW
-
-
-@written("a wrong value beside a condition that nothing can meet: Django never looks at it")
-def _(case, ours, theirs, found):
-    return ours.error in CLEAR and not ours.sent and not theirs.error and not theirs.sent
-
-
 @because("SQLite: Django leaves Meta.ordering in the parts of a union")
 def _(case, ours, theirs, found):
     return theirs.message.startswith("ORDER BY not allowed in subqueries of compound") and not ours.error
@@ -78,11 +58,6 @@ def _(case, ours, theirs, found):
     )  # fmt: skip
 
 
-@written("an integer that no driver can send: Django lets the driver's OverflowError through")
-def _(case, ours, theirs, found):
-    return theirs.error == "OverflowError" and (ours.error == "DataError" or not ours.error)
-
-
 @because("a text with NUL: facade refuses it on every database, Django only where the database does")
 def _(case, ours, theirs, found):
     refused = ours.error == "ValueError" and "NUL (0x00)" in ours.message and "x00" in case.source
@@ -98,18 +73,6 @@ def _(case, ours, theirs, found):
 def _(case, ours, theirs, found):
     written = any("django_datetime" in sql and sql.startswith(("UPDATE", "INSERT")) for sql in theirs.sent)
     return set(found) <= {"value", "tables"} and written and "fn.Trunc" in case.source
-
-
-@because(
-    "a constant of a type that SQLite does not know, written to a column that does: Django does not ask the column"
-)
-def _(case, ours, theirs, found):
-    return "Error binding parameter" in theirs.message and "Value(" in case.source and not ours.error
-
-
-@written("facade needs fewer statements: it reads no parent of a deleted or changed child again")
-def _(case, ours, theirs, found):
-    return found == ["statements"] and len(ours.sent) < len(theirs.sent)
 
 
 @because("PostgreSQL: Django stores the local time that a truncation gives as if it were UTC")
@@ -139,56 +102,10 @@ def _(case, ours, theirs, found):
     )
 
 
-@written("an empty Q() as a value: Django gives 1, facade True")
-def _(case, ours, theirs, found):
-    wrapped = "e=m.ExpressionWrapper(Q()," in case.source or "e=Q()" in case.source
-    return (set(found) <= {"value", "statements"} and wrapped) or theirs.error == "FullResultSet"
-
-
 @because("negated conditions over several relations: Django names a table that the subquery does not have")
 def _(case, ours, theirs, found):
     return not ours.error and re.match(
         r'missing FROM-clause entry for table "U|no such column: U', theirs.message
-    )
-
-
-@because(
-    "a value that Django passes to the database or to its own parser as it is; facade prepares it by its column"
-)
-def _(case, ours, theirs, found):
-    raw = theirs.message.startswith(("'str' object has no attribute 'days'", "the JSON object must be str"))
-    return ours.error in ANSWERS and (raw or "Error binding parameter" in theirs.message)
-
-
-@written("two mistakes at once: which is told first")
-def _(case, ours, theirs, found):
-    fields = "FieldError" in (
-        ours.error,
-        theirs.error,
-    )  # one of them is about a name or a type, not about a value
-    return ours.error in CLEAR and theirs.error in CLEAR and (fields or ours.error == "ValidationError")
-
-
-@written("a year that no date can have: Django fails, facade finds no row")
-def _(case, ours, theirs, found):
-    year = theirs.message in ("Year is out of range: 0", "year 0 is out of range")
-    return year and ours.error in {None, "DoesNotExist", "MultipleObjectsReturned"}
-
-
-@written("PostgreSQL: what Django's own SQL for dates, texts and keys does not fit, which facade casts")
-def _(case, ours, theirs, found):
-    unfit = ("interval * interval", "function upper(", "jsonb ? integer")
-    return not ours.error and any(words in theirs.message for words in unfit)
-
-
-@written(
-    "an integer below all that a column can hold: Django takes the comparison for true where the column is NULL, too"
-)
-def _(case, ours, theirs, found):
-    return (
-        found == ["value"]
-        and "".join(ours.sent).count("IS NOT NULL") > "".join(theirs.sent).count("IS NOT NULL")
-        and re.search(r"__gte?=-", case.source)
     )
 
 
@@ -208,22 +125,6 @@ def _(case, ours, theirs, found):
         set(found) <= {"value", "statements"} and ours.sent and not theirs.sent
         and "__in=[]" in case.source.partition(".aggregate(")[2]
     )  # fmt: skip
-
-
-@because("a key compared with a number with decimals: Django cuts them off")
-def _(case, ours, theirs, found):
-    return found == ["value"] and re.search(r"__(lt|gte)=1\.5", case.source)
-
-
-@written(
-    "negated conditions over several relations: Django ties the subquery to the table of another relation"
-)
-def _(case, ours, theirs, found):
-    negated = "~(" in case.source or ".exclude(" in case.source
-    tied = re.search(
-        r'EXISTS\(SELECT 1 AS "a" FROM "(\w+)" "?U\d.*?= \("?([TV]\d+|\1)"?\."\w+"\)', "".join(theirs.sent)
-    )
-    return "value" in found and negated and tied is not None
 
 
 @because(
@@ -254,17 +155,6 @@ def _(case, ours, theirs, found):
     )
 
 
-@written("a wrong number beside a conflict or a wrong type: facade looks at the number first")
-def _(case, ours, theirs, found):
-    number = ours.error == "CheckViolation" or "expected a whole number" in ours.message
-    return number and theirs.error in {"IntegrityError", "FieldError", "DataError"}
-
-
-@written("SQLite: a number with more digits than its field has: Django's converter fails")
-def _(case, ours, theirs, found):
-    return not ours.error and theirs.error == "InvalidOperation"
-
-
 @because("defer() of a foreign key by its column, and of fields beyond it: Django forgets the first")
 def _(case, ours, theirs, found):
     deferred = set(re.findall(r"'(\w+)'", case.source.partition(".defer(")[2]))
@@ -281,15 +171,3 @@ def _(case, ours, theirs, found):
 
     child = case.source.startswith("Novel.") and ".select_related('ebook" in case.source
     return found == ["value"] and child and alike(case, ours, theirs, bare)
-
-
-@because("SQLite: Django casts times to milliseconds")
-def _(case, ours, theirs, found):
-    return found == ["value"] and "strftime('%H:%M:%f'" in "".join(theirs.sent)
-
-
-@because("PostgreSQL: a list as a constant without a field: Django sends an array for a document")
-def _(case, ours, theirs, found):
-    array = re.search(r"'?data'?[=:] ?Value\(\[[^]]*\]\)", case.source) is not None
-    told = theirs.message.startswith("cannot dump lists of mixed types") or set(found) <= {"value", "tables"}
-    return array and not ours.error and told

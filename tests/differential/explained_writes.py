@@ -1,0 +1,224 @@
+"""Reasons for differences that statements show which write."""
+
+from __future__ import annotations
+
+import re
+
+from tests.differential.reasons import Reasons
+
+CLEAR = {"FieldError", "ValidationError", "ValueError", "TypeError"}
+RAW = {
+    "TypeError",
+    "AttributeError",
+    "ProgrammingError",
+    "DataError",
+    "OperationalError",
+    "KeyError",
+    "IndexError",
+    "ArgumentError",
+}
+WRITTEN = {"value", "tables", "statements"}
+EARLY = {"CheckViolation", "NumericValueOutOfRange"}
+
+WRITES = Reasons()
+because = WRITES.because
+
+
+def _on_postgresql(ours):
+    """Return whether tables were dumped as PostgreSQL writes rows: as one text each."""
+    return any(len(row) == 1 for rows in (ours.tables or {}).values() for row in rows)
+
+
+@because("both refuse a value of the wrong type: facade by its field, Django by whatever code meets it first")
+def _(case, ours, theirs, found):
+    return ours.error in CLEAR and theirs.error in RAW
+
+
+@because("a wrong value beside a condition that nothing can meet: Django never looks at it")
+def _(case, ours, theirs, found):
+    return ours.error in CLEAR and not ours.sent and not theirs.error and not theirs.sent
+
+
+@because("facade needs fewer statements: it reads no parent of a deleted or changed child again")
+def _(case, ours, theirs, found):
+    return found == ["statements"] and len(ours.sent) < len(theirs.sent)
+
+
+@because("an empty Q() as a value: Django gives 1, facade True")
+def _(case, ours, theirs, found):
+    wrapped = "e=m.ExpressionWrapper(Q()," in case.source or "e=Q()" in case.source
+    return (set(found) <= {"value", "statements"} and wrapped) or theirs.error == "FullResultSet"
+
+
+@because("PostgreSQL: what Django's own SQL for dates, texts and keys does not fit, which facade casts")
+def _(case, ours, theirs, found):
+    unfit = ("interval * interval", "function upper(", "jsonb ? integer")
+    return not ours.error and any(words in theirs.message for words in unfit)
+
+
+@because("an integer that no driver can send: Django lets the driver's OverflowError through")
+def _(case, ours, theirs, found):
+    return theirs.error == "OverflowError" and ours.error in {
+        None,
+        "DataError",
+        "IntegrityError",
+        "ProtectedError",
+    }
+
+
+@because(
+    "a constant of a type that SQLite does not know, written to a column that does: Django does not ask the column"
+)
+def _(case, ours, theirs, found):
+    bound = "Error binding parameter" in theirs.message and "Value(" in case.source
+    return bound and ours.error in {None, "IntegrityError"}
+
+
+@because(
+    "a value that Django passes to the database or to its own parser as it is; facade prepares it by its column"
+)
+def _(case, ours, theirs, found):
+    raw = theirs.message.startswith(("'str' object has no attribute 'days'", "the JSON object must be str"))
+    return ours.error in {None, "IntegrityError"} and (raw or "Error binding parameter" in theirs.message)
+
+
+@because("two mistakes at once: which is told first")
+def _(case, ours, theirs, found):
+    fields = "FieldError" in (
+        ours.error,
+        theirs.error,
+    )  # one of them is about a name or a type, not about a value
+    named = [re.match(r"Field '(\w+)' expected", outcome.message) for outcome in (ours, theirs)]
+    others = all(named) and named[0][1] != named[1][1]
+    return (
+        ours.error in CLEAR
+        and theirs.error in CLEAR
+        and (fields or others or ours.error == "ValidationError")
+    )
+
+
+@because("a year that no date can have: Django fails, facade finds no row")
+def _(case, ours, theirs, found):
+    year = theirs.message in ("Year is out of range: 0", "year 0 is out of range")
+    return year and ours.error in {
+        None,
+        "DoesNotExist",
+        "MultipleObjectsReturned",
+        "IntegrityError",
+        "ProtectedError",
+    }
+
+
+@because(
+    "an integer below all that a column can hold: Django takes the comparison for true where the column is NULL, too"
+)
+def _(case, ours, theirs, found):
+    return (
+        set(found) <= WRITTEN
+        and "".join(ours.sent).count("IS NOT NULL") > "".join(theirs.sent).count("IS NOT NULL")
+        and re.search(r"__gte?=-", case.source)
+    )
+
+
+@because(
+    "negated conditions over several relations: Django ties the subquery to the table of another relation"
+)
+def _(case, ours, theirs, found):
+    negated = "~(" in case.source or ".exclude(" in case.source
+    tied = re.search(
+        r'EXISTS\(SELECT 1 AS "a" FROM "(\w+)" "?U\d.*?= \("?([TV]\d+|\1)"?\."\w+"\)', "".join(theirs.sent)
+    )
+    return {"value", "tables"} & set(found) and negated and tied is not None
+
+
+@because(
+    "a wrong number beside a conflict, a wrong type or a row that is not there: facade looks at the number first"
+)
+def _(case, ours, theirs, found):
+    number = ours.error in EARLY or "expected a whole number" in ours.message
+    wrong = {"IntegrityError", "FieldError", "DataError", "ProgrammingError", *CLEAR}
+    return number and (theirs.error in wrong or theirs.value == ("int", "0"))
+
+
+@because("SQLite: a number with more digits than its field has: Django's converter fails")
+def _(case, ours, theirs, found):
+    return not ours.error and theirs.error == "InvalidOperation"
+
+
+@because("SQLite: a number with more digits than its field has: Django stores it")
+def _(case, ours, theirs, found):
+    refused = ours.error == "NumericValueOutOfRange" and "its numbers have up to" in ours.message
+    rounded = set(found) <= {"value", "tables"} and "D('1.004')" in case.source
+    return not theirs.error and (refused or rounded)
+
+
+@because("SQLite: Django casts times and moments to milliseconds")
+def _(case, ours, theirs, found):
+    return set(found) <= {"value", "tables"} and "%H:%M:%f'" in "".join(theirs.sent)
+
+
+@because("a key compared with a number with decimals: Django cuts them off")
+def _(case, ours, theirs, found):
+    return set(found) <= WRITTEN and re.search(r"__(lt|gte)=1\.5", case.source)
+
+
+@because(
+    "a constant without a field for a column of documents: Django binds it as it is, facade as the column does"
+)
+def _(case, ours, theirs, found):
+    document = re.search(r"data'?(?: =|[=:]) ?Value\(", case.source) is not None
+    told = theirs.message.startswith(
+        ("cannot dump lists of mixed types", "cannot adapt type 'dict'", 'column "data" is of')
+    )
+    return document and (told if theirs.error else set(found) <= {"value", "tables"} and not ours.error)
+
+
+@because(
+    "PostgreSQL: Django writes a float out as a number with decimals, which rounds and computes otherwise"
+)
+def _(case, ours, theirs, found):
+    is_float = re.search(r"Value\(-?\d+\.\d+[,)]", case.source) is not None
+    return set(found) <= {"value", "tables"} and is_float and _on_postgresql(ours)
+
+
+@because(
+    "PostgreSQL: Django leaves what EXTRACT gives a number with decimals, and a sum with it without parentheses"
+)
+def _(case, ours, theirs, found):
+    used_further = "fn.Cast(fn.Extract" in case.source or "fn.ExtractWeekDay" in case.source
+    return set(found) <= {"value", "tables"} and used_further and "EXTRACT(" in "".join(theirs.sent)
+
+
+@because(
+    "a condition that no row can meet, as a value that is stored: Django fails, stores nothing, or takes NULL for it"
+)
+def _(case, ours, theirs, found):
+    assigned = re.search(r"flag'?(?: =|[=:]) ?(m\.ExpressionWrapper\()?Q\(.*__in=\[\]", case.source)
+    nothing = theirs.error == "EmptyResultSet" or theirs.value == ("int", "0")
+    return assigned and (nothing or (found == ["tables"] and "bulk_update" in case.source))
+
+
+@because("a lookup that SQLite lacks beside a name that cannot be resolved: which is told first")
+def _(case, ours, theirs, found):
+    return ours.error == "FieldError" and theirs.error == "NotSupportedError"
+
+
+@because("SQLite: Django stores what a part of a document says, not the part: the text 1 becomes the number")
+def _(case, ours, theirs, found):
+    stored = any("JSON_EXTRACT(" in sql and sql.startswith("UPDATE") for sql in theirs.sent)
+    return set(found) <= {"value", "tables"} and stored and "F('data__" in case.source
+
+
+@because(
+    "bulk_update() that moves unique values between rows: which row comes first is the database's business"
+)
+def _(case, ours, theirs, found):
+    moved = "bulk_update" in case.source and re.search(r"\.(label|code|name) = ", case.source) is not None
+    return moved and {ours.error, theirs.error} == {None, "IntegrityError"}
+
+
+@because("a relation in a value that is stored: Django does not see it in a branch that no row can meet")
+def _(case, ours, theirs, found):
+    return (
+        ours.message.startswith("Joined field references") and not theirs.error and "__in=[]" in case.source
+    )
