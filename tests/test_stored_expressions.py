@@ -17,12 +17,15 @@ from facade.models import (
     Count,
     DateField,
     DateTimeField,
+    Exists,
     F,
     IntegerField,
     JSONField,
     Max,
     Model,
+    OuterRef,
     Q,
+    Subquery,
     TimeField,
     Value,
     When,
@@ -257,3 +260,26 @@ def test_a_refusal_shows_the_values_that_the_user_wrote(face, database):
     counted = rows.annotate(known=Count(Value("earlier")))
     with pytest.raises(FieldError, match=r"integer=<CombinedExpression: Count\(Value\(…\)\) \+ Value\(5\)>"):
         face(counted.update, integer=F("known") + 5)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_subquery_cannot_refer_to_the_row_that_is_being_inserted(face, database, assert_queries, nested):
+    database.create(Everything)
+    face(Everything.objects.create, integer=5)
+    others = Everything.objects.filter(integer=OuterRef(OuterRef("integer") if nested else "integer"))
+    if nested:
+        others = Everything.objects.filter(Exists(others))
+    row = Everything(big=Subquery(others.values("integer")[:1]))
+    with (
+        pytest.raises(ValueError, match=r"expression \"Subquery.*can only be used to update"),
+        assert_queries(0),
+    ):
+        face(row.save)
+    with (
+        pytest.raises(ValueError, match=r"expression \"Subquery.*can only be used to update"),
+        assert_queries(0),
+    ):
+        face(Everything.objects.bulk_create, [row])
+    known = Everything(big=Subquery(Everything.objects.values("integer")[:1]))
+    face(known.save)
+    assert face(Everything.objects.get, pk=known.pk).big == 5

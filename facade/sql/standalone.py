@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.expressions.base import Expression
-from facade.expressions.freezing import Values, freeze
+from facade.expressions.freezing import Values, freeze, showing
 from facade.expressions.q import Q
-from facade.expressions.references import Col
+from facade.expressions.subquery import columns_read
 from facade.sql import tables, write
 from facade.sql.constants import same_type, same_value
 from facade.sql.depth import refusing_depth
@@ -79,11 +79,11 @@ def _stored_expression(
     compiler = Compiler(shape.query, database.compile_dialect, database.vendor)
     compiler.binds = BoundValues(bound)
     ((_, resolved),) = shape.query.updates
-    if new and isinstance(resolved, Expression) and any(isinstance(item, Col) for item in resolved.flatten()):
-        written = expression.resolve_expression(Query(model), allow_joins=False, for_save=True)
-        raise ValueError(
-            f'Failed to insert expression "{written}" on {field}. F() expressions can only be used to update, not to insert.'
-        )
+    if new and isinstance(resolved, Expression) and any(True for _ in columns_read(resolved)):
+        with showing(0, bound):
+            raise ValueError(
+                f'Failed to insert expression "{resolved}" on {field}. F() expressions can only be used to update, not to insert.'
+            )
     return stored_value(compiler, field, resolved)
 
 

@@ -171,3 +171,29 @@ def _(case, ours, theirs, found):
 
     child = case.source.startswith("Novel.") and ".select_related('ebook" in case.source
     return found == ["value"] and child and alike(case, ours, theirs, bare)
+
+
+@because(
+    "a constant of a type that SQLite does not know, written to a column that does: Django does not ask the column"
+)
+def _(case, ours, theirs, found):
+    bound = "Error binding parameter" in theirs.message and "Value(" in case.source
+    return bound and ours.error in {None, "IntegrityError"}
+
+
+@because(
+    "a value that Django passes to the database or to its own parser as it is; facade prepares it by its column"
+)
+def _(case, ours, theirs, found):
+    raw = theirs.message.startswith(("'str' object has no attribute 'days'", "the JSON object must be str"))
+    return ours.error in {None, "IntegrityError"} and (raw or "Error binding parameter" in theirs.message)
+
+
+@because("SQLite: Django casts times and moments to milliseconds")
+def _(case, ours, theirs, found):
+    return set(found) <= {"value", "tables"} and "%H:%M:%f'" in "".join(theirs.sent)
+
+
+@because("a key compared with a number with decimals: Django cuts them off")
+def _(case, ours, theirs, found):
+    return set(found) <= {"value", "tables", "statements"} and re.search(r"__(lt|gte)=1\.5", case.source)
