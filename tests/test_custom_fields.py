@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
@@ -168,3 +169,34 @@ def test_documents_in_a_column_of_another_type_have_keys_and_lookups(face, custo
         assert face.list(Custom.objects.filter(**condition)) == [custom], condition
     assert face.list(Custom.objects.values_list("text__n", "text__k")) == [(1, ["v"])]
     assert not face.list(Custom.objects.filter(text__has_key="x"))
+
+
+class Lengthy(models.Lookup):
+    def __init__(self, name, lhs, rhs):
+        super().__init__(lhs, rhs)
+        self.name = name
+
+    def as_sql(self, compiler, connection):
+        left, params = self.process_lhs(compiler, connection)
+        return f"length({left}) > %s", [*params, len(self.name)]
+
+
+class Measured(models.CharField):
+    def get_lookup(self, lookup_name):
+        return (
+            functools.partial(Lengthy, lookup_name)
+            if lookup_name.startswith("longer")
+            else super().get_lookup(lookup_name)
+        )
+
+
+class MeasuredText(models.Model):
+    text = Measured(max_length=20)
+
+
+def test_a_field_may_make_its_lookups(face, database):
+    database.create(MeasuredText)
+    texts = MeasuredText.objects
+    face(texts.bulk_create, [MeasuredText(text="x" * 7), MeasuredText(text="x" * 8)])
+    assert face(texts.filter(text__longer=1).count) == 2
+    assert face(texts.filter(text__longerx=1).count) == 1

@@ -318,7 +318,10 @@ class Filters(Whole):
             self.place(value, None)
             value = EMPTY
         if isinstance(value, Arg):
-            if (prepare := lookup_class.constant_for(left)) is not None:
+            asked = getattr(
+                lookup_class, "constant_for", None
+            )  # what a field gives may be a function that makes lookups
+            if asked is not None and (prepare := asked(left)) is not None:
                 raise ConstantWanted(value, prepare)
             lookup = lookup_class(left, Arg(self.base + value.index))
             self.place(value, lookup.preparation)

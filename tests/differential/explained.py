@@ -7,7 +7,7 @@ import re
 from tests.differential.cases import Case
 from tests.differential.explained_reads import READS
 from tests.differential.explained_writes import CLEAR, WRITES
-from tests.differential.reasons import Reasons, alike
+from tests.differential.reasons import ANSWERS, Reasons, alike
 
 ORDERED_BY_META = re.compile(r"\b(Novel|Review|Tag)\.objects")
 
@@ -186,7 +186,7 @@ def _(case, ours, theirs, found):
 )
 def _(case, ours, theirs, found):
     raw = theirs.message.startswith(("'str' object has no attribute 'days'", "the JSON object must be str"))
-    return ours.error in {None, "IntegrityError"} and (raw or "Error binding parameter" in theirs.message)
+    return ours.error in {*ANSWERS, "IntegrityError"} and (raw or "Error binding parameter" in theirs.message)
 
 
 @because("SQLite: Django casts times and moments to milliseconds")
