@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +22,7 @@ from facade.orm.manager import BaseManager, Manager
 from facade.orm.model import Model, ModelBase
 from facade.orm.on_delete import CASCADE
 from facade.orm.prefetched import PREFETCHED, Alike, prefetched_objects
+from facade.orm.related import ToMany, Whole
 from facade.orm.state import some_unset
 from facade.signals import m2m_changed
 from facade.sql.conflict import can_ignore
@@ -130,12 +131,11 @@ class ManyToManyDescriptor(ReverseManyToOneDescriptor):
 # -- the manager -------------------------------------------------------------------------------------------
 
 
-class ManyRelatedManager:
+class ManyRelatedManager(ToMany):
     """What a manager of the objects related to `instance` by pairs adds to a manager of their model."""
 
     rel: Any
     reverse: bool
-    _db: str | None
 
     # What the relation is from this side: `_side` tells it to the class, as it is the same for all instances.
     related_model: ClassVar[Any]
@@ -147,8 +147,6 @@ class ManyRelatedManager:
     target_field_name: ClassVar[str]
     query_field_name: ClassVar[str]
     prefetch_cache_name: ClassVar[str]
-
-    do_not_call_in_templates = True
 
     def __init__(self, instance: Model) -> None:
         super().__init__()
@@ -206,7 +204,7 @@ class ManyRelatedManager:
     def get_queryset(self) -> Any:
         """Return the related objects, the prefetched ones if there are any."""
         prefetched = self.get_prefetch_cache()
-        return self._apply_rel_filters(super().get_queryset()) if prefetched is None else prefetched  # type: ignore[misc]
+        return self._apply_rel_filters(super().get_queryset()) if prefetched is None else prefetched
 
     def _apply_rel_filters(self, queryset: QuerySet[Any, Any]) -> Any:
         queryset._add_hints(instance=self.instance)
@@ -216,14 +214,10 @@ class ManyRelatedManager:
         return queryset._next_is_sticky().filter(**self.core_filters)
 
     def get_prefetch_querysets(
-        self, instances: list[Any], querysets: list[Any] | None = None
+        self, instances: list[Any], querysets: Sequence[Any] | None = None
     ) -> tuple[Any, ...]:
         """Return the objects related to all `instances` and how to hand them out, for ``prefetch_related``."""
-        if querysets and len(querysets) != 1:
-            raise ValueError("querysets argument of get_prefetch_querysets() should have a length of 1.")
-        queryset = querysets[0] if querysets else super().get_queryset()  # type: ignore[misc]
-        queryset._add_hints(instance=instances[0])
-        queryset = queryset.using(queryset._db or self._db)
+        queryset = self._prefetched_from(instances, querysets)
         # One object may belong to several instances: each of its rows has to tell to which. The condition is on that
         # very value, so that it is about the same pair.
         name = f"{PREFETCHED_KEY}{self.source_field.attname}"
@@ -244,7 +238,7 @@ class ManyRelatedManager:
         The objects are some of the `given` ones, or of all where that is None. None where the querysets may differ in more
         than a key: a manager that the user has written may look at its instance.
         """
-        objects = super().get_queryset  # type: ignore[misc]
+        objects: Any = super().get_queryset
         if given is None and objects.__func__ is not BaseManager.get_queryset:
             return None
         queryset = objects() if given is None else given
@@ -325,7 +319,7 @@ class ManyRelatedManager:
                 self._clear(alias, raw)
                 self._add(alias, wanted, through_defaults, raw)
                 return
-            rows = self.using(alias).values_list(self.target_field.target_field.attname, flat=True)  # type: ignore[attr-defined]
+            rows = self.using(alias).values_list(self.target_field.target_field.attname, flat=True)
             present, new = {*rows}, []
             for obj in wanted:
                 key = self._key(self.target_field, obj)
@@ -347,7 +341,7 @@ class ManyRelatedManager:
     def _writing(self) -> Any:
         """Return the manager of the model, past this class, on the database to write to."""
         alias = router.db_for_write(type(self.instance), instance=self.instance)
-        return super(ManyRelatedManager, self.db_manager(alias))  # type: ignore[attr-defined]
+        return super(ManyRelatedManager, self.db_manager(alias))
 
     def create(self, /, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
         """Save and return a new object, related to the instance."""
@@ -453,7 +447,7 @@ class ManyRelatedManager:
         }
         with atomic(using=alias, savepoint=False):
             self._announce("pre_remove", keys, alias, raw)
-            objects = super().get_queryset()  # type: ignore[misc]
+            objects = super().get_queryset()
             chosen: Any = keys
             if objects._has_filters():
                 chosen = objects.using(alias).filter(
@@ -465,7 +459,7 @@ class ManyRelatedManager:
     def _clear(self, alias: str, raw: bool = False) -> None:
         with atomic(using=alias, savepoint=False):
             self._announce("pre_clear", None, alias, raw)
-            objects = super().get_queryset().using(alias)  # type: ignore[misc]
+            objects = super().get_queryset().using(alias)
             self._delete_pairs(objects if objects._has_filters() else None, alias)
             self._announce("post_clear", None, alias, raw)
 
@@ -482,7 +476,7 @@ class ManyRelatedManager:
         self.through._default_manager.using(alias).filter(wanted).delete()
 
 
-class _CountedBetween:
+class _CountedBetween(Whole):
     """`exists` and `count` for models with a plain manager, asked of the table between alone."""
 
     constrained_target: Any
@@ -490,14 +484,14 @@ class _CountedBetween:
     def exists(self) -> bool:
         """Return whether there are related objects."""
         rows = self.constrained_target
-        return bool(super().exists() if rows is None else rows.exists())  # type: ignore[misc]
+        return super().exists() if rows is None else bool(rows.exists())
 
     aexists = twin(exists)
 
     def count(self) -> int:
         """Return how many related objects there are."""
         rows = self.constrained_target
-        return int(super().count() if rows is None else rows.count())  # type: ignore[misc]
+        return super().count() if rows is None else int(rows.count())
 
     acount = twin(count)
 

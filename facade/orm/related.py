@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facade.bridge import twin
@@ -17,11 +17,37 @@ if TYPE_CHECKING:
     from facade.fields.relations import ForeignObjectRel
     from facade.orm.queryset import QuerySet
 
+    class Whole(BaseManager):
+        """The manager class that comes behind, with the methods of querysets that it has."""
+
+        def exists(self) -> bool: ...
+        def count(self) -> int: ...
+        def filter(self, *args: Any, **kwargs: Any) -> Any: ...
+        def using(self, alias: str | None) -> Any: ...
+
+else:
+    Whole = object
 
 __all__ = ["create_reverse_many_to_one_manager"]
 
 
-class ReverseManager:
+class ToMany(Whole):
+    """What the managers of an object's related objects have in common; it comes before the manager class of their model."""
+
+    instance: Any
+
+    do_not_call_in_templates = True
+
+    def _prefetched_from(self, instances: list[Any], querysets: Sequence[Any] | None) -> Any:
+        """Return the queryset that a prefetch was given, or that of all objects."""
+        if querysets and len(querysets) != 1:
+            raise ValueError("querysets argument of get_prefetch_querysets() should have a length of 1.")
+        queryset = querysets[0] if querysets else super().get_queryset()
+        queryset._add_hints(instance=instances[0])
+        return queryset.using(queryset._db or self._db)
+
+
+class ReverseManager(ToMany):
     """What a manager of the rows that refer to `instance` adds to a manager of their model.
 
     `create_reverse_many_to_one_manager` puts it before the manager class of the model.
@@ -29,12 +55,7 @@ class ReverseManager:
 
     rel: Any
     superclass: type[Any]
-    instance: Any
-    model: Any
     field: Any
-    _db: str | None
-
-    do_not_call_in_templates = True
 
     def __init__(self, instance: Instance) -> None:
         super().__init__()
@@ -58,7 +79,7 @@ class ReverseManager:
                 "relationship can be used."
             )
         found = prefetched_objects(self.instance, self.field.remote_field.cache_name)
-        return self._apply_rel_filters(super().get_queryset()) if found is None else found  # type: ignore[misc]
+        return self._apply_rel_filters(super().get_queryset()) if found is None else found
 
     def _apply_rel_filters(self, queryset: QuerySet[Any, Any]) -> Any:
         queryset._add_hints(instance=self.instance)
@@ -74,14 +95,10 @@ class ReverseManager:
         return queryset
 
     def get_prefetch_querysets(
-        self, instances: list[Any], querysets: list[Any] | None = None
+        self, instances: list[Any], querysets: Sequence[Any] | None = None
     ) -> tuple[Any, ...]:
         """Return the rows of all `instances` and how to hand them out, for ``prefetch_related``."""
-        if querysets and len(querysets) != 1:
-            raise ValueError("querysets argument of get_prefetch_querysets() should have a length of 1.")
-        queryset = querysets[0] if querysets else super().get_queryset()  # type: ignore[misc]
-        queryset._add_hints(instance=instances[0])
-        queryset = queryset.using(queryset._db or self._db)
+        queryset = self._prefetched_from(instances, querysets)
         field = self.field
         far, kinds = field.foreign_related_fields, {*map(type, instances)}
         own_key = field.value_getter(far, kinds)
@@ -100,7 +117,8 @@ class ReverseManager:
         The rows are some of the `given` ones, or of all where that is None. None where the querysets may differ in more
         than a key: a manager that the user has written may look at its instance.
         """
-        objects, field = super().get_queryset, self.field  # type: ignore[misc]
+        objects: Any = super().get_queryset
+        field = self.field
         if given is None and objects.__func__ is not BaseManager.get_queryset:
             return None
         if len(field.foreign_related_fields) > 1:
@@ -170,7 +188,7 @@ class ReverseManager:
                 self.clear(bulk=bulk)  # type: ignore[attr-defined]
                 self.add(*wanted, bulk=bulk)
                 return
-            present = set(self.using(alias).all())  # type: ignore[attr-defined]
+            present = set(self.using(alias).all())
             self.remove(*present.difference(wanted), bulk=bulk)  # type: ignore[attr-defined]
             self.add(*(obj for obj in wanted if obj not in present), bulk=bulk)
 
@@ -179,7 +197,7 @@ class ReverseManager:
     def _writing(self) -> Any:
         """Return the manager of the model, past this class, on the database to write to."""
         self._check_fk_val()
-        return super(ReverseManager, self.db_manager(self._write_alias()))  # type: ignore[attr-defined]
+        return super(ReverseManager, self.db_manager(self._write_alias()))
 
     def create(self, /, **kwargs: Any) -> Any:
         """Save and return a new object that refers to the instance."""
@@ -191,13 +209,17 @@ class ReverseManager:
 
     def get_or_create(self, /, **kwargs: Any) -> tuple[Any, bool]:
         """Find a row among those that refer to the instance, or make it; see ``QuerySet.get_or_create``."""
-        return self._writing().get_or_create(**{**kwargs, self.field.name: self.instance})  # type: ignore[no-any-return]
+        found: tuple[Any, bool] = self._writing().get_or_create(**{**kwargs, self.field.name: self.instance})
+        return found
 
     aget_or_create = twin(get_or_create)
 
     def update_or_create(self, /, **kwargs: Any) -> tuple[Any, bool]:
         """Update a row among those that refer to the instance, or make it; see ``QuerySet.update_or_create``."""
-        return self._writing().update_or_create(**{**kwargs, self.field.name: self.instance})  # type: ignore[no-any-return]
+        found: tuple[Any, bool] = self._writing().update_or_create(
+            **{**kwargs, self.field.name: self.instance}
+        )
+        return found
 
     aupdate_or_create = twin(update_or_create)
 
@@ -217,7 +239,7 @@ class NullableReverseManager(ReverseManager):
                 raise self.field.remote_field.model.DoesNotExist(
                     f"{obj!r} is not related to {self.instance!r}."
                 )
-        self._let_go(self.filter(pk__in={obj.pk for obj in objs}), bulk)  # type: ignore[attr-defined]
+        self._let_go(self.filter(pk__in={obj.pk for obj in objs}), bulk)
 
     aremove = twin(remove)
 
