@@ -143,7 +143,14 @@ class Expression(Combinable, Compared, Written, Frozen):
     filterable = True
     conditional_type: ClassVar[bool] = False
     window_compatible = False
-    allowed_default = False
+    if TYPE_CHECKING:
+
+        @property
+        def allowed_default(self) -> bool:
+            """Whether a column may have it as its `db_default`; what is made of others says it of them."""
+
+    else:
+        allowed_default = False
     constraint_validation_compatible = True
     set_returning = False
     grouped_whole: ClassVar[bool] = False
@@ -464,7 +471,7 @@ class CombinedExpression(TwoSided, Expression):
         return f"<{type(self).__name__}: {self}>"
 
     @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
+    def allowed_default(self) -> bool:
         return bool(self.lhs.allowed_default and self.rhs.allowed_default)
 
     def _resolve_output_field(self) -> Field[Any] | None:
@@ -499,7 +506,7 @@ class ExpressionWrapper(Expression):
         return f"{type(self).__name__}({self.expression!r})"
 
     @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
+    def allowed_default(self) -> bool:
         return bool(self.expression.allowed_default)
 
     def get_group_by_cols(self) -> list[Any]:

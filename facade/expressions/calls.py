@@ -63,7 +63,7 @@ class Func(Expression):
         self.source_expressions = exprs
 
     @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
+    def allowed_default(self) -> bool:
         return all(source.allowed_default for source in self._sources())
 
     def as_core(self, compiler: Compiler) -> Any:

@@ -63,7 +63,7 @@ class When(Expression):
         return resolved
 
     @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
+    def allowed_default(self) -> bool:
         return bool(self.condition.allowed_default and self.result.allowed_default)
 
     def get_group_by_cols(self) -> list[Any]:
@@ -99,7 +99,7 @@ class Case(Expression):
         *self.cases, self.default = exprs
 
     @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
+    def allowed_default(self) -> bool:
         return all(source.allowed_default for source in self._sources())
 
     def get_group_by_cols(self) -> list[Any]:

@@ -22,7 +22,7 @@ class ExpressionList(Expression):
         self.source_expressions = [as_expression(item) for item in expressions]
 
     @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
+    def allowed_default(self) -> bool:
         return all(source.allowed_default for source in self._sources())
 
     def __str__(self) -> str:

@@ -106,7 +106,7 @@ class Lookup(Expression):
         return fields.BooleanField()
 
     @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
+    def allowed_default(self) -> bool:
         return all(getattr(side, "allowed_default", True) for side in (self.lhs, self.rhs))
 
     def get_group_by_cols(self) -> list[Any]:

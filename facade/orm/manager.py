@@ -32,6 +32,7 @@ class BaseManager:
     name: str | None
     _db: str | None
     _hints: dict[str, Any]
+    _constructor_args: tuple[tuple[Any, ...], dict[str, Any]]
 
     if TYPE_CHECKING:
         # `Model.objects` is declared as one of these: any manager may take its place.
@@ -39,7 +40,7 @@ class BaseManager:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         obj = super().__new__(cls)
-        obj._constructor_args = (args, kwargs)  # type: ignore[attr-defined]
+        obj._constructor_args = (args, kwargs)
         return obj
 
     def __init__(self) -> None:
@@ -66,7 +67,7 @@ class BaseManager:
                 f"Could not find manager {name} in {module}.\nPlease note that you need to inherit from managers you "
                 "dynamically generated with 'from_queryset()'."
             )
-        args, kwargs = self._constructor_args  # type: ignore[attr-defined]
+        args, kwargs = self._constructor_args
         return False, f"{module}.{name}", None, args, kwargs
 
     def check(self, **kwargs: Any) -> list[Any]:
@@ -135,7 +136,7 @@ class BaseManager:
         return (
             isinstance(other, self.__class__)
             and self.__class__ is other.__class__
-            and self._constructor_args == other._constructor_args  # type: ignore[attr-defined]
+            and self._constructor_args == other._constructor_args
         )
 
     def __hash__(self) -> int:
