@@ -158,3 +158,15 @@ def test_prefetched_querysets_speak_of_their_own_object_when_they_are_narrowed(f
     ]
     assert [label.name for label in face.list(second.labels.all().filter(name__gt="a"))] == ["red"]
     assert face.list(third.labels.all().all()) == []
+
+
+def test_the_order_of_keywords_says_nothing(face, shelf, assert_queries):
+    ways = (
+        {"volumes__writer": F("volumes__editor"), "volumes__title": "first"},
+        {"volumes__title": "first", "volumes__writer": F("volumes__editor")},
+    )
+    with assert_queries(2) as queries:
+        for way in ways:
+            assert face(Label.objects.exclude(**way).filter(name="unused").count) == 1
+    first, second = (query["sql"] for query in queries)
+    assert first == second

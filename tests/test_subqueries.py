@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facade.models import Count, Exists, F, IntegerField, OuterRef, Subquery
+from facade.models import Count, Exists, F, IntegerField, OuterRef, Q, Subquery
 from tests.models import Author, Book, Publisher
 
 
@@ -56,3 +56,27 @@ def test_a_template_of_exists_is_a_condition_with_outer_references(face, library
 def test_a_template_over_a_subquery_that_has_no_row(face, library):
     rows = Author.objects.annotate(n=CountOf(Book.objects.filter(pages=1)), m=Count("books"))
     assert sorted(face.list(rows.values_list("n", F("m")))) == [(0, 0), (0, 1), (0, 2)]
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("none", [{"pages__in": []}, {"pages": -1}, {"pages": 2**70}])
+def test_exists_is_false_where_nothing_can_be_found(face, library, none):
+    found = Exists(Book.objects.filter(**none))
+    books = (
+        Book.objects.annotate(found=found, cheap=Q(pages__lt=200))
+        .order_by("pk")
+        .values_list("title", flat=True)
+    )
+    every = ["Alpha", "Beta", "Gamma"]
+    for condition, titles in (
+        (Q(found=False), every),
+        (Q(found=True), []),
+        (Q(found__isnull=False), every),
+        (Q(found__isnull=True), []),
+        (Q(found=F("cheap")), ["Beta", "Gamma"]),
+        (Q(cheap=F("found")), ["Beta", "Gamma"]),
+        (Q(found), []),
+        (~Q(found), every),
+    ):
+        assert face.list(books.filter(condition)) == titles, condition
+        assert face.list(books.exclude(condition)) == [title for title in every if title not in titles]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade import fields
+from facade.exceptions import EmptyResultSet
 from facade.expressions.base import Expression, Placed
 from facade.expressions.fragments import Fragment, Inline, template
 from facade.expressions.freezing import Frozen, Values, freeze
@@ -189,5 +190,8 @@ class Exists(Subquery):
         if self.queryset.query.is_empty:
             return sa.false()
         written = self.extra.get("template", self.template)
-        select = compiler.subquery(self.queryset)
+        try:
+            select = compiler.subquery(self.queryset)
+        except EmptyResultSet:
+            return sa.false()
         return sa.exists(select) if written == Exists.template else self._written(written, select)

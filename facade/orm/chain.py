@@ -174,7 +174,7 @@ class Chain(Combining):
     ) -> tuple[Shape, tuple[Any, ...]]:
         values = Values()
         children = [freeze_condition_argument(arg, values) for arg in args]
-        children.extend(freeze_pair(name, value, values) for name, value in kwargs.items())
+        children.extend(freeze_pair(name, value, values) for name, value in sorted(kwargs.items()))
         return self._expressions_shape("condition", tuple(children), values, negated)
 
     def complex_filter(self, filter_obj: Q | dict[str, Any]) -> Self:

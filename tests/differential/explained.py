@@ -104,7 +104,7 @@ def _(case, ours, theirs, found):
 
 @because("negated conditions over several relations: Django names a table that the subquery does not have")
 def _(case, ours, theirs, found):
-    return not ours.error and re.match(
+    return ours.error in ANSWERS and re.match(
         r'missing FROM-clause entry for table "U|no such column: U', theirs.message
     )
 
@@ -123,7 +123,7 @@ def _(case, ours, theirs, found):
 def _(case, ours, theirs, found):
     return (
         set(found) <= {"value", "statements"} and ours.sent and not theirs.sent
-        and "__in=[]" in case.source.partition(".aggregate(")[2]
+        and re.search(r"__in=\[\]|(__lte?)?=-|2\*\*", case.source.partition(".aggregate(")[2])
     )  # fmt: skip
 
 
@@ -132,7 +132,12 @@ def _(case, ours, theirs, found):
 )
 def _(case, ours, theirs, found):
     unknown = theirs.message.startswith(
-        ("no such column: differential_", "missing FROM-clause entry", "invalid reference to")
+        (
+            "no such column: differential_",
+            "no such column: T",
+            "missing FROM-clause entry",
+            "invalid reference to",
+        )
     )
     return not ours.error and unknown and "Subquery(" in case.source.partition(".aggregate(")[2]
 

@@ -45,8 +45,8 @@ def normal(value, depth=0):
     if isinstance(value, (dt.datetime, dt.time)):
         return (type(value).__name__, value.isoformat(), str(value.utcoffset()))
     if isinstance(value, Decimal):
-        # SQLite stores binary floats: how many zeros follow is nothing that either ORM promises.
-        return ("Decimal", f"{value.normalize():.14g}" if value.is_finite() else str(value))
+        # SQLite stores binary floats: how many zeros follow, or a zero's sign, is nothing that either ORM promises.
+        return ("Decimal", str(Decimal(f"{value:.14g}").normalize() + 0) if value.is_finite() else str(value))
     if isinstance(value, (list, tuple)):
         return (_sequence(value), *[normal(item, depth) for item in value])
     if isinstance(value, (set, frozenset)):

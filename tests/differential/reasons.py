@@ -26,6 +26,9 @@ COMPLAINTS = [
     ("slice", r"Cannot filter a query once a slice"),
     ("types", r"contains mixed types"),
     ("sum", r"function sum\((text|character varying)\) does not exist"),
+    ("deferred", r"both deferred and traversed using select_related"),
+    ("lacking", r"lookup is not supported on this database"),
+    ("When", r"An empty Q\(\) can't be used as a When\(\) condition"),
     ("union", r"after union\(\) is not supported"),
 ]  # in the order in which they are looked for, the more particular ones last
 
