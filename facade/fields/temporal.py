@@ -55,6 +55,20 @@ class _Clocked(Field[AnyValue]):
     def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
 
+    def _read(self, parse: Callable[..., Any], value: object, wrong: str) -> Any:
+        """Return what a text says; its form may be right (error `wrong`) or not ("invalid")."""
+        found = self._parsed(parse, value, wrong)
+        return self._refuse("invalid", value) if found is None else found
+
+    def _parsed(self, parse: Callable[..., Any], value: object, wrong: str) -> Any:
+        """Return what a text says, None where its form is another one."""
+        try:
+            return parse(value)
+        except ValueError:
+            self._refuse(wrong, value)
+        except TypeError:
+            self._refuse("invalid", value)
+
     def value_to_string(self, obj: Instance) -> str:
         value = self.value_from_object(obj)
         return "" if value is None else value.isoformat()
@@ -143,16 +157,6 @@ class DateField(_Clocked[DateValue]):
             return value.date()
         return value if isinstance(value, dt.date) else self._read(parse_date, value, "invalid_date")
 
-    def _read(self, parse: Callable[..., Any], value: object, wrong: str) -> Any:
-        """Return what a text says; its form may be right (error `wrong`) or not ("invalid")."""
-        try:
-            found = parse(value)
-        except ValueError:
-            self._refuse(wrong, value)
-        except TypeError:
-            self._refuse("invalid", value)
-        return self._refuse("invalid", value) if found is None else found
-
     def _is_present(self, default: object) -> bool:
         if isinstance(default, dt.datetime):
             default = _naive_utc(default).date()
@@ -198,27 +202,22 @@ class DateTimeField(DateField[DateTimeValue]):
     def present(self) -> Any:
         return now()
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, dt.datetime):
             return value
         if isinstance(value, dt.date):
             midnight = dt.datetime.combine(value, dt.time.min)
             return self._located(midnight) if settings.USE_TZ else midnight
-        try:
-            found = parse_datetime(value)
-        except ValueError:
-            self._refuse("invalid_datetime", value)
-        except TypeError:
-            self._refuse("invalid", value)
+        found = self._parsed(parse_datetime, value, "invalid_datetime")
         if found is None:
             return dt.datetime.combine(self._read(parse_date, value, "invalid_date"), dt.time.min)
         return found
 
-    def get_prep_value(self, value: Any) -> Any:
-        value = super().get_prep_value(value)
-        if value is not None and value.tzinfo is None and settings.USE_TZ:
-            return self._located(value)
-        return value
+    def get_prep_value(self, value: object) -> Any:
+        prepared = super().get_prep_value(value)
+        if prepared is not None and prepared.tzinfo is None and settings.USE_TZ:
+            return self._located(prepared)
+        return prepared
 
     def _located(self, value: dt.datetime) -> dt.datetime:
         """Return a naive value as a time of the default zone, with a warning."""
@@ -264,18 +263,12 @@ class TimeField(_Clocked[TimeValue]):
     def present(self) -> Any:
         return dt.datetime.now(get_default_timezone()).time()
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, dt.time):
             return value
         if isinstance(value, dt.datetime):
             return value.time()
-        try:
-            found = parse_time(value)
-        except ValueError:
-            self._refuse("invalid_time", value)
-        except TypeError:
-            self._refuse("invalid", value)
-        return self._refuse("invalid", value) if found is None else found
+        return self._read(parse_time, value, "invalid_time")
 
     def _is_present(self, default: object) -> bool:
         present = _naive_utc(now())
