@@ -342,24 +342,39 @@ class BaseValidator(_Validator):
         return x
 
 
-class MaxValueValidator(BaseValidator):
-    """The value must not be greater than the limit."""
-
-    message = "Ensure this value is less than or equal to %(limit_value)s."
-    code = "max_value"
+class _Above(BaseValidator):
+    """What is greater than the limit is refused."""
 
     def compare(self, a: Any, b: Any) -> bool:
         return bool(a > b)
 
 
-class MinValueValidator(BaseValidator):
+class _Below(BaseValidator):
+    """What is less than the limit is refused."""
+
+    def compare(self, a: Any, b: Any) -> bool:
+        return bool(a < b)
+
+
+class _Measured(BaseValidator):
+    """The number of elements is compared."""
+
+    def clean(self, x: Any) -> int:
+        return len(x)
+
+
+class MaxValueValidator(_Above):
+    """The value must not be greater than the limit."""
+
+    message = "Ensure this value is less than or equal to %(limit_value)s."
+    code = "max_value"
+
+
+class MinValueValidator(_Below):
     """The value must not be less than the limit."""
 
     message = "Ensure this value is greater than or equal to %(limit_value)s."
     code = "min_value"
-
-    def compare(self, a: Any, b: Any) -> bool:
-        return bool(a < b)
 
 
 class StepValueValidator(BaseValidator):
@@ -391,7 +406,7 @@ class StepValueValidator(BaseValidator):
         return not math.isclose(math.remainder(a - (self.offset or 0), b), 0, abs_tol=1e-9)
 
 
-class MinLengthValidator(BaseValidator):
+class MinLengthValidator(_Measured, _Below):
     """The value must have at least that many elements."""
 
     message = _Counted(
@@ -399,26 +414,14 @@ class MinLengthValidator(BaseValidator):
     )
     code = "min_length"
 
-    def compare(self, a: Any, b: Any) -> bool:
-        return bool(a < b)
 
-    def clean(self, x: Any) -> int:
-        return len(x)
-
-
-class MaxLengthValidator(BaseValidator):
+class MaxLengthValidator(_Measured, _Above):
     """The value must not have more elements than that."""
 
     message = _Counted(
         "Ensure this value has at most %(limit_value)d character[s] (it has %(show_value)d).", "limit_value"
     )
     code = "max_length"
-
-    def compare(self, a: Any, b: Any) -> bool:
-        return bool(a > b)
-
-    def clean(self, x: Any) -> int:
-        return len(x)
 
 
 class DecimalValidator(_Validator):
