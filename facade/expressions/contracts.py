@@ -143,6 +143,13 @@ class Ordered(Protocol):
         """By whose value the rows are ordered."""
 
 
+class Rows(Protocol):
+    """What has rows to choose from: a queryset or a manager."""
+
+    def all(self) -> Any:
+        """Return the queryset of them."""
+
+
 class Embedding(Protocol):
     """A query inside another one, whose values are arguments of the outer one from number `offset` on."""
 

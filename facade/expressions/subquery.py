@@ -16,7 +16,7 @@ from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.references import Col, Outer
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Query
+    from facade.expressions.contracts import Compiler, Query, Rows
     from facade.fields import Field
 
 
@@ -65,7 +65,7 @@ class Subquery(Expression):
     empty_result_set_value: Any = None
     template = "(%(subquery)s)"
 
-    def __init__(self, queryset: Any, output_field: Field[Any] | None = None, **extra: Any) -> None:
+    def __init__(self, queryset: Frozen | Rows, output_field: Field[Any] | None = None, **extra: Any) -> None:
         super().__init__(output_field)
         self.queryset: Any = queryset if isinstance(queryset, Frozen) else queryset.all()
         self.extra = extra
@@ -178,7 +178,7 @@ class Exists(Subquery):
     is_condition = True
     template = "EXISTS(%(subquery)s)"
 
-    def __init__(self, queryset: Any, **extra: Any) -> None:
+    def __init__(self, queryset: Frozen | Rows, **extra: Any) -> None:
         super().__init__(queryset, output_field=fields.BooleanField(), **extra)
 
     def _embed(self, query: Query, allow_joins: bool, reuse: set[str] | None) -> Any:

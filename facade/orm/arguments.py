@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facade import fields as model_fields
 from facade.exceptions import FieldError
 from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.q import FilteredRelation, Q, freeze_condition, freeze_pair
 from facade.expressions.subquery import Subquery
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Resolvable
 
 
 def freeze_condition_argument(arg: object, values: Values) -> Any:
@@ -36,9 +39,10 @@ def is_expression(item: object) -> bool:
     return hasattr(item, "resolve_expression") or isinstance(item, Frozen)
 
 
-def as_annotation(item: object) -> Any:
-    is_ready = hasattr(item, "resolve_expression") or isinstance(item, FilteredRelation)
-    return item if is_ready else Subquery(item)
+def as_annotation(item: Frozen | Resolvable) -> Any:
+    if hasattr(item, "resolve_expression") or isinstance(item, FilteredRelation):
+        return item
+    return Subquery(item)
 
 
 def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
     from facade.fields.foreign_objects import ForeignObject
     from facade.orm.model import Model
+    from facade.orm.reading import Reading
 
 
 class Fetcher(Protocol):
@@ -100,7 +101,7 @@ def fetch_mode_of(instance: Instance) -> FetchMode:
     return FETCH_ONE if state is None else state.fetch_mode
 
 
-def adopt(queryset: Any, rows: list[Any]) -> None:
+def adopt(queryset: Reading[Any, Any], rows: list[Any]) -> None:
     """Give freshly loaded objects what the queryset knows: its fetch mode, their peers, the objects they belong to."""
     if queryset._kind != "instances" or not rows:
         return

@@ -26,14 +26,15 @@ class RawQuerySet(Prefetching):
     def __init__(
         self,
         raw_query: str,
-        model: Any = None,
+        model: type[Any] | None = None,
         query: SQLQuery | None = None,
         params: Sequence[Any] | Mapping[str, Any] | None = (),
         translations: Mapping[str, str] | None = None,
         using: str | None = None,
         hints: dict[str, Any] | None = None,
     ) -> None:
-        self.raw_query, self.model, self._db = raw_query, model, using
+        self.raw_query, self._db = raw_query, using
+        self.model: Any = model
         self.params = params if params is not None else ()
         self.translations = dict(translations or {})
         self._hints = hints or {}
