@@ -107,6 +107,12 @@ def complaint(outcome):
 # -- the source ---------------------------------------------------------------------------
 
 
+def calls(source):
+    """Return a source without arguments: the methods that are called one after the other."""
+    shorter = re.sub(r"\([^()]*\)", "", source)
+    return source if shorter == source else calls(shorter)
+
+
 def truncated_inside(source):
     """Return whether what a truncation gives is computed or compared with further."""
     compared = re.search(r"\(e=fn\.Trunc", source) and re.search(
