@@ -6,7 +6,7 @@ import pytest
 
 from facade.exceptions import FieldError
 from facade.models import CASCADE, CharField, F, ForeignKey, Model
-from facade.models.functions import Length, Lower
+from facade.models.functions import Length, Lower, Reverse
 from tests.models import Author, Book, Publisher
 
 pytestmark = pytest.mark.portable
@@ -72,3 +72,15 @@ def test_a_selected_relation_is_sorted_by_its_key(face, database):
         "a",
         "c",
     ]
+
+
+@pytest.mark.parametrize("order", ["name", F("name").asc(), F("name").desc()])
+def test_a_value_may_have_the_name_of_a_selected_relations_column(face, database, order):
+    database.create(Publisher, Author, Book)
+    for name in ("ba", "ab"):
+        face(Book.objects.create, title=name, author=face(Author.objects.create, name=name))
+    named = Book.objects.select_related("author").annotate(name=Reverse("author__name"))
+    expected = ["ab", "ba"] if order == F("name").desc() else ["ba", "ab"]
+    assert [book.author.name for book in face.list(named.order_by(order))] == expected
+    plain = Book.objects.select_related("author").annotate(name=F("author__name")).order_by("name")
+    assert [(book.name, book.author.name) for book in face.list(plain)] == [("ab", "ab"), ("ba", "ba")]

@@ -10,6 +10,7 @@ from facade.models import (
     Count,
     F,
     Max,
+    Q,
     RowRange,
     Sum,
     Value,
@@ -212,3 +213,17 @@ def test_a_window_shows_how_it_was_written():
     assert repr(window) == (
         "<Window: Sum(F(pages)) OVER (PARTITION BY F(author)ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES)>"
     )
+
+
+def test_groups_agree_in_what_a_window_that_is_only_asked_for_reads(face, database):
+    database.create(Publisher, Author, Book)
+    ada, bob = (Author.objects.create(name=name, age=age) for name, age in (("Ada", 36), ("Bob", 20)))
+    for title, author in (("a", ada), ("b", ada), ("c", bob)):
+        Book.objects.create(title=title, author=author, pages=1)
+    ranked = Author.objects.annotate(rank=Window(Rank(), order_by="-age")).values_list("name", flat=True)
+    counted = ranked.annotate(count=Count("books"))
+    assert face.list(counted.filter(rank=1)) == ["Ada"]
+    assert face.list(counted.filter(rank=1, count__gte=1)) == ["Ada"]
+    assert sorted(face.list(counted.filter(Q(rank=1) | Q(count__gte=1)))) == ["Ada", "Bob"]
+    after = Author.objects.annotate(rank=Window(Rank(), order_by="-age") + 1).annotate(count=Count("books"))
+    assert sorted(face.list(after.values_list("name", "rank", "count"))) == [("Ada", 2, 2), ("Bob", 3, 1)]

@@ -346,7 +346,7 @@ class Expression(Combinable, Compared, Written, Frozen):
         return self.output_field.get_transform(name)
 
     def get_group_by_cols(self) -> list[Any]:
-        if not self.contains_aggregate:
+        if not (self.contains_aggregate or self.contains_over_clause):
             return [self]
         return [column for source in self._sources() for column in source.get_group_by_cols()]
 

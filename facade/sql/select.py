@@ -350,9 +350,14 @@ class Compiler(Combinations, dialects.Operations):
         for item in self._ordered:
             if not isinstance(item.expression, Ref):  # what is selected was asked already
                 yield from item.get_group_by_cols()
-        if query.where.contains_aggregate:
-            _, having = query.where.split_having(must_group_by=True)
-            yield from having.get_group_by_cols()
+        conditions, over = query.where.split_windows()
+        for tested in (conditions.split_having(must_group_by=True)[1], over):
+            if tested:
+                yield from tested.get_group_by_cols()
+
+    def _model_columns(self) -> set[str]:
+        part = self.layout.part
+        return set() if part is None else {field.column for node in part.walk() for field in node.fields}
 
     def _model_width(self) -> int:
         part = self.layout.part
@@ -378,7 +383,9 @@ class Compiler(Combinations, dialects.Operations):
         """
         source = item.source if isinstance(item, Ref) else item
         if isinstance(item, Ref) and item.refs in self.labels and not _is_constant(self.labels[item.refs]):
-            return self.labels[item.refs]
+            if item.refs not in self._model_columns():
+                return self.labels[item.refs]
+            item = source  # a column of a related model has that name, too
         by_position = self.vendor == "postgresql" and not isinstance(source, Col)
         position = self._ordinal(source) if by_position else None
         if position is not None:
