@@ -230,12 +230,13 @@ def _(case, ours, theirs, found):
     def number(value):  # a default, which no column has given its type
         return ("float", value[1]) if value[0] == "int" else value
 
-    never = r"WHERE (0|false)\b|NOT \(NOT \((0|false)\b|\b(AND|OR) (0|false)\b|\((0|false)\)|IN \( ?-1\)|\b9223372036854775808\b"
+    never = r"WHERE (0|false)\b|NOT \(NOT \((0|false)\b|\b(AND|OR) (0|false)\b|\((0|false)\)|IN \( ?-1(, -1)*\)|\b9223372036854775808\b"
+    unfit = not ours.error and theirs.message.startswith("operator does not exist")
     same = "value" not in found or alike(case, ours, theirs, number)
     return (
-        set(found) <= {"value", "statements"}
+        (unfit or set(found) <= {"value", "statements"})
         and len(ours.sent) < len(theirs.sent)
-        and same
+        and (unfit or same)
         and re.search(never, sql(theirs))
     )
 
@@ -326,6 +327,7 @@ def _(case, ours, theirs, found):
     failing = (
         "ORDER BY not allowed in subqueries of compound",
         "no such column: U",
+        "ORDER BY term does not match any column in the result set",
         "user-defined aggregate's 'finalize'",
     )
     return complaint(ours) is not None and theirs.message.startswith(failing)
@@ -337,6 +339,7 @@ def _(case, ours, theirs, found):
         (r"operator does not exist: interval \* interval", r"fn\.Trunc.* - |-.*fn\.Trunc"),
         (r"function upper\((integer|boolean|date|double precision|numeric)\) does not exist", r"__iexact="),
         (r"operator does not exist: jsonb \? integer", r"has_key=0"),
+        (r"operator does not exist: jsonb [<>=]+ \w+", r"\bdata(__\w+)?=F\("),
     ]
     return ours.error in ANSWERS and any(
         re.match(words, theirs.message) and re.search(cause, case.source) for words, cause in unfit

@@ -41,7 +41,7 @@ def normal(value, depth=0):
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, float):
-        return ("float", f"{value:.10g}")
+        return ("float", f"{value + 0:.10g}")  # -0.0 is 0, which PostgreSQL's numeric has not
     if isinstance(value, (dt.datetime, dt.time)):
         return (type(value).__name__, value.isoformat(), str(value.utcoffset()))
     if isinstance(value, Decimal):

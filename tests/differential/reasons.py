@@ -29,7 +29,7 @@ COMPLAINTS = [
     ("deferred", r"both deferred and traversed using select_related"),
     ("lacking", r"lookup is not supported on this database"),
     ("When", r"An empty Q\(\) can't be used as a When\(\) condition"),
-    ("union", r"after union\(\) is not supported"),
+    ("union", r"after \w+\(\) is not supported"),
 ]  # in the order in which they are looked for, the more particular ones last
 
 
