@@ -339,7 +339,7 @@ def _(case, ours, theirs, found):
         (r"operator does not exist: interval \* interval", r"fn\.Trunc.* - |-.*fn\.Trunc"),
         (r"function upper\((integer|boolean|date|double precision|numeric)\) does not exist", r"__iexact="),
         (r"operator does not exist: jsonb \? integer", r"has_key=0"),
-        (r"operator does not exist: jsonb [<>=]+ \w+", r"\bdata(__\w+)?=F\("),
+        (r"operator does not exist: jsonb [<>=]+ \w+", r"data(__\w+)?=F\("),
     ]
     return ours.error in ANSWERS and any(
         re.match(words, theirs.message) and re.search(cause, case.source) for words, cause in unfit
