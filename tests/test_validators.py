@@ -70,7 +70,21 @@ REFUSES = [
     (v.validate_integer, ["a", "", "1.5", "1\n", None]),
     (
         v.validate_email,
-        [None, "", "a", "a@", "@b.co", "a@b", "a b@c.de", "a@b..co", "a@-b.co", "a@[1.2.3]", "a@b.co\n"],
+        [
+            None,
+            "",
+            "a",
+            "a@",
+            "@b.co",
+            "a@b",
+            "a b@c.de",
+            "a@b..co",
+            "a@-b.co",
+            "a@[1.2.3]",
+            "a@b.co\n",
+            5,
+            ["@"],
+        ],
     ),
     (v.validate_email, ["x" * 320 + "@b.co", "a@[::ffff::1.2.3.4]", ".a@b.co", "a.@b.co", "a@b.c_m"]),
     (
