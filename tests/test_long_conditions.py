@@ -10,8 +10,9 @@ import pickle
 import pytest
 
 from facade.exceptions import NestedTooDeeply
-from facade.models import Case, F, Q, Sum, Value, When
+from facade.models import Case, CharField, ExpressionWrapper, F, OrderBy, Q, Sum, Value, When
 from facade.models.functions import Abs, Coalesce, Concat, Greatest, Least, Lower, NullIf
+from facade.models.lookups import Exact, GreaterThan
 from tests.models import Author, Category, Everything
 
 LENGTH = 1_500  # SQLite's trees have 1,000 levels at most
@@ -101,6 +102,49 @@ def test_long_arithmetic_is_an_object_like_any_other():
             assert repr(deep).count(f"Value({one})") == DEEP
     assert str(F("a") - 1 + 2 * F("b")) == "F(a) - Value(1) + Value(2) * F(b)"
     assert F("a") - (F("b") - F("c")) != F("a") - F("b") - F("c")
+
+
+def nested():
+    """What is no operation, but holds as much of its kind."""
+    yield functools.reduce(lambda inner, _: Lower(inner), range(LENGTH), F("name"))
+    yield functools.reduce(
+        lambda inner, _: Lower(inner, output_field=CharField()) + 1, range(LENGTH), F("name")
+    )
+    yield functools.reduce(lambda inner, n: Case(When(age=n, then=1), default=inner), range(LENGTH), F("age"))
+    yield functools.reduce(lambda inner, n: Case(When(age=n, then=inner), default=1), range(LENGTH), F("age"))
+    yield functools.reduce(lambda inner, _: Coalesce(inner, "name"), range(LENGTH), F("name"))
+    yield functools.reduce(lambda inner, _: ExpressionWrapper(inner, CharField()), range(LENGTH), F("name"))
+    yield functools.reduce(lambda inner, _: GreaterThan(inner, 0), range(LENGTH), F("age"))
+    yield functools.reduce(lambda inner, _: Sum(inner), range(LENGTH), F("age"))
+
+
+def depth(expression):
+    """Count the expressions of a tree."""
+    return sum(1 for _ in expression.flatten())
+
+
+def test_what_is_nested_deeply_is_an_object_like_any_other():
+    for deep in (*nested(), Exact(next(nested()), "x"), OrderBy(next(nested()))):
+        for same in (copy.copy(deep), copy.deepcopy(deep), pickle.loads(pickle.dumps(deep)), deep.copy()):
+            assert type(same) is type(deep)
+            assert depth(same) == depth(deep) >= LENGTH
+        assert "…" in repr(deep)
+        assert "…" in str(deep)
+        for compare in (hash, lambda one: one == copy.deepcopy(one)):
+            with pytest.raises(NestedTooDeeply, match="nested too deeply"):
+                compare(deep)
+    for deep in map(functools.partial(Q, name="x"), nested()):
+        assert "…" in repr(deep)
+        assert isinstance(pickle.loads(pickle.dumps(deep)), Q)
+        assert isinstance(copy.deepcopy(deep), Q)
+
+
+def test_copies_keep_what_is_shared():
+    inner = Lower("name")
+    for same in (copy.deepcopy(Concat(inner, inner)), pickle.loads(pickle.dumps(Concat(inner, inner)))):
+        first, second = same.get_source_expressions()
+        assert first is second is not inner
+        assert same == Concat(inner, inner)
 
 
 def too_deep():

@@ -160,15 +160,6 @@ class Expression(Combinable, Compared, Written, Frozen):
     # The names of the attributes that hold the expressions it is made of.
     sources: ClassVar[tuple[str, ...]] = ()
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls._derived = frozenset(
-            name
-            for base in cls.__mro__
-            for name, item in vars(base).items()
-            if isinstance(item, functools.cached_property)
-        )
-
     def __init__(self, output_field: Field[Any] | None = None) -> None:
         if output_field is not None:
             self._output_field = output_field

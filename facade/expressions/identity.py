@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from facade.exceptions import NestedTooDeeply
 from facade.expressions.freezing import hashable
@@ -17,9 +18,6 @@ class Branching(Protocol):
 
     def _opened(self) -> tuple[dict[str, Any], Sequence[Any]]:
         """Return its own attributes, and its branches."""
-
-    def _close(self, branches: list[Any]) -> None:
-        """Take its branches back."""
 
 
 def laid_out(tree: Branching, kind: type[Branching]) -> Iterator[Part]:
@@ -48,11 +46,88 @@ def put_together(parts: list[Part]) -> Any:
     return done.pop()
 
 
+# -- trees of any classes ------------------------------------------------------------------------
+
+
+class Place(int):
+    """The number of the part that stands here."""
+
+    def __deepcopy__(self, memo: object) -> Place:
+        return self
+
+
+def taken_apart(root: Compared) -> list[tuple[type[Compared], Any]]:
+    """Return the class and the state of `root` and of all below it, each once, with places where they refer to one another."""
+    found, places = [root], {id(root): 0}
+
+    def stand_in(value: object) -> Any:
+        if isinstance(value, Compared) and type(value).__reduce__ is Compared.__reduce__:
+            if id(value) not in places:
+                places[id(value)] = len(found)
+                found.append(value)
+            return Place(places[id(value)])
+        return _mapped(value, stand_in)
+
+    return [(type(item), stand_in(item.__getstate__())) for item in found]
+
+
+def joined(parts: list[tuple[type[Compared], Any]]) -> Any:
+    """Return the first part with all that it refers to."""
+    made = [object.__new__(kind) for kind, _ in parts]
+
+    def filled(value: object) -> Any:
+        return made[value] if type(value) is Place else _mapped(value, filled)
+
+    for item, (_, state) in zip(made, parts, strict=True):
+        getattr(item, "__setstate__", item.__dict__.update)(filled(state))
+    return made[0]
+
+
+def _mapped(value: object, change: Callable[[object], Any]) -> Any:
+    if type(value) is dict:
+        return {name: change(item) for name, item in value.items()}
+    if type(value) is list:
+        return [change(item) for item in value]
+    return tuple(map(change, value)) if type(value) is tuple else value
+
+
+def within_reach(show: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Let what is too deep for Python's calls be shown as dots."""
+
+    @functools.wraps(show)
+    def shown(self: object) -> str:
+        try:
+            return show(self)
+        except RecursionError:
+            return "…"
+
+    return shown
+
+
 class Compared:
     """The part of an expression that says which others it equals: those of its class with equal attributes."""
 
     _derived: ClassVar[frozenset[str]] = frozenset()
     """The names of the attributes that were made of the others."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("__repr__", "__str__"):
+            if show := vars(cls).get(name):
+                setattr(cls, name, within_reach(show))
+        cls._derived = frozenset(
+            name
+            for base in cls.__mro__
+            for name, item in vars(base).items()
+            if isinstance(item, functools.cached_property)
+        )
+
+    if TYPE_CHECKING:
+
+        def copy(self) -> Self: ...
+
+    def __copy__(self) -> Self:
+        return self.copy()
 
     def _given(self) -> dict[str, Any]:
         """Return the attributes without what was derived from them."""
@@ -81,6 +156,9 @@ class Compared:
         except RecursionError as error:
             raise NestedTooDeeply.of(f"A compared {type(self).__name__}") from error
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return joined, (taken_apart(self),)
+
 
 class TwoSided(Compared):
     """The part of an operation that goes through what is on its two sides, operations again, in one line."""
@@ -89,8 +167,6 @@ class TwoSided(Compared):
         lhs: Any
         rhs: Any
         connector: str
-
-        def copy(self) -> Any: ...
 
     def __str__(self) -> str:
         texts: list[str] = []
@@ -108,15 +184,6 @@ class TwoSided(Compared):
                 parts += [kind, tuple((name, hashable(one)) for name, one in sorted(value.items()))]
         return tuple(parts)
 
-    def __copy__(self) -> Any:
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return put_together, ([*laid_out(self, TwoSided)],)
-
     def _opened(self) -> tuple[dict[str, Any], Sequence[Any]]:
         given = self._given()
         return given, (given.pop("lhs"), given.pop("rhs"))
-
-    def _close(self, branches: list[Any]) -> None:
-        self.lhs, self.rhs = branches

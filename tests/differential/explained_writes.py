@@ -120,7 +120,7 @@ def _(case, ours, theirs, found):
 )
 def _(case, ours, theirs, found):
     number = ours.error in EARLY or "expected a whole number" in ours.message
-    wrong = {"IntegrityError", "NotUpdated", "FieldError", "DataError", "ProgrammingError", *CLEAR}
+    wrong = {"IntegrityError", "NotUpdated", "FieldError", *RAW, *CLEAR}
     return number and (theirs.error in wrong or theirs.value == ("int", "0"))
 
 
@@ -213,3 +213,8 @@ def _(case, ours, theirs, found):
 def _(case, ours, theirs, found):
     cast = re.search(r"fn\.Cast\(.*price.*m\.TextField", case.source) is not None
     return set(found) <= {"value", "tables"} and cast and "AS NUMERIC" in "".join(theirs.sent)
+
+
+@because("a text with NUL in what is deleted or changed: Django finds the rows, which cannot be")
+def _(case, ours, theirs, found):
+    return ours.error == "ValueError" and "NUL (0x00)" in ours.message and theirs.error == "ProtectedError"
