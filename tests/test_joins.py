@@ -170,3 +170,12 @@ def test_the_order_of_keywords_says_nothing(face, shelf, assert_queries):
             assert face(Label.objects.exclude(**way).filter(name="unused").count) == 1
     first, second = (query["sql"] for query in queries)
     assert first == second
+
+
+def test_a_condition_in_an_expression_keeps_the_rows_that_an_xor_let_through(face, shelf):
+    either = Label.objects.filter(Q(volumes__title="first", volumes__writer__name="Ann") ^ Q(name="unused"))
+    number = models.Case(models.When(volumes__editor__name="Bob", then=1), default=0)
+    rows = either.annotate(number=number).order_by("name").values_list("name", "number")
+    assert face.list(rows) == [("blue", 1), ("red", 1), ("unused", 0)]
+    counted = either.annotate(number=Count("pk", filter=Q(volumes__editor__name="Bob"))).order_by("name")
+    assert face.list(counted.values_list("name", "number")) == [("blue", 1), ("red", 1), ("unused", 0)]

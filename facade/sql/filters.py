@@ -144,7 +144,7 @@ class Filters(Whole):
                 check_filterable=False,
             )
             clause, _ = self._condition(condition, scope)
-            self.joins.promote(_joins_of(clause))
+            self.joins.promote(self.joins.on_the_way(_joins_of(clause)))
             return clause
         return condition.resolve_expression(self, allow_joins, reuse, summarize)
 

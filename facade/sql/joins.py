@@ -168,6 +168,16 @@ class Joins:
     def inner_aliases(self) -> set[str]:
         return {alias for alias, join in self._joins.items() if not join.outer}
 
+    def on_the_way(self, aliases: Iterable[str]) -> set[str]:
+        """Return the aliases and those that lead to them."""
+        found: set[str] = set()
+        for name in aliases:
+            alias: str | None = name
+            while alias is not None and alias in self._joins and alias not in found:
+                found.add(alias)
+                alias = self._joins[alias].parent
+        return found
+
     def promote(self, aliases: Iterable[str]) -> None:
         """Make joins LEFT OUTER, and with them the joins that hang on them."""
         todo = list(aliases)
