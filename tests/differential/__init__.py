@@ -4,8 +4,8 @@ A case is a line of Python (`cases.py`) that strategies put together (`querysets
 `expressions.py`, `constants.py`); it is its own reproduction. Two worlds (`worlds.py`) evaluate it with models that are declared
 once (`models.py`) over rows stored once (`rows.py`). Compared (`outcomes.py`) are rows, their order where there is one, values with their
 Python types, what is loaded, the number of statements, the class of errors, and after writes every table. Every tenth case
-runs on the async face. Differences that stand have a reason each (`explained.py`, `explained_reads.py`, by what `reasons.py` finds);
-nothing that facade does wrong is there.
+runs on the async face. Differences that stand have a reason each (`explained.py`, `explained_reads.py`, `explained_writes.py`, by
+what `reasons.py` finds); nothing that facade does wrong is there.
 
 Django is the oracle, not a dependency: where it is not installed, the tests are skipped.
 
