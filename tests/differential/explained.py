@@ -215,5 +215,7 @@ def _(case, ours, theirs, found):
 
 @because("a key compared with a number with decimals: Django cuts them off")
 def _(case, ours, theirs, found):
-    compared = re.search(r"__(lt|gte)=1\.5", case.source) and re.search(r"((\b|_)id|__col\d+) (<|>=) 1\b", sql(theirs))
+    compared = re.search(r"__(lt|gte)=1\.5", case.source) and re.search(
+        r"((\b|_)id|__col\d+) (<|>=) 1\b", sql(theirs)
+    )
     return set(found) <= {"value", "tables", "statements"} and compared

@@ -338,6 +338,10 @@ def _(case, ours, theirs, found):
     unfit = [
         (r"operator does not exist: interval \* interval", r"fn\.Trunc.* - |-.*fn\.Trunc"),
         (r"function upper\((integer|boolean|date|double precision|numeric)\) does not exist", r"__iexact="),
+        (
+            r"function round\(double precision, integer\) does not exist",
+            r"fn\.Round\(.*Value\(-?\d+, output_field=m\.DecimalField",
+        ),
         (r"operator does not exist: jsonb \? integer", r"has_key=0"),
         (r"operator does not exist: jsonb [<>=]+ \w+", r"data(__\w+)?=F\("),
     ]

@@ -24,6 +24,7 @@ COMPLAINTS = [
     ("NUL", r"NUL \(0x00\)"),
     ("prefetch", r"lookup was already seen with a different queryset"),
     ("slice", r"Cannot filter a query once a slice"),
+    ("None", r"Cannot use None as a query value"),
     ("types", r"contains mixed types"),
     ("sum", r"function sum\((text|character varying)\) does not exist"),
     ("deferred", r"both deferred and traversed using select_related"),
