@@ -62,7 +62,7 @@ def _(case, ours, theirs, found):
 @because("a text with NUL: facade refuses it on every database, Django only where the database does")
 def _(case, ours, theirs, found):
     refused = ours.error == "ValueError" and "NUL (0x00)" in ours.message and "x00" in case.source
-    return refused and theirs.error in {None, "DataError", "DoesNotExist", "IntegrityError"}
+    return refused and theirs.error in {*ANSWERS, "DataError", "IntegrityError"}
 
 
 @because("a number with decimals for a column of whole numbers: Django cuts them off when it writes")
