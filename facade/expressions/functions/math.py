@@ -32,6 +32,16 @@ class DecimalArguments(Func):
         return sa.cast(core, sa.Numeric()) if is_float else core
 
 
+class WholeNumbers(Transform):
+    """A function that PostgreSQL has for floats and decimals: integers are cast to these, which have functions that floats lack."""
+
+    def as_core(self, compiler: Compiler) -> Any:
+        (source,) = self._sources()
+        if compiler.vendor != "postgresql" or not isinstance(source.known_field, fields.IntegerField):
+            return super().as_core(compiler)
+        return compiler.function(self, [sa.cast(compiler.process(source), sa.Numeric())], self.column_type)
+
+
 class Abs(Transform):
     """The absolute value."""
 
@@ -67,7 +77,7 @@ class ATan2(NumericResult):
     arity = 2
 
 
-class Ceil(Transform):
+class Ceil(WholeNumbers):
     """The smallest integer that is not smaller."""
 
     function = "CEILING"
@@ -102,7 +112,7 @@ class Exp(NumericResult, Transform):
     lookup_name = "exp"
 
 
-class Floor(Transform):
+class Floor(WholeNumbers):
     """The largest integer that is not larger."""
 
     function = "FLOOR"
@@ -187,7 +197,7 @@ class Round(DecimalArguments, Transform):
         return field
 
 
-class Sign(Transform):
+class Sign(WholeNumbers):
     """-1, 0 or 1."""
 
     function = "SIGN"
