@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facade.exceptions import FieldError
-from facade.models import F, Max
+from facade.models import Case, F, Max, Q, When
 from facade.models.expressions import RawSQL
 from facade.models.functions import Lower
 from tests.models import Author, Place, Restaurant
@@ -133,3 +133,22 @@ def test_an_update_of_two_tables_is_refused_before_either_is_written(
 ):
     with pytest.raises(FieldError), assert_queries(0):
         face(Restaurant.objects.annotate(note=Lower("name")).update, address="x", serves_pizza=value)
+
+
+@pytest.mark.parametrize("condition", [Q(name="One"), Q(address__startswith="A"), Q(place_ptr__name="One")])
+@pytest.mark.parametrize("also", [{}, {"address": "x"}])
+def test_a_condition_in_an_update_cannot_ask_the_parents_table(
+    face, restaurants, assert_queries, condition, also
+):
+    value = Case(When(condition, then=True), default=False)
+    with pytest.raises(FieldError, match="Joined field references"), assert_queries(0):
+        face(Restaurant.objects.update, serves_pizza=value, **also)
+    row = Restaurant.objects.get(name="One")
+    row.serves_pizza = value
+    with pytest.raises(FieldError, match="Joined field references"):
+        face(row.save)
+    own = Case(When(owner=None, place_ptr__gt=0, pk__gt=0, then=True), default=False)
+    face(Restaurant.objects.update, serves_pizza=own)
+    assert face(Restaurant.objects.filter(serves_pizza=True).count) == face(
+        Restaurant.objects.filter(owner=None).count
+    )

@@ -208,6 +208,8 @@ class Filters(Whole):
         aliases = self.join_path(path, scope.reuse)
         needed.update(aliases)
         targets, aliases = self.trim(path, aliases)
+        if not scope.allow_joins and aliases[-1] != self.initial_alias():  # a column of a parent
+            raise FieldError("Joined field references are not permitted in this query")
         if scope.reuse is not None:
             scope.reuse.update(aliases)
         return self._compare(path, targets, aliases, resolved, needed, scope)

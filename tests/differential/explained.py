@@ -103,7 +103,7 @@ def _(case, ours, theirs, found):
     return (
         theirs.error == "FieldError"
         and "mixed types" in theirs.message
-        and ours.error in (None, "IntegrityError")
+        and ours.error in {None, "IntegrityError", "DataError"}
     )
 
 

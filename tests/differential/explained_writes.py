@@ -53,7 +53,7 @@ def _(case, ours, theirs, found):
 @because("PostgreSQL: what Django's own SQL for dates, texts and keys does not fit, which facade casts")
 def _(case, ours, theirs, found):
     unfit = ("interval * interval", "function upper(", "jsonb ? integer")
-    return not ours.error and any(words in theirs.message for words in unfit)
+    return ours.error in {None, "ProtectedError"} and any(words in theirs.message for words in unfit)
 
 
 @because("an integer that no driver can send: Django lets the driver's OverflowError through")
@@ -89,6 +89,7 @@ def _(case, ours, theirs, found):
         None,
         "DoesNotExist",
         "MultipleObjectsReturned",
+        "DataError",
         "IntegrityError",
         "ProtectedError",
     }
