@@ -19,6 +19,8 @@ because = BOTH.because
 
 def explanation(case, ours, theirs, found):
     """Return why a difference stands, or None."""
+    if found == ["error"] and {ours.error, theirs.error} <= ANSWERS:
+        found = ["value"]  # get() says by an error that it found none or several
     registers = (READS, BOTH) if isinstance(case, Case) else (WRITES, BOTH, READS)
     whys = (reasons.find(case, ours, theirs, found) for reasons in registers)
     return next(filter(None, whys), None)
