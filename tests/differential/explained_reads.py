@@ -302,8 +302,8 @@ def _(case, ours, theirs, found):
 
 @because("a generated column of a subquery: Django does not ask of what type it is")
 def _(case, ours, theirs, found):
-    def number(value):
-        return ("float", value[1]) if value[0] == "int" else value
+    def number(value):  # a Variance becomes whole as well
+        return ("int", str(int(float(value[1])))) if value[0] in ("int", "float") else value
 
     untold = re.match(
         r"Cannot infer type of .* expression involving these types: .*\bGeneratedField\b", theirs.message
