@@ -52,8 +52,10 @@ def _(case, ours, theirs, found):
 
 @because("PostgreSQL: what Django's own SQL for dates, texts and keys does not fit, which facade casts")
 def _(case, ours, theirs, found):
-    unfit = ("interval * interval", "function upper(", "jsonb ? integer")
-    return ours.error in {None, "ProtectedError"} and any(words in theirs.message for words in unfit)
+    unfit = ("interval * interval", "function upper(", "jsonb ? integer", "function mod(double precision")
+    return ours.error in {None, "ProtectedError", "IntegrityError"} and any(
+        words in theirs.message for words in unfit
+    )
 
 
 @because("an integer that no driver can send: Django lets the driver's OverflowError through")
@@ -196,7 +198,9 @@ def _(case, ours, theirs, found):
 @because("a relation in a value that is stored: Django does not see it in a branch that no row can meet")
 def _(case, ours, theirs, found):
     return (
-        ours.message.startswith("Joined field references") and not theirs.error and "m.When(" in case.source
+        ours.message.startswith("Joined field references")
+        and not theirs.error
+        and ("m.When(" in case.source or theirs.value == ("int", "0"))
     )
 
 
@@ -220,3 +224,16 @@ def _(case, ours, theirs, found):
 @because("a text with NUL in what is deleted or changed: Django finds the rows, which cannot be")
 def _(case, ours, theirs, found):
     return ours.error == "ValueError" and "NUL (0x00)" in ours.message and theirs.error == "ProtectedError"
+
+
+@because(
+    "PostgreSQL: no address beside a condition that no row meets: facade has nothing to write, and does not look at it"
+)
+def _(case, ours, theirs, found):
+    return "does not appear to be an IPv4 or IPv6 address" in theirs.message and ours.value == ("int", "0")
+
+
+@because("SQLite: a whole number that is a decimal constant, cast to a text: facade binds it as any decimal")
+def _(case, ours, theirs, found):
+    constant = re.search(r"fn\.Cast\(Value\(\d+, output_field=m\.DecimalField", case.source) is not None
+    return set(found) <= {"value", "tables"} and constant and "AS NUMERIC" in "".join(theirs.sent)
