@@ -466,10 +466,10 @@ def test_listeners_see_errors_and_results_are_the_documented_ones(face, database
 def test_without_listeners_the_driver_is_called_directly_again(face, database, own_engine):
     database.create(Category)
     lender = connections["default"].lender
-    before = lender.listened()
+    before = lender.is_general()
     with Tracer(own_engine):
-        assert lender.listened()
-    assert lender.listened() == before
+        assert lender.is_general()
+    assert lender.is_general() == before
 
 
 def test_echo_shows_every_statement(face, database, caplog):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from facade import bridge
@@ -91,21 +90,6 @@ class Joined(Root):
 
     def settle(self, error: BaseException | None) -> None:
         """Leave the transaction as it is."""
-
-
-@contextmanager
-def joined(channel: Channel) -> Iterator[Block]:
-    """Run the statements of one alias on a connection that somebody else holds."""
-    alias = channel.database.alias
-    before = state.hide(alias)
-    block = entered(Joined(Transaction(channel)))
-    try:
-        yield block
-    finally:
-        try:
-            block.end(None)
-        finally:
-            state.restore(before)
 
 
 class TransactionControl:

@@ -60,6 +60,7 @@ class Database(TransactionControl):
         self._dialects: dict[bool, Dialect] = {}
         self._anchor: sqlite3.Connection | None = None
         self._making = threading.Lock()
+        self.schema_maps = 0  # of how many places there are that may have a schema_translate_map
         self.queries_log: deque[capture.Query] = deque(maxlen=capture.QUERIES_KEPT)
         self._log = capture.Log(self.queries_log)
 

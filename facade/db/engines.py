@@ -6,14 +6,15 @@ import sqlite3
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
 
 from facade import bridge
 from facade.db.drivers import channel_class, session_role, session_zone, sqlite
 from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.postgresql import name_statements_apart
-from facade.db.lending import EngineLender, Lender
+from facade.db.lending import GivenLender, Lender
 from facade.db.loop_pools import LoopPool
 from facade.db.options import check_arguments, check_files, for_driver, socket_words
 from facade.db.pools import ThreadPool
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy.engine import URL, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from facade.db.config import DatabaseSettings
     from facade.db.place import Place
@@ -48,22 +50,22 @@ def sync_lender(database: Place, fast: bool) -> Lender:
     """Make the lender of a database's sync face."""
     settings = database.settings
     if settings.engine is not None:
-        return _lender(EngineLender, database, settings.engine, fast)
+        return _lender(GivenLender, database, settings.engine, fast)
     assert settings.url is not None
     url, arguments = _arguments(settings, settings.url, settings.options)
     options = _options(settings, url, arguments)
-    return _lender(Lender, database, create_engine(url, poolclass=ThreadPool, **options), fast)
+    return _lender(Lender, database, sqlalchemy.create_engine(url, poolclass=ThreadPool, **options), fast)
 
 
 def async_lender(database: Place, fast: bool) -> tuple[Lender, AsyncEngine]:
     """Make the lender of a database's async face, and the engine to show for it."""
     settings = database.settings
     if settings.async_engine is not None:
-        return _lender(EngineLender, database, settings.async_engine.sync_engine, fast), settings.async_engine
+        return _lender(GivenLender, database, settings.async_engine.sync_engine, fast), settings.async_engine
     assert settings.async_url is not None
     url, arguments = _arguments(settings, settings.async_url, settings.async_options)
     options = _options(settings, url, arguments)
-    engine = create_async_engine(url, poolclass=LoopPool, **options)
+    engine = sqlalchemy_asyncio.create_async_engine(url, poolclass=LoopPool, **options)
     return _lender(Lender, database, engine.sync_engine, fast), engine
 
 
@@ -107,7 +109,7 @@ def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> 
             event.listen(engine, *keep_zone)
         if (role := database.settings.assume_role) is not None:
             event.listen(engine, "connect", session_role.assume(role, engine.dialect.paramstyle))
-    return kind(database, engine, channels, slow=not fast)
+    return kind(database, engine, channels, fast)
 
 
 def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,56 +7,91 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import UnboundExecutionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
+from sqlalchemy.orm import Session, scoped_session
 
 from facade import bridge
-from facade.db.control import joined
+from facade.db.blocks import Block, entered, state
+from facade.db.control import Joined
+from facade.db.drivers import channel_class
 from facade.db.drivers.general import GeneralChannel
-from facade.db.lending import Lender
 from facade.db.registry import connections
+from facade.db.turns import Transaction
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
-    from facade.db.blocks import Block
     from facade.db.database import Database
 
-Joinable = Connection | AsyncConnection | Session | AsyncSession
+Joinable = (
+    Connection
+    | AsyncConnection
+    | Session
+    | AsyncSession
+    | scoped_session[Session]
+    | async_scoped_session[AsyncSession]
+)
+
+_SEVERAL = (
+    "The session that {alias!r} is to use has several binds, and none for facade's tables: configure {alias!r} with the "
+    "engine that is meant, or give the session a bind."
+)
+_BEGUN_BY_OWNER = "The transaction of a joined connection is begun by its owner."
+_ENDED_BY_OWNER = "The transaction of a joined connection is committed by its owner."
 
 
 class JoinedChannel(GeneralChannel):
-    """A channel on a connection whose transaction its owner begins and ends."""
+    """A channel on a connection whose transaction its owner begins and ends.
+
+    ``token`` finds the connection, when a statement needs it: a session may have another one by then.
+    """
 
     joined = True
+    in_transaction = True
+    _adopted = False
 
-    def __init__(self, lender: Lender, token: Any, raw: Any) -> None:
-        super().__init__(lender, token, raw)
-        self.in_transaction = True
+    _latest: Connection | None = None
 
     def begin(self, isolation_level: str | None = None, read_only: bool = False) -> None:
-        raise TransactionManagementError("The transaction of a joined connection is begun by its owner.")
+        raise TransactionManagementError(_BEGUN_BY_OWNER)
 
     def commit(self) -> None:
-        raise TransactionManagementError("The transaction of a joined connection is committed by its owner.")
+        raise TransactionManagementError(_ENDED_BY_OWNER)
 
     def rollback(self) -> None:
         """Leave the transaction to its owner."""
 
     def check_in(self) -> None:
         self._returned = True
-        self.connection = None
+        self._latest = None
 
     def discard(self, error: BaseException | None = None) -> None:
         self.broken = True
         self.in_transaction = False
-        self.connection = None
+        self._latest = None
 
-    def _general(self) -> Connection:
+    def connection(self) -> Connection:
+        """Return the connection to run the next statement on, which a session may open now."""
         self._check_open()
-        self.connection = self._lender.connect(self.token)  # a session may have another one by now
-        return self.connection
+        connection: Connection = self.token()
+        if connection is not self._latest:
+            _check_driver(self.database, connection)
+            if "facade" not in connection.info:
+                channel_class(connection.dialect).meet(connection.connection.dbapi_connection)
+                connection.info["facade"] = True
+            self._latest = connection
+        return connection
+
+    _connection = connection
+
+    def _is_closed(self) -> bool:
+        return self._latest is not None and (self._latest.closed or self._latest.invalidated)
+
+    def _holds_transaction(self) -> bool:
+        return self._latest is None or self._latest.in_transaction()
 
 
 class AsyncJoinedChannel(JoinedChannel):
@@ -65,16 +100,33 @@ class AsyncJoinedChannel(JoinedChannel):
     waits = True
 
 
-class JoinedLender(Lender):
-    """Stands between a joined channel and what it joined; ``token`` finds the connection."""
+class JoinedOrigin:
+    """Stands between a joined channel and what it joined, which keeps its connections."""
 
     owns_connections = False
+    isolation_level = None
+    hides_parameters = False
 
-    def connect(self, token: Callable[[], Connection]) -> Connection:
-        return token()
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def give_back(self, token: object) -> None:
+        """Leave it with its owner."""
+
+    def throw_away(self, token: object, error: BaseException | None) -> None:
+        """Leave it with its owner."""
 
     def retire(self) -> None:
         """Leave the pool to its owner."""
+
+
+def channel_on(database: Database, given: object) -> JoinedChannel:
+    """Return a channel on a connection or session of somebody else's."""
+    kind = AsyncJoinedChannel if bridge.in_worker() else JoinedChannel
+    find = finder(database, given)
+    if isinstance(given, Connection | AsyncConnection):
+        _check_driver(database, find())
+    return kind(JoinedOrigin(database), find, None)
 
 
 class using_connection(  # noqa: N801 - it is used like a function
@@ -82,21 +134,27 @@ class using_connection(  # noqa: N801 - it is used like a function
 ):
     """Run the statements of an alias on a SQLAlchemy connection or session that exists already.
 
-    Takes a Connection or Session for ``with`` and an AsyncConnection or AsyncSession for ``async with``. The
-    transaction stays its owner's: facade neither commits nor rolls it back, and `atomic` blocks inside are
-    savepoints. What is pending in a session is flushed by its owner, not by facade's statements.
+    Takes a Connection or (scoped) Session for ``with`` and an AsyncConnection or (scoped) AsyncSession for ``async
+    with``. The transaction stays its owner's: facade neither commits nor rolls it back, and `atomic` blocks inside are
+    savepoints. A session is asked for its connection at the first statement, and flushes what is pending in it before
+    each, as ``session.execute()`` does, if it has autoflush on. ``shared`` lets tasks (threads, for ``with``) that are
+    started inside take part; their statements take turns.
 
         with engine.begin() as connection, using_connection(connection):
             connection.execute(insert(users).values(name="Ada"))
             Author.objects.create(name="Ada")
 
-    Raises ImproperlyConfigured where the connection's driver is not the one that the alias is configured with.
+    Raises ImproperlyConfigured at the first statement if the connection's driver is not the one that the alias is
+    configured with, and TransactionManagementError where the block is left in another context (thread, task) than it was
+    entered in: code in between had no part in it. `QuerySet.using` and ``atomic(using=...)`` take the session itself
+    there.
     """
 
-    def __init__(self, connection: Joinable, alias: str = "default") -> None:
-        self.connection = connection
+    def __init__(self, connection: Joinable, alias: str = "default", *, shared: bool = False) -> None:
+        self._given = connection
         self.alias = alias
-        self._manager: AbstractContextManager[Block] | None = None
+        self._shared = shared
+        self._entered: list[tuple[Block, Mapping[str, Block]]] = []
 
     def __enter__(self) -> Block:
         bridge.check_blocking("A `with using_connection()` block", "use `async with using_connection()`")
@@ -116,33 +174,53 @@ class using_connection(  # noqa: N801 - it is used like a function
         await bridge.spawn(self._exit, error)
 
     def _enter(self) -> Block:
-        find = _finder(self.connection)
-        made = find()
         database = connections[self.alias]
-        _check_driver(database, made)
-        waits = made.dialect.is_async
-        lender = JoinedLender(database, made.engine, AsyncJoinedChannel if waits else JoinedChannel)
-        self._manager = joined(lender.channel_class(lender, find, None))
-        return self._manager.__enter__()
+        channel = channel_on(database, self._given)
+        before = state.hide(self.alias)
+        block = entered(Joined(Transaction(channel)))
+        if self._shared:
+            block.shared()
+        database.schema_maps += 1
+        self._entered.append((block, before))
+        return block
 
     def _exit(self, error: BaseException | None) -> None:
-        manager, self._manager = self._manager, None
-        if manager is not None:
-            manager.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+        block, before = self._entered.pop()
+        connections[self.alias].schema_maps -= 1
+        strayed = state.current(self.alias)
+        try:
+            block.end(None)
+        finally:
+            if strayed is not None:
+                state.restore(before)
+        if strayed is None and error is None:
+            raise TransactionManagementError(block.say(STRAYED))
 
 
-def _finder(given: object) -> Callable[[], Connection]:
-    """Return what finds the connection to use, each time it is used."""
+STRAYED = (
+    "The block on {alias!r} was left in another context (thread or task) than it was entered in: the code in between had "
+    "no part in it, and its statements were not in the transaction. Enter it where the statements are run, or name what "
+    "they belong to: using(session), save(using=session), atomic(using=session)."
+)
+
+
+def finder(database: Database, given: object) -> Callable[[], Connection]:
+    """Return what finds the connection to use, each time it is used. Raises TypeError for what has none."""
     if isinstance(given, Connection):
         return lambda: given
     if isinstance(given, AsyncConnection):
         return lambda: _started(given)
     if isinstance(given, Session):
-        return given.connection
+        return lambda: _of_session(database, given)
     if isinstance(given, AsyncSession):
-        return given.sync_session.connection
+        return lambda: _of_session(database, given.sync_session)
+    if isinstance(given, scoped_session):
+        return lambda: _of_session(database, given())
+    if isinstance(given, async_scoped_session):
+        return lambda: _of_session(database, given().sync_session)
     raise TypeError(
-        f"using_connection() takes a Connection, AsyncConnection, Session or AsyncSession, not {type(given).__name__}."
+        "A Connection, AsyncConnection, Session, AsyncSession or a scoped session is wanted here, not "
+        f"{type(given).__name__}."
     )
 
 
@@ -152,7 +230,29 @@ def _started(connection: AsyncConnection) -> Connection:
     return connection.sync_connection
 
 
-def _check_driver(database: Database, connection: Connection) -> None:
+def _of_session(database: Database, session: Any) -> Connection:
+    """Return a session's connection, with what is pending in the session written to it."""
+    try:
+        connection: Connection = session.connection()
+    except UnboundExecutionError:
+        connection = session.connection(bind_arguments={"bind": _bind(database, session)})
+    if session.autoflush and not session._flushing:
+        session.flush()
+    return connection
+
+
+def _bind(database: Database, session: Any) -> Any:
+    """Return the bind of a session that has several: the alias's own engine, or the only one of its driver."""
+    settings = database.settings
+    ours = (settings.engine, settings.async_engine and settings.async_engine.sync_engine)
+    binds = set(getattr(session, "_Session__binds", {}).values())
+    fitting = [bind for bind in binds if bind in ours] or list(binds)
+    if len(fitting) != 1:
+        raise ImproperlyConfigured(_SEVERAL.format(alias=database.alias))
+    return fitting[0]
+
+
+def _check_driver(database: Any, connection: Connection) -> None:
     """Statements are compiled for the driver that the alias is configured with."""
     theirs, ours = connection.dialect, database.lender.dialect
     if (theirs.name, theirs.driver, theirs.is_async) != (ours.name, ours.driver, ours.is_async):

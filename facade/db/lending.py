@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import exc
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from facade import bridge
 from facade.configuration import settings
+from facade.db.drivers import channel_class
+from facade.db.drivers.general import AsyncGeneralChannel, GeneralChannel
 from facade.db.errors import translated
+from facade.db.inventory import Inventory
 from facade.db.retry import delays, may_connect_later, reconnect_delays, refuses_more
-from facade.exceptions import PoolExhausted
+from facade.exceptions import PoolExhausted, TransactionManagementError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Connection, Dialect, Engine
 
     from facade.db.drivers.base import DriverChannel
     from facade.db.place import Place
     from facade.db.pools import Entry
 
-# What a listener to statements registers for. Those of the engine's and of the dialect's event families.
-_ENGINE_EVENTS = (
-    "before_cursor_execute", "after_cursor_execute", "before_execute", "after_execute", "begin", "commit",
-    "rollback", "savepoint", "rollback_savepoint", "release_savepoint", "engine_connect",
-)  # fmt: skip
-_DIALECT_EVENTS = ("handle_error", "do_execute", "do_execute_no_params", "do_executemany")
+T = TypeVar("T")
 
+_FAMILIAR = "facade"  # in a connection's `info`: it was met before
+_SHARED = (
+    "The engine of database {!r} gives everybody the same connection ({}), and somebody's transaction is open on it, which "
+    "a statement of facade's would end. Join that transaction (`with using_connection(session)`), or end it before."
+)
 _KNOWN = frozenset({"sqlite", "postgresql"})  # one SQL for all supported versions
 # What a dialect learns from its server or from its maker.
 _LEARNT = (
@@ -42,33 +48,94 @@ _SILENT = (
 )
 
 
+class GeneralLender:
+    """Lends connections of any engine as SQLAlchemy itself checks them out, for the general road."""
+
+    def __init__(self, database: Place, engine: Engine, inventory: Inventory, owns_connections: bool) -> None:
+        self.database = database
+        self.engine = engine
+        self.inventory = inventory
+        self.owns_connections = owns_connections
+        self.hides_parameters = engine.hide_parameters
+        self.isolation_level = database.settings.isolation_level
+        self.channels = AsyncGeneralChannel if engine.dialect.is_async else GeneralChannel
+        self.meet = channel_class(engine.dialect).meet
+        self._out: WeakSet[GeneralChannel] = WeakSet()
+
+    def lend(self) -> GeneralChannel:
+        """Check a connection out. Raises PoolExhausted or a database error."""
+        if self.inventory.shares:
+            self._check_shared()
+        connection = self.engine.connect()
+        try:
+            if not self.owns_connections and _FAMILIAR not in connection.info:
+                self.meet(connection.connection.dbapi_connection)
+                connection.info[_FAMILIAR] = True
+        except BaseException:
+            connection.close()
+            raise
+        channel = self.channels(self, connection, connection.connection.driver_connection)
+        self._out.add(channel)
+        return channel
+
+    def _check_shared(self) -> None:
+        """Refuse to end the transaction of somebody to whom the pool has given the same connection."""
+        pool: Any = self.engine.pool
+        record = pool._do_get()
+        raw = record.driver_connection
+        if record.in_use and getattr(raw, "in_transaction", False):
+            raise TransactionManagementError(_SHARED.format(self.database.alias, type(pool).__name__))
+
+    def give_back(self, token: object) -> None:
+        """Do nothing: the connection was closed."""
+
+    def throw_away(self, token: Any, error: BaseException | None) -> None:
+        """Have SQLAlchemy close the connection hard."""
+        _invalidate(token, error)
+
+    def retire(self) -> None:
+        """Replace the idle connections, too: the server has gone."""
+        pool: Any = self.engine.pool
+        with suppress(AttributeError):
+            pool.retire() if self.owns_connections else pool._invalidate(None)
+
+    def abandon(self) -> object:
+        """Leave the connections in use to the parent process; returns what must stay alive."""
+        kept = [(channel, channel.token) for channel in self._out]
+        for channel, _ in kept:
+            channel.broken, channel.raw = True, None
+        self._out = WeakSet()
+        return kept
+
+
 class Lender:
-    """Lends connections of a pool of our own. ``slow`` makes every statement pass through SQLAlchemy."""
+    """Lends connections of a pool of facade's own."""
 
     owns_connections = True
 
     def __init__(
-        self, database: Place, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
+        self, database: Place, engine: Engine, channels: type[DriverChannel], fast: bool = True
     ) -> None:
         self.database = database
-        self.slow = slow
         self.engine = engine
         self.pool: Any = engine.pool
         self.dialect = engine.dialect
-        self.channel_class = channel_class
+        self.channels = channels
         self.hides_parameters = engine.hide_parameters
         self.isolation_level = database.settings.isolation_level
-        # The flags that make looking cheap are no public promise of SQLAlchemy's.
-        if not hasattr(engine, "_has_events"):
-            self.listened = self._has_listeners  # type: ignore[method-assign]
+        self.inventory = Inventory(engine, channels, fast)
+        self.is_general = self.inventory.is_general
+        self.general = GeneralLender(database, engine, self.inventory, self.owns_connections)
 
     def lend(self) -> DriverChannel:
         """Check a connection out, connecting again where that failed for a reason that passes.
 
         Raises PoolExhausted or a database error.
         """
-        entry = self._take()
-        channel = entry.lent = self.channel_class(self, entry, entry.raw)
+        if self.is_general():
+            return self._patiently(self.general.lend)
+        entry = self._patiently(self.pool.take)
+        channel = entry.lent = self.channels(self, entry, entry.raw)
         return channel
 
     def lend_alone(self) -> DriverChannel:
@@ -76,39 +143,38 @@ class Lender:
 
         Each connection has one channel for this, which saves making it.
         """
+        if self.is_general():
+            return self._patiently(self.general.lend)
         try:
             entry: Entry = self.pool.take()
         except Exception as error:
-            entry = self._take_later(error)
+            entry = self._later(self.pool.take, error)
         channel = entry.channel
         if channel is None:
-            channel = entry.channel = self.channel_class(self, entry, entry.raw)
+            channel = entry.channel = self.channels(self, entry, entry.raw)
         return channel  # type: ignore[no-any-return]
 
     def end_alone(self, channel: DriverChannel) -> None:
         """Take the channel back from a lone statement."""
-        if channel.broken:
-            return
-        if channel.connection is None:
-            self.pool.give_back(channel.token)
-        else:
-            channel.token.channel = None
+        if channel.is_general:
             channel.check_in()
+        elif not channel.broken:
+            self.pool.give_back(channel.token)
 
-    def _take(self) -> Entry:
+    def _patiently(self, take: Callable[[], T]) -> T:
         try:
-            return self.pool.take()  # type: ignore[no-any-return]
+            return take()
         except Exception as error:
-            return self._take_later(error)
+            return self._later(take, error)
 
-    def _take_later(self, error: Exception) -> Entry:
+    def _later(self, take: Callable[[], T], error: Exception) -> T:
         deadline = time.monotonic() + self.pool.timeout()
         for delay in reconnect_delays() if self.pool.has_connected or refuses_more(error) else delays():
             if not may_connect_later(error) or time.monotonic() + delay > deadline:
                 break
             bridge.sleep(delay)
             try:
-                return self.pool.take()  # type: ignore[no-any-return]
+                return take()
             except Exception as another:
                 error = another
         if isinstance(error, TimeoutError) and not error.args:
@@ -118,25 +184,12 @@ class Lender:
             raise self.pool.refused() from raised
         raise raised
 
-    def connect(self, token: Any) -> Connection:
-        """Return a SQLAlchemy connection on a lent connection."""
-        with self.pool.handing_over(token):
-            connection = self.engine.connect()
-        if connection.connection.driver_connection is not token.raw:
-            connection.close()
-            raise ConnectionError("A listener to the pool's events has replaced the connection.")
-        return connection
-
     def give_back(self, token: object) -> None:
         """Take a connection back, ready for the next statement."""
         self.pool.give_back(token)
 
-    def throw_away(
-        self, token: object, raw: object, connection: Connection | None, error: BaseException | None
-    ) -> None:
+    def throw_away(self, token: object, error: BaseException | None) -> None:
         """Close a connection hard and free its place."""
-        if connection is not None:
-            _invalidate(connection, error)
         self.pool.drop(token)
 
     def retire(self) -> None:
@@ -152,7 +205,7 @@ class Lender:
 
     def abandon(self) -> object:
         """Leave all connections to the parent process; returns what must stay alive."""
-        return self.pool.abandon()
+        return [self.general.abandon(), self.pool.abandon()]
 
     def compile_dialect(self) -> Dialect:
         """Return the dialect to compile statements with: one with positional placeholders that knows its server."""
@@ -168,62 +221,63 @@ class Lender:
         """Tell whether all is known that the SQL depends on."""
         return self.dialect.name in _KNOWN or getattr(self.dialect, "server_version_info", None) is not None
 
-    def listened(self) -> bool:
-        """Tell whether somebody wants to see statements pass through SQLAlchemy."""
-        engine = self.engine
-        if engine._has_events or self.dialect._has_events or self.slow:
-            return self._has_listeners()
-        return engine.logger.isEnabledFor(logging.INFO)
 
-    def _has_listeners(self) -> bool:
-        """Look closely: the flags stay set when listeners go."""
-        engine, dialect = self.engine, self.dialect
-        return (
-            self.slow
-            or any(getattr(engine.dispatch, name, None) for name in _ENGINE_EVENTS)
-            or any(getattr(dialect.dispatch, name, None) for name in _DIALECT_EVENTS)
-            or engine.logger.isEnabledFor(logging.INFO)
-        )
-
-
-class EngineLender(Lender):
+class GivenLender(Lender):
     """Lends connections of an engine that somebody else made; they go back as they came."""
 
     owns_connections = False
 
     def __init__(
-        self, database: Place, engine: Engine, channel_class: type[DriverChannel], slow: bool = False
+        self, database: Place, engine: Engine, channels: type[DriverChannel], fast: bool = True
     ) -> None:
-        super().__init__(database, engine, channel_class, slow)
-        self.isolation_level = _configured_level(engine)
+        super().__init__(database, engine, channels, fast)
+        self._out: set[DriverChannel] = set()
+        self._compiles: Dialect | None = None
 
     def lend(self) -> DriverChannel:
         try:
-            connection = self._connect()
+            return self.general.lend() if self.is_general() else self._lend_fast()
         except exc.TimeoutError as error:
             raise self._exhausted(error) from error
         except Exception as error:
             raise translated(error, lost=may_connect_later(error))
-        raw = connection.connection.driver_connection
-        channel = self.channel_class(self, connection, raw)
-        channel.connection = connection
-        return channel
 
-    def lend_alone(self) -> DriverChannel:
-        return self.lend()
+    lend_alone = lend
 
     def end_alone(self, channel: DriverChannel) -> None:
         channel.check_in()
 
-    def _connect(self) -> Connection:
-        connection = self.engine.connect()
-        if not self.channel_class.autocommits:
-            return connection
+    def _lend_fast(self) -> DriverChannel:
+        """Take a connection out of the pool without the proxy that SQLAlchemy would put around it."""
+        pool: Any = self.engine.pool
+        token: Any = self.engine.raw_connection() if pool._pre_ping else pool._do_get()
         try:
-            return connection.execution_options(isolation_level="AUTOCOMMIT")
-        except BaseException:
-            connection.close()
+            if not pool._pre_ping:
+                token.get_connection()
+            found = token.dbapi_connection
+            if _FAMILIAR not in token.info:
+                self.channels.meet(found)
+                token.info[_FAMILIAR] = True
+            if not self.channels.is_plain(found):
+                self.give_back(token)
+                return self.general.lend()
+            channel = self.channels(self, token, token.driver_connection)
+            channel.adopt()
+        except BaseException as error:
+            self.throw_away(token, error)
             raise
+        self._out.add(channel)
+        return channel
+
+    def give_back(self, token: Any) -> None:
+        if isinstance(token, ConnectionPoolEntry):
+            token.checkin(_fairy_was_created=False)  # type: ignore[attr-defined]
+        else:
+            token.close()
+
+    def throw_away(self, token: Any, error: BaseException | None) -> None:
+        with suppress(Exception):
+            _in_time(_invalidate_entry, token, error)
 
     def _exhausted(self, error: Exception) -> PoolExhausted:
         return PoolExhausted(
@@ -232,57 +286,52 @@ class EngineLender(Lender):
             "or return connections sooner: end blocks and streams."
         )
 
-    def connect(self, token: Any) -> Connection:
-        return token  # type: ignore[no-any-return]
-
-    def give_back(self, token: Any) -> None:
-        token.close()
-
-    def throw_away(
-        self, token: Any, raw: object, connection: Connection | None, error: BaseException | None
-    ) -> None:
-        _invalidate(token, error)
+    def retire(self) -> None:
+        self.general.retire()
 
     def close(self) -> None:
         if bridge.in_worker() or not self.dialect.is_async:
             self.engine.dispose()
 
     def abandon(self) -> object:
-        pool = self.engine.pool
+        kept = [self.general.abandon(), self._out, self.engine.pool]
+        for channel in self._out:
+            channel.broken, channel.raw = True, None
+        self._out = set()
         self.engine.dispose(close=False)
-        return pool
+        return kept
 
     def compile_dialect(self) -> Dialect:
         self._ask_server()
         if self.dialect.positional:
             return self.dialect
-        twin: Dialect = type(self.dialect)(paramstyle="format", dbapi=self.dialect.dbapi)  # type: ignore[call-arg]
-        for name in _LEARNT:
-            if hasattr(self.dialect, name):
-                setattr(twin, name, getattr(self.dialect, name))
-        return twin
-
-    def retire(self) -> None:
-        with suppress(AttributeError):
-            self.engine.pool._invalidate(None)  # type: ignore[arg-type]
+        if self._compiles is None:
+            twin: Dialect = type(self.dialect)(paramstyle="format", dbapi=self.dialect.dbapi)  # type: ignore[call-arg]
+            for name in _LEARNT:
+                if hasattr(self.dialect, name):
+                    setattr(twin, name, getattr(self.dialect, name))
+            self._compiles = twin
+        return self._compiles
 
 
-def _configured_level(engine: Engine) -> str | None:
-    """Return the isolation level that the engine's maker asked for: blocks are to have it, too."""
-    level = engine.get_execution_options().get("isolation_level")
-    level = level or getattr(engine.dialect, "_on_connect_isolation_level", None)
-    return None if level == "AUTOCOMMIT" else level
+def _in_time(work: Callable[..., object], *args: Any) -> None:
+    """Do something in spite of cancellation, and for a limited time."""
+    if bridge.in_worker():
+        bridge.finish_within(bridge.spawn(work, *args), settings.FACADE_CLEANUP_SECONDS)
+    else:
+        work(*args)
+
+
+def _invalidate_entry(token: Any, error: BaseException | None) -> None:
+    token.invalidate(error)
+    if isinstance(token, ConnectionPoolEntry):
+        token.checkin(_fairy_was_created=False)  # type: ignore[attr-defined]
 
 
 def _invalidate(connection: Connection, error: BaseException | None) -> None:
-    """Let SQLAlchemy close the connection; in spite of cancellation, and for a limited time."""
+    """Let SQLAlchemy close the connection."""
     with suppress(Exception):
-        if bridge.in_worker():
-            bridge.finish_within(
-                bridge.spawn(_invalidate_and_close, connection, error), settings.FACADE_CLEANUP_SECONDS
-            )
-        else:
-            _invalidate_and_close(connection, error)
+        _in_time(_invalidate_and_close, connection, error)
 
 
 def _invalidate_and_close(connection: Connection, error: BaseException | None) -> None:

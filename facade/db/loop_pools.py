@@ -208,5 +208,4 @@ class LoopPool(LendingPool):
             self._orphan(shelf)
         self._shelves = {}
         self._connecting = threading.Lock()
-        self._handed = threading.local()
         return kept

@@ -14,7 +14,7 @@ import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -118,8 +118,6 @@ class LendingPool(Pool):
         self._max_age, self._pings, self._linger = recycle, pre_ping, linger
         self.has_connected = False
         self._sound: Callable[[Entry], bool] | None = self._is_sound  # None: take them as they are
-        self._handed = threading.local()
-        self._handed_over: set[ConnectionPoolEntry] = set()
 
     def serve(
         self, alive: Callable[[Entry], bool] | None, kill: Callable[[Any], None], autocommit: bool
@@ -203,18 +201,25 @@ class LendingPool(Pool):
     # SQLAlchemy's way: what a Pool subclass supplies
 
     def _do_get(self) -> ConnectionPoolEntry:
-        handed: Entry | None = getattr(self._handed, "entry", None)
-        if handed is None:
-            return self._lend_out()
-        self._handed.entry = None
-        self._handed_over.add(handed.record)
-        return handed.record
+        entry = self.take()
+        try:
+            if self.autocommit:
+                dialect: Any = self._dialect
+                dialect.reset_isolation_level(entry.record.dbapi_connection)
+        except BaseException:
+            self.drop(entry)
+            raise
+        return entry.record
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        if record in self._handed_over:
-            self._handed_over.discard(record)  # it still belongs to the channel that handed it over
+        entry = self._entry(record)
+        if entry is None:
+            record.close()  # came back after its event loop's end
+        elif record.dbapi_connection is None:
+            self._forget(entry)  # invalidated
         else:
-            self._take_in(record)
+            self._restore(entry)
+            self.give_back(entry)
 
     def _invalidate(
         self, connection: DBAPIConnection, exception: BaseException | None = None, _checkin: bool = True
@@ -230,36 +235,6 @@ class LendingPool(Pool):
     def dispose(self) -> None:
         """Close the connections; part of ``engine.dispose()``."""
         self.close()
-
-    @contextmanager
-    def handing_over(self, entry: Entry) -> Iterator[None]:
-        """Make the next check-out of this thread get ``entry``, which the caller has taken and keeps owning."""
-        self._handed.entry = entry
-        try:
-            yield
-        finally:
-            self._handed.entry = None
-
-    def _lend_out(self) -> ConnectionPoolEntry:
-        entry = self.take()
-        try:
-            if self.autocommit:
-                dialect: Any = self._dialect
-                dialect.reset_isolation_level(entry.record.dbapi_connection)
-        except BaseException:
-            self.drop(entry)
-            raise
-        return entry.record
-
-    def _take_in(self, record: ConnectionPoolEntry) -> None:
-        entry = self._entry(record)
-        if entry is None:
-            record.close()  # came back after its event loop's end
-        elif record.dbapi_connection is None:
-            self._forget(entry)  # invalidated
-        else:
-            self._restore(entry)
-            self.give_back(entry)
 
     def _restore(self, entry: Entry) -> None:
         try:
@@ -492,7 +467,6 @@ class ThreadPool(LendingPool):
         self._orphan(kept)
         self._shelf = Shelf()
         self._changed = threading.Condition()
-        self._handed = threading.local()
         return kept
 
 

@@ -14,6 +14,7 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from facade import bridge
 from facade.configuration import settings
+from facade.db.drivers import sqlite
 from facade.db.drivers.reading import outcome_of
 from facade.db.drivers.sqlite import SqliteChannel, begin_sql
 
@@ -54,13 +55,28 @@ class AiosqliteChannel(SqliteChannel):
     waits = True
 
     _job: Job
+    _given: bool = False
+
+    @staticmethod
+    def is_plain(dbapi_connection: Any) -> bool:
+        return sqlite.is_plain(dbapi_connection.driver_connection._conn)
+
+    @staticmethod
+    def meet(dbapi_connection: Any) -> None:
+        raw = dbapi_connection.driver_connection
+        bridge.wait(raw._execute(sqlite.teach, raw._conn))
+
+    def adopt(self) -> None:
+        self._given = True
 
     def _hop(self, fn: Callable[..., Any], *args: Any) -> Any:
         """Run ``fn(connection, *args)`` in the connection's thread."""
         raw = self.raw
         if not raw._running:
             raise sqlite3.OperationalError("The connection is closed.")
-        job = self._job = Job(fn, (raw._conn, *args))
+        job = self._job = (
+            Job(_unmanaged, (raw._conn, fn, *args)) if self._given else Job(fn, (raw._conn, *args))
+        )
         done = bridge.future()
         raw._tx.put_nowait((done, job))  # what aiosqlite's own coroutine does, without the coroutine
         try:
@@ -146,6 +162,17 @@ def interrupt(raw: Any) -> None:
     """Make the running statement fail; the coroutine behind it does not wait for anything."""
     with suppress(StopIteration, ValueError, sqlite3.Error):
         raw.interrupt().send(None)
+
+
+def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: Any) -> Any:
+    """Do something on a connection of somebody else's, that begins transactions by itself, without that."""
+    if connection.in_transaction:
+        return fn(connection, *args)
+    mode, connection.isolation_level = connection.isolation_level, None
+    try:
+        return fn(connection, *args)
+    finally:
+        connection.isolation_level = mode
 
 
 def _fetchall(connection: sqlite3.Connection, sql: str, params: Params) -> Sequence[Row]:

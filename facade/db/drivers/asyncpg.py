@@ -18,7 +18,7 @@ from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 from facade.db.errors import sqlstate
 
 if TYPE_CHECKING:
-    from facade.db.drivers.road import Origin
+    from facade.db.drivers.origin import Origin
     from facade.db.pools import Entry
 
 R = TypeVar("R")
@@ -56,6 +56,12 @@ class AsyncpgChannel(PostgresqlChannel):
     def __init__(self, lender: Origin, token: object, raw: Any) -> None:
         super().__init__(lender, token, raw)
         self._is_bounced = raw._stmt_cache.get_max_size() == 0
+
+    @staticmethod
+    def is_plain(dbapi_connection: Any) -> bool:
+        if dbapi_connection.readonly or dbapi_connection.deferrable:
+            return False
+        return not dbapi_connection.driver_connection.is_in_transaction()
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
         work = self.raw.fetch(sql, *params)

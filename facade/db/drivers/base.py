@@ -1,7 +1,8 @@
-"""What the channels of all drivers share: the choice of the road, and what happens when something goes wrong.
+"""What the channels of all drivers share, and what happens when something goes wrong.
 
-A driver's module supplies the verbs with a leading underscore; they work on ``raw``, the driver's connection.
-Statements leave that fast road one by one for SQLAlchemy's `Connection` while somebody listens to the engine.
+A driver's module supplies the verbs with a leading underscore. On a fast road they work on ``raw``, the driver's
+connection; `GeneralChannel` has them work on SQLAlchemy's `Connection`. Which of the two it is to be, `Inventory`
+has said when the channel was lent.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from facade import bridge
 from facade.configuration import settings
 from facade.db.capture import note, observe, watched
-from facade.db.channel import Outcome, Params, Row, Statement, Stream, checked_level
+from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream, checked_level
 from facade.db.drivers.edges import forget_edges, write_edges
 from facade.db.drivers.reading import Reader, at_hand
-from facade.db.drivers.road import GeneralRoad
 from facade.db.errors import driver_error, ended_before, is_of_a_pooler, says_lost, translated
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 from facade.types.edges import meets_edge
@@ -27,7 +27,7 @@ from facade.types.edges import meets_edge
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
-    from facade.db.drivers.road import Origin
+    from facade.db.drivers.origin import Origin
     from facade.db.place import Place
     from facade.db.pools import Entry
 
@@ -45,14 +45,17 @@ _CUT = (
 _UNKNOWN = "whether the work was saved is unknown. Look for it before you do it again."
 
 
-class DriverChannel(GeneralRoad):
-    """A channel with a fast road."""
+class DriverChannel(Channel):
+    """A channel that is made of a driver's verbs. ``token`` is what its lender knows the connection by."""
 
     waits: ClassVar[bool] = False
     """Whether the driver is an asyncio driver."""
 
     autocommits: ClassVar[bool] = True
     """Whether the driver connection must be in autocommit mode: the channel begins and ends transactions itself."""
+
+    is_general: ClassVar[bool] = False
+    """Whether statements pass through SQLAlchemy."""
 
     stream_needs_transaction: ClassVar[bool] = False
     many_is_atomic: ClassVar[bool] = False
@@ -61,6 +64,7 @@ class DriverChannel(GeneralRoad):
 
     _readers: Sequence[Reader] = ()
     _returned: bool = False
+    _adopted: bool = False  # it is to be restored before it goes back
     _quiet: bool = False  # its transaction is that of a stream, which counts as one statement
 
     def __init__(self, lender: Origin, token: Any, raw: Any) -> None:
@@ -75,8 +79,8 @@ class DriverChannel(GeneralRoad):
     # statements
 
     def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
-        if watched() is not None or self._lender.listened():
-            return self._noticed(self._rows, self._general_rows, statement.sql, params, reads=statement.reads)
+        if watched() is not None:
+            return self._noticed(self._rows, statement.sql, params, reads=statement.reads)
         try:
             if self._readers and not statement.reads:
                 self._detach_readers()
@@ -85,8 +89,8 @@ class DriverChannel(GeneralRoad):
             return self._again(self._rows, error, statement.sql, params)
 
     def execute(self, statement: Statement, params: Params) -> int:
-        if watched() is not None or self._lender.listened():
-            return self._noticed(self._count, self._general_count, statement.sql, params)
+        if watched() is not None:
+            return self._noticed(self._count, statement.sql, params)
         try:
             if self._readers:
                 self._detach_readers()
@@ -95,36 +99,29 @@ class DriverChannel(GeneralRoad):
             return self._again(self._count, error, statement.sql, params)
 
     def execute_lastrowid(self, statement: Statement, params: Params) -> int:
-        return self._noticed(self._lastrowid, self._general_lastrowid, statement.sql, params)
+        return self._noticed(self._lastrowid, statement.sql, params)
 
     def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
         if not rows:
             return
         if self.in_transaction or self.many_is_atomic:
-            self._noticed(self._many, self._general_many, statement.sql, rows, many=True)
+            self._noticed(self._many, statement.sql, rows, many=True)
             return
         self.begin()
         try:
-            self._noticed(self._many, self._general_many, statement.sql, rows, many=True)
+            self._noticed(self._many, statement.sql, rows, many=True)
         except BaseException:
             self.rollback()
             raise
         self.commit()
 
     def perform(self, statement: Statement, params: Params) -> Outcome:
-        return self._noticed(self._outcome, self._general_outcome, statement.sql, params)
+        return self._noticed(self._outcome, statement.sql, params)
 
     def _noticed(
-        self,
-        fast: Callable[[str, Any], R],
-        general: Callable[[str, Any], R],
-        sql: str,
-        params: Params,
-        many: bool = False,
-        reads: bool = False,
+        self, run: Callable[[str, Any], R], sql: str, params: Params, many: bool = False, reads: bool = False
     ) -> R:
         """Run a statement where somebody may be watching it."""
-        run = general if self._lender.listened() else fast
         try:
             if self._readers and not reads:
                 self._detach_readers()
@@ -145,7 +142,7 @@ class DriverChannel(GeneralRoad):
 
     def _at_edge(self, run: Callable[[str, Any], R], sql: str, params: Params) -> R:
         """Run a statement that asyncpg would not have written as it is meant."""
-        raw = self._general().connection.driver_connection
+        raw = self._driver_connection()
         try:
             bridge.wait(write_edges(raw))
             try:
@@ -198,22 +195,15 @@ class DriverChannel(GeneralRoad):
         self._to_the_end(lambda: self._close(reader))
 
     def _open(self, sql: str, params: Params) -> Reader:
-        listened = self._lender.listened()
         if self._reads_at_once():
-            return at_hand(
-                observe(self.database, self._general_rows if listened else self._rows, sql, params)
-            )
-        open_cursor = self._general_cursor if listened else self._cursor
+            return at_hand(observe(self.database, self._rows, sql, params))
         try:
-            cursor = observe(self.database, open_cursor, sql, params)
+            cursor = observe(self.database, self._cursor, sql, params)
         except Exception as error:
             if not meets_edge(driver_error(error)):
                 raise
-            cursor = self._at_edge(open_cursor, sql, params)
-        if listened:
-            reader = Reader(cursor, self._fetch_general, self._close_general)
-        else:
-            reader = Reader(cursor, self._fetch_some, self._close_cursor)
+            cursor = self._at_edge(self._cursor, sql, params)
+        reader = Reader(cursor, self._fetch_some, self._close_cursor)
         if self.cursors_see_writes:
             self._readers = [*self._readers, reader]
         return reader
@@ -231,6 +221,9 @@ class DriverChannel(GeneralRoad):
         readers, self._readers = self._readers, ()
         for reader in readers:
             reader.detach()
+
+    def _driver_connection(self) -> Any:
+        return self.raw
 
     def _usable(self) -> bool:
         return not (self.broken or self._returned or self._is_closed())
@@ -281,6 +274,18 @@ class DriverChannel(GeneralRoad):
         """After an interrupted statement: stop it, and tell whether the connection is ready for the next one."""
         raise NotImplementedError
 
+    def adopt(self) -> None:
+        """Make a connection of somebody else's ready; `_restore` is the way back."""
+
+    @staticmethod
+    def is_plain(dbapi_connection: Any) -> bool:
+        """Tell whether somebody else's connection is one as drivers make them: idle, and with no mode of its own."""
+        return True
+
+    @staticmethod
+    def meet(dbapi_connection: Any) -> None:
+        """Teach a connection of somebody else's, met for the first time, what facade's SQL needs."""
+
     @staticmethod
     def alive(entry: Entry) -> bool:
         """Tell without waiting whether an idle connection is still open, as far as the driver can."""
@@ -305,8 +310,6 @@ class DriverChannel(GeneralRoad):
 
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
         self._timed(self._begin_sql(isolation_level, read_only))
-        if self._lender.listened():
-            self._general().begin()
 
     def _begin_failed(self, error: BaseException) -> NoReturn:
         try:
@@ -328,8 +331,6 @@ class DriverChannel(GeneralRoad):
 
     def _commit(self) -> None:
         done = self._timed("COMMIT")
-        if self.connection is not None:
-            self.connection.commit()
         if done == "ROLLBACK":
             raise TransactionManagementError(
                 "An earlier error had aborted the transaction, and COMMIT rolled it back: nothing was saved."
@@ -366,8 +367,6 @@ class DriverChannel(GeneralRoad):
 
     def _rollback(self) -> None:
         self._timed("ROLLBACK")
-        if self.connection is not None:
-            self.connection.rollback()
 
     def savepoint(self, name: str) -> None:
         self.execute(Statement(f"SAVEPOINT {name}"), ())
@@ -384,12 +383,13 @@ class DriverChannel(GeneralRoad):
         self.execute(Statement(f"ROLLBACK TO SAVEPOINT {name}"), ())
         self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ())
 
-    def _timed(self, sql: str) -> str | None:
+    def _timed(self, sql: str, act: Callable[[], object] | None = None) -> object:
+        """Send a command, or have ``act`` send it, where somebody may be watching."""
         if watched() is None or self._quiet:
-            return self._command(sql)
+            return self._command(sql) if act is None else act()
         start = time.perf_counter()
         try:
-            return self._command(sql)
+            return self._command(sql) if act is None else act()
         finally:
             note(self.database, sql, time.perf_counter() - start)
 
@@ -401,22 +401,24 @@ class DriverChannel(GeneralRoad):
         try:
             if self.in_transaction:
                 self.rollback()
-            if self.connection is not None and not self.broken:
-                self._clean_up(self.connection.close)
+            if self._adopted and not self.broken:
+                self._clean_up(self._restore)
         finally:
             self._returned = True
             if not self.broken:
                 self._lender.give_back(self.token)
             self.raw = None
 
+    def _restore(self) -> None:
+        """Leave the connection as it was found."""
+
     def discard(self, error: BaseException | None = None) -> None:
         if self._returned or self.broken:
             return
         self.broken = True
         self.in_transaction = False
-        connection, self.connection = self.connection, None
-        raw, self.raw = self.raw, None
-        self._lender.throw_away(self.token, raw, connection, error)
+        self.raw = None
+        self._lender.throw_away(self.token, error)
 
     def _to_the_end(self, work: Callable[[], R]) -> R:
         """Do something in spite of cancellation, which is raised afterwards."""

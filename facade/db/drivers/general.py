@@ -1,96 +1,249 @@
-"""The general road: any SQLAlchemy dialect, every statement and transaction through its `Connection`."""
+"""The general road: any SQLAlchemy dialect, every statement and transaction through its `Connection`.
+
+What SQLAlchemy would do for its own statements happens here: its transactions, its execution options, its events.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from sqlalchemy import text
+
+from facade.db.capture import observe
+from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel
-from facade.db.drivers.road import given
+from facade.db.drivers.reading import outcome_of
+from facade.db.errors import driver_error, sqlstate
+from facade.exceptions import TransactionManagementError, UnsupportedFeature
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPICursor
+    from sqlalchemy.engine import Connection, CursorResult
 
-    from facade.db.channel import Outcome, Params, Row
+_ABORTED = "An earlier error had aborted the transaction: it was rolled back, and nothing was saved."
+_REPLACED = (
+    "A listener to before_execute has replaced a statement of facade's on {alias!r}, which is SQL already: listen to "
+    "before_cursor_execute with retval=True to change it."
+)
+_POINT_EVENTS = {
+    "do_savepoint": "savepoint",
+    "do_release_savepoint": "release_savepoint",
+    "do_rollback_to_savepoint": "rollback_savepoint",
+}
+_POINT_WORDS = {
+    "do_savepoint": "SAVEPOINT",
+    "do_release_savepoint": "RELEASE SAVEPOINT",
+    "do_rollback_to_savepoint": "ROLLBACK TO SAVEPOINT",
+}
+_AUTOCOMMIT = (
+    "The connection that using_connection() was given for {alias!r} is in AUTOCOMMIT mode: it has no transaction, so a "
+    "block on it could undo nothing. Give it another isolation level, or do without the block."
+)
 
 
 class GeneralChannel(DriverChannel):
-    """A channel for the drivers that have no fast road, and for all where fast roads are switched off."""
+    """A channel on a SQLAlchemy connection, which is its ``token``."""
 
-    autocommits = False
+    is_general = True
+
+    _adopted = True
+    _aborted: bool = False  # PostgreSQL answers COMMIT with a ROLLBACK, and drivers say nothing
+
+    @property
+    def cursors_see_writes(self) -> bool:  # type: ignore[override]
+        return self.database.vendor == "sqlite"
+
+    def _reads_at_once(self) -> bool:
+        return self.database.settings.memory and not self.in_transaction
+
+    def _connection(self) -> Connection:
+        """Return the connection to run the next statement on."""
+        self._check_open()
+        return self.token  # type: ignore[no-any-return]
+
+    def _result(self, sql: str, params: Any, **options: Any) -> CursorResult[Any]:
+        connection = self._connection()
+        before = connection._has_events or connection.engine._has_events
+        element = self._announce(connection, sql, params) if before else None
+        result = connection.exec_driver_sql(sql, params, execution_options=options)
+        if element is not None:
+            connection.dispatch.after_execute(connection, element, [params], {}, {}, result)
+        return result
+
+    def _announce(self, connection: Connection, sql: str, params: Any) -> Any:
+        """Tell listeners to before_execute, whom SQLAlchemy tells nothing of SQL that it did not compile."""
+        dispatch = connection.dispatch
+        if not (dispatch.before_execute or dispatch.after_execute):
+            return None
+        element = text(sql.replace(":", r"\:"))
+        for listener in dispatch.before_execute:
+            if listener(connection, element, [params], {}, {})[0] is not element:
+                raise TransactionManagementError(_REPLACED.format(alias=self.database.alias))
+        return element
+
+    def _lone_end(self) -> None:
+        """End SQLAlchemy's implicit transaction after a lone statement."""
+        if not self.in_transaction:
+            self.token.commit()
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
-        return self._general_rows(sql, params)
+        result: Any = self._result(sql, _given(params))
+        try:
+            return result.cursor.fetchall()  # type: ignore[no-any-return]
+        finally:
+            result.close()
+            self._lone_end()
 
     def _count(self, sql: str, params: Params) -> int:
-        return self._general_count(sql, params)
+        result = self._result(sql, _given(params))
+        count: int = result.rowcount
+        result.close()
+        self._lone_end()
+        return count
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
-        self._general_many(sql, rows)
+        self._result(sql, [tuple(row) for row in rows]).close()
+        self._lone_end()
 
     def _lastrowid(self, sql: str, params: Params) -> int:
-        return self._general_lastrowid(sql, params)
+        result = self._result(sql, _given(params))
+        key: int = result.lastrowid
+        result.close()
+        self._lone_end()
+        return key
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
-        return self._general_outcome(sql, params)
+        result: Any = self._result(sql, _given(params))
+        outcome = outcome_of(result.cursor) if result.returns_rows else Outcome()
+        outcome.rowcount = result.rowcount
+        result.close()
+        self._lone_end()
+        return outcome
 
     def _cursor(self, sql: str, params: Params) -> Any:
-        return self._general_cursor(sql, params)
-
-    def _fetch_some(self, cursor: DBAPICursor, size: int) -> list[Row]:
-        return self._fetch_general(cursor, size)
-
-    def _close_cursor(self, cursor: DBAPICursor) -> None:
-        self._close_general(cursor)
-
-    def _general_cursor(self, sql: str, params: Params) -> Any:
         # MySQL's server-side cursors keep the connection to themselves; within a transaction others need it.
         buffered = self.in_transaction and self.database.vendor == "mysql"
-        return self._general_result(sql, given(params), stream_results=not buffered)
+        return self._result(sql, _given(params), stream_results=not buffered)
+
+    def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
+        return [tuple(row) for row in cursor.fetchmany(size)]
+
+    def _close_cursor(self, cursor: Any) -> None:
+        cursor.close()
+
+    # transactions
 
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
-        connection = self._general()
+        connection = self._connection()
+        if isolation_level is None and _autocommits(connection):
+            isolation_level = connection.default_isolation_level
         if isolation_level is not None:
             connection.execution_options(isolation_level=isolation_level)
-        if read_only and self.database.vendor == "mysql":
+        if read_only:
+            self._ask_read_only(connection)
+        if not connection.in_transaction():  # a listener to engine_connect may have begun it
+            self._timed("BEGIN", connection.begin)
+        if self.database.vendor == "sqlite":
+            self._begin_sqlite("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+            if read_only:
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+
+    def _ask_read_only(self, connection: Connection) -> None:
+        vendor = self.database.vendor
+        if vendor == "postgresql":
+            connection.execution_options(postgresql_readonly=True)
+        elif vendor == "mysql":
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             connection.commit()
-        connection.begin()
+        elif vendor != "sqlite":
+            raise UnsupportedFeature(f"{self.database.alias!r} ({vendor}) has no read-only transactions.")
+
+    def _begin_sqlite(self, sql: str) -> None:
+        """Begin what Python's driver would begin with the first change only, unless somebody else sees to it."""
+        if not self._driver_connection().in_transaction:
+            self._connection().exec_driver_sql(sql)
+
+    def _command(self, sql: str) -> str | None:
+        self._connection().exec_driver_sql(sql)
+        return None
+
+    def _driver_connection(self) -> Any:
+        return self._connection().connection.driver_connection
 
     def _commit(self) -> None:
-        self._general().commit()
+        if self._aborted:
+            self._rollback()
+            raise TransactionManagementError(_ABORTED)
+        self._timed("COMMIT", self._connection().commit)
+        self._allow_writes()
 
     def _rollback(self) -> None:
-        self._general().rollback()
+        self._aborted = False
+        self._timed("ROLLBACK", self._connection().rollback)
+        self._allow_writes()
+
+    def _allow_writes(self) -> None:
+        if self.read_only and self.database.vendor == "sqlite":
+            self._connection().exec_driver_sql("PRAGMA query_only = OFF")
+            self._connection().commit()
 
     def savepoint(self, name: str) -> None:
-        self._point("do_savepoint", name)
-
-    def release(self, name: str) -> None:
-        if not self.broken:
-            self._to_the_end(lambda: self._point("do_release_savepoint", name))
-
-    def _rollback_to(self, name: str) -> None:
-        self._point("do_rollback_to_savepoint", name)
-        self._point("do_release_savepoint", name)
-
-    def _point(self, verb: str, name: str) -> None:
-        """Let the dialect set, release or roll back to a savepoint: not every database says it in the same words."""
-        connection = self._general()
-        act: Callable[[Any, str], None] = getattr(connection.dialect, verb)
+        if self.joined and _autocommits(self._connection()):
+            raise TransactionManagementError(_AUTOCOMMIT.format(alias=self.database.alias))
         try:
-            act(connection, name)
+            if self.database.vendor == "sqlite":
+                self._begin_sqlite(
+                    "BEGIN"
+                )  # a savepoint outside of a transaction is one, which RELEASE commits
+            self._point("do_savepoint", name)
         except BaseException as error:
             self._failed(error)
 
+    def release(self, name: str) -> None:
+        if not self.broken:
+            self._to_the_end(lambda: self._release(name))
+
+    def _release(self, name: str) -> None:
+        try:
+            self._point("do_release_savepoint", name)
+        except BaseException as error:
+            self._failed(error)
+
+    def _rollback_to(self, name: str) -> None:
+        try:
+            self._point("do_rollback_to_savepoint", name)
+            self._aborted = False
+            self._point("do_release_savepoint", name)
+        except BaseException as error:
+            self._failed(error)
+
+    def _point(self, verb: str, name: str) -> None:
+        """Let the dialect set, release or roll back to a savepoint: not every database says it in the same words."""
+        connection = self._connection()
+        if connection._has_events or connection.engine._has_events:
+            listeners: Callable[..., object] = getattr(connection.dispatch, _POINT_EVENTS[verb])
+            listeners(connection, name, *(() if verb == "do_savepoint" else (None,)))
+        act: Callable[[Any, str], None] = getattr(connection.dialect, verb)
+        observe(self.database, lambda sql, params: act(connection, name), f"{_POINT_WORDS[verb]} {name}", ())
+
+    # what became of it
+
+    def _failed(self, error: BaseException, sql: str | None = None, params: Any = None) -> NoReturn:
+        if self.in_transaction and sqlstate(driver_error(error) or error) is not None:
+            self._aborted = True
+        super()._failed(error, sql, params)
+
     def _is_closed(self) -> bool:
-        return self.connection is not None and (self.connection.closed or self.connection.invalidated)
+        return bool(self.token.closed or self.token.invalidated)
 
     def _holds_transaction(self) -> bool:
-        return self.connection is not None and self.connection.in_transaction()
+        return bool(self.token.in_transaction())
 
     def _settle(self) -> bool:
         return not self._is_closed()  # SQLAlchemy invalidates what was interrupted
+
+    def _restore(self) -> None:
+        self.token.close()
 
     @staticmethod
     def kill(raw: object) -> None:
@@ -101,3 +254,14 @@ class AsyncGeneralChannel(GeneralChannel):
     """The same over an asyncio driver."""
 
     waits = True
+
+
+def _given(params: Params) -> Any:
+    """Return parameters as SQLAlchemy tells one set of them from several."""
+    return params if isinstance(params, dict) else tuple(params)
+
+
+def _autocommits(connection: Connection) -> bool:
+    """Tell whether SQLAlchemy was asked for AUTOCOMMIT: on the connection, its engine, or when that was made."""
+    level = connection.get_execution_options().get("isolation_level")
+    return (level or getattr(connection.dialect, "_on_connect_isolation_level", None)) == "AUTOCOMMIT"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
 from facade import bridge
 from facade.db.channel import Outcome, Params, Row
@@ -18,9 +19,10 @@ from facade.db.errors import STALE_PLAN, sqlstate
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
-    from facade.db.drivers.road import Origin
+    from facade.db.drivers.origin import Origin
     from facade.db.pools import Entry
 
+_DEFAULTS = (None, None, None)
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _READY = (TransactionStatus.IDLE, *_OPEN)
 
@@ -44,6 +46,26 @@ class PsycopgChannel(PostgresqlChannel):
     def __init__(self, lender: Origin, token: object, raw: Any) -> None:
         super().__init__(lender, token, raw)
         self._prepares = None if lender.owns_connections else False
+
+    @staticmethod
+    def is_plain(dbapi_connection: Any) -> bool:
+        raw = getattr(dbapi_connection, "driver_connection", dbapi_connection)
+        return (
+            raw.pgconn.transaction_status == TransactionStatus.IDLE
+            and raw.row_factory is tuple_row
+            and (raw.isolation_level, raw.read_only, raw.deferrable) == _DEFAULTS
+        )
+
+    def adopt(self) -> None:
+        if not self.raw.autocommit:
+            self._adopted = True
+            self._set_autocommit(True)
+
+    def _restore(self) -> None:
+        self._set_autocommit(False)
+
+    def _set_autocommit(self, on: bool) -> None:
+        self.raw.autocommit = on
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
         return self.raw.execute(sql, params, prepare=self._prepares).fetchall()  # type: ignore[no-any-return]
@@ -111,6 +133,9 @@ class AsyncPsycopgChannel(PsycopgChannel):
     """A channel on a `psycopg.AsyncConnection`."""
 
     waits = True
+
+    def _set_autocommit(self, on: bool) -> None:
+        bridge.wait(self.raw.set_autocommit(on))
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
         return bridge.wait(_fetchall(self.raw, sql, params, self._prepares))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 30.0
 
+_LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, which Python 3.12 has a name for
+
 Setup = Callable[[sqlite3.Connection], object]
 _setups: list[Setup] = []
 
@@ -32,6 +34,17 @@ def on_connect(setup: Setup) -> Setup:
     return setup
 
 
+def teach(connection: sqlite3.Connection) -> None:
+    """Register what facade's SQL calls, and what was registered with `on_connect`."""
+    for setup in _setups:
+        setup(connection)
+
+
+def is_plain(connection: sqlite3.Connection) -> bool:
+    """Tell whether it is idle and leaves transactions to whoever turns `isolation_level` off."""
+    return not connection.in_transaction and getattr(connection, "autocommit", _LEGACY) == _LEGACY
+
+
 def prepare(connection: sqlite3.Connection, init_command: str | None = None) -> None:
     """Set a fresh connection up: own settings, registered functions, then the user's statements."""
     connection.isolation_level = None  # the driver begins nothing by itself
@@ -40,8 +53,7 @@ def prepare(connection: sqlite3.Connection, init_command: str | None = None) -> 
         with suppress(sqlite3.OperationalError):  # a read-only file or file system
             connection.execute("PRAGMA journal_mode = WAL")
     _refuse_double_quoted_strings(connection)
-    for setup in _setups:
-        setup(connection)
+    teach(connection)
     if init_command:
         connection.executescript(init_command)
 
@@ -92,6 +104,18 @@ class SqliteChannel(DriverChannel):
     """A channel on a `sqlite3.Connection`."""
 
     cursors_see_writes = True
+
+    _mode: str | None = None  # the isolation level of a connection that is somebody else's
+
+    is_plain = staticmethod(is_plain)
+    meet = staticmethod(teach)
+
+    def adopt(self) -> None:
+        self._adopted, self._mode = True, self.raw.isolation_level
+        self.raw.isolation_level = None
+
+    def _restore(self) -> None:
+        self.raw.isolation_level = self._mode
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
         return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]

@@ -1,0 +1,29 @@
+"""What a channel asks of the lender that it came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from facade.db.place import Place
+
+
+class Origin(Protocol):
+    """Where a channel's connection is from, and goes back to. A ``token`` is what it is known by there."""
+
+    database: Place
+    hides_parameters: bool
+    owns_connections: bool
+    """Whether they are connections of facade's own pools."""
+
+    isolation_level: str | None
+    """The isolation level of transactions that ask for none."""
+
+    def give_back(self, token: object) -> None:
+        """Take a connection back, ready for the next statement."""
+
+    def throw_away(self, token: object, error: BaseException | None) -> None:
+        """Close a connection hard and free its place."""
+
+    def retire(self) -> None:
+        """Replace the idle connections, too: the server has gone."""
