@@ -16,6 +16,7 @@ from facade.exceptions import DeadlockDetected, Error, OperationalError, Transac
 
 if TYPE_CHECKING:
     from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream
+    from facade.db.schemas import SchemaMap
 
 R = TypeVar("R")
 B = TypeVar("B", bound="Block")
@@ -176,6 +177,11 @@ class Block(Turns):
         finally:
             self.transaction.lose(TransactionManagementError(self.say(_CLOSED)))
             self.lock.release()
+
+    def schema_map(self) -> SchemaMap:
+        """Return the ``schema_translate_map`` of the connection, which a joined session may open for this."""
+        channel = self.transaction.channel
+        return self.run(channel.schema_map) if channel.joined else channel.schema_map()
 
     # streams
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -112,6 +112,10 @@ class Channel(ABC):
         A generator: its ``finally`` closes the cursor. The channel may run other statements meanwhile.
         Outside a transaction it opens one of its own where the cursor needs it, and ends it.
         """
+
+    @abstractmethod
+    def schema_map(self) -> Mapping[str | None, str | None]:
+        """Return the ``schema_translate_map`` of the connection's execution options; empty without one."""
 
     # transactions
 

@@ -18,6 +18,7 @@ from facade.db.control import TransactionControl
 from facade.db.cursor import Cursor
 from facade.db.features import Features
 from facade.db.retry import delays, is_lost
+from facade.db.schemas import SchemaMap, marking, placed
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ class Database(TransactionControl):
         self.async_lender: Lender | None = None
         self._async_engine: AsyncEngine | None = None
         self._dialects: dict[bool, Dialect] = {}
+        self._marking: dict[tuple[Dialect, bool], Dialect] = {}
         self._anchor: sqlite3.Connection | None = None
         self._making = threading.Lock()
-        self.schema_maps = 0  # of how many places there are that may have a schema_translate_map
+        # How many things there are that may have a schema_translate_map: given engines, joined connections.
+        self.schema_maps = len({settings.engine, settings.async_engine} - {None})
         self.queries_log: deque[capture.Query] = deque(maxlen=capture.QUERIES_KEPT)
         self._log = capture.Log(self.queries_log)
 
@@ -75,6 +78,8 @@ class Database(TransactionControl):
         A lone read whose connection is lost is tried again (``FACADE_RETRY_ATTEMPTS``).
         Raises SQLAlchemy's database errors, and PoolExhausted.
         """
+        if self.schema_maps:
+            statement = self._placed(statement)
         block = state.current(self.alias)
         if block is not None:
             return block.fetch(statement, params)
@@ -108,6 +113,8 @@ class Database(TransactionControl):
 
     def execute(self, statement: Statement, params: Params) -> int:
         """Run the statement and return the number of rows it touched."""
+        if self.schema_maps:
+            statement = self._placed(statement)
         block = state.current(self.alias)
         if block is not None:
             return block.execute(statement, params)
@@ -120,14 +127,20 @@ class Database(TransactionControl):
 
     def execute_lastrowid(self, statement: Statement, params: Params) -> int:
         """Run an INSERT and return the generated key, for databases without RETURNING."""
+        if self.schema_maps:
+            statement = self._placed(statement)
         return self._run(lambda channel: channel.execute_lastrowid(statement, params))
 
     def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
         """Run the statement once per parameter row, all of them or none."""
+        if self.schema_maps:
+            statement = self._placed(statement)
         self._run(lambda channel: channel.execute_many(statement, rows))
 
     def perform(self, statement: Statement, params: Params) -> Outcome:
         """Run a statement of which nothing is known; returns its rows, columns and counts."""
+        if self.schema_maps:
+            statement = self._placed(statement)
         return self._run(lambda channel: channel.perform(statement, params))
 
     def _run(self, work: Callable[[Channel], R]) -> R:
@@ -145,6 +158,8 @@ class Database(TransactionControl):
 
         Other statements may run between the lists. Closing the generator closes the cursor and frees the connection.
         """
+        if self.schema_maps:
+            statement = self._placed(statement)
         block = state.current(self.alias)
         if block is not None:
             return block.stream(statement, params, chunk_size)
@@ -311,9 +326,34 @@ class Database(TransactionControl):
     @property
     def compile_dialect(self) -> Dialect:
         """The dialect of the running face, with positional placeholders. Both faces share one if their SQL is equal."""
+        if self.schema_maps:
+            return self._marking_dialect()
         return self._dialects.get(bridge.in_worker()) or self._find_dialect()
 
     plan_key = compile_dialect
+
+    def _plain_dialect(self) -> Dialect:
+        return self._dialects.get(bridge.in_worker()) or self._find_dialect()
+
+    def _marking_dialect(self) -> Dialect:
+        """Return the dialect for statements whose tables may stand in other schemas than their models name."""
+        plain, schemas = self._plain_dialect(), self._schema_map()
+        if not schemas:
+            return plain
+        key = (plain, None in schemas)
+        found = self._marking.get(key)
+        return found or self._marking.setdefault(key, marking(*key))
+
+    def _schema_map(self) -> SchemaMap:
+        """Return the ``schema_translate_map`` of the block around, or else of the engine."""
+        block = state.current(self.alias)
+        if block is not None:
+            return block.schema_map()
+        return self.lender.schema_map()
+
+    def _placed(self, statement: Statement) -> Statement:
+        schemas = self._schema_map()
+        return placed(statement, schemas, self._plain_dialect()) if schemas else statement
 
     def _find_dialect(self) -> Dialect:
         face = bridge.in_worker()

@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.engine import Engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from facade.db.pools import LendingPool
+from facade.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from sqlalchemy.engine import Engine
 
     from facade.db.drivers.base import DriverChannel
 
@@ -37,6 +37,11 @@ _HONOURED = frozenset(
     }
 )  # fmt: skip
 
+_OWN_MAP = (
+    "schema_translate_map is for engines of your own (DATABASES = {'default': engine}), for connections and sessions: an "
+    "engine that facade has made for a URL does not take it."
+)
+
 # Pools from which a connection can be had in one step, without a proxy that resets it.
 _PLAIN_POOLS = (AsyncAdaptedQueuePool, NullPool, QueuePool)
 
@@ -51,13 +56,14 @@ class Inventory:
         self.engine = engine
         self._dialect: Any = engine.dialect
         self._driver = f"{engine.dialect.name}+{engine.dialect.driver}"
+        self._owned = isinstance(engine.pool, LendingPool)
         self._fixed = self._look_once(channels, fast)
         self._seen: object = None
         self._option: str | None = None
         self._quiet = not self._fixed and hasattr(engine, "_has_events") and self._look_at_options() is None
-        self._names = [
-            (dispatch, [name for name in dispatch._event_names if name not in _HAPPEN_ANYWAY])
-            for dispatch in (engine.dispatch, engine.dialect.dispatch)
+        self._events: list[tuple[Any, list[str]]] = [
+            (engine.dispatch, _names(Engine.dispatch)),
+            (self._dialect.dispatch, _names(self._dialect.dispatch)),
         ]
 
     @property
@@ -101,6 +107,8 @@ class Inventory:
             return self._option
         level = options.get("isolation_level") or getattr(self._dialect, "_on_connect_isolation_level", None)
         unknown = sorted(set(options) - _HONOURED)
+        if self._owned and "schema_translate_map" in options:
+            raise ImproperlyConfigured(_OWN_MAP)
         self._option = None
         if level not in (None, "AUTOCOMMIT"):
             self._option = f"the engine's isolation level is {level}"
@@ -111,11 +119,15 @@ class Inventory:
 
     def _look_at_listeners(self) -> str | None:
         pool = self.engine.pool.dispatch
-        for dispatch, names in [*self._names, (pool, ("checkout", "checkin", "reset"))]:
+        for dispatch, names in [*self._events, (pool, ("checkout", "checkin", "reset"))]:
             name = _heard(dispatch, names)
             if name is not None:
                 return f"somebody listens to {name!r}"
         return "statements are logged" if self.engine.logger.isEnabledFor(logging.INFO) else None
+
+
+def _names(dispatch: Any) -> list[str]:
+    return [name for name in dispatch._event_names if name not in _HAPPEN_ANYWAY]
 
 
 def _heard(dispatch: Any, names: Iterable[str]) -> str | None:

@@ -110,6 +110,10 @@ class JoinedOrigin:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    def schema_map(self) -> Mapping[str | None, str | None]:
+        """Say nothing: the channel asks its connection."""
+        return {}
+
     def give_back(self, token: object) -> None:
         """Leave it with its owner."""
 

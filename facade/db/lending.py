@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from facade.db.drivers.base import DriverChannel
     from facade.db.place import Place
     from facade.db.pools import Entry
+    from facade.db.schemas import SchemaMap
 
 T = TypeVar("T")
 
+_NO_MAP: SchemaMap = {}
 _FAMILIAR = "facade"  # in a connection's `info`: it was met before
 _SHARED = (
     "The engine of database {!r} gives everybody the same connection ({}), and somebody's transaction is open on it, which "
@@ -85,6 +87,10 @@ class GeneralLender:
         raw = record.driver_connection
         if record.in_use and getattr(raw, "in_transaction", False):
             raise TransactionManagementError(_SHARED.format(self.database.alias, type(pool).__name__))
+
+    def schema_map(self) -> SchemaMap:
+        """Say nothing: general channels ask their connection."""
+        return _NO_MAP
 
     def give_back(self, token: object) -> None:
         """Do nothing: the connection was closed."""
@@ -183,6 +189,11 @@ class Lender:
         if refuses_more(error):
             raise self.pool.refused() from raised
         raise raised
+
+    def schema_map(self) -> SchemaMap:
+        """Return the ``schema_translate_map`` of the engine's execution options; empty without one."""
+        options = self.engine.get_execution_options()
+        return options.get("schema_translate_map") or _NO_MAP
 
     def give_back(self, token: object) -> None:
         """Take a connection back, ready for the next statement."""

@@ -8,7 +8,7 @@ has said when the channel was lent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
@@ -158,6 +158,9 @@ class DriverChannel(Channel):
     def _has_stale_plan(self, error: BaseException) -> bool:
         """Tell whether a statement was refused for a plan of the driver's that is forgotten now, and may run again."""
         return False
+
+    def schema_map(self) -> Mapping[str | None, str | None]:
+        return self._lender.schema_map()
 
     # streams
 

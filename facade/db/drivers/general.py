@@ -5,7 +5,7 @@ What SQLAlchemy would do for its own statements happens here: its transactions, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import text
@@ -130,6 +130,10 @@ class GeneralChannel(DriverChannel):
 
     def _close_cursor(self, cursor: Any) -> None:
         cursor.close()
+
+    def schema_map(self) -> Mapping[str | None, str | None]:
+        options = self._connection().get_execution_options()
+        return options.get("schema_translate_map") or {}
 
     # transactions
 

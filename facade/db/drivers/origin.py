@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from facade.db.place import Place
 
 
@@ -18,6 +20,9 @@ class Origin(Protocol):
 
     isolation_level: str | None
     """The isolation level of transactions that ask for none."""
+
+    def schema_map(self) -> Mapping[str | None, str | None]:
+        """Return the ``schema_translate_map`` of the engine's execution options; empty without one."""
 
     def give_back(self, token: object) -> None:
         """Take a connection back, ready for the next statement."""
