@@ -27,6 +27,7 @@ _at_work: ContextVar[Block | None] = ContextVar("facade_block_at_work", default=
 
 BROKEN = "An error occurred in the current transaction. You can't execute queries until the end of the 'atomic' block."
 _CLOSED = "The connection on {alias!r} was closed inside the block."
+OUTER_DECIDES = "The transaction on {alias!r} has begun already: isolation_level and read_only belong to its outermost block."
 _STREAM_ENDED = "The block on {alias!r} in which this stream was opened has ended, and the stream with it."
 _SAVEPOINTS = "The savepoints on {alias!r} are not those that this block left: it cannot be released."
 
@@ -42,6 +43,8 @@ class Options(Protocol):
 
 class Lends(Protocol):
     """What has connections: a `Database`."""
+
+    alias: str
 
     def lend(self) -> Channel:
         """Check a connection out; a channel's `check_in` or `discard` gives it back."""
@@ -183,6 +186,25 @@ class Block(Turns):
         channel = self.transaction.channel
         return self.run(channel.schema_map) if channel.joined else channel.schema_map()
 
+    def set_savepoint(self, sid: str) -> None:
+        """Set the block's savepoint, in spite of cancellation: half set, it would break the block around."""
+        channel = self.transaction.channel
+        if self.loop is None:
+            channel.savepoint(sid)
+            return
+        try:
+            bridge.finish_within(bridge.spawn(channel.savepoint, sid), settings.FACADE_CLEANUP_SECONDS)
+        except (TimeoutError, bridge.CancelledError) as error:
+            if was_done(error):
+                channel.rollback_to(sid)
+                raise
+            channel.discard(error)  # the savepoint may be set, or not, or not yet
+            if isinstance(error, TimeoutError):
+                raise OperationalError(
+                    f"SAVEPOINT {sid}", None, error, connection_invalidated=True
+                ) from error
+            raise
+
     # streams
 
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Stream:
@@ -310,25 +332,6 @@ class Nested(Block):
             self.parent.child = None
             self.parent.lock.release()
 
-    def set_savepoint(self, sid: str) -> None:
-        """Set the block's savepoint, in spite of cancellation: half set, it would break the block around."""
-        channel = self.transaction.channel
-        if self.loop is None:
-            channel.savepoint(sid)
-            return
-        try:
-            bridge.finish_within(bridge.spawn(channel.savepoint, sid), settings.FACADE_CLEANUP_SECONDS)
-        except (TimeoutError, bridge.CancelledError) as error:
-            if was_done(error):
-                channel.rollback_to(sid)
-                raise
-            channel.discard(error)  # the savepoint may be set, or not, or not yet
-            if isinstance(error, TimeoutError):
-                raise OperationalError(
-                    f"SAVEPOINT {sid}", None, error, connection_invalidated=True
-                ) from error
-            raise
-
     def settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
         intact = transaction.savepoint_ids[self.level :] == [self.sid]
@@ -408,15 +411,45 @@ class Root(Block):
                 run_hooks(hooks)
 
 
+class Within(Root):
+    """An outermost block of facade's in somebody else's transaction: a savepoint of it."""
+
+    __slots__ = ("point",)
+
+    def __init__(self, transaction: Transaction, atomic: Options, body: bool) -> None:
+        super().__init__(transaction, atomic, body=body)
+        self.point = transaction.new_name()
+
+    def settle(self, error: BaseException | None) -> None:
+        channel = self.transaction.channel
+        if error is None and self.usable():
+            channel.release(self.point)
+        else:
+            self.transaction.hooks.clear()
+            channel.rollback_to(self.point)
+
+    end = Block.end  # callbacks wait for the owner's commit
+
+
 def begin(database: Lends, atomic: Options, body: bool) -> Block:
     """Enter an outermost block."""
     channel = database.lend()
+    if channel.joined:
+        return _begin_within(channel, database.alias, atomic, body)
     try:
         channel.begin(atomic.isolation_level, atomic.read_only)
     except BaseException as error:
         channel.check_in()
         channel = database.begin_again(error, atomic.isolation_level, atomic.read_only)
     return entered(Root(Transaction(channel), atomic, body=body))
+
+
+def _begin_within(channel: Channel, alias: str, atomic: Options, body: bool) -> Block:
+    if atomic.isolation_level is not None or atomic.read_only:
+        raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
+    block = Within(Transaction(channel, alias), atomic, body)
+    block.set_savepoint(block.point)
+    return entered(block)
 
 
 def nest(parent: Block, atomic: Options, body: bool) -> Block:

@@ -25,15 +25,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from facade.db.database import Database
+    from facade.db.place import Place
 
 Joinable = (
-    Connection
-    | AsyncConnection
-    | Session
-    | AsyncSession
-    | scoped_session[Session]
-    | async_scoped_session[AsyncSession]
+    Connection | AsyncConnection | Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
 )
+JOINABLE = (Connection, AsyncConnection, Session, AsyncSession, scoped_session, async_scoped_session)
 
 _SEVERAL = (
     "The session that {alias!r} is to use has several binds, and none for facade's tables: configure {alias!r} with the "
@@ -104,11 +101,11 @@ class JoinedOrigin:
     """Stands between a joined channel and what it joined, which keeps its connections."""
 
     owns_connections = False
-    isolation_level = None
     hides_parameters = False
+    isolation_level: str | None = None
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database: Place = database
 
     def schema_map(self) -> Mapping[str | None, str | None]:
         """Say nothing: the channel asks its connection."""

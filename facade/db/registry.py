@@ -11,6 +11,7 @@ from typing import Any, cast
 from facade import bridge, configuration
 from facade.db import config
 from facade.db.database import Database
+from facade.db.names import Bound
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.exceptions import ConnectionDoesNotExist
 
@@ -48,6 +49,8 @@ class Connections(Mapping[str, Database]):
             return self._make(alias)
 
     def _make(self, alias: str) -> Database:
+        if isinstance(alias, Bound):
+            return alias.database
         if alias not in self.databases:
             raise ConnectionDoesNotExist(f"The connection '{alias}' doesn't exist.")
         with self._lock:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from facade import configuration
+from facade.db.names import alias_behind
 
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance
@@ -55,7 +56,7 @@ class ConnectionRouter:
             method = getattr(one, "allow_relation", None)
             if method is not None and (allowed := method(obj1, obj2, **hints)) is not None:
                 return bool(allowed)
-        return bool(obj1._state.db == obj2._state.db)
+        return bool(alias_behind(obj1._state.db) == alias_behind(obj2._state.db))
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         """Return whether the tables of an application belong on the database ``db``; by default they do."""

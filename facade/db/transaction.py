@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 from facade import bridge
 from facade.bridge.workers import TWIN_OF
 from facade.db import blocks, retry
-from facade.db.blocks import state
+from facade.db.binding import Using, alias_of
+from facade.db.blocks import OUTER_DECIDES, state
 from facade.db.channel import checked_level
+from facade.db.joining import JOINABLE, STRAYED
 from facade.db.registry import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.exceptions import DeadlockDetected, SerializationFailure, TransactionManagementError
@@ -30,14 +32,13 @@ R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _NOT_DURABLE = "A durable atomic block cannot be nested within another atomic block."
-_OUTER_DECIDES = "The transaction on {alias!r} has begun already: isolation_level and read_only belong to its outermost block."
 _GENERATOR = "{name} is a generator function: its body runs after the block would have ended. Use `with atomic()` inside it."
 _RETRIES = "retries= runs a whole function again: use atomic(retries=...) as a decorator."
 
 
-def get_connection(using: str | None = None) -> Database:
+def get_connection(using: Using | None = None) -> Database:
     """Return the database of an alias, the default one without."""
-    return connections[using or DEFAULT_DB_ALIAS]
+    return connections[alias_of(using) or DEFAULT_DB_ALIAS]
 
 
 class Atomic:
@@ -48,14 +49,14 @@ class Atomic:
 
     def __init__(
         self,
-        using: str | None = None,
+        using: Using | None = None,
         savepoint: bool = True,
         durable: bool = False,
         isolation_level: str | None = None,
         read_only: bool = False,
         retries: int = 0,
     ) -> None:
-        self.using = using
+        self.using = alias_of(using)
         self.savepoint = savepoint
         self.durable = durable
         self.isolation_level = checked_level(isolation_level)
@@ -106,12 +107,24 @@ class Atomic:
             raise RuntimeError(_NOT_DURABLE)
         channel = parent.transaction.channel
         if self.isolation_level is not None or (self.read_only and not channel.read_only):
-            raise TransactionManagementError(_OUTER_DECIDES.format(alias=channel.database.alias))
+            raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
 
     def _exit(self, error: BaseException | None) -> None:
+        strayed = not self._is_around()
         block = self._innermost()
         self._open.remove(block)
-        block.end(error)
+        if not strayed:
+            block.end(error)
+            return
+        reason = error or TransactionManagementError(block.say(STRAYED))
+        block.end(reason)
+        if error is None:
+            raise reason
+
+    def _is_around(self) -> bool:
+        """Tell whether the running context is in the block that it leaves, and statements in it were."""
+        block = state.current(self.using or DEFAULT_DB_ALIAS)
+        return block is not None and block in self._open
 
     def _innermost(self) -> Block:
         """Find the block to leave: by the context, or by the owner where another context leaves it."""
@@ -197,10 +210,10 @@ def _may_repeat(block: Block | None) -> bool:
 
 
 @overload
-def atomic(using: Callable[P, R], /) -> Callable[P, R]: ...
+def atomic(using: Callable[P, R], /) -> Callable[P, R]: ...  # type: ignore[overload-overlap] # a scoped session can be called
 @overload
 def atomic(
-    using: str | None = None,
+    using: Using | None = None,
     savepoint: bool = True,
     durable: bool = False,
     *,
@@ -222,7 +235,8 @@ def atomic(
     The outermost block is a transaction, a block inside it a savepoint. A block that is left by any exception,
     cancellation included, is rolled back; so is one inside which a failed `save` was swallowed.
 
-    ``using``: the database's alias. ``savepoint=False``: a nested block without a savepoint; if it fails, the
+    ``using``: the database's alias, or a SQLAlchemy connection or session: the block is a savepoint of its transaction
+    then, and statements are in it that name the same (``using(session)``). ``savepoint=False``: a nested block without a savepoint; if it fails, the
     block around it is rolled back. ``durable``: refuse to be nested (RuntimeError). ``isolation_level`` ("READ
     COMMITTED", "REPEATABLE READ", "SERIALIZABLE", ...) and ``read_only`` hold for the transaction, and only its
     outermost block may name them. ``retries``: as a decorator only; run the whole function again, up to so many
@@ -238,9 +252,9 @@ def atomic(
         async with atomic("other") as block: ...
     """
     options = Atomic(None, savepoint, durable, isolation_level, read_only, retries)
-    if callable(using):
+    if callable(using) and not isinstance(using, JOINABLE):
         return options(using)
-    options.using = using
+    options.using = alias_of(using)
     return options
 
 
@@ -257,8 +271,8 @@ class detached:  # noqa: N801 - used like `atomic`
             await Log.objects.acreate(text="kept, whatever becomes of the block")
     """
 
-    def __init__(self, using: str | None = None) -> None:
-        self._using = using
+    def __init__(self, using: Using | None = None) -> None:
+        self._using = alias_of(using)
         self._before: list[Mapping[str, Block]] = []
 
     def __enter__(self) -> None:
@@ -282,8 +296,8 @@ class mark_for_rollback_on_error:  # noqa: N801 - used like `atomic`
 
     __slots__ = ("_alias",)
 
-    def __init__(self, using: str | None = None) -> None:
-        self._alias = using or DEFAULT_DB_ALIAS
+    def __init__(self, using: Using | None = None) -> None:
+        self._alias = alias_of(using) or DEFAULT_DB_ALIAS
 
     def __enter__(self) -> None:
         return
@@ -296,62 +310,62 @@ class mark_for_rollback_on_error:  # noqa: N801 - used like `atomic`
             block.mark(error)
 
 
-def on_commit(func: Callback, using: str | None = None, robust: bool = False) -> None:
+def on_commit(func: Callback, using: Using | None = None, robust: bool = False) -> None:
     """Call ``func`` after the outermost block has committed; see `Database.on_commit`."""
     get_connection(using).on_commit(func, robust)
 
 
-def get_autocommit(using: str | None = None) -> bool:
+def get_autocommit(using: Using | None = None) -> bool:
     """Tell whether a statement that is run now is a transaction of its own."""
     return get_connection(using).get_autocommit()
 
 
-def set_autocommit(autocommit: bool, using: str | None = None) -> None:
+def set_autocommit(autocommit: bool, using: Using | None = None) -> None:
     """Turn autocommit off or on in the running context; see `Database.set_autocommit`."""
     get_connection(using).set_autocommit(autocommit)
 
 
-def commit(using: str | None = None) -> None:
+def commit(using: Using | None = None) -> None:
     """Commit the transaction that was begun with autocommit off."""
     get_connection(using).commit()
 
 
-def rollback(using: str | None = None) -> None:
+def rollback(using: Using | None = None) -> None:
     """Roll back the transaction that was begun with autocommit off."""
     get_connection(using).rollback()
 
 
-def savepoint_create(using: str | None = None) -> str | None:
+def savepoint_create(using: Using | None = None) -> str | None:
     """Set a savepoint in the open block and return its name; outside of a transaction do nothing."""
     return get_connection(using).savepoint()
 
 
-def savepoint(using: str | None = None) -> str | None:
+def savepoint(using: Using | None = None) -> str | None:
     """Set a savepoint: the older name of `savepoint_create`."""
     return get_connection(using).savepoint()
 
 
-def savepoint_rollback(sid: str | None, using: str | None = None) -> None:
+def savepoint_rollback(sid: str | None, using: Using | None = None) -> None:
     """Undo the work since a savepoint, which stays set."""
     get_connection(using).savepoint_rollback(sid)
 
 
-def savepoint_commit(sid: str | None, using: str | None = None) -> None:
+def savepoint_commit(sid: str | None, using: Using | None = None) -> None:
     """Release a savepoint and keep its work."""
     get_connection(using).savepoint_commit(sid)
 
 
-def clean_savepoints(using: str | None = None) -> None:
+def clean_savepoints(using: Using | None = None) -> None:
     """Do nothing: savepoint names are counted within one transaction, where each is unique."""
     get_connection(using).clean_savepoints()
 
 
-def get_rollback(using: str | None = None) -> bool:
+def get_rollback(using: Using | None = None) -> bool:
     """Tell whether the innermost block that has a savepoint will be rolled back."""
     return get_connection(using).get_rollback()
 
 
-def set_rollback(rollback: bool, using: str | None = None) -> None:
+def set_rollback(rollback: bool, using: Using | None = None) -> None:
     """Ask for a rollback of the innermost block that has a savepoint, without an exception; or take that back."""
     get_connection(using).set_rollback(rollback)
 

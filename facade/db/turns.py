@@ -44,8 +44,8 @@ class Transaction:
 
     __slots__ = ("_made", "alias", "channel", "hooks", "lost", "savepoint_ids")
 
-    def __init__(self, channel: Channel) -> None:
-        self.alias = channel.database.alias
+    def __init__(self, channel: Channel, alias: str = "") -> None:
+        self.alias = alias or channel.database.alias
         self.channel = channel
         self.hooks: list[Hook] = []
         self.savepoint_ids: list[str | None] = []  # one for each nested block: None where it has no savepoint

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facade import fields as model_fields
 from facade.configuration import settings
+from facade.db.binding import Using, alias_of
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.freezing import PLAIN, Frozen, Values, freeze
@@ -114,9 +115,9 @@ class Chain(Combining):
             return DEFAULT_DB_ALIAS
         return router.db_for_read(self.model, **self._hints)
 
-    def using(self, alias: str | None) -> Self:
-        """Return a copy that runs on another database."""
-        return self._with(_db=alias)
+    def using(self, alias: Using | None) -> Self:
+        """Return a copy that runs on another database, or on a SQLAlchemy connection or session, in its transaction."""
+        return self._with(_db=alias_of(alias))
 
     def _add_hints(self, **hints: Any) -> None:
         self._hints = {**self._hints, **hints}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from facade.db.binding import Using, alias_of
 from facade.db.routing import router
 from facade.orm.queryset import QuerySet, manager_class
 
@@ -104,10 +105,10 @@ class BaseManager:
         self.creation_counter = BaseManager.creation_counter
         BaseManager.creation_counter += 1
 
-    def db_manager(self, using: str | None = None, hints: dict[str, Any] | None = None) -> Any:
+    def db_manager(self, using: Using | None = None, hints: dict[str, Any] | None = None) -> Any:
         """Return a copy whose querysets run on another database."""
         manager = copy.copy(self)
-        manager._db = using or self._db
+        manager._db = alias_of(using) or self._db
         manager._hints = hints or self._hints
         manager._shared = None
         return manager

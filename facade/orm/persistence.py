@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from facade.bridge import twin
+from facade.db.binding import Using, alias_of
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.transaction import atomic, mark_for_rollback_on_error
@@ -74,7 +75,7 @@ class Persistence(Whole):
         *,
         force_insert: bool | tuple[type[Any], ...] = False,
         force_update: bool = False,
-        using: str | None = None,
+        using: Using | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
         """Store the instance: an UPDATE if its row exists, else an INSERT.
@@ -87,8 +88,7 @@ class Persistence(Whole):
         saved yet, ``NotUpdated`` if an update was insisted on and there is no such row.
         """
         self._prepare_related_fields_for_save(operation_name="save")
-        if not using:
-            using = router.db_for_write(type(self), instance=self)
+        using = (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
         if force_insert and (force_update or update_fields):
             raise ValueError("Cannot force both insert and updating in model saving.")
         names: frozenset[str] | None = None
@@ -121,7 +121,7 @@ class Persistence(Whole):
         raw: bool = False,
         force_insert: bool | tuple[type[Any], ...] = False,
         force_update: bool = False,
-        using: str | None = None,
+        using: Using | None = None,
         update_fields: Collection[str] | None = None,
     ) -> None:
         """Do what `save` does once its arguments are checked: signals, the parents' rows, the instance's own row.
@@ -129,8 +129,7 @@ class Persistence(Whole):
         ``raw`` (for loading fixtures) saves no parents and stores the attributes as they are.
         """
         origin = cls = type(self)
-        if not using:
-            using = router.db_for_write(origin, instance=self)
+        using = (using and alias_of(using)) or router.db_for_write(origin, instance=self)
         if origin._meta.proxy:
             cls = origin._meta.concrete_model
         announced = not cls._meta.auto_created
@@ -318,7 +317,7 @@ class Persistence(Whole):
 
     def refresh_from_db(
         self,
-        using: str | None = None,
+        using: Using | None = None,
         fields: Iterable[str] | None = None,
         from_queryset: QuerySet[Any, Any] | None = None,
     ) -> None:
@@ -387,7 +386,7 @@ class Persistence(Whole):
 
     # -- delete ----------------------------------------------------------------------------------------
 
-    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+    def delete(self, using: Using | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete the instance's row, and what depends on it as ``on_delete`` says.
 
         ``keep_parents`` leaves the rows of the parent models. Returns how many rows were deleted, in all and by
@@ -398,7 +397,7 @@ class Persistence(Whole):
                 f"{self._meta.object_name} object can't be deleted because its {self._meta.pk.attname} attribute is set "
                 "to None."
             )
-        using = using or router.db_for_write(type(self), instance=self)
+        using = (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
         collector = Collector(using=using, origin=self)
         collector.collect([self], keep_parents=keep_parents)
         return collector.delete()

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, 
 from typing import TYPE_CHECKING, Any
 
 from facade.bridge import iterate, spawn
+from facade.db.binding import Using, alias_of
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.exceptions import FieldDoesNotExist
@@ -57,10 +58,10 @@ class RawQuerySet(Prefetching):
         """The alias of the database the SQL runs on."""
         return self._db or router.db_for_read(self.model, **self._hints)
 
-    def using(self, alias: str) -> RawQuerySet:
-        """Return a copy that runs on another database."""
+    def using(self, alias: Using) -> RawQuerySet:
+        """Return a copy that runs on another database, or on a SQLAlchemy connection or session."""
         clone = self._copy()
-        clone._db = alias
+        clone._db = alias_of(alias)
         return clone
 
     def prefetch_related(self, *lookups: Any) -> RawQuerySet:

@@ -34,15 +34,15 @@ def on_connect(setup: Setup) -> Setup:
     return setup
 
 
-def teach(connection: sqlite3.Connection) -> None:
+def teach(dbapi_connection: Any) -> None:
     """Register what facade's SQL calls, and what was registered with `on_connect`."""
     for setup in _setups:
-        setup(connection)
+        setup(dbapi_connection)
 
 
-def is_plain(connection: sqlite3.Connection) -> bool:
-    """Tell whether it is idle and leaves transactions to whoever turns `isolation_level` off."""
-    return not connection.in_transaction and getattr(connection, "autocommit", _LEGACY) == _LEGACY
+def is_plain(dbapi_connection: Any) -> bool:
+    """Tell whether a connection is idle and leaves transactions to whoever turns its ``isolation_level`` off."""
+    return not dbapi_connection.in_transaction and getattr(dbapi_connection, "autocommit", _LEGACY) == _LEGACY
 
 
 def prepare(connection: sqlite3.Connection, init_command: str | None = None) -> None:

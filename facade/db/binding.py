@@ -1,0 +1,119 @@
+"""Explicit binding: ``using(session)`` in the place of an alias.
+
+What stands for the session is a string of its own, so that everything that is kept by alias (open blocks, where an object
+was loaded from) keeps sessions apart as it keeps databases apart.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from facade.db.database import Database
+from facade.db.joining import Joinable, channel_on, finder
+from facade.db.names import Bound
+from facade.db.registry import connections
+from facade.db.routing import DEFAULT_DB_ALIAS
+from facade.exceptions import TransactionManagementError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+    from facade.db.drivers.base import DriverChannel
+    from facade.db.joining import JoinedChannel
+    from facade.db.lending import Lender
+    from facade.db.schemas import SchemaMap
+
+Using = str | Joinable
+
+_GONE = (
+    "The {kind} on {alias!r} that this belongs to does not exist any more. Name the database to use: using({alias!r}), "
+    "save(using={alias!r})."
+)
+_numbers = itertools.count(1)
+
+
+class BoundLender:
+    """Lends one connection, which is somebody else's, for as long as that exists."""
+
+    def __init__(self, database: Database, target: Joinable) -> None:
+        self.database = database
+        self._target = weakref.ref(target)
+        self._kind = type(target).__name__
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect that statements are compiled for."""
+        return self.database.lender.dialect
+
+    def lend(self) -> JoinedChannel:
+        """Return a channel on the connection."""
+        target = self._target()
+        if target is None:
+            raise TransactionManagementError(_GONE.format(kind=self._kind, alias=self.database.alias))
+        return channel_on(self.database, target)
+
+    lend_alone = lend
+
+    def end_alone(self, channel: DriverChannel) -> None:
+        """Leave the connection to its owner."""
+        channel.check_in()
+
+    def schema_map(self) -> SchemaMap:
+        """Return the ``schema_translate_map`` of the connection."""
+        return self.lend().schema_map()
+
+
+class BoundDatabase(Database):
+    """A database on one connection or session: compiles as the database itself does, and runs everything there."""
+
+    def __init__(self, name: Bound, database: Database, target: Joinable) -> None:
+        super().__init__(name, database.settings)
+        self.schema_maps = 1
+        self._whole = database
+        self._bound: Any = BoundLender(database, target)
+        finder(database, target)  # refuses what has no connection
+
+    @property
+    def lender(self) -> Lender:
+        return self._bound  # type: ignore[no-any-return]
+
+    def _plain_dialect(self) -> Dialect:
+        return self._whole._plain_dialect()
+
+
+_bound: WeakKeyDictionary[Any, Bound] = WeakKeyDictionary()
+
+
+def alias_of(using: Using | None) -> str | None:
+    """Return the name to keep for what ``using`` was given: an alias itself, or that of a connection or session.
+
+    Raises TypeError for anything else.
+    """
+    if using is None or isinstance(using, str):
+        return using
+    known = _bound.get(using)
+    if known is not None and connections[known.alias] is known.database._whole:
+        return known
+    alias = _alias_for(using)
+    name = Bound(f"{alias} on {type(using).__name__} {next(_numbers)}")
+    name.alias = alias
+    name.database = BoundDatabase(name, connections[alias], using)
+    _bound[using] = name
+    return name
+
+
+def _alias_for(target: Any) -> str:
+    """Return the alias that is configured with the engine of a connection or session; the default one otherwise."""
+    bind = getattr(target, "engine", None) or getattr(target, "bind", None)
+    engine = getattr(bind, "sync_engine", None) or getattr(bind, "engine", None)
+    for alias in connections:
+        settings = connections[alias].settings
+        if engine is not None and (
+            settings.engine is engine
+            or (settings.async_engine is not None and settings.async_engine.sync_engine is engine)
+        ):
+            return alias
+    return DEFAULT_DB_ALIAS
