@@ -89,7 +89,8 @@ class Inventory:
 
     def reason(self) -> str | None:
         """Say why statements have to take the general road; None if they need not."""
-        return self._fixed or self._look_at_options() or self._look_at_listeners()
+        option = self._look_at_options()
+        return self._fixed or option or self._look_at_listeners()
 
     def _look_once(self, channels: type[DriverChannel], fast: bool) -> str | None:
         if not fast:

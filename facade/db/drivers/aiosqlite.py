@@ -166,9 +166,10 @@ def interrupt(raw: Any) -> None:
 
 def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: Any) -> Any:
     """Do something on a connection of somebody else's, that begins transactions by itself, without that."""
-    if connection.in_transaction:
+    mode = connection.isolation_level
+    if mode is None or connection.in_transaction:  # to set None would commit
         return fn(connection, *args)
-    mode, connection.isolation_level = connection.isolation_level, None
+    connection.isolation_level = None
     try:
         return fn(connection, *args)
     finally:

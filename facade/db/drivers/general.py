@@ -25,6 +25,7 @@ _REPLACED = (
     "A listener to before_execute has replaced a statement of facade's on {alias!r}, which is SQL already: listen to "
     "before_cursor_execute with retval=True to change it."
 )
+_AT_ONCE = {"stream_results": False, "yield_per": None}  # whatever a connection's options say
 _POINT_EVENTS = {
     "do_savepoint": "savepoint",
     "do_release_savepoint": "release_savepoint",
@@ -53,6 +54,10 @@ class GeneralChannel(DriverChannel):
     def cursors_see_writes(self) -> bool:  # type: ignore[override]
         return self.database.vendor == "sqlite"
 
+    @property
+    def stream_needs_transaction(self) -> bool:  # type: ignore[override]
+        return self.database.vendor == "postgresql"
+
     def _reads_at_once(self) -> bool:
         return self.database.settings.memory and not self.in_transaction
 
@@ -65,6 +70,7 @@ class GeneralChannel(DriverChannel):
         connection = self._connection()
         before = connection._has_events or connection.engine._has_events
         element = self._announce(connection, sql, params) if before else None
+        options = {**_AT_ONCE, **options}
         result = connection.exec_driver_sql(sql, params, execution_options=options)
         if element is not None:
             connection.dispatch.after_execute(connection, element, [params], {}, {}, result)

@@ -111,8 +111,9 @@ class SqliteChannel(DriverChannel):
     meet = staticmethod(teach)
 
     def adopt(self) -> None:
-        self._adopted, self._mode = True, self.raw.isolation_level
-        self.raw.isolation_level = None
+        self._mode = self.raw.isolation_level
+        if self._mode is not None:
+            self._adopted, self.raw.isolation_level = True, None
 
     def _restore(self) -> None:
         self.raw.isolation_level = self._mode

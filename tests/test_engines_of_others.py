@@ -1,0 +1,267 @@
+"""What an engine of somebody else's has is honoured or refused (S82), beside what Core does on the same engine."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool, StaticPool
+
+from facade import atomic, configure, connections
+from facade.db.connection import close_all
+from facade.exceptions import DatabaseError, ImproperlyConfigured, TransactionManagementError
+from facade.models import F, Value
+from facade.models.functions import Concat
+from tests.models import Author
+from tests.test_sqlalchemy import run_core, url_for
+
+pytestmark = pytest.mark.vendors("sqlite", "postgres", "mariadb")
+
+
+@pytest.fixture
+def given(face, database):
+    """A function that makes an engine of somebody else's and hands it to facade as "default"."""
+    made = []
+
+    def make(**options):
+        level = options.pop("execution_options", None)
+        engine = (create_async_engine if face.is_async else sa.create_engine)(url_for(database, face), **options)
+        made.append(engine)
+        given = engine.execution_options(**level) if level else engine
+        configure(DATABASES={"default": given})
+        return given
+
+    database.create(Author)
+    yield make
+    close_all()
+    if not face.is_async:
+        for engine in made:
+            engine.dispose()
+
+
+def sync_of(engine):
+    return getattr(engine, "sync_engine", engine)
+
+
+def names(face):
+    return face.list(Author.objects.order_by("name").values_list("name", flat=True))
+
+
+def work(face):
+    """Reads, writes, blocks that are kept and blocks that are not; returns what is stored."""
+    face(Author.objects.create, name="Ada", age=36)
+    with face.block(atomic()):
+        face(Author.objects.create, name="Bob", age=40)
+        with pytest.raises(LookupError), face.block(atomic()):
+            face(Author.objects.create, name="undone")
+            raise LookupError
+    with pytest.raises(LookupError), face.block(atomic()):
+        face(Author.objects.create, name="rolled back")
+        raise LookupError
+    face(Author.objects.bulk_create, [Author(name="Cyd", age=1), Author(name="Dee", age=2)])
+    face(Author.objects.filter(age__lt=3).update, age=F("age") + 1)
+    assert face(Author.objects.count) == 4
+    assert [a.name for a in face.iterate(Author.objects.order_by("name").iterator, 2)] == names(face)
+    return names(face)
+
+
+DONE = ["Ada", "Bob", "Cyd", "Dee"]
+
+
+def road(face):
+    lender = connections["default"].lender if not face.is_async else connections["default"].async_lender
+    return "general" if lender.is_general() else "fast"
+
+
+def stored(database):
+    return [name for (name,) in database.observe("SELECT name FROM tests_author ORDER BY name")]
+
+
+# -- what an engine is made with -------------------------------------------------------------------------
+
+ENGINES = {
+    "plain": {},
+    "null pool": {"poolclass": NullPool},
+    "pre-ping": {"pool_pre_ping": True},
+    "recycle": {"pool_recycle": 0},
+    "no reset": {"pool_reset_on_return": None},
+    "isolation level": {"isolation_level": "SERIALIZABLE"},
+    "autocommit": {"isolation_level": "AUTOCOMMIT"},
+    "autocommit by option": {"execution_options": {"isolation_level": "AUTOCOMMIT"}},
+    "option of one's own": {"execution_options": {"tenant": "a"}},
+    "stream_results": {"execution_options": {"stream_results": True, "yield_per": 10}},
+    "logging_token": {"execution_options": {"logging_token": "x"}},
+}
+
+
+@pytest.mark.parametrize("options", ENGINES.values(), ids=ENGINES)
+def test_blocks_are_kept_or_undone_on_any_engine(face, database, given, options):
+    engine = given(**options)
+    assert work(face) == DONE
+    assert stored(database) == DONE
+    if not face.is_async and not isinstance(sync_of(engine).pool, NullPool):
+        assert sync_of(engine).pool.checkedout() == 0
+    assert run_core(face, engine, lambda c: c.scalar(sa.select(sa.func.count()).select_from(Author.__table__))) == 4
+
+
+def test_connections_go_back_in_the_mode_they_came_in(face, database, given):
+    engine = given(pool_size=1, max_overflow=0)
+
+    def fails(connection):
+        connection.execute(sa.insert(Author.__table__).values(name="Core", email=""))
+        raise LookupError
+
+    work(face)
+    with pytest.raises(LookupError):
+        run_core(face, engine, fails)
+    assert stored(database) == DONE
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.parametrize("option", ["postgresql_readonly", "postgresql_deferrable"])
+def test_a_read_only_engine_writes_nothing(face, database, given, option):
+    given(execution_options={"postgresql_readonly": True, option: True})
+    with pytest.raises(DatabaseError, match="read-only"):
+        face(Author.objects.create, name="Ada")
+    with pytest.raises(DatabaseError, match="read-only"), face.block(atomic()):
+        face(Author.objects.create, name="Ada")
+    assert (names(face), stored(database)) == ([], [])
+
+
+@pytest.mark.vendors("postgres")
+def test_a_schema_translate_map_is_part_of_every_statement(face, database, given):
+    database.observe("CREATE SCHEMA tenant")
+    database.observe("CREATE TABLE tenant.tests_author (LIKE tests_author INCLUDING ALL)")
+    engine = given(execution_options={"schema_translate_map": {None: "tenant"}})
+    assert work(face) == DONE
+    assert stored(database) == []
+    assert database.observe("SELECT count(*) FROM tenant.tests_author") == [(4,)]
+    assert run_core(face, engine, lambda c: c.scalar(sa.select(sa.func.count()).select_from(Author.__table__))) == 4
+
+
+def test_an_engine_of_facades_takes_no_schema_translate_map(face, database):
+    database.create(Author)
+    one = connections["default"]
+    engine = sync_of(one.async_engine) if face.is_async else one.engine
+    engine.update_execution_options(schema_translate_map={None: "tenant"})
+    with pytest.raises(ImproperlyConfigured, match="schema_translate_map"):
+        face(Author.objects.count)
+
+
+# -- listeners -------------------------------------------------------------------------------------------
+
+SETTING = {
+    "postgresql": "SELECT set_config('facade.tenant', 'a', {local})",
+    "mysql": "SET @tenant = 'a'",
+}
+ASKING = {"postgresql": "SELECT current_setting('facade.tenant', true)", "mysql": "SELECT @tenant"}
+
+
+def setter(kind, vendor):
+    """Return a listener that sets the tenant by SQL, the way its event lets it."""
+    local = "true" if kind in ("begin", "before_cursor_execute", "engine_connect", "do_execute") else "false"
+    sql = SETTING[vendor].format(local=local)
+
+    def by_cursor(connection, *rest):
+        cursor = connection.cursor()
+        cursor.execute(sql)
+        cursor.close()
+
+    def by_connection(connection, *rest):
+        connection.exec_driver_sql(sql)
+
+    def before_statement(connection, cursor, *rest):
+        cursor.execute(sql)
+
+    def do_execute(cursor, *rest):
+        cursor.execute(sql)
+
+    return {
+        "connect": by_cursor, "checkout": by_cursor, "begin": by_connection, "engine_connect": by_connection,
+        "before_cursor_execute": before_statement, "do_execute": do_execute,
+    }[kind]  # fmt: skip
+
+
+@pytest.mark.vendors("postgres", "mariadb")
+@pytest.mark.parametrize(
+    "kind", ["connect", "checkout", "begin", "engine_connect", "before_cursor_execute", "do_execute"]
+)
+def test_what_a_listener_sets_holds_for_every_statement(face, database, given, kind):
+    engine = given(pool_size=1, max_overflow=0)
+    event.listen(sync_of(engine), kind, setter(kind, database.vendor))
+    one = connections["default"]
+
+    def tenant():
+        with one.cursor() as cursor:
+            face(cursor.execute, ASKING[database.vendor])
+            return cursor.fetchone()[0]
+
+    for _ in range(3):
+        assert tenant() == "a"
+    with face.block(atomic()):
+        assert tenant() == "a"
+        with face.block(atomic()):
+            assert tenant() == "a"
+    assert work(face) == DONE
+    assert stored(database) == DONE
+
+
+def test_a_listener_to_before_execute_hears_of_statements_and_may_not_replace_them(face, given):
+    engine, heard = given(), []
+    hear = event.listens_for(sync_of(engine), "before_execute")(lambda c, element, *rest: heard.append(str(element)))
+    face(Author.objects.create, name="Ada")
+    assert any("INSERT INTO tests_author" in text for text in heard)
+    event.remove(sync_of(engine), "before_execute", hear)
+    replace = lambda c, element, many, one, options: (sa.text("SELECT 1"), many, one)  # noqa: E731
+    event.listen(sync_of(engine), "before_execute", replace, retval=True)
+    with pytest.raises(TransactionManagementError, match="before_execute has replaced"):
+        face(Author.objects.count)
+
+
+def test_a_listener_may_change_statements(face, given):
+    engine, seen = given(), []
+    event.listen(sync_of(engine), "before_cursor_execute", lambda c, cur, sql, p, ctx, m: (f"{sql} -- seen", p), retval=True)
+    event.listen(sync_of(engine), "after_cursor_execute", lambda c, cur, sql, p, ctx, m: seen.append(sql))
+    assert work(face) == DONE
+    assert seen
+    assert all(sql.endswith("-- seen") for sql in seen)
+
+
+# -- SQLite ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.vendors("sqlite")
+def test_functions_are_there_on_any_connection(face, database, given):
+    given()
+    face(Author.objects.create, name="Ada", age=36)
+    found = face.list(Author.objects.annotate(n=Concat("name", Value("!"))).filter(name__regex="^A").values_list("n", flat=True))
+    assert found == ["Ada!"]
+
+
+@pytest.mark.vendors("sqlite")
+def test_sqlalchemys_recipe_for_sqlite_works(face, database, given):
+    engine = sync_of(given())
+
+    @event.listens_for(engine, "connect")
+    def connect(connection, record):
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection):
+        connection.exec_driver_sql("BEGIN")
+
+    assert work(face) == DONE
+    assert stored(database) == DONE
+    assert road(face) == "general"
+
+
+@pytest.mark.vendors("sqlite")
+def test_connections_that_are_always_in_a_transaction(face, database, given):
+    import sqlite3
+
+    if not hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL"):
+        pytest.skip("Python 3.12 brought this mode")
+    given(connect_args={"autocommit": False})
+    assert work(face) == DONE
+    assert stored(database) == DONE
