@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool
 
 from facade import atomic, configure, connections
 from facade.db.connection import close_all
@@ -26,7 +28,9 @@ def given(face, database):
 
     def make(**options):
         level = options.pop("execution_options", None)
-        engine = (create_async_engine if face.is_async else sa.create_engine)(url_for(database, face), **options)
+        engine = (create_async_engine if face.is_async else sa.create_engine)(
+            url_for(database, face), **options
+        )
         made.append(engine)
         given = engine.execution_options(**level) if level else engine
         configure(DATABASES={"default": given})
@@ -102,7 +106,10 @@ def test_blocks_are_kept_or_undone_on_any_engine(face, database, given, options)
     assert stored(database) == DONE
     if not face.is_async and not isinstance(sync_of(engine).pool, NullPool):
         assert sync_of(engine).pool.checkedout() == 0
-    assert run_core(face, engine, lambda c: c.scalar(sa.select(sa.func.count()).select_from(Author.__table__))) == 4
+    assert (
+        run_core(face, engine, lambda c: c.scalar(sa.select(sa.func.count()).select_from(Author.__table__)))
+        == 4
+    )
 
 
 def test_connections_go_back_in_the_mode_they_came_in(face, database, given):
@@ -137,7 +144,10 @@ def test_a_schema_translate_map_is_part_of_every_statement(face, database, given
     assert work(face) == DONE
     assert stored(database) == []
     assert database.observe("SELECT count(*) FROM tenant.tests_author") == [(4,)]
-    assert run_core(face, engine, lambda c: c.scalar(sa.select(sa.func.count()).select_from(Author.__table__))) == 4
+    assert (
+        run_core(face, engine, lambda c: c.scalar(sa.select(sa.func.count()).select_from(Author.__table__)))
+        == 4
+    )
 
 
 def test_an_engine_of_facades_takes_no_schema_translate_map(face, database):
@@ -151,10 +161,7 @@ def test_an_engine_of_facades_takes_no_schema_translate_map(face, database):
 
 # -- listeners -------------------------------------------------------------------------------------------
 
-SETTING = {
-    "postgresql": "SELECT set_config('facade.tenant', 'a', {local})",
-    "mysql": "SET @tenant = 'a'",
-}
+SETTING = {"postgresql": "SELECT set_config('facade.tenant', 'a', {local})", "mysql": "SET @tenant = 'a'"}
 ASKING = {"postgresql": "SELECT current_setting('facade.tenant', true)", "mysql": "SELECT @tenant"}
 
 
@@ -209,7 +216,9 @@ def test_what_a_listener_sets_holds_for_every_statement(face, database, given, k
 
 def test_a_listener_to_before_execute_hears_of_statements_and_may_not_replace_them(face, given):
     engine, heard = given(), []
-    hear = event.listens_for(sync_of(engine), "before_execute")(lambda c, element, *rest: heard.append(str(element)))
+    hear = event.listens_for(sync_of(engine), "before_execute")(
+        lambda c, element, *rest: heard.append(str(element))
+    )
     face(Author.objects.create, name="Ada")
     assert any("INSERT INTO tests_author" in text for text in heard)
     event.remove(sync_of(engine), "before_execute", hear)
@@ -221,7 +230,12 @@ def test_a_listener_to_before_execute_hears_of_statements_and_may_not_replace_th
 
 def test_a_listener_may_change_statements(face, given):
     engine, seen = given(), []
-    event.listen(sync_of(engine), "before_cursor_execute", lambda c, cur, sql, p, ctx, m: (f"{sql} -- seen", p), retval=True)
+    event.listen(
+        sync_of(engine),
+        "before_cursor_execute",
+        lambda c, cur, sql, p, ctx, m: (f"{sql} -- seen", p),
+        retval=True,
+    )
     event.listen(sync_of(engine), "after_cursor_execute", lambda c, cur, sql, p, ctx, m: seen.append(sql))
     assert work(face) == DONE
     assert seen
@@ -235,7 +249,11 @@ def test_a_listener_may_change_statements(face, given):
 def test_functions_are_there_on_any_connection(face, database, given):
     given()
     face(Author.objects.create, name="Ada", age=36)
-    found = face.list(Author.objects.annotate(n=Concat("name", Value("!"))).filter(name__regex="^A").values_list("n", flat=True))
+    found = face.list(
+        Author.objects.annotate(n=Concat("name", Value("!")))
+        .filter(name__regex="^A")
+        .values_list("n", flat=True)
+    )
     assert found == ["Ada!"]
 
 
@@ -258,8 +276,6 @@ def test_sqlalchemys_recipe_for_sqlite_works(face, database, given):
 
 @pytest.mark.vendors("sqlite")
 def test_connections_that_are_always_in_a_transaction(face, database, given):
-    import sqlite3
-
     if not hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL"):
         pytest.skip("Python 3.12 brought this mode")
     given(connect_args={"autocommit": False})

@@ -70,7 +70,10 @@ def test_cut_connections_are_replaced_without_anybody_noticing(face, entries, pr
 
 
 def test_a_write_whose_acknowledgement_is_lost_is_stored_once(face, entries, proxy):
-    if connections["default"].lender.is_general() and connections["default"].lender.dialect.driver == "asyncpg":
+    if (
+        connections["default"].lender.is_general()
+        and connections["default"].lender.dialect.driver == "asyncpg"
+    ):
         pytest.skip("SQLAlchemy has the statement prepared first: the lost answer is not the one to INSERT")
     for number in range(5):
         proxy.swallow(b"INSERT INTO entry")

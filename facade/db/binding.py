@@ -11,8 +11,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from facade import bridge
+from facade.db.blocks import state
+from facade.db.callbacks import Callback, check_callback
 from facade.db.database import Database
-from facade.db.joining import Joinable, channel_on, finder
+from facade.db.joining import Joinable, channel_on, check_joinable
 from facade.db.names import Bound
 from facade.db.registry import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
@@ -74,11 +77,17 @@ class BoundDatabase(Database):
         self.schema_maps = 1
         self._whole = database
         self._bound: Any = BoundLender(database, target)
-        finder(database, target)  # refuses what has no connection
 
     @property
     def lender(self) -> Lender:
         return self._bound  # type: ignore[no-any-return]
+
+    def on_commit(self, func: Callback, robust: bool = False) -> None:
+        if state.current(self.alias) is not None:
+            super().on_commit(func, robust)
+            return
+        check_callback(func, bridge.in_worker())
+        self._bound.lend().after_commit([(set(), func, robust)])
 
     def _plain_dialect(self) -> Dialect:
         return self._whole._plain_dialect()
@@ -94,6 +103,7 @@ def alias_of(using: Using | None) -> str | None:
     """
     if using is None or isinstance(using, str):
         return using
+    check_joinable(using)
     known = _bound.get(using)
     if known is not None and connections[known.alias] is known.database._whole:
         return known

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from facade.db.callbacks import Hook
     from facade.db.place import Place
 
 Row = Sequence[Any]
@@ -116,6 +117,10 @@ class Channel(ABC):
     @abstractmethod
     def schema_map(self) -> Mapping[str | None, str | None]:
         """Return the ``schema_translate_map`` of the connection's execution options; empty without one."""
+
+    def after_commit(self, hooks: list[Hook]) -> None:
+        """Have callbacks called after the commit of somebody else's transaction, and dropped with its rollback."""
+        raise NotImplementedError
 
     # transactions
 

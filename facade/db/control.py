@@ -88,6 +88,8 @@ class Joined(Root):
 
     __slots__ = ()
 
+    end = Block.end  # callbacks wait for the owner's commit
+
     def settle(self, error: BaseException | None) -> None:
         """Leave the transaction as it is."""
 
@@ -274,11 +276,12 @@ class TransactionControl:
             run_callback(func, robust)
             return
         block.admit()
-        if block.transaction.channel.joined:
-            raise TransactionManagementError(_FOREIGN.format(alias=self.alias, what="see its commit"))
-        if not block.in_atomic:
+        transaction = block.transaction
+        if transaction.channel.joined:
+            transaction.channel.after_commit(transaction.hooks)
+        elif not block.in_atomic:
             raise TransactionManagementError(_MANUAL_HOOK)
-        block.transaction.hooks.append((block.savepoints(), func, robust))
+        transaction.hooks.append((block.savepoints(), func, robust))
 
     aset_autocommit = bridge.twin(set_autocommit)
     acommit = bridge.twin(commit)

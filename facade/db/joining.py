@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session, scoped_session
 
 from facade import bridge
 from facade.db.blocks import Block, entered, state
+from facade.db.callbacks import run_hooks
 from facade.db.control import Joined
 from facade.db.drivers import channel_class
 from facade.db.drivers.general import GeneralChannel
+from facade.db.owners import watch
 from facade.db.registry import connections
 from facade.db.turns import Transaction
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from facade.db.callbacks import Hook
     from facade.db.database import Database
     from facade.db.place import Place
 
@@ -69,6 +72,23 @@ class JoinedChannel(GeneralChannel):
         self.broken = True
         self.in_transaction = False
         self._latest = None
+
+    owner: Callable[[], Session | Connection]
+    """Returns whose transaction it is."""
+
+    _watched: list[Hook] | None = None
+
+    def after_commit(self, hooks: list[Hook]) -> None:
+        """Have these callbacks, and what is added to them, called after the owner's commit; a rollback drops them."""
+        if self._watched is None:
+            self._watched = hooks
+            watch(self.owner(), self._ended)
+
+    def _ended(self, committed: bool) -> None:
+        watched, self._watched = self._watched or [], None
+        hooks, watched[:] = list(watched), []
+        if committed:
+            run_hooks(hooks)
 
     def connection(self) -> Connection:
         """Return the connection to run the next statement on, which a session may open now."""
@@ -122,12 +142,17 @@ class JoinedOrigin:
 
 
 def channel_on(database: Database, given: object) -> JoinedChannel:
-    """Return a channel on a connection or session of somebody else's."""
+    """Return a channel on a connection or session of somebody else's: of a scoped session, on that of the running code."""
+    check_joinable(given)
+    if isinstance(given, (scoped_session, async_scoped_session)):
+        given = given()
     kind = AsyncJoinedChannel if bridge.in_worker() else JoinedChannel
-    find = finder(database, given)
+    find = _finder(database, given)
     if isinstance(given, Connection | AsyncConnection):
         _check_driver(database, find())
-    return kind(JoinedOrigin(database), find, None)
+    channel = kind(JoinedOrigin(database), find, None)
+    channel.owner = lambda: _owner(given)
+    return channel
 
 
 class using_connection(  # noqa: N801 - it is used like a function
@@ -205,24 +230,27 @@ STRAYED = (
 )
 
 
-def finder(database: Database, given: object) -> Callable[[], Connection]:
-    """Return what finds the connection to use, each time it is used. Raises TypeError for what has none."""
+def check_joinable(given: object) -> None:
+    """Raise TypeError for what has no connection."""
+    if not isinstance(given, JOINABLE):
+        raise TypeError(
+            "A Connection, AsyncConnection, Session, AsyncSession or a scoped session is wanted here, not "
+            f"{type(given).__name__}."
+        )
+
+
+def _finder(database: Database, given: Any) -> Callable[[], Connection]:
+    """Return what finds the connection to use, each time it is used."""
     if isinstance(given, Connection):
         return lambda: given
     if isinstance(given, AsyncConnection):
         return lambda: _started(given)
-    if isinstance(given, Session):
-        return lambda: _of_session(database, given)
-    if isinstance(given, AsyncSession):
-        return lambda: _of_session(database, given.sync_session)
-    if isinstance(given, scoped_session):
-        return lambda: _of_session(database, given())
-    if isinstance(given, async_scoped_session):
-        return lambda: _of_session(database, given().sync_session)
-    raise TypeError(
-        "A Connection, AsyncConnection, Session, AsyncSession or a scoped session is wanted here, not "
-        f"{type(given).__name__}."
-    )
+    return lambda: _of_session(database, getattr(given, "sync_session", given))
+
+
+def _owner(given: Any) -> Any:
+    """Return the session or connection that commits, in SQLAlchemy's sync form."""
+    return _started(given) if isinstance(given, AsyncConnection) else getattr(given, "sync_session", given)
 
 
 def _started(connection: AsyncConnection) -> Connection:
@@ -246,7 +274,7 @@ def _bind(database: Database, session: Any) -> Any:
     """Return the bind of a session that has several: the alias's own engine, or the only one of its driver."""
     settings = database.settings
     ours = (settings.engine, settings.async_engine and settings.async_engine.sync_engine)
-    binds = set(getattr(session, "_Session__binds", {}).values())
+    binds = set((getattr(session, "binds", None) or getattr(session, "_Session__binds", {})).values())
     fitting = [bind for bind in binds if bind in ours] or list(binds)
     if len(fitting) != 1:
         raise ImproperlyConfigured(_SEVERAL.format(alias=database.alias))
