@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool, StaticPool
 
-from facade import atomic, configure, connections
+from facade import atomic, configure, connections, create_all, transaction, using_connection
 from facade.db.connection import close_all
-from facade.exceptions import DatabaseError, ImproperlyConfigured, TransactionManagementError
-from facade.models import F, Value
+from facade.exceptions import DatabaseError, ImproperlyConfigured, PoolExhausted, TransactionManagementError
+from facade.models import F, JSONField, Model, Value
 from facade.models.functions import Concat
 from tests.models import Author
 from tests.test_sqlalchemy import run_core, url_for
@@ -46,6 +50,13 @@ def given(face, database):
 
 def sync_of(engine):
     return getattr(engine, "sync_engine", engine)
+
+
+class Letter(Model):
+    data = JSONField(null=True)
+
+    class Meta:
+        app_label = "tests_engines"
 
 
 def names(face):
@@ -281,3 +292,114 @@ def test_connections_that_are_always_in_a_transaction(face, database, given):
     given(connect_args={"autocommit": False})
     assert work(face) == DONE
     assert stored(database) == DONE
+
+
+# -- values ----------------------------------------------------------------------------------------------
+
+
+def wrapping(value):
+    return json.dumps({"wrapped": value}, default=str)
+
+
+def test_documents_are_written_and_read_by_the_engines_functions(face, database, given):
+    database.create(Letter)
+    read = lambda text: json.loads(text)["wrapped"]  # noqa: E731
+    given(json_serializer=wrapping, json_deserializer=read)
+    face(Letter.objects.create, data={"price": Decimal("1.50")})
+    assert face(Letter.objects.get).data == {"price": "1.50"}
+    ((raw,),) = database.observe(f"SELECT data FROM {Letter._meta.db_table}")
+    assert (json.loads(raw) if isinstance(raw, str) else raw) == {"wrapped": {"price": "1.50"}}
+
+
+def test_an_expression_of_sqlalchemys_is_never_stored_or_compared_as_text(face, database, given):
+    given()
+    for expression in (sa.func.upper("ada"), sa.literal("ada"), Author.__table__.c.email):
+        with pytest.raises(TypeError, match="SQLAlchemy expression"):
+            face(Author.objects.create, name=expression)
+        with pytest.raises(TypeError, match="SQLAlchemy expression"):
+            face(Author.objects.filter(name=expression).count)
+        with pytest.raises(TypeError, match="SQLAlchemy expression"):
+            face(Author.objects.update, name=expression)
+    assert stored(database) == []
+
+
+# -- pools -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.vendors("sqlite")
+def test_a_connection_that_all_share_is_not_used_inside_somebodys_transaction(database):
+    engine = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    configure(DATABASES={"default": engine})
+    create_all(models=[Author])
+    Author.objects.create(name="Ada")
+    with atomic():
+        Author.objects.create(name="Bob")
+        assert Author.objects.count() == 2
+    with Session(engine) as session:
+        session.execute(sa.insert(Author.__table__).values(name="Core", email=""))
+        for work in (Author.objects.count, Author(name="Cyd").save):
+            with pytest.raises(TransactionManagementError, match="StaticPool"):
+                work()
+        with using_connection(session):
+            assert Author.objects.count() == 3
+        session.rollback()
+    assert Author.objects.count() == 2
+    close_all()
+    engine.dispose()
+
+
+def test_a_pool_that_is_exhausted_names_the_alias(face, given):
+    given(pool_size=1, max_overflow=0, pool_timeout=0.1)
+    with face.block(atomic()), transaction.detached(), pytest.raises(PoolExhausted, match="'default'"):
+        face(Author.objects.count)
+    assert face(Author.objects.count) == 0
+
+
+def test_instrumentation_that_replaces_create_engine_sees_facades_engines(database, monkeypatch):
+    made = []
+    create = sa.create_engine
+
+    def create_engine(*args, **options):
+        made.append(args[0])
+        return create(*args, **options)
+
+    monkeypatch.setattr(sa, "create_engine", create_engine)
+    configure(DATABASES={"default": database.url})
+    assert connections["default"].engine is not None
+    assert len(made) == 1
+    close_all()
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_fork_inside_a_block_leaves_the_block_to_the_parent(database, given_sync, listens):
+    """On every road: the child must not speak on the parent's socket."""
+    if listens:
+        event.listen(given_sync, "after_cursor_execute", lambda *args: None)
+    reading, writing = os.pipe()
+    with atomic():
+        Author.objects.create(name="parent")
+        child = os.fork()
+        if child == 0:
+            try:
+                Author.objects.count()
+                told = b"read"
+            except TransactionManagementError:
+                told = b"refused"
+            except BaseException as error:
+                told = type(error).__name__.encode()
+            os.write(writing, told)
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert Author.objects.count() == 1
+    assert os.read(reading, 100) != b"read"
+    assert stored(database) == ["parent"]
+
+
+@pytest.fixture
+def given_sync(database):
+    database.create(Author)
+    engine = sa.create_engine(url_for(database, type("Sync", (), {"is_async": False})))
+    configure(DATABASES={"default": engine})
+    yield engine
+    close_all()
+    engine.dispose()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 from facade import bridge
 from facade.exceptions import FieldError
 from facade.fields.base import DeferredAttribute, Field, Operand
-from facade.fields.text import storable_text
+from facade.fields.text import storable_text, text_of
 from facade.files import ContentFile, File, Storage, default_storage, validate_file_name
 from facade.promises import kept
 from facade.signals import post_init
@@ -206,7 +206,7 @@ class FileField(Field[FieldFile]):
 
     def get_prep_value(self, value: object) -> Any:
         value = kept(value)
-        return None if value is None else storable_text(self, str(value))
+        return None if value is None else storable_text(self, text_of(self, value))
 
     def pre_save(self, model_instance: Instance, add: bool) -> Any:
         file = super().pre_save(model_instance, add)

@@ -89,7 +89,7 @@ class JSONField(Field[AnyValue]):
         value = super().get_db_prep_value(value, connection, prepared)
         if value is None or value is sa.JSON.NULL or isinstance(value, Operand):
             return value
-        return _written(self.column_type.writer(value))
+        return _written(self.column_type.bind_processor(connection.compile_dialect)(value))
 
     def db_preparation(
         self, connection: Database | DialectView, for_save: bool = False

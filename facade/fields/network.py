@@ -8,7 +8,7 @@ from facade.addresses import MAX_IPV6_LENGTH, clean_ipv6_address
 from facade.exceptions import ValidationError
 from facade.fields.base import Field
 from facade.fields.options import AddressOptions, Name, TextValue
-from facade.fields.text import storable_text
+from facade.fields.text import storable_text, text_of
 from facade.promises import kept
 from facade.validators import ip_address_validators
 
@@ -64,7 +64,7 @@ class GenericIPAddressField(Field[TextValue]):
             return None
         if value and isinstance(value, (int, float, bytes)):  # 0 is text, as in Django
             raise TypeError(f"Field '{self.name}' expected an IP address but got {value!r}.")
-        value = str(value)
+        value = text_of(self, value)
         if ":" in value:
             try:
                 return clean_ipv6_address(value, self.unpack_ipv4)

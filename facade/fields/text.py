@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+from sqlalchemy.sql import ClauseElement
+
 from facade.fields.base import Field
 from facade.fields.options import FilePathOptions, Name, SlugOptions, TextOptions, TextValue
 from facade.promises import kept
@@ -47,6 +49,16 @@ def storable_text(field: Field[Any], value: str) -> str:
     return value
 
 
+def text_of(field: Field[Any], value: object) -> str:
+    """Return a value as text; raise TypeError for an expression of SQLAlchemy's, whose text is no value."""
+    if isinstance(value, ClauseElement):
+        raise TypeError(
+            f"Field '{field.name}' got the SQLAlchemy expression {str(value)!r}, which is no value. Write it with facade's "
+            "functions (facade.models.functions), F() and Value()."
+        )
+    return str(value)
+
+
 class _Text(Field[TextValue]):
     """What all kinds of text share."""
 
@@ -61,7 +73,7 @@ class _Text(Field[TextValue]):
         return part_of_text(expression, start, length)
 
     def to_python(self, value: object) -> Any:
-        return value if value is None or isinstance(value, str) else str(value)
+        return value if value is None or isinstance(value, str) else text_of(self, value)
 
     def get_prep_value(self, value: object) -> Any:
         if value is None:
@@ -279,7 +291,7 @@ class FilePathField(Field[TextValue]):
 
     def get_prep_value(self, value: object) -> Any:
         value = kept(value)
-        return None if value is None else storable_text(self, str(value))
+        return None if value is None else storable_text(self, text_of(self, value))
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()

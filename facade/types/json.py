@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from facade.types.base import Base, Processor, cast_where_bound
-from facade.types.deep_json import read_deep
+from facade.types.deep_json import read_deep, read_json
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -69,12 +69,34 @@ class JSON(Base[Any]):
         return json_writer(self.encoder, self.label)
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return self.writer
+        given = getattr(dialect, "_json_serializer", None)
+        return self.writer if given is None or self.encoder is not None else _given_writer(given)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if self.decoder is None and self.stored_as is None and dialect.name == "postgresql":
             return None
+        given = getattr(dialect, "_json_deserializer", None)
+        if given is not None and given is not read_json and self.decoder is None:
+            return _given_reader(given)
         return _json_reader(self.decoder, self.label)
+
+
+def _given_writer(serialize: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what writes documents with the ``json_serializer`` that an engine was made with."""
+
+    def process(value: object) -> Any:
+        if value is None or type(value) is JSONText:
+            return value if value is None else str(value)
+        text = serialize(None if value is sa.JSON.NULL else value)
+        if isinstance(text, str) and ("\\u0000" in text or "\\ud" in text):
+            _check_characters(text)
+        return text
+
+    return process
+
+
+def _given_reader(deserialize: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: deserialize(value) if isinstance(value, (str, bytes)) else value
 
 
 _plain_encode = json.JSONEncoder(allow_nan=False).encode
