@@ -341,9 +341,11 @@ async def test_abandoned_async_generator_is_waited_for(entries):
 
 
 async def test_block_can_end_in_another_task_and_context(entries):
+    """It is undone, and says so: what was done in between was not in it."""
     block = atomic()
     await asyncio.create_task(block.__aenter__())
-    await asyncio.create_task(block.__aexit__(None, None, None))
+    with pytest.raises(TransactionManagementError, match="left in another context"):
+        await asyncio.create_task(block.__aexit__(None, None, None))
     with pytest.raises(TransactionManagementError):
         await block.__aexit__(None, None, None)
     assert connections["default"].async_engine.pool.checkedout() == 0

@@ -349,7 +349,7 @@ class Database(TransactionControl):
         block = state.current(self.alias)
         if block is not None:
             return block.schema_map()
-        return self.lender.schema_map()
+        return self._compiling_lender().schema_map()
 
     def _placed(self, statement: Statement) -> Statement:
         schemas = self._schema_map()

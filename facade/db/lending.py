@@ -11,9 +11,9 @@ from sqlalchemy import exc
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from facade import bridge
-from facade.configuration import settings
 from facade.db.drivers import channel_class
 from facade.db.drivers.general import AsyncGeneralChannel, GeneralChannel
+from facade.db.drivers.limits import in_time
 from facade.db.errors import translated
 from facade.db.inventory import Inventory
 from facade.db.retry import delays, may_connect_later, reconnect_delays, refuses_more
@@ -288,7 +288,7 @@ class GivenLender(Lender):
 
     def throw_away(self, token: Any, error: BaseException | None) -> None:
         with suppress(Exception):
-            _in_time(_invalidate_entry, token, error)
+            in_time(_invalidate_entry, token, error)
 
     def _exhausted(self, error: Exception) -> PoolExhausted:
         return PoolExhausted(
@@ -325,14 +325,6 @@ class GivenLender(Lender):
         return self._compiles
 
 
-def _in_time(work: Callable[..., object], *args: Any) -> None:
-    """Do something in spite of cancellation, and for a limited time."""
-    if bridge.in_worker():
-        bridge.finish_within(bridge.spawn(work, *args), settings.FACADE_CLEANUP_SECONDS)
-    else:
-        work(*args)
-
-
 def _invalidate_entry(token: Any, error: BaseException | None) -> None:
     token.invalidate(error)
     if isinstance(token, ConnectionPoolEntry):
@@ -342,7 +334,7 @@ def _invalidate_entry(token: Any, error: BaseException | None) -> None:
 def _invalidate(connection: Connection, error: BaseException | None) -> None:
     """Let SQLAlchemy close the connection."""
     with suppress(Exception):
-        _in_time(_invalidate_and_close, connection, error)
+        in_time(_invalidate_and_close, connection, error)
 
 
 def _invalidate_and_close(connection: Connection, error: BaseException | None) -> None:

@@ -110,21 +110,22 @@ class Atomic:
             raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
 
     def _exit(self, error: BaseException | None) -> None:
-        strayed = not self._is_around()
         block = self._innermost()
         self._open.remove(block)
-        if not strayed:
+        if block.cut or block.ended or self._is_around(block):
             block.end(error)
             return
-        reason = error or TransactionManagementError(block.say(STRAYED))
-        block.end(reason)
+        strayed = TransactionManagementError(block.say(STRAYED))
+        block.end(error or strayed)
         if error is None:
-            raise reason
+            raise strayed
 
-    def _is_around(self) -> bool:
-        """Tell whether the running context is in the block that it leaves, and statements in it were."""
-        block = state.current(self.using or DEFAULT_DB_ALIAS)
-        return block is not None and block in self._open
+    def _is_around(self, block: Block) -> bool:
+        """Tell whether the running context is in the block that it leaves, as the statements in between were."""
+        current = state.current(self.using or DEFAULT_DB_ALIAS)
+        while current is not None and current is not block:
+            current = current.parent
+        return current is not None
 
     def _innermost(self) -> Block:
         """Find the block to leave: by the context, or by the owner where another context leaves it."""

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from facade.db.capture import observe
 from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel
+from facade.db.drivers.limits import in_time
 from facade.db.drivers.reading import outcome_of
 from facade.db.errors import driver_error, sqlstate
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
@@ -250,7 +251,13 @@ class GeneralChannel(DriverChannel):
         return bool(self.token.in_transaction())
 
     def _settle(self) -> bool:
-        return not self._is_closed()  # SQLAlchemy invalidates what was interrupted
+        if not self._is_closed():
+            return True
+        # SQLAlchemy has closed what was interrupted; MariaDB goes on with the statement all the same.
+        thread = getattr(self.raw, "thread_id", None)
+        if self.database.vendor == "mysql" and callable(thread):
+            in_time(_kill, self.token.engine.pool, int(thread()))
+        return False
 
     def _restore(self) -> None:
         self.token.close()
@@ -264,6 +271,17 @@ class AsyncGeneralChannel(GeneralChannel):
     """The same over an asyncio driver."""
 
     waits = True
+
+
+def _kill(pool: Any, number: int) -> None:
+    """End a connection at the server, over one that belongs to nobody: the pool may have no place left."""
+    connection = pool._invoke_creator(None)
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"KILL {number:d}")
+        cursor.close()
+    finally:
+        connection.close()
 
 
 def _given(params: Params) -> Any:

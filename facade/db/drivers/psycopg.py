@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
@@ -46,6 +47,9 @@ class PsycopgChannel(PostgresqlChannel):
     def __init__(self, lender: Origin, token: object, raw: Any) -> None:
         super().__init__(lender, token, raw)
         self._prepares = None if lender.owns_connections else False
+        self._request = (
+            raw.pgconn.get_cancel()
+        )  # what asks the server to cancel, when the connection is gone, too
 
     @staticmethod
     def is_plain(dbapi_connection: Any) -> bool:
@@ -111,8 +115,12 @@ class PsycopgChannel(PostgresqlChannel):
         return not self.in_transaction
 
     def _settle(self) -> bool:
-        # psycopg itself cancels an interrupted statement and waits for its end.
-        return self.raw.info.transaction_status in _READY
+        # psycopg itself cancels an interrupted statement and waits for its end, unless that is interrupted, too.
+        if self.raw.info.transaction_status in _READY:
+            return True
+        # It has closed the connection then, and the statement would live on. libpq's request waits for its socket.
+        Thread(target=self._request.cancel, daemon=True).start()
+        return False
 
     @staticmethod
     def alive(entry: Entry) -> bool:
