@@ -9,7 +9,16 @@ of the library that knows greenlet and asyncio.
 from __future__ import annotations
 
 from facade.bridge.blocking import check_blocking
-from facade.bridge.finishing import CancelledError, complete, detach, finish, finish_within, gather, sleep
+from facade.bridge.finishing import (
+    CancelledError,
+    complete,
+    detach,
+    finish,
+    finish_within,
+    gather,
+    sleep,
+    told_once,
+)
 from facade.bridge.locks import Lock
 from facade.bridge.streams import iterate, iterate_chunks
 from facade.bridge.twins import check_twins, function_twin, twin
@@ -35,6 +44,7 @@ __all__ = [
     "running_loop",
     "sleep",
     "spawn",
+    "told_once",
     "twin",
     "wait",
 ]

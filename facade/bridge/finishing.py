@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from contextlib import suppress
 from functools import partial
+from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.bridge.blocking import check_blocking
 from facade.bridge.workers import in_worker, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Coroutine, Generator
 
 T = TypeVar("T")
 
@@ -37,6 +39,47 @@ def finish(awaitable: Awaitable[T], grace: float) -> T:
 def finish_within(awaitable: Awaitable[T], limit: float) -> T:
     """Wait as `finish` does, but for ``limit`` seconds at most, cancelled or not."""
     return wait(_finish(awaitable, limit, patient=False))
+
+
+@coroutine
+def told_once(work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Drive a coroutine that cleans up when it is cancelled: it hears of the first cancellation, and of no other."""
+    error: BaseException | None = None
+    told = False
+    while True:
+        try:
+            wanted = work.send(None) if error is None else work.throw(error)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        error = None
+        if told:
+            yield from _unmoved(wanted)
+            continue
+        try:
+            yield wanted
+        except asyncio.CancelledError as cancelled:
+            error, told = cancelled, True
+        except BaseException as other:
+            error = other
+
+
+def _unmoved(wanted: asyncio.Future[Any] | None) -> Generator[Any, Any, None]:
+    """Wait for a future that a cancellation is not to reach, or for the loop's next turn (None)."""
+    if wanted is None:
+        with suppress(asyncio.CancelledError):
+            yield None
+        return
+    wanted._asyncio_future_blocking = False
+    while not wanted.done():
+        stand_in = wanted.get_loop().create_future()
+        wanted.add_done_callback(partial(_pass_on, stand_in))
+        with suppress(asyncio.CancelledError):
+            yield from stand_in
+
+
+def _pass_on(stand_in: asyncio.Future[None], done: object) -> None:
+    if not stand_in.done():
+        stand_in.set_result(None)
 
 
 def detach(coroutine: Coroutine[Any, Any, object]) -> None:

@@ -105,7 +105,7 @@ def alias_of(using: Using | None) -> str | None:
         return using
     check_joinable(using)
     known = _bound.get(using)
-    if known is not None and connections[known.alias] is known.database._whole:
+    if known is not None and connections[known.alias].settings is known.database.settings:
         return known
     alias = _alias_for(using)
     name = Bound(f"{alias} on {type(using).__name__} {next(_numbers)}")
@@ -115,7 +115,7 @@ def alias_of(using: Using | None) -> str | None:
     return name
 
 
-def _alias_for(target: Any) -> str:
+def _alias_for(target: Joinable) -> str:
     """Return the alias that is configured with the engine of a connection or session; the default one otherwise."""
     bind = getattr(target, "engine", None) or getattr(target, "bind", None)
     engine = getattr(bind, "sync_engine", None) or getattr(bind, "engine", None)

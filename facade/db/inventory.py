@@ -8,6 +8,7 @@ over the general road, as SQLAlchemy itself would run it.
 from __future__ import annotations
 
 import logging
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Engine
@@ -127,11 +128,11 @@ class Inventory:
         return "statements are logged" if self.engine.logger.isEnabledFor(logging.INFO) else None
 
 
-def _names(dispatch: Any) -> list[str]:
-    return [name for name in dispatch._event_names if name not in _HAPPEN_ANYWAY]
+def _names(dispatch: object) -> list[str]:
+    return [name for name in attrgetter("_event_names")(dispatch) if name not in _HAPPEN_ANYWAY]
 
 
-def _heard(dispatch: Any, names: Iterable[str]) -> str | None:
+def _heard(dispatch: object, names: Iterable[str]) -> str | None:
     """Return the first of the events to which somebody listens."""
     for name in names:
         collection = getattr(dispatch, name)

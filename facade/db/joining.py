@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import UnboundExecutionError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
     from facade.db.callbacks import Hook
     from facade.db.database import Database
     from facade.db.place import Place
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 Joinable = (
     Connection | AsyncConnection | Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
 )
+_One = Connection | AsyncConnection | Session | AsyncSession
 JOINABLE = (Connection, AsyncConnection, Session, AsyncSession, scoped_session, async_scoped_session)
 
 _SEVERAL = (
@@ -73,6 +76,7 @@ class JoinedChannel(GeneralChannel):
         self.in_transaction = False
         self._latest = None
 
+    whole: Database
     owner: Callable[[], Session | Connection]
     """Returns whose transaction it is."""
 
@@ -95,9 +99,11 @@ class JoinedChannel(GeneralChannel):
         self._check_open()
         connection: Connection = self.token()
         if connection is not self._latest:
-            _check_driver(self.database, connection)
+            _check_driver(self.whole, connection)
             if "facade" not in connection.info:
-                channel_class(connection.dialect).meet(connection.connection.dbapi_connection)
+                channel_class(connection.dialect).meet(
+                    cast("DBAPIConnection", connection.connection.dbapi_connection)
+                )
                 connection.info["facade"] = True
             self._latest = connection
         return connection
@@ -141,17 +147,16 @@ class JoinedOrigin:
         """Leave the pool to its owner."""
 
 
-def channel_on(database: Database, given: object) -> JoinedChannel:
+def channel_on(database: Database, given: Joinable) -> JoinedChannel:
     """Return a channel on a connection or session of somebody else's: of a scoped session, on that of the running code."""
     check_joinable(given)
-    if isinstance(given, (scoped_session, async_scoped_session)):
-        given = given()
+    one: _One = given() if isinstance(given, (scoped_session, async_scoped_session)) else given
     kind = AsyncJoinedChannel if bridge.in_worker() else JoinedChannel
-    find = _finder(database, given)
-    if isinstance(given, Connection | AsyncConnection):
+    find = _finder(database, one)
+    if isinstance(one, Connection | AsyncConnection):
         _check_driver(database, find())
     channel = kind(JoinedOrigin(database), find, None)
-    channel.owner = lambda: _owner(given)
+    channel.whole, channel.owner = database, lambda: _owner(one)
     return channel
 
 
@@ -239,18 +244,21 @@ def check_joinable(given: object) -> None:
         )
 
 
-def _finder(database: Database, given: Any) -> Callable[[], Connection]:
+def _finder(database: Database, given: _One) -> Callable[[], Connection]:
     """Return what finds the connection to use, each time it is used."""
     if isinstance(given, Connection):
         return lambda: given
     if isinstance(given, AsyncConnection):
         return lambda: _started(given)
-    return lambda: _of_session(database, getattr(given, "sync_session", given))
+    session = given.sync_session if isinstance(given, AsyncSession) else given
+    return lambda: _of_session(database, session)
 
 
-def _owner(given: Any) -> Any:
+def _owner(given: _One) -> Session | Connection:
     """Return the session or connection that commits, in SQLAlchemy's sync form."""
-    return _started(given) if isinstance(given, AsyncConnection) else getattr(given, "sync_session", given)
+    if isinstance(given, AsyncConnection):
+        return _started(given)
+    return given.sync_session if isinstance(given, AsyncSession) else given
 
 
 def _started(connection: AsyncConnection) -> Connection:
@@ -259,7 +267,7 @@ def _started(connection: AsyncConnection) -> Connection:
     return connection.sync_connection
 
 
-def _of_session(database: Database, session: Any) -> Connection:
+def _of_session(database: Database, session: Session) -> Connection:
     """Return a session's connection, with what is pending in the session written to it."""
     try:
         connection: Connection = session.connection()
@@ -270,7 +278,7 @@ def _of_session(database: Database, session: Any) -> Connection:
     return connection
 
 
-def _bind(database: Database, session: Any) -> Any:
+def _bind(database: Database, session: Session) -> Any:
     """Return the bind of a session that has several: the alias's own engine, or the only one of its driver."""
     settings = database.settings
     ours = (settings.engine, settings.async_engine and settings.async_engine.sync_engine)
@@ -281,7 +289,7 @@ def _bind(database: Database, session: Any) -> Any:
     return fitting[0]
 
 
-def _check_driver(database: Any, connection: Connection) -> None:
+def _check_driver(database: Database, connection: Connection) -> None:
     """Statements are compiled for the driver that the alias is configured with."""
     theirs, ours = connection.dialect, database.lender.dialect
     if (theirs.name, theirs.driver, theirs.is_async) != (ours.name, ours.driver, ours.is_async):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakSet
 
 from sqlalchemy import exc
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy.engine import Connection, Dialect, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
     from facade.db.drivers.base import DriverChannel
     from facade.db.place import Place
@@ -71,7 +72,7 @@ class GeneralLender:
         connection = self.engine.connect()
         try:
             if not self.owns_connections and _FAMILIAR not in connection.info:
-                self.meet(connection.connection.dbapi_connection)
+                self.meet(cast("DBAPIConnection", connection.connection.dbapi_connection))
                 connection.info[_FAMILIAR] = True
         except BaseException:
             connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from facade.db.binding import BoundDatabase
+    from facade.db.database import Database
 
 
 class Bound(str):
@@ -17,7 +17,7 @@ class Bound(str):
     __slots__ = ("alias", "database")
 
     alias: str
-    database: BoundDatabase
+    database: Database
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         return str, (self.alias,)

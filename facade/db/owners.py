@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 Ending = Callable[[bool], None]
 
 _endings: WeakKeyDictionary[Session, list[Ending]] = WeakKeyDictionary()
 
 
-def watch(owner: Any, ended: Ending) -> None:
+def watch(owner: Session | Connection, ended: Ending) -> None:
     """Call ``ended(committed)`` once, when the present or next transaction of a session or connection has ended."""
     if isinstance(owner, Session):
         _watch_session(owner, ended)
@@ -36,7 +39,7 @@ def _committed(session: Session) -> None:
         _end(session, True)
 
 
-def _rolled_back(session: Session, previous: Any) -> None:
+def _rolled_back(session: Session, previous: SessionTransaction) -> None:
     if not previous.nested:
         _end(session, False)
 
@@ -48,8 +51,9 @@ def _end(session: Session, kept: bool) -> None:
         ended(kept)
 
 
-def _watch_connection(connection: Any, ended: Ending) -> None:
+def _watch_connection(owner: Connection, ended: Ending) -> None:
     """Watch a connection by its own methods: its event "commit" comes before COMMIT."""
+    connection: Any = owner
 
     def watching(method: Callable[[], None], kept: bool) -> Callable[[], None]:
         def run() -> None:

@@ -30,12 +30,12 @@ def marking(dialect: Dialect, names_default: bool) -> Dialect:
     return twin  # type: ignore[no-any-return]
 
 
-def placed(statement: Statement, schemas: SchemaMap, dialect: Any) -> Statement:
+def placed(statement: Statement, schemas: SchemaMap, dialect: Dialect) -> Statement:
     """Return a statement with the schemas that a map gives its tables."""
 
     def name(match: re.Match[str]) -> str:
         found = None if match[1] == _DEFAULT else match[1]
-        schema = schemas.get(found, found) or dialect.default_schema_name
+        schema = schemas.get(found, found) or dialect.default_schema_name or ""
         return str(dialect.identifier_preparer.quote_schema(schema))
 
     text, number = _MARK.subn(name, statement.sql)

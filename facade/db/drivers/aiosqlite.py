@@ -19,7 +19,7 @@ from facade.db.drivers.reading import outcome_of
 from facade.db.drivers.sqlite import SqliteChannel, begin_sql
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPICursor
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.channel import Outcome, Params, Row
 
@@ -58,11 +58,11 @@ class AiosqliteChannel(SqliteChannel):
     _given: bool = False
 
     @staticmethod
-    def is_plain(dbapi_connection: Any) -> bool:
+    def is_plain(dbapi_connection: DBAPIConnection) -> bool:
         return sqlite.is_plain(dbapi_connection.driver_connection._conn)
 
     @staticmethod
-    def meet(dbapi_connection: Any) -> None:
+    def meet(dbapi_connection: DBAPIConnection) -> None:
         raw = dbapi_connection.driver_connection
         bridge.wait(raw._execute(sqlite.teach, raw._conn))
 
@@ -164,7 +164,7 @@ def interrupt(raw: Any) -> None:
         raw.interrupt().send(None)
 
 
-def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: Any) -> Any:
+def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: object) -> Any:
     """Do something on a connection of somebody else's, that begins transactions by itself, without that."""
     mode = connection.isolation_level
     if mode is None or connection.in_transaction:  # to set None would commit

@@ -18,6 +18,8 @@ from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 from facade.db.errors import sqlstate
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
     from facade.db.drivers.origin import Origin
     from facade.db.pools import Entry
 
@@ -58,7 +60,7 @@ class AsyncpgChannel(PostgresqlChannel):
         self._is_bounced = raw._stmt_cache.get_max_size() == 0
 
     @staticmethod
-    def is_plain(dbapi_connection: Any) -> bool:
+    def is_plain(dbapi_connection: DBAPIConnection) -> bool:
         if dbapi_connection.readonly or dbapi_connection.deferrable:
             return False
         return not dbapi_connection.driver_connection.is_in_transaction()

@@ -25,7 +25,7 @@ from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 from facade.types.edges import meets_edge
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPICursor
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.drivers.origin import Origin
     from facade.db.place import Place
@@ -281,12 +281,12 @@ class DriverChannel(Channel):
         """Make a connection of somebody else's ready; `_restore` is the way back."""
 
     @staticmethod
-    def is_plain(dbapi_connection: Any) -> bool:
+    def is_plain(dbapi_connection: DBAPIConnection) -> bool:
         """Tell whether somebody else's connection is one as drivers make them: idle, and with no mode of its own."""
         return True
 
     @staticmethod
-    def meet(dbapi_connection: Any) -> None:
+    def meet(dbapi_connection: DBAPIConnection) -> None:
         """Teach a connection of somebody else's, met for the first time, what facade's SQL needs."""
 
     @staticmethod

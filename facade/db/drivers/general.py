@@ -67,7 +67,7 @@ class GeneralChannel(DriverChannel):
         self._check_open()
         return self.token  # type: ignore[no-any-return]
 
-    def _result(self, sql: str, params: Any, **options: Any) -> CursorResult[Any]:
+    def _result(self, sql: str, params: Any, **options: object) -> CursorResult[Any]:
         connection = self._connection()
         before = connection._has_events or connection.engine._has_events
         element = self._announce(connection, sql, params) if before else None
@@ -77,7 +77,7 @@ class GeneralChannel(DriverChannel):
             connection.dispatch.after_execute(connection, element, [params], {}, {}, result)
         return result
 
-    def _announce(self, connection: Connection, sql: str, params: Any) -> Any:
+    def _announce(self, connection: Connection, sql: str, params: object) -> Any:
         """Tell listeners to before_execute, whom SQLAlchemy tells nothing of SQL that it did not compile."""
         dispatch = connection.dispatch
         if not (dispatch.before_execute or dispatch.after_execute):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
@@ -18,10 +17,12 @@ from facade.db.drivers.reading import outcome_of
 from facade.db.errors import STALE_PLAN, sqlstate
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPICursor
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.drivers.origin import Origin
     from facade.db.pools import Entry
+
+R = TypeVar("R")
 
 _DEFAULTS = (None, None, None)
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
@@ -52,7 +53,7 @@ class PsycopgChannel(PostgresqlChannel):
         )  # what asks the server to cancel, when the connection is gone, too
 
     @staticmethod
-    def is_plain(dbapi_connection: Any) -> bool:
+    def is_plain(dbapi_connection: DBAPIConnection) -> bool:
         raw = getattr(dbapi_connection, "driver_connection", dbapi_connection)
         return (
             raw.pgconn.transaction_status == TransactionStatus.IDLE
@@ -115,12 +116,8 @@ class PsycopgChannel(PostgresqlChannel):
         return not self.in_transaction
 
     def _settle(self) -> bool:
-        # psycopg itself cancels an interrupted statement and waits for its end, unless that is interrupted, too.
-        if self.raw.info.transaction_status in _READY:
-            return True
-        # It has closed the connection then, and the statement would live on. libpq's request waits for its socket.
-        Thread(target=self._request.cancel, daemon=True).start()
-        return False
+        # psycopg itself cancels an interrupted statement and waits for its end.
+        return self.raw.info.transaction_status in _READY
 
     @staticmethod
     def alive(entry: Entry) -> bool:
@@ -143,34 +140,39 @@ class AsyncPsycopgChannel(PsycopgChannel):
     waits = True
 
     def _set_autocommit(self, on: bool) -> None:
-        bridge.wait(self.raw.set_autocommit(on))
+        _wait(self.raw.set_autocommit(on))
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
-        return bridge.wait(_fetchall(self.raw, sql, params, self._prepares))
+        return _wait(_fetchall(self.raw, sql, params, self._prepares))
 
     def _count(self, sql: str, params: Params) -> int:
-        return bridge.wait(self.raw.execute(sql, params, prepare=self._prepares)).rowcount  # type: ignore[no-any-return]
+        return _wait(self.raw.execute(sql, params, prepare=self._prepares)).rowcount  # type: ignore[no-any-return]
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
-        bridge.wait(_executemany(self.raw, sql, rows))
+        _wait(_executemany(self.raw, sql, rows))
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
-        return bridge.wait(_outcome(self.raw, sql, params, self._prepares))
+        return _wait(_outcome(self.raw, sql, params, self._prepares))
 
     def _cursor(self, sql: str, params: Params) -> Any:
         cursor = self.raw.cursor(cursor_name())
         with _forgotten_on_error(cursor):
-            bridge.wait(cursor.execute(sql, params))
+            _wait(cursor.execute(sql, params))
         return cursor
 
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
-        return bridge.wait(cursor.fetchmany(size))
+        return _wait(cursor.fetchmany(size))
 
     def _close_cursor(self, cursor: Any) -> None:
-        bridge.wait(cursor.close())
+        _wait(cursor.close())
 
     def _command(self, sql: str) -> str | None:
-        return bridge.wait(self.raw.execute(sql)).statusmessage  # type: ignore[no-any-return]
+        return _wait(self.raw.execute(sql)).statusmessage  # type: ignore[no-any-return]
+
+
+def _wait(work: Coroutine[Any, Any, R]) -> R:
+    """Wait for psycopg, which would close the connection, and leave the statement running, if cancelled again."""
+    return bridge.wait(bridge.told_once(work))
 
 
 @contextmanager

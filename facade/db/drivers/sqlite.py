@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from facade.db import sqlite_functions
@@ -13,7 +13,7 @@ from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.reading import outcome_of
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPICursor
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.channel import Outcome, Params, Row
 
@@ -34,13 +34,13 @@ def on_connect(setup: Setup) -> Setup:
     return setup
 
 
-def teach(dbapi_connection: Any) -> None:
+def teach(connection: sqlite3.Connection) -> None:
     """Register what facade's SQL calls, and what was registered with `on_connect`."""
     for setup in _setups:
-        setup(dbapi_connection)
+        setup(connection)
 
 
-def is_plain(dbapi_connection: Any) -> bool:
+def is_plain(dbapi_connection: DBAPIConnection) -> bool:
     """Tell whether a connection is idle and leaves transactions to whoever turns its ``isolation_level`` off."""
     return not dbapi_connection.in_transaction and getattr(dbapi_connection, "autocommit", _LEGACY) == _LEGACY
 
@@ -108,7 +108,10 @@ class SqliteChannel(DriverChannel):
     _mode: str | None = None  # the isolation level of a connection that is somebody else's
 
     is_plain = staticmethod(is_plain)
-    meet = staticmethod(teach)
+
+    @staticmethod
+    def meet(dbapi_connection: DBAPIConnection) -> None:
+        teach(cast("sqlite3.Connection", dbapi_connection))
 
     def adopt(self) -> None:
         self._mode = self.raw.isolation_level
