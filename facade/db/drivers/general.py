@@ -46,6 +46,7 @@ _AUTOCOMMIT = (
 class GeneralChannel(DriverChannel):
     """A channel on a SQLAlchemy connection, which is its ``token``."""
 
+    autocommits = False
     is_general = True
 
     _adopted = True
