@@ -89,7 +89,8 @@ class JSONField(Field[AnyValue]):
         value = super().get_db_prep_value(value, connection, prepared)
         if value is None or value is sa.JSON.NULL or isinstance(value, Operand):
             return value
-        return _written(self.column_type.bind_processor(connection.compile_dialect)(value))
+        dialect = getattr(connection, "compile_dialect", None)  # some call it without a database
+        return _written(self.column_type.bind_processor(dialect)(value))
 
     def db_preparation(
         self, connection: Database | DialectView, for_save: bool = False

@@ -153,12 +153,13 @@ class GeneralChannel(DriverChannel):
             connection.execution_options(isolation_level=isolation_level)
         if read_only:
             self._ask_read_only(connection)
-        if not connection.in_transaction():  # a listener to engine_connect may have begun it
-            self._timed("BEGIN", connection.begin)
         if self.database.vendor == "sqlite":
-            self._begin_sqlite("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+            sql = "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
+            self._timed(sql, lambda: self._begin_sqlite(sql))
             if read_only:
                 connection.exec_driver_sql("PRAGMA query_only = ON")
+        elif not connection.in_transaction():  # a listener to engine_connect may have begun it
+            self._timed("BEGIN", connection.begin)
 
     def _ask_read_only(self, connection: Connection) -> None:
         vendor = self.database.vendor
@@ -172,6 +173,8 @@ class GeneralChannel(DriverChannel):
 
     def _begin_sqlite(self, sql: str) -> None:
         """Begin what Python's driver would begin with the first change only, unless somebody else sees to it."""
+        if not self._connection().in_transaction():
+            self._connection().begin()
         if not self._driver_connection().in_transaction:
             self._connection().exec_driver_sql(sql)
 
