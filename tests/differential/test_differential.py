@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.faces("sync"),
     # Django's own.
     pytest.mark.filterwarnings("ignore:::django"),
+    pytest.mark.filterwarnings("ignore:Calling select_related"),
     pytest.mark.filterwarnings("ignore:Using None as the right-hand side"),
 ]
 
