@@ -161,6 +161,19 @@ def test_a_schema_translate_map_is_part_of_every_statement(face, database, given
     )
 
 
+@pytest.mark.vendors("postgres")
+def test_a_named_connection_brings_its_own_schema_translate_map(database):
+    database.create(Author)
+    database.observe("CREATE SCHEMA tenant")
+    database.observe("CREATE TABLE tenant.tests_author (LIKE tests_author INCLUDING ALL)")
+    engine = sa.create_engine(url_for(database, type("Sync", (), {"is_async": False})))
+    with engine.connect().execution_options(schema_translate_map={None: "tenant"}) as connection:
+        Author.objects.using(connection).create(name="Ada")
+        connection.commit()
+    engine.dispose()
+    assert (stored(database), database.observe("SELECT name FROM tenant.tests_author")) == ([], [("Ada",)])
+
+
 def test_an_engine_of_facades_takes_no_schema_translate_map(face, database):
     database.create(Author)
     one = connections["default"]

@@ -89,6 +89,9 @@ class BoundDatabase(Database):
         check_callback(func, bridge.in_worker())
         self._bound.lend().after_commit([(set(), func, robust)])
 
+    def _compiling_lender(self) -> Lender:
+        return self.lender
+
     def _plain_dialect(self) -> Dialect:
         return self._whole._plain_dialect()
 
