@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, registry, scoped_session, sessionmaker
 
-from facade import acreate_all, atomic, connections, transaction, using_connection
+from facade import acreate_all, atomic, configure, connections, transaction, using_connection
 from facade.db.capture import CaptureQueriesContext
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 from tests.models import Author, Book, Publisher
@@ -188,6 +188,14 @@ def test_what_is_no_connection_is_refused(face, database):
             Author.objects.using(wrong)
         with pytest.raises(TypeError, match="is wanted here, not"):
             Author(name="Ada").save(using=wrong)
+
+
+async def test_sql_is_printed_where_nothing_can_wait(database):
+    engine = create_async_engine(url_for(database, type("Async", (), {"is_async": True})))
+    configure(DATABASES={"default": engine})
+    async with AsyncSession(engine) as session:
+        assert "tests_author" in str(Author.objects.using(session).query)
+    await engine.dispose()
 
 
 def test_it_crosses_threads(database):

@@ -90,7 +90,10 @@ class BoundDatabase(Database):
         self._bound.lend().after_commit([(set(), func, robust)])
 
     def _compiling_lender(self) -> Lender:
-        return self.lender
+        may_ask = bridge.in_worker() or bridge.running_loop() is None
+        return (
+            self.lender if may_ask else self._whole._compiling_lender()
+        )  # SQL is printed where nothing can wait
 
     def _plain_dialect(self) -> Dialect:
         return self._whole._plain_dialect()
