@@ -14,6 +14,7 @@ from asyncpg import connection
 from facade import bridge
 from facade.configuration import settings
 from facade.db.channel import Outcome, Params, Row
+from facade.db.drivers.limits import say_expired
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
 from facade.db.errors import sqlstate
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_EXPIRED = "A statement on {!r} took longer than the command_timeout in OPTIONS allows, and was cancelled."
 
 
 def name_statements_apart() -> None:
@@ -105,8 +105,7 @@ class AsyncpgChannel(PostgresqlChannel):
         return bridge.wait(self.raw.execute(sql))  # type: ignore[no-any-return]
 
     def _failed(self, error: BaseException, sql: str | None = None, params: Params | None = None) -> NoReturn:
-        if isinstance(error, TimeoutError) and not error.args:
-            error.args = (_EXPIRED.format(self.database.alias),)
+        say_expired(error, self.database.alias)
         super()._failed(error, sql, params)
 
     def _is_closed(self) -> bool:

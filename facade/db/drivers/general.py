@@ -13,7 +13,7 @@ from sqlalchemy import text
 from facade.db.capture import observe
 from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel
-from facade.db.drivers.limits import in_time
+from facade.db.drivers.limits import in_time, say_expired
 from facade.db.drivers.reading import outcome_of
 from facade.db.errors import driver_error, sqlstate
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
@@ -246,6 +246,7 @@ class GeneralChannel(DriverChannel):
     def _failed(self, error: BaseException, sql: str | None = None, params: Any = None) -> NoReturn:
         if self.in_transaction and sqlstate(driver_error(error) or error) is not None:
             self._aborted = True
+        say_expired(error, self.database.alias)
         super()._failed(error, sql, params)
 
     def _is_closed(self) -> bool:

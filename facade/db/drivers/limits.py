@@ -1,4 +1,4 @@
-"""Clean-up has a limited time, and is not stopped by another cancellation."""
+"""Limits of time: clean-up has one, and is not stopped by another cancellation; asyncpg's has no words of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from facade import bridge
 from facade.configuration import settings
 
+_EXPIRED = "A statement on {!r} took longer than the command_timeout in OPTIONS allows, and was cancelled."
+
 
 def in_time(work: Callable[..., object], *args: object) -> None:
     """Do something in spite of cancellation, and for at most ``FACADE_CLEANUP_SECONDS``."""
@@ -14,3 +16,9 @@ def in_time(work: Callable[..., object], *args: object) -> None:
         bridge.finish_within(bridge.spawn(work, *args), settings.FACADE_CLEANUP_SECONDS)
     else:
         work(*args)
+
+
+def say_expired(error: BaseException, alias: str) -> None:
+    """Give asyncpg's ``TimeoutError`` its words: it comes bare when ``command_timeout`` has expired."""
+    if isinstance(error, TimeoutError) and not error.args:
+        error.args = (_EXPIRED.format(alias),)
