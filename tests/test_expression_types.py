@@ -6,7 +6,7 @@ import pytest
 
 from facade import models
 from facade.exceptions import FieldError
-from facade.models import Case, Count, F, Sum, Value, When
+from facade.models import Case, Count, F, Max, Q, Subquery, Sum, Value, When
 from facade.models.functions import Coalesce, Concat, Greatest, Left, Length, Lower, NullIf, Replace, Round
 from tests.models import Everything
 
@@ -97,3 +97,32 @@ def test_a_type_that_cannot_be_told_is_refused_where_there_are_no_rows(face, row
                     face.list(asked)
             assert face(rows.count) == 0
             assert face(rows.exists) is False
+
+
+EMPTY = Sum("integer", filter=Q(pk__in=[]))
+USES = {
+    "added": lambda qs: qs.annotate(both=F("none") + F("none")).values_list("both"),
+    "negated": lambda qs: qs.annotate(both=-F("none")).values_list("both"),
+    "rounded": lambda qs: qs.annotate(both=Round(F("none"))).values_list("both"),
+    "greatest": lambda qs: qs.annotate(both=Greatest(F("none"), F("none"))).values_list("both"),
+    "compared": lambda qs: qs.filter(none__gt=F("none")).values_list("none"),
+    "ordered": lambda qs: qs.order_by("none").values_list("none"),
+    "in a case": lambda qs: qs.annotate(both=Case(When(integer=7, then=F("none")))).values_list("both"),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_what_no_row_can_meet_has_its_type(face, row, use):
+    """PostgreSQL chooses operators by type: `NULL + NULL` could be anything."""
+    assert face.list(use(Everything.objects.annotate(none=EMPTY))) in ([(None,)], [])
+
+
+def test_an_aggregate_of_what_no_row_can_meet(face, row):
+    rows = Everything.objects.annotate(none=EMPTY)
+    assert face(rows.aggregate, most=Max(F("none") + F("none"))) == {"most": None}
+
+
+def test_a_subquery_without_rows_has_its_type(face, row):
+    nothing = Subquery(Everything.objects.filter(pk__in=[]).values("integer")[:1])
+    rows = Everything.objects.annotate(none=nothing).annotate(both=F("none") + F("none"))
+    assert face.list(rows.values_list("both")) == [(None,)]

@@ -14,6 +14,7 @@ from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy
 from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, OutOfRange
+from facade.expressions.given import null_of
 from facade.expressions.references import Col, Ref
 from facade.expressions.written import core_of
 from facade.sql import dialects
@@ -87,7 +88,9 @@ class Compiler(Combinations, dialects.Operations):
             value = getattr(expression, "empty_result_set_value", None)
             if self._is_condition(expression):
                 raise
-            return sa.null() if value in (None, NotImplemented) else self._constant(value)
+            if value in (None, NotImplemented):
+                return null_of(getattr(expression, "column_type", None), self.vendor)
+            return self._constant(value)
         except FullResultSet:
             return sa.true()
 
