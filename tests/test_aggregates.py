@@ -8,8 +8,8 @@ import sqlite3
 
 import pytest
 
-from facade.exceptions import NotSupportedError
-from facade.models import BitAnd, BitOr, BitXor, F, Max, Q, StdDev, StringAgg, Value, Variance
+from facade.exceptions import NotSupportedError, ProgrammingError, UnsupportedFeature
+from facade.models import AnyValue, BitAnd, BitOr, BitXor, F, Max, Q, StdDev, StringAgg, Value, Variance
 from facade.models.functions import Upper
 from tests.models import Author, Book, Everything, Publisher
 
@@ -120,3 +120,13 @@ def test_an_aggregate_of_ones_own_may_drop_its_arguments(face, database):
     author = face(Author.objects.create, name="Ada")
     face(Book.objects.create, title="x", author=author, pages=3)
     assert face(Book.objects.aggregate, highest=Highest("pages", "title")) == {"highest": 3}
+
+
+def test_any_value(face, books, database):
+    rows = Book.objects.order_by("title").values("title").annotate(some=AnyValue("author__name"))
+    try:
+        assert face.list(rows) == [{"title": "x", "some": "Ada"}, {"title": "y", "some": "Ada"}]
+    except UnsupportedFeature as refused:
+        assert str(refused) == "AnyValue is not supported on MariaDB." and database.vendor == "mysql"
+    except ProgrammingError as refused:  # PostgreSQL before 16
+        assert "function any_value(character varying) does not exist" in str(refused)

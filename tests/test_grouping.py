@@ -155,3 +155,14 @@ def test_a_condition_on_an_annotated_outer_ref_needs_a_type(face, books):
     by = ExpressionWrapper(OuterRef("name"), output_field=CharField())
     ada = Book.objects.annotate(by=by).filter(by="Ada")
     assert face.list(Author.objects.filter(Exists(ada)).values_list("name", flat=True)) == ["Ada"]
+
+
+def test_rows_grouped_by_a_constant_are_one(face, books):
+    """Nothing is left to group by, so the aggregates make one row, also of no rows."""
+    for rows in (Book.objects.all(), Book.objects.filter(pages=0)):
+        grouped = rows.annotate(c=Value(1)).values("c").annotate(n=Count("pk"))
+        for asked in (grouped, grouped.values("n"), grouped[:3], grouped.filter(n__gte=0)):
+            assert len(face.list(asked)) == 1
+            assert face(asked.count) == 1
+        assert face(grouped.filter(n__lt=0).count) == 0
+        assert face(grouped.values("c").count) == len(face.list(grouped.values("c")))  # no aggregate is left

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import FieldError, FullResultSet
+from facade.exceptions import FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Value
 from facade.expressions.calls import Func, as_expression
 from facade.expressions.references import Star
@@ -279,11 +279,16 @@ class Variance(_Spread):
 
 
 class AnyValue(Aggregate):
-    """An arbitrary non-NULL value."""
+    """An arbitrary non-NULL value; PostgreSQL has it from 16 on, MySQL from 5.7, MariaDB not at all."""
 
     function = "ANY_VALUE"
     name = "AnyValue"
     arity = 1
+
+    def as_core(self, compiler: Compiler) -> Any:
+        if getattr(compiler.dialect, "is_mariadb", False):
+            raise UnsupportedFeature("AnyValue is not supported on MariaDB.")
+        return super().as_core(compiler)
 
 
 __all__ = ["Aggregate", "AnyValue", "Avg", "Count", "Max", "Min", "StdDev", "Sum", "Variance"]

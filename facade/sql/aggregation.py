@@ -129,6 +129,8 @@ def _reduce(inner: SQLQuery, aggregates: dict[str, Any]) -> None:
     if isinstance(inner.group_by, tuple):
         used |= {ref for item in inner.group_by for ref in item.get_refs()}
     used |= {name for name, annotation in inner.annotation_select.items() if annotation.get_group_by_cols()}
+    if inner.group_by == () and not used:
+        return  # what it selects decides whether it is one row
     inner.annotation_mask = frozenset(used)
     if inner.selected is not None:
         kept = tuple(name for name in inner.selected if name in inner.select or name in used)

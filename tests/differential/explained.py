@@ -120,8 +120,9 @@ def _(case, ours, theirs, found):
     "two dates, moments or times cannot be added: Django says that it does not know of what type that would be"
 )
 def _(case, ours, theirs, found):
-    added = "Cannot infer type of '+' expression involving these types: "
-    return ours.error == "UnsupportedFeature" and " + " in ours.message and theirs.message.startswith(added)
+    told = ("Cannot infer type of '+' expression involving these types: ", "Expression contains mixed types")
+    refused = ours.error == "UnsupportedFeature" and re.search(r" by '\+', which has no meaning", ours.message)
+    return refused and theirs.message.startswith(told)
 
 
 @because(

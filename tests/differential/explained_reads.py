@@ -153,7 +153,7 @@ def _(case, ours, theirs, found):
 
 @because("a constant to order by: Django writes it where databases take it for a position, or refuse it")
 def _(case, ours, theirs, found):
-    constant = re.search(r"order_by\(.*Value\(", case.source)
+    constant = re.search(r"order_by\(.*Value\(|ORDER BY NULL\b", case.source + sql(theirs))
     refused = not ours.error and re.match(
         r"non-integer constant in ORDER BY|ORDER BY position", theirs.message
     )
@@ -162,6 +162,11 @@ def _(case, ours, theirs, found):
 
 
 # -- values ---------------------------------------------------------------------------------
+
+
+@because("a boolean sought in a UUID's text: Django looks for what the driver makes of it, in other texts for its name")
+def _(case, ours, theirs, found):
+    return found == ["value"] and "REPLACE(1, '-', '')" in sql(theirs)
 
 
 @because("SQLite: a text of a document that looks like JSON: Django parses it once more")
@@ -258,7 +263,7 @@ def _(case, ours, theirs, found):
     def number(value):  # a default, which no column has given its type
         return ("float", value[1]) if value[0] == "int" else value
 
-    never = r"WHERE (0|false)\b|NOT \(NOT \((0|false)\b|\b(AND|OR) (0|false)\b|\((0|false)\)|IN \( ?-1(, -1)*\)|\b9223372036854775808\b"
+    never = r"WHERE (0|false)\b|NOT \(NOT \((0|false)\b|\b(AND|OR) (0|false)\b|\((0|false)\)|IN \( ?-1(, -1)*\)|\b9223372036854775808\b|IN \(2147483648\)"
     unfit = not ours.error and theirs.message.startswith("operator does not exist")
     same = "value" not in found or alike(case, ours, theirs, number)
     return (
@@ -356,6 +361,16 @@ def _(case, ours, theirs, found):
     deferred = "both deferred and traversed using select_related" in ours.message
     seen = deferred or (told is not None and told[0] in ("NUL", "types"))
     return seen and not ours.sent and not theirs.error and not theirs.sent
+
+
+@because("a wrong value in an order that is not sent (exists(), a Prefetch of nothing): Django never looks at it")
+def _(case, ours, theirs, found):
+    told = complaint(ours)
+    ordered = case.source.partition("order_by(")[2]
+    return (
+        told is not None and told[0] == "number" and not ours.sent and not theirs.error
+        and told[1].rpartition(" got ")[2].rstrip(".") in ordered and "CASE" not in sql(theirs).partition("ORDER BY")[2]
+    )  # fmt: skip
 
 
 @because("a wrong value beside what Django itself fails at")
