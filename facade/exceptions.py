@@ -53,6 +53,7 @@ __all__ = [
     "ProtectedError",
     "RestrictedError",
     "SerializationFailure",
+    "StatementTimeout",
     "SuspiciousFileOperation",
     "SuspiciousOperation",
     "SynchronousOnlyOperation",
@@ -179,6 +180,10 @@ class DetachedOperation(TransactionManagementError):
 
 class CommitOutcomeUnknown(_Told, OperationalError):
     """The connection was lost during COMMIT: whether the work was saved is unknown."""
+
+
+class StatementTimeout(OperationalError):
+    """A statement took longer than it was allowed to, and the server stopped it."""
 
 
 class DeadlockDetected(OperationalError):

@@ -124,9 +124,12 @@ def test_an_aggregate_of_ones_own_may_drop_its_arguments(face, database):
 
 def test_any_value(face, books, database):
     rows = Book.objects.order_by("title").values("title").annotate(some=AnyValue("author__name"))
-    try:
+    old = database.vendor == "postgresql" and int(database.observe("SHOW server_version_num")[0][0]) < 160000
+    if database.vendor == "mysql":
+        with pytest.raises(UnsupportedFeature, match="AnyValue is not supported on MariaDB"):
+            face.list(rows)
+    elif old:
+        with pytest.raises(ProgrammingError, match="function any_value"):
+            face.list(rows)
+    else:
         assert face.list(rows) == [{"title": "x", "some": "Ada"}, {"title": "y", "some": "Ada"}]
-    except UnsupportedFeature as refused:
-        assert str(refused) == "AnyValue is not supported on MariaDB." and database.vendor == "mysql"
-    except ProgrammingError as refused:  # PostgreSQL before 16
-        assert "function any_value(character varying) does not exist" in str(refused)

@@ -58,7 +58,7 @@ class BoundLender:
             raise TransactionManagementError(_GONE.format(kind=self._kind, alias=self.database.alias))
         return channel_on(self.database, target)
 
-    lend_alone = lend
+    lend_alone = lend_general = lend
 
     def end_alone(self, channel: DriverChannel) -> None:
         """Leave the connection to its owner."""
@@ -115,10 +115,16 @@ def alias_of(using: Using | None) -> str | None:
         return known
     alias = _alias_for(using)
     name = Bound(f"{alias} on {type(using).__name__} {next(_numbers)}")
-    name.alias = alias
+    name.alias, name.blocks, name.home = alias, name, name
     name.database = BoundDatabase(name, connections[alias], using)
     _bound[using] = name
     return name
+
+
+def block_alias(using: Using | None) -> str | None:
+    """Return the name under which blocks on what ``using`` was given are kept."""
+    name = alias_of(using)
+    return name.blocks if isinstance(name, Bound) else name
 
 
 def _alias_for(target: Joinable) -> str:

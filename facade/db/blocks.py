@@ -16,6 +16,7 @@ from facade.exceptions import DeadlockDetected, Error, OperationalError, Transac
 
 if TYPE_CHECKING:
     from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream
+    from facade.db.execution import Execution
     from facade.db.schemas import SchemaMap
 
 R = TypeVar("R")
@@ -27,7 +28,10 @@ _at_work: ContextVar[Block | None] = ContextVar("facade_block_at_work", default=
 
 BROKEN = "An error occurred in the current transaction. You can't execute queries until the end of the 'atomic' block."
 _CLOSED = "The connection on {alias!r} was closed inside the block."
-OUTER_DECIDES = "The transaction on {alias!r} has begun already: isolation_level and read_only belong to its outermost block."
+OUTER_DECIDES = (
+    "The transaction on {alias!r} has begun already: isolation_level, read_only and execution options of a connection "
+    "belong to its outermost block."
+)
 _STREAM_ENDED = "The block on {alias!r} in which this stream was opened has ended, and the stream with it."
 _SAVEPOINTS = "The savepoints on {alias!r} are not those that this block left: it cannot be released."
 
@@ -38,6 +42,7 @@ class Options(Protocol):
     savepoint: bool
     isolation_level: str | None
     read_only: bool
+    execution: Execution
     _from_testcase: bool
 
 
@@ -49,7 +54,12 @@ class Lends(Protocol):
     def lend(self) -> Channel:
         """Check a connection out; a channel's `check_in` or `discard` gives it back."""
 
-    def begin_again(self, error: BaseException, isolation_level: str | None, read_only: bool) -> Channel:
+    def lend_general(self) -> Channel:
+        """Check a connection out on which any execution option can be set."""
+
+    def begin_again(
+        self, error: BaseException, lend: Callable[[], Channel], begin: Callable[[Channel], None]
+    ) -> Channel:
         """Begin a transaction for one whose connection was lost; raises ``error`` if it was not that."""
 
 
@@ -66,6 +76,8 @@ class Block(Turns):
         "level",
         "manual_ids",
         "needs_rollback",
+        "outer_options",
+        "outer_timeout",
         "scope",
         "sid",
         "streams",
@@ -88,6 +100,8 @@ class Block(Turns):
         self.scope: Block = self if parent is None or sid is not None else parent.scope
         self.streams: list[Stream] = []
         self.manual_ids: list[str] = []  # savepoints made by the user; kept on the scope
+        self.outer_options: Any = None  # of the channel, where this block has others
+        self.outer_timeout: str | None = None
         self.needs_rollback = self.committed = False
         self.cause: BaseException | None = None  # of needs_rollback
 
@@ -205,12 +219,33 @@ class Block(Turns):
                 ) from error
             raise
 
+    def set_options(self, execution: Execution) -> None:
+        """Run what follows under these options, too, until `restore_options`."""
+        channel = self.transaction.channel
+        if execution.options:
+            self.outer_options, channel.options = channel.options, {**channel.options, **execution.options}
+        if execution.timeout is not None:
+            self.outer_timeout = channel.set_timeout(execution.timeout)
+
+    def restore_options(self, undone: bool) -> None:
+        """Go on under the options of the block around."""
+        channel = self.transaction.channel
+        if self.outer_options is not None:
+            channel.options = self.outer_options
+        if self.outer_timeout is not None:
+            channel.restore_timeout(self.outer_timeout, undone)
+
     # streams
 
-    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Stream:
-        """Yield lists of rows; other statements may run meanwhile. A stream ends with its block at the latest."""
+    def stream(
+        self, statement: Statement, params: Params, chunk_size: int, channel: Channel | None = None
+    ) -> Stream:
+        """Yield lists of rows; other statements may run meanwhile. A stream ends with its block at the latest.
+
+        ``channel`` is the block's own one under the options of a query.
+        """
         self.admit()
-        chunks = self.transaction.channel.stream(statement, params, chunk_size)
+        chunks = (channel or self.transaction.channel).stream(statement, params, chunk_size)
         self.streams.append(chunks)
         try:
             while (chunk := self._advance(chunks)) is not None:
@@ -333,6 +368,12 @@ class Nested(Block):
             self.parent.lock.release()
 
     def settle(self, error: BaseException | None) -> None:
+        try:
+            self._settle(error)
+        finally:
+            self.restore_options(undone=not self.parent.usable())
+
+    def _settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
         intact = transaction.savepoint_ids[self.level :] == [self.sid]
         del transaction.savepoint_ids[-1:]
@@ -422,33 +463,49 @@ class Within(Root):
 
     def settle(self, error: BaseException | None) -> None:
         channel = self.transaction.channel
-        if error is None and self.usable():
-            channel.release(self.point)
-        else:
-            self.transaction.hooks.clear()
-            channel.rollback_to(self.point)
+        try:
+            if error is None and self.usable():
+                channel.release(self.point)
+            else:
+                self.transaction.hooks.clear()
+                channel.rollback_to(self.point)
+        finally:
+            self.restore_options(undone=False)
 
     end = Block.end  # callbacks wait for the owner's commit
 
 
 def begin(database: Lends, atomic: Options, body: bool) -> Block:
     """Enter an outermost block."""
-    channel = database.lend()
+    lend = database.lend_general if atomic.execution.connection_options else database.lend
+    channel = lend()
     if channel.joined:
         return _begin_within(channel, database.alias, atomic, body)
     try:
-        channel.begin(atomic.isolation_level, atomic.read_only)
+        _begin_on(channel, atomic)
     except BaseException as error:
         channel.check_in()
-        channel = database.begin_again(error, atomic.isolation_level, atomic.read_only)
+        channel = database.begin_again(error, lend, lambda another: _begin_on(another, atomic))
     return entered(Root(Transaction(channel), atomic, body=body))
 
 
+def _begin_on(channel: Channel, atomic: Options) -> None:
+    execution = atomic.execution
+    if execution.options:
+        channel.options = execution.options
+    channel.begin(atomic.isolation_level, atomic.read_only, execution.timeout)
+
+
 def _begin_within(channel: Channel, alias: str, atomic: Options, body: bool) -> Block:
-    if atomic.isolation_level is not None or atomic.read_only:
+    if atomic.isolation_level is not None or atomic.read_only or atomic.execution.connection_options:
         raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
     block = Within(Transaction(channel, alias), atomic, body)
     block.set_savepoint(block.point)
+    try:
+        block.set_options(atomic.execution)
+    except BaseException:
+        channel.rollback_to(block.point)
+        raise
     return entered(block)
 
 
@@ -463,6 +520,8 @@ def nest(parent: Block, atomic: Options, body: bool) -> Block:
     try:
         if sid is not None:
             block.set_savepoint(sid)
+        if atomic.execution:
+            _set_nested_options(block, atomic.execution)
     except BaseException as error:
         if not was_done(error):
             parent.note_failure(error)
@@ -472,6 +531,17 @@ def nest(parent: Block, atomic: Options, body: bool) -> Block:
         raise
     block.lock.release()
     return entered(block)
+
+
+def _set_nested_options(block: Nested, execution: Execution) -> None:
+    try:
+        block.set_options(execution)
+    except BaseException as error:
+        if block.sid is None:
+            block.parent.mark(error)
+        else:
+            block.transaction.channel.rollback_to(block.sid)
+        raise
 
 
 def entered(block: B) -> B:

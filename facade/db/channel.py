@@ -7,8 +7,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from facade.db.execution import NO_OPTIONS
+
 if TYPE_CHECKING:
     from facade.db.callbacks import Hook
+    from facade.db.execution import Options
     from facade.db.place import Place
 
 Row = Sequence[Any]
@@ -77,6 +80,9 @@ class Channel(ABC):
     # Values that most channels never change are the class's: a lone statement makes a channel, too.
     in_transaction: bool = False
     read_only: bool = False
+    options: Options = NO_OPTIONS
+    """Execution options of the statements that follow."""
+
     broken: bool = False
 
     @property
@@ -125,11 +131,29 @@ class Channel(ABC):
     # transactions
 
     @abstractmethod
-    def begin(self, isolation_level: str | None = None, read_only: bool = False) -> None:
+    def begin(
+        self, isolation_level: str | None = None, read_only: bool = False, timeout: float | None = None
+    ) -> None:
         """Begin a transaction: ``BEGIN IMMEDIATE`` on SQLite (``DEFERRED`` when read only).
 
-        ``isolation_level`` is one of `ISOLATION_LEVELS` in any case, or `ValueError`.
+        ``isolation_level`` is one of `ISOLATION_LEVELS` in any case, or `ValueError`; ``timeout`` is the time that each
+        of its statements may take, in seconds.
         """
+
+    @abstractmethod
+    def set_timeout(self, seconds: float) -> str:
+        """Limit the time of the statements that follow in this transaction; returns what `restore_timeout` takes.
+
+        Raises UnsupportedFeature where the database cannot.
+        """
+
+    @abstractmethod
+    def restore_timeout(self, before: str, undone: bool) -> None:
+        """End a limit. ``undone``: the work since then was rolled back, or will be."""
+
+    @abstractmethod
+    def timed(self, sql: str, seconds: float) -> str | None:
+        """Return a statement that has its own limit; None where a limit is one of the transaction."""
 
     @abstractmethod
     def commit(self) -> None:

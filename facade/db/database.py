@@ -50,6 +50,8 @@ class Database(TransactionControl):
 
     def __init__(self, alias: str, settings: DatabaseSettings) -> None:
         self.alias = alias
+        self.home = alias  # what objects that come from here remember
+        self.options: str | None = None  # those that its statements are run under, in words
         self.settings = settings
         self.settings_dict = dict(settings.raw)
         self.vendor = _VENDORS.get(settings.dialect_name, settings.dialect_name)
@@ -213,8 +215,12 @@ class Database(TransactionControl):
         """Check a connection out of the pool; the caller ends with ``check_in()`` or ``discard()``."""
         return self.lender.lend()
 
+    def lend_general(self) -> Channel:
+        """Check a connection out for the general road, where it takes any execution option."""
+        return self.lender.lend_general()
+
     def begin_again(
-        self, error: BaseException, isolation_level: str | None = None, read_only: bool = False
+        self, error: BaseException, lend: Callable[[], Channel], begin: Callable[[Channel], None]
     ) -> Channel:
         """Begin a transaction on another connection where the first one was lost: BEGIN alone changes nothing.
 
@@ -222,9 +228,9 @@ class Database(TransactionControl):
         """
         for delay in delays() if is_lost(error) else ():
             bridge.sleep(delay)
-            channel = self.lend()
+            channel = lend()
             try:
-                channel.begin(isolation_level, read_only)
+                begin(channel)
                 return channel
             except BaseException as another:
                 channel.check_in()
@@ -232,6 +238,11 @@ class Database(TransactionControl):
             if not is_lost(error):
                 break
         raise error
+
+    def count_schema_maps(self, more: int) -> None:
+        """Note that there are more, or fewer, things that may have a ``schema_translate_map``."""
+        with self._making:
+            self.schema_maps += more
 
     def _check_locks(self) -> None:
         if self.vendor != "sqlite":  # it has no row locks: asking for them changes nothing

@@ -17,7 +17,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from facade.exceptions import DeadlockDetected, NestedTooDeeply, SerializationFailure
+from facade.exceptions import DeadlockDetected, NestedTooDeeply, SerializationFailure, StatementTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,9 @@ _BY_STATE: dict[str, ErrorClass] = {
 }
 
 # MySQL and MariaDB: the error number, which their drivers give as the first argument.
-_BY_NUMBER: dict[int, ErrorClass] = {1213: DeadlockDetected, 1020: SerializationFailure}
+_BY_NUMBER: dict[int, ErrorClass] = {
+    1213: DeadlockDetected, 1020: SerializationFailure, 1969: StatementTimeout, 3024: StatementTimeout,
+}  # fmt: skip
 
 _SQLITE_BUSY_SNAPSHOT = 517  # a reader that wants to write after somebody else has written
 
@@ -82,6 +84,8 @@ _BY_NAME: dict[str, ErrorClass] = {
     "Error": DBAPIError,
     NO_SUCH_SERVER: OperationalError,
 }
+
+_CANCELED = "57014"  # by a limit of time or by somebody
 
 # What databases say of a statement that is nested more deeply than they read.
 _TOO_COMPLEX = "54001"
@@ -131,11 +135,15 @@ def sqlstate(error: BaseException) -> str | None:
 def error_class(error: BaseException) -> ErrorClass | None:
     """Return the SQLAlchemy class for a driver's error; None for what no driver should raise."""
     state = sqlstate(error)
+    if state == _CANCELED and "statement timeout" in str(error):
+        return StatementTimeout
+    if (numbered := _numbered(error)) is not None:
+        return numbered
     if state is not None:
         return _BY_STATE.get(state) or _BY_STATE.get(state[:2], DatabaseError)
     named = next((_BY_NAME[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _BY_NAME), None)
     if named is not None:
-        return _numbered(error) or named
+        return named
     return next((cls for kind, cls in _BY_TYPE if isinstance(error, kind)), None)
 
 

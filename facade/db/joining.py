@@ -58,7 +58,9 @@ class JoinedChannel(GeneralChannel):
 
     _latest: Connection | None = None
 
-    def begin(self, isolation_level: str | None = None, read_only: bool = False) -> None:
+    def begin(
+        self, isolation_level: str | None = None, read_only: bool = False, timeout: float | None = None
+    ) -> None:
         raise TransactionManagementError(_BEGUN_BY_OWNER)
 
     def commit(self) -> None:
@@ -211,13 +213,13 @@ class using_connection(  # noqa: N801 - it is used like a function
         block = entered(Joined(Transaction(channel)))
         if self._shared:
             block.shared()
-        database.schema_maps += 1
+        database.count_schema_maps(1)
         self._entered.append((block, before))
         return block
 
     def _exit(self, error: BaseException | None) -> None:
         block, before = self._entered.pop()
-        connections[self.alias].schema_maps -= 1
+        connections[self.alias].count_schema_maps(-1)
         strayed = state.current(self.alias)
         try:
             block.end(None)

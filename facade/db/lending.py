@@ -145,6 +145,10 @@ class Lender:
         channel = entry.lent = self.channels(self, entry, entry.raw)
         return channel
 
+    def lend_general(self) -> DriverChannel:
+        """Check a connection out for the general road, whatever the inventory says."""
+        return self._patiently(self.general.lend)
+
     def lend_alone(self) -> DriverChannel:
         """Check a connection out for one statement; `end_alone` takes the channel back.
 
@@ -247,8 +251,14 @@ class GivenLender(Lender):
         self._compiles: Dialect | None = None
 
     def lend(self) -> DriverChannel:
+        return self._lend(self.is_general())
+
+    def lend_general(self) -> DriverChannel:
+        return self._lend(general=True)
+
+    def _lend(self, general: bool) -> DriverChannel:
         try:
-            return self.general.lend() if self.is_general() else self._lend_fast()
+            return self.general.lend() if general else self._lend_fast()
         except exc.TimeoutError as error:
             raise self._exhausted(error) from error
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 from facade import bridge
 from facade.bridge.workers import TWIN_OF
 from facade.db import blocks, retry
-from facade.db.binding import Using, alias_of
+from facade.db.binding import Using, block_alias
 from facade.db.blocks import OUTER_DECIDES, state
 from facade.db.channel import checked_level
+from facade.db.execution import AS_USUAL, SCHEMAS, Execution
 from facade.db.joining import JOINABLE, STRAYED
 from facade.db.registry import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
@@ -38,7 +40,7 @@ _RETRIES = "retries= runs a whole function again: use atomic(retries=...) as a d
 
 def get_connection(using: Using | None = None) -> Database:
     """Return the database of an alias, the default one without."""
-    return connections[alias_of(using) or DEFAULT_DB_ALIAS]
+    return connections[block_alias(using) or DEFAULT_DB_ALIAS]
 
 
 class Atomic:
@@ -55,13 +57,15 @@ class Atomic:
         isolation_level: str | None = None,
         read_only: bool = False,
         retries: int = 0,
+        execution: Execution = AS_USUAL,
     ) -> None:
-        self.using = alias_of(using)
+        self.using = block_alias(using)
         self.savepoint = savepoint
         self.durable = durable
-        self.isolation_level = checked_level(isolation_level)
-        self.read_only = read_only
+        self.isolation_level = checked_level(isolation_level or execution.isolation_level)
+        self.read_only = read_only or execution.read_only
         self.retries = retries
+        self.execution = execution
         self._from_testcase = False  # a test's own block: durable blocks may be nested in it
         self._open: list[Block] = []
 
@@ -89,6 +93,21 @@ class Atomic:
         if self.retries:
             raise TypeError(_RETRIES)
         alias = self.using or DEFAULT_DB_ALIAS
+        if self.execution is not AS_USUAL:
+            return self._enter_with_options(connections[alias], body)
+        return self._enter_block(alias, body)
+
+    def _enter_with_options(self, database: Database, body: bool) -> Block:
+        self.execution.check(database.alias, database.vendor, database.settings.dialect_name)
+        maps = int(SCHEMAS in self.execution.options)
+        database.count_schema_maps(maps)
+        try:
+            return self._enter_block(database.alias, body)
+        except BaseException:
+            database.count_schema_maps(-maps)
+            raise
+
+    def _enter_block(self, alias: str, body: bool) -> Block:
         parent = state.current(alias)
         if parent is None:
             block = blocks.begin(connections[alias], self, body)
@@ -106,12 +125,20 @@ class Atomic:
         if self.durable and outer is not None:
             raise RuntimeError(_NOT_DURABLE)
         channel = parent.transaction.channel
-        if self.isolation_level is not None or (self.read_only and not channel.read_only):
+        decided = self.isolation_level is not None or self.execution.connection_options
+        if decided or (self.read_only and not channel.read_only):
             raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
 
     def _exit(self, error: BaseException | None) -> None:
         block = self._innermost()
         self._open.remove(block)
+        try:
+            self._end(block, error)
+        finally:
+            if SCHEMAS in self.execution.options:
+                connections[self.using or DEFAULT_DB_ALIAS].count_schema_maps(-1)
+
+    def _end(self, block: Block, error: BaseException | None) -> None:
         if block.cut or block.ended or self._is_around(block):
             block.end(error)
             return
@@ -188,8 +215,8 @@ class Atomic:
         return in_block
 
     def _without_retries(self) -> Atomic:
-        once = Atomic(self.using, self.savepoint, self.durable, self.isolation_level, self.read_only)
-        once._from_testcase = self._from_testcase
+        once = copy.copy(self)
+        once.retries, once._open = 0, []
         return once
 
     def _pauses(self) -> chain[float | None]:
@@ -220,6 +247,8 @@ def atomic(
     *,
     isolation_level: str | None = None,
     read_only: bool = False,
+    execution_options: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
     retries: int = 0,
 ) -> Atomic: ...
 def atomic(
@@ -229,6 +258,8 @@ def atomic(
     *,
     isolation_level: str | None = None,
     read_only: bool = False,
+    execution_options: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
     retries: int = 0,
 ) -> Any:
     """Open a block whose work is kept as a whole, or not at all: ``with``, ``async with`` and decorator in one.
@@ -240,7 +271,11 @@ def atomic(
     then, and statements are in it that name the same (``using(session)``). ``savepoint=False``: a nested block without a savepoint; if it fails, the
     block around it is rolled back. ``durable``: refuse to be nested (RuntimeError). ``isolation_level`` ("READ
     COMMITTED", "REPEATABLE READ", "SERIALIZABLE", ...) and ``read_only`` hold for the transaction, and only its
-    outermost block may name them. ``retries``: as a decorator only; run the whole function again, up to so many
+    outermost block may name them. ``execution_options``: SQLAlchemy's, as ``Connection.execution_options()`` takes them
+    (``schema_translate_map``, ``postgresql_deferrable``, names of your own that your listeners look for); those of a
+    connection are the outermost block's, too. ``timeout``: how many seconds each statement in the block may take, or
+    `StatementTimeout`; the server counts them, on PostgreSQL and MariaDB, and elsewhere UnsupportedFeature is raised.
+    ``retries``: as a decorator only; run the whole function again, up to so many
     times, when the database reports a deadlock or a serialization failure.
 
     A block belongs to the task (the thread, for ``with``) that entered it. Operations which that task creates take
@@ -252,10 +287,13 @@ def atomic(
 
         async with atomic("other") as block: ...
     """
-    options = Atomic(None, savepoint, durable, isolation_level, read_only, retries)
+    execution = AS_USUAL
+    if execution_options is not None or timeout is not None:
+        execution = Execution(execution_options, timeout)
+    options = Atomic(None, savepoint, durable, isolation_level, read_only, retries, execution)
     if callable(using) and not isinstance(using, JOINABLE):
         return options(using)
-    options.using = alias_of(using)
+    options.using = block_alias(using)
     return options
 
 
@@ -273,7 +311,7 @@ class detached:  # noqa: N801 - used like `atomic`
     """
 
     def __init__(self, using: Using | None = None) -> None:
-        self._using = alias_of(using)
+        self._using = block_alias(using)
         self._before: list[Mapping[str, Block]] = []
 
     def __enter__(self) -> None:
@@ -298,7 +336,7 @@ class mark_for_rollback_on_error:  # noqa: N801 - used like `atomic`
     __slots__ = ("_alias",)
 
     def __init__(self, using: Using | None = None) -> None:
-        self._alias = alias_of(using) or DEFAULT_DB_ALIAS
+        self._alias = block_alias(using) or DEFAULT_DB_ALIAS
 
     def __enter__(self) -> None:
         return

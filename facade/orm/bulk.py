@@ -9,6 +9,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.db.connection import connections
+from facade.db.names import home_of
 from facade.db.transaction import atomic
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError
 from facade.expressions.aggregates import Max
@@ -147,10 +148,11 @@ def _insert(
     with atomic(using=alias, savepoint=False) if len(batches) > 1 else nullcontext():
         for batch in batches:
             insert.run(batch)
+    home = home_of(alias)
     for obj in objs:
         if obj._is_pk_set():  # else nobody knows whether the row is there
             obj._state.adding = False
-            obj._state.db = alias
+            obj._state.db = home
 
 
 def _set_orders(model: type[Model], alias: str, objs: Sequence[Any]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 from facade import fields as model_fields
 from facade.configuration import settings
 from facade.db.binding import Using, alias_of
+from facade.db.execution import AS_USUAL, key_of
+from facade.db.optioned import under
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.freezing import PLAIN, Frozen, Values, freeze
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
+    from facade.db.execution import Execution
     from facade.sql.shape import Shape
 
 _new = object.__new__
@@ -49,6 +52,7 @@ class Chain(Combining):
     _known_related_objects: Any = None
     _for_write = False
     _fetch_mode: Any = None
+    _execution: Execution | None = None
 
     # -- copies ---------------------------------------------------------------------------
 
@@ -96,7 +100,8 @@ class Chain(Combining):
         if low:
             values.append(self._low)
         values.keyed = values.keyed and self._shape.keyed
-        return FrozenQuery(self._shape, start, low, high, count == 1, count == 0, self._db)
+        options = key_of(self._execution)
+        return FrozenQuery(self._shape, start, low, high, count == 1, count == 0, self._db, options)
 
     def _check_db_for_subquery(self) -> None:
         if self._fields and len(self._fields) > 1 and self._kind == "named":
@@ -107,6 +112,8 @@ class Chain(Combining):
     @property
     def db(self) -> str:
         """The alias of the database this queryset runs on."""
+        if self._execution is not None:
+            return under(self._with(_execution=None).db, self._execution)
         if self._db is not None:
             return self._db
         if self._for_write:
@@ -118,6 +125,30 @@ class Chain(Combining):
     def using(self, alias: Using | None) -> Self:
         """Return a copy that runs on another database, or on a SQLAlchemy connection or session, in its transaction."""
         return self._with(_db=alias_of(alias))
+
+    def execution_options(self, **options: Any) -> Self:
+        """Return a copy that is run with execution options, as SQLAlchemy's statements are: for listeners, and
+
+        ``schema_translate_map``, which says in which schemas its tables stand, also for what is loaded from there later;
+        ``yield_per``, the size of what `iterator` reads at a time; ``stream_results=False``, which makes it read all at
+        once. Raises UnsupportedFeature for options of a connection: ``atomic(execution_options=...)``.
+        See https://docs.sqlalchemy.org/en/21/core/connections.html#sqlalchemy.engine.Connection.execution_options
+
+        """
+        return self._with(_execution=(self._execution or AS_USUAL).updated(options).for_query())
+
+    def _under(self, execution: Execution | None) -> Self:
+        """Return this queryset under the options of the one that it belongs to, unless it has others of its own."""
+        if execution is None or self._execution is not None:
+            return self
+        return self._with(_execution=execution)
+
+    def timeout(self, seconds: float) -> Self:
+        """Return a copy each of whose statements may take so many seconds, or `StatementTimeout` is raised.
+
+        The server counts them, on PostgreSQL and MariaDB; elsewhere UnsupportedFeature is raised, before any SQL.
+        """
+        return self._with(_execution=(self._execution or AS_USUAL).updated({}, seconds))
 
     def _add_hints(self, **hints: Any) -> None:
         self._hints = {**self._hints, **hints}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from facade.db.execution import Execution, key_of
 from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.q import AND, OR, XOR
 from facade.expressions.subquery import Embedded
@@ -19,7 +20,7 @@ _new = object.__new__
 class FrozenQuery(Frozen):
     """A queryset inside another one's step: its shape, and where its arguments stand among the step's values."""
 
-    __slots__ = ("database", "empty", "high", "low", "one", "shape", "start")
+    __slots__ = ("database", "empty", "high", "low", "one", "options", "shape", "start")
 
     def __init__(
         self,
@@ -30,9 +31,10 @@ class FrozenQuery(Frozen):
         one: bool,
         empty: bool,
         database: str | None = None,
+        options: str | None = None,
     ) -> None:
         self.shape, self.start, self.low, self.high = shape, start, low, high
-        self.one, self.empty, self.database = one, empty, database
+        self.one, self.empty, self.database, self.options = one, empty, database, options
 
     @property
     def query(self) -> Any:
@@ -40,7 +42,7 @@ class FrozenQuery(Frozen):
 
     @property
     def _key(self) -> Any:
-        return self.shape, self.start, self.low, self.high, self.one, self.empty, self.database
+        return self.shape, self.start, self.low, self.high, self.one, self.empty, self.database, self.options
 
     def __eq__(self, other: object) -> bool:
         return type(other) is FrozenQuery and other._key == self._key
@@ -72,7 +74,7 @@ class FrozenQuery(Frozen):
     def place(self, query: SQLQuery) -> Embedded:
         """Return this query inside `query`, what it refers to around the two of them still open."""
         inner = self.shape.query.clone()
-        inner.subquery, inner.database = True, self.database
+        inner.subquery, inner.database, inner.options = True, self.database, self.options
         position = inner.arity
         if self.high:
             inner.high, position = Arg(position), position + 1
@@ -100,6 +102,7 @@ class Combining(Frozen):
         _shape: Shape
         _args: tuple[Any, ...]
         _db: str | None
+        _execution: Execution | None
         _low: int
         _high: int | None
         _kind: str
@@ -189,12 +192,18 @@ class Combining(Frozen):
     def _by_pk(self) -> Any:
         """Return the same objects as a queryset that can be filtered."""
         base = _new(type(self))
-        base.__dict__.update(model=self.model, _shape=root(self.model), _args=(), _db=self._db)
+        base.__dict__.update(
+            model=self.model, _shape=root(self.model), _args=(), _db=self._db, _execution=self._execution
+        )
         return base.filter(pk__in=self.values("pk"))
 
     def _check_mergeable(self, other: Self, symbol: str) -> None:
         if self._shape.query.combinator or other._shape.query.combinator:
             raise TypeError(f"Cannot use {symbol} operator with combined queryset.")
+        if key_of(self._execution) != key_of(other._execution):
+            raise TypeError(
+                "Cannot combine queries that have different execution options, or limits of time."
+            )
         if self.model is not other.model:
             raise TypeError("Cannot combine queries on two different base models.")
         if (self._fields or ()) != (other._fields or ()) or self._kind != other._kind:

@@ -16,6 +16,7 @@ from facade.orm.related import create_reverse_many_to_one_manager
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facade.db.execution import Execution
     from facade.fields import Field
     from facade.fields.relations import ForeignObjectRel
     from facade.orm.fetching import Fetcher
@@ -207,11 +208,11 @@ class ForwardManyToOneDescriptor(_RelationDescriptor):
             remote.set_cached_value(related, instance)
 
     def get_prefetch_querysets(
-        self, instances: list[Any], querysets: Sequence[Any] | None = None
+        self, instances: list[Any], querysets: Sequence[Any] | None = None, execution: Execution | None = None
     ) -> tuple[Any, ...]:
         """Return the query for the objects of many instances, and how to tell which is whose."""
         field = self.field
-        queryset = self._prefetch_queryset(instances, querysets)
+        queryset = self._prefetch_queryset(instances, querysets)._under(execution)
         own_key, far_key = field.get_local_related_value, field.get_foreign_related_value
         owners = {own_key(one): one for one in instances}
         queryset = queryset.filter(_any_of(field.foreign_related_fields, owners))
@@ -324,11 +325,11 @@ class ReverseOneToOneDescriptor(_RelationDescriptor):
         self.related.set_cached_value(instance, found)
 
     def get_prefetch_querysets(
-        self, instances: list[Any], querysets: Sequence[Any] | None = None
+        self, instances: list[Any], querysets: Sequence[Any] | None = None, execution: Execution | None = None
     ) -> tuple[Any, ...]:
         """Return the query for the objects of many instances, and how to tell which is whose."""
         field = self.related.field
-        queryset = self._prefetch_queryset(instances, querysets)
+        queryset = self._prefetch_queryset(instances, querysets)._under(execution)
         own_key, far_key = field.get_foreign_related_value, field.get_local_related_value
         owners = {own_key(one): one for one in instances}
         queryset = queryset.filter(_any_of(field.local_related_fields, owners))

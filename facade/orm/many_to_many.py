@@ -28,6 +28,7 @@ from facade.signals import m2m_changed
 from facade.sql.conflict import can_ignore
 
 if TYPE_CHECKING:
+    from facade.db.execution import Execution
     from facade.fields.contracts import Instance
     from facade.fields.foreign_objects import ForeignObject
     from facade.fields.relations import ManyToManyRel
@@ -214,10 +215,10 @@ class ManyRelatedManager(ToMany):
         return queryset._next_is_sticky().filter(**self.core_filters)
 
     def get_prefetch_querysets(
-        self, instances: list[Any], querysets: Sequence[Any] | None = None
+        self, instances: list[Any], querysets: Sequence[Any] | None = None, execution: Execution | None = None
     ) -> tuple[Any, ...]:
         """Return the objects related to all `instances` and how to hand them out, for ``prefetch_related``."""
-        queryset = self._prefetched_from(instances, querysets)
+        queryset = self._prefetched_from(instances, querysets)._under(execution)
         # One object may belong to several instances: each of its rows has to tell to which. The condition is on that
         # very value, so that it is about the same pair.
         name = f"{PREFETCHED_KEY}{self.source_field.attname}"

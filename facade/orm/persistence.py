@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from facade.bridge import twin
 from facade.db.binding import Using, alias_of
 from facade.db.connection import connections
+from facade.db.names import home_of
 from facade.db.routing import router
 from facade.db.transaction import atomic, mark_for_rollback_on_error
 from facade.expressions.calls import DatabaseDefault
@@ -144,7 +145,7 @@ class Persistence(Whole):
                     force_insert = bool(self._validate_force_insert(force_insert))
                 created = self._save_table(cls, using, raw, force_insert, force_update, update_fields)
         state = self._state
-        state.db, state.adding = using, False
+        state.db, state.adding = home_of(using), False
         if announced and post_save.receivers:
             facts = {"created": created, "update_fields": update_fields, "raw": raw, "using": using}
             post_save.send(sender=origin, instance=self, **facts)

@@ -16,6 +16,7 @@ from facade.fields.checks import LOOKUP_SEP
 from facade.orm.prefetched import PREFETCHED, Alike, Waiting, prefetched_objects
 
 if TYPE_CHECKING:
+    from facade.db.execution import Execution
     from facade.fields.contracts import Instance
     from facade.orm.queryset import QuerySet
 
@@ -24,9 +25,12 @@ class Prefetcher(Protocol):
     """What loads a relation for many instances: the descriptor of one object, or a manager of many."""
 
     def get_prefetch_querysets(
-        self, instances: list[Any], querysets: Sequence[Any] | None = None
+        self, instances: list[Any], querysets: Sequence[Any] | None = None, execution: Execution | None = None
     ) -> tuple[Any, ...]:
-        """Return the query for the objects of many instances, and how to tell which is whose."""
+        """Return the query for the objects of many instances, and how to tell which is whose.
+
+        ``execution`` are the options of the query that the instances are from; left out where it has none.
+        """
 
 
 class Prefetching:
@@ -35,6 +39,7 @@ class Prefetching:
     _result_cache: list[Any] | None = None
     _prefetch_related_lookups: tuple[Any, ...] = ()
     _prefetch_done = False
+    _execution: Execution | None = None
 
     def _load(self) -> list[Any]:
         """Run the query and return its rows, without what prefetch_related() asks for."""
@@ -46,7 +51,7 @@ class Prefetching:
         if results is None:
             results = self._load()
         if self._prefetch_related_lookups and not self._prefetch_done:
-            prefetch_related_objects(results, *self._prefetch_related_lookups)
+            prefetch_under(self._execution, results, *self._prefetch_related_lookups)
             self._prefetch_done = True
         if self._result_cache is None:
             self._result_cache = results
@@ -124,6 +129,13 @@ def prefetch_related_objects(model_instances: Iterable[Any], *related_lookups: A
 
     Raises AttributeError for a name that is no attribute, ValueError for one that cannot be prefetched.
     """
+    prefetch_under(None, model_instances, *related_lookups)
+
+
+def prefetch_under(
+    execution: Execution | None, model_instances: Iterable[Any], *related_lookups: Any
+) -> None:
+    """Load related objects under the options of a query, unless querysets of their own have others."""
     if not model_instances:
         return
     todo = list(reversed(normalized(related_lookups)))
@@ -139,7 +151,7 @@ def prefetch_related_objects(model_instances: Iterable[Any], *related_lookups: A
                     "ordering of your lookups."
                 )
             continue
-        _walk(lookup, list(model_instances), todo, done, automatic, followed)
+        _walk(lookup, list(model_instances), todo, done, automatic, followed, execution)
 
 
 aprefetch_related_objects = function_twin(prefetch_related_objects)
@@ -152,6 +164,7 @@ def _walk(
     done: dict[str, Any],
     automatic: set[Any],
     followed: set[Any],
+    execution: Execution | None,
 ) -> None:
     """Follow one path level by level."""
     parts = lookup.prefetch_through.split(LOOKUP_SEP)
@@ -179,7 +192,7 @@ def _walk(
             )
         pending = [obj for obj in objects if not is_fetched(obj)] if prefetcher is not None else []
         if pending:
-            objects, additional = _prefetch_one_level(pending, prefetcher, lookup, level)
+            objects, additional = _prefetch_one_level(pending, prefetcher, lookup, level, execution)
             if not (path in done and lookup in automatic and descriptor in followed):
                 done[path] = objects
                 more = normalized(reversed(additional), path)
@@ -242,11 +255,11 @@ def _fetched_test(prefetcher: object, model: type[Any], name: str, to_attr: str)
 
 
 def _prefetch_one_level(
-    instances: list[Any], prefetcher: Prefetcher, lookup: Prefetch, level: int
+    instances: list[Any], prefetcher: Prefetcher, lookup: Prefetch, level: int, execution: Execution | None
 ) -> tuple[list[Any], list[Any]]:
     """Load one relation of all instances; return the related objects and the prefetches their queryset asks for."""
     queryset, related_key, own_key, single, cache_name, is_descriptor = prefetcher.get_prefetch_querysets(
-        instances, lookup.get_current_querysets(level)
+        instances, lookup.get_current_querysets(level), *([] if execution is None else [execution])
     )
     additional = [copy.copy(item) for item in getattr(queryset, "_prefetch_related_lookups", ())]
     if additional:

@@ -110,7 +110,7 @@ class RawQuerySet(Prefetching):
         found = []
         for row in rows:
             obj = self.model.from_db(
-                database.alias, names, [row[i] if fit is None else fit(row[i]) for i, fit in read]
+                database.home, names, [row[i] if fit is None else fit(row[i]) for i, fit in read]
             )
             for name, index in extra:
                 setattr(obj, name, row[index])

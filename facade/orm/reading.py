@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from facade.bridge import iterate_chunks, spawn, twin
 from facade.db.connection import connections
+from facade.db.execution import NO_OPTIONS
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.aggregates import Count
 from facade.expressions.freezing import Arg, Values, freeze
 from facade.orm.arguments import named_expressions
 from facade.orm.chain import Chain
 from facade.orm.fetching import adopt
-from facade.orm.prefetch import Prefetching, prefetch_related_objects
+from facade.orm.prefetch import Prefetching, prefetch_under
 from facade.orm.state import LOADED_FROM, ModelState
 from facade.sql.plan import MAX_GET_RESULTS, Plan, get_plan, select_plan
 from facade.sql.rows import instance_state, row_class
@@ -403,7 +404,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
                 if self._known_related_objects or self._fetch_mode is not None:
                     adopt(self, rows)
                 if self._prefetch_related_lookups:
-                    prefetch_related_objects(rows, *self._prefetch_related_lookups)
+                    prefetch_under(self._execution, rows, *self._prefetch_related_lookups)
                 yield rows
 
     def _check_chunk_size(self, chunk_size: int | None) -> int:
@@ -412,7 +413,8 @@ class Reading(Prefetching, Chain, Generic[M, R]):
                 raise ValueError(
                     "chunk_size must be provided when using QuerySet.iterator() after prefetch_related()."
                 )
-            return DEFAULT_CHUNK
+            options = NO_OPTIONS if self._execution is None else self._execution.options
+            return options.get("yield_per") or DEFAULT_CHUNK
         if chunk_size <= 0:
             raise ValueError("Chunk size must be strictly positive.")
         return chunk_size

@@ -13,6 +13,7 @@ from facade.orm.prefetched import PREFETCHED, Alike, prefetched_objects
 from facade.orm.state import remember, some_unset
 
 if TYPE_CHECKING:
+    from facade.db.execution import Execution
     from facade.fields.contracts import Instance
     from facade.fields.relations import ForeignObjectRel
     from facade.orm.queryset import QuerySet
@@ -95,10 +96,10 @@ class ReverseManager(ToMany):
         return queryset
 
     def get_prefetch_querysets(
-        self, instances: list[Any], querysets: Sequence[Any] | None = None
+        self, instances: list[Any], querysets: Sequence[Any] | None = None, execution: Execution | None = None
     ) -> tuple[Any, ...]:
         """Return the rows of all `instances` and how to hand them out, for ``prefetch_related``."""
-        queryset = self._prefetched_from(instances, querysets)
+        queryset = self._prefetched_from(instances, querysets)._under(execution)
         field = self.field
         far, kinds = field.foreign_related_fields, {*map(type, instances)}
         own_key = field.value_getter(far, kinds)

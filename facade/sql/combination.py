@@ -70,6 +70,7 @@ class Combinations:
         return self._limited(self._ordered_combination(selects, order, hidden))
 
     def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> Any:
+        self.binds.note_options(embedded.query)
         make: Any = type(self)
         compiler = make(embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset)
         compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent

@@ -10,11 +10,19 @@ import sqlalchemy as sa
 from facade.sql.constants import same_type
 
 if TYPE_CHECKING:
+    from facade.db.database import Database
     from facade.expressions.contracts import CoreType
     from facade.expressions.freezing import OutOfRange
     from facade.sql.loading import Part
+    from facade.sql.query import Query
 
 Convert = Callable[[Any], Any]
+
+
+_OTHER_OPTIONS = (
+    "A query inside another one is run with it, under the outer query's options, and not under its own ({}): give them "
+    "to the outer one, too, or to a block around them (atomic(execution_options=..., timeout=...))."
+)
 
 
 class Binds:
@@ -29,15 +37,23 @@ class Binds:
         self.compares = False  # whether the database compares expressions, down to their parameters
         self.sources: dict[str, tuple[int | None, Convert | None]] = {}
         self.databases: set[str] = set()
+        self.options: set[str] = set()  # of queries inside the statement
         self._known: dict[Any, Any] = {}
 
-    def check_database(self, alias: str) -> None:
-        """Raise ValueError where a subquery belongs to another database than `alias`."""
-        if self.databases - {alias}:
+    def check_database(self, database: Database) -> None:
+        """Raise ValueError where a query inside the statement belongs to another database, or has other options."""
+        if self.options - {database.options}:
+            raise ValueError(_OTHER_OPTIONS.format(", ".join(sorted(self.options))))
+        if self.databases - {database.alias}:
             raise ValueError(
                 "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
                 "`list(inner_query)`."
             )
+
+    def note_options(self, query: Query) -> None:
+        """Note under which options a query inside the statement is to be run."""
+        if query.options is not None:
+            self.options.add(query.options)
 
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
         """Return the parameter of an argument: one for all places that take it with the same type and conversion."""

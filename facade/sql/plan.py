@@ -56,17 +56,17 @@ class Plan:
 
     def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         """Run the query; `options` are those of the loader: a fetch mode for instances."""
-        return self.load(database.fetch(self.statement, self.bind(args)), database.alias, *options)
+        return self.load(database.fetch(self.statement, self.bind(args)), database.home, *options)
 
     def execute(self, database: Database, args: Args) -> int:
         count: int = database.execute(self.statement, self.bind(args))
         return count
 
     def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
-        load, alias = self.load, database.alias
+        load, home = self.load, database.home
         with closing(database.stream(self.statement, self.bind(args), chunk_size)) as chunks:
             for rows in chunks:
-                yield load(rows, alias, *options)
+                yield load(rows, home, *options)
 
     def sql(self, args: Args) -> tuple[str, Params]:
         return self.statement.sql, self.bind(args)
@@ -103,15 +103,15 @@ class LocalPlan(Plan):
         self.plan, self.binds = plan, binds
 
     def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
-        self.binds.check_database(database.alias)
+        self.binds.check_database(database)
         return self.plan.fetch(database, args, *options)
 
     def execute(self, database: Database, args: Args) -> int:
-        self.binds.check_database(database.alias)
+        self.binds.check_database(database)
         return self.plan.execute(database, args)
 
     def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
-        self.binds.check_database(database.alias)
+        self.binds.check_database(database)
         return self.plan.stream(database, args, chunk_size, *options)
 
     def sql(self, args: Args) -> tuple[str, Params]:
@@ -231,7 +231,7 @@ class ExpandingPlan(Plan):
 
     def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         statement, params = self.expand(args)
-        return self.load(database.fetch(statement, params), database.alias, *options)
+        return self.load(database.fetch(statement, params), database.home, *options)
 
     def execute(self, database: Database, args: Args) -> int:
         count: int = database.execute(*self.expand(args))
@@ -241,7 +241,7 @@ class ExpandingPlan(Plan):
         statement, params = self.expand(args)
         with closing(database.stream(statement, params, chunk_size)) as chunks:
             for rows in chunks:
-                yield self.load(rows, database.alias, *options)
+                yield self.load(rows, database.home, *options)
 
     def sql(self, args: Args) -> tuple[str, Params]:
         statement, params = self.expand(args)
@@ -346,7 +346,7 @@ def compile_plan(
     plan = plan_of(compiled)
     if compiler.binds.compares and comparable_parameters(compiled):
         plan = EquatingPlan(plan, compiled, equated)
-    if compiler.binds.databases:
+    if compiler.binds.databases or compiler.binds.options:
         plan = LocalPlan(plan, compiler.binds)
     return RangedPlan(plan, compiler.binds.beyond, again) if compiler.binds.limited else plan
 

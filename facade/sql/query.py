@@ -42,6 +42,7 @@ class Query(Filters):
 
     subquery = False
     database: str | None = None  # the alias that using() named for a subquery
+    options: str | None = None  # the execution options, and the limit of time, that a subquery was given
     default_cols = True
     default_ordering = True
     standard_ordering = True

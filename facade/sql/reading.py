@@ -61,7 +61,7 @@ def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
     compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
     compiler.binds.varies = False
     statement = compiler.statement()
-    compiler.binds.check_database(database.alias)
+    compiler.binds.check_database(database)
     dialect: Any = copy.copy(database.compile_dialect)
     dialect.statement_compiler = type("ReadingCompiler", (_Reading, dialect.statement_compiler), {})
     dialect.paramstyle, dialect.positional = "pyformat", False

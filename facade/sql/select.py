@@ -165,6 +165,7 @@ class Compiler(Combinations, dialects.Operations):
 
     def subquery(self, embedded: Embedding, form: Callable[[Any, Any], Any] | None = None) -> Any:
         """Return the Core select of a query inside this one."""
+        self.binds.note_options(embedded.query)
         inner = type(self)(embedded.query, self.dialect, self.vendor, self, embedded.offset)
         inner.form = form
         return inner.narrowed(inner.correlated(inner.statement()))

@@ -121,7 +121,9 @@ def _(case, ours, theirs, found):
 )
 def _(case, ours, theirs, found):
     told = ("Cannot infer type of '+' expression involving these types: ", "Expression contains mixed types")
-    refused = ours.error == "UnsupportedFeature" and re.search(r" by '\+', which has no meaning", ours.message)
+    refused = ours.error == "UnsupportedFeature" and re.search(
+        r" by '\+', which has no meaning", ours.message
+    )
     return refused and theirs.message.startswith(told)
 
 

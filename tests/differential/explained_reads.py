@@ -151,6 +151,13 @@ def _(case, ours, theirs, found):
     return told and not ours.error and sql(ours).count("SELECT") < sql(theirs).count("SELECT")
 
 
+@because(
+    "count() of rows that a constant alone groups: Django selects nothing, which counts the rows or is no SQL"
+)
+def _(case, ours, theirs, found):
+    return not ours.error and re.search(r"COUNT\(\*\) FROM \(SELECT +FROM ", sql(theirs))
+
+
 @because("a constant to order by: Django writes it where databases take it for a position, or refuse it")
 def _(case, ours, theirs, found):
     constant = re.search(r"order_by\(.*Value\(|ORDER BY NULL\b", case.source + sql(theirs))
@@ -164,7 +171,9 @@ def _(case, ours, theirs, found):
 # -- values ---------------------------------------------------------------------------------
 
 
-@because("a boolean sought in a UUID's text: Django looks for what the driver makes of it, in other texts for its name")
+@because(
+    "a boolean sought in a UUID's text: Django looks for what the driver makes of it, in other texts for its name"
+)
 def _(case, ours, theirs, found):
     return found == ["value"] and "REPLACE(1, '-', '')" in sql(theirs)
 
@@ -363,7 +372,9 @@ def _(case, ours, theirs, found):
     return seen and not ours.sent and not theirs.error and not theirs.sent
 
 
-@because("a wrong value in an order that is not sent (exists(), a Prefetch of nothing): Django never looks at it")
+@because(
+    "a wrong value in an order that is not sent (exists(), a Prefetch of nothing): Django never looks at it"
+)
 def _(case, ours, theirs, found):
     told = complaint(ours)
     ordered = case.source.partition("order_by(")[2]

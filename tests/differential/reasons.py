@@ -58,7 +58,8 @@ class Reasons(dict):
 
 def sql(outcome):
     """Return an outcome's statements as one text, without quotation marks."""
-    return "\n".join(outcome.sent).replace('"', "").replace("differential_", "")
+    text = "\n".join(outcome.sent).replace('"', "").replace("differential_", "")
+    return re.sub(r"CAST\(NULL AS [\w ]+\)", "NULL", text)  # its type is no matter
 
 
 def enclosed(text, start):

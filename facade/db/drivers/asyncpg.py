@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-
 def name_statements_apart() -> None:
     """Give this process's prepared statements names that no other client of a pooler has.
 

@@ -18,6 +18,7 @@ from facade import bridge
 from facade.configuration import settings
 from facade.db.capture import note, observe, watched
 from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream, checked_level
+from facade.db.drivers import timeouts
 from facade.db.drivers.edges import forget_edges, write_edges
 from facade.db.drivers.reading import Reader, at_hand
 from facade.db.errors import driver_error, ended_before, is_of_a_pooler, says_lost, translated
@@ -65,6 +66,7 @@ class DriverChannel(Channel):
     _readers: Sequence[Reader] = ()
     _returned: bool = False
     _adopted: bool = False  # it is to be restored before it goes back
+    _timeout_before: str | None = None  # where a transaction's limit outlives it
     _quiet: bool = False  # its transaction is that of a stream, which counts as one statement
 
     def __init__(self, lender: Origin, token: Any, raw: Any) -> None:
@@ -160,7 +162,8 @@ class DriverChannel(Channel):
         return False
 
     def schema_map(self) -> Mapping[str | None, str | None]:
-        return self._lender.schema_map()
+        own: Mapping[str | None, str | None] | None = self.options.get("schema_translate_map")
+        return self._lender.schema_map() if own is None else own
 
     # streams
 
@@ -198,7 +201,7 @@ class DriverChannel(Channel):
         self._to_the_end(lambda: self._close(reader))
 
     def _open(self, sql: str, params: Params) -> Reader:
-        if self._reads_at_once():
+        if self._reads_at_once() or self.options.get("stream_results") is False:
             return at_hand(observe(self.database, self._rows, sql, params))
         try:
             cursor = observe(self.database, self._cursor, sql, params)
@@ -301,7 +304,9 @@ class DriverChannel(Channel):
 
     # transactions
 
-    def begin(self, isolation_level: str | None = None, read_only: bool = False) -> None:
+    def begin(
+        self, isolation_level: str | None = None, read_only: bool = False, timeout: float | None = None
+    ) -> None:
         level = checked_level(isolation_level) or self._lender.isolation_level
         self._check_open()
         try:
@@ -310,6 +315,35 @@ class DriverChannel(Channel):
             self._begin_failed(error)
         self.in_transaction = True
         self.read_only = read_only
+        if timeout is not None:
+            self._limit(timeout)
+
+    def _limit(self, seconds: float) -> None:
+        """Limit the time of the statements of the transaction that was begun, or end it."""
+        try:
+            before = self.set_timeout(seconds)
+        except BaseException:
+            self.rollback()
+            raise
+        if timeouts.outlives_rollback(self):
+            self._timeout_before = before
+
+    def set_timeout(self, seconds: float) -> str:
+        try:
+            return timeouts.set_timeout(self, seconds)
+        except BaseException as error:
+            self._failed(error)
+
+    def restore_timeout(self, before: str, undone: bool) -> None:
+        if self._usable() and not (undone and not timeouts.outlives_rollback(self)):
+            self._clean_up(lambda: timeouts.restore_timeout(self, before))
+
+    def is_mariadb(self) -> bool:
+        """Tell whether it is a MariaDB; there is no fast road to one."""
+        return False
+
+    def timed(self, sql: str, seconds: float) -> str | None:
+        return timeouts.timed(self, sql, seconds)
 
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
         self._timed(self._begin_sql(isolation_level, read_only))
@@ -414,6 +448,8 @@ class DriverChannel(Channel):
 
     def _restore(self) -> None:
         """Leave the connection as it was found."""
+        if self._timeout_before is not None:
+            timeouts.restore_timeout(self, self._timeout_before)
 
     def discard(self, error: BaseException | None = None) -> None:
         if self._returned or self.broken:

@@ -16,6 +16,7 @@ from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.limits import in_time, say_expired
 from facade.db.drivers.reading import outcome_of
 from facade.db.errors import driver_error, sqlstate
+from facade.db.execution import of_connections
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class GeneralChannel(DriverChannel):
         connection = self._connection()
         before = connection._has_events or connection.engine._has_events
         element = self._announce(connection, sql, params) if before else None
-        options = {**_AT_ONCE, **options}
+        options = {**self.options, **_AT_ONCE, **options}
         result = connection.exec_driver_sql(sql, params, execution_options=options)
         if element is not None:
             connection.dispatch.after_execute(connection, element, [params], {}, {}, result)
@@ -140,8 +141,11 @@ class GeneralChannel(DriverChannel):
         cursor.close()
 
     def schema_map(self) -> Mapping[str | None, str | None]:
-        options = self._connection().get_execution_options()
+        options = {**self._connection().get_execution_options(), **self.options}
         return options.get("schema_translate_map") or {}
+
+    def is_mariadb(self) -> bool:
+        return bool(getattr(self._connection().dialect, "is_mariadb", False))
 
     # transactions
 
@@ -151,6 +155,8 @@ class GeneralChannel(DriverChannel):
             isolation_level = connection.default_isolation_level
         if isolation_level is not None:
             connection.execution_options(isolation_level=isolation_level)
+        if own := {name: value for name, value in self.options.items() if of_connections(name)}:
+            connection.execution_options(**own)
         if read_only:
             self._ask_read_only(connection)
         if self.database.vendor == "sqlite":
@@ -265,7 +271,10 @@ class GeneralChannel(DriverChannel):
         return False
 
     def _restore(self) -> None:
-        self.token.close()
+        try:
+            super()._restore()
+        finally:
+            self.token.close()
 
     @staticmethod
     def kill(raw: object) -> None:
