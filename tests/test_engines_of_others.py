@@ -18,7 +18,7 @@ from facade import atomic, configure, connections, create_all, transaction, usin
 from facade.db.connection import close_all
 from facade.exceptions import DatabaseError, ImproperlyConfigured, PoolExhausted, TransactionManagementError
 from facade.models import F, JSONField, Model, Value
-from facade.models.functions import Concat
+from facade.models.functions import MD5, Concat
 from tests.models import Author
 from tests.test_sqlalchemy import run_core, url_for
 
@@ -296,6 +296,26 @@ def test_sqlalchemys_recipe_for_sqlite_works(face, database, given):
     assert work(face) == DONE
     assert stored(database) == DONE
     assert road(face) == "general"
+
+
+@pytest.mark.vendors("sqlite")
+def test_a_connection_is_met_while_its_owner_reads(face, database, given):
+    """SQLite replaces no function while a statement of the connection is open."""
+    face(Author.objects.create, name="Ada")
+    engine = given()
+    with face.block(engine.connect()) as connection:
+        if face.is_async:
+            raw = face.wait(connection.get_raw_connection()).driver_connection
+            reading = face.wait(raw.execute("SELECT 1 UNION SELECT 2"))
+        else:
+            reading = connection.connection.driver_connection.execute("SELECT 1 UNION SELECT 2")
+        with face.block(using_connection(connection)):
+            assert face(Author.objects.filter(name__regex="^A").count) == 1
+            assert face(Author.objects.annotate(n=MD5("name")).filter(n="").count) == 0
+        if face.is_async:
+            face.wait(reading.close())
+        else:
+            reading.close()
 
 
 @pytest.mark.vendors("sqlite")

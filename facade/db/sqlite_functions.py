@@ -14,18 +14,17 @@ import operator
 import random
 import re
 import secrets
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from facade.dateparse import parse_datetime, parse_time
 from facade.types.deep_json import canonical_json, read_json
-
-if TYPE_CHECKING:
-    import sqlite3
 
 UTC = dt.UTC
 Clock = dt.datetime | dt.time
@@ -43,6 +42,11 @@ def register(connection: sqlite3.Connection) -> None:
         connection.create_aggregate(name, 1, aggregate)
     if not _has_math(connection):
         for name, count, function in _MATH:
+            add(name, count, function)
+    for name, count, function in _REPLACING:
+        with suppress(
+            sqlite3.OperationalError
+        ):  # refused while a statement of the connection's owner is open
             add(name, count, function)
 
 
@@ -324,22 +328,22 @@ _FUNCTIONS: list[tuple[str, int, Callable[..., Any]]] = [
     ("FACADE_ADD", 2, _total(_add)),
     ("FACADE_JSON", 1, _total(_canonical)),
     ("FACADE_DIFFERENCE", 2, _total(_difference)),
-    (
-        "REGEXP",
-        2,
-        lambda pattern, value: None if pattern is None or value is None else _regexp(pattern, value),
-    ),
     ("COT", 1, _total(lambda angle: 1 / math.tan(angle))),
     ("LPAD", 3, _total(_lpad)),
     ("RPAD", 3, _total(_rpad)),
     ("REPEAT", 2, _total(lambda text, count: str(text) * count)),
     ("REVERSE", 1, _total(lambda text: str(text)[::-1])),
-    ("SIGN", 1, _total(_sign)),
-    ("FLOOR", 1, _total(math.floor)),  # SQLAlchemy puts one in place of SQLite's that fails for NULL
     *(
         (name.upper(), 1, _total(_digest(name)))
         for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
     ),
+]
+
+# Those that SQLite or SQLAlchemy has, too, and which do for texts: theirs fail for NULL, or for what is no text.
+_REPLACING: list[tuple[str, int, Callable[..., Any]]] = [
+    ("REGEXP", 2, _total(_regexp)),
+    ("SIGN", 1, _total(_sign)),
+    ("FLOOR", 1, _total(math.floor)),
 ]
 
 _VOLATILE: list[tuple[str, int, Callable[..., Any]]] = [
