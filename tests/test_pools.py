@@ -7,17 +7,21 @@ import gc
 import os
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from facade import bridge
+from facade import bridge, using_connection
 from facade.configuration import configure
 from facade.db.channel import Statement
 from facade.db.connection import close_all, close_all_async, connections, pool_stats
-from facade.exceptions import OperationalError, PoolExhausted
+from facade.exceptions import OperationalError, PoolExhausted, TransactionManagementError
 from facade.transaction import atomic
 from tests.entries import Entries
+from tests.models import Author
+from tests.test_sqlalchemy import url_for
 
 ONE = Statement("SELECT 1", reads=True, returns=True)
 BACKENDS = (
@@ -286,6 +290,64 @@ def test_a_listener_to_connect_may_change_the_session(face, database):
         77,
         "77s",
     )
+
+
+# -- settings of a session ----------------------------------------------------------------------------------
+
+
+SETTINGS = {
+    "postgresql": ("SET search_path = pg_catalog", "SHOW search_path"),
+    "mysql": ("SET SESSION group_concat_max_len = 77", "SELECT @@SESSION.group_concat_max_len"),
+}
+
+
+@pytest.mark.vendors("postgres", "mariadb")
+def test_a_setting_of_a_session_reaches_nobody_else(face, database):
+    one, (setting, asked) = small(database), SETTINGS[database.vendor]
+    before = ask(asked)
+    with one.cursor() as cursor:
+        for written in (setting, setting.lower(), f"-- why\n /* how */ {setting}"):
+            with pytest.raises(TransactionManagementError, match="'default'.*inside atomic"):
+                face(cursor.execute, written)
+        for end in (None, LookupError):
+            with pytest.raises(LookupError) if end else nullcontext(), face.block(atomic()):
+                face(cursor.execute, setting)
+                assert ask(asked) != before
+                if end:
+                    raise end
+            assert ask(asked) == before
+            assert pool_of(one).checkedout() == 0
+        if database.vendor == "postgresql":
+            with face.block(atomic()):
+                face(cursor.execute, setting.replace("SET", "SET LOCAL"))
+            assert (ask(asked), pool_of(one).checkedin()) == (before, 1)
+
+
+@pytest.mark.vendors("postgres", "mariadb")
+def test_the_owner_of_a_joined_session_may_set_it(face, database):
+    engine = (create_async_engine if face.is_async else create_engine)(url_for(database, face))
+    configure(DATABASES={"default": engine})
+    setting, asked = SETTINGS[database.vendor]
+    with face.block(engine.connect()) as connection:
+        before = ask(asked)
+        with face.block(using_connection(connection)), connections["default"].cursor() as cursor:
+            face(cursor.execute, setting)
+            assert ask(asked) != before
+        run = getattr(connection, "sync_connection", connection)
+        assert run.exec_driver_sql(asked).scalar() != before
+    face.wait(engine.dispose()) if face.is_async else engine.dispose()
+
+
+@pytest.mark.vendors("mariadb")
+def test_a_connection_that_the_server_has_closed_is_noticed_before_a_write(face, database):
+    database.create(Author)
+    one = small(database)
+    (number,) = {ask("SELECT CONNECTION_ID()")}
+    database.observe(f"KILL {number}")
+    bridge.sleep(1.2)
+    face(Author.objects.create, name="Ada")
+    assert database.count("tests_author") == 1
+    assert pool_of(one).checkedout() == 0
 
 
 # -- the end of connections (S44) -----------------------------------------------------------------------------

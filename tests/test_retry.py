@@ -211,7 +211,7 @@ def test_a_lock_timeout_is_not_tried_again(face, database, entries, monkeypatch)
     one = connections["default"]
     lent = attempts_of(monkeypatch, one)
     with pytest.raises(OperationalError, match="statement timeout") as caught:
-        one.perform(Statement("SET statement_timeout = 50"), ())
+        one.perform(Statement("SELECT set_config('statement_timeout', '50', false)"), ())
         one.fetch(Statement("SELECT pg_sleep(1)::text", reads=True, returns=True), ())
     assert not caught.value.connection_invalidated
     assert len(lent) == 2

@@ -24,6 +24,7 @@ from facade.exceptions import TransactionManagementError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
+    from facade.db.channel import Outcome, Params, Statement
     from facade.db.drivers.base import DriverChannel
     from facade.db.joining import JoinedChannel
     from facade.db.lending import Lender
@@ -88,6 +89,9 @@ class BoundDatabase(Database):
             return
         check_callback(func, bridge.in_worker())
         self._bound.lend().after_commit([(set(), func, robust)])
+
+    def _set(self, statement: Statement, params: Params) -> Outcome:
+        return self._run(lambda channel: channel.perform(statement, params))  # it is the owner's session
 
     def _compiling_lender(self) -> Lender:
         may_ask = bridge.in_worker() or bridge.running_loop() is None

@@ -84,6 +84,8 @@ class Channel(ABC):
     """Execution options of the statements that follow."""
 
     broken: bool = False
+    was_set: bool = False
+    """Whether the session has settings that nobody else is to get."""
 
     @property
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -37,6 +38,16 @@ _DISPLAY_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQ
 # Drivers of the two faces for which a statement compiles to the same text and processors.
 _SAME_SQL = frozenset({("pysqlite", "aiosqlite"), ("aiosqlite", "pysqlite"), ("psycopg", "psycopg")})
 _PERMIT = " In a notebook, ALLOW_BLOCKING: True in the settings of database {!r} lets it block."
+_SESSIONS = frozenset({"postgresql", "mysql"})
+_SETTING = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*SET\s+(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b|STATEMENT\b|GLOBAL\b|PASSWORD\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LONE_SETTING = (
+    "A setting of a session, outside of a block, would stay on one connection of {!r}'s pool, for whoever gets it next. Set it "
+    "for a transaction (SET LOCAL inside atomic()), for a block (inside atomic(); the connection is closed then), or for "
+    "all connections (`options` or `init_command` in OPTIONS, or a listener to connect)."
+)
 _NO_BLOCK = "select_for_update cannot be used outside of a transaction."
 
 
@@ -140,10 +151,24 @@ class Database(TransactionControl):
         self._run(lambda channel: channel.execute_many(statement, rows))
 
     def perform(self, statement: Statement, params: Params) -> Outcome:
-        """Run a statement of which nothing is known; returns its rows, columns and counts."""
+        """Run a statement of which nothing is known; returns its rows, columns and counts.
+
+        Raises TransactionManagementError for a setting of a session outside of a block: the next statement runs on
+        another connection.
+        """
         if self.schema_maps:
             statement = self._placed(statement)
+        if self.vendor in _SESSIONS and _SETTING.match(statement.sql):
+            return self._set(statement, params)
         return self._run(lambda channel: channel.perform(statement, params))
+
+    def _set(self, statement: Statement, params: Params) -> Outcome:
+        """Run a statement whose effect lasts as long as its connection, which must not go back to the pool then."""
+        block = state.current(self.alias)
+        if block is None:
+            raise TransactionManagementError(_LONE_SETTING.format(self.alias))
+        block.transaction.channel.was_set = True
+        return block.run(block.transaction.channel.perform, statement, params)
 
     def _run(self, work: Callable[[Channel], R]) -> R:
         block = state.current(self.alias)

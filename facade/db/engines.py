@@ -43,6 +43,7 @@ _ZONES: dict[str, tuple[str, Callable[..., None]]] = {
     "asyncpg": ("do_connect", session_zone.ask_of_asyncpg),
 }
 
+_MYSQL = ("mysql", "mariadb")
 _SQLITE3 = ("pysqlite", "aiosqlite")  # others bring a module, and a connection class, of their own
 
 
@@ -100,7 +101,8 @@ def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> 
     if kind is Lender:
         pool: Any = engine.pool
         alive = None if channels.alive is DriverChannel.alive else channels.alive
-        pool.serve(alive, channels.kill, channels.autocommits)
+        # Servers close what is idle for too long; over the general road nobody hears it.
+        pool.serve(alive, channels.kill, channels.autocommits, asks_idle=engine.dialect.name in _MYSQL)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
         if engine.dialect.driver in ("psycopg", "psycopg_async"):

@@ -131,7 +131,7 @@ class LoopPool(LendingPool):
             self._close_entry(entry)
         elif shelf.waiting:
             self._pass_on(shelf, entry)
-        elif shelf.opened > self._keep:
+        elif shelf.opened > self._keep or self.asks_idle:
             self._shelve(shelf, entry)
         else:
             shelf.idle.append(entry)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 
+IDLE_SECONDS = 1.0  # how long a connection may be idle before it is asked, where that is the only way to tell
 FULL_SECONDS = 0.5  # how long after its refusal a server is asked for a further connection again
 
 
@@ -94,6 +95,9 @@ class LendingPool(Pool):
     kill: Callable[[Any], None] | None = None
     """Closes a driver connection hard, without waiting."""
 
+    asks_idle: bool = False
+    """Whether a connection that was idle for a while is asked before it is lent: there is no other way to tell."""
+
     autocommit: bool = True
     """False where connections stay in SQLAlchemy's default mode."""
 
@@ -120,11 +124,15 @@ class LendingPool(Pool):
         self._sound: Callable[[Entry], bool] | None = self._is_sound  # None: take them as they are
 
     def serve(
-        self, alive: Callable[[Entry], bool] | None, kill: Callable[[Any], None], autocommit: bool
+        self,
+        alive: Callable[[Entry], bool] | None,
+        kill: Callable[[Any], None],
+        autocommit: bool,
+        asks_idle: bool = False,
     ) -> None:
         """Learn what there is to know about the driver."""
-        self.alive, self.kill, self.autocommit = alive, kill, autocommit
-        self._sound = self._is_sound if self._max_age >= 0 or self._pings else alive
+        self.alive, self.kill, self.autocommit, self.asks_idle = alive, kill, autocommit, asks_idle
+        self._sound = self._is_sound if self._max_age >= 0 or self._pings or asks_idle else alive
 
     # the short way
 
@@ -288,7 +296,8 @@ class LendingPool(Pool):
             return False
         if 0 <= self._max_age < time.monotonic() - entry.born:
             return False
-        return not self._pings or self._answers(entry)
+        asks = self._pings or (self.asks_idle and time.monotonic() - entry.idle_since > IDLE_SECONDS)
+        return not asks or self._answers(entry)
 
     def _answers(self, entry: Entry) -> bool:
         dialect: Any = self._dialect
@@ -447,7 +456,7 @@ class ThreadPool(LendingPool):
         if entry.retiring:
             self._close_entry(entry)
             return
-        if shelf.opened > self._keep:
+        if shelf.opened > self._keep or self.asks_idle:
             entry.idle_since = time.monotonic()
         shelf.idle.append(entry)
         if shelf.waiting:

@@ -438,7 +438,9 @@ class DriverChannel(Channel):
         try:
             if self.in_transaction:
                 self.rollback()
-            if self._adopted and not self.broken:
+            if self.was_set:
+                self.discard()
+            elif self._adopted and not self.broken:
                 self._clean_up(self._restore)
         finally:
             self._returned = True
