@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 import tracemalloc
@@ -352,3 +353,43 @@ def test_streams_of_several_tasks_go_side_by_side(face, database, many):
     assert len(rows) == 30
     assert all(len({author.pk for author in row}) == 1 for row in rows)
     assert checked_out(face) == 0
+
+
+# -- the end of the event loop (T10) -----------------------------------------------------------------------
+
+
+async def _kept(kept):
+    rows = Author.objects.order_by("pk").aiterator(chunk_size=2)
+    assert (await anext(rows)).age == 1
+    kept.append(rows)
+
+
+async def _in_a_task(kept):
+    async def read():
+        async for _ in Author.objects.aiterator(chunk_size=2):
+            await asyncio.sleep(60)
+
+    kept.append(asyncio.create_task(read()))
+    await asyncio.sleep(0.1)
+
+
+async def _left_by_an_error(kept):
+    with contextlib.suppress(LookupError):
+        async for _ in Author.objects.aiterator(chunk_size=2):
+            raise LookupError
+
+
+@pytest.mark.portable
+@pytest.mark.faces("sync")
+@pytest.mark.parametrize("leave", [_kept, _in_a_task, _left_by_an_error])
+def test_an_event_loop_that_ends_amid_a_stream_has_nothing_to_say(face, database, leave):
+    database.create(Author)
+    Author.objects.bulk_create([Author(name="x", age=number) for number in range(1, 50)])
+    told, kept = [], []
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(lambda loop, context: told.append(context))
+        runner.run(leave(kept))
+    kept.clear()
+    gc.collect()
+    assert told == []
+    assert Author.objects.count() == 49

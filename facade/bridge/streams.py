@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.bridge.workers import creator, named
@@ -22,6 +23,19 @@ def iterate(generator: Generator[T, Any, Any]) -> AsyncGenerator[T, None]:
 
 
 _drive_next = named("iterate", "iterate")
+_closing: set[asyncio.Task[Any]] = set()  # tasks that close a generator now, of all event loops
+
+
+async def closings(seconds: float) -> None:
+    """Wait, at the end of an event loop, for the streams that are being closed: the loop itself does not.
+
+    A task that ends inside ``async for`` leaves its generator to a task that nobody waits for.
+    """
+    for _ in range(3):
+        await asyncio.sleep(0)  # such a task may not have begun
+    loop = asyncio.get_running_loop()
+    if tasks := {task for task in _closing if task.get_loop() is loop and task is not asyncio.current_task()}:
+        await asyncio.wait(tasks, timeout=seconds)
 
 
 async def _iterate(owner: object, generator: Generator[T, Any, Any]) -> AsyncGenerator[T, None]:
@@ -30,18 +44,32 @@ async def _iterate(owner: object, generator: Generator[T, Any, Any]) -> AsyncGen
         while (item := await _drive_next(owner, next, (generator, end), {})) is not end:
             yield item
     finally:
-        await _drive_next(owner, generator.close, (), {})
+        await _close(owner, generator)
 
 
-def iterate_chunks(generator: Generator[Iterable[T], Any, Any]) -> AsyncGenerator[T, None]:
+def iterate_chunks(chunks: Generator[Iterable[T], Any, Any]) -> AsyncGenerator[T, None]:
     """Iterate over the items of a generator of chunks: the bridge is crossed once per chunk."""
-    return _flatten(iterate(generator))
+    return _iterate_chunks(creator(), chunks)
 
 
-async def _flatten(chunks: AsyncGenerator[Iterable[T], None]) -> AsyncGenerator[T, None]:
+async def _iterate_chunks(owner: object, chunks: Generator[Iterable[T], Any, Any]) -> AsyncGenerator[T, None]:
+    # Not made of the one above: an event loop that ends closes all generators at once, an inner one under the outer.
+    end: Any = object()
     try:
-        async for chunk in chunks:
+        while (chunk := await _drive_next(owner, next, (chunks, end), {})) is not end:
             for item in chunk:
                 yield item
     finally:
-        await chunks.aclose()
+        await _close(owner, chunks)
+
+
+async def _close(owner: object, generator: Generator[Any, Any, Any]) -> None:
+    task = asyncio.current_task()
+    if task is None:  # some other library's event loop
+        await _drive_next(owner, generator.close, (), {})
+        return
+    _closing.add(task)
+    try:
+        await _drive_next(owner, generator.close, (), {})
+    finally:
+        _closing.discard(task)

@@ -184,6 +184,7 @@ class LoopPool(LendingPool):
         try:
             yield
         finally:
+            await bridge.closings(settings.FACADE_CLEANUP_SECONDS)
             await bridge.spawn(self._end, shelf)
 
     def _end(self, shelf: Shelf) -> None:
