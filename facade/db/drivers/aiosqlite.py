@@ -64,7 +64,7 @@ class AiosqliteChannel(SqliteChannel):
     @staticmethod
     def meet(dbapi_connection: DBAPIConnection) -> None:
         raw = dbapi_connection.driver_connection
-        bridge.wait(raw._execute(sqlite.teach, raw._conn))
+        bridge.wait(_asked(raw, partial(sqlite.teach, raw._conn)))
 
     def adopt(self) -> None:
         self._given = True
@@ -77,10 +77,8 @@ class AiosqliteChannel(SqliteChannel):
         job = self._job = (
             Job(_unmanaged, (raw._conn, fn, *args)) if self._given else Job(fn, (raw._conn, *args))
         )
-        done = bridge.future()
-        raw._tx.put_nowait((done, job))  # what aiosqlite's own coroutine does, without the coroutine
         try:
-            return bridge.wait(done)
+            return bridge.wait(_asked(raw, job))
         except BaseException:
             job.dropped = True
             raise
@@ -131,7 +129,7 @@ class AiosqliteChannel(SqliteChannel):
         while time.monotonic() < deadline:
             interrupt(self.raw)
             with suppress(TimeoutError):
-                bridge.finish_within(self.raw._execute(self._job.undo), _INTERRUPT_EVERY)
+                bridge.finish_within(_asked(self.raw, self._job.undo), _INTERRUPT_EVERY)
                 return True
         return False
 
@@ -145,17 +143,31 @@ class AiosqliteChannel(SqliteChannel):
             raw._tx.put_nowait(_STOP_RUNNING_SENTINEL)  # type: ignore[attr-defined,unused-ignore]
 
 
-class _Nobody:
-    """Stands where the thread expects a future, and its event loop: nobody waits, and the loop may be closed."""
+class _Reply:
+    """A future as the thread sees it: told in its event loop, or not at all where that has been closed meanwhile."""
 
-    def get_loop(self) -> _Nobody:
+    __slots__ = ("future",)
+
+    def __init__(self, future: Any = None) -> None:
+        self.future = future
+
+    def get_loop(self) -> _Reply:
         return self
 
-    def call_soon_threadsafe(self, *args: object) -> None:
-        """Drop the result."""
+    def call_soon_threadsafe(self, tell: Callable[..., object], reply: object, value: object) -> None:
+        if self.future is not None:
+            with suppress(RuntimeError):  # the thread has to go on: it closes the connection
+                self.future.get_loop().call_soon_threadsafe(tell, self.future, value)
 
 
-_NOBODY = _Nobody()
+_NOBODY = _Reply()
+
+
+def _asked(raw: Any, function: Callable[[], object]) -> Any:
+    """Have the thread call a function; does what aiosqlite's own coroutine does, without the coroutine."""
+    done = bridge.future()
+    raw._tx.put_nowait((_Reply(done), function))
+    return done
 
 
 def interrupt(raw: Any) -> None:
