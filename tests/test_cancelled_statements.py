@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from facade import atomic, bridge, configure, connections
-from facade.configuration import settings
 from facade.db.channel import Statement
 from facade.db.connection import close_all_async
 from tests.fix_databases import DatabaseUnderTest
@@ -27,10 +26,6 @@ DRIVERS = [("asyncpg", "postgres"), ("psycopg", "postgres"), ("asyncmy", "mariad
 def running(request):
     """A function that counts the sleeping statements at the server."""
     driver, home = request.param
-    if not settings.FACADE_FAST_ROADS and home == "postgres":
-        pytest.skip(
-            "the general road is SQLAlchemy's, which closes the connection at the second cancellation"
-        )
     made = request.getfixturevalue(f"{home}_home")
     made.empty()
     database, url = DatabaseUnderTest(made), made.urls["default"]

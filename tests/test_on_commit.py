@@ -293,12 +293,11 @@ async def test_callbacks_run_although_the_task_was_cancelled_during_the_commit(e
 
 def slow_commit(block, committing, monkeypatch):
     channel_type = type(block.transaction.channel)
-    run = channel_type._command
+    run = channel_type._commit
 
-    def command(channel, sql):
-        if sql == "COMMIT":
-            committing.set()
-            bridge.sleep(0.05)
-        return run(channel, sql)
+    def commit(channel):
+        committing.set()
+        bridge.sleep(0.05)
+        run(channel)
 
-    monkeypatch.setattr(channel_type, "_command", command)
+    monkeypatch.setattr(channel_type, "_commit", commit)

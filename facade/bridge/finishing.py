@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from contextlib import suppress
@@ -14,7 +15,7 @@ from facade.bridge.blocking import check_blocking
 from facade.bridge.workers import in_worker, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
 T = TypeVar("T")
 
@@ -42,39 +43,59 @@ def finish_within(awaitable: Awaitable[T], limit: float) -> T:
 
 
 @coroutine
-def told_once(work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Drive a coroutine that cleans up when it is cancelled: it hears of the first cancellation, and of no other."""
+def told_once(
+    work: Coroutine[Any, Any, T], limit: float = math.inf, first: Callable[[], object] | None = None
+) -> Generator[Any, Any, T]:
+    """Drive a coroutine that cleans up when it is cancelled: it hears of the first cancellation, and of no other.
+
+    It has ``limit`` seconds to clean up; then it is given up, and the cancellation goes on. ``first`` is called before it
+    hears.
+    """
     error: BaseException | None = None
-    told = False
+    told: BaseException | None = None
+    deadline = 0.0
     while True:
         try:
             wanted = work.send(None) if error is None else work.throw(error)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         error = None
-        if told:
-            yield from _unmoved(wanted)
+        if told is not None:
+            if not (yield from _unmoved(wanted, deadline)):
+                work.close()
+                raise told
             continue
         try:
             yield wanted
         except asyncio.CancelledError as cancelled:
-            error, told = cancelled, True
+            error = told = cancelled
+            deadline = time.monotonic() + limit
+            if first is not None:
+                first()
         except BaseException as other:
             error = other
 
 
-def _unmoved(wanted: asyncio.Future[Any] | None) -> Generator[Any, Any, None]:
-    """Wait for a future that a cancellation is not to reach, or for the loop's next turn (None)."""
+def _unmoved(wanted: asyncio.Future[Any] | None, deadline: float) -> Generator[Any, Any, bool]:
+    """Wait for a future that a cancellation is not to reach, or for the loop's next turn (None); tell whether in time."""
     if wanted is None:
         with suppress(asyncio.CancelledError):
             yield None
-        return
+        return True
     wanted._asyncio_future_blocking = False
     while not wanted.done():
-        stand_in = wanted.get_loop().create_future()
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        loop = wanted.get_loop()
+        stand_in = loop.create_future()
         wanted.add_done_callback(partial(_pass_on, stand_in))
+        timer = None if left == math.inf else loop.call_later(left, _pass_on, stand_in, None)
         with suppress(asyncio.CancelledError):
             yield from stand_in
+        if timer is not None:
+            timer.cancel()
+    return True
 
 
 def _pass_on(stand_in: asyncio.Future[None], done: object) -> None:

@@ -16,7 +16,7 @@ from facade.db.blocks import Block, entered, state
 from facade.db.callbacks import run_hooks
 from facade.db.control import Joined
 from facade.db.drivers import channel_class
-from facade.db.drivers.general import GeneralChannel
+from facade.db.drivers.general import AsyncGeneralChannel, GeneralChannel
 from facade.db.owners import watch
 from facade.db.registry import connections
 from facade.db.turns import Transaction
@@ -119,10 +119,11 @@ class JoinedChannel(GeneralChannel):
         return self._latest is None or self._latest.in_transaction()
 
 
-class AsyncJoinedChannel(JoinedChannel):
+class AsyncJoinedChannel(JoinedChannel, AsyncGeneralChannel):
     """The same for an asyncio driver."""
 
-    waits = True
+    def _interrupt(self) -> None:
+        """Leave the connection alone: its owner's other statements are on it."""
 
 
 class JoinedOrigin:

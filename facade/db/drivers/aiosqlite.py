@@ -15,6 +15,7 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 from facade import bridge
 from facade.configuration import settings
 from facade.db.drivers import sqlite
+from facade.db.drivers.limits import interrupt
 from facade.db.drivers.reading import outcome_of
 from facade.db.drivers.sqlite import SqliteChannel, begin_sql
 
@@ -168,12 +169,6 @@ def _asked(raw: Any, function: Callable[[], object]) -> Any:
     done = bridge.future()
     raw._tx.put_nowait((_Reply(done), function))
     return done
-
-
-def interrupt(raw: Any) -> None:
-    """Make the running statement fail; the coroutine behind it does not wait for anything."""
-    with suppress(StopIteration, ValueError, sqlite3.Error):
-        raw.interrupt().send(None)
 
 
 def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: object) -> Any:

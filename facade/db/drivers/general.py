@@ -6,14 +6,17 @@ What SQLAlchemy would do for its own statements happens here: its transactions, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from sqlalchemy import text
 
+from facade import bridge
+from facade.configuration import settings
 from facade.db.capture import observe
 from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel
-from facade.db.drivers.limits import in_time, say_expired
+from facade.db.drivers.limits import in_time, interrupt, say_expired
 from facade.db.drivers.reading import outcome_of
 from facade.db.errors import driver_error, sqlstate
 from facade.db.execution import of_connections
@@ -21,6 +24,9 @@ from facade.exceptions import TransactionManagementError, UnsupportedFeature
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _ABORTED = "An earlier error had aborted the transaction: it was rolled back, and nothing was saved."
 _REPLACED = (
@@ -282,9 +288,31 @@ class GeneralChannel(DriverChannel):
 
 
 class AsyncGeneralChannel(GeneralChannel):
-    """The same over an asyncio driver."""
+    """The same over an asyncio driver.
+
+    A statement that is cancelled hears of it once: SQLAlchemy closes the connection then, which another cancellation
+    would interrupt, and the statement would go on at the server.
+    """
 
     waits = True
+
+    def _result(self, sql: str, params: Any, **options: object) -> CursorResult[Any]:
+        return self._told_once(super()._result, sql, params, **options)
+
+    def _begin(self, isolation_level: str | None, read_only: bool) -> None:
+        self._told_once(super()._begin, isolation_level, read_only)
+
+    def _lone_end(self) -> None:
+        if not self.in_transaction:
+            self._told_once(super()._lone_end)
+
+    def _told_once(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        operation = bridge.spawn(partial(work, *args, **kwargs))
+        return bridge.wait(bridge.told_once(operation, settings.FACADE_CLEANUP_SECONDS, self._interrupt))
+
+    def _interrupt(self) -> None:
+        if self.database.vendor == "sqlite":  # its thread would end the statement first
+            interrupt(self.raw)
 
 
 def _kill(pool: Any, number: int) -> None:

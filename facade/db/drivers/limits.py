@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from facade import bridge
 from facade.configuration import settings
@@ -22,3 +25,9 @@ def say_expired(error: BaseException, alias: str) -> None:
     """Give asyncpg's ``TimeoutError`` its words: it comes bare when ``command_timeout`` has expired."""
     if isinstance(error, TimeoutError) and not error.args:
         error.args = (_EXPIRED.format(alias),)
+
+
+def interrupt(raw: Any) -> None:
+    """Make the running statement of an aiosqlite connection fail; the coroutine behind it does not wait for anything."""
+    with suppress(StopIteration, ValueError, sqlite3.Error):
+        raw.interrupt().send(None)
