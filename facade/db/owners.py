@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 Ending = Callable[[bool], None]
 
+# The methods of SQLAlchemy's Connection that end its transaction, and whether they keep its work.
+_ENDS = {
+    "_commit_impl": True,
+    "_rollback_impl": False,
+    "_commit_twophase_impl": True,
+    "_rollback_twophase_impl": False,
+}
+
 _endings: WeakKeyDictionary[Session, list[Ending]] = WeakKeyDictionary()
 
 
@@ -55,15 +63,14 @@ def _watch_connection(owner: Connection, ended: Ending) -> None:
     """Watch a connection by its own methods: its event "commit" comes before COMMIT."""
     connection: Any = owner
 
-    def watching(method: Callable[[], None], kept: bool) -> Callable[[], None]:
-        def run() -> None:
-            del connection._commit_impl, connection._rollback_impl
-            method()
+    def watching(method: Callable[..., None], kept: bool) -> Callable[..., None]:
+        def run(*args: object) -> None:
+            for name in _ENDS:
+                delattr(connection, name)
+            method(*args)
             ended(kept)
 
         return run
 
-    connection._commit_impl, connection._rollback_impl = (
-        watching(connection._commit_impl, True),
-        watching(connection._rollback_impl, False),
-    )
+    for name, kept in _ENDS.items():
+        setattr(connection, name, watching(getattr(connection, name), kept))
