@@ -224,3 +224,39 @@ def test_where_others_have_them_all_it_says_so(full, workers):
 
     run([exhaust])
     assert seen[-1].startswith("The pool of database 'default' is exhausted")
+
+
+KINDS = ("bigint", "numeric", "text", "varchar(9)", "integer") * 4
+CHANGE = "ALTER TABLE changing ALTER COLUMN n TYPE {0} USING n::{0}"
+READ = Statement("SELECT n FROM changing", reads=True, returns=True)
+WRITE = Statement("UPDATE changing SET n = n RETURNING n", returns=True)
+
+
+def alter(server):
+    with server.connect() as connection:
+        for kind in KINDS:
+            time.sleep(0.05)
+            connection.execute(CHANGE.format(kind))
+
+
+def test_tables_that_are_altered_under_load_fail_nobody(server, workers):
+    with server.connect() as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS changing (n integer)")
+        connection.execute("INSERT INTO changing VALUES (1)")
+    run = workers(POOL_SIZE=5, MAX_OVERFLOW=10)
+    load, one = Load(seconds=2), connections["default"]
+
+    @atomic(retries=3)
+    def block():
+        one.fetch(READ, ())
+        one.fetch(WRITE, ())
+
+    kinds = {"read": lambda: one.fetch(READ, ()), "write": lambda: one.fetch(WRITE, ()), "block": block}
+    altering = threading.Thread(target=alter, args=(server,))
+    altering.start()
+    run([lambda kind=kind: load._again(lambda: load._try(kind, kinds[kind])) for kind in list(kinds) * 4])
+    altering.join()
+    assert {kind: errors for kind, errors in load.failed.items() if errors} == {}
+    assert all(load.done[kind] > 50 for kind in kinds)
+    with server.connect() as connection:
+        connection.execute("DROP TABLE changing")

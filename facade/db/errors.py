@@ -101,6 +101,9 @@ _BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
 
 STALE_PLAN = "0A000"  # "cached plan must not change result type", among others: the statement has not run
 
+# Inside a block, whose transaction it ends: the whole of it may be run again.
+STALE_ON_ASYNCPG = "InvalidCachedStatementError"
+
 # A prepared statement is not there, or is there already: another server, or another client, answered.
 _POOLED_STATES = ("26000", "42P05", "08P01")
 
@@ -139,6 +142,8 @@ def error_class(error: BaseException) -> ErrorClass | None:
         return StatementTimeout
     if (numbered := _numbered(error)) is not None:
         return numbered
+    if state == STALE_PLAN and type(error).__name__ == STALE_ON_ASYNCPG:
+        return SerializationFailure
     if state is not None:
         return _BY_STATE.get(state) or _BY_STATE.get(state[:2], DatabaseError)
     named = next((_BY_NAME[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _BY_NAME), None)

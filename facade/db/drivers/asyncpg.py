@@ -16,7 +16,7 @@ from facade.configuration import settings
 from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.limits import say_expired
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
-from facade.db.errors import sqlstate
+from facade.db.errors import STALE_ON_ASYNCPG, STALE_PLAN, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -47,6 +47,12 @@ class AsyncpgChannel(PostgresqlChannel):
     waits = True
     many_is_atomic = True
 
+    _begun: str
+    """The statement that began the transaction."""
+
+    _ran: int = 0
+    """How many statements have been run in it."""
+
     _is_bounced: bool
     """Whether a pgbouncer may hand servers out by transaction.
 
@@ -65,17 +71,21 @@ class AsyncpgChannel(PostgresqlChannel):
         return not dbapi_connection.driver_connection.is_in_transaction()
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        self._ran += 1
         work = self.raw.fetch(sql, *params)
         return bridge.wait(self._whole(work) if self._is_bounced else work)
 
     def _count(self, sql: str, params: Params) -> int:
+        self._ran += 1
         work = self.raw.execute(sql, *params)
         return _rowcount(bridge.wait(self._whole(work) if self._is_bounced else work))
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        self._ran += 1
         bridge.wait(self.raw.executemany(sql, rows))
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
+        self._ran += 1
         work = _outcome(self.raw, sql, params)
         return bridge.wait(self._whole(work) if self._is_bounced else work)
 
@@ -86,6 +96,7 @@ class AsyncpgChannel(PostgresqlChannel):
     def _cursor(self, sql: str, params: Params) -> Any:
         # asyncpg's own cursors insist on a transaction that was begun through its transaction objects,
         # which hide what the server answers to COMMIT.
+        self._ran += 1
         name = cursor_name()
         bridge.wait(self.raw.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", *params))
         return _Cursor(name)
@@ -102,6 +113,21 @@ class AsyncpgChannel(PostgresqlChannel):
 
     def _command(self, sql: str) -> str | None:
         return bridge.wait(self.raw.execute(sql))  # type: ignore[no-any-return]
+
+    def _begin(self, isolation_level: str | None, read_only: bool) -> None:
+        super()._begin(isolation_level, read_only)
+        self._begun, self._ran = self._begin_sql(isolation_level, read_only), 0
+
+    def _has_stale_plan(self, error: BaseException) -> bool:
+        if sqlstate(error) != STALE_PLAN or type(error).__name__ != STALE_ON_ASYNCPG:
+            return False
+        if self.in_transaction:
+            if self._ran > 1:
+                return False  # what was done before is lost with the transaction
+            bridge.wait(self.raw.execute("ROLLBACK"))
+            bridge.wait(self.raw.execute(self._begun))
+            self._ran = 0
+        return True
 
     def _failed(self, error: BaseException, sql: str | None = None, params: Params | None = None) -> NoReturn:
         say_expired(error, self.database.alias)

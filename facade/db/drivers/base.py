@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_STALE_TRIES = 5  # a table may be altered again before the statement has its turn
 _POOLER = (
     "Database {!r}: is there a pooler between (pgbouncer in transaction mode, for instance) that spreads the statements "
     "of one connection over several servers? TRANSACTION_POOLING: True in its settings is for that."
@@ -135,12 +136,20 @@ class DriverChannel(Channel):
         """Run a statement once more that did not begin: its plan was made for a table that has changed since."""
         if not self.broken and not self._returned and meets_edge(driver_error(error)):
             return self._at_edge(run, sql, params)
-        if self.broken or self._returned or not self._has_stale_plan(driver_error(error) or error):
-            self._failed(error, sql, params)
+        for _ in range(_STALE_TRIES):
+            if not self._may_repeat(driver_error(error) or error):
+                self._failed(error, sql, params)
+            try:
+                return run(sql, params)
+            except BaseException as another:
+                error = another
+        return self._failed(error, sql, params)
+
+    def _may_repeat(self, error: BaseException) -> bool:
         try:
-            return run(sql, params)
-        except BaseException as another:
-            self._failed(another, sql, params)
+            return not (self.broken or self._returned) and self._has_stale_plan(error)
+        except Exception:
+            return False  # the transaction could not be begun again
 
     def _at_edge(self, run: Callable[[str, Any], R], sql: str, params: Params) -> R:
         """Run a statement that asyncpg would not have written as it is meant."""

@@ -18,7 +18,7 @@ from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.limits import in_time, interrupt, say_expired
 from facade.db.drivers.reading import outcome_of
-from facade.db.errors import driver_error, sqlstate
+from facade.db.errors import STALE_ON_ASYNCPG, driver_error, sqlstate
 from facade.db.execution import of_connections
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
 
@@ -260,6 +260,12 @@ class GeneralChannel(DriverChannel):
             self._aborted = True
         say_expired(error, self.database.alias)
         super()._failed(error, sql, params)
+
+    def _has_stale_plan(self, error: BaseException) -> bool:
+        if self.in_transaction or type(error).__name__ != STALE_ON_ASYNCPG:
+            return False
+        self.token.rollback()  # SQLAlchemy has begun a transaction for the lone statement
+        return True
 
     def _is_closed(self) -> bool:
         return bool(self.token.closed or self.token.invalidated)
