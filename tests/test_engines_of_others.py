@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sqlite3
@@ -121,6 +122,20 @@ def test_blocks_are_kept_or_undone_on_any_engine(face, database, given, options)
         run_core(face, engine, lambda c: c.scalar(sa.select(sa.func.count()).select_from(Author.__table__)))
         == 4
     )
+
+
+def test_statements_leave_no_channels_behind(face, database, given):
+    """What a lender remembers of the connections that it has lent is gone with them."""
+    given()
+    work(face)
+    lender = connections["default"].lender
+    for _ in range(20):
+        names(face)
+        with face.block(atomic()):
+            names(face)
+    gc.collect()
+    assert len(lender._out) <= 1
+    assert len(lender.general._out) <= 1
 
 
 def test_connections_go_back_in_the_mode_they_came_in(face, database, given):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NO_MAP: SchemaMap = {}
+_ALONE = "facade_channel"  # in a connection's `info`: the channel of its lone statements
 _FAMILIAR = "facade"  # in a connection's `info`: it was met before
 _SHARED = (
     "The engine of database {!r} gives everybody the same connection ({}), and somebody's transaction is open on it, which "
@@ -247,7 +248,7 @@ class GivenLender(Lender):
         self, database: Place, engine: Engine, channels: type[DriverChannel], fast: bool = True
     ) -> None:
         super().__init__(database, engine, channels, fast)
-        self._out: set[DriverChannel] = set()
+        self._out: WeakSet[DriverChannel] = WeakSet()
         self._compiles: Dialect | None = None
 
     def lend(self) -> DriverChannel:
@@ -264,31 +265,54 @@ class GivenLender(Lender):
         except Exception as error:
             raise translated(error, lost=may_connect_later(error))
 
-    lend_alone = lend
+    def lend_alone(self) -> DriverChannel:
+        general = self.is_general()
+        if general or self.engine.pool._pre_ping:
+            return self._lend(general)
+        try:
+            return self._take(alone=True)
+        except exc.TimeoutError as error:
+            raise self._exhausted(error) from error
+        except Exception as error:
+            raise translated(error, lost=may_connect_later(error))
 
     def end_alone(self, channel: DriverChannel) -> None:
-        channel.check_in()
+        if channel.is_general or channel.token.info.get(_ALONE) is not channel:
+            channel.check_in()
+        elif not channel.broken:
+            channel.rest()
 
     def _lend_fast(self) -> DriverChannel:
-        """Take a connection out of the pool without the proxy that SQLAlchemy would put around it."""
+        channel = self._take(alone=False)
+        self._out.add(channel)
+        return channel
+
+    def _take(self, alone: bool) -> DriverChannel:
+        """Take a connection out of the pool without the proxy that SQLAlchemy would put around it.
+
+        Each connection has one channel for lone statements, which saves making it.
+        """
         pool: Any = self.engine.pool
         token: Any = self.engine.raw_connection() if pool._pre_ping else pool._do_get()
         try:
             if not pool._pre_ping:
                 token.get_connection()
-            found = token.dbapi_connection
-            if _FAMILIAR not in token.info:
+            found, info = token.dbapi_connection, token.info
+            if _FAMILIAR not in info:
                 self.channels.meet(found)
-                token.info[_FAMILIAR] = True
+                info[_FAMILIAR] = True
             if not self.channels.is_plain(found):
                 self.give_back(token)
                 return self.general.lend()
-            channel = self.channels(self, token, token.driver_connection)
+            channel: DriverChannel | None = info.get(_ALONE) if alone else None
+            if channel is None:
+                channel = self.channels(self, token, token.driver_connection)
+                if alone:
+                    info[_ALONE] = channel
             channel.adopt()
         except BaseException as error:
             self.throw_away(token, error)
             raise
-        self._out.add(channel)
         return channel
 
     def give_back(self, token: Any) -> None:
@@ -319,7 +343,7 @@ class GivenLender(Lender):
         kept = [self.general.abandon(), self._out, self.engine.pool]
         for channel in self._out:
             channel.broken, channel.raw = True, None
-        self._out = set()
+        self._out = WeakSet()
         self.engine.dispose(close=False)
         return kept
 

@@ -20,6 +20,9 @@ from facade.db.drivers.reading import outcome_of
 from facade.db.drivers.sqlite import SqliteChannel, begin_sql
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
+    from aiosqlite import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.channel import Outcome, Params, Row
@@ -149,7 +152,7 @@ class _Reply:
 
     __slots__ = ("future",)
 
-    def __init__(self, future: Any = None) -> None:
+    def __init__(self, future: Future[Any] | None = None) -> None:
         self.future = future
 
     def get_loop(self) -> _Reply:
@@ -164,11 +167,12 @@ class _Reply:
 _NOBODY = _Reply()
 
 
-def _asked(raw: Any, function: Callable[[], object]) -> Any:
+def _asked(raw: Connection, function: Callable[[], object]) -> Future[Any]:
     """Have the thread call a function; does what aiosqlite's own coroutine does, without the coroutine."""
     done = bridge.future()
-    raw._tx.put_nowait((_Reply(done), function))
-    return done
+    reply: Any = _Reply(done)
+    raw._tx.put_nowait((reply, function))
+    return done  # type: ignore[no-any-return]
 
 
 def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: object) -> Any:

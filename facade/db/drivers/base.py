@@ -457,6 +457,16 @@ class DriverChannel(Channel):
                 self._lender.give_back(self.token)
             self.raw = None
 
+    def rest(self) -> None:
+        """Give the connection back after a lone statement; this channel is taken again with it."""
+        try:
+            if self._adopted:
+                self._clean_up(self._restore)
+        finally:
+            self._adopted = False
+            if not self.broken:
+                self._lender.give_back(self.token)
+
     def _restore(self) -> None:
         """Leave the connection as it was found."""
         if self._timeout_before is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from facade import bridge
 from facade.configuration import settings
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
 
 _EXPIRED = "A statement on {!r} took longer than the command_timeout in OPTIONS allows, and was cancelled."
 
@@ -27,7 +30,7 @@ def say_expired(error: BaseException, alias: str) -> None:
         error.args = (_EXPIRED.format(alias),)
 
 
-def interrupt(raw: Any) -> None:
+def interrupt(raw: Connection) -> None:
     """Make the running statement of an aiosqlite connection fail; the coroutine behind it does not wait for anything."""
     with suppress(StopIteration, ValueError, sqlite3.Error):
         raw.interrupt().send(None)
