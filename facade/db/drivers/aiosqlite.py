@@ -172,7 +172,7 @@ def _asked(raw: Connection, function: Callable[[], object]) -> Future[Any]:
     done = bridge.future()
     reply: Any = _Reply(done)
     raw._tx.put_nowait((reply, function))
-    return done  # type: ignore[no-any-return]
+    return done
 
 
 def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: object) -> Any:
