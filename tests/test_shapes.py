@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import gc
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
-from facade import bridge, configuration, models
+from facade import bridge, configuration, connections, models
+from facade.db.optioned import MAX_NAMES
 from facade.exceptions import EmptyResultSet
 from facade.meta.registry import isolate_apps
 from facade.models import Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Sum, Value, When
+from facade.sql import retention
 from facade.sql import shape as shapes
+from facade.sql.rows import _row_classes as row_classes
 from tests.models import Author, Book, Category, Everything, Profile, Publisher
 
 DAY = dt.date(2002, 5, 1)
@@ -404,22 +410,115 @@ def numbered(n):
     return Book.objects.annotate(**{f"x{n}": F("pages")})
 
 
+@pytest.fixture
+def few(cached, monkeypatch):
+    """A tree that holds no more than fifty shapes, ten of them new ones."""
+    gc.collect()
+    monkeypatch.setattr(retention, "MAX_SHAPES", 50)
+    return 50
+
+
 @pytest.mark.vendors("sqlite")
-def test_the_number_of_shapes_is_bounded(database, cached, monkeypatch):
-    monkeypatch.setattr(shapes, "MAX_SHAPES", size() + 50)
+def test_the_number_of_shapes_is_bounded(database, few):
     for n in range(500):
         numbered(n)
-        assert len(shapes._living) <= shapes.MAX_SHAPES + 5
+        assert len(shapes._kept) <= few
+    assert size() <= few + 10  # the roots of models do not count
+    for n in [n for n in range(500) for _ in range(3)]:  # and of those that are asked for again
+        numbered(n)
+        assert len(shapes._kept) <= few
+    assert size() <= few + 10  # the roots of models do not count
 
 
 @pytest.mark.vendors("sqlite")
-def test_a_queryset_that_is_held_does_not_hold_all_that_was_made_of_it(database, cached, monkeypatch):
+def test_a_queryset_that_is_held_does_not_hold_all_that_was_made_of_it(database, few):
     held = Book.objects.filter(pages=1)
-    monkeypatch.setattr(shapes, "MAX_SHAPES", size() + 50)
     for n in range(500):
         held.annotate(**{f"x{n}": F("pages")})
-        assert len(shapes._living) <= shapes.MAX_SHAPES + 5
+    assert size() <= few + 10  # the roots of models do not count
     assert sql_of(held) is not None
+
+
+@pytest.mark.vendors("sqlite")
+def test_querysets_that_are_held_do_not_count(database, few):
+    held = [numbered(n) for n in range(few * 3)]
+    assert numbered("y")._shape is numbered("y")._shape
+    assert held[0].filter(pages=1)._shape is held[0].filter(pages=2)._shape
+    assert [sql_of(queryset) for queryset in held] == [sql_of(numbered(n)) for n in range(few * 3)]
+
+
+HOT = [
+    lambda n: Book.objects.filter(pages__gte=n).order_by("pk"),
+    lambda n: Book.objects.filter(title=str(n), pages=n),
+    lambda n: Book.objects.exclude(author__age=n).values_list("title"),
+    lambda n: Book.objects.annotate(x=F("pages") + n).filter(x__gt=n),
+]
+NAMED = [
+    lambda n: Everything.objects.filter(**{f"json__key{n}": 1}),
+    lambda n: Everything.objects.filter(json__has_key=f"key{n}"),
+    lambda n: Everything.objects.order_by(f"json__key{n}"),
+    lambda n: Everything.objects.values_list(f"json__key{n}"),
+    lambda n: Book.objects.annotate(**{f"alias{n}": F("pages")}).values_list(f"alias{n}", named=True),
+    lambda n: Book.objects.alias(**{f"alias{n}": Count("pk")}).filter(**{f"alias{n}": 1}),
+]
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+def test_names_from_users_push_out_no_query_that_is_used(face, database, library, few, times, monkeypatch):
+    """What programs ask for again and again is compiled once, whatever else comes by, and is asked for twice, too."""
+    database.create(Everything)
+    for _ in range(2):
+        for make in HOT:
+            face.list(make(1))
+    known = [(make(1)._shape, dict(make(1)._shape.plans)) for make in HOT]
+    for n in range(60):
+        for _ in range(times):
+            for name in NAMED:
+                face.list(name(n))
+        for make, (shape, plans) in zip(HOT, known, strict=True):
+            face.list(make(n))
+            assert make(n)._shape is shape
+            assert shape.plans == plans
+    assert len(shapes._kept) <= few
+
+
+@pytest.mark.vendors("sqlite")
+def test_classes_of_named_rows_live_as_long_as_somebody_has_them(face, database, library, few):
+    def rows(n):
+        return face.list(
+            Book.objects.annotate(**{f"alias{n}": F("pages")}).values_list(f"alias{n}", named=True)
+        )
+
+    held = rows("_held")[0]
+    for n in range(150):
+        rows(n)
+    gc.collect()
+    assert len(row_classes) <= few + 5
+    assert type(rows("_held")[0]) is type(held)
+
+
+@pytest.mark.faces("sync")
+def test_options_remember_no_session_for_ever(face, database, library):
+    limited = Book.objects.execution_options(yield_per=100).order_by("pk")
+    engine = sa.create_engine(connections["default"].settings.url)
+    for _ in range(MAX_NAMES * 2 + 5):
+        with Session(engine) as session:
+            assert limited.using(session).first().pk == 1
+    assert len(limited._execution.names) <= MAX_NAMES
+    engine.dispose()
+
+
+def test_the_order_of_keywords_makes_no_shape(face, database, library, cached):
+    names = {"pages__gte": 100, "title__startswith": "a", "author__name": "Bob", "publisher__name": "North"}
+    found = [dict(order) for order in itertools.permutations(names.items())]
+    assert len({Book.objects.filter(**keywords)._shape for keywords in found}) == 1
+    assert {tuple(face.list(Book.objects.filter(**keywords).values_list("pk"))) for keywords in found} == {
+        ((3,),)
+    }
+    before = size()
+    for keywords in found:
+        assert face(Book.objects.get, **keywords).title == "alp_a"
+    assert size() <= before + 1
 
 
 @pytest.mark.vendors("sqlite")

@@ -26,6 +26,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 V = TypeVar("V")
 
+MAX_NAMES = 100
+"""How many databases options are kept for: the named ones, and sessions that are in use."""
+
 
 class OptionedChannel:
     """A channel whose statements are run under the options of one query; in between it is as it was."""
@@ -205,6 +208,8 @@ def under(name: str, execution: Execution) -> Bound:
         found = under(database.whole_name, merged)
     else:
         found = _named(name, database, execution)
+    if len(execution.names) >= MAX_NAMES:  # sessions come and go under a queryset's options
+        execution.names.clear()
     execution.names[name] = found
     return found
 

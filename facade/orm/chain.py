@@ -181,6 +181,8 @@ class Chain(Combining):
 
     def _narrow(self, kwargs: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments after `filter(**kwargs)`."""
+        if len(kwargs) > 1:  # whatever order they are written in, the shape is one
+            kwargs = dict(sorted(kwargs.items()))
         values = tuple(kwargs.values())
         for name, value in kwargs.items():
             kind = type(value)

@@ -316,7 +316,7 @@ _COMBINE: dict[tuple[str, str], Callable[[Any, Any, Any], Any]] = {
 }
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)  # every expression may bring a type of its own
 def _storage(type_: CoreType, dialect: Dialect) -> Any:
     impl = type_.dialect_impl(dialect)
     return getattr(impl, "impl_instance", None) or impl

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import decimal
-import functools
 import inspect
 from collections import namedtuple
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from facade import fields
 from facade.exceptions import NestedTooDeeply
@@ -241,11 +241,15 @@ def flat_loader(layout: Layout, dialect: Dialect, database: Database, extra: boo
     )
 
 
-@functools.cache
+_row_classes: WeakValueDictionary[tuple[str, ...], type[Any]] = WeakValueDictionary()
+
+
 def row_class(*names: str) -> type[Any]:
-    """Return the class of the rows of values_list(named=True) with these names."""
+    """Return the class of the rows of values_list(named=True) with these names: one as long as a plan or a row has it."""
+    if (found := _row_classes.get(names)) is not None:
+        return found
     base = namedtuple("Row", names)  # type: ignore[misc] # noqa: PYI024 - the names are known at run time only
-    return type("Row", (base,), {"__slots__": (), "__reduce__": _reduced})
+    return _row_classes.setdefault(names, type("Row", (base,), {"__slots__": (), "__reduce__": _reduced}))
 
 
 def _reduced(row: Row[Any]) -> Any:

@@ -21,13 +21,12 @@ from facade.sql.filtering import add_filtered_relation
 from facade.sql.loading import check_mask, check_select_related, mask_of
 from facade.sql.merging import merge_queries
 from facade.sql.query import Query
+from facade.sql.retention import Retention
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Resolvable
     from facade.sql.extra import RawCondition
     from facade.sql.query import Lock
-
-MAX_SHAPES = 20_000
 
 Step = Callable[..., None]
 STEPS: dict[str, Step] = {}
@@ -45,7 +44,18 @@ class Shape:
     Shapes are found by structure: two querysets written alike share one. Nothing depends on that but speed.
     """
 
-    __slots__ = ("__weakref__", "children", "current", "key", "keyed", "parent", "plans", "prepare", "query")
+    __slots__ = (
+        "__weakref__",
+        "children",
+        "current",
+        "key",
+        "keyed",
+        "parent",
+        "plans",
+        "prepare",
+        "query",
+        "used",
+    )
 
     def __init__(
         self,
@@ -60,6 +70,7 @@ class Shape:
         self.children: dict[Any, Shape] = {}
         self.plans: dict[Any, Any] = {}
         self.current = True  # of a root: False once the shapes were cleared
+        self.used = False  # whether it was found since it was last looked at
         with _lock:
             _living.add(self)
 
@@ -69,18 +80,20 @@ class Shape:
             return self._build(key, count, keyed=False)
         try:
             if (found := self.children.get(key)) is not None:
+                found.used = True
                 return found
         except TypeError:  # an unhashable part: correct, but not shared
             return self._build(key, count, keyed=False)
         except RecursionError as error:
             raise too_deep(self.query, key[0]) from error
-        if len(_living) >= MAX_SHAPES:
-            clear()
         built = self._build(key, count, keyed=True)
         try:
-            return self.children.setdefault(key, built)
+            with _lock:
+                if (found := self.children.setdefault(key, built)) is built:
+                    _kept.add(built)
         except RecursionError as error:
             raise too_deep(self.query, key[0]) from error
+        return found
 
     def advance(
         self, key: tuple[Any, ...], values: Sequence[Any], keyed: bool = True
@@ -193,15 +206,17 @@ def _written_out(key: tuple[Any, ...]) -> tuple[Any, ...]:
 _roots: dict[type[Any], Shape] = {}
 _lock = threading.RLock()  # a finalizer may make a queryset while this thread holds it
 _living: weakref.WeakSet[Shape] = weakref.WeakSet()
+_kept = Retention()
 
 
 def clear() -> None:
-    """Forget all shapes: models, relations, lookups or settings have changed, or there are too many.
+    """Forget all shapes: models, relations, lookups or settings have changed.
 
     A queryset that somebody holds keeps its shape, but nothing that was made of it.
     """
     with _lock:
         _roots.clear()
+        _kept.clear()
         for shape in list(_living):
             shape.current = False
             shape.children.clear()

@@ -1,0 +1,79 @@
+"""Which shapes are kept: those that are used again, and the newest of the others, up to a fixed number."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facade.sql.shape import Shape
+
+MAX_SHAPES = 10_000
+"""How many shapes the tree holds. A held queryset whose shape has left it works on, and does not count."""
+
+NEW_PART = 5
+"""One in so many places is for shapes that nobody has asked for again yet."""
+
+LOOKED_AT = 32
+"""How many shapes one call looks at to find one that can go: what bounds the time that it takes."""
+
+
+class Retention:
+    """The shapes of the tree in two queues: new ones, and those that were found again while they were new.
+
+    What is asked for once, names that come from users above all, passes through the first queue and pushes out nothing but
+    its like. In the second one, what was used since it was last looked at has another turn.
+    """
+
+    def __init__(self) -> None:
+        self.new: deque[Shape] = deque()
+        self.proven: deque[Shape] = deque()
+
+    def __len__(self) -> int:
+        return len(self.new) + len(self.proven)
+
+    def add(self, shape: Shape) -> None:
+        """Keep a shape that has come into the tree, and let go of as many as are too many, one or two."""
+        self.new.append(shape)
+        if len(self.new) > MAX_SHAPES // NEW_PART:
+            self._leave_new()
+        if len(self.proven) > MAX_SHAPES - MAX_SHAPES // NEW_PART:
+            self._leave_proven()
+
+    def clear(self) -> None:
+        self.new.clear()
+        self.proven.clear()
+
+    def _leave_new(self) -> None:
+        for _ in range(2):  # two for one, so that a lower limit is reached as well
+            oldest = self.new.popleft()
+            if not oldest.used:
+                _drop(oldest)
+            else:
+                oldest.used = False
+                self.proven.append(oldest)
+            if len(self.new) <= MAX_SHAPES // NEW_PART:
+                return
+
+    def _leave_proven(self) -> None:
+        for _ in range(LOOKED_AT):
+            oldest = self.proven.popleft()
+            if not oldest.used:
+                break
+            oldest.used = False
+            self.proven.append(oldest)
+        else:
+            oldest = self.proven.popleft()
+        _drop(oldest)
+
+
+def _drop(shape: Shape) -> None:
+    """Take a shape out of the tree; who holds it, or one of its children, goes on with it."""
+    parent = shape.parent
+    if parent is None:
+        return
+    try:
+        if parent.children.get(shape.key) is shape:
+            del parent.children[shape.key]
+    except RecursionError:  # the key is deep and so is the call: the parent finds its other children again
+        parent.children = {}
