@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import inspect
 import sqlite3
 import threading
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 
 import pytest
 from sqlalchemy import make_url
@@ -983,3 +984,67 @@ def test_block_of_a_thread_is_unknown_to_another(entries):
         thread.join()
     connections["default"].close()
     assert seen == [False, []]
+
+
+def left(kind, error):
+    """Enter and leave a block, in a block of its own kind where asked for, by its end or by an error."""
+    with transaction.atomic():
+        if kind == "nested":
+            with suppress(ZeroDivisionError), transaction.atomic():
+                if error:
+                    raise ZeroDivisionError
+        elif error:
+            raise ZeroDivisionError
+
+
+async def left_async(kind, error):
+    async with transaction.atomic():
+        if kind == "nested":
+            with suppress(ZeroDivisionError):
+                async with transaction.atomic():
+                    if error:
+                        raise ZeroDivisionError
+        elif error:
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("error", [False, True], ids=["whole", "failed"])
+@pytest.mark.parametrize("kind", ["root", "nested"])
+def test_a_block_leaves_nothing_to_the_garbage_collector(database, kind, error):
+    def sync():
+        with suppress(ZeroDivisionError):
+            left(kind, error)
+
+    async def in_task():
+        with suppress(ZeroDivisionError):
+            await left_async(kind, error)
+
+    async def many():
+        for _ in range(3):
+            await asyncio.create_task(in_task())
+        await asyncio.sleep(0)
+        gc.collect()
+        await asyncio.create_task(in_task())
+        await asyncio.sleep(0)
+        return facade_garbage()
+
+    def facade_garbage():
+        """Return what blocks leave in cycles."""
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            gc.collect()
+            return [type(item).__name__ for item in gc.garbage if type(item).__module__.startswith("facade.")]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+
+    gc.disable()
+    try:
+        for _ in range(3):
+            sync()
+        gc.collect()
+        sync()
+        assert facade_garbage() == []
+        assert asyncio.run(many()) == []
+    finally:
+        gc.enable()

@@ -63,25 +63,24 @@ class Lends(Protocol):
         """Begin a transaction for one whose connection was lost; raises ``error`` if it was not that."""
 
 
+class Scope:
+    """Work that is kept or undone as one, by the end of a transaction or of a block with a savepoint."""
+
+    __slots__ = ("cause", "manual_ids", "needs_rollback")
+
+    def __init__(self) -> None:
+        self.manual_ids: list[str] = []  # savepoints made by the user
+        self.needs_rollback = False
+        self.cause: BaseException | None = None  # of needs_rollback
+
+
 class Block(Turns):
     """One entered block: the body of an `atomic`, or a connection in manual or foreign hands.
 
-    ``scope``: the nearest block, itself included, whose end can undo work: only that one can be broken.
+    ``scope``: the work of the nearest block, itself included, whose end can undo some: only that can be broken.
     """
 
-    __slots__ = (
-        "atomic",
-        "cause",
-        "committed",
-        "level",
-        "manual_ids",
-        "needs_rollback",
-        "outer_options",
-        "outer_timeout",
-        "scope",
-        "sid",
-        "streams",
-    )
+    __slots__ = ("atomic", "committed", "level", "outer_options", "outer_timeout", "scope", "sid", "streams")
     parent: Block | None
     child: Block | None
 
@@ -97,13 +96,11 @@ class Block(Turns):
         self.atomic = atomic
         self.sid = sid
         self.level = len(transaction.savepoint_ids)
-        self.scope: Block = self if parent is None or sid is not None else parent.scope
+        self.scope: Scope = Scope() if parent is None or sid is not None else parent.scope
         self.streams: list[Stream] = []
-        self.manual_ids: list[str] = []  # savepoints made by the user; kept on the scope
         self.outer_options: Any = None  # of the channel, where this block has others
         self.outer_timeout: str | None = None
-        self.needs_rollback = self.committed = False
-        self.cause: BaseException | None = None  # of needs_rollback
+        self.committed = False
 
     def __repr__(self) -> str:
         condition = "cut" if self.cut else "ended" if self.ended else "open"
@@ -180,7 +177,7 @@ class Block(Turns):
         names: set[str] = set()
         block: Block | None = self
         while block is not None:
-            names.update(block.manual_ids)
+            names.update(block.scope.manual_ids)
             if block.sid is not None:
                 names.add(block.sid)
             block = block.parent
@@ -337,7 +334,8 @@ class Block(Turns):
     def leave(self, held: list[Turns]) -> None:
         """Count as ended, and give the turns back."""
         self.ended = True
-        self.cause = None  # its traceback leads back here
+        if self.parent is None or self.scope is not self.parent.scope:
+            self.scope.cause = None  # its traceback leads back here
         state.pop(self.transaction.alias, self)
         for block in held:
             block.lock.release()

@@ -71,8 +71,8 @@ class Manual(Root):
         with self.lock:
             self.close_streams()
             transaction = self.transaction
-            self.begun = self.needs_rollback = False
-            self.cause = transaction.lost = None
+            self.begun = self.scope.needs_rollback = False
+            self.scope.cause = transaction.lost = None
             transaction.hooks.clear()
             transaction.channel.rollback()
             if transaction.channel.broken:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from facade.sql.shape import Shape
+from collections.abc import Hashable
+from typing import Protocol, Self
 
 MAX_SHAPES = 10_000
 """How many shapes the tree holds. A held queryset whose shape has left it works on, and does not count."""
@@ -16,6 +14,15 @@ NEW_PART = 5
 
 LOOKED_AT = 32
 """How many shapes one call looks at to find one that can go: what bounds the time that it takes."""
+
+
+class Shape(Protocol):
+    """A shape, as far as it matters here: ``used`` says whether it was found since it was last looked at."""
+
+    parent: Self | None
+    key: tuple[Hashable, ...]
+    children: dict[Hashable, Self]
+    used: bool
 
 
 class Retention:
