@@ -70,6 +70,24 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known advisories: in the newest versions of what we need, and in the lowest that we allow."""
+    needed = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["drivers"]]
+    session.install("pip-audit")
+    for relation in (">=", "=="):
+        listed = Path(session.create_tmp()) / "requirements.txt"
+        listed.write_text("\n".join(requirement.replace(">=", relation) for requirement in needed))
+        session.run("pip-audit", "--strict", "--requirement", str(listed))
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Try hostile input at every public door for long: `FACADE_FUZZ` is the number of examples of each."""
+    install(session, "test")
+    session.run("pytest", "tests/test_fuzz.py", *session.posargs, env={"FACADE_FUZZ": "5000", **os.environ})
+
+
 @nox.session(python="3.13")
 def conformance(session: nox.Session) -> None:
     """Run Django's own ORM tests by FACADE_CONFORMANCE: `nox -s conformance -- --tests django-6.1.3/tests [packages]`."""

@@ -226,18 +226,35 @@ class FileSystemStorage(Deconstructible):
 
     def _write(self, path: Path, content: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if callable(source := getattr(content, "temporary_file_path", None)) and not path.exists():
-            shutil.move(source(), path)
+        if callable(source := getattr(content, "temporary_file_path", None)):
+            self._take_over(source(), path)
             return
         pieces = content.chunks() if hasattr(content, "chunks") else iter([content.read()])
         first = next(pieces, b"")
-        with path.open("x" if isinstance(first, str) else "xb") as target:
+        with open(path, "x" if isinstance(first, str) else "xb", opener=_private) as target:
             self._copy(target, first, pieces)
+        path.chmod(_MODE)
+
+    def _take_over(self, source: str, path: Path) -> None:
+        """Give a temporary file its name; raises FileExistsError where somebody else has made a file of that name."""
+        os.close(
+            _private(str(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        )  # the name is taken before anything moves
+        shutil.move(source, path)
+        path.chmod(_MODE)
 
     def _copy(self, target: IO[Any], first: object, rest: Iterator[Any]) -> None:
         target.write(first)
         for piece in rest:
             target.write(piece)
+
+
+_MODE = 0o644  # others may read, whatever the process or the temporary file was allowed
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that nobody else sees before it is complete."""
+    return os.open(path, flags, 0o600)
 
 
 def valid_name(name: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, Engine, make_url
@@ -46,7 +46,7 @@ _OWN_KEYS = frozenset(
     {
         "ENGINE", "URL", "NAME", "OPTIONS", "SYNC_OPTIONS", "ASYNC_OPTIONS", "ISOLATION_LEVEL",
         "TRANSACTION_POOLING", "ALLOW_BLOCKING", "CONN_MAX_AGE", "CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS",
-        "POOL_SIZE", "MAX_OVERFLOW", "POOL_TIMEOUT", "POOL_RECYCLE", "POOL_PRE_PING", "POOL_LINGER", "ECHO", *_URL_KEYS,
+        "POOL_SIZE", "MAX_OVERFLOW", "POOL_TIMEOUT", "POOL_RECYCLE", "POOL_PRE_PING", "POOL_LINGER", "ECHO", "HIDE_PARAMETERS", *_URL_KEYS,
     }
 )  # fmt: skip
 _DJANGO_KEYS = frozenset(
@@ -68,7 +68,7 @@ class PoolSettings:
     linger: float = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DatabaseSettings:
     """How one database is reached: by URL, or through engines that exist already.
 
@@ -89,7 +89,26 @@ class DatabaseSettings:
     transaction_pooling: bool = False
     allow_blocking: bool = False
     echo: bool = False
+    hide_parameters: bool = True
     raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        # Passwords are in URLs, in options and in what was given.
+        shown: dict[str, object] = {
+            "url": _public(self.url),
+            "async_url": _public(self.async_url),
+            "pool": self.pool,
+        }
+        shown |= {"engine": self.engine and type(self.engine).__name__}
+        shown |= {"async_engine": self.async_engine and type(self.async_engine).__name__}
+        return (
+            f"{type(self).__name__}({self.alias!r}, {', '.join(f'{k}={v!r}' for k, v in shown.items() if v)})"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"The settings of database {self.alias!r} hold passwords, and cannot be pickled. Pass the alias on."
+        )
 
     @property
     def any_url(self) -> URL:
@@ -112,6 +131,14 @@ class DatabaseSettings:
     def memory(self) -> bool:
         """Whether it is a SQLite database without a file."""
         return self.dialect_name == "sqlite" and is_memory(self.any_url)
+
+
+def _public(url: URL | None) -> str | None:
+    """Return a URL without its password and without what stands in its query."""
+    if url is None:
+        return None
+    query = dict.fromkeys(url.query, "***")
+    return url.set(query=query).render_as_string(hide_password=True)
 
 
 def read(alias: str, value: object) -> DatabaseSettings:
@@ -296,6 +323,7 @@ def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
         ),
         allow_blocking=bool(given.get("ALLOW_BLOCKING")),
         echo=bool(given.get("ECHO")),
+        hide_parameters=bool(given.get("HIDE_PARAMETERS", True)),
         raw=dict(given),
     )
     return _complete(settings)

@@ -126,6 +126,7 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
         "linger": pool.linger,
         "connect_args": {**_defaults(settings, url), **arguments},
         "echo": settings.echo,
+        "hide_parameters": settings.hide_parameters,
     }
     if url.get_backend_name() == "postgresql":
         options["json_deserializer"] = read_json

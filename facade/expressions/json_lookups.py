@@ -34,6 +34,7 @@ from facade.expressions.json_paths import (
     KeyTextTransform,
     KeyTransform,
     Place,
+    checked_key,
     mysql_path,
     postgresql_part,
     sqlite_path,
@@ -263,7 +264,7 @@ class HasKey(_KeyLookup):
     _on_mysql = "JSON_CONTAINS(%s, JSON_QUOTE(%s))"
 
     def prepare(self, value: object) -> Any:
-        return str(value)
+        return checked_key(value)
 
     def as_core(self, compiler: Compiler) -> Any:
         if not isinstance(self.rhs, KeyTransform):
@@ -287,13 +288,13 @@ class _SeveralKeys(_KeyLookup):
     """A question about several keys of an object."""
 
     def prepare(self, value: Any) -> Any:
-        return [str(item) for item in value]
+        return [checked_key(item) for item in value]
 
     def right(self, compiler: Compiler) -> Any:
         type_ = sa.ARRAY(sa.Text()) if compiler.vendor == "postgresql" else KeyList()
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, type_)
-        keys = [item.key_name if isinstance(item, KeyTransform) else str(item) for item in self.rhs]
+        keys = [item.key_name if isinstance(item, KeyTransform) else checked_key(item) for item in self.rhs]
         return compiler.literal(keys, type_)
 
 

@@ -26,6 +26,14 @@ _INDEX = re.compile(r"-?[0-9]{1,9}")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_]+")
 
 
+def checked_key(key: object) -> str:
+    """Return a key as text; raise ValueError for one that no document can have."""
+    text = str(key)
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"A key of JSON cannot contain NUL or one half of a surrogate pair: {text!r}.")
+    return text
+
+
 class Place(NamedTuple):
     """A document, in Core's form, and the path that leads to one part of it."""
 
@@ -38,7 +46,7 @@ class KeyTransform(Transform):
 
     def __init__(self, key_name: object, *expressions: Any, **extra: Any) -> None:
         super().__init__(*expressions, **extra)
-        self.key_name = str(key_name)
+        self.key_name = checked_key(key_name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key_name!r}, {self.lhs!r})"

@@ -34,6 +34,19 @@ def refuse_q_options(names: Iterable[str]) -> None:
         raise TypeError(f"The following kwargs are invalid: {', '.join(sorted(map(repr, invalid)))}")
 
 
+def _refuse_options_of_outside(connector: str | None, negated: object) -> None:
+    """Raise TypeError for options beside lookups which a program need not write: they come from a dict like a body of JSON.
+
+    A text that was read somewhere equals a connector, and is another object than the constant.
+    """
+    if negated:
+        raise TypeError("_negated cannot stand beside lookups by name: write ~Q(...).")
+    if connector is not None and not any(connector is known for known in CONNECTORS):
+        raise TypeError(
+            f"_connector beside lookups by name is one of Q.AND, Q.OR and Q.XOR, not a text {connector!r}."
+        )
+
+
 class Condition:
     """A frozen Q: hashable, its constants numbered. Children are Conditions, `(lookup, value)` pairs or expressions."""
 
@@ -81,6 +94,8 @@ class Q(Frozen):
     ) -> None:
         if _connector not in (None, *CONNECTORS):
             raise ValueError(f"_connector must be one of {', '.join(map(repr, CONNECTORS))}, or None.")
+        if kwargs and (_connector is not None or _negated):
+            _refuse_options_of_outside(_connector, _negated)
         self.children: list[Any] = [*args, *sorted(kwargs.items())]
         self.connector = _connector or AND
         self.negated = _negated

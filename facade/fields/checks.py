@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -48,6 +49,9 @@ class FieldChecks:
             yield self._error("Field names must not end with an underscore.", "E001")
         elif LOOKUP_SEP in self.name:
             yield self._error(f'Field names must not contain "{LOOKUP_SEP}".', "E002")
+        elif self.name != unicodedata.normalize("NFKC", self.name):
+            hint = f"Python reads it as {unicodedata.normalize('NFKC', self.name)!r} in a program: use that name."
+            yield self._error(f"The field name {self.name!r} is not in the normal form NFKC.", "E904", hint)
         elif self.name == "pk":
             yield self._error("'pk' is a reserved word that cannot be used as a field name.", "E003")
 

@@ -29,6 +29,17 @@ default_vendor: Seam[[], str | None] = Seam(
 )
 
 
+_FAR = 40  # powers of ten: beyond the range of every column of integers
+_BEYOND = int("1" + _FAR * "0")
+
+
+def _whole(value: ConvertibleToInt) -> int:
+    """Return `int(value)`; of a decimal that is far beyond every column one that is so, too, without computing it."""
+    if isinstance(value, decimal.Decimal) and value.is_finite() and value.adjusted() > _FAR:
+        return -_BEYOND if value.is_signed() else _BEYOND
+    return int(value)
+
+
 def _refuse_number(field: Field[Any], value: object, error: Exception) -> NoReturn:
     kind = TypeError if isinstance(error, TypeError) else ValueError
     raise kind(f"Field '{field.name}' expected a number but got {value!r}.") from error
@@ -91,7 +102,7 @@ class IntegerField(Field[IntegerValue]):
         if value is None or type(value) is int:
             return value
         try:
-            return int(value)
+            return _whole(value)
         except (TypeError, ValueError, OverflowError):
             self._refuse("invalid", value)
 
@@ -100,16 +111,16 @@ class IntegerField(Field[IntegerValue]):
             return value
         value = kept(value)
         try:
-            return int(value)
+            return _whole(value)
         except (TypeError, ValueError, OverflowError) as error:
             _refuse_number(self, value, error)
 
     def storable(self, given: object, prepared: Any, connection: Database | DialectView | None) -> Any:
         if prepared is None:
             return None
-        if isinstance(given, (float, decimal.Decimal)) and given != prepared:
-            raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
         low, high = self.range_on(connection.vendor) if connection is not None else self._ranges["sqlite"]
+        if isinstance(given, (float, decimal.Decimal)) and given != prepared and abs(prepared) < _BEYOND:
+            raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
         if not low <= prepared <= high:
             kind = CheckViolation if low == self.lowest and prepared < low else NumericValueOutOfRange
             raise kind(f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}.")
@@ -355,18 +366,28 @@ class DecimalField(Field[DecimalValue]):
         return self.to_python(kept(value))
 
     def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> Any:
-        """Round to the column's places where the database would not, as Django does: by the context's rounding."""
-        if not isinstance(prepared, decimal.Decimal) or connection is None or connection.vendor != "sqlite":
+        """Round to the column's places where the database would not, as Django does: by the context's rounding.
+
+        Numbers are judged by their size before anything computes with them.
+        """
+        if not isinstance(prepared, decimal.Decimal) or connection is None:
             return prepared
-        rounding = decimal.getcontext().rounding
         places, limit = self._unit, self._limit
-        number = prepared if places is None else prepared.quantize(places, rounding=rounding, context=WIDE)
-        if limit is not None and not -limit < number < limit:
-            raise NumericValueOutOfRange(
-                f"Field '{self.name}' cannot hold {prepared}: its numbers have up to {self.max_digits} digits, "
-                f"{self.decimal_places or 0} of them behind the point."
-            )
-        return number
+        if limit is None:
+            if prepared and prepared.adjusted() >= _LARGEST:
+                raise NumericValueOutOfRange(f"Field '{self.name}' cannot hold {prepared}: it is too large.")
+        elif not -limit < prepared < limit:
+            self._refuse_size(prepared)
+        if connection.vendor != "sqlite" or places is None:
+            return prepared
+        number = prepared.quantize(places, rounding=decimal.getcontext().rounding, context=WIDE)
+        return number if limit is None or -limit < number < limit else self._refuse_size(prepared)
+
+    def _refuse_size(self, number: decimal.Decimal) -> NoReturn:
+        raise NumericValueOutOfRange(
+            f"Field '{self.name}' cannot hold {number}: its numbers have up to {self.max_digits} digits, "
+            f"{self.decimal_places or 0} of them behind the point."
+        )
 
     def fits(self, number: decimal.Decimal) -> bool:
         """Tell whether a number is one that `storable` returns as it is."""
@@ -403,6 +424,9 @@ class DecimalField(Field[DecimalValue]):
         if digits is not None and places is not None and places > digits:
             found.append(self._error("'max_digits' must be greater or equal to 'decimal_places'.", "E134"))
         return found
+
+
+_LARGEST = 308  # powers of ten: what a column without a number of digits holds everywhere
 
 
 def _number(value: ConvertibleToInt | None) -> float | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 from facade.configuration import settings
 from facade.dateparse import duration_string, parse_date, parse_datetime, parse_duration, parse_time
+from facade.exceptions import NumericValueOutOfRange
 from facade.fields.base import Field
 from facade.fields.options import (
     AnyValue,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facade.checks import CheckMessage
+    from facade.db.database import Database
+    from facade.fields.columns import DialectView
     from facade.fields.contracts import Instance
 
 
@@ -215,9 +218,22 @@ class DateTimeField(DateField[DateTimeValue]):
 
     def get_prep_value(self, value: object) -> Any:
         prepared = super().get_prep_value(value)
+        if isinstance(prepared, dt.datetime) and prepared.tzinfo is not None:
+            return self._in_reach(prepared)
         if prepared is not None and prepared.tzinfo is None and settings.USE_TZ:
             return self._located(prepared)
         return prepared
+
+    def _in_reach(self, value: dt.datetime) -> dt.datetime:
+        """Return a moment that has a place in UTC; others could be stored, and never be read again."""
+        if not 1 < value.year < dt.MAXYEAR:
+            try:
+                value.astimezone(dt.UTC)
+            except OverflowError:
+                raise NumericValueOutOfRange(
+                    f"Field '{self.name}' cannot hold {value}: in UTC it lies beyond the years 1 to {dt.MAXYEAR}."
+                ) from None
+        return value
 
     def _located(self, value: dt.datetime) -> dt.datetime:
         """Return a naive value as a time of the default zone, with a warning."""
@@ -228,7 +244,7 @@ class DateTimeField(DateField[DateTimeValue]):
             RuntimeWarning,
             stacklevel=4,
         )
-        return make_aware(value, get_default_timezone())
+        return self._in_reach(make_aware(value, get_default_timezone()))
 
     def _is_present(self, default: object) -> bool:
         return isinstance(default, dt.date) and _is_near(default, _naive_utc(now()))
@@ -277,6 +293,9 @@ class TimeField(_Clocked[TimeValue]):
         return isinstance(default, dt.datetime) and _is_near(default, present)
 
 
+_LONGEST = dt.timedelta(microseconds=2**63 - 1)
+
+
 class DurationField(Field[DurationValue]):
     """Lengths of time."""
 
@@ -314,12 +333,22 @@ class DurationField(Field[DurationValue]):
             return value
         try:
             found = parse_duration(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, ArithmeticError):  # a length beyond what Python counts, among others
             found = None
         return self._refuse("invalid", value) if found is None else found
 
     def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
+
+    def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> object:
+        if not isinstance(prepared, dt.timedelta) or connection is None or connection.vendor == "postgresql":
+            return prepared
+        if not -_LONGEST <= prepared <= _LONGEST:
+            raise NumericValueOutOfRange(
+                f"Field '{self.name}' cannot hold {prepared}: its lengths are 64 bits of microseconds, "
+                f"up to {_LONGEST}."
+            )
+        return prepared
 
     def value_to_string(self, obj: Instance) -> str:
         value = self.value_from_object(obj)

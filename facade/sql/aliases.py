@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Whitespace, control characters, quotes, and what ends or comments out a statement: nothing of it belongs in a name.
-_FORBIDDEN = re.compile(r"['`\"\]\[;\s\x00-\x1F\x7F-\x9F]|#|--|/\*|\*/|^$")
+_FORBIDDEN = re.compile(r"['`\"\]\[;\s\x00-\x1F\x7F-\x9F\uD800-\uDFFF]|#|--|/\*|\*/|^$")
 
 
 def check_alias(alias: str) -> None:

@@ -82,7 +82,7 @@ def _integers(field: IntegerField, vendor: str) -> tuple[type, str]:
     return int, f"{low} <= v <= {high}"
 
 
-_DECIMALS = {"sqlite": "{field}.fits(v)"}  # the others round, and refuse, by themselves
+_DECIMALS = {"sqlite": "{field}.fits(v)"}  # the others round, and refuse, what has a size that can be sent
 
 # Values that need no preparation, by the class whose methods would prepare them: their exact type and a further
 # condition on `v`, which may name the `{field}`. A subclass of the type, or anything doubtful, takes the field's own road.
@@ -91,8 +91,14 @@ _EASY: list[tuple[type[Field[Any]], Callable[[Any, str], tuple[type, str | None]
     (CharField, lambda field, vendor: (str, "v.isascii() and '\\0' not in v")),
     (BooleanField, lambda field, vendor: (bool, None)),
     (FloatField, lambda field, vendor: (float, None)),
-    (DecimalField, lambda field, vendor: (decimal.Decimal, _DECIMALS.get(vendor, "v.is_finite()"))),
-    (DateTimeField, lambda field, vendor: (dt.datetime, "v.tzinfo is not None")),
+    (
+        DecimalField,
+        lambda field, vendor: (
+            decimal.Decimal,
+            _DECIMALS.get(vendor, "v.is_finite() and -400 < v.adjusted() < 300"),
+        ),
+    ),
+    (DateTimeField, lambda field, vendor: (dt.datetime, "v.tzinfo is not None and 1 < v.year < 9999")),
     (DateField, lambda field, vendor: (dt.date, None)),
     (UUIDField, lambda field, vendor: (uuid.UUID, None)),
 ]

@@ -34,7 +34,7 @@ class Decimal(Base[decimal.Decimal]):
         return dialect.type_descriptor(sa.Numeric(self.max_digits, self.decimal_places))
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _number_of_decimal if dialect.name == "sqlite" else None
+        return _number_of_decimal if dialect.name == "sqlite" else _within_reach
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         return _decimal_reader(self.max_digits, self.decimal_places) if dialect.name == "sqlite" else None
@@ -42,7 +42,19 @@ class Decimal(Base[decimal.Decimal]):
 
 _EXACT_INTEGERS = 2**53  # below, every integer is a float
 _EXACT_DIGITS = 15  # a float keeps that many decimal digits
+_REACH = 400  # powers of ten: no column of a number that can be counted with goes beyond
+_TINY = 5e-324
 WIDE = decimal.Context(prec=1000)
+
+
+def _within_reach(value: decimal.Decimal | float | None) -> decimal.Decimal | float | None:
+    """Return a number that compares like `value` and can be written out: drivers write all zeros of 1E+999999999."""
+    if type(value) is not decimal.Decimal or -_REACH <= value.adjusted() <= _REACH or not value.is_finite():
+        return value
+    if value and abs(value.adjusted()) > _REACH:
+        exponent = _REACH if value.adjusted() > 0 else -_REACH
+        return decimal.Decimal((int(value.is_signed()), (1,), exponent))
+    return value or decimal.Decimal(0)
 
 
 def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | None:
@@ -50,7 +62,9 @@ def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | N
         return None
     number = float(value)
     if -_EXACT_INTEGERS < number < _EXACT_INTEGERS:
-        return number
+        return number if number or not value else _TINY if value > 0 else -_TINY
+    if not -(2.0**64) < number < 2.0**64:
+        return number  # an integer of it could have any number of digits
     whole = int(value)
     return whole if whole == value and -(2**63) <= whole < 2**63 else number
 

@@ -205,7 +205,11 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def _microseconds(value: dt.timedelta | int | None) -> int | None:
-    return value // _MICROSECOND if isinstance(value, dt.timedelta) else value
+    if not isinstance(value, dt.timedelta):
+        return value
+    return min(
+        max(value // _MICROSECOND, -(2**63)), 2**63 - 1
+    )  # what is longer than all compares like the longest
 
 
 def _duration_of_microseconds(value: float | None) -> dt.timedelta | None:

@@ -76,6 +76,8 @@ class GeneralChannel(DriverChannel):
         return self.token  # type: ignore[no-any-return]
 
     def _result(self, sql: str, params: Any, **options: object) -> CursorResult[Any]:
+        if self.database.vendor == "mysql":
+            _refuse_spliced(params if isinstance(params, list) else (params or (),))
         connection = self._connection()
         before = connection._has_events or connection.engine._has_events
         element = self._announce(connection, sql, params) if before else None
@@ -291,6 +293,20 @@ class GeneralChannel(DriverChannel):
     @staticmethod
     def kill(raw: object) -> None:
         """Leave it to SQLAlchemy."""
+
+
+_SPLICED = (dict, list, tuple, set, frozenset)
+
+
+def _refuse_spliced(rows: Sequence[Any]) -> None:
+    """Raise TypeError for what the drivers of MySQL write into the SQL item by item, keys as they are."""
+    for row in rows:
+        for value in row.values() if isinstance(row, Mapping) else row:
+            if isinstance(value, _SPLICED):
+                raise TypeError(
+                    f"A parameter is one value, not a {type(value).__name__}. Write a placeholder for each item, or "
+                    "give the document as its JSON text."
+                )
 
 
 class AsyncGeneralChannel(GeneralChannel):

@@ -1,0 +1,267 @@
+"""Numbers, dates, keys and names from outside are judged by size and range before anything computes with them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import pickle
+import stat
+import time
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import facade
+from facade import connections, models
+from facade.configuration import override
+from facade.db.config import read
+from facade.exceptions import DataError, FieldError, NumericValueOutOfRange, ProgrammingError, ValidationError
+from facade.files import ContentFile, FileSystemStorage
+from facade.models import F, Q, Value
+from facade.security import allowed
+from facade.testing import isolate_apps
+from tests.models import Book, Everything
+
+ALL, BOOKS = Everything.objects, Book.objects
+HUGE = [Decimal("1e600000"), Decimal("-1e600000"), Decimal("1e999999999"), Decimal("1e-999999999")]
+
+
+@pytest.fixture
+def tables(database):
+    facade.create_all()
+    return database
+
+
+@contextmanager
+def soon(seconds=1):
+    """The block takes no longer than that, whatever it is given."""
+    begin = time.perf_counter()
+    yield
+    assert time.perf_counter() - begin < seconds
+
+
+# -- numbers ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("number", HUGE, ids=str)
+def test_comparisons_with_numbers_of_any_size_are_answered_at_once(number, face, tables):
+    face(ALL.create, decimal=Decimal(5), integer=5)
+    above = number > 5
+    with soon(3):
+        assert face(ALL.filter(decimal__lt=number).count) == above
+        assert face(ALL.filter(decimal__gte=str(number)).count) == (not above)
+        assert face(ALL.filter(decimal=number).count) == 0
+        assert face(ALL.filter(decimal__in=[number, Decimal(5)]).count) == 1
+        assert face(ALL.filter(decimal__lt=Value(number)).count) == above
+        if number.adjusted() > 0:
+            assert face(ALL.filter(integer__lt=number).count) == above
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("number", HUGE[:3], ids=str)
+@pytest.mark.parametrize("name", ["decimal", "integer"])
+def test_numbers_of_any_size_are_refused_at_once_where_they_would_be_stored(name, number, face, tables):
+    given = number if name == "integer" else str(number)
+    with soon():
+        for write in (
+            lambda: face(ALL.create, **{name: given}),
+            lambda: face(ALL.update, **{name: given}),
+            lambda: face(ALL.bulk_create, [Everything(**{name: number})]),
+        ):
+            with pytest.raises((DataError, OverflowError, ValidationError)):
+                write()
+
+
+@pytest.mark.portable
+def test_lengths_beyond_the_column_compare_and_are_not_stored(face, tables):
+    face(ALL.create, duration=dt.timedelta(1))
+    assert face(ALL.filter(duration__lt=dt.timedelta.max).count) == 1
+    with pytest.raises(ValidationError):
+        face(ALL.filter(duration="9999999999999 00:00:00").count)
+    if tables.vendor != "postgresql":
+        with pytest.raises(NumericValueOutOfRange):
+            face(ALL.create, duration=dt.timedelta.max)
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"])
+def test_moments_that_utc_has_not_are_not_stored(text, face, tables):
+    for write in (
+        lambda: face(ALL.create, datetime=text),
+        lambda: face(ALL.create, datetime=dt.datetime.fromisoformat(text)),
+        lambda: face(ALL.update, datetime=text),
+        lambda: face(ALL.filter(datetime=text).count),
+        lambda: face(ALL.bulk_create, [Everything(datetime=dt.datetime.fromisoformat(text))]),
+    ):
+        with pytest.raises(NumericValueOutOfRange):
+            write()
+    assert face.list(ALL.all()) == []
+
+
+def test_in_takes_numbers_that_are_none(face, tables):
+    face(ALL.create, float=1.5)
+    assert face(ALL.filter(float__in=[float("inf"), 1.5]).count) == 1
+
+
+# -- texts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["a\ud800", "a\0b", "\udfff"], ids=ascii)
+def test_what_no_database_can_hold_is_refused_in_names_and_keys(text, tables, assert_queries):
+    with assert_queries(0):
+        for use in (
+            lambda: BOOKS.annotate(**{text: F("title")}),
+            lambda: BOOKS.aggregate(**{text: models.Count("pk")}),
+            lambda: list(ALL.filter(**{f"json__{text}": 1})),
+            lambda: list(ALL.filter(json__has_key=text)),
+            lambda: list(ALL.filter(json__has_keys=["a", text])),
+            lambda: list(ALL.filter(json__has_any_keys=[text])),
+            lambda: list(ALL.values(f"json__{text}")),
+        ):
+            with pytest.raises(ValueError):
+                use()
+
+
+# -- errors and secrets -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.portable
+def test_errors_do_not_show_parameters(face, tables):
+    with pytest.raises((ProgrammingError, facade.exceptions.OperationalError)) as caught:
+        face(connections["default"].cursor().execute, "SELECT nothing FROM nowhere WHERE a = %s", ["secret"])
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("hidden", "shown"), [(True, False), (False, True)])
+def test_parameters_are_shown_where_one_asks(hidden, shown, tmp_path, caplog):
+    url = f"sqlite:///{tmp_path / 'x.sqlite3'}"
+    with override(DATABASES={"default": {"URL": url, "HIDE_PARAMETERS": hidden, "ECHO": True}}):
+        with caplog.at_level(logging.INFO), pytest.raises(facade.exceptions.OperationalError) as caught:
+            connections["default"].cursor().execute("SELECT nothing FROM nowhere WHERE a = %s", ["secret"])
+        facade.close_all()
+    assert ("secret" in str(caught.value)) == shown
+    assert ("secret" in caplog.text) == shown
+
+
+@pytest.mark.parametrize("given", [
+    {"ENGINE": "postgresql", "NAME": "x", "USER": "u", "PASSWORD": "hunter2", "OPTIONS": {"sslpassword": "hunter2"}},
+    "postgresql://u:hunter2@h/x?sslpassword=hunter2",
+    "postgresql://u@h/x?password=hunter2",
+])  # fmt: skip
+def test_settings_do_not_show_passwords_nor_take_them_along(given):
+    found = read("default", given)
+    assert "hunter2" not in repr(found)
+    with pytest.raises(TypeError, match="hold passwords"):
+        pickle.dumps(found)
+
+
+# -- parameters ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.vendors("mariadb")
+@pytest.mark.parametrize("value", [{"a": "b"}, ["a"], ("a",), {"a"}], ids=str)
+def test_what_a_driver_would_splice_is_refused(value, face, tables):
+    cursor = connections["default"].cursor()
+    for use in (
+        lambda: face(cursor.execute, "SELECT %s", [value]),
+        lambda: face(cursor.execute, "SELECT %(x)s", {"x": value}),
+        lambda: face(cursor.executemany, "UPDATE tests_book SET title = %s", [[value]]),
+        lambda: face.list(BOOKS.raw("SELECT * FROM tests_book WHERE title = %s", [value])),
+        lambda: face.list(BOOKS.annotate(x=Value(value))),
+    ):
+        with pytest.raises(TypeError):
+            use()
+
+
+# -- names ----------------------------------------------------------------------------------------------------------
+
+
+def read_somewhere(text):
+    return text.encode().decode()
+
+
+@pytest.mark.parametrize("body", [{"_negated": True}, {"_connector": read_somewhere("OR")}], ids=str)
+def test_a_body_cannot_turn_a_q_round(body):
+    with pytest.raises(TypeError):
+        Q(**{"title": "x", **body})
+
+
+def test_a_program_says_how_lookups_are_joined():
+    assert Q(title="x", pages=1, _connector=Q.OR).connector == "OR"
+    assert pickle.loads(pickle.dumps(~Q(title="x", _connector=Q.OR))).negated
+
+
+def test_names_of_users_are_taken_from_a_list():
+    names = ["title", "title__icontains"]
+    assert allowed({"title__icontains": "x"}, names) == {"title__icontains": "x"}
+    assert allowed(["-title", "title"], names) == ["-title", "title"]
+    for wrong in (
+        {"author__password__startswith": "a"},
+        {"_negated": True},
+        "--title",
+        "?",
+        ["pages"],
+        [1],
+        "-",
+    ):
+        with pytest.raises(FieldError, match="Allowed: title, title__icontains"):
+            allowed(wrong, names)
+    with pytest.raises(TypeError):
+        allowed("title", "title")
+
+
+@isolate_apps("tests")
+def test_a_field_name_that_python_reads_otherwise_is_found_by_checks():
+    namespace = {"__module__": "tests.models", "ﬁeld": models.IntegerField()}
+    Odd = type("Odd", (models.Model,), namespace)
+    assert [message.id for message in Odd.check()] == ["fields.E904"]
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+class Uploaded(ContentFile):
+    def __init__(self, path):
+        super().__init__(b"", path.name)
+        self._path = path
+
+    def temporary_file_path(self):
+        return str(self._path)
+
+
+def test_files_are_readable_and_not_writable_for_others_whatever_the_umask(tmp_path):
+    storage = FileSystemStorage(tmp_path / "media")
+    temporary = tmp_path / "upload"
+    temporary.write_bytes(b"moved")
+    temporary.chmod(0o600)
+    before = os.umask(0)
+    try:
+        names = [storage.save("a.txt", ContentFile(b"x")), storage.save("b.txt", Uploaded(temporary))]
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(Path(storage.path(name)).stat().st_mode) for name in names] == [0o644, 0o644]
+    assert Path(storage.path("b.txt")).read_bytes() == b"moved"
+
+
+def test_a_file_that_somebody_makes_meanwhile_is_not_overwritten(tmp_path, monkeypatch):
+    storage = FileSystemStorage(tmp_path)
+    temporary = tmp_path / "upload"
+    temporary.write_bytes(b"mine")
+    first = iter([True])
+    free = storage.get_available_name
+
+    def overtaken(name, max_length=None):
+        found = free(name, max_length)
+        if next(first, False):
+            Path(storage.path(found)).write_bytes(b"theirs")
+        return found
+
+    monkeypatch.setattr(storage, "get_available_name", overtaken)
+    name = storage.save("a.txt", Uploaded(temporary))
+    assert name != "a.txt"
+    assert (tmp_path / "a.txt").read_bytes() == b"theirs"
+    assert Path(storage.path(name)).read_bytes() == b"mine"
