@@ -1,0 +1,166 @@
+"""Hostile input at every public door: no value changes a statement, and no error but the documented ones.
+
+FACADE_FUZZ is the number of examples for each door; the same ones are tried each time unless it is set.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import SQLAlchemyError
+
+import facade
+from facade import connections
+from facade.exceptions import FieldDoesNotExist, FieldError, ObjectDoesNotExist, ValidationError
+from facade.models import Count, F, Q, Value
+from facade.models.functions import Concat, Lower
+from tests.models import Everything
+
+BUDGET = int(os.environ.get("FACADE_FUZZ", "0"))
+SECONDS = 1
+ALL = Everything.objects
+DOCUMENTED = (
+    SQLAlchemyError,
+    FieldError,
+    FieldDoesNotExist,
+    ValidationError,
+    ObjectDoesNotExist,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+
+pytestmark = pytest.mark.portable
+
+fuzzed = settings(
+    max_examples=BUDGET or 25,
+    derandomize=not BUDGET,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+TEXTS = st.one_of(
+    st.sampled_from([
+        "' OR 1=1 --", '"; DROP TABLE tests_everything; --', "%s", "%(x)s", ":x", "?", "\\", "\\'", "`", "$1", "{}", "%",
+        "a\0b", "\ud800", "ﬁ", "\U0001d54a", "1e600000", "1e999999999", "nan", "infinity", "9" * 5000, "", " ", "null", "/* */",
+    ]),
+    st.text(max_size=30),
+)  # fmt: skip
+NUMBERS = st.one_of(
+    st.sampled_from(
+        [Decimal("1e999999999"), Decimal("-1e600000"), Decimal("1e-999999"), 10**30, -(2**63), 2**63 - 1]
+    ),
+    st.integers(),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+NAMES = st.one_of(
+    TEXTS, st.builds(str.__add__, st.sampled_from(["text__", "json__", "-", "integer__", "pk__"]), TEXTS)
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS, lambda inner: st.lists(inner, max_size=2), max_leaves=4
+)
+
+OF_TEXT = {
+    "exact": lambda value: list(ALL.filter(text=value)),
+    "contains": lambda value: list(ALL.filter(text__contains=value)),
+    "iexact": lambda value: list(ALL.filter(text__iexact=value)),
+    "exclude": lambda value: list(ALL.exclude(char__startswith=value)),
+    "in": lambda value: list(ALL.filter(text__in=[value, "x"])),
+    "Value": lambda value: list(ALL.annotate(x=Concat("text", Value(value))).values("x")),
+    "aggregate": lambda value: ALL.aggregate(x=Count("pk", filter=Q(text=value))),
+    "create": lambda value: ALL.create(text=value),
+    "update": lambda value: ALL.filter(text=Lower(Value(value))).update(text=value),
+    "has_key": lambda value: list(ALL.filter(json__has_key=value)),
+    "raw": lambda value: list(ALL.raw("SELECT * FROM tests_everything WHERE text = %s", [value])),
+    "cursor": lambda value: (
+        connections["default"].cursor().execute("SELECT %s FROM tests_everything", [value])
+    ),
+    "extra": lambda value: list(ALL.extra(where=["tests_everything.text = %s"], params=[value])),
+}
+OF_NUMBERS = {
+    "integer": lambda value: list(ALL.filter(integer__gt=value)),
+    "decimal": lambda value: list(ALL.filter(decimal__lt=value)),
+    "float": lambda value: list(ALL.exclude(float__gte=value)),
+    "in": lambda value: list(ALL.filter(decimal__in=[value, 1])),
+    "create": lambda value: ALL.create(decimal=value),
+    "create integer": lambda value: ALL.create(integer=value, float=value),
+    "update": lambda value: ALL.update(decimal=value),
+    "Value": lambda value: list(ALL.filter(decimal__lt=Value(value))),
+    "slice": lambda value: list(ALL.all()[:value]),
+    "text as a number": lambda value: list(ALL.filter(decimal__gt=str(value))),
+    "text as a duration": lambda value: list(ALL.filter(duration__gt=str(value))),
+    "text as a moment": lambda value: list(ALL.filter(datetime__gt=str(value))),
+}
+OF_NAMES = {
+    "filter": lambda name: list(ALL.filter(**{name: "1"})),
+    "exclude": lambda name: list(ALL.exclude(**{name: "1"})),
+    "Q": lambda name: list(ALL.filter(Q(**{name: "1"}) | Q(pk=1))),
+    "order_by": lambda name: list(ALL.order_by(name)),
+    "values": lambda name: list(ALL.values(name)),
+    "annotate": lambda name: list(ALL.annotate(x=F(name))),
+    "alias": lambda name: list(ALL.annotate(**{name: Lower("text")}).values(name)),
+    "aggregate": lambda name: ALL.aggregate(**{name: Count("pk")}),
+    "extra": lambda name: list(ALL.extra(select={name: "1"})),
+    "create": lambda name: ALL.create(**{name: "1"}),
+    "update": lambda name: ALL.update(**{name: "1"}),
+}
+
+
+@pytest.fixture(autouse=True)
+def tables(database):
+    facade.create_all()
+    return database
+
+
+def statements(use, value):
+    """Return the texts that were sent; None after an error, which must be one of the documented ones."""
+    sent = []
+
+    def listen(execute, sql, params, many, context):
+        sent.append(sql)
+        return execute(sql, params, many, context)
+
+    begin = time.process_time()
+    with connections["default"].execute_wrapper(listen):
+        try:
+            use(value)
+        except DOCUMENTED:
+            return None
+        finally:
+            assert time.process_time() - begin < SECONDS, f"{value!r:.80} took too long"
+    return sent
+
+
+@fuzzed
+@given(door=st.sampled_from([*OF_TEXT]), value=TEXTS)
+def test_no_text_changes_a_statement(door, value):
+    if (sent := statements(OF_TEXT[door], value)) is not None:
+        assert sent == statements(OF_TEXT[door], "plain")
+
+
+@fuzzed
+@given(door=st.sampled_from([*OF_NUMBERS]), value=NUMBERS)
+def test_no_number_takes_long_or_fails_otherwise_than_documented(door, value):
+    statements(OF_NUMBERS[door], value)
+
+
+@fuzzed
+@given(door=st.sampled_from([*OF_NAMES]), name=NAMES)
+def test_no_name_fails_otherwise_than_documented(door, name):
+    before = ALL.count()
+    statements(OF_NAMES[door], name)
+    assert ALL.count() >= before
+
+
+@fuzzed
+@given(value=JSON)
+def test_documents_come_back(value):
+    if statements(lambda document: ALL.create(json=document), {"x": value}) is not None:
+        assert ALL.latest("pk").json == {"x": value}
