@@ -737,14 +737,11 @@ def test_commit_that_the_database_refuses(face, entries):
 def test_connection_lost_while_it_commits(face, entries, monkeypatch):
     with face.block(atomic()) as block:
         block_type = type(block.transaction.channel)
-    run = block_type._command
 
-    def lose_at_commit(channel, sql):
-        if sql == "COMMIT":
-            raise ConnectionResetError("swallowed")
-        return run(channel, sql)
+    def lose(channel):
+        raise ConnectionResetError("swallowed")
 
-    monkeypatch.setattr(block_type, "_command", lose_at_commit)
+    monkeypatch.setattr(block_type, "_commit", lose)
     called = []
     with pytest.raises(CommitOutcomeUnknown), face.block(atomic()):
         entries.add("in doubt")

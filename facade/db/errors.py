@@ -191,7 +191,10 @@ def translated(
     SQLAlchemy's already keeps its statement, and gets the class that the fast roads would give it.
     """
     if isinstance(error, SQLAlchemyError):
-        return _refined(error)
+        refined = _refined(error)
+        if lost and isinstance(refined, DBAPIError):
+            refined.connection_invalidated = True
+        return refined
     error = _unwrapped(error)
     if _is_too_deep(error):
         return _too_deep(error)

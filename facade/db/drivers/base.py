@@ -519,7 +519,7 @@ class DriverChannel(Channel):
         elif self.in_transaction and not self._holds_transaction():
             self.in_transaction = False  # some errors of SQLite and MySQL roll everything back
         raised = translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
-        if is_of_a_pooler(error) and isinstance(raised, DBAPIError):
+        if is_of_a_pooler(driver_error(error) or error) and isinstance(raised, DBAPIError):
             raised.add_detail(_POOLER.format(self.database.alias))
         raise raised
 

@@ -273,7 +273,10 @@ class GeneralChannel(DriverChannel):
         return bool(self.token.closed or self.token.invalidated)
 
     def _holds_transaction(self) -> bool:
-        return bool(self.token.in_transaction())
+        if not self.token.in_transaction():
+            return False
+        # Some errors of SQLite roll everything back, of which SQLAlchemy hears nothing.
+        return self.database.vendor != "sqlite" or bool(self._driver_connection().in_transaction)
 
     def _settle(self) -> bool:
         if not self._is_closed():
