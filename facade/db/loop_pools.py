@@ -194,6 +194,11 @@ class LoopPool(LendingPool):
         if self._shelves.get(shelf.loop) is shelf:
             del self._shelves[shelf.loop]
         self._close_idle(shelf)
+        # No task is left to give the others back: their streams or blocks were never ended.
+        for entry in list(shelf.entries.values()):
+            record: Any = entry.record
+            record.fairy_ref = None
+            self._close_entry(entry)
 
     def sweep(self) -> None:
         """Cut the connections of event loops that were closed without closing their generators."""

@@ -484,9 +484,13 @@ class DriverChannel(Channel):
         """Do something in spite of cancellation, which is raised afterwards."""
         if not self.waits:
             return work()
+        self._check_worker()
+        return bridge.finish(bridge.spawn(work), settings.FACADE_CLEANUP_SECONDS)
+
+    def _check_worker(self) -> None:
+        """Raise ConnectionError where nothing can wait: a generator is being collected."""
         if not bridge.in_worker():
             raise ConnectionError("The coroutine around this operation was closed: nothing can wait for it.")
-        return bridge.finish(bridge.spawn(work), settings.FACADE_CLEANUP_SECONDS)
 
     def _clean_up(self, work: Callable[[], object]) -> None:
         """Do something that must succeed, or else the connection is discarded."""

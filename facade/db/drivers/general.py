@@ -17,6 +17,7 @@ from facade.db.capture import observe
 from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.limits import in_time, interrupt, say_expired
+from facade.db.drivers.postgresql import forgets_stale_plans
 from facade.db.drivers.reading import outcome_of
 from facade.db.errors import STALE_ON_ASYNCPG, driver_error, sqlstate
 from facade.db.execution import of_connections
@@ -264,7 +265,10 @@ class GeneralChannel(DriverChannel):
         super()._failed(error, sql, params)
 
     def _has_stale_plan(self, error: BaseException) -> bool:
-        if self.in_transaction or type(error).__name__ != STALE_ON_ASYNCPG:
+        known = type(error).__name__ == STALE_ON_ASYNCPG or forgets_stale_plans(
+            self._driver_connection(), error
+        )
+        if self.in_transaction or not known:
             return False
         self.token.rollback()  # SQLAlchemy has begun a transaction for the lone statement
         return True
@@ -332,6 +336,7 @@ class AsyncGeneralChannel(GeneralChannel):
             self._told_once(super()._lone_end)
 
     def _told_once(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        self._check_worker()
         operation = bridge.spawn(partial(work, *args, **kwargs))
         return bridge.wait(bridge.told_once(operation, settings.FACADE_CLEANUP_SECONDS, self._interrupt))
 

@@ -19,7 +19,12 @@ _EXPIRED = "A statement on {!r} took longer than the command_timeout in OPTIONS 
 def in_time(work: Callable[..., object], *args: object) -> None:
     """Do something in spite of cancellation, and for at most ``FACADE_CLEANUP_SECONDS``."""
     if bridge.in_worker():
-        bridge.finish_within(bridge.spawn(work, *args), settings.FACADE_CLEANUP_SECONDS)
+        operation = bridge.spawn(work, *args)
+        try:
+            bridge.finish_within(operation, settings.FACADE_CLEANUP_SECONDS)
+        except BaseException:
+            operation.close()  # it has not begun where its event loop has ended
+            raise
     else:
         work(*args)
 

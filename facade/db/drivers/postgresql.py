@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from facade.db.drivers.base import DriverChannel
+from facade.db.errors import STALE_PLAN, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -28,6 +29,17 @@ def name_statements_apart(connection: DBAPIConnection, record: object) -> None:
     statements: Any = getattr(raw, "_prepared", None)
     if hasattr(statements, "_prepared_idx"):
         statements._prepared_idx = secrets.randbits(62)
+
+
+def forgets_stale_plans(raw: object, error: BaseException) -> bool:
+    """Tell whether psycopg has refused a statement for a plan that a changed table has made stale; none is left then."""
+    statements: Any = getattr(raw, "_prepared", None)
+    if sqlstate(error) != STALE_PLAN or not getattr(statements, "_names", None):
+        return False
+    # The server drops its own with the next statement.
+    statements._to_flush.extend(statements._names.values())
+    statements._names.clear()
+    return True
 
 
 class PostgresqlChannel(DriverChannel):

@@ -12,9 +12,8 @@ from psycopg.rows import tuple_row
 
 from facade import bridge
 from facade.db.channel import Outcome, Params, Row
-from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
+from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name, forgets_stale_plans
 from facade.db.drivers.reading import outcome_of
-from facade.db.errors import STALE_PLAN, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -107,13 +106,7 @@ class PsycopgChannel(PostgresqlChannel):
         return self.raw.info.transaction_status in _OPEN
 
     def _has_stale_plan(self, error: BaseException) -> bool:
-        statements = self.raw._prepared
-        if sqlstate(error) != STALE_PLAN or not statements._names:
-            return False
-        # The server drops its own with the next statement.
-        statements._to_flush.extend(statements._names.values())
-        statements._names.clear()
-        return not self.in_transaction
+        return forgets_stale_plans(self.raw, error) and not self.in_transaction
 
     def _settle(self) -> bool:
         # psycopg itself cancels an interrupted statement and waits for its end.
