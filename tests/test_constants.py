@@ -275,11 +275,13 @@ def test_a_slice_may_be_large(face):
 
 @pytest.fixture(params=["own", "psycopg", "slow"])
 def road(request, face, database):
-    """The roads to the database: the face's own driver, psycopg under asyncio, and the general one."""
+    """The roads to the database: the face's own driver, psycopg under asyncio, and the general one; parameters are shown."""
+    url = database.url
     if request.param == "psycopg":
         if database.vendor != "postgresql" or not face.is_async:
             pytest.skip("only the async face of PostgreSQL has two drivers")
-        configure(DATABASES={"default": database.url.replace("postgresql:", "postgresql+psycopg:")})
+        url = database.url.replace("postgresql:", "postgresql+psycopg:")
+    configure(DATABASES={"default": {"URL": url, "HIDE_PARAMETERS": False}})
     if request.param == "slow":
         configure(FACADE_FAST_ROADS=False)
 

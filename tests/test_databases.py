@@ -18,6 +18,7 @@ from facade.configuration import configure
 from facade.db import config
 from facade.db.channel import Statement
 from facade.db.connection import connection, connections, using_connection
+from facade.db.drivers import sqlite
 from facade.db.drivers.sqlite import on_connect
 from facade.db.options import for_driver
 from facade.exceptions import (
@@ -453,7 +454,9 @@ def test_sqlite_lets_the_file_go_whatever_cursor_was_left_open(face, database):
 
 
 @pytest.mark.vendors("sqlite")
-def test_sqlite_regexp_and_registered_functions(face, database):
+def test_sqlite_regexp_and_registered_functions(face, database, monkeypatch):
+    monkeypatch.setattr(sqlite, "_setups", [*sqlite._setups])
+
     @on_connect
     def add_shout(connection):
         connection.create_function("shout", 1, lambda word: word.upper() + "!")

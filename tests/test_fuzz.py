@@ -14,12 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import SQLAlchemyError
 
-import facade
 from facade import connections
 from facade.exceptions import FieldDoesNotExist, FieldError, ObjectDoesNotExist, ValidationError
 from facade.models import Count, F, Q, Value
 from facade.models.functions import Concat, Lower
-from tests.models import Everything
+from tests.models import Author, Book, Everything, Publisher
 
 BUDGET = int(os.environ.get("FACADE_FUZZ", "0"))
 SECONDS = 1
@@ -115,7 +114,7 @@ OF_NAMES = {
 
 @pytest.fixture(autouse=True)
 def tables(database):
-    facade.create_all()
+    database.create(Publisher, Author, Book, Everything)
     return database
 
 

@@ -23,7 +23,7 @@ from facade.files import ContentFile, FileSystemStorage
 from facade.models import F, Q, Value
 from facade.security import allowed
 from facade.testing import isolate_apps
-from tests.models import Book, Everything
+from tests.models import Author, Book, Everything, Publisher
 
 ALL, BOOKS = Everything.objects, Book.objects
 HUGE = [Decimal("1e600000"), Decimal("-1e600000"), Decimal("1e999999999"), Decimal("1e-999999999")]
@@ -31,7 +31,7 @@ HUGE = [Decimal("1e600000"), Decimal("-1e600000"), Decimal("1e999999999"), Decim
 
 @pytest.fixture
 def tables(database):
-    facade.create_all()
+    database.create(Publisher, Author, Book, Everything)
     return database
 
 

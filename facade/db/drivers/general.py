@@ -254,7 +254,15 @@ class GeneralChannel(DriverChannel):
             listeners: Callable[..., object] = getattr(connection.dispatch, _POINT_EVENTS[verb])
             listeners(connection, name, *(() if verb == "do_savepoint" else (None,)))
         act: Callable[[Any, str], None] = getattr(connection.dialect, verb)
-        observe(self.database, lambda sql, params: act(connection, name), f"{_POINT_WORDS[verb]} {name}", ())
+        before = connection._execution_options
+        if before.get("stream_results") or before.get("yield_per"):  # a savepoint is nothing for a cursor
+            connection._execution_options = before.union(_AT_ONCE)
+        try:
+            observe(
+                self.database, lambda sql, params: act(connection, name), f"{_POINT_WORDS[verb]} {name}", ()
+            )
+        finally:
+            connection._execution_options = before
 
     # what became of it
 
