@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.bridge.workers import creator, named
@@ -19,7 +20,13 @@ def iterate(generator: Generator[T, Any, Any]) -> AsyncGenerator[T, None]:
     The generator is closed, in a worker, when the iteration ends, fails or is left (through ``aclose()``, which the
     event loop calls for an iterator that was dropped).
     """
-    return _iterate(creator(), generator)
+    return _iterate(creator(), _singly(generator))
+
+
+def _singly(generator: Generator[T, Any, Any]) -> Generator[tuple[T], None, None]:
+    with closing(generator):
+        for item in generator:
+            yield (item,)
 
 
 _drive_next = named("iterate", "iterate")
@@ -38,22 +45,13 @@ async def closings(seconds: float) -> None:
         await asyncio.wait(tasks, timeout=seconds)
 
 
-async def _iterate(owner: object, generator: Generator[T, Any, Any]) -> AsyncGenerator[T, None]:
-    end: Any = object()
-    try:
-        while (item := await _drive_next(owner, next, (generator, end), {})) is not end:
-            yield item
-    finally:
-        await _close(owner, generator)
-
-
 def iterate_chunks(chunks: Generator[Iterable[T], Any, Any]) -> AsyncGenerator[T, None]:
     """Iterate over the items of a generator of chunks: the bridge is crossed once per chunk."""
-    return _iterate_chunks(creator(), chunks)
+    return _iterate(creator(), chunks)
 
 
-async def _iterate_chunks(owner: object, chunks: Generator[Iterable[T], Any, Any]) -> AsyncGenerator[T, None]:
-    # Not made of the one above: an event loop that ends closes all generators at once, an inner one under the outer.
+async def _iterate(owner: object, chunks: Generator[Iterable[T], Any, Any]) -> AsyncGenerator[T, None]:
+    # One async generator, around no other: an event loop that ends closes all at once, an inner one under the outer.
     end: Any = object()
     try:
         while (chunk := await _drive_next(owner, next, (chunks, end), {})) is not end:

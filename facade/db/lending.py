@@ -252,35 +252,33 @@ class GivenLender(Lender):
         self._compiles: Dialect | None = None
 
     def lend(self) -> DriverChannel:
-        return self._lend(self.is_general())
+        return self._told(self.general.lend if self.is_general() else self._lend_fast)
 
     def lend_general(self) -> DriverChannel:
-        return self._lend(general=True)
+        return self._told(self.general.lend)
 
-    def _lend(self, general: bool) -> DriverChannel:
+    def _told(self, take: Callable[[], DriverChannel]) -> DriverChannel:
+        """Take a connection, or raise what the caller is to see."""
         try:
-            return self.general.lend() if general else self._lend_fast()
+            return take()
         except exc.TimeoutError as error:
             raise self._exhausted(error) from error
         except Exception as error:
             raise translated(error, lost=may_connect_later(error))
 
     def lend_alone(self) -> DriverChannel:
-        general = self.is_general()
-        if general or self.engine.pool._pre_ping:
-            return self._lend(general)
-        try:
-            return self._take(alone=True)
-        except exc.TimeoutError as error:
-            raise self._exhausted(error) from error
-        except Exception as error:
-            raise translated(error, lost=may_connect_later(error))
+        if self.is_general():
+            return self._told(self.general.lend)
+        return self._told(self._lend_fast if self.engine.pool._pre_ping else self._take_alone)
 
     def end_alone(self, channel: DriverChannel) -> None:
         if channel.is_general or channel.token.info.get(_ALONE) is not channel:
             channel.check_in()
         elif not channel.broken:
             channel.rest()
+
+    def _take_alone(self) -> DriverChannel:
+        return self._take(alone=True)
 
     def _lend_fast(self) -> DriverChannel:
         channel = self._take(alone=False)

@@ -59,8 +59,9 @@ class OptionedChannel:
         """Yield lists of rows; each part that is asked for may take the time of a statement."""
         statement, limited = self._with_limit(statement)
         own = limited and not self.channel.in_transaction
-        if own:
-            self.channel.begin()
+        if own:  # nobody else's statements come between: the limit is the transaction's
+            self.channel.begin(timeout=self.execution.timeout)
+            limited = False
         try:
             with closing(self.channel.stream(statement, params, chunk_size)) as chunks:
                 while (chunk := self._within(limited, next, chunks, None)) is not None:

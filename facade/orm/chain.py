@@ -127,13 +127,12 @@ class Chain(Combining):
         return self._with(_db=alias_of(alias))
 
     def execution_options(self, **options: Any) -> Self:
-        """Return a copy that is run with execution options, as SQLAlchemy's statements are: for listeners, and
+        """Return a copy that is run with execution options, as SQLAlchemy's statements are; listeners see them.
 
-        ``schema_translate_map``, which says in which schemas its tables stand, also for what is loaded from there later;
-        ``yield_per``, the size of what `iterator` reads at a time; ``stream_results=False``, which makes it read all at
+        ``schema_translate_map`` says in which schemas its tables stand, also for what is loaded from there later;
+        ``yield_per`` is the size of what `iterator` reads at a time, and ``stream_results=False`` makes it read all at
         once. Raises UnsupportedFeature for options of a connection: ``atomic(execution_options=...)``.
         See https://docs.sqlalchemy.org/en/21/core/connections.html#sqlalchemy.engine.Connection.execution_options
-
         """
         return self._with(_execution=(self._execution or AS_USUAL).updated(options).for_query())
 
