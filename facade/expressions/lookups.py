@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from math import isfinite, isnan
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -227,8 +228,14 @@ def check_range(field: Field[Any], value: object) -> Any:
     return value
 
 
-def column_range(left: Valued, vendor: str) -> tuple[int, int] | None:
-    """Return what an integer column holds in a vendor's database, None where 64 bits say it already."""
+def column_range(left: Valued, vendor: str) -> tuple[float, float] | None:
+    """Return what an integer column holds in a vendor's database, None where 64 bits say it already.
+
+    Numbers with a floating point, computed ones included, are bounded where there is no infinity.
+    """
+    field = left._output_field_or_none
+    if isinstance(field, fields.FloatField):
+        return None if field.prepares_itself() else field.range_on(vendor)
     target = getattr(left, "target", None)
     ranges = None if target is None else getattr(final_target(target), "range_on", None)
     if ranges is None or final_target(target).prepares_itself():
@@ -282,16 +289,18 @@ def _takes_integers(lookup: Lookup) -> bool:
     return lookup.prepare_rhs and prepares is fields.IntegerField.get_prep_value
 
 
-def _within(number: int, low: int, high: int, value: object) -> Any:
+def _within(number: int, low: float, high: float, value: object) -> Any:
     """Return the argument; raise BeyondColumn where no row can hold it."""
-    if type(value) is int and not low <= value <= high:
+    if isinstance(value, (int, float)) and not low <= value <= high:
+        if isnan(value):
+            return None
         raise BeyondColumn(number, value > high)
     return value
 
 
-def _some_within(number: int, low: int, high: int, values: list[Any]) -> Any:
+def _some_within(number: int, low: float, high: float, values: list[Any]) -> Any:
     """Return the items of a list that rows can hold; raise BeyondColumn where there are none."""
-    found = [value for value in values if type(value) is not int or low <= value <= high]
+    found = [value for value in values if not isinstance(value, (int, float)) or low <= value <= high]
     if values and not found:
         raise BeyondColumn(number, high=True)
     return found
@@ -345,7 +354,11 @@ class _WholeNumber(RangeChecked):
     """On integers `gte 1.5` means `gte 2`, and `lt 1.5` means `lt 2`."""
 
     def prepare(self, value: object) -> Any:
-        if isinstance(value, float) and isinstance(self.compared_field, fields.IntegerField):
+        if (
+            isinstance(value, float)
+            and isfinite(value)
+            and isinstance(self.compared_field, fields.IntegerField)
+        ):
             value = -int(-value // 1)
         return super().prepare(value)
 
@@ -469,15 +482,34 @@ class Range(BuiltinLookup):
 
     def _ends(self, compiler: Compiler) -> tuple[Any, Any]:
         if isinstance(self.rhs, Arg):
-            own = self.of_field(compiler)
-            low = compiler.bind(self.rhs, self.bind_type, _end(0, own))
-            return low, compiler.bind(self.rhs, self.bind_type, _end(1, own))
+            ends = self._pair(compiler)
+            low = compiler.bind(self.rhs, self.bind_type, _end(0, ends))
+            return low, compiler.bind(self.rhs, self.bind_type, _end(1, ends))
         low, high = self.rhs
         return self.formed(compiler, low), self.formed(compiler, high)
 
+    def _pair(self, compiler: Compiler) -> Callable[[Any], Any] | None:
+        """Return what makes the ends that the compiler's database takes of prepared ones."""
+        if (own := self.of_field(compiler)) is not None:
+            return lambda ends: [own(end) for end in ends]
+        if isinstance(self.compared_field, fields.FloatField):
+            held = column_range(self.lhs, compiler.vendor)
+            return None if held is None else functools.partial(_bounded, *held)
+        return None
 
-def _end(position: int, own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-    return itemgetter(position) if own is None else lambda value: own(value[position])
+
+def _end(position: int, pair: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    return itemgetter(position) if pair is None else lambda ends: pair(ends)[position]
+
+
+def _bounded(lowest: float, highest: float, ends: tuple[float | None, float | None]) -> Any:
+    """Return the ends of a range between numbers that there are, no number between those of a range beyond."""
+    low, high = ends
+    if low is None or high is None:
+        return ends
+    if low > highest or high < lowest:
+        return highest, lowest
+    return max(low, lowest), min(high, highest)
 
 
 @registered()

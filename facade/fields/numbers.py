@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, overload
@@ -308,6 +309,19 @@ class FloatField(Field[FloatValue]):
             return float(value)
         except (TypeError, ValueError, OverflowError) as error:
             _refuse_number(self, value, error)
+
+    def range_on(self, vendor: str | None) -> tuple[float, float] | None:
+        """Return the smallest and the largest value that the column holds on a kind of database, None where that is any."""
+        return (-sys.float_info.max, sys.float_info.max) if vendor == "mysql" else None
+
+    def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> Any:
+        held = None if connection is None else self.range_on(connection.vendor)
+        if held is not None and isinstance(prepared, float) and not held[0] <= prepared <= held[1]:
+            raise NumericValueOutOfRange(
+                f"Field '{self.name}' cannot hold {prepared}: MariaDB has finite numbers only. Store None, or a number "
+                "that stands for it."
+            )
+        return prepared
 
 
 class DecimalField(Field[DecimalValue]):

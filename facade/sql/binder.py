@@ -90,7 +90,7 @@ _EASY: list[tuple[type[Field[Any]], Callable[[Any, str], tuple[type, str | None]
     (IntegerField, _integers),
     (CharField, lambda field, vendor: (str, "v.isascii() and '\\0' not in v")),
     (BooleanField, lambda field, vendor: (bool, None)),
-    (FloatField, lambda field, vendor: (float, None)),
+    (FloatField, lambda field, vendor: (float, "v - v == 0.0" if field.range_on(vendor) else None)),
     (
         DecimalField,
         lambda field, vendor: (

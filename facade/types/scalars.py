@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import uuid
 from collections.abc import Callable
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine.processors import int_to_boolean
 
 from facade.addresses import address_text
+from facade.exceptions import NumericValueOutOfRange
 from facade.types.base import MYSQL, Base, Processor, cast_where_bound
 
 if TYPE_CHECKING:
@@ -52,6 +54,18 @@ class Float(Base[float]):
     """Floating-point numbers of double precision."""
 
     impl = sa.Double
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return _finite if dialect.name in MYSQL else None
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number for MariaDB, to which NaN is NULL, as it is to SQLite."""
+    if type(value) is float and value - value != 0.0:
+        if isnan(value):
+            return None
+        raise NumericValueOutOfRange(f"MariaDB has no {value}: it counts with finite numbers only.")
+    return value
 
 
 class UUID(Base[uuid.UUID]):
