@@ -18,7 +18,14 @@ import facade
 from facade import connections, models
 from facade.configuration import override
 from facade.db.config import read
-from facade.exceptions import DataError, FieldError, NumericValueOutOfRange, ProgrammingError, ValidationError
+from facade.exceptions import (
+    DatabaseError,
+    DataError,
+    FieldError,
+    NumericValueOutOfRange,
+    ProgrammingError,
+    ValidationError,
+)
 from facade.files import ContentFile, FileSystemStorage
 from facade.models import F, Q, Value
 from facade.security import allowed
@@ -76,15 +83,74 @@ def test_numbers_of_any_size_are_refused_at_once_where_they_would_be_stored(name
                 write()
 
 
+LONGEST, SHORTEST = dt.timedelta.max, dt.timedelta.min
+
+
 @pytest.mark.portable
-def test_lengths_beyond_the_column_compare_and_are_not_stored(face, tables):
-    face(ALL.create, duration=dt.timedelta(1))
-    assert face(ALL.filter(duration__lt=dt.timedelta.max).count) == 1
+@pytest.mark.parametrize("name", ["duration", "twice"])
+def test_lengths_beyond_the_column_compare(name, face, tables):
+    face(ALL.bulk_create, [Everything(duration=dt.timedelta(1)), Everything()])
+    rows = ALL.annotate(twice=F("duration") + F("duration"))
+    for lookup, value, expected in (
+        ("exact", LONGEST, 0),
+        ("gt", LONGEST, 0),
+        ("lt", LONGEST, 1),
+        ("lte", LONGEST, 1),
+        ("gte", SHORTEST, 1),
+        ("lt", SHORTEST, 0),
+        ("in", [LONGEST, SHORTEST, dt.timedelta(1), dt.timedelta(2)], 1),
+        ("in", [LONGEST], 0),
+        ("range", (SHORTEST, LONGEST), 1),
+        ("range", (dt.timedelta(0), LONGEST), 1),
+        ("range", (LONGEST, LONGEST), 0),
+        ("range", (SHORTEST, SHORTEST), 0),
+    ):
+        condition = Q(**{f"{name}__{lookup}": value})
+        assert face(rows.filter(condition).count) == expected, (lookup, value)
+        assert face(rows.exclude(condition).exclude(duration=None).count) == 1 - expected, (lookup, value)
     with pytest.raises(ValidationError):
         face(ALL.filter(duration="9999999999999 00:00:00").count)
-    if tables.vendor != "postgresql":
-        with pytest.raises(NumericValueOutOfRange):
-            face(ALL.create, duration=dt.timedelta.max)
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("length", [LONGEST, SHORTEST, dt.timedelta(days=106751992)], ids=str)
+def test_lengths_beyond_the_column_are_stored_and_counted_with_or_refused(
+    length, face, tables, assert_queries
+):
+    row = face(ALL.create, duration=dt.timedelta(0))
+    uses = [
+        lambda: face(ALL.create, duration=length),
+        lambda: face(ALL.bulk_create, [Everything(duration=length)]),
+        lambda: face(ALL.update, duration=length),
+        lambda: face(ALL.update, duration=F("duration") + length),
+        lambda: face.list(ALL.annotate(x=Value(length)).values_list("x", flat=True)),
+        lambda: face.list(ALL.annotate(x=F("duration") + length).values_list("x", flat=True)),
+    ]
+    if tables.vendor == "postgresql":
+        assert uses.pop()() == uses.pop()() == [length]
+        for use in reversed(uses):
+            use()
+        assert [row.duration for row in face.list(ALL.all())] == [length] * 3
+        return
+    for use in uses:
+        with assert_queries(0), pytest.raises(NumericValueOutOfRange, match="64 bits of microseconds"):
+            use()
+    face(row.refresh_from_db)
+    assert row.duration == dt.timedelta(0)
+
+
+@pytest.mark.portable
+def test_lengths_that_are_computed_are_read(face, tables):
+    face(ALL.bulk_create, [Everything(duration=dt.timedelta(days=99_999_999)) for _ in range(2)])
+    sums = {"sum": models.Sum("duration"), "mean": models.Avg("duration")}
+    if tables.vendor == "sqlite":  # it counts with integers of 64 bits only
+        with pytest.raises(DatabaseError, match="overflow"):
+            face(ALL.aggregate, **sums)
+    else:
+        days = [dt.timedelta(days=199_999_998), dt.timedelta(days=99_999_999)]
+        assert face(ALL.aggregate, **sums) == dict(zip(sums, days, strict=True))
+    with pytest.raises(DataError):  # not even Python can
+        face.list(ALL.annotate(x=F("duration") * 10**15).values_list("x", flat=True))
 
 
 @pytest.mark.portable

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 from collections.abc import Callable
-from math import isfinite, isnan
+from math import isfinite
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 
@@ -220,6 +221,9 @@ def registered(*kinds: type[Field[Any]]) -> Callable[[type[Lookup]], type[Lookup
 # Of the widest column; what a narrower one holds is the database's affair.
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
+_BOUNDED = (fields.FloatField, fields.DurationField)
+End = TypeVar("End", float, dt.timedelta)
+
 
 def check_range(field: Field[Any], value: object) -> Any:
     """Return `value`; raise OutOfRange where no row of an integer column can hold it, whatever the database."""
@@ -228,13 +232,16 @@ def check_range(field: Field[Any], value: object) -> Any:
     return value
 
 
-def column_range(left: Valued, vendor: str) -> tuple[float, float] | None:
+Ends = tuple[float, float] | tuple[dt.timedelta, dt.timedelta]
+
+
+def column_range(left: Valued, vendor: str) -> Ends | None:
     """Return what an integer column holds in a vendor's database, None where 64 bits say it already.
 
-    Numbers with a floating point, computed ones included, are bounded where there is no infinity.
+    Computed values are bounded, too, if they have a floating point, or are lengths of time.
     """
     field = left._output_field_or_none
-    if isinstance(field, fields.FloatField):
+    if isinstance(field, _BOUNDED):
         return None if field.prepares_itself() else field.range_on(vendor)
     target = getattr(left, "target", None)
     ranges = None if target is None else getattr(final_target(target), "range_on", None)
@@ -289,18 +296,18 @@ def _takes_integers(lookup: Lookup) -> bool:
     return lookup.prepare_rhs and prepares is fields.IntegerField.get_prep_value
 
 
-def _within(number: int, low: float, high: float, value: object) -> Any:
+def _within(number: int, low: End, high: End, value: object) -> Any:
     """Return the argument; raise BeyondColumn where no row can hold it."""
-    if isinstance(value, (int, float)) and not low <= value <= high:
-        if isnan(value):
+    if isinstance(value, type(low)) and not low <= value <= high:
+        if value != value:  # noqa: PLR0124 - only NaN is unequal to itself
             return None
         raise BeyondColumn(number, value > high)
     return value
 
 
-def _some_within(number: int, low: float, high: float, values: list[Any]) -> Any:
+def _some_within(number: int, low: End, high: End, values: list[Any]) -> Any:
     """Return the items of a list that rows can hold; raise BeyondColumn where there are none."""
-    found = [value for value in values if not isinstance(value, (int, float)) or low <= value <= high]
+    found = [value for value in values if not isinstance(value, type(low)) or low <= value <= high]
     if values and not found:
         raise BeyondColumn(number, high=True)
     return found
@@ -492,7 +499,7 @@ class Range(BuiltinLookup):
         """Return what makes the ends that the compiler's database takes of prepared ones."""
         if (own := self.of_field(compiler)) is not None:
             return lambda ends: [own(end) for end in ends]
-        if isinstance(self.compared_field, fields.FloatField):
+        if isinstance(self.compared_field, _BOUNDED):
             held = column_range(self.lhs, compiler.vendor)
             return None if held is None else functools.partial(_bounded, *held)
         return None
@@ -502,8 +509,8 @@ def _end(position: int, pair: Callable[[Any], Any] | None) -> Callable[[Any], An
     return itemgetter(position) if pair is None else lambda ends: pair(ends)[position]
 
 
-def _bounded(lowest: float, highest: float, ends: tuple[float | None, float | None]) -> Any:
-    """Return the ends of a range between numbers that there are, no number between those of a range beyond."""
+def _bounded(lowest: End, highest: End, ends: tuple[End | None, End | None]) -> Any:
+    """Return the ends of a range between values that there are, no value between those of a range beyond."""
     low, high = ends
     if low is None or high is None:
         return ends

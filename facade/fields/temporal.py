@@ -23,6 +23,7 @@ from facade.fields.options import (
 )
 from facade.promises import kept
 from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive, now
+from facade.types.temporal import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,9 +294,6 @@ class TimeField(_Clocked[TimeValue]):
         return isinstance(default, dt.datetime) and _is_near(default, present)
 
 
-_LONGEST = dt.timedelta(microseconds=2**63 - 1)
-
-
 class DurationField(Field[DurationValue]):
     """Lengths of time."""
 
@@ -340,13 +338,16 @@ class DurationField(Field[DurationValue]):
     def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
 
+    def range_on(self, vendor: str | None) -> tuple[dt.timedelta, dt.timedelta] | None:
+        """Return the smallest and the largest value that the column holds on a kind of database, None where that is any."""
+        return None if vendor in (None, "postgresql") else (-LONGEST, LONGEST)
+
     def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> object:
-        if not isinstance(prepared, dt.timedelta) or connection is None or connection.vendor == "postgresql":
-            return prepared
-        if not -_LONGEST <= prepared <= _LONGEST:
+        held = None if connection is None else self.range_on(connection.vendor)
+        if held is not None and isinstance(prepared, dt.timedelta) and not held[0] <= prepared <= held[1]:
             raise NumericValueOutOfRange(
                 f"Field '{self.name}' cannot hold {prepared}: its lengths are 64 bits of microseconds, "
-                f"up to {_LONGEST}."
+                f"up to {LONGEST}."
             )
         return prepared
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from facade.configuration import settings
 from facade.dateparse import parse_date, parse_datetime, parse_time
+from facade.exceptions import NumericValueOutOfRange
 from facade.timezone import UTC, get_default_timezone
 from facade.types import edges
 from facade.types.base import MYSQL, Base, Processor, T
@@ -201,16 +203,27 @@ class Duration(Base[dt.timedelta]):
         return None if dialect.name == "postgresql" else _duration_of_microseconds
 
 
+LONGEST = dt.timedelta(microseconds=2**63 - 1)
+"""The longest time that an integer of 64 bits holds."""
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def _microseconds(value: dt.timedelta | int | None) -> int | None:
     if not isinstance(value, dt.timedelta):
         return value
-    return min(
-        max(value // _MICROSECOND, -(2**63)), 2**63 - 1
-    )  # what is longer than all compares like the longest
+    if not -LONGEST <= value <= LONGEST:
+        raise NumericValueOutOfRange(
+            f"{value} is too long to count with: lengths of time are 64 bits of microseconds here, up to {LONGEST}."
+        )
+    return value // _MICROSECOND
 
 
-def _duration_of_microseconds(value: float | None) -> dt.timedelta | None:
-    return None if value is None else dt.timedelta(0, 0, value)
+def _duration_of_microseconds(value: float | decimal.Decimal | None) -> dt.timedelta | None:
+    if value is None:
+        return None
+    try:
+        return dt.timedelta(0, 0, round(value) if isinstance(value, decimal.Decimal) else value)
+    except OverflowError:
+        raise NumericValueOutOfRange(
+            f"The database has computed {value:.3g} microseconds, which is longer than a timedelta."
+        ) from None
