@@ -20,7 +20,7 @@ from facade.bridge.finishing import (
     told_once,
 )
 from facade.bridge.locks import Lock
-from facade.bridge.streams import closings, iterate, iterate_chunks
+from facade.bridge.streams import closings, iterate, iterate_chunks, wait_for_chunks
 from facade.bridge.twins import check_twins, function_twin, twin
 from facade.bridge.workers import future, in_worker, owner, run, running_loop, spawn, wait
 
@@ -48,4 +48,5 @@ __all__ = [
     "told_once",
     "twin",
     "wait",
+    "wait_for_chunks",
 ]

@@ -1,4 +1,4 @@
-"""Streams: async iteration over sync generators."""
+"""Streams: async iteration over sync generators, and the other way round."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from facade.bridge.workers import creator, named
+from facade.bridge.workers import creator, named, wait
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable
 
 T = TypeVar("T")
 
@@ -71,3 +71,19 @@ async def _close(owner: object, generator: Generator[Any, Any, Any]) -> None:
         await _drive_next(owner, generator.close, (), {})
     finally:
         _closing.discard(task)
+
+
+def wait_for_chunks(source: AsyncIterable[T], size: int) -> Generator[list[T], None, None]:
+    """Yield the items of an async iterable, `size` at a time, in a worker: the bridge is crossed once per chunk."""
+    iterator = aiter(source)
+    while chunk := wait(_take(iterator, size)):
+        yield chunk
+
+
+async def _take(iterator: AsyncIterator[T], size: int) -> list[T]:
+    items: list[T] = []
+    async for item in iterator:
+        items.append(item)
+        if len(items) == size:
+            break
+    return items

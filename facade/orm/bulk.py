@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import reduce
+from itertools import chain, islice
 from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from facade.bridge import in_worker, wait_for_chunks
 from facade.db.connection import connections
 from facade.db.names import home_of
 from facade.db.transaction import atomic
@@ -42,41 +44,63 @@ M = TypeVar("M")
 
 def bulk_create(
     queryset: QuerySet[Any, Any],
-    objs: Iterable[M],
+    objs: Iterable[M] | AsyncIterable[M],
     batch_size: int | None = None,
     ignore_conflicts: bool = False,
     update_conflicts: bool = False,
     update_fields: Iterable[str] | None = None,
     unique_fields: Iterable[str] | None = None,
+    returning: bool = True,
 ) -> Any:
     """Insert `objs` on the queryset's database, one statement per batch, without signals; return them as a list.
 
     Rows that are there already are skipped with `ignore_conflicts`; with `update_conflicts` they get the values of
-    `update_fields`, a conflict being equal values in `unique_fields`.
+    `update_fields`, a conflict being equal values in `unique_fields`. Without `returning` no more than two batches are
+    held at once, nothing that the database makes comes back, and the number of rows that were stored is returned.
     """
     model = queryset.model
     _check_batch_size(batch_size)
     for parent in model._meta.all_parents:
         if parent._meta.concrete_model is not model._meta.concrete_model:
             raise ValueError("Can't bulk create a multi-table inherited model")
-    if not objs:
-        return objs
+    _check_face(objs)
+    if not objs:  # type: ignore[truthy-bool]  # most iterables have a length
+        return objs if returning else 0
     update = [model._meta.get_field(name) for name in update_fields or ()]
     unique = [model._meta.pk if name == "pk" else model._meta.get_field(name) for name in unique_fields or ()]
     queryset._for_write = True
     alias = queryset.db
     conflict = _conflict(model, connections[alias].vendor, ignore_conflicts, update_conflicts, update, unique)
-    objs = list(objs)
-    with_key, without_key = _by_key(model, objs)
-    _set_orders(model, alias, objs)
-    fields = tuple(
-        field for field in model._meta.concrete_model._meta.local_concrete_fields if not field.generated
-    )
-    without_auto = tuple(field for field in fields if not isinstance(field, AutoField))
-    with atomic(using=alias, savepoint=False) if with_key and without_key else nullcontext():
-        _insert(model, alias, with_key, fields, batch_size, conflict)
-        _insert(model, alias, without_key, without_auto, batch_size, conflict)
-    return objs
+    creation = _Creation(model, alias, batch_size, conflict, returning)
+    if returning:
+        made = (
+            list(objs)
+            if isinstance(objs, Iterable)
+            else list(chain.from_iterable(_parts(objs, creation.size)))
+        )
+        creation.store(made)
+        return made
+    # The block begins before the first row is asked for: what the rows' source reads belongs to it as well.
+    with atomic(using=alias, savepoint=False):
+        return sum(map(creation.store, _parts(objs, creation.size)))
+
+
+def _check_face(objs: Iterable[M] | AsyncIterable[M]) -> None:
+    """Refuse objects that have to be awaited in code that cannot do so."""
+    if isinstance(objs, AsyncIterable) and not isinstance(objs, Iterable) and not in_worker():
+        raise TypeError(
+            f"bulk_create() cannot wait for an asynchronous {type(objs).__name__}: await abulk_create()."
+        )
+
+
+def _parts(objs: Iterable[M] | AsyncIterable[M], size: int) -> Iterator[list[M]]:
+    """Yield `objs` in lists of up to `size`, taking no more of them than that at once."""
+    if not isinstance(objs, Iterable):
+        yield from wait_for_chunks(objs, size)
+        return
+    rest = iter(objs)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def _check_batch_size(batch_size: int | None) -> None:
@@ -128,31 +152,54 @@ def _by_key(model: type[Model], objs: Sequence[Any]) -> tuple[list[Any], list[An
     return with_key, without_key
 
 
-def _insert(
-    model: type[Model],
-    alias: str,
-    objs: list[Any],
-    fields: tuple[Any, ...],
-    batch_size: int | None,
-    conflict: Conflict | None,
-) -> None:
-    if not objs:
-        return
-    database, table = connections[alias], model._meta.concrete_model
-    ignores = conflict is not None and not conflict.update
-    returned: tuple[Any, ...] = ()
-    if database.can_return_rows_from_insert and not ignores:
-        returned = tuple(table._meta.db_returning_fields)
-    insert = BulkInsert(table, fields, returned, database, conflict)
-    batches = insert.batches(objs, batch_size)
-    with atomic(using=alias, savepoint=False) if len(batches) > 1 else nullcontext():
-        for batch in batches:
-            insert.run(batch)
-    home = home_of(alias)
-    for obj in objs:
-        if obj._is_pk_set():  # else nobody knows whether the row is there
-            obj._state.adding = False
-            obj._state.db = home
+class _Creation:
+    """The INSERTs of new instances of one model."""
+
+    def __init__(
+        self,
+        model: type[Model],
+        alias: str,
+        batch_size: int | None,
+        conflict: Conflict | None,
+        returning: bool,
+    ) -> None:
+        self.model, self.alias, self.batch_size = model, alias, batch_size
+        database, table = connections[alias], model._meta.concrete_model
+        fields = tuple(field for field in table._meta.local_concrete_fields if not field.generated)
+        without_auto = tuple(field for field in fields if not isinstance(field, AutoField))
+        ignores = conflict is not None and not conflict.update
+        returned: tuple[Any, ...] = ()
+        if returning and database.can_return_rows_from_insert and not ignores:
+            returned = tuple(table._meta.db_returning_fields)
+        self._with_key = BulkInsert(table, fields, returned, database, conflict)
+        self._without_key = BulkInsert(table, without_auto, returned, database, conflict)
+
+    @property
+    def size(self) -> int:
+        """How many rows go into one statement."""
+        return self._with_key.size(self.batch_size)
+
+    def store(self, objs: Sequence[Any]) -> int:
+        """Insert `objs`, all or none, and return how many rows were stored."""
+        if not objs:
+            return 0
+        with_key, without_key = _by_key(self.model, objs)
+        _set_orders(self.model, self.alias, objs)
+        with atomic(using=self.alias, savepoint=False) if with_key and without_key else nullcontext():
+            return self._insert(self._with_key, with_key) + self._insert(self._without_key, without_key)
+
+    def _insert(self, insert: BulkInsert, objs: list[Any]) -> int:
+        if not objs:
+            return 0
+        batches = insert.batches(objs, self.batch_size)
+        with atomic(using=self.alias, savepoint=False) if len(batches) > 1 else nullcontext():
+            count = sum(map(insert.run, batches))
+        home = home_of(self.alias)
+        for obj in objs:
+            if obj._is_pk_set():  # else nobody knows whether the row is there
+                obj._state.adding = False
+                obj._state.db = home
+        return count
 
 
 def _set_orders(model: type[Model], alias: str, objs: Sequence[Any]) -> None:

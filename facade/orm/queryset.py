@@ -30,7 +30,7 @@ from facade.sql.updating import delete_plan, update_plan
 from facade.version import VERSION_KEY, __version__, warn_of_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterable, Sequence
 
     from facade.db.channel import Params
     from facade.db.database import Database
@@ -96,22 +96,90 @@ class QuerySet(Reading[M, R]):
 
     acreate = twin(create)
 
+    @overload
     def bulk_create(
         self,
         objs: Iterable[Any],
+        batch_size: int | None = ...,
+        ignore_conflicts: bool = ...,
+        update_conflicts: bool = ...,
+        update_fields: Iterable[str] | None = ...,
+        unique_fields: Iterable[str] | None = ...,
+        *,
+        returning: Literal[True] = ...,
+    ) -> list[Any]: ...
+    @overload
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = ...,
+        ignore_conflicts: bool = ...,
+        update_conflicts: bool = ...,
+        update_fields: Iterable[str] | None = ...,
+        unique_fields: Iterable[str] | None = ...,
+        *,
+        returning: Literal[False],
+    ) -> int: ...
+    def bulk_create(
+        self,
+        objs: Iterable[Any] | AsyncIterable[Any],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,
         update_conflicts: bool = False,
         update_fields: Iterable[str] | None = None,
         unique_fields: Iterable[str] | None = None,
-    ) -> list[Any]:
-        """Insert the objects, one statement per batch, and return them with their primary keys."""
-        created: list[Any] = bulk.bulk_create(
-            self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+        *,
+        returning: bool = True,
+    ) -> list[Any] | int:
+        """Insert the objects, one statement per batch, and return them with their primary keys.
+
+        `returning=False` stores what an iterator makes without holding more than two batches of it; the objects get
+        nothing from the database, and the number of rows that were stored is returned. `abulk_create` takes async iterators, too.
+        """
+        created: list[Any] | int = bulk.bulk_create(
+            self,
+            objs,
+            batch_size,
+            ignore_conflicts,
+            update_conflicts,
+            update_fields,
+            unique_fields,
+            returning,
         )
         return created
 
-    abulk_create = twin(bulk_create)
+    if TYPE_CHECKING:
+
+        @overload
+        async def abulk_create(
+            self,
+            objs: Iterable[Any] | AsyncIterable[Any],
+            batch_size: int | None = ...,
+            ignore_conflicts: bool = ...,
+            update_conflicts: bool = ...,
+            update_fields: Iterable[str] | None = ...,
+            unique_fields: Iterable[str] | None = ...,
+            *,
+            returning: Literal[True] = ...,
+        ) -> list[Any]: ...
+        @overload
+        async def abulk_create(
+            self,
+            objs: Iterable[Any] | AsyncIterable[Any],
+            batch_size: int | None = ...,
+            ignore_conflicts: bool = ...,
+            update_conflicts: bool = ...,
+            update_fields: Iterable[str] | None = ...,
+            unique_fields: Iterable[str] | None = ...,
+            *,
+            returning: Literal[False],
+        ) -> int: ...
+        async def abulk_create(
+            self, objs: Iterable[Any] | AsyncIterable[Any], *args: Any, **kwargs: Any
+        ) -> Any: ...
+
+    else:
+        abulk_create = twin(bulk_create)
 
     def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> int:
         """Write the named fields of the objects, one statement per batch; return how many rows were found."""

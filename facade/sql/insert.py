@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,6 +29,7 @@ from facade.sql.write import (
 )
 
 if TYPE_CHECKING:
+    from facade.db.channel import Params
     from facade.db.connection import Database
     from facade.fields import Field
     from facade.fields.contracts import Instance
@@ -125,6 +126,13 @@ def _elements(writer: TableWriter, values: dict[Field[Any], Any], database: Data
 # -- many rows ---------------------------------------------------------------------
 
 
+class Written(NamedTuple):
+    """What the driver says of an INSERT: how many rows it touched, and their returned fields."""
+
+    touched: int
+    rows: Sequence[Sequence[Any]] = ()
+
+
 class InsertMany:
     """The INSERT of many rows: the text around the VALUES group is compiled once, the group repeated for each row."""
 
@@ -192,17 +200,20 @@ class InsertMany:
             return [self.group] * count
         return [_renumbered(self.group, row * width) for row in range(count)]
 
-    def run(self, objs: Sequence[Any], database: Database) -> Sequence[Sequence[Any]]:
-        """Insert `objs` and return the driver's rows for the returned fields."""
+    def run(self, objs: Sequence[Any], database: Database) -> Written:
+        """Insert `objs`."""
         rows = list(map(self.bind, objs))
         params = (
             list(map(list, zip(*rows, strict=True))) if self.array_types else list(chain.from_iterable(rows))
         )
-        statement = self.statement_for(len(rows))
-        if statement.returns:
-            return database.fetch(statement, params)
-        database.execute(statement, params)
-        return ()
+        return _write(self.statement_for(len(rows)), params, database)
+
+
+def _write(statement: Statement, params: Params, database: Database) -> Written:
+    if statement.returns:
+        rows = database.fetch(statement, params)
+        return Written(len(rows), rows)
+    return Written(database.execute(statement, params))
 
 
 def _renumbered(group: str, offset: int) -> str:
@@ -228,23 +239,32 @@ class BulkInsert:
     def _plan(self, fields: Columns) -> InsertMany:
         return self.writer.plan(InsertMany, self.database, fields, self.returned, self.conflict)
 
+    def size(self, batch_size: int | None) -> int:
+        """Return how many rows go into one statement, where no more than `batch_size` shall."""
+        most = self._plan(self.fields).rows_max
+        return min(most, batch_size) if batch_size else most
+
     def batches(self, objs: Sequence[Any], batch_size: int | None) -> list[Sequence[Any]]:
         """Return `objs` in parts for one statement each."""
-        size = self._plan(self.fields).rows_max
-        size = min(size, batch_size) if batch_size else size
+        size = self.size(batch_size)
         return [objs[start : start + size] for start in range(0, len(objs), size)]
 
-    def run(self, batch: Sequence[Any]) -> None:
-        """Insert one batch and set what the database gives back on its instances."""
+    def run(self, batch: Sequence[Any]) -> int:
+        """Insert one batch and set what the database gives back on its instances; return how many rows were stored.
+
+        Rows that conflicted and were updated count as one each, which is not what every database says of them.
+        """
         fields = _named_fields(self.writer, batch, self.fields, self.database.vendor)
         plan = self._plan(fields)
         try:
-            rows = plan.run(batch, self.database)
+            written = plan.run(batch, self.database)
         except ExpressionFound:
-            rows = _insert_many_expressions(
+            written = _insert_many_expressions(
                 self.writer, batch, self.database, fields, plan.returned, self.conflict
             )
-        plan.returned.assign_all(batch, rows)
+        plan.returned.assign_all(batch, written.rows)
+        passes_over = self.conflict is not None and not self.conflict.update
+        return written.touched if passes_over else len(batch)
 
 
 def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Columns, vendor: str) -> Columns:
@@ -268,7 +288,7 @@ def _insert_many_expressions(
     fields: Fields,
     returned: Returned,
     conflict: Conflict | None,
-) -> Sequence[Sequence[Any]]:
+) -> Written:
     rows = [
         _elements(writer, {field: field.pre_save(obj, True) for field in fields}, database) for obj in batch
     ]
@@ -276,10 +296,7 @@ def _insert_many_expressions(
     if returned.columns:
         statement = statement.returning(*returned.columns)
     sql, params = compile_values(statement, database.compile_dialect)
-    if returned.columns:
-        return database.fetch(Statement(sql, returns=True), params)
-    database.execute(Statement(sql), params)
-    return ()
+    return _write(Statement(sql, returns=bool(returned.columns)), params, database)
 
 
 def _parts(bare: str, whole: str) -> tuple[str, str, str]:
