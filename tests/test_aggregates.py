@@ -48,6 +48,14 @@ def test_spread_is_that_of_the_population_or_of_a_sample(face, books):
     assert total(face, StdDev("pages", sample=True), Book.objects.filter(title="y")) is None
 
 
+@pytest.mark.portable
+def test_a_whole_number_for_an_empty_set_costs_the_spread_no_digits(face, books):
+    assert total(face, Variance("pages", default=7)) == pytest.approx(56 / 9)
+    assert total(face, StdDev("pages", default=7)) == pytest.approx((56 / 9) ** 0.5)
+    assert total(face, Variance("pages", default=7), Book.objects.filter(pages=0)) == 7
+    assert total(face, Variance("pages", default=7), Book.objects.none()) == 7
+
+
 def test_spread_of_large_numbers_keeps_their_last_digits(face, database):
     database.create(Everything)
     for number in (10**15 + 3, 10**15 + 7, 10**15 + 8):

@@ -237,6 +237,17 @@ def test_a_given_time_zone_goes_before_the_current_one_in_truncation(face, row):
     assert str(found) == "2020-12-31 00:00:00-05:00"
 
 
+@pytest.mark.portable
+def test_a_moment_that_is_cut_twice_is_shown_in_the_outer_time_zone(face, row):
+    inner = TruncDay("datetime", tzinfo=dt.timezone(dt.timedelta(hours=9)))
+    for zone in (dt.UTC, dt.timezone(dt.timedelta(hours=-5))):
+        found = computed(face, TruncSecond(inner, tzinfo=zone))
+        assert (found, found.utcoffset()) == (
+            dt.datetime(2020, 12, 31, 15, tzinfo=dt.UTC),
+            zone.utcoffset(None),
+        )
+
+
 @pytest.mark.parametrize("trunc", [TruncYear, TruncQuarter, TruncMonth, TruncWeek, TruncDay])
 def test_a_date_is_cut_to_a_date(face, row, trunc):
     assert computed(face, trunc("date")) == UNITS[trunc](MOMENT).date()

@@ -9,7 +9,7 @@ import pytest
 
 from facade import models, transaction
 from facade.exceptions import DatabaseError, IntegrityError, ObjectNotUpdated
-from facade.models import F
+from facade.models import F, Value
 from facade.models.functions import Now
 from facade.signals import post_save, pre_save
 from tests.models import (
@@ -297,6 +297,15 @@ def test_new_row_may_hold_an_expression(face, database, assert_queries):
     with assert_queries(1):
         face(row.save)
         assert isinstance(row.datetime, dt.datetime)
+
+
+def test_new_row_with_a_key_may_hold_an_expression(face, database, assert_queries):
+    database.create(Ticket)
+    ticket = Ticket(pk=7, number=Value(20) + 1)
+    with assert_queries(2):  # no row to update
+        face(ticket.save)
+    assert (ticket.number, ticket.double) == (21, 42)
+    assert database.observe("SELECT id, number FROM tests_ticket") == [(7, 21)]
 
 
 def test_new_row_cannot_refer_to_itself(face, authors):

@@ -101,6 +101,8 @@ class Aggregate(Func):
         if (default := self.default) is None:
             return resolved
         if hasattr(default, "resolve_expression"):
+            if isinstance(default, Default):
+                default = default.beside(resolved._output_field_or_none)
             default = default.resolve_expression(query, allow_joins, reuse, summarize)
         else:
             default = Value(default, output_field=resolved._output_field_or_none)
@@ -112,7 +114,7 @@ class Aggregate(Func):
     def freeze(self, values: Values) -> Any:
         frozen = super().freeze(values)
         if self.default is not None:
-            default = self.default if hasattr(self.default, "resolve_expression") else Value(self.default)
+            default = self.default if hasattr(self.default, "resolve_expression") else Default(self.default)
             frozen.default = default.freeze(values)
         return frozen
 
@@ -163,6 +165,27 @@ def as_filter(condition: object) -> Any:
     if condition is not None and not getattr(condition, "conditional", False):
         raise TypeError("The filter of an aggregate must be a Q object or a conditional expression.")
     return condition
+
+
+class Default(Value):
+    """A constant that replaces the NULL of an empty set; beside floats, the database computes with a float."""
+
+    _beside: Field[Any] | None = None
+
+    def beside(self, field: Field[Any] | None) -> Default:
+        """Return the constant as it stands beside values of this field."""
+        if not isinstance(field, fields.FloatField) or not isinstance(
+            self._output_field, fields.IntegerField
+        ):
+            return self
+        beside = self.copy()
+        beside._beside = field
+        return beside
+
+    def as_core(self, compiler: Compiler) -> Any:
+        if self._beside is None:
+            return super().as_core(compiler)
+        return compiler.bind(self.value, self._beside.column_type, float)
 
 
 class WithDefault(Func):

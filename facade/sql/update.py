@@ -102,7 +102,8 @@ def _update_expressions(
     if not database.compile_dialect.update_returning:
         sql, params = compile_values(statement, database.compile_dialect)
         found = database.execute(Statement(sql), params) > 0
-        forget(obj, computed)
+        if found:  # else they are values of the row to insert
+            forget(obj, computed)
         return found
     back = Returned(writer, computed, database)
     sql, params = compile_values(statement.returning(*back.columns), database.compile_dialect)

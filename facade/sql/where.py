@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -145,7 +146,10 @@ class Where(Expression):
                 raise EmptyResultSet if self.negated else FullResultSet
         if not parts:
             raise _nothing_left(self)
-        combined = _join(self.connector, parts, balanced=compiler.vendor == "sqlite" or self.connector == XOR)
+        # Of the databases, MariaDB alone has an XOR.
+        connector = _ODD if self.connector == XOR and compiler.vendor != "mysql" else self.connector
+        balanced = compiler.vendor == "sqlite" or self.connector == XOR
+        combined = _join(connector, parts, balanced)
         return sa.not_(combined) if self.negated else combined
 
 
@@ -160,7 +164,7 @@ _FLAT = 200  # SQLite takes `a AND b`, and all databases the sums of XOR, for a 
 
 def _join(connector: str, parts: list[Any], balanced: bool) -> Any:
     """Return conditions under one connector; `balanced`: long ones as a tree of groups."""
-    if len(parts) == 1 and connector != XOR:  # which takes what is unknown for false, wherever it stands
+    if len(parts) == 1 and connector != _ODD:
         return parts[0]
     if balanced and len(parts) > _FLAT:
         size = -(-len(parts) // _FLAT)
@@ -168,9 +172,24 @@ def _join(connector: str, parts: list[Any], balanced: bool) -> Any:
             _join(connector, parts[start : start + size], balanced) for start in range(0, len(parts), size)
         ]
         parts = [template("(%s)", group, type_=sa.Boolean()) for group in groups]
-    if connector == AND:
-        return sa.and_(*parts)
-    if connector == OR:
-        return sa.or_(*parts)
+    return _JOINERS[connector](parts)
+
+
+def _odd(parts: list[Any]) -> Any:
+    """Return whether an odd number of conditions holds; what is unknown does not hold, wherever it stands."""
     numbers = [template("CASE WHEN (%s) THEN 1 ELSE 0 END", part, type_=sa.Integer()) for part in parts]
     return template(f"(({' + '.join(['%s'] * len(numbers))}) %% 2 = 1)", *numbers, type_=sa.Boolean())
+
+
+def _xor(parts: list[Any]) -> Any:
+    """Return MariaDB's own XOR, which is unknown where a condition is."""
+    return template(f"({' XOR '.join(['(%s)'] * len(parts))})", *parts, type_=sa.Boolean())
+
+
+_ODD = "odd"
+_JOINERS: dict[str, Callable[[list[Any]], Any]] = {
+    AND: lambda parts: sa.and_(*parts),
+    OR: lambda parts: sa.or_(*parts),
+    XOR: _xor,
+    _ODD: _odd,
+}

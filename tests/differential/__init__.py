@@ -10,7 +10,9 @@ what `reasons.py` finds); nothing that facade does wrong is there.
 Django is the oracle, not a dependency: where it is not installed, the tests are skipped.
 
 The ordinary suite runs a few hundred cases for a database; `nox -s differential` as many as
-FACADE_DIFFERENTIAL_READS and FACADE_DIFFERENTIAL_WRITES say. To look for more, with another seed::
+FACADE_DIFFERENTIAL_READS and FACADE_DIFFERENTIAL_WRITES say; both on MariaDB, too, where FACADE_TEST_MARIADB names a server.
+To look for more, with another seed::
 
     python -m tests.differential sqlite:////tmp/new.sqlite3 --cases 5000 --seed 7 [--writes]
+    python -m tests.differential mysql://root@127.0.0.1:3306/new --cases 5000 --seed 7 [--writes]
 """

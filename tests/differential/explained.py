@@ -64,7 +64,7 @@ def _(case, ours, theirs, found):
 @because("a text with NUL: facade refuses it on every database, Django only where the database does")
 def _(case, ours, theirs, found):
     refused = ours.error == "ValueError" and "NUL (0x00)" in ours.message and "x00" in case.source
-    return refused and theirs.error in {*ANSWERS, "DataError", "IntegrityError"}
+    return refused and theirs.error in {*ANSWERS, "DataError", "IntegrityError", "NotUpdated"}
 
 
 @because("a number with decimals for a column of whole numbers: Django cuts them off when it writes")
@@ -81,6 +81,12 @@ def _(case, ours, theirs, found):
 @because("PostgreSQL: Django stores the local time that a truncation gives as if it were UTC")
 def _(case, ours, theirs, found):
     written = any("AT TIME ZONE" in sql and sql.startswith(("UPDATE", "INSERT")) for sql in theirs.sent)
+    return set(found) <= {"value", "tables"} and written and "fn.Trunc" in case.source
+
+
+@because("MariaDB: Django stores the local time that a truncation gives as if it were UTC")
+def _(case, ours, theirs, found):
+    written = any("CONVERT_TZ(" in sql and sql.startswith(("UPDATE", "INSERT")) for sql in theirs.sent)
     return set(found) <= {"value", "tables"} and written and "fn.Trunc" in case.source
 
 

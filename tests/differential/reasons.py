@@ -58,7 +58,7 @@ class Reasons(dict):
 
 def sql(outcome):
     """Return an outcome's statements as one text, without quotation marks."""
-    text = "\n".join(outcome.sent).replace('"', "").replace("differential_", "")
+    text = re.sub('["`]|differential_', "", "\n".join(outcome.sent))
     return re.sub(r"CAST\(NULL AS [\w ]+\)", "NULL", text)  # its type is no matter
 
 

@@ -28,7 +28,7 @@ def fill(ns, tz):
         ]
     )
     _fill_authors(ns)
-    for label, weight in [("sf", 1), ("crime", 2), ("Sf", 2), ("%", -1)]:
+    for label, weight in [("sf", 1), ("crime", 2), ("Sff", 2), ("%", -1)]:
         ns.Tag.objects.create(label=label, weight=weight)
     _fill_books(ns, tz)
     _fill_notes(ns, tz)

@@ -66,5 +66,5 @@ def report(case, ours, theirs, found):
 
 def _without_columns(sql):
     """Shorten a statement: long lists of columns tell nothing."""
-    sql = " ".join(sql.replace('"', "").replace("differential_", "").split())
+    sql = " ".join(re.sub('["`]|differential_', "", sql).split())
     return re.sub(r"(\w+\.\w+(?: AS \w+)?, ){4,}", "…, ", sql)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import importlib
+import importlib.util
 import uuid
 from contextlib import contextmanager
 from decimal import Decimal
@@ -22,6 +23,7 @@ from tests.differential.outcomes import outcome_of
 
 STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "(")
 PROBE = "SELECT JSON("
+BACKENDS = {"mariadb": "mysql"}  # Django's, where they have another name
 TABLES = [
     "country",
     "author",
@@ -36,6 +38,10 @@ TABLES = [
     "review",
 ]
 WITH_SERIALS = ["author", "author_friends", "author_follows", "tag", "book", "book_tags", "reading", "review"]
+RESTARTS = {
+    "postgresql": [f"SELECT setval(pg_get_serial_sequence('{LABEL}_{t}', 'id'), 1000)" for t in WITH_SERIALS],
+    "mysql": [f"ALTER TABLE {LABEL}_{t} AUTO_INCREMENT = 1001" for t in WITH_SERIALS],
+}
 
 
 class World:
@@ -84,8 +90,9 @@ class World:
         if vendor == "postgresql":
             self.dumps = {t: f"SELECT t::text FROM {LABEL}_{t} AS t ORDER BY 1" for t in TABLES}
             return
+        quoted = _quoted_by_mariadb if vendor == "mysql" else _quoted
         with self.connection.cursor() as cursor:
-            self.dumps = {t: _quoted(cursor, f"{LABEL}_{t}") for t in TABLES}
+            self.dumps = {t: quoted(cursor, f"{LABEL}_{t}") for t in TABLES}
 
 
 def _rows(cursor, sql):
@@ -96,6 +103,12 @@ def _rows(cursor, sql):
 def _quoted(cursor, table):
     columns = [row[1] for row in _rows(cursor, f"PRAGMA table_xinfo({table})")]
     return f"SELECT {', '.join(f'quote({name})' for name in columns)} FROM {table} ORDER BY 1, 2, 3"
+
+
+def _quoted_by_mariadb(cursor, table):
+    columns = [row[0] for row in _rows(cursor, f"SHOW COLUMNS FROM {table}")]
+    # Its quote() gives text, which has a collation to which "a" and "A" are the same.
+    return f"SELECT {', '.join(f'quote(`{name}`)' for name in columns)} FROM {table} ORDER BY BINARY `{columns[0]}`"
 
 
 def statements(captured):
@@ -195,6 +208,10 @@ class DjangoWorld(World):
         handler.settings = handler.configure_settings({"default": database_settings(url)})
         handler["default"] = handler.create_connection("default")
 
+    def knows_zones(self):
+        """Return whether time zones have names there; those of MariaDB are in tables that may be empty."""
+        return self.connection.vendor != "mysql" or self.connection.features.has_zoneinfo_database
+
     def create_tables(self):
         with self.connection.schema_editor() as editor:
             for model in vars(self.models).values():
@@ -202,12 +219,10 @@ class DjangoWorld(World):
                     editor.create_model(model)
 
     def restart_serials(self):
-        """Let the next keys be the same for both worlds; PostgreSQL's sequences know no rollback."""
-        if self.connection.vendor != "postgresql":
-            return
-        calls = [f"setval(pg_get_serial_sequence('{LABEL}_{t}', 'id'), 1000)" for t in WITH_SERIALS]
+        """Let the next keys be the same for both worlds; the sequences of servers know no rollback."""
         with self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT {', '.join(calls)}")
+            for statement in RESTARTS.get(self.connection.vendor, ()):
+                cursor.execute(statement)
 
     def close(self):
         self.connection.close()
@@ -236,25 +251,43 @@ def _declared_once():
 
 def database_settings(url):
     url = make_url(url)
-    if url.get_backend_name() == "sqlite":
+    backend = url.get_backend_name()
+    if backend == "sqlite":
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.database}
+    if backend in ("mysql", "mariadb"):
+        _have_mysqldb()
     return {
-        "ENGINE": "django.db.backends.postgresql", "NAME": url.database, "HOST": url.host, "PORT": url.port or "",
+        "ENGINE": f"django.db.backends.{BACKENDS.get(backend, backend)}", "NAME": url.database, "HOST": url.host, "PORT": url.port or "",
         "USER": url.username or "", "PASSWORD": url.password or "",
     }  # fmt: skip
 
 
+def _have_mysqldb():
+    """Let PyMySQL stand in where mysqlclient, which Django asks for, is not installed."""
+    if importlib.util.find_spec("MySQLdb") is None:
+        importlib.import_module("pymysql").install_as_MySQLdb()
+
+
 @contextmanager
 def both_worlds(url, time_zone="Europe/Vienna", use_tz=True):
-    """Give facade's world and Django's, on the same tables with the same rows."""
+    """Give facade's world and Django's, on the same tables with the same rows.
+
+    A server that knows no time zones by name has UTC alone, for every name that a case's source may use.
+    """
     django = DjangoWorld()
-    with override(USE_TZ=use_tz, TIME_ZONE=time_zone, DATABASES={"default": url}):
+    django.connect(url, time_zone, use_tz)
+    zones = django.knows_zones()
+    if not zones:
+        time_zone = "UTC"
         django.connect(url, time_zone, use_tz)
+    with override(USE_TZ=use_tz, TIME_ZONE=time_zone, DATABASES={"default": url}):
         django.create_tables()
         rows.fill(django.models, dt.UTC if use_tz else None)
         ours = FacadeWorld()
         for world in (ours, django):
             world.find_dumps(django.connection.vendor)
+            if not zones:
+                world.names.update(Vienna=dt.UTC, Auckland=dt.UTC)
         try:
             yield ours, django
         finally:

@@ -236,7 +236,7 @@ class TruncBase(Zoned):
         own = type(self)._output_field
         target = own or (result if type(source) is not type(result) else fields.DateTimeField())
         _check_truncation(source, result, resolved.kind, type(target).__name__)
-        if type(result) is fields.DateTimeField and settings.USE_TZ:
+        if type(result) in (fields.DateTimeField, LocalDateTimeField) and settings.USE_TZ:
             resolved = resolved.copy()
             resolved._output_field = LocalDateTimeField(self.tzinfo)
         return resolved
