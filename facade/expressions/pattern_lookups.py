@@ -8,16 +8,19 @@ import sqlalchemy as sa
 
 from facade.expressions.freezing import Arg
 from facade.expressions.lookups import BuiltinLookup, Lookup, registered
+from facade.fields.text import is_encodable
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Core
 
 
 def text(value: object) -> Any:
-    """Return a LIKE or regex operand as text; NUL would cut the pattern short."""
+    """Return a LIKE or regex operand as text; raise ValueError for one that no row can hold."""
     value = value if isinstance(value, str) else str(value)
-    if "\0" in value:
+    if "\0" in value:  # it would cut the pattern short
         raise ValueError("A text pattern cannot contain a NUL (0x00) character.")
+    if not is_encodable(value):
+        raise ValueError(f"One half of a surrogate pair stands alone in the text pattern {value!r}.")
     return value
 
 

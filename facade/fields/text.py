@@ -39,14 +39,22 @@ def storable_text(field: Field[Any], value: str) -> str:
         raise ValueError(
             f"Field '{field.name}' got {value!r}: A string literal cannot contain NUL (0x00) characters."
         )
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"Field '{field.name}' got {value!r}, in which one half of a surrogate pair stands alone."
-            ) from error
+    if not is_encodable(value):
+        raise ValueError(
+            f"Field '{field.name}' got {value!r}, in which one half of a surrogate pair stands alone."
+        )
     return value
+
+
+def is_encodable(value: str) -> bool:
+    """Return whether a text has no half of a surrogate pair that stands alone."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def text_of(field: Field[Any], value: object) -> str:
