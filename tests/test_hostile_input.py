@@ -8,6 +8,7 @@ import os
 import pickle
 import stat
 import time
+import traceback
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +30,7 @@ from facade.exceptions import (
 from facade.expressions.json_paths import KeyTransform
 from facade.files import ContentFile, FileSystemStorage
 from facade.models import F, Q, Value
+from facade.models.expressions import RawSQL
 from facade.models.functions import Concat, JSONObject
 from facade.security import allowed
 from facade.testing import isolate_apps
@@ -221,6 +223,21 @@ def test_errors_do_not_show_parameters(face, tables):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.portable
+@pytest.mark.parametrize("value", [{"secret"}, {"secret": 1}, "secret\ud800"], ids=ascii)
+def test_parameters_that_cannot_be_sent_are_shown_nowhere(value, face, tables):
+    with pytest.raises((DatabaseError, TypeError)) as caught:
+        face(connections["default"].cursor().execute, "SELECT 1 WHERE 1 = %s", [value])
+    assert "secret" not in "".join(traceback.format_exception_only(caught.value))
+    assert "secret" not in "".join(map(str, chain_of(caught.value)))
+
+
+def chain_of(error):
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 @pytest.mark.parametrize(("hidden", "shown"), [(True, False), (False, True)])
 def test_parameters_are_shown_where_one_asks(hidden, shown, tmp_path, caplog):
     url = f"sqlite:///{tmp_path / 'x.sqlite3'}"
@@ -260,6 +277,37 @@ def test_what_a_driver_would_splice_is_refused(value, face, tables):
     ):
         with pytest.raises(TypeError):
             use()
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.parametrize("numbers", [[1, 2], []], ids=str)
+def test_a_list_is_an_array_to_postgresql(numbers, face, tables):
+    face(ALL.bulk_create, [Everything(integer=number) for number in (1, 2, 3)])
+    cursor = connections["default"].cursor()
+    face(cursor.execute, "SELECT integer FROM tests_everything WHERE integer = ANY(%s) ORDER BY 1", [numbers])
+    assert [row[0] for row in cursor.fetchall()] == numbers
+    found = face.list(
+        ALL.raw("SELECT * FROM tests_everything WHERE integer = ANY(%s) ORDER BY id", [numbers])
+    )
+    assert [row.integer for row in found] == numbers
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("value", [{"text = text OR 1": 1}, {"x"}, frozenset({"x"})], ids=str)
+def test_no_driver_writes_a_collection_into_the_statement(value, face, tables):
+    face(ALL.create, text="x")
+    cursor = connections["default"].cursor()
+    for use in (
+        lambda: face(cursor.execute, "SELECT * FROM tests_everything WHERE text = %s", [value]),
+        lambda: face.list(ALL.raw("SELECT * FROM tests_everything WHERE text = %s", [value])),
+        lambda: face.list(ALL.annotate(x=RawSQL("%s", [value]))),
+        lambda: face.list(ALL.annotate(x=Value(value))),
+        lambda: face.list(ALL.extra(where=["text = %s"], params=[value])),
+        lambda: face(ALL.update, text=Concat("text", Value(value))),
+    ):
+        with pytest.raises((DatabaseError, TypeError)):
+            use()
+    assert face(ALL.filter(text="x").count) == 1
 
 
 # -- names ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import (
@@ -196,6 +197,8 @@ def translated(
             refined.connection_invalidated = True
         return refined
     error = _unwrapped(error)
+    if hide:
+        _hide_argument(error)
     if _is_too_deep(error):
         return _too_deep(error)
     cls = _class_for(error, lost)
@@ -210,6 +213,8 @@ def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
     raw = driver_error(error)
     if not isinstance(error, DBAPIError) or raw is None:
         return error
+    if error.hide_parameters:
+        _hide_argument(raw)
     if _is_too_deep(raw) and not isinstance(error, NestedTooDeeply):
         return _too_deep(raw)
     cls = _class_for(raw, error.connection_invalidated)
@@ -218,6 +223,15 @@ def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
     refined = cls(error.statement, error.params, raw, error.hide_parameters, error.connection_invalidated)
     refined.__cause__ = raw
     return refined
+
+
+_BAD_ARGUMENT = re.compile(r"invalid input for query argument \$\d+(?=:)")
+
+
+def _hide_argument(error: BaseException) -> None:
+    """Take the value out of asyncpg's words for an argument that it cannot send."""
+    if found := _BAD_ARGUMENT.match(str(error)):
+        error.args = (f"{found[0]} ({error.__cause__})",)
 
 
 def _is_too_deep(error: BaseException) -> bool:
