@@ -7,7 +7,7 @@ import re
 from tests.differential.cases import Case
 from tests.differential.explained_reads import READS
 from tests.differential.explained_writes import CLEAR, WRITES
-from tests.differential.reasons import ANSWERS, Reasons, alike, calls, sql
+from tests.differential.reasons import ANSWERS, Reasons, alike, calls, on_mariadb, sql
 
 CLOCKS = {"time", "datetime"}
 ORDERED_BY_META = re.compile(r"\b(Novel|Review|Tag)\.objects")
@@ -95,6 +95,14 @@ def _(case, ours, theirs, found):
     return theirs.error == "NotSupportedError" and not ours.error and not ours.sent
 
 
+@because(
+    "MariaDB: which kind of error a value is that it cannot compute with: Django's are others than PEP 249's"
+)
+def _(case, ours, theirs, found):
+    codes = [re.search(r"\((1292|1365|1690), ", outcome.message) for outcome in (ours, theirs)]
+    return all(codes) and codes[0][1] == codes[1][1] and ours.error == "DataError"
+
+
 @because("exists() of a union: Django selects 1 in place of the columns, which may be of two kinds")
 def _(case, ours, theirs, found):
     return (
@@ -117,9 +125,8 @@ def _(case, ours, theirs, found):
 
 @because("negated conditions over several relations: Django names a table that the subquery does not have")
 def _(case, ours, theirs, found):
-    return ours.error in ANSWERS and re.match(
-        r'missing FROM-clause entry for table "U|no such column: U', theirs.message
-    )
+    unknown = r"missing FROM-clause entry for table \"U|no such column: U|\(1054, \"Unknown column 'U\d+\.\w+' in 'ON'"
+    return (ours.error in ANSWERS or "(1690, " in ours.message) and re.match(unknown, theirs.message)
 
 
 @because(
@@ -167,13 +174,13 @@ def _(case, ours, theirs, found):
     )
 
 
-@because("SQLite: INSERT OR IGNORE passes over a CHECK as well; facade judges numbers before it sends them")
+@because(
+    "SQLite, MariaDB: INSERT IGNORE passes over a CHECK and a range as well; facade judges numbers before it sends them"
+)
 def _(case, ours, theirs, found):
-    return (
-        ours.error == "CheckViolation"
-        and "ignore_conflicts=True" in case.source
-        and "OR IGNORE" in "".join(theirs.sent)
-    )
+    ignoring = re.search(r"INSERT (OR )?IGNORE", "".join(theirs.sent))
+    passed = ours.error == "CheckViolation" or (ours.error == "NumericValueOutOfRange" and on_mariadb(theirs))
+    return passed and "ignore_conflicts=True" in case.source and ignoring
 
 
 @because("defer() of a foreign key by its column, and of fields beyond it: Django forgets the first")

@@ -62,6 +62,11 @@ def sql(outcome):
     return re.sub(r"CAST\(NULL AS [\w ]+\)", "NULL", text)  # its type is no matter
 
 
+def on_mariadb(outcome):
+    """Return whether an outcome's statements are MariaDB's."""
+    return any("`" in statement for statement in outcome.sent)
+
+
 def enclosed(text, start):
     """Return where the parenthesis that opens at `start` is closed."""
     depth = 0

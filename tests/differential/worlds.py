@@ -38,10 +38,9 @@ TABLES = [
     "review",
 ]
 WITH_SERIALS = ["author", "author_friends", "author_follows", "tag", "book", "book_tags", "reading", "review"]
-RESTARTS = {
-    "postgresql": [f"SELECT setval(pg_get_serial_sequence('{LABEL}_{t}', 'id'), 1000)" for t in WITH_SERIALS],
-    "mysql": [f"ALTER TABLE {LABEL}_{t} AUTO_INCREMENT = 1001" for t in WITH_SERIALS],
-}
+FIRST_SERIAL = 1001
+MOVED = """SELECT table_name FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name LIKE 'differential%%' AND auto_increment <> %s"""
 
 
 class World:
@@ -221,8 +220,16 @@ class DjangoWorld(World):
     def restart_serials(self):
         """Let the next keys be the same for both worlds; the sequences of servers know no rollback."""
         with self.connection.cursor() as cursor:
-            for statement in RESTARTS.get(self.connection.vendor, ()):
-                cursor.execute(statement)
+            if self.connection.vendor == "postgresql":
+                calls = [
+                    f"setval(pg_get_serial_sequence('{LABEL}_{t}', 'id'), {FIRST_SERIAL}, false)"
+                    for t in WITH_SERIALS
+                ]
+                cursor.execute(f"SELECT {', '.join(calls)}")
+            elif self.connection.vendor == "mysql":
+                cursor.execute(MOVED, [FIRST_SERIAL])
+                for (table,) in cursor.fetchall():  # one at a time: each ALTER TABLE waits for the disk
+                    cursor.execute(f"ALTER TABLE {table} AUTO_INCREMENT = {FIRST_SERIAL}")
 
     def close(self):
         self.connection.close()

@@ -75,7 +75,9 @@ class Writes:
         """Draw a dict of column names to values."""
         fields = dict(NEEDED[model]) if needed else {}
         names = list(self.schema[model].writable)
-        for name in {self.draw.choice(names) for _ in range(self.draw.randint(0 if needed else 1, most))}:
+        for name in dict.fromkeys(
+            self.draw.choice(names) for _ in range(self.draw.randint(0 if needed else 1, most))
+        ):
             fields[name] = self.value(model, name, expressions, inserting)
         return dict(sorted(fields.items()))
 
