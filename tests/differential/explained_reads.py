@@ -187,7 +187,7 @@ def _(case, ours, theirs, found):
     said = re.search(r"\bXOR\b", sql(ours)) and len(re.findall(r"\bXOR\b", sql(theirs))) < len(
         re.findall(r"\bXOR\b", sql(ours))
     )
-    return set(found) <= {"value", "statements"} and " ^ " in case.source and said
+    return set(found) <= {"value", "statements", "tables"} and " ^ " in case.source and said
 
 
 # -- values ---------------------------------------------------------------------------------
@@ -267,6 +267,18 @@ def _(case, ours, theirs, found):
     return found == ["value"] and zoned and truncated_inside(case.source)
 
 
+@because(
+    "MariaDB: a constant date that is truncated: Django leaves it the text that DATE_SUB and others make of one"
+)
+def _(case, ours, theirs, found):
+    def day(value):
+        text = value[0] == "str" and re.fullmatch(r"'(\d{4}-\d\d-\d\d)'", value[1])
+        return normal(dt.date.fromisoformat(text[1])) if text else value
+
+    constant = re.search(r"fn\.Trunc\w+\(Value\(dt\.date\(", case.source) and on_mariadb(theirs)
+    return found == ["value"] and constant and alike(case, ours, theirs, day)
+
+
 @because("MariaDB converts no moments before 1970: Django takes what is left for local time")
 def _(case, ours, theirs, found):
     early = re.search(r"'(19[0-6]\d)-|CAST\(\w+\.(born|day) AS datetime", str(ours.value) + sql(theirs))
@@ -341,7 +353,10 @@ def _(case, ours, theirs, found):
 def _(case, ours, theirs, found):
     told = complaint(theirs)
     return (
-        told is not None and told[0] == "lookup" and not (ours.error or ours.sent) and "[:0]" in case.source
+        told is not None
+        and told[0] in ("lookup", "aware")
+        and not (ours.error or ours.sent)
+        and "[:0]" in case.source
     )
 
 

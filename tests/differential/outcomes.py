@@ -27,7 +27,7 @@ def outcome_of(act, sent):
     except Exception as error:
         classes = frozenset(c.__name__ for c in type(error).__mro__[:-2])
         return Outcome(
-            error=type(error).__name__, classes=classes, message=str(error)[:500], sent=tuple(sent())
+            error=type(error).__name__, classes=classes, message=str(error)[:2000], sent=tuple(sent())
         )
     return Outcome(value=value, sent=tuple(sent()))
 

@@ -27,6 +27,7 @@ COMPLAINTS = [
     ("None", r"Cannot use None as a query value"),
     ("types", r"contains mixed types|Cannot infer type of"),
     ("year", r"year 0 is out of range|Year is out of range: 0|^date value out of range"),
+    ("aware", r"does not support timezone-aware datetimes"),
     ("zero", r"division by zero"),
     ("sum", r"function sum\((text|character varying)\) does not exist"),
     ("deferred", r"both deferred and traversed using select_related"),
