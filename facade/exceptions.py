@@ -327,7 +327,24 @@ def _flat(value: object) -> list[ValidationError]:
 
 
 def _texts(errors: list[ValidationError]) -> list[str]:
-    return [str(e.message % e.params if e.params else e.message) for e in errors]
+    return [_text(error) for error in errors]
+
+
+def _text(error: ValidationError) -> str:
+    if not error.params:
+        return str(error.message)
+    try:
+        return str(error.message % error.params)
+    except ValueError:
+        return str(error.message % {name: shown(value) for name, value in error.params.items()})
+
+
+def shown(value: object) -> str:
+    """Return `repr(value)` for a message, or words for a number of more digits than Python writes."""
+    try:
+        return repr(value)
+    except ValueError:
+        return f"<{type(value).__name__} of too many digits>"
 
 
 def _frozen(value: Any) -> Any:

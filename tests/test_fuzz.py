@@ -101,7 +101,7 @@ OF_NUMBERS = {
     "update": lambda face, value: face(ALL.update, decimal=value),
     "update by": lambda face, value: face(ALL.update, integer=F("integer") + value),
     "bulk_create": lambda face, value: face(ALL.bulk_create, [Everything(decimal=value, integer=value)]),
-    "get_or_create": lambda face, value: face(ALL.get_or_create, float=value),
+    "get_or_create": lambda face, value: face(ALL.filter(pk=-1).get_or_create, float=value),
     "range": lambda face, value: face.list(ALL.filter(integer__range=(value, 5), float__range=(0, value))),
     "aggregate": lambda face, value: face(ALL.aggregate, x=Count("pk", filter=Q(decimal__gte=value))),
     "sum": lambda face, value: face.list(ALL.annotate(x=F("float") * value).filter(x__lt=value).values("x")),

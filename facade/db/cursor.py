@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 from facade import bridge
 from facade.db.channel import Outcome, Params, Row, Statement
 from facade.exceptions import InterfaceError
+from facade.types.decimals import sendable
 
 _PLACEHOLDER = re.compile(r"%(?:\((?P<name>[^)]+)\))?(?P<kind>[s%])")
 
@@ -154,7 +155,7 @@ class _Writer:
     def __call__(self, match: re.Match[str]) -> str:
         if match["kind"] == "%":
             return "%%" if self.placeholder(1) == "%s" else "%"
-        self.values.append(self._value(match["name"]))
+        self.values.append(sendable(self._value(match["name"])))
         return self.placeholder(len(self.values))
 
     def _value(self, name: str | None) -> Any:

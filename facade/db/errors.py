@@ -225,7 +225,9 @@ def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
     return refined
 
 
-_BAD_ARGUMENT = re.compile(r"invalid input for query argument \$\d+(?=:)")
+_BAD_ARGUMENT = re.compile(
+    r"invalid input for query argument \$\d+( in element #\d+ of executemany\(\) sequence)?(?=:)"
+)
 
 
 def _hide_argument(error: BaseException) -> None:

@@ -12,6 +12,7 @@ from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.references import F
 from facade.expressions.subquery import Subquery
 from facade.fields.base import database_default
+from facade.types.decimals import sendable
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
@@ -108,7 +109,7 @@ class RawSQL(Expression):
 
     def freeze(self, values: Values) -> Any:
         frozen = self.copy()
-        frozen.params = tuple(values.add_constant(value) for value in self.params)
+        frozen.params = tuple(values.add_constant(sendable(value)) for value in self.params)
         return frozen
 
     def resolve_expression(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, overload
 
-from facade.exceptions import CheckViolation, NumericValueOutOfRange
+from facade.exceptions import CheckViolation, NumericValueOutOfRange, shown
 from facade.fields.base import Field
 from facade.fields.options import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
 from facade.promises import kept
@@ -43,7 +43,7 @@ def _whole(value: ConvertibleToInt) -> int:
 
 def _refuse_number(field: Field[Any], value: object, error: Exception) -> NoReturn:
     kind = TypeError if isinstance(error, TypeError) else ValueError
-    raise kind(f"Field '{field.name}' expected a number but got {value!r}.") from error
+    raise kind(f"Field '{field.name}' expected a number but got {shown(value)}.") from error
 
 
 class IntegerField(Field[IntegerValue]):
@@ -121,10 +121,12 @@ class IntegerField(Field[IntegerValue]):
             return None
         low, high = self.range_on(connection.vendor) if connection is not None else self._ranges["sqlite"]
         if isinstance(given, (float, decimal.Decimal)) and given != prepared and abs(prepared) < _BEYOND:
-            raise ValueError(f"Field '{self.name}' expected a whole number but got {given!r}.")
+            raise ValueError(f"Field '{self.name}' expected a whole number but got {shown(given)}.")
         if not low <= prepared <= high:
             kind = CheckViolation if low == self.lowest and prepared < low else NumericValueOutOfRange
-            raise kind(f"Field '{self.name}' cannot hold {prepared}: its numbers go from {low} to {high}.")
+            raise kind(
+                f"Field '{self.name}' cannot hold {shown(prepared)}: its numbers go from {low} to {high}."
+            )
         return prepared
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:

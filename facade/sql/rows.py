@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from facade import fields
-from facade.exceptions import NestedTooDeeply
+from facade.exceptions import NestedTooDeeply, NumericValueOutOfRange
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
 from facade.generated import Source
@@ -60,7 +60,7 @@ def _computed(field: Field[Any], convert: Converter | None, dialect: Dialect) ->
     if isinstance(field, fields.FloatField):
         return _none_or(float)
     if isinstance(field, fields.IntegerField):
-        return _none_or(int)
+        return _computed_integer
     if isinstance(field, fields.DecimalField) and dialect.name == "sqlite" and not _customised(field):
         return computed_decimal(field.decimal_places)
     if isinstance(field, fields.DateTimeField) and dialect.driver == "asyncpg":
@@ -75,6 +75,15 @@ def _computed(field: Field[Any], convert: Converter | None, dialect: Dialect) ->
             lambda value: value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
         )
     return convert
+
+
+def _computed_integer(value: float | str | decimal.Decimal | None) -> int | None:
+    if value is None or type(value) is int:
+        return value
+    try:
+        return int(value)
+    except OverflowError:
+        raise NumericValueOutOfRange(f"The database has computed {value!r}, which is no integer.") from None
 
 
 def _none_or(kind: Callable[[Any], Any]) -> Converter:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import decimal
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from facade.exceptions import NumericValueOutOfRange
 from facade.types.base import MYSQL, Base, Processor
 
 if TYPE_CHECKING:
@@ -43,13 +45,18 @@ class Decimal(Base[decimal.Decimal]):
 _EXACT_INTEGERS = 2**53  # below, every integer is a float
 _EXACT_DIGITS = 15  # a float keeps that many decimal digits
 _REACH = 400  # powers of ten: no column of a number that can be counted with goes beyond
+_REACHED = 10**_REACH
 _TINY = 5e-324
 WIDE = decimal.Context(prec=1000)
 
 
 def _within_reach(value: decimal.Decimal | float | None) -> decimal.Decimal | float | None:
     """Return a number that compares like `value` and can be written out: drivers write all zeros of 1E+999999999."""
-    if type(value) is not decimal.Decimal or -_REACH <= value.adjusted() <= _REACH or not value.is_finite():
+    if not isinstance(value, decimal.Decimal):
+        if value is None or -_REACHED < value < _REACHED or value - value:
+            return value
+        return decimal.Decimal(_REACHED if value > 0 else -_REACHED)  # of an integer
+    if -_REACH <= value.adjusted() <= _REACH or not value.is_finite():
         return value
     if value and abs(value.adjusted()) > _REACH:
         exponent = _REACH if value.adjusted() > 0 else -_REACH
@@ -57,10 +64,23 @@ def _within_reach(value: decimal.Decimal | float | None) -> decimal.Decimal | fl
     return value or decimal.Decimal(0)
 
 
+_DIGITS = 131_072  # before the point: more than any database's numbers have
+
+
+def sendable(value: object) -> object:
+    """Return a parameter of SQL by hand; refuse a number that asyncpg would write out, with billions of zeros, for an integer."""
+    if isinstance(value, decimal.Decimal) and value.is_finite() and value.adjusted() >= _DIGITS:
+        raise NumericValueOutOfRange(f"No database has numbers as large as {value}.")
+    return value
+
+
 def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | None:
     if value is None:
         return None
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # of an integer
+        return math.inf if value > 0 else -math.inf
     if -_EXACT_INTEGERS < number < _EXACT_INTEGERS:
         return number if number or not value else _TINY if value > 0 else -_TINY
     if not -(2.0**64) < number < 2.0**64:
