@@ -404,7 +404,7 @@ def test_whether_constants_are_equal_is_asked_each_time(face, road):
 
 @pytest.mark.vendors("postgres")
 def test_each_pattern_of_equal_constants_has_its_plan(face, monkeypatch):
-    monkeypatch.setattr(plan, "MAX_EQUATED", 2)
+    monkeypatch.setattr(plan, "MAX_OTHERS", 2)
     for a, b, c in itertools.product(range(3), repeat=3):
         chosen = [Case(When(n=a, then=Value(f"{b}")), default=Value(f"{c}")) for _ in range(2)]
         rows = (

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import operator
+
 import pytest
 
 from facade.configuration import configure
@@ -17,6 +21,7 @@ from facade.models import (
     SmallIntegerField,
     When,
 )
+from facade.sql import plan
 from tests.models import Author, Book, Publisher
 
 pytestmark = pytest.mark.portable
@@ -220,3 +225,43 @@ def test_the_next_values_of_the_same_shape_are_asked_for(face, numbers):
     for value, found in ((1, [1]), (2**70, []), (2**40, []), (1, [1]), (-(2**40), []), (2, [])):
         assert face.list(numbers.filter(m=value)) == found
         assert face.list(numbers.filter(m__in=[value, 2**50])) == found
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The plans that are compiled."""
+    made = []
+    compile_query = plan._compiled_query
+
+    def counted(*args):
+        made.append(compile_query(*args))
+        return made[-1]
+
+    monkeypatch.setattr(plan, "_compiled_query", counted)
+    return made
+
+
+@pytest.mark.vendors("postgres", "mariadb")
+def test_all_values_beyond_a_column_are_found_at_once(face, numbers, compiled):
+    def rows(count, value):
+        return numbers.filter(functools.reduce(operator.or_, [Q(n=value)] * count + [Q(n=1)]))
+
+    assert face.list(rows(1_200, 2)) == [1, 2]
+    assert face.list(rows(1_200, 2**40)) == [1]
+    assert len(compiled) == 2
+
+
+@pytest.mark.vendors("postgres", "mariadb")
+def test_values_beyond_columns_keep_a_fixed_number_of_plans(face, numbers, compiled):
+    choices = (2, 2**40, -(2**40))
+    for values in itertools.product(choices, repeat=5):
+        expected = [1, 2] if 2 in values else [1]
+        found = numbers.filter(functools.reduce(operator.or_, [Q(n=value) for value in values]) | Q(n=1))
+        assert face.list(found) == expected
+    assert len(compiled) == 3**5
+    kept = [one for shape_plan in found._shape.plans.values() for one in plans_of(shape_plan)]
+    assert len(kept) <= plan.MAX_OTHERS + 1
+
+
+def plans_of(ranged):
+    return [ranged, *(below for other in getattr(ranged, "others", {}).values() for below in plans_of(other))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 MAX_GET_RESULTS = 21
 """How many rows a search for one object reads at most."""
 
-MAX_EQUATED = 100
-"""How many plans are kept that differ in which of their values are equal."""
+MAX_OTHERS = 100
+"""How many plans are kept that differ in which of their values are equal, or lie beyond their columns."""
 
 Args = tuple[Any, ...]
 Beyond = dict[int, OutOfRange]
+BoundArg = tuple[int | None, "Convert | None"]
 Stream = Generator[list[Any], None, None]
 
 
@@ -119,49 +120,65 @@ class LocalPlan(Plan):
 
 
 class RangedPlan(Plan):
-    """A plan that another one stands in for when an argument lies beyond the values of its column.
+    """A plan that others stand in for when arguments lie beyond the values of their columns.
 
     `again` makes the plan in which these arguments, by their numbers, are known to lie there.
     """
 
-    __slots__ = ("again", "beyond", "others", "plan")
+    __slots__ = ("again", "beyond", "others", "plan", "sources")
 
-    def __init__(self, plan: Plan, beyond: Beyond, again: Callable[[Beyond], Plan]) -> None:
+    def __init__(
+        self, plan: Plan, beyond: Beyond, sources: list[BoundArg], again: Callable[[Beyond], Plan]
+    ) -> None:
         super().__init__(plan.statement, plan.bind, plan.load)
-        self.plan, self.beyond, self.again = plan, beyond, again
-        self.others: dict[tuple[int, bool], Plan] = {}
+        self.plan, self.beyond, self.sources, self.again = plan, beyond, sources, again
+        self.others: dict[frozenset[tuple[int, OutOfRange]], Plan] = {}
 
-    def other(self, found: BeyondColumn) -> Plan:
-        key = found.number, found.high
+    def other(self, args: Args) -> Plan:
+        found = dict(self._found(args))
+        key = frozenset(found.items())
         if (plan := self.others.get(key)) is None:
-            beyond = {**self.beyond, found.number: OutOfRange(found.high)}
-            plan = self.others[key] = self.again(beyond)
+            if len(self.others) >= MAX_OTHERS:
+                self.others.clear()
+            plan = self.others[key] = self.again({**self.beyond, **found})
         return plan
+
+    def _found(self, args: Args) -> Iterator[tuple[int, OutOfRange]]:
+        """Yield all arguments that lie beyond their columns: one plan knows them all."""
+        for source in self.sources:
+            try:
+                _converted(args, *source)
+            except BeyondColumn as found:
+                yield found.number, OutOfRange(found.high)
 
     def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         try:
             return self.plan.fetch(database, args, *options)
-        except BeyondColumn as found:
-            return self.other(found).fetch(database, args, *options)
+        except BeyondColumn:
+            plan = self.other(args)
+        return plan.fetch(database, args, *options)
 
     def execute(self, database: Database, args: Args) -> int:
         try:
             return self.plan.execute(database, args)
-        except BeyondColumn as found:
-            return self.other(found).execute(database, args)
+        except BeyondColumn:
+            plan = self.other(args)
+        return plan.execute(database, args)
 
     def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
         try:
             self.plan.sql(args)  # finds out before the stream begins
-        except BeyondColumn as found:
-            return self.other(found).stream(database, args, chunk_size, *options)
-        return self.plan.stream(database, args, chunk_size, *options)
+            plan = self.plan
+        except BeyondColumn:
+            plan = self.other(args)
+        return plan.stream(database, args, chunk_size, *options)
 
     def sql(self, args: Args) -> tuple[str, Params]:
         try:
             return self.plan.sql(args)
-        except BeyondColumn as found:
-            return self.other(found).sql(args)
+        except BeyondColumn:
+            plan = self.other(args)
+        return plan.sql(args)
 
 
 class EquatingPlan(Plan):
@@ -183,7 +200,7 @@ class EquatingPlan(Plan):
         if not pairs:
             return self.plan
         if (plan := self.others.get(pairs)) is None:
-            if len(self.others) >= MAX_EQUATED:
+            if len(self.others) >= MAX_OTHERS:
                 self.others.clear()
             plan = self.others[pairs] = self.equated(pairs)
         return plan
@@ -348,7 +365,10 @@ def compile_plan(
         plan = EquatingPlan(plan, compiled, equated)
     if compiler.binds.databases or compiler.binds.options:
         plan = LocalPlan(plan, compiler.binds)
-    return RangedPlan(plan, compiler.binds.beyond, again) if compiler.binds.limited else plan
+    if not compiler.binds.limited:
+        return plan
+    sources = [source for name, source in compiler.binds.sources.items() if name in compiled.binds]
+    return RangedPlan(plan, compiler.binds.beyond, sources, again)
 
 
 def _unbound(args: Args) -> Args:
