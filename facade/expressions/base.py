@@ -267,11 +267,17 @@ class Expression(Combinable, Compared, Written, Frozen):
 
     @functools.cached_property
     def contains_aggregate(self) -> bool:
-        return any(source.contains_aggregate for source in self._sources())
+        for source in self.get_source_expressions():
+            if source is not None and source.contains_aggregate:
+                return True
+        return False
 
     @functools.cached_property
     def contains_over_clause(self) -> bool:
-        return any(source.contains_over_clause for source in self._sources())
+        for source in self.get_source_expressions():
+            if source is not None and source.contains_over_clause:
+                return True
+        return False
 
     @functools.cached_property
     def contains_subquery(self) -> bool:
@@ -408,7 +414,7 @@ class Value(Expression):
         return value if field is None else field.get_prep_value(value)
 
     def _resolve_output_field(self) -> Field[Any] | None:
-        return next((make() for kind, make in VALUE_FIELDS if isinstance(self.value, kind)), None)
+        return next((field for kind, field in VALUE_FIELDS if isinstance(self.value, kind)), None)
 
     def get_group_by_cols(self) -> list[Any]:
         return []
@@ -431,18 +437,19 @@ class Value(Expression):
         return compiler.literal(value if convert is None else convert(value), type_)
 
 
-VALUE_FIELDS: list[tuple[type, Callable[[], Field[Any]]]] = [
-    (str, fields.CharField),
-    (bool, fields.BooleanField),
-    (int, fields.IntegerField),
-    (float, fields.FloatField),
-    (dt.datetime, fields.DateTimeField),
-    (dt.date, fields.DateField),
-    (dt.time, fields.TimeField),
-    (dt.timedelta, fields.DurationField),
-    (decimal.Decimal, fields.DecimalField),
-    (bytes, fields.BinaryField),
-    (uuid.UUID, fields.UUIDField),
+# The fields of constants. Expressions share them, so that equal constants have one and the same.
+VALUE_FIELDS: list[tuple[type, Field[Any]]] = [
+    (str, fields.CharField()),
+    (bool, fields.BooleanField()),
+    (int, fields.IntegerField()),
+    (float, fields.FloatField()),
+    (dt.datetime, fields.DateTimeField()),
+    (dt.date, fields.DateField()),
+    (dt.time, fields.TimeField()),
+    (dt.timedelta, fields.DurationField()),
+    (decimal.Decimal, fields.DecimalField()),
+    (bytes, fields.BinaryField()),
+    (uuid.UUID, fields.UUIDField()),
 ]
 
 

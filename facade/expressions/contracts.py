@@ -208,6 +208,9 @@ class Compiler(Protocol):
     def present(self, expression: Valued, core: Core) -> Any:
         """Return the condition that a value is not NULL. Raises FullResultSet for a column that has a value in each row."""
 
+    def null_test(self, core: Core, is_null: bool) -> Any:
+        """Return the condition that a Core expression is NULL, or that it is not."""
+
     def reference(self, name: str, source: Valued) -> Any:
         """Return what an annotation is called by its name, or its Core form where it has none in this SELECT."""
 

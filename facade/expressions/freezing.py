@@ -167,6 +167,7 @@ EMPTY = Empty()
 
 
 Containers = (list, tuple, set, frozenset, range)
+_AS_THEY_ARE = frozenset({Arg, str, int, bool, type(None)})
 _SEQUENCES: Any = (list, tuple, type({}.keys()), type({}.values()))
 
 
@@ -245,17 +246,51 @@ def _freeze_container(items: Iterable[Any], values: Values) -> Any:
     return ArgWithNone(arg.index, all(item is None for item in items))
 
 
+class HashedOnce(tuple[Any, ...]):  # noqa: SLOT001 - it keeps its hash, for which no tuple has a slot
+    """Frozen parts of a key: what they hold does not change any more, and is a lot to go through."""
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (tuple(self),)  # the hashes of texts differ from process to process
+
+
 def hashable(value: object) -> Any:
     """Return a hashable equivalent of a constructor argument."""
-    if isinstance(value, dict):
-        return tuple((key, hashable(item)) for key, item in sorted(value.items()))
+    if type(value) in _AS_THEY_ARE or isinstance(value, Frozen):
+        return value
+    if isinstance(value, Field):
+        return Described(value)
     if isinstance(value, _SEQUENCES):
-        return tuple(hashable(item) for item in value)
+        return tuple([hashable(item) for item in value])
+    if isinstance(value, dict):
+        return tuple([(key, hashable(item)) for key, item in sorted(value.items())])
     if isinstance(value, (set, frozenset)):
         return frozenset(hashable(item) for item in value)
-    if isinstance(value, Field):
-        return field_identity(value)
     return value
+
+
+class Described:
+    """Stands for a field in what is compared: what makes two the same is looked at only where they are compared."""
+
+    __slots__ = ("field",)
+
+    def __init__(self, field: Field[Any]) -> None:
+        self.field = field
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not Described:
+            return False
+        return other.field is self.field or field_identity(other.field) == field_identity(self.field)
+
+    def __hash__(self) -> int:
+        field = self.field
+        return hash(field.name if getattr(field, "model", None) is not None else Described)
 
 
 def field_identity(field: Field[Any]) -> Any:

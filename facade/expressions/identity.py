@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from facade.exceptions import NestedTooDeeply
-from facade.expressions.freezing import hashable
+from facade.expressions.freezing import Frozen, hashable
 
 # (class, attributes, number of branches, which follow), or (None, a leaf, 0)
 Part = tuple[Any, Any, int]
@@ -152,7 +152,14 @@ class Compared:
 
     def __hash__(self) -> int:
         try:
-            return hash(self.identity)
+            if type(self).identity is not Compared.identity:
+                return hash(self.identity)
+            # What `identity` consists of, written out: long expressions are hashed more than once.
+            parts: list[Any] = [type(self)]
+            for name, value in sorted(self.__dict__.items()):
+                if name not in self._derived:
+                    parts += name, value if isinstance(value, Frozen) else hashable(value)
+            return hash(tuple(parts))
         except RecursionError as error:
             raise NestedTooDeeply.of(f"A compared {type(self).__name__}") from error
 

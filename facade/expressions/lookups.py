@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # Integers are compared as the widest: a value may be too large for the column, and compares all the same.
 _ANY_INTEGER = sa.BigInteger()
+_TRUTH = fields.BooleanField()
 
 
 class Lookup(Expression):
@@ -105,7 +106,7 @@ class Lookup(Expression):
         return query.place_lookup(type(self), resolved.lhs, rhs)
 
     def _resolve_output_field(self) -> Field[Any] | None:
-        return fields.BooleanField()
+        return _TRUTH
 
     @property
     def allowed_default(self) -> bool:
@@ -243,9 +244,11 @@ def column_range(left: Valued, vendor: str) -> Ends | None:
     field = left._output_field_or_none
     if isinstance(field, _BOUNDED):
         return None if field.prepares_itself() else field.range_on(vendor)
-    target = getattr(left, "target", None)
-    ranges = None if target is None else getattr(final_target(target), "range_on", None)
-    if ranges is None or final_target(target).prepares_itself():
+    if (column := getattr(left, "target", None)) is None:
+        return None
+    target = final_target(column)
+    ranges = getattr(target, "range_on", None)
+    if ranges is None or target.prepares_itself():
         return None
     low, high = ranges(vendor)
     return None if low <= LOWEST and high >= HIGHEST else (low, high)
@@ -537,7 +540,7 @@ class IsNull(BuiltinLookup):
     def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.lhs, Value) and self.lhs.value is not None:
             raise EmptyResultSet if self.rhs else FullResultSet
-        return self.left(compiler).is_(None) if self.rhs else self.left(compiler).is_not(None)
+        return compiler.null_test(self.left(compiler), self.rhs)
 
 
 def _truth(value: object) -> bool:

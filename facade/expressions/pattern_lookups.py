@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Core
 
 
+_TEXT = sa.Text()
+
+
 def text(value: object) -> Any:
     """Return a LIKE or regex operand as text; raise ValueError for one that no row can hold."""
     value = value if isinstance(value, str) else str(value)
@@ -46,14 +49,14 @@ class PatternLookup(BuiltinLookup):
 
     @property
     def bind_type(self) -> Any:
-        return sa.Text()
+        return _TEXT
 
     def right(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Arg):
             return super().right(compiler)
         if hasattr(self.rhs, "as_core"):
             return compiler.like_pattern(self.before, compiler.process(self.rhs), self.after)
-        return compiler.literal(self.convert(self.prepare(self.rhs)), sa.Text())
+        return compiler.literal(self.convert(self.prepare(self.rhs)), _TEXT)
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.like(left, right, ignore_case=self.ignore_case)
@@ -119,7 +122,7 @@ class Regex(BuiltinLookup):
 
     @property
     def bind_type(self) -> Any:
-        return sa.Text()
+        return _TEXT
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.regex(left, right, self.ignore_case)

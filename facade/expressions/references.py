@@ -248,6 +248,7 @@ class Settled(Expression):
 class Col(Placed):
     """A column of one table of the query."""
 
+    contains_aggregate = contains_over_clause = contains_subquery = False
     contains_column_references = True
 
     def __init__(self, alias: str, target: Field[Any], output_field: Field[Any] | None = None) -> None:

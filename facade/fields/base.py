@@ -424,8 +424,9 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
     @classmethod
     def prepares_itself(cls, for_save: bool = False) -> bool:
         """Return whether a class of one's own says how its values are compared or, `for_save`, stored."""
-        names = ("get_db_prep_value", "get_db_prep_save")[: 1 + for_save]
-        return not all(getattr(cls, name).__module__.startswith("facade.fields.") for name in names)
+        if not cls.get_db_prep_value.__module__.startswith("facade.fields."):
+            return True
+        return for_save and not cls.get_db_prep_save.__module__.startswith("facade.fields.")
 
     def db_preparation(
         self, connection: Database | DialectView, for_save: bool = False

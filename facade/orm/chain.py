@@ -12,7 +12,7 @@ from facade.db.execution import AS_USUAL, key_of
 from facade.db.optioned import under
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.freezing import PLAIN, Frozen, Values, freeze
+from facade.expressions.freezing import PLAIN, Frozen, HashedOnce, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
 from facade.expressions.q import FilteredRelation, Q, freeze_pair, refuse_q_options
 from facade.expressions.references import F
@@ -258,7 +258,7 @@ class Chain(Combining):
         self, step: str, frozen: tuple[Any, ...], values: Values, *rest: Any
     ) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments one step further, with frozen expressions, which may have names."""
-        shape, bound = self._shape.advance((step, frozen, *rest), values, values.keyed)
+        shape, bound = self._shape.advance((step, HashedOnce(frozen), *rest), values, values.keyed)
         return shape, self._args + bound
 
     # -- selection -----------------------------------------------------------------------------------

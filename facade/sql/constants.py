@@ -12,7 +12,9 @@ from facade.types import Decimal
 if TYPE_CHECKING:
     from facade.expressions.contracts import CoreType
 
+# One of each: what Core finds out about a type it keeps for that object.
 ANY_DECIMAL = Decimal()
+_INTEGER, _BIG_INTEGER = sa.Integer(), sa.BigInteger()
 
 
 def bound_type(type_: CoreType | None, constant: object) -> CoreType | None:
@@ -25,8 +27,8 @@ def bound_type(type_: CoreType | None, constant: object) -> CoreType | None:
     if type_ is not None and not isinstance(type_, sa.Integer):
         return type_
     if _wide(constant):
-        return ANY_DECIMAL if _long(constant) else sa.BigInteger()
-    return sa.Integer() if isinstance(type_, sa.SmallInteger) else type_
+        return ANY_DECIMAL if _long(constant) else _BIG_INTEGER
+    return _INTEGER if isinstance(type_, sa.SmallInteger) else type_
 
 
 def _wide(constant: object) -> bool:

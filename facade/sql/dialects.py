@@ -83,6 +83,7 @@ def _item_as_json(value: object) -> str:
 
 
 # Types whose values survive a trip through JSON on SQLite, as the column stores them.
+_TRUTH = sa.Boolean()
 _JSON_SAFE = (
     sa.Integer,
     sa.String,
@@ -137,10 +138,7 @@ class Operations:
         elif self.vendor == "mysql" and not ignore_case:
             right = template("BINARY %s", right, type_=sa.Text())
         return template(
-            "%s LIKE %s ESCAPE '\\'" if self.vendor != "mysql" else "%s LIKE %s",
-            left,
-            right,
-            type_=sa.Boolean(),
+            "%s LIKE %s ESCAPE '\\'" if self.vendor != "mysql" else "%s LIKE %s", left, right, type_=_TRUTH
         )
 
     def _text(self, value: Core) -> Any:

@@ -47,6 +47,7 @@ class Scope:
         "branch_negated",
         "check_filterable",
         "current_negated",
+        "paths",
         "reuse",
         "split",
         "summarize",
@@ -64,21 +65,26 @@ class Scope:
         summarize: bool = False,
         update_joins: bool = True,
         check_filterable: bool = True,
+        paths: dict[str, Path] | None = None,
     ) -> None:
+        self.paths: dict[str, Path] = {} if paths is None else paths  # those that stay in the first table
         self.reuse, self.allow_joins, self.split, self.summarize = reuse, allow_joins, split, summarize
         self.branch_negated, self.current_negated = branch_negated, current_negated
         self.update_joins, self.check_filterable = update_joins, check_filterable
 
     def inside(self, negated: bool) -> Scope:
+        if not negated:
+            return self
         return Scope(
             self.reuse,
-            branch_negated=self.branch_negated or negated,
-            current_negated=self.current_negated ^ negated,
+            branch_negated=True,
+            current_negated=not self.current_negated,
             allow_joins=self.allow_joins,
             split=self.split,
             summarize=self.summarize,
             update_joins=self.update_joins,
             check_filterable=self.check_filterable,
+            paths=self.paths,
         )
 
 
@@ -144,7 +150,8 @@ class Filters(Whole):
                 check_filterable=False,
             )
             clause, _ = self._condition(condition, scope)
-            self.joins.promote(self.joins.on_the_way(_joins_of(clause)))
+            if len(self.joins) > 1:
+                self.joins.promote(self.joins.on_the_way(_joins_of(clause)))
             return clause
         return condition.resolve_expression(self, allow_joins, reuse, summarize)
 
@@ -177,13 +184,9 @@ class Filters(Whole):
         if not name:
             raise FieldError(f"Cannot parse keyword query {name!r}")
         annotation, names = self._leading_annotation(name)
-        if scope.check_filterable:
+        if scope.check_filterable and annotation is not None:
             _check_filterable(annotation)
-        before = dict(self.joins.counts)
-        resolved = self._resolve_value(value, scope)
-        if scope.check_filterable:
-            _check_filterable(resolved)
-        needed = {alias for alias, count in self.joins.counts.items() if count > before.get(alias, 0)}
+        resolved, needed = (value, set[str]()) if type(value) is Arg else self._value(value, scope)
         if annotation is not None:
             if scope.summarize:
                 annotation = Ref(
@@ -193,10 +196,11 @@ class Filters(Whole):
             # A column under another name needs its row as the column itself does.
             row = {annotation.alias} if type(annotation) is Col else set()
             return Where([lookup]), set() if _holds_without_row(lookup, scope) else row
+        if (path := scope.paths.get(name)) is not None:
+            needed.add(alias := self.initial_alias())
+            return self._compare(path, path.targets, [alias], resolved, needed, scope)
         try:
-            path = self.resolve_path(
-                paths.split(name), allow_many=not scope.branch_negated or not scope.split
-            )
+            path = self.resolve_path(names, allow_many=not scope.branch_negated or not scope.split)
         except ManyValues:
             return self._split_exclude(pair, scope)
         if (
@@ -212,7 +216,17 @@ class Filters(Whole):
             raise FieldError("Joined field references are not permitted in this query")
         if scope.reuse is not None:
             scope.reuse.update(aliases)
+        if not path.hops:
+            scope.paths[name] = path
         return self._compare(path, targets, aliases, resolved, needed, scope)
+
+    def _value(self, value: object, scope: Scope) -> tuple[Any, set[str]]:
+        """Resolve what is compared; return it with the joins that it needs to have a row."""
+        before = dict(self.joins.counts)
+        resolved = self._resolve_value(value, scope)
+        if scope.check_filterable:
+            _check_filterable(resolved)
+        return resolved, {alias for alias, count in self.joins.counts.items() if count > before.get(alias, 0)}
 
     def _of_no_row(self, path: Path, names: list[str], value: object) -> Any:
         """Return a condition on a relation that no row fulfils, whatever is joined; raise FieldError for all others."""

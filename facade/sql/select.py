@@ -11,9 +11,9 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
-from facade.expressions.base import OrderBy
+from facade.expressions.base import OrderBy, Value
 from facade.expressions.documents import read_form
-from facade.expressions.freezing import Arg, OutOfRange
+from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
 from facade.expressions.given import null_of
 from facade.expressions.references import Col, Ref
 from facade.expressions.written import core_of
@@ -59,6 +59,7 @@ class Compiler(Combinations, dialects.Operations):
         self.tables: dict[str, Any] = {}
         self.labels: dict[str, Any] = {}
         self.forms: dict[Any, Any] = {}
+        self.null_tests: dict[tuple[int, bool], tuple[Core, Any]] = {}
         self._ordered: list[OrderBy] = []
         self.positions: dict[Any, int] = {}
         self.inner: Any = None
@@ -71,14 +72,19 @@ class Compiler(Combinations, dialects.Operations):
 
         PostgreSQL knows an expression again only where its constants are the same parameters.
         """
+        if type(expression) is Col:  # a column and a parameter are one and the same anyway
+            return self.table(expression.alias).c[expression.target.column]
+        if type(expression) is Value and isinstance(expression.value, Arg):
+            return expression.as_core(self)
         if isinstance(expression, Arg):
             return self.bind(expression, None)
         try:
-            known = self.forms.get(expression)
+            key = HashedOnce((expression,))
+            known = self.forms.get(key)
         except TypeError:  # an expression that has no hash
             return self._form(expression)
         if known is None:
-            known = self.forms[expression] = self._form(expression)
+            known = self.forms[key] = self._form(expression)
         return known
 
     def _form(self, expression: Valued) -> Any:
@@ -121,7 +127,14 @@ class Compiler(Combinations, dialects.Operations):
     def present(self, expression: Valued, core: Core) -> Any:
         if isinstance(expression, Col) and self._always_has(expression):
             raise FullResultSet
-        return core.is_not(None)
+        return self.null_test(core, False)
+
+    def null_test(self, core: Core, is_null: bool) -> Any:
+        """Return the condition that a Core expression is NULL, or is not: one and the same for one expression."""
+        key = id(core), is_null
+        if (known := self.null_tests.get(key)) is None:
+            known = self.null_tests[key] = core, core.is_(None) if is_null else core.is_not(None)
+        return known[1]
 
     def _always_has(self, column: Col) -> bool:
         joins, field = self.query.joins, column.target

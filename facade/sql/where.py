@@ -34,11 +34,11 @@ class Where(Expression):
     conditional = True
     is_condition = True
     grouped_whole = True
+    _output_field = fields.BooleanField()
 
     def __init__(
         self, children: list[Any] | None = None, connector: str = AND, negated: bool = False
     ) -> None:
-        super().__init__(fields.BooleanField())
         self.children = children or []
         self.connector, self.negated = connector, negated
 
@@ -159,6 +159,7 @@ def _nothing_left(where: Where) -> type[Exception]:
     return EmptyResultSet if empty != where.negated else FullResultSet
 
 
+_TRUTH, _NUMBER = sa.Boolean(), sa.Integer()
 _FLAT = 200  # SQLite takes `a AND b`, and all databases the sums of XOR, for a tree as deep as it is long
 
 
@@ -171,19 +172,19 @@ def _join(connector: str, parts: list[Any], balanced: bool) -> Any:
         groups = [
             _join(connector, parts[start : start + size], balanced) for start in range(0, len(parts), size)
         ]
-        parts = [template("(%s)", group, type_=sa.Boolean()) for group in groups]
+        parts = [template("(%s)", group, type_=_TRUTH) for group in groups]
     return _JOINERS[connector](parts)
 
 
 def _odd(parts: list[Any]) -> Any:
     """Return whether an odd number of conditions holds; what is unknown does not hold, wherever it stands."""
-    numbers = [template("CASE WHEN (%s) THEN 1 ELSE 0 END", part, type_=sa.Integer()) for part in parts]
-    return template(f"(({' + '.join(['%s'] * len(numbers))}) %% 2 = 1)", *numbers, type_=sa.Boolean())
+    numbers = [template("CASE WHEN (%s) THEN 1 ELSE 0 END", part, type_=_NUMBER) for part in parts]
+    return template(f"(({' + '.join(['%s'] * len(numbers))}) %% 2 = 1)", *numbers, type_=_TRUTH)
 
 
 def _xor(parts: list[Any]) -> Any:
     """Return MariaDB's own XOR, which is unknown where a condition is."""
-    return template(f"({' XOR '.join(['(%s)'] * len(parts))})", *parts, type_=sa.Boolean())
+    return template(f"({' XOR '.join(['(%s)'] * len(parts))})", *parts, type_=_TRUTH)
 
 
 _ODD = "odd"
