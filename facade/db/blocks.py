@@ -12,7 +12,7 @@ from facade.configuration import settings
 from facade.db.callbacks import run_hooks
 from facade.db.state import Innermost
 from facade.db.turns import CUT, Transaction, Turns, was_done
-from facade.exceptions import DeadlockDetected, Error, OperationalError, TransactionManagementError
+from facade.exceptions import Error, OperationalError, TransactionManagementError
 
 if TYPE_CHECKING:
     from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream
@@ -156,8 +156,7 @@ class Block(Turns):
     def note_failure(self, error: BaseException) -> None:
         """Draw the conclusions from an error that left the driver."""
         channel = self.transaction.channel
-        deadlocked = isinstance(error, DeadlockDetected) and channel.database.vendor == "mysql"
-        if channel.broken or deadlocked or (self.in_transaction and not channel.in_transaction):
+        if channel.broken or (self.in_transaction and not channel.in_transaction):
             self.transaction.lose(error)
         elif not isinstance(error, Exception):
             self.mark(error)  # nobody knows how far the statement came

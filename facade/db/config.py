@@ -39,6 +39,7 @@ _ASYNC_DRIVERS = {
     "mariadb": (("asyncmy", "asyncmy"), ("aiomysql", "aiomysql")),
 }
 _BOTH_FACES = frozenset({"psycopg"})
+_MYSQL = ("mysql", "mariadb")  # whose REPEATABLE READ locks what it scans, and shows a block old rows only
 _ASYNC_ONLY = frozenset({"asyncpg", "aiosqlite", "asyncmy", "aiomysql"})
 
 _URL_KEYS = ("USER", "PASSWORD", "HOST", "PORT")
@@ -168,9 +169,10 @@ def _half(alias: str, value: object) -> DatabaseSettings:
             f"not {type(value).__name__}."
         )
     url = _normal(read_url(value) if isinstance(value, str) else value, alias)
+    level = "READ COMMITTED" if url.get_backend_name() in _MYSQL else None
     if _driver(url) in _ASYNC_ONLY:
-        return DatabaseSettings(alias, async_url=url)
-    return DatabaseSettings(alias, url=url)
+        return DatabaseSettings(alias, async_url=url, isolation_level=level)
+    return DatabaseSettings(alias, url=url, isolation_level=level)
 
 
 def _from_pair(alias: str, value: Any) -> DatabaseSettings:
@@ -311,9 +313,7 @@ def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
     settings = replace(
         half,
         pool=pool,
-        isolation_level=_isolation_level(
-            given.get("ISOLATION_LEVEL") or options.pop("isolation_level", None)
-        ),
+        isolation_level=_isolation_level(half, given, options),
         init_command=_of_sqlite(options) if half.dialect_name == "sqlite" else None,
         assume_role=_of_postgresql(options, given) if half.dialect_name == "postgresql" else None,
         options={**options, **(given.get("SYNC_OPTIONS") or {})},
@@ -379,7 +379,7 @@ def _url(given: Mapping[str, Any]) -> URL:
 
 def _place(backend: str, host: str, port: str) -> dict[str, str]:
     """Return what a URL has no room for but in its query: the folder of a Unix socket, and several servers."""
-    if backend.partition("+")[0] in ("mysql", "mariadb"):
+    if backend.partition("+")[0] in _MYSQL:
         return {"unix_socket": host} if host.startswith("/") else {}
     if host.startswith("/") or "," in host + port:
         return {"host": host, **({"port": port} if port else {})}
@@ -403,8 +403,10 @@ def _pool(given: Mapping[str, Any], django: object) -> PoolSettings:
     )
 
 
-def _isolation_level(value: object) -> str | None:
-    """Read a level by name; psycopg's enumeration members have one, too."""
-    if value is None:
+def _isolation_level(half: DatabaseSettings, given: Mapping[str, Any], options: dict[str, Any]) -> str | None:
+    """Read a level by name; psycopg's enumeration members have one, too. None leaves it to the server."""
+    value = options.pop("isolation_level", half.isolation_level)
+    value = given.get("ISOLATION_LEVEL", value)
+    if not value:
         return None
     return str(getattr(value, "name", value)).replace("_", " ").upper()

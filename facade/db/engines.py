@@ -130,6 +130,8 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
     }
     if url.get_backend_name() == "postgresql":
         options["json_deserializer"] = read_json
+    if url.get_backend_name() in _MYSQL and settings.isolation_level:
+        options["isolation_level"] = settings.isolation_level  # once per session: a block need not ask for it
     paramstyle = _PARAMSTYLES.get(url.get_driver_name())
     return {**options, "paramstyle": paramstyle} if paramstyle else options
 

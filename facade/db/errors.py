@@ -63,10 +63,15 @@ _BY_STATE: dict[str, ErrorClass] = {
     "XX": InternalError,
 }
 
-# MySQL and MariaDB: the error number, which their drivers give as the first argument.
+# MySQL and MariaDB: the error number, which their drivers give as the first argument. Other numbers have the class
+# that the driver gives them, and the states that newer drivers add are too coarse to tell a deadlock.
 _BY_NUMBER: dict[int, ErrorClass] = {
     1213: DeadlockDetected, 1020: SerializationFailure, 1969: StatementTimeout, 3024: StatementTimeout,
+    1048: IntegrityError, 1690: IntegrityError, 3819: IntegrityError, 4025: IntegrityError,
 }  # fmt: skip
+
+DEADLOCK = 1213  # which has rolled the whole transaction back
+MAY_ROLL_BACK = (1020, 1205, 1206)  # the statement or, as the server is configured, the transaction
 
 _SQLITE_BUSY_SNAPSHOT = 517  # a reader that wants to write after somebody else has written
 
@@ -133,7 +138,13 @@ def interruption(error: BaseException, outer: BaseException | None) -> BaseExcep
 def sqlstate(error: BaseException) -> str | None:
     """Return the SQLSTATE of a PostgreSQL driver's error."""
     state = getattr(error, "sqlstate", None)
-    return state if isinstance(state, str) else None
+    return state if isinstance(state, str) and error_number(error) is None else None
+
+
+def error_number(error: BaseException) -> int | None:
+    """Return the number of an error of a MySQL driver's."""
+    number = error.args[0] if error.args else None
+    return number if isinstance(number, int) else None
 
 
 def error_class(error: BaseException) -> ErrorClass | None:
@@ -156,8 +167,8 @@ def error_class(error: BaseException) -> ErrorClass | None:
 def _numbered(error: BaseException) -> ErrorClass | None:
     if getattr(error, "sqlite_errorcode", None) == _SQLITE_BUSY_SNAPSHOT:
         return SerializationFailure
-    number = error.args[0] if error.args else None
-    return _BY_NUMBER.get(number) if isinstance(number, int) else None
+    number = error_number(error)
+    return None if number is None else _BY_NUMBER.get(number)
 
 
 def says_lost(error: BaseException) -> bool:

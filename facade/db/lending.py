@@ -52,6 +52,12 @@ _SILENT = (
 )
 
 
+def _level_of_blocks(database: Place, engine: Engine) -> str | None:
+    """Return the isolation level that each block is to ask for: those on MySQL have their session's."""
+    level = database.settings.isolation_level
+    return None if level == getattr(engine.dialect, "_on_connect_isolation_level", None) else level
+
+
 class GeneralLender:
     """Lends connections of any engine as SQLAlchemy itself checks them out, for the general road."""
 
@@ -61,7 +67,7 @@ class GeneralLender:
         self.inventory = inventory
         self.owns_connections = owns_connections
         self.hides_parameters = engine.hide_parameters
-        self.isolation_level = database.settings.isolation_level
+        self.isolation_level = _level_of_blocks(database, engine)
         self.channels = AsyncGeneralChannel if engine.dialect.is_async else GeneralChannel
         self.meet = channel_class(engine.dialect).meet
         self._out: WeakSet[GeneralChannel] = WeakSet()
@@ -130,7 +136,7 @@ class Lender:
         self.dialect = engine.dialect
         self.channels = channels
         self.hides_parameters = engine.hide_parameters
-        self.isolation_level = database.settings.isolation_level
+        self.isolation_level = _level_of_blocks(database, engine)
         self.inventory = Inventory(engine, channels, fast)
         self.is_general = self.inventory.is_general
         self.general = GeneralLender(database, engine, self.inventory, self.owns_connections)

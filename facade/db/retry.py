@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import DBAPIError
 
 from facade.configuration import settings
-from facade.db.errors import NO_SUCH_SERVER, driver_error, sqlstate
+from facade.db.errors import NO_SUCH_SERVER, driver_error, error_number, sqlstate
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 2.0
@@ -55,8 +55,8 @@ def may_connect_later(error: BaseException) -> bool:
         return not isinstance(raw, PermissionError)
     if type(raw).__name__ == NO_SUCH_SERVER:  # a standby may be about to take over
         return True
-    if raw.args and isinstance(raw.args[0], int):
-        return raw.args[0] in _MYSQL_PASSING
+    if (number := error_number(raw)) is not None:
+        return number in _MYSQL_PASSING
     return type(raw).__module__.startswith("psycopg") and _libpq_passing(str(raw))
 
 
@@ -66,8 +66,8 @@ def refuses_more(error: BaseException) -> bool:
     state = sqlstate(raw)
     if state is not None:
         return state == _FULL_STATE
-    if raw.args and isinstance(raw.args[0], int):
-        return raw.args[0] in _MYSQL_FULL
+    if (number := error_number(raw)) is not None:
+        return number in _MYSQL_FULL
     return type(raw).__module__.startswith("psycopg") and any(words in str(raw) for words in _FULL_WORDS)
 
 

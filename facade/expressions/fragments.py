@@ -30,6 +30,15 @@ class Fragment(ColumnElement[Any]):
     def self_group(self, against: object = None) -> Any:
         return self
 
+    def get_children(self, **options: Any) -> list[Any]:
+        return [part for part in self.parts if not isinstance(part, str)]
+
+
+class RawFragment(Fragment):
+    """SQL text of a developer's: what it reads cannot be known."""
+
+    inherit_cache = False
+
 
 @compiles(Fragment)  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
 def _compile_fragment(element: Fragment, compiler: SQLCompiler, **options: Any) -> str:
@@ -54,6 +63,9 @@ class Inline(ColumnElement[Any]):
     @property
     def _from_objects(self) -> list[Any]:
         return []
+
+    def get_children(self, **options: Any) -> list[Any]:
+        return [self.subquery]
 
 
 @compiles(Inline)  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]

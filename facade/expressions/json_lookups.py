@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,7 +36,8 @@ from facade.expressions.json_paths import (
     KeyTransform,
     Place,
     checked_key,
-    mysql_path,
+    mysql_extract,
+    mysql_paths,
     postgresql_part,
     sqlite_path,
 )
@@ -175,12 +177,13 @@ class JSONIn(In):
                 values,
                 type_=sa.Boolean(),
             )
-        items = (
-            "SELECT JSON_NORMALIZE(item) FROM JSON_TABLE(%s, '$[*]' COLUMNS (item JSON PATH '$')) AS items"
+        item = "JSON_NORMALIZE(item)" if is_mariadb(compiler) else "item"
+        return template(
+            f"%s IN (SELECT {item} FROM JSON_TABLE(%s, '$[*]' COLUMNS (item JSON PATH '$')) AS items)",
+            _comparable(compiler, left),
+            values,
+            type_=sa.Boolean(),
         )
-        if not is_mariadb(compiler):
-            return template("JSON_CONTAINS(%s, %s)", values, left, type_=sa.Boolean())
-        return template(f"JSON_NORMALIZE(%s) IN ({items})", left, values, type_=sa.Boolean())
 
 
 # -- what a document contains --------------------------------------------------------------------
@@ -223,7 +226,6 @@ class _KeyLookup(Lookup):
 
     _on_postgresql: ClassVar[str]
     _on_sqlite: ClassVar[str]
-    _on_mysql: ClassVar[str]
 
     @property
     def bind_type(self) -> Any:
@@ -243,12 +245,9 @@ class _KeyLookup(Lookup):
     def _asked(self, compiler: Compiler, place: Place, keys: Iterable[Any]) -> Any:
         if compiler.vendor == "postgresql":
             return template(self._on_postgresql, postgresql_part(place, None), keys, type_=sa.Boolean())
-        if compiler.vendor == "sqlite":
-            return template(
-                self._on_sqlite, *self._sqlite_arguments(sqlite_path(place), keys), type_=sa.Boolean()
-            )
-        document = template("JSON_KEYS(%s, %s)", place.document, mysql_path(place.keys))
-        return template(self._on_mysql, document, keys, type_=sa.Boolean())
+        return template(
+            self._on_sqlite, *self._sqlite_arguments(sqlite_path(place), keys), type_=sa.Boolean()
+        )
 
     def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Iterable[Any]) -> tuple[Any, ...]:
         return (*pair, keys)
@@ -261,27 +260,45 @@ class HasKey(_KeyLookup):
     lookup_name = "has_key"
     _on_postgresql = "%s ? %s"
     _on_sqlite = "EXISTS (SELECT 1 FROM JSON_EACH(%s, %s) WHERE key = %s)"
-    _on_mysql = "JSON_CONTAINS(%s, JSON_QUOTE(%s))"
 
     def prepare(self, value: object) -> Any:
         return checked_key(value)
 
     def as_core(self, compiler: Compiler) -> Any:
-        if not isinstance(self.rhs, KeyTransform):
-            return super().as_core(compiler)
-        place, (*path, key) = self._object(compiler), self.rhs.keys()
-        inner = Place(place.document, (*place.keys, *path))
-        return self._asked(compiler, inner, sa.literal(key, sa.Text()))
+        place = self._object(compiler)
+        if isinstance(self.rhs, KeyTransform):
+            *path, key = self.rhs.keys()
+            place = Place(place.document, (*place.keys, *path))
+            if compiler.vendor == "mysql":
+                return _has_path(place, *map(sa.literal, mysql_paths(place.keys, key)))
+            return self._asked(compiler, place, sa.literal(key, sa.Text()))
+        if compiler.vendor == "mysql":
+            forms = [partial(_path_to, place.keys, form) for form in (0, -1)]
+            return _has_path(place, *[compiler.bind(self.rhs, sa.Text(), form) for form in forms])
+        return self._asked(compiler, place, self.right(compiler))
+
+
+def _path_to(keys: tuple[str, ...], form: int, key: str) -> str:
+    return mysql_paths(keys, key)[form]
+
+
+def _has_path(place: Place, *paths: Core) -> Any:
+    text = f"JSON_CONTAINS_PATH(%s, 'one', {', '.join(['%s'] * len(paths))})"
+    return template(text, place.document, *paths, type_=sa.Boolean())
 
 
 class KeyList(sa.types.TypeDecorator[Any]):
-    """A list of keys as one parameter."""
+    """A list of keys as one parameter; other letters than those of ASCII are escaped, or not."""
 
     impl = sa.Text
     cache_ok = True
 
+    def __init__(self, ascii_only: bool = True) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
-        return json.dumps
+        return partial(json.dumps, ensure_ascii=self.ascii_only)
 
 
 class _SeveralKeys(_KeyLookup):
@@ -290,8 +307,19 @@ class _SeveralKeys(_KeyLookup):
     def prepare(self, value: Any) -> Any:
         return [checked_key(item) for item in value]
 
+    _on_mysql: ClassVar[str]  # of the keys that there are, and of those asked for in two forms
+
+    def as_core(self, compiler: Compiler) -> Any:
+        if compiler.vendor != "mysql":
+            return super().as_core(compiler)
+        found = template("COALESCE(%s, '[]')", mysql_extract("JSON_KEYS", self._object(compiler)))
+        forms = [self._list(compiler, KeyList(ascii_only)) for ascii_only in (True, False)]
+        return template(self._on_mysql, found, forms[0], found, forms[1], type_=sa.Boolean())
+
     def right(self, compiler: Compiler) -> Any:
-        type_ = sa.ARRAY(sa.Text()) if compiler.vendor == "postgresql" else KeyList()
+        return self._list(compiler, sa.ARRAY(sa.Text()) if compiler.vendor == "postgresql" else KeyList())
+
+    def _list(self, compiler: Compiler, type_: sa.types.TypeEngine[Any]) -> Any:
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, type_)
         keys = [item.key_name if isinstance(item, KeyTransform) else checked_key(item) for item in self.rhs]
@@ -308,7 +336,7 @@ class HasKeys(_SeveralKeys):
         "NOT EXISTS (SELECT 1 FROM JSON_EACH(%s) AS wanted WHERE wanted.value NOT IN "
         "(SELECT key FROM JSON_EACH(%s, %s) WHERE key IS NOT NULL))"
     )
-    _on_mysql = "JSON_CONTAINS(%s, %s)"
+    _on_mysql = "(JSON_CONTAINS(%s, %s) OR JSON_CONTAINS(%s, %s))"
 
     def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Iterable[Any]) -> tuple[Any, ...]:
         return (keys, *pair)
@@ -321,7 +349,7 @@ class HasAnyKeys(_SeveralKeys):
     lookup_name = "has_any_keys"
     _on_postgresql = "%s ?| %s"
     _on_sqlite = "EXISTS (SELECT 1 FROM JSON_EACH(%s, %s) WHERE key IN (SELECT value FROM JSON_EACH(%s)))"
-    _on_mysql = "JSON_OVERLAPS(%s, %s)"
+    _on_mysql = "(JSON_OVERLAPS(%s, %s) OR JSON_OVERLAPS(%s, %s))"
 
 
 # -- parts of documents -----------------------------------------------------------------------------

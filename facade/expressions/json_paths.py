@@ -5,6 +5,7 @@ Keys are data: they are bound, never written into SQL. A key of digits is an ind
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -183,22 +184,41 @@ def _sqlite_text(place: Place) -> Any:
 # -- MySQL --------------------------------------------------------------------------------------
 
 
-def mysql_path(keys: tuple[str, ...]) -> Any:
-    """Return a path as a parameter."""
-    steps = []
-    for key in keys:
-        index = _INDEX.fullmatch(key)
-        if index and key.startswith("-"):
-            raise UnsupportedFeature(
-                "Using negative JSON array indices is not supported on this database backend."
-            )
-        quoted = key.replace("\\", "\\\\").replace('"', '\\"')
-        steps.append(f"[{int(key)}]" if index else f'."{quoted}"')
-    return _text("$" + "".join(steps))
+def mysql_paths(keys: tuple[str, ...], *names: str) -> list[str]:
+    """Return the path to a part, in each form that finds it; `names` are keys at its end that are no indexes.
+
+    MariaDB compares keys as they are written: those of a document may be escaped, as Python's json writes them, or not.
+    """
+    forms = []
+    for ascii_only in (True, False):
+        steps = [_mysql_step(key, ascii_only) for key in keys]
+        steps += [_mysql_key(name, ascii_only) for name in names]
+        forms.append("$" + "".join(steps))
+    return forms[:1] if forms[0] == forms[1] else forms
+
+
+def _mysql_step(key: str, ascii_only: bool) -> str:
+    if not _INDEX.fullmatch(key):
+        return _mysql_key(key, ascii_only)
+    if key.startswith("-"):
+        raise UnsupportedFeature(
+            "Using negative JSON array indices is not supported on this database backend."
+        )
+    return f"[{int(key)}]"
+
+
+def _mysql_key(key: str, ascii_only: bool) -> str:
+    return f".{json.dumps(key, ensure_ascii=ascii_only)}"
+
+
+def mysql_extract(function: str, place: Place) -> Any:
+    """Return what a function finds in the part of a document."""
+    found = [template(f"{function}(%s, %s)", place.document, _text(path)) for path in mysql_paths(place.keys)]
+    return found[0] if len(found) == 1 else template("COALESCE(%s, %s)", *found)
 
 
 def mysql_part(place: Place, type_: CoreType | None) -> Any:
-    return template("JSON_EXTRACT(%s, %s)", place.document, mysql_path(place.keys), type_=type_)
+    return template("%s", mysql_extract("JSON_EXTRACT", place), type_=type_)
 
 
 _VALUES: dict[str, Any] = {"postgresql": postgresql_part, "sqlite": _sqlite_value, "mysql": mysql_part}

@@ -228,7 +228,9 @@ End = TypeVar("End", float, dt.timedelta)
 
 def check_range(field: Field[Any], value: object) -> Any:
     """Return `value`; raise OutOfRange where no row of an integer column can hold it, whatever the database."""
-    if type(value) is int and not LOWEST <= value <= HIGHEST and getattr(field, "integer_range", None):
+    if type(value) is not int or LOWEST <= value <= HIGHEST or not getattr(field, "integer_range", None):
+        return value
+    if not LOWEST <= value <= getattr(final_target(field), "highest", HIGHEST):
         raise OutOfRange(high=value > HIGHEST)
     return value
 
@@ -447,7 +449,7 @@ class In(BuiltinLookup):
             if self.rhs.query.is_empty:
                 raise EmptyResultSet
             compiler.require_database(self.rhs.query.database)
-            return left.in_(self.selected(compiler, self.rhs))
+            return left.in_(compiler.listed(self.selected(compiler, self.rhs), self.rhs))
         if isinstance(self.rhs, tuple):
             return left.in_([self.formed(compiler, item) for item in self.rhs if item is not None])
         if isinstance(self.rhs, Col):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from facade.checks import CheckMessage
+    from facade.db.database import Database
+    from facade.fields.columns import DialectView
     from facade.fields.contracts import Instance
 
 
@@ -37,6 +39,13 @@ class AutoFieldMixin:
             raise ValueError(f"Model {cls._meta.label} can't have more than one auto-generated field.")
         super().contribute_to_class(cls, name, private_only)  # type: ignore[misc]
         cls._meta.auto_field = self
+
+    def storable(self, given: object, prepared: Any, connection: Database | DialectView | None) -> Any:
+        if prepared == 0 and connection is not None and connection.vendor == "mysql":
+            raise ValueError(
+                f"Field '{getattr(self, 'name', None)}' cannot hold 0 on MySQL and MariaDB, which make the next number of it."
+            )
+        return super().storable(given, prepared, connection)  # type: ignore[misc]
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()  # type: ignore[misc]

@@ -84,10 +84,15 @@ class IntegerField(Field[IntegerValue]):
     @cached_property
     def _ranges(self) -> dict[str | None, tuple[int, int]]:
         # SQLite stores 64 bits in any column; MySQL needs no bit for the sign where there is none.
-        sizes = {None: self.bits, "sqlite": 63, "mysql": min(self.bits + (self.lowest == 0), 63)}
+        sizes = {None: self.bits, "sqlite": 63, "mysql": self.bits + (self.lowest == 0)}
         return {
             vendor: (-(2**n) if self.lowest is None else self.lowest, 2**n - 1) for vendor, n in sizes.items()
         }
+
+    @cached_property
+    def highest(self) -> int:
+        """The largest value that the column holds in any database."""
+        return max(high for _, high in self._ranges.values())
 
     @cached_property
     def validators(self) -> list[Callable[[Any], object]]:

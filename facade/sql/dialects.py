@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import operators
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions import durations
 from facade.expressions.base import Placed
-from facade.expressions.fragments import Fragment, template
+from facade.expressions.fragments import Fragment, RawFragment, template
 from facade.expressions.freezing import Arg
+from facade.expressions.functions.vendors import is_mariadb
 from facade.sql.constants import bound_type
 from facade.types import JSON, IPAddress
 
@@ -128,6 +130,12 @@ class Operations:
             return left.in_(sa.select(each.c.value))
         return left.in_(self.binds.add(self.offset + arg.index, type_, convert, expanding=True))
 
+    def listed(self, select: sa.Select[Any], queryset: Embedded) -> Any:
+        """Return the select of a queryset as a list of values; MySQL takes no LIMIT there, but in a table."""
+        if self.vendor == "mysql" and queryset.query.is_sliced:
+            return sa.select(*select.subquery().c)
+        return select
+
     # -- text --------------------------------------------------------------------------------
 
     def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
@@ -235,10 +243,8 @@ class Operations:
             )
 
     def raw(self, sql: str, params: tuple[Any, ...]) -> Any:
-        return template(
-            f"({sql})",
-            *[self.bind(item, None) if isinstance(item, Arg) else sa.literal(item) for item in params],
-        )
+        given = [self.bind(item, None) if isinstance(item, Arg) else sa.literal(item) for item in params]
+        return RawFragment(template(f"({sql})", *given).parts)
 
     def unified(self, core: Core, expression: Valued) -> Any:
         """Return the value of several branches as its column takes it: PostgreSQL takes their type from plain texts."""
@@ -248,7 +254,12 @@ class Operations:
         return sa.cast(core, expression.column_type)
 
     def nulls(self, term: Core, core: Core, first: bool) -> Any:
-        return term.nulls_first() if first else term.nulls_last()
+        """Return a term of an order with the NULLs at one end; those of MySQL are smaller than any value."""
+        if self.vendor != "mysql":
+            return term.nulls_first() if first else term.nulls_last()
+        if first == (term.modifier is operators.asc_op):
+            return term
+        return template("%s IS NOT NULL, %s" if first else "%s IS NULL, %s", core, term)
 
     # -- combinations and locks -------------------------------------------------------------------
 
@@ -274,6 +285,8 @@ class Operations:
             return statement
         if lock.no_key and self.vendor != "postgresql":
             raise UnsupportedFeature("FOR NO KEY UPDATE is not supported on this database backend.")
+        if tables and self.vendor == "mysql" and is_mariadb(self):
+            raise UnsupportedFeature("FOR UPDATE OF is not supported on MariaDB.")
         return statement.with_for_update(
             nowait=lock.nowait, skip_locked=lock.skip_locked, key_share=lock.no_key, of=tables or None
         )
@@ -308,9 +321,29 @@ def _xor_with_and_or(left: Core, right: Core, type_: CoreType | None) -> Any:
     return template("((%s | %s) - (%s & %s))", left, right, left, right, type_=type_)
 
 
+_BITWISE = {
+    "&": "%s & %s",
+    "|": "%s | %s",
+    "#": "%s ^ %s",
+    "<<": "%s << %s",
+    ">>": "CASE WHEN %s < 0 THEN ~(~%s >> %s) ELSE %s >> %s END",
+}
+
+
+def _signed(text: str) -> Callable[[Any, Any, Any], Any]:
+    """Return what makes a number of bits: those of MySQL have no sign, and do not fit into a column that has one."""
+    names = "lr" if text.count("%s") == 2 else "llrlr"
+
+    def made(left: Core, right: Core, type_: CoreType | None) -> Any:
+        operands = [left if name == "l" else right for name in names]
+        return template(f"CAST({text} AS SIGNED)", *operands, type_=type_)
+
+    return made
+
+
 _COMBINE: dict[tuple[str, str], Callable[[Any, Any, Any], Any]] = {
     ("sqlite", "#"): _xor_with_and_or,
-    ("mysql", "#"): lambda left, right, type_: template("(%s ^ %s)", left, right, type_=type_),
+    **{("mysql", connector): _signed(text) for connector, text in _BITWISE.items()},
 }
 
 

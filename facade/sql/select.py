@@ -221,6 +221,8 @@ class Compiler(Combinations, dialects.Operations):
         columns = self._columns()
         conditions, over = query.where.split_windows()
         where, having = conditions.split_having(must_group_by=query.group_by is not None)
+        if having and self.vendor == "mysql":
+            having = having.of_groups()
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
         statement = sa.select(*columns).select_from(*self._tables())
@@ -408,7 +410,8 @@ class Compiler(Combinations, dialects.Operations):
         if position is not None:
             return position
         core = self.process(item)
-        return self._ordinal(source) if _is_constant(core) else core
+        written_in = self.vendor == "mysql" and isinstance(core, sa.BindParameter)  # by its drivers
+        return self._ordinal(source) if written_in or _is_constant(core) else core
 
     def _order(self) -> list[Any]:
         self._ordered = self._order_terms()

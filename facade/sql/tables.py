@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.naming import conv
 
-from facade.exceptions import ImproperlyConfigured
+from facade.exceptions import ImproperlyConfigured, UnsupportedFeature
 from facade.expressions.base import Expression, OrderBy
 from facade.expressions.q import Q
 from facade.expressions.references import F
@@ -21,6 +21,7 @@ from facade.meta.constraints import CheckConstraint, UniqueConstraint
 from facade.meta.indexes import shortened
 from facade.meta.options import Options
 from facade.seams import Seam
+from facade.types.base import MYSQL
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -99,6 +100,11 @@ def _literal(value: object, dialect: Dialect) -> str:
         digits = bytes(value).hex()
         return f"'\\x{digits}'" if dialect.name == "postgresql" else f"x'{digits}'"
     text = str(value).replace("'", "''")
+    if dialect.identifier_preparer._double_percents:
+        text = text.replace("%", "%%")
+    if dialect.name in MYSQL and "\\" in text:
+        # Whether a backslash escapes what follows is up to the session; digits are read alike by all.
+        return f"CONVERT(x'{str(value).encode().hex()}' USING utf8mb4)"
     return f"'{text}'"
 
 
@@ -115,6 +121,18 @@ def _compile_immediate(element: object, compiler: DDLCompiler, **options: Any) -
     plain = sa.ForeignKeyConstraint.__new__(sa.ForeignKeyConstraint)
     plain.__dict__.update(element.__dict__, deferrable=None, initially=None)
     return str(compiler.visit_foreign_key_constraint(plain, **options))
+
+
+class PrimaryKey(sa.PrimaryKeyConstraint):
+    """A primary key that has a name where databases keep it: MySQL warns that it does not."""
+
+
+@compiles(PrimaryKey, "mysql")
+@compiles(PrimaryKey, "mariadb")
+def _compile_nameless(element: object, compiler: DDLCompiler, **options: Any) -> str:
+    plain = sa.PrimaryKeyConstraint.__new__(sa.PrimaryKeyConstraint)
+    plain.__dict__.update(element.__dict__, name=None)
+    return str(compiler.visit_primary_key_constraint(plain, **options))
 
 
 # -- the table of a model --------------------------------------------------------------------------
@@ -160,7 +178,8 @@ def _new_table(opts: Options) -> sa.Table:
     if opts.auto_field is not None and opts.auto_field.model is opts.concrete_model:
         options["sqlite_autoincrement"] = True
     columns = [_column(opts, field) for field in opts.local_concrete_fields]
-    table = sa.Table(name, _home(opts, name, schema), *columns, **options)
+    key = PrimaryKey(*[column.name for column in columns if column.primary_key])
+    table = sa.Table(name, _home(opts, name, schema), *columns, key, **options)
     for field in opts.local_concrete_fields:
         _add_check(table, field)
     return table
@@ -218,11 +237,11 @@ def _server_default(opts: Options, field: Field[Any]) -> Any:
     return DefaultValue(field, default)
 
 
-def _only_where(item: Any, wanted: Callable[[str], bool]) -> Any:
-    """Leave a constraint or an index out of the DDL of dialects whose name is not wanted."""
+def _only_where(item: Any, wanted: Callable[[Dialect], bool]) -> Any:
+    """Leave a constraint or an index out of the DDL of dialects that are not wanted."""
 
     def decide(ddl: object, target: object, bind: object, *, dialect: sa.Dialect, **details: Any) -> bool:
-        return wanted(dialect.name)
+        return wanted(dialect)
 
     return item.ddl_if(callable_=decide)
 
@@ -242,16 +261,50 @@ def _add_check(table: sa.Table, field: Field[Any]) -> None:
     table.append_constraint(_only_where(check, wanted))
 
 
-def _has_no_unsigned_columns(dialect: str) -> bool:
-    return dialect not in ("mysql", "mariadb")
+def _refused_where(table: sa.Table, name: str, what: str, known: Callable[[Dialect], bool]) -> None:
+    """Refuse to create the table in a database that would not keep what a constraint promises."""
+
+    def refuse(target: object, connection: Any, **details: Any) -> None:
+        if not known(connection.dialect):
+            raise UnsupportedFeature(
+                f"The database ({_server(connection.dialect)}) cannot keep the constraint {name!r} of the table "
+                f"{table.name!r}: it knows no {what}. Take it out of Meta.constraints, or give the model a table "
+                "in a database that does."
+            )
+
+    sa.event.listen(table, "before_create", refuse)
 
 
-def _has_no_json_columns(dialect: str) -> bool:
-    return dialect == "sqlite"
+def _server(dialect: Dialect) -> str:
+    return "mariadb" if _is_mariadb(dialect) else dialect.name
 
 
-def _has_partial_indexes(dialect: str) -> bool:
-    return dialect in ("sqlite", "postgresql")
+def _is_mariadb(dialect: Dialect) -> bool:
+    return dialect.name == "mariadb" or bool(getattr(dialect, "is_mariadb", False))
+
+
+def _has_no_unsigned_columns(dialect: Dialect) -> bool:
+    return dialect.name not in MYSQL
+
+
+def _has_no_json_columns(dialect: Dialect) -> bool:
+    return dialect.name == "sqlite"
+
+
+def _has_partial_indexes(dialect: Dialect) -> bool:
+    return dialect.name in ("sqlite", "postgresql")
+
+
+def _has_expression_indexes(dialect: Dialect) -> bool:
+    return not _is_mariadb(dialect)
+
+
+def _has_deferred_uniqueness(dialect: Dialect) -> bool:
+    return dialect.name not in (*MYSQL, "sqlite")
+
+
+def _has_equal_nulls(dialect: Dialect) -> bool:
+    return dialect.name not in (*MYSQL, "sqlite")
 
 
 # -- constraints -------------------------------------------------------------------------------------
@@ -296,6 +349,14 @@ def _add_constraint(table: sa.Table, opts: Options, constraint: BaseConstraint) 
 
 
 def _add_unique(table: sa.Table, opts: Options, constraint: UniqueConstraint) -> None:
+    if constraint.condition:
+        _refused_where(table, constraint.name, "unique indexes with a condition", _has_partial_indexes)
+    if constraint.expressions:
+        _refused_where(table, constraint.name, "indexes of expressions", _has_expression_indexes)
+    if constraint.deferrable is not None:
+        _refused_where(table, constraint.name, "deferrable unique constraints", _has_deferred_uniqueness)
+    if constraint.nulls_distinct is False:
+        _refused_where(table, constraint.name, "NULLS NOT DISTINCT", _has_equal_nulls)
     if constraint.condition or constraint.expressions or constraint.include or constraint.opclasses:
         _add_index(table, opts, constraint, unique=True, nulls_distinct=constraint.nulls_distinct)
         return
@@ -326,10 +387,10 @@ def _add_index(
     items = list(_index_items(table, opts, index))
     if index.opclasses:
         options["postgresql_ops"] = dict(zip((item.name for item in items), index.opclasses, strict=True))
-    # MySQL knows no partial indexes: it does without, as an index is no promise. A unique one would be.
+    # Where a database knows no partial indexes, or none of expressions, it does without: an index is no promise.
     made = sa.Index(conv(index.name), *items, unique=unique, _table=table, **options)
-    if unique and index.condition is not None:
-        _only_where(made, _has_partial_indexes)
+    if index.expressions:
+        _only_where(made, _has_expression_indexes)
 
 
 def _index_items(table: sa.Table, opts: Options, index: Index | UniqueConstraint) -> Iterator[Any]:

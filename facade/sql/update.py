@@ -12,6 +12,7 @@ from facade.db.channel import Statement
 from facade.expressions.freezing import Frozen
 from facade.sql import arrays
 from facade.sql.binder import ExpressionFound, current_value, row_binder
+from facade.sql.simultaneous import update_statement
 from facade.sql.write import (
     Columns,
     Returned,
@@ -90,15 +91,17 @@ def _update_expressions(
     computed = [field for field, value in values.items() if isinstance(value, Frozen)]
     computed += writer.generated_from(fields)
     elements = {
-        writer.column(field).key: column_element(writer, field, value, database, new=False)
+        writer.column(field): column_element(writer, field, value, database, new=False)
         for field, value in values.items()
     }
+    keys = [writer.column(field) for field in writer.pk_fields]
     conditions = [
-        writer.column(field)
-        == column_element(writer, field, getattr(obj, field.attname), database, new=False)
-        for field in writer.pk_fields
+        key == column_element(writer, field, getattr(obj, field.attname), database, new=False)
+        for key, field in zip(keys, writer.pk_fields, strict=True)
     ]
-    statement = sa.update(writer.table).where(*conditions).values(elements)
+    statement = update_statement(
+        writer.table, elements, keys, lambda statement: statement.where(*conditions), database.compile_dialect
+    )
     if not database.compile_dialect.update_returning:
         sql, params = compile_values(statement, database.compile_dialect)
         found = database.execute(Statement(sql), params) > 0

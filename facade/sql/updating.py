@@ -18,6 +18,7 @@ from facade.fields.relations import final_target
 from facade.sql.depth import refusing_deep_query
 from facade.sql.plan import Beyond, EmptyPlan, Plan, compile_plan
 from facade.sql.select import Compiler
+from facade.sql.simultaneous import update_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,7 +70,16 @@ def _update(compiler: Compiler) -> Any:
         values[table.c[field.column]] = stored_value(compiler, field, value)
     if not values:
         raise EmptyResultSet
-    return _where(compiler, table, table.update().values(values))
+    restricted = functools.partial(_where, compiler, table)
+    keys = [table.c[field.column] for field in query.opts.pk_fields]
+    order = functools.partial(_order, compiler)
+    return update_statement(table, values, keys, restricted, compiler.dialect, order)
+
+
+def _order(compiler: Compiler) -> list[Any]:
+    """Return the terms of the order that was asked for, if it is one of columns of the table."""
+    terms = compiler._order() if compiler.query.order_by else []
+    return [] if any(join.parent is not None for join in compiler.query.joins.active()) else terms
 
 
 def _delete(compiler: Compiler) -> Any:
@@ -98,7 +108,7 @@ def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None
     return lambda prepared: target.storable(prepared, prepared, view)
 
 
-def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any]) -> Any:
+def _where(compiler: Compiler, table: sa.Table, statement: Any) -> Any:
     """Restrict a statement on one table to the query's rows; other tables are reached through a subquery."""
     query = compiler.query
     joined = [join for join in query.joins.active() if join.parent is not None]

@@ -28,6 +28,19 @@ class Nothing(Placed):
         raise EmptyResultSet
 
 
+class OfGroup(Placed):
+    """A condition that the rows of a group agree in, asked of the group: MySQL's HAVING reads selected columns only."""
+
+    conditional = True
+
+    def __init__(self, condition: Expression) -> None:
+        super().__init__(fields.BooleanField())
+        self.condition = condition
+
+    def as_core(self, compiler: Compiler) -> Any:
+        return sa.func.max(compiler.condition(self.condition), type_=sa.Boolean())
+
+
 class Where(Expression):
     """Conditions joined by one connector."""
 
@@ -121,6 +134,16 @@ class Where(Expression):
             if having is not None:
                 moves.children.append(having)
         return stays or None, moves or None
+
+    def of_groups(self) -> Where:
+        """Return the same conditions as conditions on groups."""
+        children = [
+            child.of_groups()
+            if isinstance(child, Where)
+            else child if child.contains_aggregate else OfGroup(child)
+            for child in self.children
+        ]
+        return Where(children, self.connector, self.negated)
 
     # -- SQL --------------------------------------------------------------------------------
 

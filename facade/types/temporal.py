@@ -52,6 +52,8 @@ class DateTime(Base[dt.datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if dialect.name == "sqlite":
             return _datetime_of_text
+        if dialect.name in MYSQL:
+            return _read_either(_datetime_of_text, _datetime_of_clock)
         if not self._has_moments(dialect):
             return _datetime_of_clock
         if dialect.driver == "asyncpg" and settings.USE_TZ:
@@ -98,6 +100,21 @@ def _read(parse: Callable[[str], T | None], value: object) -> T:
     return found
 
 
+def _read_either(read: Callable[[str], T | None], convert: Callable[[T], T | None]) -> Processor:
+    """Return what reads a value of MySQL's, which gives as text what it has computed of parameters."""
+
+    def process(value: T | str | bytes | None) -> T | None:
+        if isinstance(value, bytes):
+            value = value.decode()
+        return read(value) if isinstance(value, str) else convert(value)  # type: ignore[arg-type]
+
+    return process
+
+
+def _same(value: T) -> T:
+    return value
+
+
 def _datetime_of_clock(value: dt.datetime | None) -> dt.datetime | None:
     if value is None or not settings.USE_TZ:
         return value
@@ -124,6 +141,8 @@ class Date(Base[dt.date]):
         return _text_of_date if dialect.name == "sqlite" else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        if dialect.name in MYSQL:
+            return _read_either(_date_of_text, _same)
         return _date_of_text if dialect.name == "sqlite" else None
 
 
@@ -157,7 +176,7 @@ class Time(Base[dt.time]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if dialect.name == "sqlite":
             return _time_of_text
-        return _time_of_duration if dialect.name in MYSQL else None
+        return _read_either(_time_of_text, _time_of_duration) if dialect.name in MYSQL else None
 
 
 def _text_of_time(value: dt.time | None) -> str | None:

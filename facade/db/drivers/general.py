@@ -6,6 +6,7 @@ What SQLAlchemy would do for its own statements happens here: its transactions, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
@@ -19,7 +20,7 @@ from facade.db.drivers.base import DriverChannel
 from facade.db.drivers.limits import in_time, interrupt, say_expired
 from facade.db.drivers.postgresql import forgets_stale_plans
 from facade.db.drivers.reading import outcome_of
-from facade.db.errors import STALE_ON_ASYNCPG, driver_error, sqlstate
+from facade.db.errors import DEADLOCK, MAY_ROLL_BACK, STALE_ON_ASYNCPG, driver_error, error_number, sqlstate
 from facade.db.execution import of_connections
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
 
@@ -34,6 +35,7 @@ _REPLACED = (
     "A listener to before_execute has replaced a statement of facade's on {alias!r}, which is SQL already: listen to "
     "before_cursor_execute with retval=True to change it."
 )
+_READ_ONLY = "START TRANSACTION READ ONLY"
 _AT_ONCE = {"stream_results": False, "yield_per": None}  # whatever a connection's options say
 _POINT_EVENTS = {
     "do_savepoint": "savepoint",
@@ -166,7 +168,7 @@ class GeneralChannel(DriverChannel):
             connection.execution_options(isolation_level=isolation_level)
         if own := {name: value for name, value in self.options.items() if of_connections(name)}:
             connection.execution_options(**own)
-        if read_only:
+        if read_only and self.database.vendor != "mysql":
             self._ask_read_only(connection)
         if self.database.vendor == "sqlite":
             sql = "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
@@ -175,14 +177,13 @@ class GeneralChannel(DriverChannel):
                 connection.exec_driver_sql("PRAGMA query_only = ON")
         elif not connection.in_transaction():  # a listener to engine_connect may have begun it
             self._timed("BEGIN", connection.begin)
+        if read_only and self.database.vendor == "mysql":
+            self._timed(_READ_ONLY, lambda: connection.exec_driver_sql(_READ_ONLY))
 
     def _ask_read_only(self, connection: Connection) -> None:
         vendor = self.database.vendor
         if vendor == "postgresql":
             connection.execution_options(postgresql_readonly=True)
-        elif vendor == "mysql":
-            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-            connection.commit()
         elif vendor != "sqlite":
             raise UnsupportedFeature(f"{self.database.alias!r} ({vendor}) has no read-only transactions.")
 
@@ -267,10 +268,22 @@ class GeneralChannel(DriverChannel):
     # what became of it
 
     def _failed(self, error: BaseException, sql: str | None = None, params: Any = None) -> NoReturn:
-        if self.in_transaction and sqlstate(driver_error(error) or error) is not None:
+        raw = driver_error(error) or error
+        if self.in_transaction and sqlstate(raw) is not None:
             self._aborted = True
+        elif self.in_transaction and self.database.vendor == "mysql" and self._rolled_back(error_number(raw)):
+            self.in_transaction = False
         say_expired(error, self.database.alias)
         super()._failed(error, sql, params)
+
+    def _rolled_back(self, number: int | None) -> bool:
+        """Tell whether an error of the server's has ended the transaction, of which SQLAlchemy hears nothing."""
+        if number not in MAY_ROLL_BACK:
+            return number == DEADLOCK
+        with suppress(Exception), closing(self._connection().connection.cursor()) as cursor:
+            cursor.execute("SELECT @@in_transaction")
+            return not cursor.fetchone()[0]
+        return False  # MySQL cannot be asked; as it is installed, it has undone the statement
 
     def _has_stale_plan(self, error: BaseException) -> bool:
         known = type(error).__name__ == STALE_ON_ASYNCPG or forgets_stale_plans(

@@ -14,10 +14,13 @@ import sqlalchemy as sa
 from facade import fields
 from facade.configuration import settings
 from facade.expressions.fragments import template
+from facade.expressions.functions import mysql_zones
 from facade.timezone import get_current_timezone, get_default_timezone, timezone_name
 from facade.types import DateTime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facade.expressions.contracts import Compiler, Core, CoreType
     from facade.fields import Field
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def zone(compiler: Compiler, tzinfo: dt.tzinfo | None) -> Any:
-    """Return the name of a time zone as a parameter; None for `tzinfo` means the zone that is current when the query runs."""
+    """Return a time zone as parameters; None for `tzinfo` means the zone that is current when the query runs."""
     vendor = compiler.vendor
     if not settings.USE_TZ:
         return (
@@ -34,9 +37,17 @@ def zone(compiler: Compiler, tzinfo: dt.tzinfo | None) -> Any:
             if vendor == "postgresql"
             else None
         )
+    name = _zone_parameter(compiler, tzinfo, lambda zone: zone_name(zone, vendor))
+    if vendor != "mysql":
+        return name
+    tables = (mysql_zones.offsets_by_utc, mysql_zones.offsets_by_clock)
+    return mysql_zones.Zone(name, *[_zone_parameter(compiler, tzinfo, table) for table in tables])
+
+
+def _zone_parameter(compiler: Compiler, tzinfo: dt.tzinfo | None, text: Callable[[dt.tzinfo], str]) -> Any:
     if tzinfo is not None:
-        return sa.literal(zone_name(tzinfo, vendor), sa.Text())
-    return compiler.binds.add(None, sa.Text(), lambda _: zone_name(get_current_timezone(), vendor))
+        return sa.literal(text(tzinfo), sa.Text())
+    return compiler.binds.add(None, sa.Text(), lambda _: text(get_current_timezone()))
 
 
 def zone_name(tzinfo: dt.tzinfo, vendor: str) -> str:
@@ -55,14 +66,14 @@ def _offset_name(offset: dt.timedelta, vendor: str) -> str:
     return f"UTC{text}" if vendor == "postgresql" else text
 
 
-def _local(compiler: Compiler, core: Core, zone: dt.tzinfo | None) -> Any:
+def _local(compiler: Compiler, core: Core, zone: Any) -> Any:
     """Return a stored moment as the clocks of a zone show it."""
     if zone is None:
         return core
     if compiler.vendor == "postgresql":
         return template("(%s AT TIME ZONE %s)", _moment(core), zone)
     if compiler.vendor == "mysql":
-        return template("CONVERT_TZ(%s, '+00:00', %s)", core, zone)
+        return mysql_zones.to_local(core, zone)
     return core
 
 
@@ -98,7 +109,7 @@ _MYSQL_PARTS = {
 }
 
 
-def extract(compiler: Compiler, part: str, core: Core, zone: dt.tzinfo | None) -> Any:
+def extract(compiler: Compiler, part: str, core: Core, zone: Any) -> Any:
     """Return a part of a date, time, moment or duration; `part` is of a closed list."""
     local = _local(compiler, core, zone)
     if compiler.vendor == "sqlite":
@@ -109,7 +120,7 @@ def extract(compiler: Compiler, part: str, core: Core, zone: dt.tzinfo | None) -
     return template(f"CAST({text} AS INTEGER)", local, type_=sa.Integer())
 
 
-def _or_null(zone: dt.tzinfo | None) -> Any:
+def _or_null(zone: Any) -> Any:
     return sa.null() if zone is None else zone
 
 
@@ -123,7 +134,7 @@ def result_kind(field: Field[Any]) -> str:
     return "date" if isinstance(field, fields.DateField) else "time"
 
 
-def trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | None, result: str) -> Any:
+def trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: str) -> Any:
     """Return a date, time or moment cut to a unit; `kind` and `result` are of closed lists."""
     if compiler.vendor == "sqlite":
         return template(f"FACADE_TRUNC('{kind}', '{result}', %s, %s)", core, _or_null(zone))
@@ -131,7 +142,7 @@ def trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | None, res
     return make(compiler, kind, core, zone, result)
 
 
-def _postgresql_trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | None, result: str) -> Any:
+def _postgresql_trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: str) -> Any:
     if result == "datetime" and zone is not None:
         return template(f"DATE_TRUNC('{kind}', %s, %s)", _moment(core), zone)
     local = _local(compiler, core, zone)
@@ -151,7 +162,7 @@ _MYSQL_FORMATS = {
 }
 
 
-def _mysql_trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | None, result: str) -> Any:
+def _mysql_trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: str) -> Any:
     local = _local(compiler, core, zone)
     if kind in ("date", "time"):
         return template(f"{kind.upper()}(%s)", local)
@@ -160,7 +171,7 @@ def _mysql_trunc(compiler: Compiler, kind: str, core: Core, zone: dt.tzinfo | No
     cut = _mysql_cut(kind, local)
     if result == "date":
         return template("DATE(%s)", cut)
-    return cut if zone is None else template("CONVERT_TZ(%s, %s, '+00:00')", cut, zone)
+    return cut if zone is None else mysql_zones.to_utc(cut, core, zone)
 
 
 def _mysql_cut(kind: str, local: Field[Any]) -> Any:

@@ -45,7 +45,7 @@ class Cast(Func):
             core = template(f"FACADE_TRUNC('date', '{clocks.result_kind(field)}', %s, NULL)", core)
             return sa.type_coerce(core, field.column_type)
         if compiler.vendor == "mysql":
-            return _mysql_cast(core, field)
+            return _mysql_cast(core, given, field)
         if compiler.vendor == "postgresql":
             return _postgresql_cast(core, given, field)
         return sa.cast(core, field.column_type)
@@ -108,7 +108,17 @@ def _postgresql_cast(core: Core, source: object, field: Field[Any]) -> Any:
     return sa.cast(core, field.column_type)
 
 
-def _mysql_cast(core: Core, field: Field[Any]) -> Any:
+def _hyphenated(core: Core) -> Any:
+    """Return the text of a UUID as PostgreSQL writes it; MariaDB's own type has the hyphens already."""
+    digits = template("REPLACE(%s, '-', '')", core)
+    for position in (9, 14, 19, 24):
+        digits = template(f"INSERT(%s, {position}, 0, '-')", digits)
+    return digits
+
+
+def _mysql_cast(core: Core, given: object, field: Field[Any]) -> Any:
+    if isinstance(given, fields.UUIDField) and isinstance(field, TEXTS):
+        core = _hyphenated(core)
     if isinstance(field, fields.FloatField):
         return template("(%s + 0.0)", core, type_=field.column_type)
     if isinstance(field, fields.BooleanField):

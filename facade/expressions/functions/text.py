@@ -25,7 +25,7 @@ class Chr(VendorFunc, Transform):
     lookup_name = "chr"
     _output_field = fields.CharField()
     spellings: ClassVar[dict[str, dict[str, str]]] = {
-        "mysql": {"template": "CHAR(%(expressions)s USING utf16)"},
+        "mysql": {"template": "CONVERT(CHAR(%(expressions)s USING utf32) USING utf8mb4)"},
         "sqlite": {"function": "CHAR"},
     }
 

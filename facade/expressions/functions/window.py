@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from facade import fields
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.calls import Func
-from facade.expressions.functions.vendors import Fixed
+from facade.expressions.functions.vendors import Fixed, is_mariadb
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
 
 
@@ -70,6 +72,11 @@ class Lag(_OfOtherRow):
         if expression is not None and (offset is None or offset <= 0):
             raise ValueError(f"{type(self).__name__} requires a positive integer for the offset.")
         super().__init__(expression, Fixed(offset), *([] if default is None else [default]), **extra)
+
+    def as_core(self, compiler: Compiler) -> Any:
+        if len(self.source_expressions) > 2 and compiler.vendor == "mysql" and is_mariadb(compiler):
+            raise UnsupportedFeature(f"{type(self).__name__} with a default is not supported on MariaDB.")
+        return super().as_core(compiler)
 
 
 class Lead(Lag):
