@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from facade.checks import CheckMessage
-    from facade.db.database import Database
-    from facade.fields.columns import DialectView
     from facade.fields.contracts import Instance
 
 
@@ -22,6 +20,7 @@ class AutoFieldMixin:
     """What counting fields share: the database makes their values when a row is inserted without one."""
 
     primary_key: bool
+    counts = True
 
     def __init__(self, *names: Any, **options: Any) -> None:
         options["blank"] = True
@@ -39,13 +38,6 @@ class AutoFieldMixin:
             raise ValueError(f"Model {cls._meta.label} can't have more than one auto-generated field.")
         super().contribute_to_class(cls, name, private_only)  # type: ignore[misc]
         cls._meta.auto_field = self
-
-    def storable(self, given: object, prepared: Any, connection: Database | DialectView | None) -> Any:
-        if prepared == 0 and connection is not None and connection.vendor == "mysql":
-            raise ValueError(
-                f"Field '{getattr(self, 'name', None)}' cannot hold 0 on MySQL and MariaDB, which make the next number of it."
-            )
-        return super().storable(given, prepared, connection)  # type: ignore[misc]
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()  # type: ignore[misc]

@@ -55,6 +55,7 @@ class IntegerField(Field[IntegerValue]):
     bits = 31
     """The size of the column, without the sign."""
     lowest: int | None = None
+    counts = False  # whether the database makes the values
     """The smallest value, where the column's type alone does not set it."""
 
     if TYPE_CHECKING:
@@ -127,6 +128,10 @@ class IntegerField(Field[IntegerValue]):
         low, high = self.range_on(connection.vendor) if connection is not None else self._ranges["sqlite"]
         if isinstance(given, (float, decimal.Decimal)) and given != prepared and abs(prepared) < _BEYOND:
             raise ValueError(f"Field '{self.name}' expected a whole number but got {shown(given)}.")
+        if prepared == 0 and self.counts and connection is not None and connection.vendor == "mysql":
+            raise ValueError(
+                f"Field '{self.name}' cannot hold 0 on MySQL and MariaDB, which make the next number of it."
+            )
         if not low <= prepared <= high:
             kind = CheckViolation if low == self.lowest and prepared < low else NumericValueOutOfRange
             raise kind(

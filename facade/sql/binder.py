@@ -79,7 +79,7 @@ def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
 
 def _integers(field: IntegerField, vendor: str) -> tuple[type, str]:
     low, high = field.range_on(vendor)
-    return int, f"{low} <= v <= {high}"
+    return int, f"{'v and ' if vendor == 'mysql' and field.counts else ''}{low} <= v <= {high}"
 
 
 _DECIMALS = {"sqlite": "{field}.fits(v)"}  # the others round, and refuse, what has a size that can be sent

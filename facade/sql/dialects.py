@@ -17,7 +17,6 @@ from facade.expressions import durations
 from facade.expressions.base import Placed
 from facade.expressions.fragments import Fragment, RawFragment, template
 from facade.expressions.freezing import Arg
-from facade.expressions.functions.vendors import is_mariadb
 from facade.sql.constants import bound_type
 from facade.types import JSON, IPAddress
 
@@ -130,9 +129,9 @@ class Operations:
             return left.in_(sa.select(each.c.value))
         return left.in_(self.binds.add(self.offset + arg.index, type_, convert, expanding=True))
 
-    def listed(self, select: sa.Select[Any], queryset: Embedded) -> Any:
-        """Return the select of a queryset as a list of values; MySQL takes no LIMIT there, but in a table."""
-        if self.vendor == "mysql" and queryset.query.is_sliced:
+    def listed(self, select: sa.Select[Any], sliced: bool) -> Any:
+        """Return a select as the list of values that IN takes: MySQL takes no LIMIT there, but in a table."""
+        if self.vendor == "mysql" and sliced:
             return sa.select(*select.subquery().c)
         return select
 
@@ -285,7 +284,7 @@ class Operations:
             return statement
         if lock.no_key and self.vendor != "postgresql":
             raise UnsupportedFeature("FOR NO KEY UPDATE is not supported on this database backend.")
-        if tables and self.vendor == "mysql" and is_mariadb(self):
+        if tables and self.vendor == "mysql" and getattr(self.dialect, "is_mariadb", False):
             raise UnsupportedFeature("FOR UPDATE OF is not supported on MariaDB.")
         return statement.with_for_update(
             nowait=lock.nowait, skip_locked=lock.skip_locked, key_share=lock.no_key, of=tables or None

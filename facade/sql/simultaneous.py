@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.sql.compiler import SQLCompiler
 
-Assignment = tuple[sa.Column[Any], Any]
+Assignment = tuple[sa.Column[Any], sa.ColumnElement[Any]]
 
 # A derived table with a limit is read in full before the first row is written.
 _ALL_ROWS: sa.ColumnElement[int] = sa.literal_column("18446744073709551615")
@@ -82,7 +82,7 @@ def _readers_first(values: Mapping[sa.Column[Any], Any]) -> list[Assignment] | N
     return ordered
 
 
-def _read_of(value: Any, values: Mapping[sa.Column[Any], Any]) -> set[sa.Column[Any]]:
+def _read_of(value: sa.ColumnElement[Any], values: Mapping[sa.Column[Any], Any]) -> set[sa.Column[Any]]:
     """Return those of the assigned columns that a value reads; SQL text of a developer's may read any."""
     found: set[sa.Column[Any]] = set()
     for element in visitors.iterate(value):

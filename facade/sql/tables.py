@@ -264,7 +264,7 @@ def _add_check(table: sa.Table, field: Field[Any]) -> None:
 def _refused_where(table: sa.Table, name: str, what: str, known: Callable[[Dialect], bool]) -> None:
     """Refuse to create the table in a database that would not keep what a constraint promises."""
 
-    def refuse(target: object, connection: Any, **details: Any) -> None:
+    def refuse(target: object, connection: sa.Connection, **details: Any) -> None:
         if not known(connection.dialect):
             raise UnsupportedFeature(
                 f"The database ({_server(connection.dialect)}) cannot keep the constraint {name!r} of the table "

@@ -108,7 +108,7 @@ def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None
     return lambda prepared: target.storable(prepared, prepared, view)
 
 
-def _where(compiler: Compiler, table: sa.Table, statement: Any) -> Any:
+def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any] | sa.Update | sa.Delete) -> Any:
     """Restrict a statement on one table to the query's rows; other tables are reached through a subquery."""
     query = compiler.query
     joined = [join for join in query.joins.active() if join.parent is not None]

@@ -138,9 +138,9 @@ class Where(Expression):
     def of_groups(self) -> Where:
         """Return the same conditions as conditions on groups."""
         children = [
-            child.of_groups()
-            if isinstance(child, Where)
-            else child if child.contains_aggregate else OfGroup(child)
+            (child if child.contains_aggregate else OfGroup(child))
+            if not isinstance(child, Where)
+            else child.of_groups()
             for child in self.children
         ]
         return Where(children, self.connector, self.negated)

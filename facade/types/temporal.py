@@ -100,18 +100,18 @@ def _read(parse: Callable[[str], T | None], value: object) -> T:
     return found
 
 
-def _read_either(read: Callable[[str], T | None], convert: Callable[[T], T | None]) -> Processor:
+def _read_either(read: Callable[[str], T | None], convert: Callable[[Any], T | None]) -> Processor:
     """Return what reads a value of MySQL's, which gives as text what it has computed of parameters."""
 
     def process(value: T | str | bytes | None) -> T | None:
         if isinstance(value, bytes):
             value = value.decode()
-        return read(value) if isinstance(value, str) else convert(value)  # type: ignore[arg-type]
+        return read(value) if isinstance(value, str) else convert(value)
 
     return process
 
 
-def _same(value: T) -> T:
+def _same(value: dt.date | None) -> dt.date | None:
     return value
 
 

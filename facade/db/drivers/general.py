@@ -282,7 +282,8 @@ class GeneralChannel(DriverChannel):
             return number == DEADLOCK
         with suppress(Exception), closing(self._connection().connection.cursor()) as cursor:
             cursor.execute("SELECT @@in_transaction")
-            return not cursor.fetchone()[0]
+            ((in_transaction,),) = cursor.fetchall()
+            return not in_transaction
         return False  # MySQL cannot be asked; as it is installed, it has undone the statement
 
     def _has_stale_plan(self, error: BaseException) -> bool:

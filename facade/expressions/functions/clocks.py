@@ -7,7 +7,7 @@ cut to a unit of time goes back, so that it can be compared with stored moments.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from facade.expressions.contracts import Compiler, Core, CoreType
     from facade.fields import Field
+
+    Zone = Core | mysql_zones.Zone | None  # as parameters of a statement
 
 
 # -- zones --------------------------------------------------------------------------------
@@ -66,14 +68,14 @@ def _offset_name(offset: dt.timedelta, vendor: str) -> str:
     return f"UTC{text}" if vendor == "postgresql" else text
 
 
-def _local(compiler: Compiler, core: Core, zone: Any) -> Any:
+def _local(compiler: Compiler, core: Core, zone: Zone) -> Any:
     """Return a stored moment as the clocks of a zone show it."""
     if zone is None:
         return core
     if compiler.vendor == "postgresql":
         return template("(%s AT TIME ZONE %s)", _moment(core), zone)
     if compiler.vendor == "mysql":
-        return mysql_zones.to_local(core, zone)
+        return mysql_zones.to_local(core, cast("mysql_zones.Zone", zone))
     return core
 
 
@@ -109,7 +111,7 @@ _MYSQL_PARTS = {
 }
 
 
-def extract(compiler: Compiler, part: str, core: Core, zone: Any) -> Any:
+def extract(compiler: Compiler, part: str, core: Core, zone: Zone) -> Any:
     """Return a part of a date, time, moment or duration; `part` is of a closed list."""
     local = _local(compiler, core, zone)
     if compiler.vendor == "sqlite":
@@ -120,7 +122,7 @@ def extract(compiler: Compiler, part: str, core: Core, zone: Any) -> Any:
     return template(f"CAST({text} AS INTEGER)", local, type_=sa.Integer())
 
 
-def _or_null(zone: Any) -> Any:
+def _or_null(zone: Zone) -> Any:
     return sa.null() if zone is None else zone
 
 
@@ -134,7 +136,7 @@ def result_kind(field: Field[Any]) -> str:
     return "date" if isinstance(field, fields.DateField) else "time"
 
 
-def trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: str) -> Any:
+def trunc(compiler: Compiler, kind: str, core: Core, zone: Zone, result: str) -> Any:
     """Return a date, time or moment cut to a unit; `kind` and `result` are of closed lists."""
     if compiler.vendor == "sqlite":
         return template(f"FACADE_TRUNC('{kind}', '{result}', %s, %s)", core, _or_null(zone))
@@ -142,7 +144,7 @@ def trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: str) -> 
     return make(compiler, kind, core, zone, result)
 
 
-def _postgresql_trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: str) -> Any:
+def _postgresql_trunc(compiler: Compiler, kind: str, core: Core, zone: Zone, result: str) -> Any:
     if result == "datetime" and zone is not None:
         return template(f"DATE_TRUNC('{kind}', %s, %s)", _moment(core), zone)
     local = _local(compiler, core, zone)
@@ -162,7 +164,7 @@ _MYSQL_FORMATS = {
 }
 
 
-def _mysql_trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: str) -> Any:
+def _mysql_trunc(compiler: Compiler, kind: str, core: Core, zone: Zone, result: str) -> Any:
     local = _local(compiler, core, zone)
     if kind in ("date", "time"):
         return template(f"{kind.upper()}(%s)", local)
@@ -171,7 +173,7 @@ def _mysql_trunc(compiler: Compiler, kind: str, core: Core, zone: Any, result: s
     cut = _mysql_cut(kind, local)
     if result == "date":
         return template("DATE(%s)", cut)
-    return cut if zone is None else mysql_zones.to_utc(cut, core, zone)
+    return cut if zone is None else mysql_zones.to_utc(cut, core, cast("mysql_zones.Zone", zone))
 
 
 def _mysql_cut(kind: str, local: Field[Any]) -> Any:
