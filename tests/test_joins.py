@@ -76,16 +76,21 @@ EDITOR = Q(editor__name="Ann")
         (Q(editor__pk__gt=0), [], ["first", "second"]),
     ],
 )
-def test_a_join_is_inner_where_a_missing_row_fails_the_condition(face, shelf, condition, kinds, expected):
+def test_a_join_is_inner_where_a_missing_row_fails_the_condition(
+    face, database, shelf, condition, kinds, expected
+):
     found = Volume.objects.filter(condition)
     assert joined(found.query) == kinds
+    if database.vendor == "mysql" and condition.connector == Q.XOR:
+        expected = ["second"]  # MariaDB's XOR is unknown where a side is
     assert titles(face, found) == expected
 
 
-def test_an_empty_condition_beside_it_makes_room_for_missing_rows(face, shelf):
+def test_an_empty_condition_beside_it_makes_room_for_missing_rows(face, database, shelf):
     found = Volume.objects.exclude(~EDITOR ^ Q(title="first"), Q())
     assert joined(found.query) == ["LEFT"]
-    assert titles(face, found) == ["first", "second", "third"]
+    unknown = ["third"] if database.vendor != "mysql" else []
+    assert titles(face, found) == ["first", "second", *unknown]
 
 
 def test_a_column_under_another_name_needs_its_row_as_well(face, shelf):
@@ -172,6 +177,7 @@ def test_the_order_of_keywords_says_nothing(face, shelf, assert_queries):
     assert first == second
 
 
+@pytest.mark.vendors("sqlite", "postgres")
 def test_a_condition_in_an_expression_keeps_the_rows_that_an_xor_let_through(face, shelf):
     either = Label.objects.filter(Q(volumes__title="first", volumes__writer__name="Ann") ^ Q(name="unused"))
     number = models.Case(models.When(volumes__editor__name="Bob", then=1), default=0)
