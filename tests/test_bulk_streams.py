@@ -1,4 +1,4 @@
-"""Rows that are stored as they come: `bulk_create(returning=False)` holds no more than it sends at once."""
+"""Rows that are stored as they come: `bulk_insert()` holds no more than it sends at once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def authors(database):
 
 
 def store(face, rows, **options):
-    return face(Author.objects.bulk_create, rows, returning=False, **options)
+    return face(Author.objects.bulk_insert, rows, **options)
 
 
 # -- what is held ------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_rows_are_numbered_on_behind_those_that_are_there(face, authors):
     ada, bob = (face(Author.objects.create, name=name) for name in ("Ada", "Bob"))
     face(Verse.objects.create, author=ada, text="first")
     rows = (Verse(author=(ada, bob)[i % 2], text=f"{i}") for i in range(6))
-    assert face(Verse.objects.bulk_create, rows, batch_size=3, returning=False) == 6
+    assert face(Verse.objects.bulk_insert, rows, batch_size=3) == 6
     assert authors.observe("SELECT text, _order FROM tests_verse ORDER BY author_id, _order") == [
         ("first", 0),
         ("0", 1),
@@ -210,7 +210,7 @@ def test_rows_are_numbered_on_behind_those_that_are_there(face, authors):
 def test_what_is_read_in_chunks_can_be_stored_again(face, authors):
     store(face, Living()(50))
     names = (Publisher(name=author.name) for author in Author.objects.order_by("pk").iterator(chunk_size=7))
-    assert face(Publisher.objects.bulk_create, names, batch_size=10, returning=False) == 50
+    assert face(Publisher.objects.bulk_insert, names, batch_size=10) == 50
     assert authors.count("tests_publisher") == 50
 
 
@@ -226,10 +226,10 @@ def test_what_is_read_asynchronously_can_be_stored_again(face, authors, last):
 
     store(face, Living()(50, age=0))
     if last == 49:
-        assert face(Publisher.objects.bulk_create, names(), batch_size=10, returning=False) == 50
+        assert face(Publisher.objects.bulk_insert, names(), batch_size=10) == 50
     else:
         with pytest.raises(LookupError):
-            face(Publisher.objects.bulk_create, names(), batch_size=10, returning=False)
+            face(Publisher.objects.bulk_insert, names(), batch_size=10)
     stored = 50 if last == 49 else 0
     assert authors.count("tests_publisher") == stored
     assert authors.observe("SELECT SUM(age) FROM tests_author") == [(stored,)]
@@ -242,7 +242,7 @@ def test_rows_that_are_there_are_passed_over_and_not_counted(face, database):
     database.create(Country)
     face(Country(code="AT", name="Austria").save)
     rows = (Country(code=code, name=f"new {code}") for code in ("AT", "CH", "DE", "AT"))
-    assert face(Country.objects.bulk_create, rows, 2, ignore_conflicts=True, returning=False) == 2
+    assert face(Country.objects.bulk_insert, rows, 2, ignore_conflicts=True) == 2
     assert database.observe("SELECT code, name FROM tests_country ORDER BY code") == [
         ("AT", "Austria"),
         ("CH", "new CH"),
@@ -256,7 +256,7 @@ def test_rows_that_are_there_are_updated(face, database):
     unique = {} if database.vendor == "mysql" else {"unique_fields": ["code"]}
     rows = (Country(code=code, name=f"new {code}") for code in ("AT", "CH", "DE"))
     options = {"update_conflicts": True, "update_fields": ["name"], **unique}
-    assert face(Country.objects.bulk_create, rows, 2, returning=False, **options) == 3
+    assert face(Country.objects.bulk_insert, rows, 2, **options) == 3
     assert database.observe("SELECT code, name FROM tests_country ORDER BY code") == [
         ("AT", "new AT"),
         ("CH", "new CH"),
@@ -277,7 +277,7 @@ def test_what_cannot_be_stored_is_refused_before_a_row_is_asked_for(face, author
         with pytest.raises(ValueError, match="Batch size must be a positive integer"):
             store(face, unasked(), batch_size=0)
         with pytest.raises(ValueError, match="multi-table"):
-            face(Restaurant.objects.bulk_create, unasked(), returning=False)
+            face(Restaurant.objects.bulk_insert, unasked())
         with pytest.raises(ValueError, match="mutually exclusive"):
             store(face, unasked(), ignore_conflicts=True, update_conflicts=True)
 
@@ -286,14 +286,14 @@ def test_an_unsaved_related_object_stores_nothing(face, authors):
     ada = face(Author.objects.create, name="Ada")
     rows = (Book(title=f"{i}", author=ada if i < 5 else Author(name="unsaved")) for i in range(10))
     with pytest.raises(ValueError, match="unsaved related object 'author'"):
-        face(Book.objects.bulk_create, rows, batch_size=2, returning=False)
+        face(Book.objects.bulk_insert, rows, batch_size=2)
     assert authors.count("tests_book") == 0
 
 
-@pytest.mark.parametrize("returning", [True, False])
-def test_sync_code_takes_no_asynchronous_stream(database, assert_queries, returning):
-    with assert_queries(0), pytest.raises(TypeError, match=r"await abulk_create\(\)"):
-        Author.objects.bulk_create(Living().asynchronously(3), returning=returning)
+@pytest.mark.parametrize("name", ["bulk_create", "bulk_insert"])
+def test_sync_code_takes_no_asynchronous_stream(database, assert_queries, name):
+    with assert_queries(0), pytest.raises(TypeError, match=rf"await a{name}\(\)"):
+        getattr(Author.objects, name)(Living().asynchronously(3))
 
 
 # -- other ways to it ----------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def test_sync_code_takes_no_asynchronous_stream(database, assert_queries, return
 def test_related_managers_store_streams(face, authors):
     ada = face(Author.objects.create, name="Ada")
     rows = (Book(title=f"{i}", author=ada) for i in range(5))
-    assert face(ada.books.bulk_create, rows, batch_size=2, returning=False) == 5
+    assert face(ada.books.bulk_insert, rows, batch_size=2) == 5
     assert face(ada.books.count) == 5
 
 
@@ -310,5 +310,5 @@ def test_related_managers_store_streams(face, authors):
 async def test_managers_of_both_faces_store_streams(database):
     await acreate_all([Category])
     rows = (Category(name=f"{i}") for i in range(3))
-    assert await Category.objects.abulk_create(rows, returning=False) == 3
+    assert await Category.objects.abulk_insert(rows) == 3
     assert await Category.objects.using("default").acount() == 3

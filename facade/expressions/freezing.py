@@ -290,7 +290,7 @@ class Described:
 
     def __hash__(self) -> int:
         field = self.field
-        return hash(field.name if getattr(field, "model", None) is not None else Described)
+        return hash(field.name if getattr(field, "model", None) is not None else field.get_internal_type())
 
 
 def field_identity(field: Field[Any]) -> Any:

@@ -63,7 +63,7 @@ def bulk_create(
     for parent in model._meta.all_parents:
         if parent._meta.concrete_model is not model._meta.concrete_model:
             raise ValueError("Can't bulk create a multi-table inherited model")
-    _check_face(objs)
+    _check_face(objs, "bulk_create" if returning else "bulk_insert")
     if not objs:  # type: ignore[truthy-bool]  # most iterables have a length
         return objs if returning else 0
     update = [model._meta.get_field(name) for name in update_fields or ()]
@@ -85,12 +85,10 @@ def bulk_create(
         return sum(map(creation.store, _parts(objs, creation.size)))
 
 
-def _check_face(objs: Iterable[M] | AsyncIterable[M]) -> None:
+def _check_face(objs: Iterable[M] | AsyncIterable[M], name: str) -> None:
     """Refuse objects that have to be awaited in code that cannot do so."""
     if isinstance(objs, AsyncIterable) and not isinstance(objs, Iterable) and not in_worker():
-        raise TypeError(
-            f"bulk_create() cannot wait for an asynchronous {type(objs).__name__}: await abulk_create()."
-        )
+        raise TypeError(f"{name}() cannot wait for an asynchronous {type(objs).__name__}: await a{name}().")
 
 
 def _parts(objs: Iterable[M] | AsyncIterable[M], size: int) -> Iterator[list[M]]:

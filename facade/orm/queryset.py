@@ -96,30 +96,6 @@ class QuerySet(Reading[M, R]):
 
     acreate = twin(create)
 
-    @overload
-    def bulk_create(
-        self,
-        objs: Iterable[Any],
-        batch_size: int | None = ...,
-        ignore_conflicts: bool = ...,
-        update_conflicts: bool = ...,
-        update_fields: Iterable[str] | None = ...,
-        unique_fields: Iterable[str] | None = ...,
-        *,
-        returning: Literal[True] = ...,
-    ) -> list[Any]: ...
-    @overload
-    def bulk_create(
-        self,
-        objs: Iterable[Any],
-        batch_size: int | None = ...,
-        ignore_conflicts: bool = ...,
-        update_conflicts: bool = ...,
-        update_fields: Iterable[str] | None = ...,
-        unique_fields: Iterable[str] | None = ...,
-        *,
-        returning: Literal[False],
-    ) -> int: ...
     def bulk_create(
         self,
         objs: Iterable[Any] | AsyncIterable[Any],
@@ -128,15 +104,29 @@ class QuerySet(Reading[M, R]):
         update_conflicts: bool = False,
         update_fields: Iterable[str] | None = None,
         unique_fields: Iterable[str] | None = None,
-        *,
-        returning: bool = True,
-    ) -> list[Any] | int:
-        """Insert the objects, one statement per batch, and return them with their primary keys.
+    ) -> list[Any]:
+        """Insert the objects, one statement per batch, and return them with their primary keys."""
+        created: list[Any] = bulk.bulk_create(
+            self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+        )
+        return created
 
-        `returning=False` stores what an iterator makes without holding more than two batches of it; the objects get
-        nothing from the database, and the number of rows that were stored is returned. `abulk_create` takes async iterators, too.
+    abulk_create = twin(bulk_create)
+
+    def bulk_insert(
+        self,
+        objs: Iterable[Any] | AsyncIterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Iterable[str] | None = None,
+        unique_fields: Iterable[str] | None = None,
+    ) -> int:
+        """Insert what an iterator makes, holding no more than two batches of it; return the number of rows that were stored.
+
+        The objects get nothing from the database. `abulk_insert` takes async iterators, too.
         """
-        created: list[Any] | int = bulk.bulk_create(
+        stored: int = bulk.bulk_create(
             self,
             objs,
             batch_size,
@@ -144,42 +134,11 @@ class QuerySet(Reading[M, R]):
             update_conflicts,
             update_fields,
             unique_fields,
-            returning,
+            returning=False,
         )
-        return created
+        return stored
 
-    if TYPE_CHECKING:
-
-        @overload
-        async def abulk_create(
-            self,
-            objs: Iterable[Any] | AsyncIterable[Any],
-            batch_size: int | None = ...,
-            ignore_conflicts: bool = ...,
-            update_conflicts: bool = ...,
-            update_fields: Iterable[str] | None = ...,
-            unique_fields: Iterable[str] | None = ...,
-            *,
-            returning: Literal[True] = ...,
-        ) -> list[Any]: ...
-        @overload
-        async def abulk_create(
-            self,
-            objs: Iterable[Any] | AsyncIterable[Any],
-            batch_size: int | None = ...,
-            ignore_conflicts: bool = ...,
-            update_conflicts: bool = ...,
-            update_fields: Iterable[str] | None = ...,
-            unique_fields: Iterable[str] | None = ...,
-            *,
-            returning: Literal[False],
-        ) -> int: ...
-        async def abulk_create(
-            self, objs: Iterable[Any] | AsyncIterable[Any], *args: Any, **kwargs: Any
-        ) -> Any: ...
-
-    else:
-        abulk_create = twin(bulk_create)
+    abulk_insert = twin(bulk_insert)
 
     def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> int:
         """Write the named fields of the objects, one statement per batch; return how many rows were found."""

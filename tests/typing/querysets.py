@@ -29,7 +29,7 @@ def rows() -> None:
     assert_type(readers.get_or_create(name="x"), tuple[Reader, bool])
     assert_type(readers.aggregate(), dict[str, Any])
     assert_type(readers.bulk_create([Reader()]), list[Any])
-    assert_type(readers.bulk_create(iter([Reader()]), 100, returning=False), int)
+    assert_type(readers.bulk_insert(iter([Reader()]), 100), int)
     assert_type(readers.delete(), tuple[int, dict[str, int]])
 
 
@@ -51,7 +51,7 @@ async def awaited(readers: QuerySet[Reader, Reader]) -> None:
     assert_type([reader async for reader in readers.aiterator()], list[Reader])
     assert_type(await readers.aget_or_create(name="x"), tuple[Reader, bool])
     assert_type(await readers.abulk_create([Reader()]), list[Any])
-    assert_type(await readers.abulk_create(readers.aiterator(), 100, returning=False), int)
+    assert_type(await readers.abulk_insert(readers.aiterator(), 100), int)
 
 
 def mistakes(readers: QuerySet[Reader, Reader]) -> None:
