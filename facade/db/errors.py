@@ -67,7 +67,7 @@ _BY_STATE: dict[str, ErrorClass] = {
 # that the driver gives them, and the states that newer drivers add are too coarse to tell a deadlock.
 _BY_NUMBER: dict[int, ErrorClass] = {
     1213: DeadlockDetected, 1020: SerializationFailure, 1969: StatementTimeout, 3024: StatementTimeout,
-    1048: IntegrityError, 1690: IntegrityError, 3819: IntegrityError, 4025: IntegrityError,
+    1048: IntegrityError, 1690: DataError, 3819: IntegrityError, 4025: IntegrityError,
 }  # fmt: skip
 
 DEADLOCK = 1213  # which has rolled the whole transaction back

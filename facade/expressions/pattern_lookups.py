@@ -22,7 +22,7 @@ def text(value: object) -> Any:
     value = value if isinstance(value, str) else str(value)
     if "\0" in value:  # it would cut the pattern short
         raise ValueError("A text pattern cannot contain a NUL (0x00) character.")
-    if not is_encodable(value):
+    if not (value.isascii() or is_encodable(value)):  # as they nearly always are
         raise ValueError(f"One half of a surrogate pair stands alone in the text pattern {value!r}.")
     return value
 
