@@ -241,8 +241,7 @@ def test_sessions_read_what_is_committed(face, database, papers):
     with face.block(atomic()):
         assert level() == "READ-COMMITTED"
         assert face(papers.count) == 0
-        with closing(database.home.connect("default")) as rival, rival.cursor() as cursor:
-            cursor.execute("INSERT INTO tests_paper (a, b, number, size, huge) VALUES ('', '', 0, 0, 0)")
+        database.observe("INSERT INTO tests_paper (a, b, number, size, huge) VALUES ('', '', 0, 0, 0)")
         assert face(papers.count) == 1
     with face.block(atomic(isolation_level="REPEATABLE READ")):
         assert level() == "REPEATABLE-READ"
@@ -308,8 +307,7 @@ def test_all_assignments_read_the_row_as_it_was(face, papers):
 
 def test_rows_are_updated_in_the_order_that_was_asked_for(face, papers, database):
     papers.bulk_create([Paper(number=number) for number in range(4)])
-    with closing(database.home.connect("default")) as connection, connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE tests_paper ADD UNIQUE (number)")
+    database.observe("ALTER TABLE tests_paper ADD UNIQUE (number)")
     assert face(papers.order_by("-number").update, number=F("number") + 1) == 4
     with pytest.raises(IntegrityError):
         face(papers.order_by("number").update, number=F("number") + 1)

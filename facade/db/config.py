@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from facade.db.options import check_words, is_honoured, split_server
 from facade.exceptions import ImproperlyConfigured
+from facade.types.base import MYSQL
 
 _DIALECTS = {
     "postgres": "postgresql",
@@ -39,7 +40,6 @@ _ASYNC_DRIVERS = {
     "mariadb": (("asyncmy", "asyncmy"), ("aiomysql", "aiomysql")),
 }
 _BOTH_FACES = frozenset({"psycopg"})
-_MYSQL = ("mysql", "mariadb")  # whose REPEATABLE READ locks what it scans, and shows a block old rows only
 _ASYNC_ONLY = frozenset({"asyncpg", "aiosqlite", "asyncmy", "aiomysql"})
 
 _URL_KEYS = ("USER", "PASSWORD", "HOST", "PORT")
@@ -169,7 +169,8 @@ def _half(alias: str, value: object) -> DatabaseSettings:
             f"not {type(value).__name__}."
         )
     url = _normal(read_url(value) if isinstance(value, str) else value, alias)
-    level = "READ COMMITTED" if url.get_backend_name() in _MYSQL else None
+    # MySQL's own default locks what it scans, and shows a block old rows only.
+    level = "READ COMMITTED" if url.get_backend_name() in MYSQL else None
     if _driver(url) in _ASYNC_ONLY:
         return DatabaseSettings(alias, async_url=url, isolation_level=level)
     return DatabaseSettings(alias, url=url, isolation_level=level)
@@ -379,7 +380,7 @@ def _url(given: Mapping[str, Any]) -> URL:
 
 def _place(backend: str, host: str, port: str) -> dict[str, str]:
     """Return what a URL has no room for but in its query: the folder of a Unix socket, and several servers."""
-    if backend.partition("+")[0] in _MYSQL:
+    if backend.partition("+")[0] in MYSQL:
         return {"unix_socket": host} if host.startswith("/") else {}
     if host.startswith("/") or "," in host + port:
         return {"host": host, **({"port": port} if port else {})}

@@ -19,6 +19,7 @@ from facade.db.loop_pools import LoopPool
 from facade.db.options import check_arguments, check_files, for_driver, socket_words
 from facade.db.pools import ThreadPool
 from facade.exceptions import ImproperlyConfigured
+from facade.types.base import MYSQL
 from facade.types.deep_json import read_json
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ _ZONES: dict[str, tuple[str, Callable[..., None]]] = {
     "asyncpg": ("do_connect", session_zone.ask_of_asyncpg),
 }
 
-_MYSQL = ("mysql", "mariadb")
 _SQLITE3 = ("pysqlite", "aiosqlite")  # others bring a module, and a connection class, of their own
 
 
@@ -102,7 +102,7 @@ def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> 
         pool: Any = engine.pool
         alive = None if channels.alive is DriverChannel.alive else channels.alive
         # Servers close what is idle for too long; over the general road nobody hears it.
-        pool.serve(alive, channels.kill, channels.autocommits, asks_idle=engine.dialect.name in _MYSQL)
+        pool.serve(alive, channels.kill, channels.autocommits, asks_idle=engine.dialect.name in MYSQL)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
         if engine.dialect.driver in ("psycopg", "psycopg_async"):
@@ -130,7 +130,7 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
     }
     if url.get_backend_name() == "postgresql":
         options["json_deserializer"] = read_json
-    if url.get_backend_name() in _MYSQL and settings.isolation_level:
+    if url.get_backend_name() in MYSQL and settings.isolation_level:
         options["isolation_level"] = settings.isolation_level  # once per session: a block need not ask for it
     paramstyle = _PARAMSTYLES.get(url.get_driver_name())
     return {**options, "paramstyle": paramstyle} if paramstyle else options

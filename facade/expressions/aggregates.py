@@ -11,6 +11,7 @@ from facade.exceptions import FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Value
 from facade.expressions.calls import Func, as_expression
 from facade.expressions.references import Star
+from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
@@ -309,7 +310,7 @@ class AnyValue(Aggregate):
     arity = 1
 
     def as_core(self, compiler: Compiler) -> Any:
-        if getattr(compiler.dialect, "is_mariadb", False):
+        if is_mariadb(compiler.dialect):
             raise UnsupportedFeature("AnyValue is not supported on MariaDB.")
         return super().as_core(compiler)
 

@@ -252,8 +252,8 @@ class Compiler(Protocol):
     def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return `left IN (list)`, the list one argument of any length."""
 
-    def listed(self, select: sa.Select[Any], sliced: bool) -> Any:
-        """Return a select as the list of values that IN takes."""
+    def listed(self, select: sa.Select[Any], apart: bool) -> Any:
+        """Return a select as the list of values that IN takes, `apart` from the statement around it where that matters."""
 
     def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
         r"""Return `left LIKE right`, wildcards escaped by `\`; `exact`: the pattern has no wildcard."""

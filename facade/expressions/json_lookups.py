@@ -30,7 +30,6 @@ from facade.expressions.documents import (
 from facade.expressions.fragments import template
 from facade.expressions.freezing import Arg, Empty
 from facade.expressions.functions.json import JSONNull
-from facade.expressions.functions.vendors import is_mariadb
 from facade.expressions.json_paths import (
     KeyTextTransform,
     KeyTransform,
@@ -62,6 +61,7 @@ from facade.expressions.pattern_lookups import (
     Regex,
     StartsWith,
 )
+from facade.types.base import is_mariadb
 from facade.types.deep_json import read_json
 from facade.types.json import json_writer
 
@@ -82,7 +82,7 @@ def _comparable(compiler: Compiler, core: Core) -> Any:
         return template("FACADE_JSON(%s)", core)
     if compiler.vendor != "mysql":
         return as_document(compiler, core)
-    return template("JSON_NORMALIZE(%s)" if is_mariadb(compiler) else "JSON_EXTRACT(%s, '$')", core)
+    return template("JSON_NORMALIZE(%s)" if is_mariadb(compiler.dialect) else "JSON_EXTRACT(%s, '$')", core)
 
 
 def _compared(compiler: Compiler, expression: Expression) -> Any:
@@ -177,7 +177,7 @@ class JSONIn(In):
                 values,
                 type_=sa.Boolean(),
             )
-        item = "JSON_NORMALIZE(item)" if is_mariadb(compiler) else "item"
+        item = "JSON_NORMALIZE(item)" if is_mariadb(compiler.dialect) else "item"
         return template(
             f"%s IN (SELECT {item} FROM JSON_TABLE(%s, '$[*]' COLUMNS (item JSON PATH '$')) AS items)",
             _comparable(compiler, left),
@@ -304,10 +304,10 @@ class KeyList(sa.types.TypeDecorator[Any]):
 class _SeveralKeys(_KeyLookup):
     """A question about several keys of an object."""
 
+    _on_mysql: ClassVar[str]  # of the keys that there are, and of those asked for in two forms
+
     def prepare(self, value: Any) -> Any:
         return [checked_key(item) for item in value]
-
-    _on_mysql: ClassVar[str]  # of the keys that there are, and of those asked for in two forms
 
     def as_core(self, compiler: Compiler) -> Any:
         if compiler.vendor != "mysql":

@@ -211,14 +211,15 @@ def _mysql_key(key: str, ascii_only: bool) -> str:
     return f".{json.dumps(key, ensure_ascii=ascii_only)}"
 
 
-def mysql_extract(function: str, place: Place) -> Any:
+def mysql_extract(function: str, place: Place, type_: CoreType | None = None) -> Any:
     """Return what a function finds in the part of a document."""
-    found = [template(f"{function}(%s, %s)", place.document, _text(path)) for path in mysql_paths(place.keys)]
-    return found[0] if len(found) == 1 else template("COALESCE(%s, %s)", *found)
+    paths = mysql_paths(place.keys)
+    found = [template(f"{function}(%s, %s)", place.document, _text(path), type_=type_) for path in paths]
+    return found[0] if len(found) == 1 else template("COALESCE(%s, %s)", *found, type_=type_)
 
 
 def mysql_part(place: Place, type_: CoreType | None) -> Any:
-    return template("%s", mysql_extract("JSON_EXTRACT", place), type_=type_)
+    return mysql_extract("JSON_EXTRACT", place, type_)
 
 
 _VALUES: dict[str, Any] = {"postgresql": postgresql_part, "sqlite": _sqlite_value, "mysql": mysql_part}

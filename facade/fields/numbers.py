@@ -55,8 +55,9 @@ class IntegerField(Field[IntegerValue]):
     bits = 31
     """The size of the column, without the sign."""
     lowest: int | None = None
-    counts = False  # whether the database makes the values
     """The smallest value, where the column's type alone does not set it."""
+    counts = False
+    """Whether the database makes the values."""
 
     if TYPE_CHECKING:
 

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     """Resolve the assignments of update(); raises FieldError for names that are no columns of the model."""
     _check_order(query)
-    named = query.order_by
-    query.clear_ordering(force=True)
-    query.order_by = named  # MySQL can update in an order
+    query.extra_order, query.default_ordering = (), False  # order_by() stays: MySQL can update in an order
     query.default_cols = True
     updates = []
     for name, value in values:

@@ -19,6 +19,7 @@ from facade.expressions.fragments import Fragment, RawFragment, template
 from facade.expressions.freezing import Arg
 from facade.sql.constants import bound_type
 from facade.types import JSON, IPAddress
+from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -83,8 +84,8 @@ def _item_as_json(value: object) -> str:
     return json.dumps(value).replace("Infinity", "1e999") if isinstance(value, float) else json.dumps(value)
 
 
-# Types whose values survive a trip through JSON on SQLite, as the column stores them.
 _TRUTH = sa.Boolean()
+# Types whose values survive a trip through JSON on SQLite, as the column stores them.
 _JSON_SAFE = (
     sa.Integer,
     sa.String,
@@ -129,9 +130,12 @@ class Operations:
             return left.in_(sa.select(each.c.value))
         return left.in_(self.binds.add(self.offset + arg.index, type_, convert, expanding=True))
 
-    def listed(self, select: sa.Select[Any], sliced: bool) -> Any:
-        """Return a select as the list of values that IN takes: MySQL takes no LIMIT there, but in a table."""
-        if self.vendor == "mysql" and sliced:
+    def listed(self, select: sa.Select[Any], apart: bool) -> Any:
+        """Return a select as the list of values that IN takes, `apart` in a table of its own on MySQL.
+
+        There it may have a LIMIT, and read the table that is written.
+        """
+        if self.vendor == "mysql" and apart:
             return sa.select(*select.subquery().c)
         return select
 
@@ -284,7 +288,7 @@ class Operations:
             return statement
         if lock.no_key and self.vendor != "postgresql":
             raise UnsupportedFeature("FOR NO KEY UPDATE is not supported on this database backend.")
-        if tables and self.vendor == "mysql" and getattr(self.dialect, "is_mariadb", False):
+        if tables and is_mariadb(self.dialect):
             raise UnsupportedFeature("FOR UPDATE OF is not supported on MariaDB.")
         return statement.with_for_update(
             nowait=lock.nowait, skip_locked=lock.skip_locked, key_share=lock.no_key, of=tables or None
@@ -320,28 +324,23 @@ def _xor_with_and_or(left: Core, right: Core, type_: CoreType | None) -> Any:
     return template("((%s | %s) - (%s & %s))", left, right, left, right, type_=type_)
 
 
-_BITWISE = {
-    "&": "%s & %s",
-    "|": "%s | %s",
-    "#": "%s ^ %s",
-    "<<": "%s << %s",
-    ">>": "CASE WHEN %s < 0 THEN ~(~%s >> %s) ELSE %s >> %s END",
-}
+_BITWISE = {"&": "%s & %s", "|": "%s | %s", "#": "%s ^ %s", "<<": "%s << %s"}
 
 
 def _signed(text: str) -> Callable[[Any, Any, Any], Any]:
     """Return what makes a number of bits: those of MySQL have no sign, and do not fit into a column that has one."""
-    names = "lr" if text.count("%s") == 2 else "llrlr"
+    return lambda left, right, type_: template(f"CAST({text} AS SIGNED)", left, right, type_=type_)
 
-    def made(left: Core, right: Core, type_: CoreType | None) -> Any:
-        operands = [left if name == "l" else right for name in names]
-        return template(f"CAST({text} AS SIGNED)", *operands, type_=type_)
 
-    return made
+def _shifted_right(left: Core, right: Core, type_: CoreType | None) -> Any:
+    """Return a number of MySQL's shifted to the right, a negative one as others shift it."""
+    text = "CAST(CASE WHEN %s < 0 THEN ~(~%s >> %s) ELSE %s >> %s END AS SIGNED)"
+    return template(text, left, left, right, left, right, type_=type_)
 
 
 _COMBINE: dict[tuple[str, str], Callable[[Any, Any, Any], Any]] = {
     ("sqlite", "#"): _xor_with_and_or,
+    ("mysql", ">>"): _shifted_right,
     **{("mysql", connector): _signed(text) for connector, text in _BITWISE.items()},
 }
 

@@ -21,7 +21,7 @@ from facade.meta.constraints import CheckConstraint, UniqueConstraint
 from facade.meta.indexes import shortened
 from facade.meta.options import Options
 from facade.seams import Seam
-from facade.types.base import MYSQL
+from facade.types.base import MYSQL, is_mariadb
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -266,21 +266,14 @@ def _refused_where(table: sa.Table, name: str, what: str, known: Callable[[Diale
 
     def refuse(target: object, connection: sa.Connection, **details: Any) -> None:
         if not known(connection.dialect):
+            server = "mariadb" if is_mariadb(connection.dialect) else connection.dialect.name
             raise UnsupportedFeature(
-                f"The database ({_server(connection.dialect)}) cannot keep the constraint {name!r} of the table "
+                f"The database ({server}) cannot keep the constraint {name!r} of the table "
                 f"{table.name!r}: it knows no {what}. Take it out of Meta.constraints, or give the model a table "
                 "in a database that does."
             )
 
     sa.event.listen(table, "before_create", refuse)
-
-
-def _server(dialect: Dialect) -> str:
-    return "mariadb" if _is_mariadb(dialect) else dialect.name
-
-
-def _is_mariadb(dialect: Dialect) -> bool:
-    return dialect.name == "mariadb" or bool(getattr(dialect, "is_mariadb", False))
 
 
 def _has_no_unsigned_columns(dialect: Dialect) -> bool:
@@ -296,14 +289,10 @@ def _has_partial_indexes(dialect: Dialect) -> bool:
 
 
 def _has_expression_indexes(dialect: Dialect) -> bool:
-    return not _is_mariadb(dialect)
+    return not is_mariadb(dialect)
 
 
-def _has_deferred_uniqueness(dialect: Dialect) -> bool:
-    return dialect.name not in (*MYSQL, "sqlite")
-
-
-def _has_equal_nulls(dialect: Dialect) -> bool:
+def _has_kinds_of_uniqueness(dialect: Dialect) -> bool:
     return dialect.name not in (*MYSQL, "sqlite")
 
 
@@ -354,9 +343,9 @@ def _add_unique(table: sa.Table, opts: Options, constraint: UniqueConstraint) ->
     if constraint.expressions:
         _refused_where(table, constraint.name, "indexes of expressions", _has_expression_indexes)
     if constraint.deferrable is not None:
-        _refused_where(table, constraint.name, "deferrable unique constraints", _has_deferred_uniqueness)
+        _refused_where(table, constraint.name, "deferrable unique constraints", _has_kinds_of_uniqueness)
     if constraint.nulls_distinct is False:
-        _refused_where(table, constraint.name, "NULLS NOT DISTINCT", _has_equal_nulls)
+        _refused_where(table, constraint.name, "NULLS NOT DISTINCT", _has_kinds_of_uniqueness)
     if constraint.condition or constraint.expressions or constraint.include or constraint.opclasses:
         _add_index(table, opts, constraint, unique=True, nulls_distinct=constraint.nulls_distinct)
         return

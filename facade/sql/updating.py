@@ -119,7 +119,5 @@ def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any] | sa.U
     inner.clear_ordering(force=True)
     inner.updates = ()
     inner.select_only("pk")
-    keys = compiler.subquery(Embedded(inner, 0))
-    if compiler.vendor == "mysql":
-        keys = sa.select(*keys.subquery().c)
+    keys = compiler.listed(compiler.subquery(Embedded(inner, 0)), apart=True)
     return statement.where(table.c[query.opts.pk.column].in_(keys))

@@ -23,6 +23,7 @@ from facade.db.drivers.reading import outcome_of
 from facade.db.errors import DEADLOCK, MAY_ROLL_BACK, STALE_ON_ASYNCPG, driver_error, error_number, sqlstate
 from facade.db.execution import of_connections
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
+from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult
@@ -156,7 +157,7 @@ class GeneralChannel(DriverChannel):
         return options.get("schema_translate_map") or {}
 
     def is_mariadb(self) -> bool:
-        return bool(getattr(self._connection().dialect, "is_mariadb", False))
+        return is_mariadb(self._connection().dialect)
 
     # transactions
 
@@ -168,7 +169,7 @@ class GeneralChannel(DriverChannel):
             connection.execution_options(isolation_level=isolation_level)
         if own := {name: value for name, value in self.options.items() if of_connections(name)}:
             connection.execution_options(**own)
-        if read_only and self.database.vendor != "mysql":
+        if read_only:
             self._ask_read_only(connection)
         if self.database.vendor == "sqlite":
             sql = "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
@@ -184,7 +185,7 @@ class GeneralChannel(DriverChannel):
         vendor = self.database.vendor
         if vendor == "postgresql":
             connection.execution_options(postgresql_readonly=True)
-        elif vendor != "sqlite":
+        elif vendor not in ("mysql", "sqlite"):  # which say it as they begin
             raise UnsupportedFeature(f"{self.database.alias!r} ({vendor}) has no read-only transactions.")
 
     def _begin_sqlite(self, sql: str) -> None:

@@ -96,6 +96,8 @@ def _count(moment: dt.datetime) -> int:
 
 def _changes(tzinfo: dt.tzinfo) -> Iterator[tuple[dt.datetime, int, int]]:
     """Yield when the offset changes, from what, and to what."""
+    if tzinfo.utcoffset(None) is not None:
+        return  # it never does
     moment, before = _FIRST, _offset(tzinfo, _FIRST)
     while moment < _LAST_BY_CLOCK:
         later = moment + _STEP

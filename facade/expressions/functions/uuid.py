@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.functions.vendors import VendorFunc, is_mariadb
+from facade.expressions.functions.vendors import VendorFunc
+from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -54,7 +55,7 @@ class UUID7(VendorFunc):
 
 
 def _refuse_mysql(expression: object, compiler: Compiler) -> None:
-    if compiler.vendor == "mysql" and not is_mariadb(compiler):
+    if compiler.vendor == "mysql" and not is_mariadb(compiler.dialect):
         raise UnsupportedFeature(f"{type(expression).__name__} is not supported on MySQL.")
 
 

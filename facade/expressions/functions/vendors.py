@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from facade.fields import Field
 
 
-def is_mariadb(compiler: Compiler) -> bool:
-    """Return whether a database of the vendor "mysql" is known to be a MariaDB."""
-    return bool(getattr(compiler.dialect, "is_mariadb", False))
-
-
 class VendorFunc(Func):
     """A function whose options (`function`, `template`, `arg_joiner`) differ from database to database."""
 
@@ -53,4 +48,4 @@ class Fixed(Value):
         return self
 
 
-__all__ = ["Fixed", "NumericResult", "VendorFunc", "is_mariadb"]
+__all__ = ["Fixed", "NumericResult", "VendorFunc"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.calls import Func
-from facade.expressions.functions.vendors import Fixed, is_mariadb
+from facade.expressions.functions.vendors import Fixed
+from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
@@ -74,7 +75,7 @@ class Lag(_OfOtherRow):
         super().__init__(expression, Fixed(offset), *([] if default is None else [default]), **extra)
 
     def as_core(self, compiler: Compiler) -> Any:
-        if len(self.source_expressions) > 2 and compiler.vendor == "mysql" and is_mariadb(compiler):
+        if len(self.source_expressions) > 2 and is_mariadb(compiler.dialect):
             raise UnsupportedFeature(f"{type(self).__name__} with a default is not supported on MariaDB.")
         return super().as_core(compiler)
 
