@@ -13,7 +13,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["tests", "lint"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-SQLALCHEMIES = {"2.0": "sqlalchemy[asyncio]>=2.0.40,<2.1", "2.1": "sqlalchemy[asyncio]>=2.1.0b1,<2.2"}
+SQLALCHEMIES = {"2.0": "sqlalchemy[asyncio]>=2.0.45,<2.1", "2.1": "sqlalchemy[asyncio]>=2.1.0b1,<2.2"}
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -143,7 +143,6 @@ def test_a_slow_network_is_no_error(face, entries, proxy):
     assert entries.stored == ["a", "b"]
 
 
-@pytest.mark.slow  # psycopg has a limit of its own: ten seconds
 @pytest.mark.faces("async")
 @pytest.mark.parametrize("verb", ["statement", "commit", "rollback"])
 def test_a_server_that_stops_answering_does_not_hold_a_cancelled_task_for_ever(
@@ -168,12 +167,12 @@ def test_a_server_that_stops_answering_does_not_hold_a_cancelled_task_for_ever(
         task = asyncio.create_task(bridge.spawn(work))
         await asyncio.sleep(0.05)
         task.cancel()
-        await asyncio.wait_for(asyncio.wait([task]), 14)
+        await asyncio.wait_for(asyncio.wait([task]), 5)
         return task
 
     start = time.monotonic()
     task = face.wait(cancelled())
-    assert time.monotonic() - start < 12
+    assert time.monotonic() - start < 3
     assert task.cancelled()
     assert channel.broken
     assert in_use() == 0

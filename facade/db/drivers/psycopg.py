@@ -11,6 +11,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from facade import bridge
+from facade.configuration import settings
 from facade.db.channel import Outcome, Params, Row
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name, forgets_stale_plans
 from facade.db.drivers.reading import outcome_of
@@ -164,8 +165,11 @@ class AsyncPsycopgChannel(PsycopgChannel):
 
 
 def _wait(work: Coroutine[Any, Any, R]) -> R:
-    """Wait for psycopg, which would close the connection, and leave the statement running, if cancelled again."""
-    return bridge.wait(bridge.told_once(work))
+    """Wait for psycopg, which would close the connection, and leave the statement running, if cancelled again.
+
+    Where the server is silent an older one would wait for it without end.
+    """
+    return bridge.wait(bridge.told_once(work, settings.FACADE_CLEANUP_SECONDS))
 
 
 @contextmanager
