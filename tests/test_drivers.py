@@ -465,7 +465,9 @@ async def test_aiosqlite_crosses_to_its_thread_once_per_operation(entries, monke
     jobs = channel.raw._tx
     # An older aiosqlite's thread asks the connection for its queue again and again: it gets the queue's own reading.
     put = SimpleNamespace(
-        put_nowait=lambda job: hops.append(job) or jobs.put_nowait(job), get=jobs.get, get_nowait=jobs.get_nowait
+        put_nowait=lambda job: hops.append(job) or jobs.put_nowait(job),
+        get=jobs.get,
+        get_nowait=jobs.get_nowait,
     )
     monkeypatch.setattr(channel.raw, "_tx", put)
     await bridge.spawn(channel.check_in)
