@@ -23,7 +23,7 @@ from facade.exceptions import (
     UnsupportedFeature,
 )
 from facade.meta.registry import isolate_apps
-from facade.models import Avg, Case, Count, F, Max, Prefetch, Q, Sum, Value, When, Window
+from facade.models import Avg, Case, Count, ExpressionWrapper, F, Max, Prefetch, Q, Sum, Value, When, Window
 from facade.models.functions import Cast, Chr, Concat, ExtractHour, Lag, RowNumber, TruncDate, TruncDay
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review
 
@@ -281,6 +281,12 @@ def test_documents_that_are_no_objects_have_no_keys(face, papers):
         assert face(papers.filter(**lookup).count) == 0
 
 
+def test_no_document_is_neither_known_to_have_keys_nor_to_lack_them(face, papers):
+    papers.create(a="it")
+    for lookup in ({"data__has_key": "a"}, {"data__has_keys": ["a"]}, {"data__has_any_keys": ["a"]}):
+        assert face(papers.filter(Q(**lookup) ^ Q(a="it")).count) == 0
+
+
 def test_documents_are_in_a_list_as_a_whole(face, papers):
     values = ["x", {"a": 1}, [1, 2], {}, [], [1], "xx", 1, "ß", ["ß"]]
     papers.bulk_create([Paper(data=value) for value in values])
@@ -368,6 +374,16 @@ def test_lengths_of_time_are_added_up(face, papers):
     papers.bulk_create([Paper(took=dt.timedelta(seconds=seconds)) for seconds in (1, 2, 6)])
     found = face(papers.aggregate, total=Sum("took"), mean=Avg("took"))
     assert found == {"total": dt.timedelta(seconds=9), "mean": dt.timedelta(seconds=3)}
+
+
+def test_a_day_and_a_duration_make_a_clock_whether_the_day_is_stored_or_given(face, library):
+    day, hour = dt.date(2002, 5, 1), dt.timedelta(hours=1)
+    for left in (F("published"), Value(day)):
+        made = [
+            ExpressionWrapper(sum_, output_field=models.DateField()) for sum_ in (left + hour, left - hour)
+        ]
+        found = face(Book.objects.filter(title="Alpha").values_list(*made).get)
+        assert found == (dt.datetime(2002, 5, 1, 1), dt.datetime(2002, 4, 30, 23))  # noqa: DTZ001 - a clock, nowhere
 
 
 def test_conditions_on_groups_read_columns_of_other_tables(face, library):

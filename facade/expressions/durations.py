@@ -112,7 +112,7 @@ def _mysql_add(left: Core, right: Core, type_: CoreType | None) -> Any:
 
 def _mysql_moment(text: str, left: Core, right: Core, type_: CoreType | None) -> Any:
     """Return a sum as a moment, also where MySQL took a parameter for a text."""
-    if _holds_time(left) or isinstance(getattr(left.type, "impl", None), sa.Date):
+    if _holds_time(left):
         return template(f"({text})", left, right, type_=type_)
     return template(f"CAST({text} AS DATETIME(6))", left, right, type_=type_)
 

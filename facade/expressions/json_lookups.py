@@ -312,7 +312,9 @@ class _SeveralKeys(_KeyLookup):
     def as_core(self, compiler: Compiler) -> Any:
         if compiler.vendor != "mysql":
             return super().as_core(compiler)
-        found = template("COALESCE(%s, '[]')", mysql_extract("JSON_KEYS", self._object(compiler)))
+        place = self._object(compiler)
+        keys = mysql_extract("JSON_KEYS", place)
+        found = template("IF(%s IS NULL, NULL, COALESCE(%s, '[]'))", place.document, keys)
         forms = [self._list(compiler, KeyList(ascii_only)) for ascii_only in (True, False)]
         return template(self._on_mysql, found, forms[0], found, forms[1], type_=sa.Boolean())
 

@@ -24,6 +24,11 @@ READS = Reasons()
 because = READS.because
 
 TRUTH = r"e=(~\()*(m\.ExpressionWrapper\()?(~?\()*(Q\(|Exists)"
+CLOCKS = [  # as MariaDB writes them
+    (re.compile(r"'(\d{4}-\d\d-\d\d)'"), dt.date.fromisoformat),
+    (re.compile(r"'(\d\d:\d\d:\d\d(\.\d{6})?)'"), dt.time.fromisoformat),
+    (re.compile(r"'(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?)'"), dt.datetime.fromisoformat),
+]
 NO_ROW = r"HAVING .*(?<![\w.'])(NULL|\d+(::\w+)?|coalesce\(NULL, \S+\)) (=|!=|<|>|<=|>=|IS|IN|NOT IN) "
 
 
@@ -267,16 +272,17 @@ def _(case, ours, theirs, found):
     return found == ["value"] and zoned and truncated_inside(case.source)
 
 
-@because(
-    "MariaDB: a constant date that is truncated: Django leaves it the text that DATE_SUB and others make of one"
-)
+@because("MariaDB: a constant day or time of day: Django leaves it the text that the server sends")
 def _(case, ours, theirs, found):
-    def day(value):
-        text = value[0] == "str" and re.fullmatch(r"'(\d{4}-\d\d-\d\d)'", value[1])
-        return normal(dt.date.fromisoformat(text[1])) if text else value
+    def read(value):
+        if value[0] != "str":
+            return value
+        return next(
+            (normal(made(text[1])) for form, made in CLOCKS if (text := form.fullmatch(value[1]))), value
+        )
 
-    constant = re.search(r"fn\.Trunc\w+\(Value\(dt\.date\(", case.source) and on_mariadb(theirs)
-    return found == ["value"] and constant and alike(case, ours, theirs, day)
+    constant = re.search(r"Value\(dt\.(date|time)\(", case.source) and on_mariadb(theirs)
+    return found == ["value"] and constant and alike(case, ours, theirs, read)
 
 
 @because("MariaDB converts no moments before 1970: Django takes what is left for local time")
@@ -363,18 +369,23 @@ def _(case, ours, theirs, found):
 # -- errors ---------------------------------------------------------------------------------
 
 
-@because(
-    "MariaDB: a moment that is a constant, and a duration: Django takes the text that comes for a moment"
-)
+@because("MariaDB: a moment that is a constant: Django takes the text that the server sends for a moment")
 def _(case, ours, theirs, found):
     untyped = "'str' object has no attribute 'utcoffset'" in theirs.message
-    return not ours.error and untyped and re.search(r"'\d{4}-\d\d-\d\d [^']*'.* [+-] INTERVAL ", sql(theirs))
+    return ours.error in ANSWERS and untyped and re.search(r"'\d{4}-\d\d-\d\d [^']*'", sql(theirs))
+
+
+@because("MariaDB without the names of time zones: Django takes it that what is truncated is never NULL")
+def _(case, ours, theirs, found):
+    told = theirs.message.startswith("Database returned an invalid datetime value.")
+    return told and not ours.error and "fn.Trunc" in case.source and "None" in str(ours.value)
 
 
 @because("MariaDB: NaN and infinity: Django's driver refuses them, facade compares")
 def _(case, ours, theirs, found):
     infinite = re.match(r"(nan|inf) can not be used with MySQL", theirs.message)
-    return infinite and ours.error in ANSWERS and f"float('{infinite[1]}')" in case.source
+    answered = ours.error in {*ANSWERS, "ProtectedError", "IntegrityError"}
+    return infinite and answered and f"float('{infinite[1]}')" in case.source
 
 
 @because("an integer that no driver can send: Django lets the driver's OverflowError through")

@@ -84,6 +84,29 @@ def negation_asked_for_null(text):
     return any(re.match(r" IS (NOT )?NULL", text[enclosed(text, m.end()) :]) for m in opened)
 
 
+def reads_what_it_assigned(statement):
+    """Return whether an UPDATE of Django's on MariaDB reads a column that it has assigned before."""
+    update = re.match(r"UPDATE (`\w+`) SET (.*)", statement, re.DOTALL)
+    if update is None:
+        return False
+    table, text = update.groups()
+    outside = _outside(text)
+    starts = list(re.finditer(r"(?:^|, )(`\w+`) = ", outside))
+    return any(
+        f"{table}.{first[1]}" in text[second.end() : len(outside)]
+        for first, second in zip(starts, starts[1:], strict=False)
+    )
+
+
+def _outside(text):
+    """Return a SET clause with blanks for what parentheses hold in it."""
+    depth, kept = 0, []
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        kept.append(" " if depth else letter)
+    return "".join(kept).partition(" WHERE ")[0]
+
+
 # -- values -------------------------------------------------------------------------------
 
 
