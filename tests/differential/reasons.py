@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 
 from tests.differential.outcomes import comparable
 
@@ -93,8 +94,7 @@ def reads_what_it_assigned(statement):
     outside = _outside(text)
     starts = list(re.finditer(r"(?:^|, )(`\w+`) = ", outside))
     return any(
-        f"{table}.{first[1]}" in text[second.end() : len(outside)]
-        for first, second in zip(starts, starts[1:], strict=False)
+        f"{table}.{first[1]}" in text[second.end() : len(outside)] for first, second in pairwise(starts)
     )
 
 
