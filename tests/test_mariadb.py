@@ -376,6 +376,16 @@ def test_lengths_of_time_are_added_up(face, papers):
     assert found == {"total": dt.timedelta(seconds=9), "mean": dt.timedelta(seconds=3)}
 
 
+def test_means_of_lengths_of_time_are_whole_microseconds(face, papers):
+    papers.bulk_create([Paper(took=dt.timedelta(microseconds=length)) for length in (2, 3)])
+    mean = dt.timedelta(microseconds=3)  # as the server rounds 2.5
+    assert face(papers.aggregate, mean=Avg("took"))["mean"] == mean
+    groups = papers.values("number").annotate(mean=Avg("took"), total=Sum("took"))
+    assert face.list(groups.filter(mean=mean, total=2 * mean - dt.timedelta(microseconds=1)))
+    assert not face.list(groups.filter(mean__lt=mean))
+    assert face.list(papers.annotate(mean=Window(Avg("took"))).values_list("mean", flat=True)) == [mean, mean]
+
+
 def test_a_day_and_a_duration_make_a_clock_whether_the_day_is_stored_or_given(face, library):
     day, hour = dt.date(2002, 5, 1), dt.timedelta(hours=1)
     for left in (F("published"), Value(day)):

@@ -34,6 +34,16 @@ class Fragment(ColumnElement[Any]):
         return [part for part in self.parts if not isinstance(part, str)]
 
 
+class Whole(Fragment):
+    """What MySQL computes with decimals, rounded to a whole number."""
+
+    inherit_cache = False
+
+    def __init__(self, computed: Any, type_: CoreType | None) -> None:
+        self.computed = computed
+        super().__init__(["CAST(", computed, " AS SIGNED)"], type_)
+
+
 class RawFragment(Fragment):
     """SQL text of a developer's: what it reads cannot be known."""
 

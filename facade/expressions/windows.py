@@ -9,7 +9,7 @@ from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import Expression
 from facade.expressions.calls import as_expression
-from facade.expressions.fragments import template
+from facade.expressions.fragments import Whole, template
 from facade.expressions.functions.vendors import Fixed
 from facade.expressions.lists import ExpressionList, OrderByList
 
@@ -73,8 +73,11 @@ class Window(Expression):
         clauses = [("PARTITION BY %s", self.partition_by), ("ORDER BY %s", self.order_by), ("%s", self.frame)]
         used = [(text, compiler.process(part)) for text, part in clauses if part is not None]
         window = " ".join(text for text, _ in used)
-        arguments = [compiler.process(self.source_expression), *(part for _, part in used)]
-        return template(f"%s OVER ({window})", *arguments, type_=self.column_type)
+        call = compiler.process(self.source_expression)
+        rounded = isinstance(call, Whole)
+        arguments = [call.computed if rounded else call, *(part for _, part in used)]
+        over = template(f"%s OVER ({window})", *arguments, type_=self.column_type)
+        return Whole(over, self.column_type) if rounded else over
 
 
 def _partition(given: object) -> ExpressionList | None:

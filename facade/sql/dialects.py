@@ -15,7 +15,7 @@ from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions import durations
 from facade.expressions.base import Placed
-from facade.expressions.fragments import Fragment, RawFragment, template
+from facade.expressions.fragments import Fragment, RawFragment, Whole, template
 from facade.expressions.freezing import Arg
 from facade.sql.constants import bound_type
 from facade.types import JSON, IPAddress
@@ -229,8 +229,10 @@ class Operations:
             self._check_computable(expression)
         if self.vendor == "postgresql" and (expression.calculates or expression.name in _LARGEST):
             self._check_no_document(expression.name, expression.get_source_expressions()[0])
-        call = getattr(sa.func, str(expression.function).lower())
-        return call(*arguments, type_=type_) if type_ is not None else call(*arguments)
+        function = getattr(sa.func, str(expression.function).lower())
+        call = function(*arguments, type_=type_) if type_ is not None else function(*arguments)
+        counted = expression.calculates and isinstance(expression.known_field, fields.DurationField)
+        return Whole(call, type_) if counted and self.vendor == "mysql" else call
 
     def _check_computable(self, expression: Aggregation) -> None:
         source = expression.get_source_expressions()[0].known_field  # values of mixed types are numbers
