@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
-    from facade.expressions.contracts import CoreType
+    from facade.expressions.contracts import Core, CoreType
 
 
 class Fragment(ColumnElement[Any]):
@@ -39,7 +39,7 @@ class Whole(Fragment):
 
     inherit_cache = False
 
-    def __init__(self, computed: Any, type_: CoreType | None) -> None:
+    def __init__(self, computed: Core, type_: CoreType | None) -> None:
         self.computed = computed
         super().__init__(["CAST(", computed, " AS SIGNED)"], type_)
 
