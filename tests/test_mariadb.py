@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import threading
 import time
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from facade import atomic, connections, models, timezone
+from facade import CaptureQueriesContext, atomic, connections, models, timezone
 from facade.configuration import configure
 from facade.exceptions import (
     DeadlockDetected,
@@ -24,7 +25,19 @@ from facade.exceptions import (
 )
 from facade.meta.registry import isolate_apps
 from facade.models import Avg, Case, Count, ExpressionWrapper, F, Max, Prefetch, Q, Sum, Value, When, Window
-from facade.models.functions import Cast, Chr, Concat, ExtractHour, Lag, RowNumber, TruncDate, TruncDay
+from facade.models.functions import (
+    Cast,
+    Chr,
+    Concat,
+    ExtractDay,
+    ExtractHour,
+    Lag,
+    RowNumber,
+    TruncDate,
+    TruncDay,
+    TruncHour,
+    TruncMonth,
+)
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review
 
 pytestmark = pytest.mark.vendors("mariadb")
@@ -368,6 +381,25 @@ def test_clocks_of_a_zone_need_no_tables_of_the_server(face, papers, zone):
     assert face.list(rows) == [(clock.hour, clock.date(), clock.replace(**midnight)) for clock in local]
     with timezone.override(tzinfo):
         assert face(papers.filter(at__date=local[2].date()).count) == 1
+
+
+@pytest.mark.parametrize("zone", [dt.UTC, ZoneInfo("Europe/Vienna")])
+def test_statements_grow_with_truncations_no_faster_than_they_are_nested(face, papers, zone):
+    moment = dt.datetime(2024, 8, 31, 23, 30, tzinfo=dt.UTC)
+    papers.bulk_create([Paper(at=moment), Paper()])
+    cut, lengths = F("at"), []
+    for truncation in (TruncHour, TruncDay, TruncMonth, TruncDay, TruncDay):
+        cut = truncation(cut, tzinfo=zone)
+        with CaptureQueriesContext(connections["default"]) as captured:
+            found = face.list(papers.order_by("pk").values_list(cut, ExtractDay(cut, tzinfo=zone)))
+        lengths.append(len(captured[0]["sql"]))
+    first = moment.astimezone(zone).replace(day=1, hour=0, minute=0)
+    assert found == [(first, 1), (None, None)]
+    grown = [longer - shorter for shorter, longer in itertools.pairwise(lengths)]
+    assert max(grown[1:]) < 1.1 * grown[1]
+    assert face(
+        papers.filter(at__lt=moment + dt.timedelta(1)).aggregate, day=TruncDay(Max("at"), tzinfo=zone)
+    ) == {"day": moment.astimezone(zone).replace(hour=0, minute=0)}
 
 
 def test_lengths_of_time_are_added_up(face, papers):

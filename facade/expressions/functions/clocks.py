@@ -21,7 +21,7 @@ from facade.types import DateTime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facade.expressions.contracts import Compiler, Core, CoreType
+    from facade.expressions.contracts import Compiler, Core, CoreType, Valued
     from facade.fields import Field
 
     Zone = Core | mysql_zones.Zone | None  # as parameters of a statement
@@ -120,6 +120,15 @@ def extract(compiler: Compiler, part: str, core: Core, zone: Zone) -> Any:
         return template(_MYSQL_PARTS.get(part, f"EXTRACT({part.upper()} FROM %s)"), local, type_=sa.Integer())
     text = _POSTGRESQL_PARTS.get(part, f"EXTRACT({part.upper()} FROM %s)")
     return template(f"CAST({text} AS INTEGER)", local, type_=sa.Integer())
+
+
+def once(compiler: Compiler, source: Valued, zone: Zone, make: Callable[[Core], Core]) -> Any:
+    """Return what `make` makes of a value; where that repeats it, by a name, which aggregates and windows cannot have."""
+    core = compiler.process(source)
+    named = compiler.vendor == "mysql" and zone is not None
+    if not named or source.contains_aggregate or source.contains_over_clause:
+        return make(core)
+    return mysql_zones.once(core, make)
 
 
 def _or_null(zone: Zone) -> Any:

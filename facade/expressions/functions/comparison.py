@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
@@ -37,10 +38,9 @@ class Cast(Func):
         if made and compiler.vendor != "postgresql":
             return sa.type_coerce(core, field.column_type)
         if isinstance(given, LocalDateTimeField) and is_clock(field):
-            kind = clocks.result_kind(field)
-            return sa.type_coerce(
-                clocks.trunc(compiler, kind, core, given.zone(compiler), kind), field.column_type
-            )
+            kind, zone = clocks.result_kind(field), given.zone(compiler)
+            cut = partial(clocks.trunc, compiler, kind, zone=zone, result=kind)
+            return sa.type_coerce(clocks.once(compiler, source, zone, cut), field.column_type)
         if compiler.vendor == "sqlite" and isinstance(field, (fields.DateField, fields.TimeField)):
             core = template(f"FACADE_TRUNC('date', '{clocks.result_kind(field)}', %s, NULL)", core)
             return sa.type_coerce(core, field.column_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
@@ -89,7 +90,8 @@ class Extract(Zoned):
         if isinstance(field, fields.DurationField) and compiler.vendor != "postgresql":
             raise ValueError("Extract requires native DurationField database support.")
         zone = self.zone(compiler)
-        return clocks.extract(compiler, self.lookup_name, compiler.process(self.lhs), zone)
+        part = self.lookup_name
+        return clocks.once(compiler, self.lhs, zone, lambda core: clocks.extract(compiler, part, core, zone))
 
 
 def _check_extraction(field: Field[Any], part: str) -> None:
@@ -244,7 +246,8 @@ class TruncBase(Zoned):
     def as_core(self, compiler: Compiler) -> Any:
         zone = self.zone(compiler)
         result = clocks.result_kind(self.output_field)
-        core = clocks.trunc(compiler, str(self.kind), compiler.process(self.lhs), zone, result)
+        cut = partial(clocks.trunc, compiler, str(self.kind), zone=zone, result=result)
+        core = clocks.once(compiler, self.lhs, zone, cut)
         return sa.type_coerce(core, self.output_field.column_type)
 
 

@@ -10,10 +10,12 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy as sa
+
 from facade.expressions.fragments import template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from facade.expressions.contracts import Core
 
@@ -44,6 +46,10 @@ _FIRST = dt.datetime(1840, 1, 1, tzinfo=dt.UTC)
 _LAST_BY_UTC, _LAST_BY_CLOCK = dt.datetime(2066, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 _STEP = dt.timedelta(days=4)
 _SECOND = dt.timedelta(seconds=1)
+# A value that is computed: by name in what follows, which would repeat all of its text several times.
+_ONCE = (
+    "(SELECT %s FROM JSON_TABLE(JSON_ARRAY(%s), '$[*]' COLUMNS (clock DATETIME(6) PATH '$')) AS facade_once)"
+)
 
 
 class Zone(NamedTuple):
@@ -52,6 +58,14 @@ class Zone(NamedTuple):
     name: Core
     by_utc: Core
     by_clock: Core
+
+
+def once(core: Core, make: Callable[[Core], Core]) -> Any:
+    """Return what `make` makes of a moment; one that is computed is named for it, or texts that are nested would grow by powers."""
+    plain = core.clause if isinstance(core, sa.sql.elements.TypeCoerce) else core
+    if isinstance(plain, (sa.ColumnClause, sa.BindParameter)):
+        return make(core)
+    return template(_ONCE, make(sa.literal_column("facade_once.clock", core.type)), core)
 
 
 def to_local(core: Core, zone: Zone) -> Any:
