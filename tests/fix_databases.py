@@ -8,6 +8,7 @@ be reached is a failure.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import uuid
@@ -27,6 +28,15 @@ from facade.db.connection import close_all, connections
 from facade.sql.schema import create_all
 
 ALIASES = ("default", "other")
+
+
+def _memory():
+    """The machine's folder in memory, if it has room: creating tables is mostly creating files, slow beside others."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > 2**30 else None
+
+
+MEMORY = _memory()
 
 
 class SQLiteHome:
@@ -247,7 +257,7 @@ def own_postgres_server():
     """Have a server; `postgres_server` is the one that most tests share."""
     # Not in pytest's folder: run by root, the server has a user of its own, and the next pytest session that starts
     # would take that user's permission to enter the folder away.
-    with TemporaryDirectory(prefix="facade-postgres-", ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(prefix="facade-postgres-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         server = PostgresServer(Path(folder) / "data", free_port())
         yield server
         server.stop()
@@ -295,10 +305,7 @@ def mariadb_home(mariadb_server_url):
 
 @pytest.fixture
 def sqlite_home():
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(
-        prefix="facade-sqlite-", dir=memory if memory.is_dir() else None, ignore_cleanup_errors=True
-    ) as folder:
+    with TemporaryDirectory(prefix="facade-sqlite-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         yield SQLiteHome(Path(folder))
 
 

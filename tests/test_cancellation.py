@@ -24,6 +24,7 @@ from tests.fix_databases import DatabaseUnderTest
 from tests.models import Author
 
 DRIVERS = {"aiosqlite": "sqlite", "asyncpg": "postgres", "psycopg": "postgres"}
+HOMES = {**DRIVERS, "asyncmy": "mariadb"}
 HANGS_AFTER = 15  # seconds; nothing here takes more than one
 
 if not settings.FACADE_FAST_ROADS:
@@ -43,7 +44,7 @@ def driver(request):
 @pytest.fixture
 def pool_of_two(driver, request):
     """What the ``database`` fixture gives, with a pool of two connections, for each asyncio driver."""
-    home = request.getfixturevalue(f"{DRIVERS[driver]}_home")
+    home = request.getfixturevalue(f"{HOMES[driver]}_home")
     home.empty()
     url = home.urls["default"]
     if driver == "psycopg":
@@ -301,15 +302,20 @@ async def test_cancelled_at_every_await(entries, kind, delay):
     assert turns >= 1
 
 
+@pytest.mark.parametrize("driver", HOMES, indirect=True)
 async def test_cancelled_at_every_await_of_the_first_connection(entries):
     """The pool is empty each time: connecting is what is cancelled."""
     operation = PlainBlock(entries)
 
     async def check(outcome):
         await operation.check(outcome)
-        await close_all_async()
+        await anew()
 
-    await close_all_async()
+    async def anew():
+        await close_all_async()
+        configure(DATABASES=settings.DATABASES)
+
+    await anew()
     assert await with_every_cancellation(operation, check, 0) >= 1
 
 

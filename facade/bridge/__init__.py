@@ -22,7 +22,16 @@ from facade.bridge.finishing import (
 from facade.bridge.locks import Lock
 from facade.bridge.streams import closings, iterate, iterate_chunks, wait_for_chunks
 from facade.bridge.twins import check_twins, function_twin, twin
-from facade.bridge.workers import future, in_worker, owner, run, running_loop, spawn, wait
+from facade.bridge.workers import (
+    future,
+    hearing_cancellations,
+    in_worker,
+    owner,
+    run,
+    running_loop,
+    spawn,
+    wait,
+)
 
 __all__ = [
     "CancelledError",
@@ -37,6 +46,7 @@ __all__ = [
     "function_twin",
     "future",
     "gather",
+    "hearing_cancellations",
     "in_worker",
     "iterate",
     "iterate_chunks",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -14,7 +15,7 @@ from greenlet import error as GreenletError  # noqa: N812 - its own name says no
 from facade.exceptions import SynchronousOnlyOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,6 +43,7 @@ class _Worker(greenlet):  # type: ignore[misc]  # greenlet has no types
 
     __sqlalchemy_greenlet_provider__ = True  # SQLAlchemy's own await_only() works in here, too
     failure: BaseException | None = None
+    heard: list[BaseException] | None = None
     owner: object
     result: Any
 
@@ -110,6 +112,8 @@ async def _drive(owner: object, fn: Callable[..., Any], args: tuple[Any, ...], k
             _abandon(worker, closed)
             raise
         except BaseException as error:
+            if worker.heard is not None and isinstance(error, asyncio.CancelledError):
+                worker.heard.append(error)
             worker.parent = getcurrent()
             wanted = worker.throw(type(error), error, error.__traceback__)
         else:
@@ -230,6 +234,21 @@ def wait(awaitable: Awaitable[T]) -> T:
         "An operation that began under asyncio has to wait, but runs outside of it. "
         "Await its async form, or run the code around it with facade.run()."
     )
+
+
+@contextmanager
+def hearing_cancellations() -> Iterator[list[BaseException]]:
+    """Collect the cancellations that reach this worker in the block: the error of a failing clean-up may hide them."""
+    worker = getcurrent()
+    heard: list[BaseException] = []
+    if type(worker) is not _Worker:
+        yield heard
+        return
+    before, worker.heard = worker.heard, heard
+    try:
+        yield heard
+    finally:
+        worker.heard = before
 
 
 def future() -> asyncio.Future[Any]:

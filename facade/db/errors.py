@@ -120,11 +120,15 @@ _ENDED_STATES = ("25P03", "25P04")
 _LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05", *_ENDED_STATES)
 
 
-def interruption(error: BaseException, outer: BaseException | None) -> BaseException:
-    """Return what to raise when connecting failed: the cancellation, where a failing clean-up has hidden it.
+def interruption(
+    error: BaseException, outer: BaseException | None, cancellations: list[BaseException]
+) -> BaseException:
+    """Return what to raise when connecting failed: the interruption, where a failing clean-up has hidden it.
 
-    ``outer`` is the exception that was being handled when connecting began.
+    ``outer`` is the exception that was being handled when connecting began, ``cancellations`` came while it went on.
     """
+    if cancellations:
+        return cancellations[-1]
     hidden: BaseException | None = error
     while hidden is not None and hidden is not outer:
         if not isinstance(hidden, Exception):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
+from facade import bridge
 from facade.db.errors import interruption
 from facade.db.retry import refuses_more
 from facade.exceptions import PoolExhausted
@@ -310,17 +311,18 @@ class LendingPool(Pool):
         """Open the connection for which a place is reserved."""
         _latest.set(None)
         outer = sys.exc_info()[1]
-        try:
-            record = self._create_connection()
-        except BaseException as error:
-            # Older versions of SQLAlchemy leave a connection open that a listener to "connect" has refused.
-            self._cut(_latest.get())
-            if isinstance(error, Exception) and refuses_more(error):
-                self._note_full(shelf)
-            self._free(shelf)
-            raise interruption(error, outer)
-        finally:
-            _latest.set(None)
+        with bridge.hearing_cancellations() as cancellations:
+            try:
+                record = self._create_connection()
+            except BaseException as error:
+                # Older versions of SQLAlchemy leave a connection open that a listener to "connect" has refused.
+                self._cut(_latest.get())
+                if isinstance(error, Exception) and refuses_more(error):
+                    self._note_full(shelf)
+                self._free(shelf)
+                raise interruption(error, outer, cancellations)
+            finally:
+                _latest.set(None)
         entry = shelf.entries[record] = Entry(record, shelf)
         self._restore(entry)
         self.has_connected, shelf.full_until = True, 0.0
