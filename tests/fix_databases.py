@@ -274,8 +274,17 @@ def own_mariadb_server():
     with TemporaryDirectory(prefix="facade-mariadb-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         data, user, port = f"--datadir={folder}/data", f"--user={getpass.getuser()}", free_port()
         subprocess.run([install, "--no-defaults", data, user], check=True, capture_output=True)
-        options = ["--skip-grant-tables", "--skip-log-bin", "--bind-address=127.0.0.1", f"--socket={folder}/socket"]
-        options += ["--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--max-connections=500"]
+        options = [
+            "--skip-grant-tables",
+            "--skip-log-bin",
+            "--bind-address=127.0.0.1",
+            f"--socket={folder}/socket",
+        ]
+        options += [
+            "--innodb-flush-method=nosync",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--max-connections=500",
+        ]
         command = [serve, "--no-defaults", data, user, f"--port={port}", "--skip-networking=0", *options]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
             try:

@@ -98,14 +98,12 @@ def _(case, ours, theirs, found):
 
 
 @because(
-    "an integer below all that a column can hold: Django takes the comparison for true where the column is NULL, too"
+    "a number beyond all that a column can hold: Django takes the comparison for true where the column is NULL, too"
 )
 def _(case, ours, theirs, found):
-    return (
-        set(found) <= WRITTEN
-        and "".join(ours.sent).count("IS NOT NULL") > "".join(theirs.sent).count("IS NOT NULL")
-        and re.search(r"__gte?=-", case.source)
-    )
+    asked = [len(re.findall(r"IS (NOT )?NULL", "".join(outcome.sent))) for outcome in (ours, theirs)]
+    stored = {ours.error, theirs.error} <= {None, "ProtectedError", "IntegrityError"}
+    return stored and asked[0] > asked[1] and re.search(r"__gte?=-|__lte?=2\*\*", case.source)
 
 
 @because(

@@ -61,7 +61,7 @@ class Reasons(dict):
 def sql(outcome):
     """Return an outcome's statements as one text, without quotation marks."""
     text = re.sub('["`]|differential_', "", "\n".join(outcome.sent))
-    return re.sub(r"CAST\(NULL AS [\w ]+\)", "NULL", text)  # its type is no matter
+    return re.sub(r"CAST\(NULL AS [\w ]+(\(\d+(, \d+)?\))?\)", "NULL", text)  # its type is no matter
 
 
 def on_mariadb(outcome):
