@@ -20,4 +20,15 @@ Markers: ``@pytest.mark.portable`` runs the test on MariaDB, too, where FACADE_T
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
+if sys.dont_write_bytecode:
+    # Workers, and the programs that tests start, would each compile all that they import.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 pytest_plugins = ["tests.fix_databases", "tests.fix_face", "tests.fix_session"]

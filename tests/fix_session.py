@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config):
-    """A single file needs no workers: it is done before they have started."""
+    """Half as many more as there are cores, since tests wait for servers; none for a single file, done before they start."""
     chosen = config.option.file_or_dir
-    return 0 if len(chosen) == 1 and not Path(chosen[0]).is_dir() else None
+    if len(chosen) == 1 and not Path(chosen[0]).is_dir():
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + cores // 2
 
 
 def pytest_terminal_summary(terminalreporter):
