@@ -8,14 +8,16 @@
         assert face(Author.objects.get, pk=author.pk) == author
 
 ``face`` (`fix_face.py`) runs the same plain ``def`` test twice, as synchronous code and under asyncio.
-``database`` (`fix_databases.py`) runs it on an empty SQLite file and on an empty PostgreSQL database, both with the
+``database`` (`fix_databases.py`) runs it on an empty SQLite file and on empty databases of PostgreSQL and MariaDB, all with the
 aliases "default" and "other". ``assert_queries`` counts statements: ``with assert_queries(1): ...``.
 
 A test that is about asyncio itself is an ``async def`` test with ``database`` only. Its connections are closed before
 its event loop is.
 
-Markers: ``@pytest.mark.portable`` runs the test on MariaDB, too, where FACADE_TEST_MARIADB names a server;
-``@pytest.mark.vendors("postgres")`` runs it on the named databases only; ``@pytest.mark.faces("async")`` likewise.
+A test runs on all three databases. ``@pytest.mark.without("mariadb", reason="its XOR of NULL is NULL, as in Django")``
+skips what a server cannot do, and the summary tells the reason; a parameter takes the mark, too. A test that is about
+something of one server's own says so: ``@pytest.mark.vendors("postgres")`` runs it there only, and
+``@pytest.mark.faces("async")`` on that face only.
 """
 
 from __future__ import annotations

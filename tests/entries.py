@@ -50,6 +50,8 @@ class Entries:
         """Keep the server busy; SQLite has no such statement and just computes for about as long."""
         if self.vendor == "postgresql":
             self.read(f"SELECT pg_sleep({seconds})", using)
+        elif self.vendor == "mysql":
+            self.read(f"SELECT sleep({seconds})", using)
         else:
             steps = int(seconds * 4_000_000)
             numbers = f"WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t WHERE x < {steps})"

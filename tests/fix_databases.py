@@ -32,6 +32,7 @@ from facade.db.connection import close_all, connections
 from facade.sql.schema import create_all
 
 ALIASES = ("default", "other")
+VENDORS = ("sqlite", "postgres", "mariadb")
 
 
 def _memory():
@@ -374,16 +375,17 @@ def database(request):
 
 def pytest_generate_tests(metafunc):
     if "database" in metafunc.fixturenames:
-        metafunc.parametrize("database", list(_vendors(metafunc.definition)), indirect=True)
+        about = metafunc.definition.get_closest_marker("vendors")
+        metafunc.parametrize("database", about.args if about else VENDORS, indirect=True)
 
 
-def _vendors(test):
-    chosen = test.get_closest_marker("vendors")
-    if chosen:
-        return chosen.args
-    return (
-        ("sqlite", "postgres", "mariadb") if test.get_closest_marker("portable") else ("sqlite", "postgres")
-    )
+def pytest_collection_modifyitems(items):
+    """What a database cannot do is skipped by its reason: the summary tells it."""
+    for item in items:
+        database = getattr(item, "callspec", None) and item.callspec.params.get("database")
+        for mark in item.iter_markers("without"):
+            if database in mark.args:
+                item.add_marker(pytest.mark.skip(reason=f"{database}: {mark.kwargs['reason']}"))
 
 
 @pytest.fixture

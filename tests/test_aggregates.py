@@ -32,23 +32,28 @@ def total(face, aggregate, queryset=None):
 @pytest.mark.parametrize(
     ("aggregate", "combine"), [(BitAnd, operator.and_), (BitOr, operator.or_), (BitXor, operator.xor)]
 )
-def test_bits_are_combined(face, books, aggregate, combine):
+def test_bits_are_combined(face, books, database, aggregate, combine):
+    # To MariaDB the bits of no numbers are a number, too, with Django as with us.
+    of_none = {BitAnd: 2**64 - 1, BitOr: 0, BitXor: 0}[aggregate] if database.vendor == "mysql" else None
     assert total(face, aggregate("pages")) == functools.reduce(combine, [12, 10, 6])
     assert total(face, aggregate("pages", filter=Q(title="x"))) == combine(12, 6)
-    assert total(face, aggregate("pages"), Book.objects.filter(title="none")) is None
-    assert total(face, aggregate("pages", default=0), Book.objects.filter(title="none")) == 0
+    assert total(face, aggregate("pages"), Book.objects.filter(title="none")) == of_none
+    if database.vendor != "mysql":
+        assert total(face, aggregate("pages", default=0), Book.objects.filter(title="none")) == 0
     assert total(face, aggregate("age"), Author.objects.all()) == 36
 
 
-def test_spread_is_that_of_the_population_or_of_a_sample(face, books):
-    assert total(face, Variance("pages")) == pytest.approx(56 / 9)
-    assert total(face, Variance("pages", sample=True)) == pytest.approx(28 / 3)
-    assert total(face, StdDev("pages")) == pytest.approx((56 / 9) ** 0.5)
-    assert total(face, StdDev("pages", sample=True)) == pytest.approx((28 / 3) ** 0.5)
+def test_spread_is_that_of_the_population_or_of_a_sample(face, books, database):
+    digits = (
+        1e-4 if database.vendor == "mysql" else 1e-6
+    )  # MariaDB gives four places of whole numbers' spread
+    assert total(face, Variance("pages")) == pytest.approx(56 / 9, rel=digits)
+    assert total(face, Variance("pages", sample=True)) == pytest.approx(28 / 3, rel=digits)
+    assert total(face, StdDev("pages")) == pytest.approx((56 / 9) ** 0.5, rel=digits)
+    assert total(face, StdDev("pages", sample=True)) == pytest.approx((28 / 3) ** 0.5, rel=digits)
     assert total(face, StdDev("pages", sample=True), Book.objects.filter(title="y")) is None
 
 
-@pytest.mark.portable
 def test_a_whole_number_for_an_empty_set_costs_the_spread_no_digits(face, books):
     assert total(face, Variance("pages", default=7)) == pytest.approx(56 / 9)
     assert total(face, StdDev("pages", default=7)) == pytest.approx((56 / 9) ** 0.5)
@@ -56,6 +61,7 @@ def test_a_whole_number_for_an_empty_set_costs_the_spread_no_digits(face, books)
     assert total(face, Variance("pages", default=7), Book.objects.none()) == 7
 
 
+@pytest.mark.without("mariadb", reason="it gives four places of the spread of whole numbers, as in Django")
 def test_spread_of_large_numbers_keeps_their_last_digits(face, database):
     database.create(Everything)
     for number in (10**15 + 3, 10**15 + 7, 10**15 + 8):

@@ -33,7 +33,6 @@ async def authors(database):
 # -- awaiting and looping (S5, S6, S24, S28) ---------------------------------------------------------
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("raw", [False, True])
 async def test_one_queryset_awaited_by_several_tasks_is_prefetched_for_all(database, authors, raw):
     for author in authors:
@@ -188,7 +187,6 @@ async def test_avalues_list_is_a_list_of_tuples_or_values(database, authors, ass
         await queryset.avalues_list("name", "age", flat=True)
 
 
-@pytest.mark.portable
 def test_first_and_last_go_by_the_primary_key_by_default(face, database, assert_queries):
     database.create(Author)
     Author.objects.bulk_create([Author(name=name) for name in ("Cyd", "Ada", "Bob")])

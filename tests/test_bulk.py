@@ -16,9 +16,10 @@ from facade.models import F, JSONField, JSONNull, Q, Value
 from facade.models.functions import Concat, Lower
 from tests.models import Author, Book, Category, Country, Everything, Place, Publisher, Restaurant, Token
 
-pytestmark = pytest.mark.portable
-# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
-returning_databases = pytest.mark.vendors("sqlite", "postgres")
+returning_databases = pytest.mark.without(
+    "mariadb",
+    reason="no UPDATE … RETURNING, no conflict targets; its BEGIN and COMMIT are no statements that are counted",
+)
 
 
 class Stamp(models.Model):

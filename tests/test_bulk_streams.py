@@ -12,8 +12,6 @@ from facade.models import F, Value
 from facade.models.functions import Lower
 from tests.models import Author, Book, Category, Country, Publisher, Restaurant
 
-pytestmark = pytest.mark.portable
-
 
 class Poem(models.Model):
     name = models.CharField(max_length=20)

@@ -27,7 +27,6 @@ def texts(captured):
     return [query["sql"] for query in captured]
 
 
-@pytest.mark.portable
 def test_captured_queries_have_their_values(face, entries):
     one = connections["default"]
     statement = Statement(f"INSERT INTO entry (name, n) VALUES ({one.placeholder(1)}, {one.placeholder(2)})")
@@ -112,7 +111,6 @@ def test_another_thread_is_not_captured(entries):
     assert len(captured) == 0
 
 
-@pytest.mark.portable
 def test_force_debug_cursor_fills_the_log(face, entries):
     entries.add("not logged")
     assert connection.queries == []
@@ -126,7 +124,6 @@ def test_force_debug_cursor_fills_the_log(face, entries):
     assert connection.queries == []
 
 
-@pytest.mark.portable
 def test_wrappers_see_change_and_stop_statements(face, entries):
     one = connections["default"]
     seen = []

@@ -35,7 +35,6 @@ def zoo(database):
     Bird.objects.create(name="Tit", keeper=Keeper.objects.create(name="Ada"))
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("part", ["only", "defer"])
 def test_a_relation_that_a_child_inherits_is_followed_where_fields_are_left_out(
     face, zoo, part, assert_queries

@@ -28,8 +28,6 @@ from facade.models import (
 from facade.models.functions import Abs, Cast, Coalesce
 from tests.models import Author, Book, Everything, Publisher
 
-pytestmark = pytest.mark.portable
-
 
 @pytest.fixture
 def books(database):

@@ -303,7 +303,7 @@ def test_repeated_constants_on_every_road(face, road):
     assert face(grouped.filter(k__gt=1).count) == 1
 
 
-def test_repeated_constants_in_what_is_written(face, road):
+def test_repeated_constants_in_what_is_written(face, road, database):
     thing = face(things.get, title="b")
     thing.big = most_of_a_group()
     face(thing.save)
@@ -314,7 +314,12 @@ def test_repeated_constants_in_what_is_written(face, road):
     given = {"shelf": thing.shelf, "n": 5, "price": D(1)}
     assert face(things.create, title="d", big=most_of_a_group(), **given).big == 2
     face(things.bulk_create, [Thing(title=title, big=most_of_a_group(), **given) for title in "ef"])
-    assert face.list(things.filter(title__in=["e", "f"]).values_list("big", flat=True)) == [3, 3]
+    # MariaDB's second row counts the first, which is of the same statement.
+    counted = [3, 4] if database.vendor == "mysql" else [3, 3]
+    assert (
+        face.list(things.filter(title__in=["e", "f"]).order_by("title").values_list("big", flat=True))
+        == counted
+    )
 
 
 def written_twice(make):

@@ -66,7 +66,6 @@ def custom(database):
     return Custom.objects.create(code="abc", wrapped=[1], listed="x", built=2, text={"k": ["v"]})
 
 
-@pytest.mark.portable
 def test_lookups_compare_with_what_is_stored(face, custom, database):
     assert database.observe("SELECT code FROM tests_custom") == [("ABC",)]
     for condition in (
@@ -85,7 +84,6 @@ def test_lookups_compare_with_what_is_stored(face, custom, database):
     assert face.list(Custom.objects.values_list(chosen, flat=True)) == ["found"]
 
 
-@pytest.mark.portable
 def test_every_write_stores_what_the_field_makes(face, custom, database):
     rows = "SELECT code FROM tests_custom"
     assert face(Custom.objects.update, code="b") == 1
@@ -105,7 +103,6 @@ def test_every_write_stores_what_the_field_makes(face, custom, database):
     assert database.observe(rows) == [("G",)]
 
 
-@pytest.mark.portable
 def test_json_that_a_field_writes_itself_is_not_written_twice(face, custom):
     found = face(Custom.objects.get)
     assert (found.wrapped, found.listed, found.built) == ({"wrapped": [1]}, ["x"], {"built": 2})
@@ -121,7 +118,6 @@ def test_json_that_a_field_writes_itself_is_not_written_twice(face, custom):
     assert (found.wrapped, found.listed) == (None, ["l"])
 
 
-@pytest.mark.portable
 def test_a_document_may_live_in_a_column_of_another_type(face, custom, database):
     ((stored,),) = database.observe("SELECT text FROM tests_custom")
     assert json.loads(stored) == {"k": ["v"]}
@@ -131,7 +127,6 @@ def test_a_document_may_live_in_a_column_of_another_type(face, custom, database)
     assert face(Custom.objects.get).text == [1]
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("document", [[], {}, (), "", 0, [None], [[]]])
 def test_empty_documents_are_assigned(face, database, document):
     database.create(Custom)

@@ -67,7 +67,6 @@ def fare(database):
     return Fare.objects.create(name="a", price=D("1.00"))
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("given", "kept"),
@@ -94,7 +93,6 @@ def test_is_rounded_to_the_places_of_its_column(face, fare, way, given, kept):
     assert Fare.objects.filter(price=found).count() == 1
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("value", [D("12345.6"), D("9999.999"), D(-10000), D("1E+10")])
 def test_what_has_no_room_is_refused(face, fare, way, value):
@@ -120,7 +118,6 @@ async def test_the_async_face_rounds_and_refuses(database, fare, way):
         await ASYNC_WAYS[way](D("12345.6"))
 
 
-@pytest.mark.portable
 def test_what_an_expression_stored_is_read_as_a_decimal(face, fare):
     Fare.objects.update(price=F("price") * Value(D("2.675")))
     assert stored() == D("2.68")
@@ -135,7 +132,6 @@ def test_the_rounding_is_the_contexts(face, fare):
     assert stored() == D("2.67")
 
 
-@pytest.mark.portable
 def test_comparisons_take_a_number_as_it_is(face, fare):
     assert Fare.objects.filter(price__lt=D("1.004")).count() == 1
     assert Fare.objects.filter(price=D("1.004")).count() == 0

@@ -9,9 +9,10 @@ from facade.exceptions import IntegrityError, ProtectedError, RestrictedError
 from facade.signals import post_delete, pre_delete
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review
 
-pytestmark = pytest.mark.portable
-# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
-returning_databases = pytest.mark.vendors("sqlite", "postgres")
+returning_databases = pytest.mark.without(
+    "mariadb",
+    reason="no UPDATE … RETURNING, no conflict targets; its BEGIN and COMMIT are no statements that are counted",
+)
 
 
 def fallback():

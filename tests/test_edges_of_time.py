@@ -10,8 +10,6 @@ from facade import atomic
 from facade.models import F, Value
 from tests.models import Everything
 
-pytestmark = pytest.mark.portable
-
 FIRST, LAST = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
 EDGES = [
     ("date", dt.date.max),

@@ -18,8 +18,6 @@ from facade.exceptions import StatementTimeout, TransactionManagementError, Unsu
 from facade.models import Count, F, Func, Prefetch, Value
 from tests.test_sqlalchemy import url_for
 
-pytestmark = pytest.mark.portable
-
 timed = pytest.mark.vendors("postgres", "mariadb")
 SLEEP = {"postgresql": "pg_sleep", "mysql": "SLEEP"}
 

@@ -10,8 +10,6 @@ from facade.models import Case, Count, F, Max, Q, Subquery, Sum, Value, When
 from facade.models.functions import Coalesce, Concat, Greatest, Left, Length, Lower, NullIf, Replace, Round
 from tests.models import Everything
 
-pytestmark = pytest.mark.portable
-
 TEXTS = [
     (Concat(F("text"), Value("ab")), "Onab"),
     (Replace(F("text"), Value("O"), Value("E")), "En"),

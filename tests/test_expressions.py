@@ -27,7 +27,6 @@ def library(database):
     )
 
 
-@pytest.mark.portable
 def test_text_in_a_case_names_a_field(face, library):
     shown = Case(When(pages__gte=200, then="author__name"), default="title")
     assert face.list(Book.objects.order_by("title").values_list("title", shown)) == [
@@ -38,7 +37,6 @@ def test_text_in_a_case_names_a_field(face, library):
     ]
 
 
-@pytest.mark.portable
 def test_branches_that_no_row_and_every_row_takes(face, library):
     never = Case(When(pk__in=[], then=Value(1)), default=Value(2))
     always = Case(When(pages=100, then=Value(1)), When(~Q(pk__in=[]), then=Value(3)), default=Value(2))
@@ -48,7 +46,6 @@ def test_branches_that_no_row_and_every_row_takes(face, library):
     assert set(face.list(Book.objects.values_list("pages", flat=True))) == {7}
 
 
-@pytest.mark.portable
 def test_the_mean_of_prices_has_more_digits_than_a_price(face, library):
     face(Book.objects.update, price=Decimal("1.00"))
     face(Book.objects.filter(title="Alpha").update, price=Decimal("1.10"))
@@ -58,7 +55,6 @@ def test_the_mean_of_prices_has_more_digits_than_a_price(face, library):
     )
 
 
-@pytest.mark.portable
 def test_a_queryset_is_a_value_without_subquery(face, library):
     name = Author.objects.filter(pk=OuterRef("author")).values("name")
     rows = Book.objects.annotate(by=name, length=Length(name)).order_by("title")
@@ -68,7 +64,6 @@ def test_a_queryset_is_a_value_without_subquery(face, library):
     ]
 
 
-@pytest.mark.portable
 def test_conditions_that_always_hold_are_values(face, library):
     always, never = ~Q(pk__in=[]), Exists(Book.objects.none())
     rows = Author.objects.alias(never=never).order_by("never", "name")
@@ -91,7 +86,6 @@ def test_mixed_types_matter_only_where_values_are_read(face, library):
         face.list(Book.objects.annotate(either=either))
 
 
-@pytest.mark.portable
 def test_a_relation_in_an_expression_has_the_type_of_its_key(face, library):
     ada = face(Author.objects.get, name="Ada")
     rows = Book.objects.annotate(next_key=F("author_id") + 1, key=Coalesce("publisher_id", "author_id"))
@@ -116,7 +110,6 @@ def test_lookups_of_the_field_that_a_relation_leads_to(face, database, assert_qu
     assert "JOIN" not in captured.captured_queries[0]["sql"]
 
 
-@pytest.mark.portable
 def test_values_after_an_aggregate_divide_its_groups(face, library):
     rows = Author.objects.annotate(n=Count("pk")).values("books__title", "n").order_by("books__title")
     assert [row for row in face.list(rows) if row["books__title"]] == [
@@ -124,13 +117,11 @@ def test_values_after_an_aggregate_divide_its_groups(face, library):
     ]
 
 
-@pytest.mark.portable
 def test_the_first_of_combined_querysets_names_the_values(face, library):
     found = Author.objects.values("name").union(Author.objects.filter(name="Ada")).order_by("name")
     assert face.list(found) == [{"name": "Ada"}, {"name": "Bob"}, {"name": "Cyd"}]
 
 
-@pytest.mark.portable
 def test_conditions_inside_expressions_may_name_numbers_that_no_row_holds(face, library):
     huge = 2**70
     rows = Book.objects.annotate(
@@ -146,7 +137,6 @@ def test_conditions_inside_expressions_may_name_numbers_that_no_row_holds(face, 
     assert face(Book.objects.aggregate, n=Count("pk", filter=Q(pages__lt=huge))) == {"n": 4}
 
 
-@pytest.mark.portable
 def test_a_negated_lookup_of_missing_rows_is_about_the_object(face, library):
     lost = face(Author.objects.create, name="Dan")
     with_books = Author.objects.filter(

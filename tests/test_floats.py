@@ -8,8 +8,6 @@ from facade.exceptions import NumericValueOutOfRange
 from facade.models import Case, Count, F, FloatField, Q, Sum, Value, When
 from tests.models import Everything
 
-pytestmark = pytest.mark.portable
-
 ALL = Everything.objects
 NAN, INFINITY = float("nan"), float("inf")
 

@@ -91,7 +91,7 @@ def test_one_expression_is_not_enough(function):
 def test_a_collation_decides_about_the_order(face, database, row):
     Everything.objects.update(char="a")
     Everything.objects.create(char="B")
-    binary = {"sqlite": "BINARY", "postgresql": "C"}[database.vendor]
+    binary = {"sqlite": "BINARY", "postgresql": "C", "mysql": "utf8mb4_bin"}[database.vendor]
     ordered = face.list(Everything.objects.order_by(Collate("char", binary)))
     assert [item.char for item in ordered] == ["B", "a"]
     ordered = face.list(Everything.objects.order_by(Collate(Lower("char"), binary)))
@@ -116,7 +116,11 @@ def test_a_coalesced_column_can_be_written(face, row):
     assert row.big == 6
 
 
-def test_uuid4_makes_another_one_for_each_row(face, row):
+def test_uuid4_makes_another_one_for_each_row(face, database, row):
+    if database.vendor == "mysql" and database.observe("SELECT version()") < [("11.7",)]:
+        with pytest.raises(NotSupportedError, match="UUID4 requires MariaDB version 11.7 or later"):
+            face(Everything.objects.update, uuid=UUID4())
+        return
     Everything.objects.create()
     face(Everything.objects.update, uuid=UUID4())
     first, second = (item.uuid for item in face.list(Everything.objects.all()))

@@ -237,7 +237,6 @@ def test_a_given_time_zone_goes_before_the_current_one_in_truncation(face, row):
     assert str(found) == "2020-12-31 00:00:00-05:00"
 
 
-@pytest.mark.portable
 def test_a_moment_that_is_cut_twice_is_shown_in_the_outer_time_zone(face, row):
     inner = TruncDay("datetime", tzinfo=dt.timezone(dt.timedelta(hours=9)))
     for zone in (dt.UTC, dt.timezone(dt.timedelta(hours=-5))):
@@ -279,6 +278,9 @@ def test_what_was_cut_is_compared_grouped_and_ordered(face, row):
     )
 
 
+@pytest.mark.without(
+    "mariadb", reason="it cuts off the minutes of local times, where both hours are one, as in Django"
+)
 def test_the_hour_that_the_clock_shows_twice_stays_two_hours(face, database):
     database.create(Everything)
     first = dt.datetime(2020, 11, 1, 5, 30, tzinfo=dt.UTC)  # 1:30 in New York, and again an hour later

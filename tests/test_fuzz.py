@@ -34,7 +34,6 @@ DOCUMENTED = (
     OverflowError,
 )
 
-pytestmark = pytest.mark.portable
 
 fuzzed = settings(
     max_examples=BUDGET or 25,

@@ -23,8 +23,6 @@ from facade.models import (
 )
 from tests.models import Author, Book, Publisher
 
-pytestmark = pytest.mark.portable
-
 
 @pytest.fixture
 def books(database):

@@ -17,7 +17,6 @@ from tests.entries import Entries
 DOWN = "postgresql://postgres@127.0.0.1:1/nowhere"
 
 
-@pytest.mark.portable
 def test_each_alias_has_status_latency_and_pool(face, database):
     found = face(health_check)
     assert set(found) == {"default", "other"}
@@ -30,7 +29,6 @@ def test_each_alias_has_status_latency_and_pool(face, database):
     json.dumps(found)
 
 
-@pytest.mark.portable
 def test_deep_asks_for_the_version(face, database):
     assert face(health_check)["default"]["version"] is None
     found = face(health_check, "default", deep=True)

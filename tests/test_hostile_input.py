@@ -57,7 +57,6 @@ def soon(seconds=1):
 # -- numbers ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("number", HUGE, ids=str)
 def test_comparisons_with_numbers_of_any_size_are_answered_at_once(number, face, tables):
     face(ALL.create, decimal=Decimal(5), integer=5)
@@ -72,7 +71,6 @@ def test_comparisons_with_numbers_of_any_size_are_answered_at_once(number, face,
             assert face(ALL.filter(integer__lt=number).count) == above
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("digits", [309, 500, 5000])
 def test_integers_of_any_size_are_compared_and_refused_in_words(digits, face, tables):
     number = 10**digits
@@ -95,7 +93,6 @@ def test_integers_of_any_size_are_compared_and_refused_in_words(digits, face, ta
     assert "value must be a float" in str(caught.value)
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("number", HUGE[:3], ids=str)
 def test_numbers_of_any_size_are_refused_at_once_beside_sql_by_hand(number, face, tables, assert_queries):
     cursor = connections["default"].cursor()
@@ -111,7 +108,6 @@ def test_numbers_of_any_size_are_refused_at_once_beside_sql_by_hand(number, face
             use()
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("number", HUGE[:3], ids=str)
 @pytest.mark.parametrize("name", ["decimal", "integer"])
 def test_numbers_of_any_size_are_refused_at_once_where_they_would_be_stored(name, number, face, tables):
@@ -129,7 +125,6 @@ def test_numbers_of_any_size_are_refused_at_once_where_they_would_be_stored(name
 LONGEST, SHORTEST = dt.timedelta.max, dt.timedelta.min
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("name", ["duration", "twice"])
 def test_lengths_beyond_the_column_compare(name, face, tables):
     face(ALL.bulk_create, [Everything(duration=dt.timedelta(1)), Everything()])
@@ -155,7 +150,6 @@ def test_lengths_beyond_the_column_compare(name, face, tables):
         face(ALL.filter(duration="9999999999999 00:00:00").count)
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("length", [LONGEST, SHORTEST, dt.timedelta(days=106751992)], ids=str)
 def test_lengths_beyond_the_column_are_stored_and_counted_with_or_refused(
     length, face, tables, assert_queries
@@ -182,7 +176,6 @@ def test_lengths_beyond_the_column_are_stored_and_counted_with_or_refused(
     assert row.duration == dt.timedelta(0)
 
 
-@pytest.mark.portable
 def test_lengths_that_are_computed_are_read(face, tables):
     face(ALL.bulk_create, [Everything(duration=dt.timedelta(days=99_999_999)) for _ in range(2)])
     sums = {"sum": models.Sum("duration"), "mean": models.Avg("duration")}
@@ -196,7 +189,6 @@ def test_lengths_that_are_computed_are_read(face, tables):
         face.list(ALL.annotate(x=F("duration") * 10**15).values_list("x", flat=True))
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"])
 def test_moments_that_utc_has_not_are_not_stored(text, face, tables):
     for write in (
@@ -219,7 +211,6 @@ def test_in_takes_numbers_that_are_none(face, tables):
 # -- texts ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("text", ["a\ud800", "a\0b", "\udfff"], ids=ascii)
 def test_what_no_database_can_hold_is_refused_in_values_names_and_keys(text, face, tables, assert_queries):
     found = [f"{name}__{lookup}" for name in ("text", "json__a", "email") for lookup in PATTERNS]
@@ -254,14 +245,12 @@ def test_what_no_database_can_hold_is_refused_in_values_names_and_keys(text, fac
 # -- errors and secrets -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.portable
 def test_errors_do_not_show_parameters(face, tables):
     with pytest.raises((ProgrammingError, facade.exceptions.OperationalError)) as caught:
         face(connections["default"].cursor().execute, "SELECT nothing FROM nowhere WHERE a = %s", ["secret"])
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("value", [{"secret"}, {"secret": 1}, "secret\ud800"], ids=ascii)
 def test_parameters_that_cannot_be_sent_are_shown_nowhere(value, face, tables):
     with pytest.raises((DatabaseError, TypeError)) as caught:
@@ -332,7 +321,6 @@ def test_a_list_is_an_array_to_postgresql(numbers, face, tables):
     assert [row.integer for row in found] == numbers
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("value", [{"text = text OR 1": 1}, {"x"}, frozenset({"x"})], ids=str)
 def test_no_driver_writes_a_collection_into_the_statement(value, face, tables):
     face(ALL.create, text="x")

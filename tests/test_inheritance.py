@@ -78,7 +78,6 @@ def test_a_child_shares_the_table_of_the_parent_that_it_is_selected_with(restaur
     assert sql.count(" JOIN ") == 2
 
 
-@pytest.mark.portable
 def test_sql_of_the_programs_own_may_name_columns_of_the_parent(face, database):
     database.create(Author, Place, Restaurant)
     face(Restaurant.objects.create, name="Roma", serves_pizza=True)

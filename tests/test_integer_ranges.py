@@ -24,7 +24,6 @@ from facade.models import (
 from facade.sql import plan
 from tests.models import Author, Book, Publisher
 
-pytestmark = pytest.mark.portable
 BEYOND = [2**15, 2**31, 2**40, 2**63, 2**70]
 
 

@@ -9,9 +9,10 @@ from facade.exceptions import IntegrityError
 from facade.signals import m2m_changed
 from tests.models import Author
 
-pytestmark = pytest.mark.portable
-# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
-returning_databases = pytest.mark.vendors("sqlite", "postgres")
+returning_databases = pytest.mark.without(
+    "mariadb",
+    reason="no UPDATE … RETURNING, no conflict targets; its BEGIN and COMMIT are no statements that are counted",
+)
 
 
 class Topping(models.Model):

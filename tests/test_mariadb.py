@@ -1,4 +1,4 @@
-"""The general road on a third database: what is portable works on MariaDB, through pymysql and asyncmy."""
+"""What is MariaDB's own: its roads through pymysql and asyncmy, its errors, its habits."""
 
 from __future__ import annotations
 

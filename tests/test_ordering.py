@@ -9,8 +9,6 @@ from facade.models import CASCADE, CharField, F, ForeignKey, Model
 from facade.models.functions import Length, Lower, Reverse
 from tests.models import Author, Book, Publisher
 
-pytestmark = pytest.mark.portable
-
 
 class Shelf(Model):
     label = CharField(max_length=20)

@@ -29,7 +29,6 @@ def texts(database):
     )
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("lookup", FINDS)
 def test_wildcards_in_expressions_stand_for_themselves(face, texts, lookup):
     names = [f"char__{lookup}", *([] if lookup in NOT_OF_KEYS else [f"json__s__{lookup}"])]
@@ -44,7 +43,6 @@ def test_wildcards_in_expressions_stand_for_themselves(face, texts, lookup):
                 assert sorted(face.list(rows)) == expected
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("lookup", FINDS)
 def test_wildcards_in_columns_stand_for_themselves(face, texts, lookup):
     rows = Everything.objects

@@ -66,7 +66,6 @@ def pool_of(one):
 # -- limits (S42, R9) ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.portable
 def test_exhaustion_names_the_alias_and_the_settings(face, database):
     one = small(database)
     held = [one.lend(), one.lend()]
@@ -81,7 +80,6 @@ def test_exhaustion_names_the_alias_and_the_settings(face, database):
     assert ask() == 1
 
 
-@pytest.mark.portable
 def test_the_pool_keeps_what_is_beyond_its_size_for_a_while(face, database):
     one = small(database, POOL_LINGER=0.2)
     held = [one.lend(), one.lend()]
@@ -97,7 +95,6 @@ def test_the_pool_keeps_what_is_beyond_its_size_for_a_while(face, database):
     assert "Connections in pool: 1" in pool.status()
 
 
-@pytest.mark.portable
 @pytest.mark.faces("async")
 def test_what_is_beyond_the_size_is_closed_though_nobody_asks(face, database):
     one = small(database, POOL_LINGER=0.1)
@@ -108,7 +105,6 @@ def test_what_is_beyond_the_size_is_closed_though_nobody_asks(face, database):
     assert pool_of(one).checkedin() == 1
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("tasks", [6, 10, 15, 100])
 @pytest.mark.faces("async")
 def test_what_is_in_demand_stays_open(face, database, tasks):
@@ -129,7 +125,6 @@ def test_what_is_in_demand_stays_open(face, database, tasks):
     assert len(opened) <= 20
 
 
-@pytest.mark.portable
 @pytest.mark.faces("sync")
 def test_what_threads_need_stays_open(face, database):
     def queries():
@@ -277,19 +272,19 @@ def test_pool_stats(face, database):
 
 def test_a_listener_to_connect_may_change_the_session(face, database):
     one = connections["default"]
+    setting, asked, found = {
+        "sqlite": ("PRAGMA cache_size = 77", "PRAGMA cache_size", 77),
+        "postgresql": ("SET statement_timeout = 77000", "SHOW statement_timeout", "77s"),
+        "mysql": ("SET SESSION sort_buffer_size = 77824", "SELECT @@sort_buffer_size", 77824),
+    }[database.vendor]
 
     @event.listens_for(one.lender.engine, "connect")
     def connect(dbapi_connection, record):
         cursor = dbapi_connection.cursor()
-        cursor.execute(
-            "PRAGMA cache_size = 77" if database.vendor == "sqlite" else "SET statement_timeout = 77000"
-        )
+        cursor.execute(setting)
         cursor.close()
 
-    assert ask("PRAGMA cache_size" if database.vendor == "sqlite" else "SHOW statement_timeout") in (
-        77,
-        "77s",
-    )
+    assert ask(asked) == found
 
 
 # -- settings of a session ----------------------------------------------------------------------------------
@@ -447,7 +442,6 @@ def test_an_event_loop_that_ends_abruptly_leaves_no_connection_to_the_next(datab
     gc.collect()
 
 
-@pytest.mark.portable
 def test_event_loops_in_threads_have_pools_of_their_own(database):
     entries = Entries(database)
     one = connections["default"]
@@ -472,7 +466,6 @@ def test_event_loops_in_threads_have_pools_of_their_own(database):
 # -- forks (R15) ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.portable
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_has_connections_of_its_own(database):

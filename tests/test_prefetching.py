@@ -12,7 +12,6 @@ import pytest
 from facade import models
 from facade.models import FETCH_PEERS, Prefetch, QuerySet, prefetch_related_objects
 
-pytestmark = pytest.mark.portable
 CACHE = "_prefetched_objects_cache"
 
 

@@ -157,7 +157,6 @@ def test_correlated_queries_find_their_outer_object(face, library):
     assert face.list(found) == [("Ada", "Beta"), ("Bob", "Gamma")]
 
 
-@pytest.mark.portable
 def test_a_queryset_of_several_columns_is_refused(face, library):
     several = Author.objects.values("pk", "name")
     for name in ("author__in", "author"):

@@ -7,9 +7,10 @@ import pytest
 from facade.exceptions import FieldError
 from tests.models import Author, Book, City, Country, Publisher
 
-pytestmark = pytest.mark.portable
-# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
-returning_databases = pytest.mark.vendors("sqlite", "postgres")
+returning_databases = pytest.mark.without(
+    "mariadb",
+    reason="no UPDATE … RETURNING, no conflict targets; its BEGIN and COMMIT are no statements that are counted",
+)
 
 
 @pytest.fixture

@@ -244,7 +244,6 @@ def library(database):
     database.create(Publisher, Author, Book, Review, Profile)
 
 
-@pytest.mark.portable
 def test_the_object_behind_a_key_is_loaded_once(face, library, assert_queries):
     ada = face(Author.objects.create, name="Ada")
     face(Book.objects.create, title="One", author=ada)
@@ -269,7 +268,6 @@ def test_the_awaitable_form_loads_a_relation(face, library, assert_queries):
         assert list(book.author.books.all()) == [book]
 
 
-@pytest.mark.portable
 def test_a_one_to_one_relation_is_loaded_from_either_end(face, library, assert_queries):
     ada = face(Author.objects.create, name="Ada")
     profile = face(Profile.objects.create, author=ada)
@@ -295,7 +293,6 @@ def test_a_dangling_key_raises_does_not_exist(face, library):
         Book(author_id=99).author  # noqa: B018
 
 
-@pytest.mark.portable
 def test_relations_are_prefetched(face, library, assert_queries):
     ada = face(Author.objects.create, name="Ada")
     house = face(Publisher.objects.create, name="House")
@@ -311,7 +308,6 @@ def test_relations_are_prefetched(face, library, assert_queries):
         assert (one.publisher, two.publisher) == (house, None)
 
 
-@pytest.mark.portable
 def test_a_key_to_another_field_is_followed(face, database):
     database.create(Country, City)
     austria = face(Country.objects.create, code="AT", name="Austria")
@@ -322,7 +318,6 @@ def test_a_key_to_another_field_is_followed(face, database):
     assert face(austria.twin_cities.get) == city
 
 
-@pytest.mark.portable
 def test_a_model_may_refer_to_itself(face, database):
     database.create(Category)
     root = face(Category.objects.create, name="root")

@@ -10,7 +10,6 @@ from facade.exceptions import FieldError
 from facade.models import Case, DateField, DateTimeField, ExpressionWrapper, F, Prefetch, Q, Value, When
 from tests.models import Author, Book, Publisher
 
-pytestmark = pytest.mark.portable
 DAY = dt.timedelta(days=1)
 
 

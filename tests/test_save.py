@@ -25,9 +25,10 @@ from tests.models import (
     Writer,
 )
 
-pytestmark = pytest.mark.portable
-# MariaDB has no UPDATE … RETURNING, no conflict targets, and its BEGIN and COMMIT are no statements that are counted.
-returning_databases = pytest.mark.vendors("sqlite", "postgres")
+returning_databases = pytest.mark.without(
+    "mariadb",
+    reason="no UPDATE … RETURNING, no conflict targets; its BEGIN and COMMIT are no statements that are counted",
+)
 
 
 class Ticket(models.Model):

@@ -300,8 +300,10 @@ def test_isnull_takes_booleans_only(value, database, assert_queries):
 @pytest.mark.parametrize("field", ["small", "integer", "big", "positive_small", "positive", "positive_big"])
 @pytest.mark.parametrize("value", [2**63, 2**64, -(2**63) - 1, 10**30, -(10**30)])
 def test_numbers_past_the_column_have_an_answer_and_cannot_be_stored(
-    field, value, face, tables, assert_queries
+    field, value, face, tables, database, assert_queries
 ):  # 2022-44566
+    if field == "positive_big" and value == 2**63 and database.vendor == "mysql":
+        pytest.skip("mariadb: its unsigned column holds this number")
     face(ALL.create, **{field: 1})
     rows = ALL.all()
     with assert_queries(0):

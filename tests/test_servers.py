@@ -163,7 +163,6 @@ configure(DATABASES={{'default': {{'URL': {url!r}, 'ALLOW_BLOCKING': True}}}})
 ]
 
 
-@pytest.mark.portable
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_notebook_has_both_faces(face, database, visits):
     pytest.importorskip("ipykernel", reason="no ipykernel")

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import gc
 import itertools
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -99,7 +100,12 @@ ALIKE = [
 def test_other_values_share_the_shape(make, one, other, database, cached):
     first = make(one)
     assert make(other)._shape is first._shape
-    assert sql_of(make(other)) == sql_of(first)
+    assert with_short_lists(sql_of(make(other))) == with_short_lists(sql_of(first))
+
+
+def with_short_lists(sql):
+    """MariaDB's lists have a placeholder for each value: write them as if they had one."""
+    return re.sub(r"(%s, )+%s", "%s", sql)
 
 
 def test_slices_share_the_shape_whatever_their_bounds(database, cached):
@@ -146,7 +152,7 @@ DIFFERENT = [
     [
         lambda: Book.objects.order_by(F("pages").asc()),
         lambda: Book.objects.order_by(F("pages").desc()),
-        lambda: Book.objects.order_by(F("pages").desc(nulls_last=True)),
+        lambda: Book.objects.order_by(F("pages").desc(nulls_first=True)),
     ],
     [lambda: Book.objects.values("pages"), lambda: Book.objects.values("title")],
     [lambda: Book.objects.only("pages"), lambda: Book.objects.defer("pages")],
@@ -214,7 +220,7 @@ def test_one_and_one_point_zero_are_different_constants(database, cached):
 
 def test_values_in_an_order_stay_with_their_query(database, cached, library):
     first = When(published__gte="2002-01-01", then=Value(0))
-    late = Book.objects.filter(pages__gte=100).order_by(Case(first, default=Value(1)), F("pages") * -1)
+    late = Book.objects.filter(pages__gte=100).order_by(Case(first, default=Value(1)), 1000 - F("pages"))
     assert [book.title for book in late.filter(pages__lt=1000)] == ["Beta", "Alpha", "alp_a"]
     assert [book.title for book in late[1:3]] == ["Alpha", "alp_a"]
     merged = Book.objects.filter(title__in=["Alpha", "Beta"], pages__lt=500) & late

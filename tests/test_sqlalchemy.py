@@ -40,7 +40,11 @@ def both_urls(database):
 
 def as_django_dict(database):
     url = make_url(database.url)
-    engines = {"sqlite": "django.db.backends.sqlite3", "postgresql": "django.db.backends.postgresql"}
+    engines = {
+        "sqlite": "django.db.backends.sqlite3",
+        "postgresql": "django.db.backends.postgresql",
+        "mysql": "django.db.backends.mysql",
+    }
     parts = {
         "NAME": url.database,
         "USER": url.username,

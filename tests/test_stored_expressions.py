@@ -224,6 +224,7 @@ def test_the_present_is_a_day_by_the_clock_of_utc(face, moments):
     assert before <= face(moments.get).day <= dt.datetime.now(dt.UTC).date()
 
 
+@pytest.mark.without("mariadb", reason="its defaults hold no subquery, which the clock of a zone needs")
 def test_defaults_of_the_database_read_the_clock_of_time_zone(face, database):
     with override(TIME_ZONE=AUCKLAND):
         database.create(Dated)

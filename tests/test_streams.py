@@ -20,6 +20,7 @@ FILL = {
     "sqlite": "INSERT INTO tests_author (name, email, age) "
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT 'Author ' || i, '', i FROM n",
     "postgresql": "INSERT INTO tests_author (name, email, age) SELECT 'Author ' || i, '', i FROM generate_series(1, {count}) i",
+    "mysql": "INSERT INTO tests_author (name, email, age) SELECT concat('Author ', seq), '', seq FROM seq_1_to_{count}",
 }
 
 
@@ -242,7 +243,6 @@ def test_a_stream_keeps_nothing(face, books, assert_queries):
 # -- the loop's body, and leaving it (S20, R10) ---------------------------------------------------------------
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("inside", [False, True])
 def test_the_body_may_read_and_write(face, database, inside):
     database.create(Author)
@@ -263,7 +263,6 @@ def test_the_body_may_read_and_write(face, database, inside):
     assert checked_out(face) == 0
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("how", ["break", "error", "exhausted"])
 def test_a_stream_that_is_left_gives_its_connection_back(how, face, database):
     database.create(Author)
@@ -379,7 +378,6 @@ async def _left_by_an_error(kept):
             raise LookupError
 
 
-@pytest.mark.portable
 @pytest.mark.faces("sync")
 @pytest.mark.parametrize("leave", [_kept, _in_a_task, _left_by_an_error])
 def test_an_event_loop_that_ends_amid_a_stream_has_nothing_to_say(face, database, leave):

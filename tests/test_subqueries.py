@@ -30,7 +30,6 @@ def library(database):
     )
 
 
-@pytest.mark.portable
 def test_a_template_counts_the_rows_of_a_subquery(face, library, assert_queries):
     long = Book.objects.filter(pages__gte=100)
     with assert_queries(1):
@@ -38,27 +37,23 @@ def test_a_template_counts_the_rows_of_a_subquery(face, library, assert_queries)
     assert rows == [("Ada", 3), ("Bob", 3), ("Cyd", 3)]
 
 
-@pytest.mark.portable
 def test_a_template_may_be_given_where_it_is_used(face, library):
     pages = Subquery(Book.objects.order_by("pages").values("pages")[:1], template="(1 + (%(subquery)s))")
     rows = Author.objects.annotate(n=pages).values_list("n", flat=True)
     assert face.list(rows) == [101, 101, 101]
 
 
-@pytest.mark.portable
 def test_a_template_of_exists_is_a_condition_with_outer_references(face, library):
     own = Book.objects.filter(author=OuterRef("pk"), pages__gt=150)
     assert [author.name for author in face.list(Author.objects.filter(Missing(own)))] == ["Cyd"]
     assert sorted(a.name for a in face.list(Author.objects.filter(~Missing(own)))) == ["Ada", "Bob"]
 
 
-@pytest.mark.portable
 def test_a_template_over_a_subquery_that_has_no_row(face, library):
     rows = Author.objects.annotate(n=CountOf(Book.objects.filter(pages=1)), m=Count("books"))
     assert sorted(face.list(rows.values_list("n", F("m")))) == [(0, 0), (0, 1), (0, 2)]
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("none", [{"pages__in": []}, {"pages": -1}, {"pages": 2**70}])
 def test_exists_is_false_where_nothing_can_be_found(face, library, none):
     found = Exists(Book.objects.filter(**none))

@@ -10,8 +10,6 @@ from facade import models
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
 from tests.models import Author, Book, Category, Place, Publisher, Restaurant, Review
 
-pytestmark = pytest.mark.portable
-
 
 class Entry(models.Model):
     title = models.CharField(max_length=20, unique_for_date="posted")

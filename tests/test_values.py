@@ -11,8 +11,6 @@ from facade.models import Count, F
 from facade.models.functions import Lower, Upper
 from tests.models import Author, Book, Category, Publisher
 
-pytestmark = pytest.mark.portable
-
 
 @pytest.fixture
 def library(database):

@@ -37,6 +37,9 @@ from tests.models import Author, Book, Publisher
 
 PAGES = [10, 20, 20, 30]
 
+NO_EXCLUSION = pytest.mark.without("mariadb", reason="its window frames exclude nothing")
+NO_DEFAULT = pytest.mark.without("mariadb", reason="its LAG() takes no default")
+
 
 @pytest.fixture
 def books(database):
@@ -65,7 +68,7 @@ def over(face, function, **options):
         (NthValue("title", 2), [None, "A1", "A1", "A1", None]),
         (Lag("title"), [None, "A0", "A1", "A2", None]),
         (Lag("title", 2), [None, None, "A0", "A1", None]),
-        (Lag("title", 1, Value("-")), ["-", "A0", "A1", "A2", "-"]),
+        pytest.param(Lag("title", 1, Value("-")), ["-", "A0", "A1", "A2", "-"], marks=NO_DEFAULT),
         (Lead("title"), ["A1", "A2", "A3", None, None]),
         (Sum("pages"), [10, 30, 50, 80, 5]),
         (Count("*"), [1, 2, 3, 4, 1]),
@@ -75,7 +78,7 @@ def over(face, function, **options):
 )
 def test_a_function_looks_at_the_rows_of_its_window(face, books, function, expected):
     assert (
-        over(face, function) == pytest.approx(expected)
+        over(face, function) == pytest.approx(expected, rel=1e-5)
         if isinstance(function, Avg)
         else over(face, function) == expected
     )
@@ -87,7 +90,7 @@ def test_a_function_looks_at_the_rows_of_its_window(face, books, function, expec
     ids=str,
 )
 def test_ranks_are_shared(face, books, function, expected):
-    assert over(face, function, order_by="pages") == pytest.approx(expected)
+    assert over(face, function, order_by="pages") == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_window_may_be_all_rows(face, books):
@@ -120,8 +123,12 @@ def test_partitions_and_orders_are_expressions(face, books):
         (RowRange(0, None), [80, 70, 50, 30, 5]),
         (RowRange(1, 2), [40, 50, 30, None, None]),
         (RowRange(-2, -1), [None, 10, 30, 40, None]),
-        (RowRange(None, None, WindowFrameExclusion.CURRENT_ROW), [70, 60, 60, 50, None]),
-        (RowRange(None, None, WindowFrameExclusion.NO_OTHERS), [80, 80, 80, 80, 5]),
+        pytest.param(
+            RowRange(None, None, WindowFrameExclusion.CURRENT_ROW), [70, 60, 60, 50, None], marks=NO_EXCLUSION
+        ),
+        pytest.param(
+            RowRange(None, None, WindowFrameExclusion.NO_OTHERS), [80, 80, 80, 80, 5], marks=NO_EXCLUSION
+        ),
     ],
     ids=str,
 )
@@ -135,8 +142,12 @@ def test_a_frame_says_which_rows_count(face, books, frame, expected):
         (ValueRange(None, 0), [10, 50, 50, 80, 5]),
         (ValueRange(0, None), [80, 70, 70, 30, 5]),
         (ValueRange(0, 0), [10, 40, 40, 30, 5]),
-        (ValueRange(None, None, WindowFrameExclusion.GROUP), [70, 40, 40, 50, None]),
-        (ValueRange(None, None, WindowFrameExclusion.TIES), [80, 60, 60, 80, 5]),
+        pytest.param(
+            ValueRange(None, None, WindowFrameExclusion.GROUP), [70, 40, 40, 50, None], marks=NO_EXCLUSION
+        ),
+        pytest.param(
+            ValueRange(None, None, WindowFrameExclusion.TIES), [80, 60, 60, 80, 5], marks=NO_EXCLUSION
+        ),
     ],
     ids=str,
 )

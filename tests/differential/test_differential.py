@@ -21,7 +21,6 @@ pytestmark = [
         importlib.util.find_spec("django") is None, reason="Django, the oracle, is not installed"
     ),
     pytest.mark.faces("sync"),
-    pytest.mark.portable,
     # Django's own.
     pytest.mark.filterwarnings("ignore:::django"),
     pytest.mark.filterwarnings("ignore:Calling select_related"),

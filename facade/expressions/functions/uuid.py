@@ -27,7 +27,7 @@ class UUID4(VendorFunc):
     }
 
     def as_core(self, compiler: Compiler) -> Any:
-        _refuse_mysql(self, compiler)
+        _check_mysql(self, compiler)
         return super().as_core(compiler)
 
 
@@ -45,7 +45,7 @@ class UUID7(VendorFunc):
         super().__init__(*([] if shift is None else [shift]), **extra)
 
     def as_core(self, compiler: Compiler) -> Any:
-        _refuse_mysql(self, compiler)
+        _check_mysql(self, compiler)
         if self.source_expressions and compiler.vendor != "postgresql":
             raise UnsupportedFeature("The shift argument to UUID7 is not supported on this database backend.")
         version = getattr(compiler.dialect, "server_version_info", None)
@@ -54,9 +54,12 @@ class UUID7(VendorFunc):
         return super().as_core(compiler)
 
 
-def _refuse_mysql(expression: object, compiler: Compiler) -> None:
+def _check_mysql(expression: object, compiler: Compiler) -> None:
     if compiler.vendor == "mysql" and not is_mariadb(compiler.dialect):
         raise UnsupportedFeature(f"{type(expression).__name__} is not supported on MySQL.")
+    version = getattr(compiler.dialect, "server_version_info", None)
+    if compiler.vendor == "mysql" and version and version < (11, 7):
+        raise UnsupportedFeature(f"{type(expression).__name__} requires MariaDB version 11.7 or later.")
 
 
 __all__ = ["UUID4", "UUID7"]
