@@ -17,7 +17,6 @@ RAW = {
     "IndexError",
     "ArgumentError",
 }
-WRITTEN = {"value", "tables", "statements"}
 EARLY = {"CheckViolation", "NumericValueOutOfRange"}
 
 WRITES = Reasons()
