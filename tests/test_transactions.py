@@ -392,7 +392,8 @@ def test_aborted_transaction_cannot_be_committed_unnoticed(face, entries):
 @pytest.mark.parametrize("nested", [False, True])
 def test_error_that_rolls_the_whole_transaction_back(face, entries, nested):
     """Statements after it would run, and be kept, outside of any transaction."""
-    with face.block(atomic()):
+    told = pytest.raises(TransactionManagementError, match="nothing of the block is stored")
+    with told, face.block(atomic()):
         entries.add("lost")
         with face.block(atomic()) if nested else nullcontext():
             with pytest.raises(IntegrityError):

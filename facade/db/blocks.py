@@ -28,6 +28,10 @@ _at_work: ContextVar[Block | None] = ContextVar("facade_block_at_work", default=
 
 BROKEN = "An error occurred in the current transaction. You can't execute queries until the end of the 'atomic' block."
 _CLOSED = "The connection on {alias!r} was closed inside the block."
+_UNDONE = (
+    "The database rolled the whole transaction on {alias!r} back, for an error that was caught inside the block: "
+    "nothing of the block is stored. Let the error out of the block."
+)
 OUTER_DECIDES = (
     "The transaction on {alias!r} has begun already: isolation_level, read_only and execution options of a connection "
     "belong to its outermost block."
@@ -420,8 +424,12 @@ class Root(Block):
     def settle(self, error: BaseException | None) -> None:
         if error is None and self.usable():
             self._commit()
-        else:
-            self.transaction.channel.rollback()
+            return
+        self.transaction.channel.rollback()
+        asked_for = self.scope.needs_rollback and self.scope.cause is None
+        lost = self.transaction.lost is not None and not self.transaction.channel.broken
+        if error is None and lost and not asked_for:
+            raise TransactionManagementError(self.say(_UNDONE)) from self.transaction.lost
 
     def _commit(self) -> None:
         channel = self.transaction.channel
