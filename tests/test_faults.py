@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from contextlib import suppress
@@ -131,6 +132,8 @@ def test_a_block_whose_connection_is_cut_ends_with_an_error_and_leaks_nothing(fa
     assert entries.stored == ["the next one works"]
 
 
+# PyMySQL's cursor complains when it is collected: it would read to the end of the stream.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_stream_that_is_cut_ends_with_an_error_and_leaks_nothing(face, entries, proxy):
     values = ", ".join(f"('{number}')" for number in range(5000))
     connections["default"].execute(Statement(f"INSERT INTO entry (name) VALUES {values}"), ())
@@ -140,6 +143,7 @@ def test_a_stream_that_is_cut_ends_with_an_error_and_leaks_nothing(face, entries
         for number, _ in enumerate(connections["default"].stream(wide, (), 10)):
             if number == 2:
                 proxy.cut()
+    gc.collect()
     assert in_use() == 0
     assert len(entries.read()) == 5000
 
