@@ -81,7 +81,7 @@ _BY_NAME: dict[str, ErrorClass] = {
     "DataError": DataError,
     "IntegrityError": IntegrityError,
     "InternalError": InternalError,
-    "InternalClientError": InternalError,  # asyncpg's own state is broken
+    "InternalClientError": OperationalError,  # asyncpg was hit amid its protocol: the connection is lost
     "NotSupportedError": NotSupportedError,
     "OperationalError": OperationalError,
     "ProgrammingError": ProgrammingError,
