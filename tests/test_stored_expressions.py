@@ -9,7 +9,7 @@ import pytest
 
 import facade
 from facade.configuration import override
-from facade.exceptions import FieldError
+from facade.exceptions import FieldError, UnsupportedFeature
 from facade.models import (
     BooleanField,
     Case,
@@ -233,6 +233,16 @@ def test_defaults_of_the_database_read_the_clock_of_time_zone(face, database):
         found = face.list(Dated.objects.order_by("pk").values_list("year", "hour"))
     assert (made.year, made.hour) == (2021, 9)
     assert found == [(2021, 9), (2021, 9), (2021, 1)]
+
+
+@pytest.mark.vendors("mariadb")
+def test_a_default_that_the_server_would_not_keep_is_refused(database):
+    with (
+        override(TIME_ZONE=AUCKLAND),
+        pytest.raises(UnsupportedFeature, match=r"db_default of tests.Dated.year asks a query"),
+    ):
+        database.create(Dated)
+    assert database.observe("SHOW TABLES") == []
 
 
 @pytest.mark.parametrize("empty", [[], (), set()])

@@ -33,6 +33,11 @@ class Fragment(ColumnElement[Any]):
     def get_children(self, **options: Any) -> list[Any]:
         return [part for part in self.parts if not isinstance(part, str)]
 
+    @property
+    def has_query(self) -> bool:
+        """Whether its own text asks another query."""
+        return any(isinstance(part, str) and "SELECT " in part for part in self.parts)
+
 
 class Whole(Fragment):
     """What MySQL computes with decimals, rounded to a whole number: a cast would cut it to 64 bits without a word."""

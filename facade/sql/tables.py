@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.naming import conv
 
 from facade.exceptions import ImproperlyConfigured, UnsupportedFeature
 from facade.expressions.base import Expression, OrderBy
+from facade.expressions.fragments import Fragment
 from facade.expressions.q import Q
 from facade.expressions.references import F
 from facade.fields.generated import GeneratedField
@@ -69,6 +71,31 @@ class IndexExpression(ModelExpression):
 @compiles(IndexExpression)
 def _compile_index_expression(element: IndexExpression, compiler: Compiler, **options: Any) -> str:
     return f"({_compile_expression(element, compiler, **options)})"
+
+
+class DefaultExpression(ModelExpression):
+    """An expression as ``db_default``. MariaDB takes one that asks a query, and keeps none."""
+
+    inherit_cache = False
+
+    def __init__(self, model: type[Any], field: Field[Any], expression: Frozen) -> None:
+        super().__init__(model, expression)
+        self.field = field
+
+
+@compiles(DefaultExpression)
+def _compile_default_expression(element: DefaultExpression, compiler: Compiler, **options: Any) -> str:
+    core = table_expression(element.source, element.model, compiler.dialect)
+    if compiler.dialect.name in MYSQL and any(map(_asks_a_query, visitors.iterate(core))):
+        raise UnsupportedFeature(
+            f"The db_default of {element.field} asks a query on MySQL and MariaDB, which have none in a default: a moment is "
+            "converted to the time zone by one. Give the field a default in Python, or a constant as db_default."
+        )
+    return _compile_expression(element, compiler, **options)
+
+
+def _asks_a_query(item: object) -> bool:
+    return isinstance(item, sa.SelectBase) or (isinstance(item, Fragment) and item.has_query)
 
 
 class DefaultValue(sa.ColumnElement[Any]):
@@ -233,7 +260,7 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
 def _server_default(opts: Options, field: Field[Any]) -> Any:
     default = field.db_default
     if isinstance(default, (Expression, F, Q)):
-        return ModelExpression(opts.model, default)
+        return DefaultExpression(opts.model, field, default)
     return DefaultValue(field, default)
 
 
