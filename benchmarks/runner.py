@@ -32,7 +32,7 @@ class Plan:
 
     rounds: int = 9
     batch_seconds: float = 0.15
-    """How long one contender runs one operation in one round, at least."""
+    """How long one contender runs one operation in one round, at least; 0: once, without a warm-up."""
 
 
 @dataclass(slots=True)
@@ -169,6 +169,8 @@ def _measure(road: Road, operation: Operation, present: Sequence[Process], plan:
 
 def _loops(process: Process, operation: Operation, plan: Plan) -> int:
     """Warm up, then choose how many calls fill a batch."""
+    if plan.batch_seconds == 0:
+        return 1
     process.ask("time", operation, 1)
     duration = process.ask("time", operation, 3)
     if (warm := int(plan.batch_seconds / 2 / duration)) > 3:
