@@ -217,6 +217,32 @@ def test_a_failed_connect_frees_its_place(face, database, monkeypatch):
     assert ask() == 1
 
 
+SESSIONS = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+}
+
+
+def sessions(database, expected):
+    """Count the sessions at the server; it needs a moment to notice that one is closed, and an event loop a turn."""
+    deadline = time.monotonic() + 3
+    while (found := database.observe(SESSIONS[database.vendor])[0][0]) != expected:
+        if time.monotonic() > deadline:
+            break
+        bridge.sleep(0.02)
+    return found
+
+
+@pytest.mark.without("sqlite", reason="its files know no sessions")
+def test_a_connection_that_is_replaced_is_closed(face, database):
+    one = small(database, POOL_RECYCLE=0.02)
+    for _ in range(4):
+        one.lend().check_in()
+        time.sleep(0.03)
+    assert sessions(database, 1) == 1
+
+
 def test_old_connections_are_replaced(face, database):
     one = small(database, POOL_RECYCLE=0.05)
     first = one.lend()

@@ -5,6 +5,7 @@ What SQLAlchemy would do for its own statements happens here: its transactions, 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -321,8 +322,11 @@ class GeneralChannel(DriverChannel):
             self.token.close()
 
     @staticmethod
-    def kill(raw: object) -> None:
-        """Leave it to SQLAlchemy."""
+    def kill(raw: Any) -> None:
+        """Close it by the driver's own means: an event loop would keep open what SQLAlchemy only forgets."""
+        closing = raw.close()
+        if inspect.iscoroutine(closing):
+            bridge.detach(closing)
 
 
 _SPLICED = (dict, list, tuple, set, frozenset)
