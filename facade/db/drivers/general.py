@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 from sqlalchemy import text
 
@@ -322,9 +322,9 @@ class GeneralChannel(DriverChannel):
             self.token.close()
 
     @staticmethod
-    def kill(raw: Any) -> None:
+    def kill(raw: object) -> None:
         """Close it by the driver's own means: an event loop would keep open what SQLAlchemy only forgets."""
-        closing = raw.close()
+        closing = cast("Any", raw).close()
         if inspect.iscoroutine(closing):
             bridge.detach(closing)
 
