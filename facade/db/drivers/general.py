@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
 from facade.configuration import settings
@@ -275,6 +276,8 @@ class GeneralChannel(DriverChannel):
             self._aborted = True
         elif self.in_transaction and self.database.vendor == "mysql" and self._rolled_back(error_number(raw)):
             self.in_transaction = False
+        if isinstance(error, DBAPIError) and error.statement is None:
+            error.statement, error.params = sql, params  # it is the COMMIT of a lone statement that has failed
         say_expired(error, self.database.alias)
         super()._failed(error, sql, params)
 
