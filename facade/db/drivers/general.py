@@ -277,7 +277,10 @@ class GeneralChannel(DriverChannel):
         elif self.in_transaction and self.database.vendor == "mysql" and self._rolled_back(error_number(raw)):
             self.in_transaction = False
         if isinstance(error, DBAPIError) and error.statement is None:
-            error.statement, error.params = sql, params  # it is the COMMIT of a lone statement that has failed
+            error.statement, error.params = (
+                sql,
+                params,
+            )  # it is the COMMIT of a lone statement that has failed
         say_expired(error, self.database.alias)
         super()._failed(error, sql, params)
 
