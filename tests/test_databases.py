@@ -313,7 +313,7 @@ def test_blocks_have_the_isolation_level_of_an_existing_engine(face, database):
 
 
 def test_an_engine_derives_its_missing_half(database):
-    sync = create_engine(database.url.replace("postgresql:", "postgresql+psycopg:"))
+    sync = create_engine(make_url(database.url).set(drivername=DRIVERS[database.vendor, False]))
     configure(DATABASES={"default": sync})
 
     async def main():
