@@ -265,3 +265,8 @@ def test_values_beyond_columns_keep_a_fixed_number_of_plans(face, compiled, numb
 
 def plans_of(ranged):
     return [ranged, *(below for other in getattr(ranged, "others", {}).values() for below in plans_of(other))]
+
+
+@pytest.mark.parametrize("ends", [(None, -(2**63) - 1), (2**63, None), (None, 2**70), (-(2**70), None)])
+def test_a_range_with_an_unknown_end_has_no_rows_however_far_the_other_one_is(face, numbers, ends):
+    assert face.list(numbers.filter(n__range=ends)) == []

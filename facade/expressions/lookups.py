@@ -469,6 +469,11 @@ def _fits(field: Field[Any], value: object) -> bool:
     return True
 
 
+def _storable(end: object) -> object:
+    """Return an end of a range that a parameter can hold; other ones are those of no integers, or unknown."""
+    return min(max(end, LOWEST), HIGHEST) if type(end) is int else end
+
+
 @registered()
 class Range(BuiltinLookup):
     """BETWEEN: both ends included."""
@@ -481,11 +486,11 @@ class Range(BuiltinLookup):
 
     def _comparable(self, low: object, high: object) -> tuple[Any, Any]:
         """Return the ends of a range of integers so that a parameter can hold them, no value between those of a range beyond."""
-        if type(low) is not int or type(high) is not int or not isinstance(self.bind_type, sa.Integer):
+        if not isinstance(self.bind_type, sa.Integer):
             return low, high
-        if low > HIGHEST or high < LOWEST:
+        if type(low) is int and type(high) is int and (low > HIGHEST or high < LOWEST):
             return HIGHEST, LOWEST
-        return max(low, LOWEST), min(high, HIGHEST)
+        return _storable(low), _storable(high)
 
     def as_core(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Empty) or self.rhs is None:
