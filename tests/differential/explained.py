@@ -135,7 +135,8 @@ def _(case, ours, theirs, found):
 @because("negated conditions over several relations: Django names a table that the subquery does not have")
 def _(case, ours, theirs, found):
     unknown = r"missing FROM-clause entry for table \"U|no such column: U|\(1054, \"Unknown column 'U\d+\.\w+' in 'ON'"
-    return (ours.error in ANSWERS or "(1690, " in ours.message) and re.match(unknown, theirs.message)
+    answered = ours.error in {*ANSWERS, "ProtectedError"} or "(1690, " in ours.message
+    return answered and re.match(unknown, theirs.message)
 
 
 @because(
@@ -155,7 +156,7 @@ def _(case, ours, theirs, found):
 def _(case, ours, theirs, found):
     return (
         set(found) <= {"value", "statements"} and ours.sent and not theirs.sent
-        and re.search(r"__in=\[\]|(__lte?)?=-|2\*\*", case.source.partition(".aggregate(")[2])
+        and re.search(r"__in=\[(None)?\]|(__lte?)?=-|2\*\*", case.source.partition(".aggregate(")[2])
     )  # fmt: skip
 
 
