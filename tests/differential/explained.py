@@ -156,7 +156,7 @@ def _(case, ours, theirs, found):
 def _(case, ours, theirs, found):
     return (
         set(found) <= {"value", "statements"} and ours.sent and not theirs.sent
-        and re.search(r"__in=\[(None)?\]|(__lte?)?=-|2\*\*", case.source.partition(".aggregate(")[2])
+        and re.search(r"__in=\[(None(, )?)*\]|(__lte?)?=-|2\*\*", case.source.partition(".aggregate(")[2])
     )  # fmt: skip
 
 
