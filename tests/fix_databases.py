@@ -44,7 +44,22 @@ def _memory():
 MEMORY = _memory()
 
 
-class SQLiteHome:
+def _rows(connection, sql):
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(sql)
+        return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+class Home:
+    """Where the two databases are; each kind has ``connect(alias)``, which gives a connection of the bare driver."""
+
+    def observe(self, sql, alias):
+        """Run SQL, and return the rows as tuples."""
+        with closing(self.connect(alias)) as connection:
+            return _rows(connection, sql)
+
+
+class SQLiteHome(Home):
     """Two new files per test, in memory where the machine has a folder there."""
 
     vendor = "sqlite"
@@ -61,7 +76,7 @@ class SQLiteHome:
         """Nothing to do: the files are new."""
 
 
-class ServerHome:
+class ServerHome(Home):
     """Two databases of a server per session, which are emptied for each test."""
 
     def __init__(self, server_url):
@@ -71,17 +86,14 @@ class ServerHome:
         self.urls = {
             alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()
         }
-        self._kept = None
 
     @contextmanager
     def keeping(self):
-        """Have the databases, and a connection for the work that needs none of its own, until the end."""
+        """Have the databases until the end."""
         self.create()
         try:
             yield self
         finally:
-            if self._kept is not None:
-                self._kept.close()
             self.drop()
 
 
@@ -117,12 +129,18 @@ class PostgresHome(ServerHome):
     END $$
     """
 
+    def __init__(self, server_url):
+        super().__init__(server_url)
+        self._kept = {}
+
     def create(self):
         with closing(self._connect(self.server_url)) as server:
             for name in self.databases.values():
                 server.execute(f'CREATE DATABASE "{name}"')
 
     def drop(self):
+        for connection in self._kept.values():
+            connection.close()
         with closing(self._connect(self.server_url)) as server:
             for name in self.databases.values():
                 server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -131,22 +149,25 @@ class PostgresHome(ServerHome):
         return self._connect(make_url(self.urls[alias]))
 
     def _connect(self, url):
-        return psycopg.connect(as_text(url), autocommit=True)
+        return psycopg.connect(as_text(url), autocommit=True, prepare_threshold=None)
+
+    def observe(self, sql, alias):
+        """Use a connection that is kept: to connect takes longer than most of what is asked."""
+        try:
+            return _rows(self._connection(alias), sql)
+        except psycopg.OperationalError:
+            if not self._kept[alias].closed:
+                raise
+            return _rows(self._connection(alias), sql)  # a test has cut it
+
+    def _connection(self, alias):
+        if alias not in self._kept or self._kept[alias].closed:
+            self._kept[alias] = self.connect(alias)
+        return self._kept[alias]
 
     def empty(self):
-        """Tests count the connections of "default", so none is kept there; few use "other", so one is."""
-        with closing(self.connect("default")) as connection:
-            connection.execute(self.EMPTY)
-        try:
-            self._empty_other()
-        except psycopg.OperationalError:  # the server was started anew
-            self._kept = None
-            self._empty_other()
-
-    def _empty_other(self):
-        if self._kept is None:
-            self._kept = self.connect("other")
-        self._kept.execute(self.EMPTY)
+        for alias in ALIASES:
+            self.observe(self.EMPTY, alias)
 
 
 class MariaHome(ServerHome):
@@ -164,6 +185,7 @@ class MariaHome(ServerHome):
                 cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
 
     def drop(self):
+        self._kept.close()
         with closing(self._connect()) as connection, connection.cursor() as cursor:
             for name in self.databases.values():
                 cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
@@ -232,9 +254,7 @@ class DatabaseUnderTest:
 
     def observe(self, sql, using="default"):
         """Run SQL on a connection of the bare driver, outside of every transaction, and return the rows as tuples."""
-        with closing(self.home.connect(using)) as connection, closing(connection.cursor()) as cursor:
-            cursor.execute(sql)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        return self.home.observe(sql, using)
 
     def count(self, table, using="default"):
         """Count a table's committed rows."""
@@ -295,8 +315,6 @@ def own_mariadb_server():
             "--skip-log-bin",
             "--bind-address=127.0.0.1",
             f"--socket={folder}/socket",
-        ]
-        options += [
             "--innodb-flush-method=nosync",
             "--innodb-flush-log-at-trx-commit=0",
             "--max-connections=500",
@@ -304,7 +322,7 @@ def own_mariadb_server():
         command = [serve, "--no-defaults", data, user, f"--port={port}", "--skip-networking=0", *options]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
             try:
-                _wait_for(port)
+                wait_for(port, server)
                 yield f"mysql://root@127.0.0.1:{port}/test"
             finally:
                 server.terminate()
@@ -316,14 +334,16 @@ def _program(name):
     return found
 
 
-def _wait_for(port, seconds=30):
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, "the server does not start"
-            time.sleep(0.05)
+def wait_for(port, process):
+    """Wait until the process answers at the port."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[0]
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail("the server does not answer")
 
 
 def free_port():

@@ -20,6 +20,7 @@ from facade.exceptions import DataError, IntegrityError, OperationalError, Progr
 from facade.transaction import atomic
 from tests.entries import Entries
 from tests.models import Everything
+from tests.test_scopes import OPEN, none_left
 
 MODULES = {"pymysql": "pymysql", "mysqldb": "MySQLdb", "asyncmy": "asyncmy", "aiomysql": "aiomysql"}
 
@@ -150,6 +151,6 @@ async def test_cancelling_stores_nothing_and_frees_the_connection(database, name
         await asyncio.wait_for(bridge.spawn(work), 0.3)
     assert one.async_engine.pool.checkedout() == 0
     assert entries.stored == []
-    assert entries.open_transactions() == 0
+    assert await asyncio.to_thread(none_left, database, OPEN[database.vendor])
     await entries.aadd("kept")
     assert entries.stored == ["kept"]

@@ -24,10 +24,12 @@ from tests.models import Author
 from tests.test_sqlalchemy import url_for
 
 ONE = Statement("SELECT 1", reads=True, returns=True)
-BACKENDS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    " AND backend_type = 'client backend'"
-)
+BACKENDS = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+    "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+}
+CUT = BACKENDS["postgresql"].replace("count(*)", "pg_terminate_backend(pid)")
 
 
 def ask(sql="SELECT 1", alias="default"):
@@ -35,13 +37,13 @@ def ask(sql="SELECT 1", alias="default"):
 
 
 def backends(database, expected=None):
-    """Count facade's connections on the server, which needs a moment to notice that one has gone."""
+    """Count facade's connections on the server; it needs a moment to notice that one has gone, an event loop a turn."""
     deadline = time.monotonic() + 3
     while True:
-        found = database.observe(BACKENDS)[0][0]
+        found = database.observe(BACKENDS[database.vendor])[0][0]
         if expected is None or found == expected or time.monotonic() > deadline:
             return found
-        time.sleep(0.01)
+        bridge.sleep(0.01)
 
 
 def small(database, **settings):
@@ -217,30 +219,13 @@ def test_a_failed_connect_frees_its_place(face, database, monkeypatch):
     assert ask() == 1
 
 
-SESSIONS = {
-    "postgresql": "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
-}
-
-
-def sessions(database, expected):
-    """Count the sessions at the server; it needs a moment to notice that one is closed, and an event loop a turn."""
-    deadline = time.monotonic() + 3
-    while (found := database.observe(SESSIONS[database.vendor])[0][0]) != expected:
-        if time.monotonic() > deadline:
-            break
-        bridge.sleep(0.02)
-    return found
-
-
 @pytest.mark.without("sqlite", reason="its files know no sessions")
 def test_a_connection_that_is_replaced_is_closed(face, database):
     one = small(database, POOL_RECYCLE=0.02)
     for _ in range(4):
         one.lend().check_in()
         time.sleep(0.03)
-    assert sessions(database, 1) == 1
+    assert backends(database, 1) == 1
 
 
 def test_old_connections_are_replaced(face, database):
@@ -264,7 +249,7 @@ def test_a_ping_finds_connections_that_the_driver_thinks_well(face, database):
     ask()
     pool = pool_of(one)
     pool.alive = None  # as with a driver that cannot tell
-    database.observe(BACKENDS.replace("count(*)", "pg_terminate_backend(pid)"))
+    database.observe(CUT)
     one.execute(Statement("CREATE TABLE t (n integer)"), ())  # a write is not retried
     assert pool.checkedout() == 0
 
@@ -276,7 +261,7 @@ def test_a_connection_that_was_cut_while_idle_costs_nothing(face, database):
     held = [one.lend() for _ in range(3)]
     for channel in held:
         channel.check_in()
-    database.observe(BACKENDS.replace("count(*)", "pg_terminate_backend(pid)"))
+    database.observe(CUT)
     assert backends(database, 0) == 0
     if face.is_async:
         face.wait(asyncio.sleep(0.05))
@@ -424,7 +409,7 @@ def test_the_engines_own_dispose_closes_too(face, database):
 @pytest.mark.vendors("postgres")
 def test_configuring_anew_closes_the_old_connections(database):
     ask()
-    assert backends(database) == 1
+    assert backends(database, 1) == 1
     configure(DATABASES={})
     assert backends(database, 0) == 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fix_databases import free_port
+from tests.fix_databases import free_port, wait_for
 
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.faces("sync"), pytest.mark.skipif(os.name != "posix", reason="signals and forks")]
@@ -59,17 +58,6 @@ def serving(database, command, **environment):
     finally:
         process.kill()
         process.wait()
-
-
-def wait_for(port, process):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[0]
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("the server does not answer")
 
 
 def ask(port, method, path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 import time
 from contextlib import suppress
@@ -44,7 +43,7 @@ def finish_within(awaitable: Awaitable[T], limit: float) -> T:
 
 @coroutine
 def told_once(
-    work: Coroutine[Any, Any, T], limit: float = math.inf, first: Callable[[], object] | None = None
+    work: Coroutine[Any, Any, T], limit: float, first: Callable[[], object] | None = None
 ) -> Generator[Any, Any, T]:
     """Drive a coroutine that cleans up when it is cancelled: it hears of the first cancellation, and of no other.
 
@@ -90,11 +89,10 @@ def _unmoved(wanted: asyncio.Future[Any] | None, deadline: float) -> Generator[A
         loop = wanted.get_loop()
         stand_in = loop.create_future()
         wanted.add_done_callback(partial(_pass_on, stand_in))
-        timer = None if left == math.inf else loop.call_later(left, _pass_on, stand_in, None)
+        timer = loop.call_later(left, _pass_on, stand_in, None)
         with suppress(asyncio.CancelledError):
             yield from stand_in
-        if timer is not None:
-            timer.cancel()
+        timer.cancel()
     return True
 
 

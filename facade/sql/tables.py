@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -58,7 +58,14 @@ class ModelExpression(sa.ColumnElement[Any]):
 
 @compiles(ModelExpression)
 def _compile_expression(element: ModelExpression, compiler: Compiler, **options: Any) -> str:
-    core = table_expression(element.source, element.model, compiler.dialect)
+    return _as_text(_core_of(element, compiler), compiler, options)
+
+
+def _core_of(element: ModelExpression, compiler: Compiler) -> sa.ColumnElement[Any]:
+    return table_expression(element.source, element.model, compiler.dialect)
+
+
+def _as_text(core: sa.ColumnElement[Any], compiler: Compiler, options: Mapping[str, Any]) -> str:
     return str(compiler.process(core, **{**options, "literal_binds": True, "include_table": False}))
 
 
@@ -85,13 +92,13 @@ class DefaultExpression(ModelExpression):
 
 @compiles(DefaultExpression)
 def _compile_default_expression(element: DefaultExpression, compiler: Compiler, **options: Any) -> str:
-    core = table_expression(element.source, element.model, compiler.dialect)
+    core = _core_of(element, compiler)
     if compiler.dialect.name in MYSQL and any(map(_asks_a_query, visitors.iterate(core))):
         raise UnsupportedFeature(
             f"The db_default of {element.field} asks a query on MySQL and MariaDB, which have none in a default: a moment is "
             "converted to the time zone by one. Give the field a default in Python, or a constant as db_default."
         )
-    return _compile_expression(element, compiler, **options)
+    return _as_text(core, compiler, options)
 
 
 def _asks_a_query(item: object) -> bool:

@@ -277,10 +277,8 @@ class GeneralChannel(DriverChannel):
         elif self.in_transaction and self.database.vendor == "mysql" and self._rolled_back(error_number(raw)):
             self.in_transaction = False
         if isinstance(error, DBAPIError) and error.statement is None:
-            error.statement, error.params = (
-                sql,
-                params,
-            )  # it is the COMMIT of a lone statement that has failed
+            # It is the COMMIT of a lone statement that has failed.
+            error.statement, error.params = sql, params
         say_expired(error, self.database.alias)
         super()._failed(error, sql, params)
 
@@ -330,9 +328,9 @@ class GeneralChannel(DriverChannel):
     @staticmethod
     def kill(raw: object) -> None:
         """Close it by the driver's own means: an event loop would keep open what SQLAlchemy only forgets."""
-        closing = cast("Any", raw).close()
-        if inspect.iscoroutine(closing):
-            bridge.detach(closing)
+        ending = cast("Any", raw).close()
+        if inspect.iscoroutine(ending):
+            bridge.detach(ending)
 
 
 _SPLICED = (dict, list, tuple, set, frozenset)

@@ -48,18 +48,24 @@ class UUID7(VendorFunc):
         _check_mysql(self, compiler)
         if self.source_expressions and compiler.vendor != "postgresql":
             raise UnsupportedFeature("The shift argument to UUID7 is not supported on this database backend.")
-        version = getattr(compiler.dialect, "server_version_info", None)
-        if compiler.vendor == "postgresql" and version and version < (18,):
+        if compiler.vendor == "postgresql" and _is_before(compiler, (18,)):
             raise UnsupportedFeature("UUID7 requires PostgreSQL version 18 or later.")
         return super().as_core(compiler)
 
 
 def _check_mysql(expression: object, compiler: Compiler) -> None:
-    if compiler.vendor == "mysql" and not is_mariadb(compiler.dialect):
+    if compiler.vendor != "mysql":
+        return
+    if not is_mariadb(compiler.dialect):
         raise UnsupportedFeature(f"{type(expression).__name__} is not supported on MySQL.")
-    version = getattr(compiler.dialect, "server_version_info", None)
-    if compiler.vendor == "mysql" and version and version < (11, 7):
+    if _is_before(compiler, (11, 7)):
         raise UnsupportedFeature(f"{type(expression).__name__} requires MariaDB version 11.7 or later.")
+
+
+def _is_before(compiler: Compiler, version: tuple[int, ...]) -> bool:
+    """Tell whether the server is known to be older than that."""
+    known: tuple[int, ...] | None = getattr(compiler.dialect, "server_version_info", None)
+    return known is not None and known < version
 
 
 __all__ = ["UUID4", "UUID7"]
