@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import linecache
 import weakref
+from types import CodeType
 from typing import Any
 
 _numbers = itertools.count(1)
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(title: str, text: str) -> CodeType:
+    """Compile a text once, however many functions are made of it; `linecache` has its lines as long as one of them lives."""
+    file = f"<facade {title} #{next(_numbers)}>"
+    code = compile(text, file, "exec")
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    weakref.finalize(_code_of_function(code), linecache.cache.pop, file, None).atexit = False
+    return code
+
+
+def _code_of_function(module: CodeType) -> CodeType:
+    (code,) = (constant for constant in module.co_consts if isinstance(constant, CodeType))
+    return code
 
 
 class Source:
@@ -28,11 +45,7 @@ class Source:
 
         Its file is called ``<facade {title} #1>``; `linecache` has the lines as long as the function lives.
         """
-        text = "\n".join([*self.lines, ""])
-        file = f"<facade {title} #{next(_numbers)}>"
         namespace, made = dict(self.names), dict[str, Any]()
-        exec(compile(text, file, "exec"), namespace, made)  # noqa: S102
+        exec(_compiled(title, "\n".join([*self.lines, ""])), namespace, made)  # noqa: S102
         (function,) = made.values()
-        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        weakref.finalize(function, linecache.cache.pop, file, None).atexit = False
         return function

@@ -85,18 +85,26 @@ def test_an_unknown_argument_shows_the_line_of_the_initialiser():
     }
 
 
-def test_names_are_unique_and_lines_go_with_their_function():
-    def make():
-        source = generated.Source(one=1)
-        source.lines = ["def f():", "    return one"]
-        return source.build("f of test")
+def made(value, text="one"):
+    source = generated.Source(one=value)
+    source.lines = ["def f():", f"    return {text}"]
+    return source.build("f of test")
 
-    first, second = make(), make()
+
+def test_names_are_unique_and_lines_go_with_their_function():
+    first, second = made(1), made(1, "one + 1")
     files = [function.__code__.co_filename for function in (first, second)]
     assert files[0] != files[1]
     assert (first(), linecache.getline(files[0], 2)) == (1, "    return one\n")
     linecache.checkcache()
     assert linecache.getline(files[0], 2)
+    generated._compiled.cache_clear()
     del first
     gc.collect()
     assert [file in linecache.cache for file in files] == [False, True]
+
+
+def test_a_text_is_compiled_once():
+    first, second = made(1), made(2)
+    assert (first(), second()) == (1, 2)
+    assert first.__code__ is second.__code__

@@ -27,7 +27,7 @@ UNRAISABLE = ["ignore::pytest.PytestUnraisableExceptionWarning"]
 ONE = Statement("SELECT 1", reads=True, returns=True)
 NAP = Statement("SELECT pg_sleep(0.3)::text, pg_backend_pid()", reads=True, returns=True)
 SLEEPERS = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event = 'PgSleep'"
 )
 
@@ -55,10 +55,10 @@ def killing(database, times=1):
     """Terminate, in a thread, the next connections that are found asleep in the middle of a statement."""
 
     def kill():
-        for _ in range(times):
-            deadline = time.monotonic() + 10
-            while not database.observe(SLEEPERS) and time.monotonic() < deadline:
-                time.sleep(0.01)
+        killed, deadline = set(), time.monotonic() + 10 * times
+        while len(killed) < times and time.monotonic() < deadline:  # one may be seen again before it is gone
+            killed.update(pid for pid, _ in database.observe(SLEEPERS))
+            time.sleep(0.01)
 
     thread = threading.Thread(target=kill)
     thread.start()

@@ -418,7 +418,7 @@ def numbered(n):
 
 @pytest.fixture
 def few(cached, monkeypatch):
-    """A tree that holds no more than fifty shapes, ten of them new ones."""
+    """A tree that holds no more than fifty shapes, two of them new ones."""
     gc.collect()
     monkeypatch.setattr(retention, "MAX_SHAPES", 50)
     return 50
@@ -435,6 +435,17 @@ def test_the_number_of_shapes_is_bounded(database, few):
         numbered(n)
         assert len(shapes._kept) <= few
     assert size() - before <= few + 10  # the roots of models do not count
+
+
+@pytest.mark.vendors("sqlite")
+def test_what_comes_back_after_it_was_let_go_is_kept(database, few):
+    for _ in range(2):
+        for n in range(30):
+            numbered(n)
+    kept = [numbered(n)._shape for n in range(30)]
+    for n in range(100, 200):
+        numbered(n)
+    assert [numbered(n)._shape for n in range(30)] == kept
 
 
 @pytest.mark.vendors("sqlite")

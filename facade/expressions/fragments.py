@@ -57,13 +57,13 @@ class RawFragment(Fragment):
 
 @compiles(Fragment)  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
 def _compile_fragment(element: Fragment, compiler: SQLCompiler, **options: Any) -> str:
-    escape = compiler.preparer._double_percents
-    return "".join(
-        (part.replace("%", "%%") if escape else part)
-        if isinstance(part, str)
-        else compiler.process(part, **options)
-        for part in element.parts
-    )
+    escape, texts = compiler.preparer._double_percents, list[str]()
+    for part in element.parts:
+        if isinstance(part, str):
+            texts.append(part.replace("%", "%%") if escape else part)
+        else:
+            texts.append(compiler.process(part, **options))
+    return "".join(texts)
 
 
 class Inline(ColumnElement[Any]):
@@ -96,5 +96,11 @@ def template(text: str, *arguments: Any, type_: CoreType | None = None) -> Fragm
         if piece:
             parts.append(piece.replace("\0", "%"))
         if position < min(len(arguments), len(pieces) - 1):
-            parts.append(arguments[position])
+            argument = arguments[position]
+            if (
+                type(argument) is Fragment
+            ):  # its text can stand in this one's: one element to compile instead of two
+                parts += argument.parts
+            else:
+                parts.append(argument)
     return Fragment(parts, type_)

@@ -221,7 +221,7 @@ class EquatingPlan(Plan):
 class ExpandingPlan(Plan):
     """A plan with lists that the database can only take one parameter per item: the SQL grows with them."""
 
-    __slots__ = ("compiled", "names", "processors")
+    __slots__ = ("compiled", "constants", "names", "processors")
 
     def __init__(
         self,
@@ -232,14 +232,14 @@ class ExpandingPlan(Plan):
         binds: Binds,
     ) -> None:
         super().__init__(statement, bind, load)
-        self.compiled = compiled
+        self.compiled, self.constants = compiled, compiled.params
         self.names = {name: source for name, source in binds.sources.items() if name in compiled.binds}
         self.processors: Mapping[str, Any] = compiled._bind_processors
 
     def expand(self, args: Args) -> tuple[Statement, Args]:
         values = {name: _converted(args, *source) for name, source in self.names.items()}
         state = self.compiled.construct_expanded_state(values)
-        values = {**self.compiled.params, **state.parameters}
+        values = {**self.constants, **state.parameters}
         processors = {**self.processors, **state.processors}
         original = self.statement
         statement = Statement(state.statement, original.reads, original.returns, original.locks)
@@ -379,7 +379,11 @@ def binder(compiled: SQLCompiler, binds: Binds, of: str) -> Callable[[Args], Par
     """Return a generated function from a queryset's arguments to the driver's parameters."""
     source = Source()
     escaped = compiled.escaped_bind_names
-    items = [(name, _parameter(name, compiled, binds, source.names)) for name in parameter_names(compiled)]
+    constants = compiled.params
+    items = [
+        (name, _parameter(name, compiled, constants, binds, source.names))
+        for name in parameter_names(compiled)
+    ]
     made = (
         f"({''.join(f'{item}, ' for _, item in items)})"
         if compiled.positional
@@ -390,10 +394,12 @@ def binder(compiled: SQLCompiler, binds: Binds, of: str) -> Callable[[Args], Par
     return bind
 
 
-def _parameter(name: str, compiled: SQLCompiler, binds: Binds, names: dict[str, Any]) -> str:
+def _parameter(
+    name: str, compiled: SQLCompiler, constants: Mapping[str, Any], binds: Binds, names: dict[str, Any]
+) -> str:
     process: Any = compiled._bind_processors.get(name)
     if name not in binds.sources:
-        value = compiled.params[name]
+        value = constants[name]
         names[f"k_{name}"] = value if process is None else process(value)
         return f"k_{name}"
     index, convert = binds.sources[name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,7 +14,6 @@ from facade.sql.select import Compiler
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy.engine.interfaces import Compiled
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from facade.db.database import Database
@@ -68,18 +66,14 @@ def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
     dialect.identifier_preparer = dialect.preparer(dialect)
     dialect.identifier_preparer._requires_quotes = lambda name: True
     compiled = statement.compile(dialect=dialect)
-    values = {name: _value(name, compiled, compiler.binds.sources, args) for name in compiled.params}
+    sources = compiler.binds.sources
+    values = {
+        name: _value(*sources[name], args) if name in sources else constant
+        for name, constant in compiled.params.items()
+    }
     return _SPACE.sub(" ", str(compiled)) % values
 
 
-def _value(
-    name: str,
-    compiled: Compiled,
-    sources: Mapping[str, tuple[int | None, Convert | None]],
-    args: tuple[Any, ...],
-) -> Any:
-    if name not in sources:
-        return compiled.params[name]
-    index, convert = sources[name]
+def _value(index: int | None, convert: Convert | None, args: tuple[Any, ...]) -> Any:
     value = None if index is None else args[index]
     return value if convert is None else convert(value)

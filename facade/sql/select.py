@@ -312,8 +312,9 @@ class Compiler(Combinations, dialects.Operations):
                 columns.extend(self.column(node.alias_of(query, field.model), field) for field in node.fields)
         for name, expression in self._selection():
             columns.append(self._labelled(name, expression))
-            with suppress(TypeError):  # an expression that cannot be compared
-                self.positions.setdefault(expression, len(columns))
+            if query.is_ordered or query.group_by is not None:
+                with suppress(TypeError):  # an expression that cannot be compared
+                    self.positions.setdefault(expression, len(columns))
             (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
         layout.width, layout.repeated = len(columns), query.repeated
         return columns

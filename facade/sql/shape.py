@@ -50,6 +50,7 @@ class Shape:
         "current",
         "key",
         "keyed",
+        "number",
         "parent",
         "plans",
         "prepare",
@@ -69,6 +70,7 @@ class Shape:
         self.parent, self.key = parent, key
         self.children: dict[Any, Shape] = {}
         self.plans: dict[Any, Any] = {}
+        self.number = 0
         self.current = True  # of a root: False once the shapes were cleared
         self.used = False  # whether it was found since it was last looked at
         with _lock:
@@ -88,6 +90,7 @@ class Shape:
             raise too_deep(self.query, key[0]) from error
         built = self._build(key, count, keyed=True)
         try:
+            built.number = hash((self.number, key))
             with _lock:
                 if (found := self.children.setdefault(key, built)) is built:
                     _kept.add(built)
@@ -228,7 +231,9 @@ def root(model: type[Any]) -> Shape:
     try:
         return _roots[model]
     except KeyError:
-        return _roots.setdefault(model, Shape(Query(model)))
+        made = Shape(Query(model))
+        made.number = hash(model)
+        return _roots.setdefault(model, made)
 
 
 def shape_of(model: registry.ModelReference, steps: list[tuple[tuple[Any, ...], int]], keyed: bool) -> Shape:
