@@ -5,7 +5,7 @@ from __future__ import annotations
 from facade import models, transaction
 from facade.bridge import run
 from facade.configuration import configure, settings
-from facade.db.capture import CaptureQueriesContext
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.db.connection import (
     aclose_all,
     ahealth_check,
@@ -18,8 +18,8 @@ from facade.db.connection import (
     using_connection,
 )
 from facade.db.routing import DEFAULT_DB_ALIAS, router
-from facade.db.transaction import aatomic, atomic
-from facade.sql.schema import acreate_all, adrop_all, create_all, drop_all
+from facade.db.scopes.atomic import aatomic, atomic
+from facade.sql.tables.schema import acreate_all, adrop_all, create_all, drop_all
 from facade.version import __version__
 
 __all__ = [

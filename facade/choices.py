@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, Self
 
-from facade.promises import is_promise
+from facade.foundation.promises import is_promise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

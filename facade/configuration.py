@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from facade.exceptions import ImproperlyConfigured
-from facade.seams import Changes
+from facade.foundation.seams import Changes
 
 #: Calls ``callback(names)`` after each `configure`, with the names that were set.
 on_change: Changes[[frozenset[str]]] = Changes("settings")

@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 from urllib.parse import quote, urljoin
 
 from facade.configuration import settings
-from facade.deconstruct import Deconstructible
 from facade.exceptions import SuspiciousFileOperation
+from facade.foundation.deconstruct import Deconstructible
 
 if TYPE_CHECKING:
     from os import PathLike

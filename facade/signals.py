@@ -13,7 +13,7 @@ from types import MethodType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from facade import bridge
-from facade.seams import Changes, Seam
+from facade.foundation.seams import Changes, Seam
 
 __all__ = [
     "ModelSignal",

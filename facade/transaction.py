@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facade.db.transaction import (
+from facade.db.scopes.atomic import (
     Atomic,
     aatomic,
     acommit,

@@ -11,9 +11,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from urllib.parse import urlsplit
 
-from facade.addresses import is_ipv4, is_ipv6
-from facade.deconstruct import Deconstructible
 from facade.exceptions import ValidationError
+from facade.foundation.deconstruct import Deconstructible
+from facade.parsing.addresses import is_ipv4, is_ipv6
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from facade import bridge
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import connections
 
 KEYS = {

@@ -27,9 +27,9 @@ import pytest
 from sqlalchemy import make_url
 
 from facade.configuration import configure
-from facade.db.capture import CaptureQueriesContext
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.db.connection import close_all, connections
-from facade.sql.schema import create_all
+from facade.sql.tables.schema import create_all
 
 ALIASES = ("default", "other")
 VENDORS = ("sqlite", "postgres", "mariadb")

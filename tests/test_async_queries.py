@@ -14,11 +14,11 @@ from decimal import Decimal
 import pytest
 
 from facade import atomic, bridge, configure, models
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import connections
 from facade.exceptions import SynchronousOnlyOperation
 from facade.models import Avg, Count, F, Max, Min, Q, Sum
-from facade.sql.schema import acreate_all
+from facade.sql.tables.schema import acreate_all
 from tests.models import Author, Book, Everything, Profile, Publisher
 
 NAMES = ["Ada", "Bob", "Cyd"]

@@ -14,8 +14,8 @@ import pytest
 
 from facade import bridge, transaction
 from facade.configuration import configure, settings
-from facade.db.capture import CaptureQueriesContext
-from facade.db.channel import Statement
+from facade.db.channels.capture import CaptureQueriesContext
+from facade.db.channels.channel import Statement
 from facade.db.connection import close_all_async, connections
 from facade.exceptions import TransactionManagementError
 from facade.transaction import atomic

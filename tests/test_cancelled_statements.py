@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from facade import atomic, bridge, configure, connections
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import close_all_async
 from tests.fix_databases import DatabaseUnderTest
 

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from facade import bridge
-from facade.db.capture import CaptureQueriesContext, filled_in
-from facade.db.channel import Statement
+from facade.db.channels.capture import CaptureQueriesContext, filled_in
+from facade.db.channels.channel import Statement
 from facade.db.connection import connection, connections
 from facade.exceptions import IntegrityError
 from facade.transaction import atomic

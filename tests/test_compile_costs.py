@@ -10,7 +10,7 @@ import pytest
 
 import facade
 from facade.models import Case, F, Q, Value, When
-from facade.sql import shape
+from facade.sql.plan import shape
 from tests.models import Author, Everything
 
 FEW, MANY = 300, 600

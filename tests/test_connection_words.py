@@ -18,9 +18,9 @@ from sqlalchemy import make_url
 
 from facade import bridge
 from facade.configuration import configure
-from facade.db import config, options
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import connections
+from facade.db.settings import config, words
 from facade.exceptions import ImproperlyConfigured, OperationalError
 from facade.transaction import atomic
 from tests.fix_databases import free_port
@@ -47,7 +47,7 @@ def async_driver(given, driver=AUTOMATIC):
 
 
 def arguments(driver, given):
-    return options.for_driver(make_url(f"{driver}://h/d"), given)[1]
+    return words.for_driver(make_url(f"{driver}://h/d"), given)[1]
 
 
 # -- every word ---------------------------------------------------------------------------------------------------

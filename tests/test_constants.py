@@ -31,8 +31,8 @@ from facade.models import (
     Window,
 )
 from facade.models import functions as fn
-from facade.sql import plan
-from facade.sql.constants import same_value
+from facade.sql.core.constants import same_value
+from facade.sql.plan import plan
 
 
 class Shelf(m.Model):

@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from facade import bridge, transaction
 from facade.configuration import configure
-from facade.db import config
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import connection, connections, using_connection
 from facade.db.drivers import sqlite
 from facade.db.drivers.sqlite import on_connect
-from facade.db.options import for_driver
+from facade.db.settings import config
+from facade.db.settings.words import for_driver
 from facade.exceptions import (
     ConnectionDoesNotExist,
     ImproperlyConfigured,
@@ -29,7 +29,7 @@ from facade.exceptions import (
     SynchronousOnlyOperation,
     TransactionManagementError,
 )
-from facade.sql.schema import create_all
+from facade.sql.tables.schema import create_all
 from facade.transaction import atomic
 from tests.entries import Entries
 from tests.models import Author

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facade.dateparse import duration_string, parse_date, parse_datetime, parse_duration, parse_time
+from facade.parsing.dates import duration_string, parse_date, parse_datetime, parse_duration, parse_time
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from contextlib import suppress
 import pytest
 
 from facade import bridge
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import connections
 from facade.exceptions import DeadlockDetected, TransactionManagementError
 from facade.transaction import atomic

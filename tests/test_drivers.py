@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
 from facade.configuration import configure
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
+from facade.db.channels.errors import error_class, says_lost
 from facade.db.connection import close_all_async, connections
-from facade.db.errors import error_class, says_lost
 from facade.exceptions import (
     DatabaseError,
     DataError,

@@ -15,7 +15,7 @@ from facade import fields, models, validators
 from facade.configuration import override
 from facade.exceptions import DataError, IntegrityError, ValidationError
 from facade.expressions.lists import ExpressionList
-from facade.fields import registry
+from facade.fields import lookup_registry as registry
 from facade.models import F
 from facade.models.expressions import RawSQL
 from facade.models.lookups import GreaterThan

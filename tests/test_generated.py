@@ -9,7 +9,8 @@ import traceback
 
 import pytest
 
-from facade import generated, models
+from facade import models
+from facade.foundation import generated
 from facade.meta.registry import isolate_apps
 from tests.models import Author
 

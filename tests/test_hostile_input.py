@@ -17,7 +17,7 @@ import pytest
 import facade
 from facade import connections, models
 from facade.configuration import override
-from facade.db.config import read
+from facade.db.settings.config import read
 from facade.exceptions import (
     DatabaseError,
     DataError,
@@ -26,7 +26,7 @@ from facade.exceptions import (
     ProgrammingError,
     ValidationError,
 )
-from facade.expressions.json_paths import KeyTransform
+from facade.expressions.lookups.json_parts import KeyTransform
 from facade.files import ContentFile, FileSystemStorage
 from facade.models import F, Q, Value
 from facade.models.expressions import RawSQL

@@ -21,7 +21,7 @@ from facade.models import (
     SmallIntegerField,
     When,
 )
-from facade.sql import plan
+from facade.sql.plan import plan
 from tests.models import Author, Book, Publisher
 
 BEYOND = [2**15, 2**31, 2**40, 2**63, 2**70]

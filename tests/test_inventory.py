@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from facade.db.drivers import channel_class
-from facade.db.inventory import Inventory
+from facade.db.pooling.inventory import Inventory
 
 PAGE = Path(__file__).parent.parent / "docs" / "engines.md"
 BETWEEN = re.compile(r"(?<=<!-- inventory -->\n)(.*)(?=<!-- end of the inventory -->)", re.DOTALL)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_ses
 from sqlalchemy.orm import Session, registry, scoped_session, sessionmaker
 
 from facade import acreate_all, atomic, configure, connections, transaction, using_connection
-from facade.db.capture import CaptureQueriesContext
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 from tests.models import Author, Book, Publisher
 from tests.test_sqlalchemy import url_for

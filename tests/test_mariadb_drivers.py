@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from facade import bridge
 from facade.configuration import configure
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import connections
 from facade.exceptions import DataError, IntegrityError, OperationalError, ProgrammingError
 from facade.transaction import atomic

@@ -13,7 +13,7 @@ from facade.configuration import override
 from facade.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
 from facade.meta import registry as registries
 from facade.meta.options import normalize_together
-from facade.orm.assembly import label_for
+from facade.orm.instances.assembly import label_for
 from facade.signals import class_prepared
 from tests.models import Author, Book, Category, Place, Profile, Publisher, Restaurant, Review, Writer
 

@@ -12,8 +12,8 @@ from facade import models
 from facade.apps import isolate_apps
 from facade.configuration import override
 from facade.meta import registry
-from facade.orm.construction import DEFERRED
-from facade.orm.state import LOADED_FROM, ModelState
+from facade.orm.instances.construction import DEFERRED
+from facade.orm.instances.state import LOADED_FROM, ModelState
 from facade.signals import post_init, pre_init
 from tests.models import Author, Book, Everything, Profile, Publisher, Review, Token, Writer
 

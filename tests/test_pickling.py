@@ -28,7 +28,7 @@ from facade.models import (
     Window,
 )
 from facade.models.functions import Lower, RowNumber, TruncYear
-from facade.sql import shape
+from facade.sql.plan import shape
 from facade.transaction import atomic
 from tests.models import Author, Book, Publisher, Review
 

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from facade import bridge
 from facade.configuration import configure
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import close_all, close_all_async, connections
 from facade.exceptions import DatabaseError
 
@@ -96,7 +96,7 @@ READERS = """
 import asyncio, sys
 from facade import bridge
 from facade.configuration import configure
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import connections
 
 url, base, settings = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from facade import bridge, using_connection
 from facade.configuration import configure
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import close_all, close_all_async, connections, pool_stats
 from facade.exceptions import OperationalError, PoolExhausted, TransactionManagementError
 from facade.transaction import atomic

@@ -12,7 +12,7 @@ import pytest
 
 from facade import bridge
 from facade.configuration import configure
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.connection import close_all, close_all_async, connections
 from facade.exceptions import PoolExhausted
 from facade.transaction import atomic

@@ -12,8 +12,8 @@ from sqlalchemy import event, make_url
 
 from facade import bridge
 from facade.configuration import configure
-from facade.db import retry
-from facade.db.channel import Statement
+from facade.db.channels import retry
+from facade.db.channels.channel import Statement
 from facade.db.connection import close_all, close_all_async, connections
 from facade.exceptions import OperationalError, PoolExhausted
 from facade.transaction import atomic

@@ -10,7 +10,7 @@ import pytest
 
 import facade.models  # noqa: F401 - whoever fills a seam is imported
 from facade.exceptions import ImproperlyConfigured
-from facade.seams import Changes, Seam
+from facade.foundation.seams import Changes, Seam
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "facade"
@@ -59,7 +59,7 @@ def test_all_seams_are_documented():
         for does, filled_by in re.findall(
             r'= Seam\(\s*"([^"]+)",\s*filled_by="facade\.([\w.]+)"', path.read_text()
         )
-        if path.name != "seams.py"
+        if path.name != "foundation/seams.py"
     }
     assert {does for does, *_ in listed} == {seam.does for seam in Seam.known}
     assert len(listed) == len(Seam.known)

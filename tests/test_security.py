@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from facade import atomic, connections, transaction
-from facade.db.capture import CaptureQueriesContext
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.exceptions import FieldDoesNotExist, FieldError, TransactionManagementError
 from facade.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, StringAgg, Subquery, Sum, Value, When
 from facade.models.functions import Cast, Concat, Extract, Lower, Trunc

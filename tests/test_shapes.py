@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from facade import bridge, configuration, connections, models
-from facade.db.optioned import MAX_NAMES
+from facade.db.scopes.optioned import MAX_NAMES
 from facade.exceptions import EmptyResultSet
 from facade.meta.registry import isolate_apps
 from facade.models import Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Sum, Value, When
-from facade.sql import retention
-from facade.sql import shape as shapes
-from facade.sql.rows import _row_classes as row_classes
+from facade.sql.plan import retention
+from facade.sql.plan import shape as shapes
+from facade.sql.plan.loaders import _row_classes as row_classes
 from tests.models import Author, Book, Category, Everything, Profile, Publisher
 
 DAY = dt.date(2002, 5, 1)

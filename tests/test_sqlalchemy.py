@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from facade import acreate_all, atomic, bridge, configure, connections, transaction, using_connection
-from facade.db.capture import CaptureQueriesContext
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.db.connection import close_all, close_all_async
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 from facade.models import Count, F

@@ -11,7 +11,7 @@ import tracemalloc
 import pytest
 
 from facade import acreate_all, atomic, configure, connections, models, settings
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.exceptions import OperationalError, ProgrammingError
 from facade.models import Count, F, Prefetch
 from tests.models import Author, Book, Publisher

@@ -13,8 +13,8 @@ from facade.apps import isolate_apps
 from facade.exceptions import DataError, ImproperlyConfigured, IntegrityError
 from facade.meta.constraints import Deferrable
 from facade.models import functions
-from facade.sql.schema import existing_tables
-from facade.sql.tables import metadata
+from facade.sql.tables.definitions import metadata
+from facade.sql.tables.schema import existing_tables
 from tests.models import (
     Author,
     Book,

@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 
 from facade import transaction
 from facade.configuration import configure
-from facade.db.capture import CaptureQueriesContext
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.db.connection import connections
 from facade.exceptions import (
     CommitOutcomeUnknown,

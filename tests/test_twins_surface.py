@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 import facade
 from facade import bridge, configure, models, transaction
-from facade.db.capture import CaptureQueriesContext
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.db.connection import close_all, close_all_async, connections
 from facade.exceptions import EmptyResultSet
 from facade.models import (
@@ -33,8 +33,8 @@ from facade.models import (
     Value,
     When,
 )
-from facade.orm.manager import BaseManager
-from facade.orm.raw import RawQuerySet
+from facade.orm.querysets.manager import BaseManager
+from facade.orm.querysets.raw import RawQuerySet
 from tests.models import Author, Book, Category, Everything, Place, Profile, Publisher, Restaurant, Review
 
 # -- the surface --------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 
 from facade import validators as v
-from facade.addresses import clean_ipv6_address
 from facade.exceptions import ValidationError
+from facade.parsing.addresses import clean_ipv6_address
 
 
 def refused(validator, value):

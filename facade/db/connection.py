@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from facade.db.capture import CaptureQueriesContext
-from facade.db.config import DatabaseSettings
+from facade.db.channels.capture import CaptureQueriesContext
 from facade.db.database import Database
+from facade.db.handler import Connections, aclose_all, close_all, close_all_async, connection, connections
 from facade.db.health import Health, ahealth_check, health_check, pool_stats
-from facade.db.joining import using_connection
-from facade.db.registry import Connections, aclose_all, close_all, close_all_async, connection, connections
+from facade.db.scopes.joining import using_connection
+from facade.db.settings.config import DatabaseSettings
 
 __all__ = [
     "CaptureQueriesContext",

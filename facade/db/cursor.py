@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from facade import bridge
-from facade.db.channel import Outcome, Params, Row, Statement
+from facade.db.channels.channel import Outcome, Params, Row, Statement
 from facade.exceptions import InterfaceError
 from facade.types.decimals import sendable
 

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from facade import bridge
 from facade.configuration import settings as project
-from facade.db import capture, engines
-from facade.db.blocks import state
-from facade.db.channel import Channel, Outcome, Params, Row, Statement, Stream
-from facade.db.config import DatabaseSettings, missing_driver
-from facade.db.control import TransactionControl
+from facade.db.channels import capture
+from facade.db.channels.channel import Channel, Outcome, Params, Row, Statement, Stream
+from facade.db.channels.retry import delays, is_lost
+from facade.db.channels.schemas import SchemaMap, marking, placed
 from facade.db.cursor import Cursor
 from facade.db.features import Features
-from facade.db.retry import delays, is_lost
-from facade.db.schemas import SchemaMap, marking, placed
+from facade.db.pooling import engines
+from facade.db.settings.config import DatabaseSettings, missing_driver
+from facade.db.transactions.blocks import state
+from facade.db.transactions.control import TransactionControl
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from facade.db.lending import Lender
+    from facade.db.pooling.lending import Lender
 
 R = TypeVar("R")
 

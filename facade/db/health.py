@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from facade import bridge
-from facade.db.channel import Statement
+from facade.db.channels.channel import Statement
 from facade.db.database import PING
-from facade.db.registry import connections
+from facade.db.handler import connections
 
 if TYPE_CHECKING:
     from facade.db.database import Database
-    from facade.db.lending import Lender
+    from facade.db.pooling.lending import Lender
 
 TIMEOUT = 5.0
 

@@ -18,14 +18,14 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
+from facade.expressions.arithmetic.inference import OutputFieldIsNoneError, combined_field
 from facade.expressions.freezing import Arg, Frozen, Values, freeze
 from facade.expressions.identity import Compared, TwoSided
-from facade.expressions.inference import OutputFieldIsNoneError, combined_field
-from facade.expressions.written import Written
+from facade.expressions.sqltext.written import Written
 from facade.fields import Field, Operand
 from facade.fields.columns import DialectView
-from facade.fields.relations import final_target
-from facade.seams import Seam
+from facade.fields.relations.reverse import final_target
+from facade.foundation.seams import Seam
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query

@@ -16,7 +16,7 @@ from facade.types.decimals import sendable
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
-    from facade.expressions.written import SQL, Texts
+    from facade.expressions.sqltext.written import SQL, Texts
     from facade.fields import Field
 
 

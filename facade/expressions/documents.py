@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql
 from facade import fields
 from facade.expressions.base import Expression, ExpressionWrapper, Value
 from facade.expressions.conditional import Case, When
-from facade.expressions.fragments import template
 from facade.expressions.references import Outer, Ref
+from facade.expressions.sqltext.fragments import template
 from facade.expressions.subquery import Embedded, Subquery
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression, OrderBy
 from facade.expressions.calls import as_expression
-from facade.expressions.fragments import template
 from facade.expressions.references import F
+from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler

@@ -8,7 +8,7 @@ from typing import Any
 from facade.expressions.base import Expression
 from facade.expressions.q import Condition, Q
 from facade.expressions.references import F, OuterRef
-from facade.fields.checks import LOOKUP_SEP
+from facade.fields.declarations import LOOKUP_SEP
 
 
 def referenced_paths(expression: object) -> Iterator[tuple[str, ...]]:

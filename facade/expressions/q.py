@@ -11,8 +11,8 @@ from facade.exceptions import NestedTooDeeply
 from facade.expressions.base import Expression, as_condition
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 from facade.expressions.identity import laid_out, put_together
-from facade.fields.checks import LOOKUP_SEP
-from facade.seams import Seam
+from facade.fields.declarations import LOOKUP_SEP
+from facade.foundation.seams import Seam
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Query
@@ -24,7 +24,7 @@ MAX_DEPTH = 60  # each level is several calls deep when the SQL is made
 
 # (condition, values or expressions by name, alias of the database) -> whether the condition holds, None for unknown.
 condition_holds: Seam[[Any, dict[str, Any], str], bool | None] = Seam(
-    "how a Q is checked", filled_by="facade.sql.checking"
+    "how a Q is checked", filled_by="facade.sql.plan.condition_check"
 )
 
 

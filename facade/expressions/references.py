@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from facade.expressions.base import Combinable, Expression, Placed
 from facade.expressions.freezing import Frozen, Values
-from facade.fields.checks import LOOKUP_SEP
+from facade.fields.declarations import LOOKUP_SEP
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query, Valued

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import Expression, Placed
-from facade.expressions.fragments import Fragment, Inline, template
 from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.references import Col, Outer
+from facade.expressions.sqltext.fragments import Fragment, Inline, template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query, Rows

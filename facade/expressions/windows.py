@@ -9,9 +9,9 @@ from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import Expression
 from facade.expressions.calls import as_expression
-from facade.expressions.fragments import Whole, template
 from facade.expressions.functions.vendors import Fixed
 from facade.expressions.lists import ExpressionList, OrderByList
+from facade.expressions.sqltext.fragments import Whole, template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler

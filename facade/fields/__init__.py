@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from facade.fields.auto import AutoField, AutoFieldMixin, BigAutoField, SmallAutoField
 from facade.fields.base import (
     BLANK_CHOICE_DASH,
     BLANK_CHOICE_LABEL,
@@ -11,13 +10,14 @@ from facade.fields.base import (
     Field,
     Operand,
 )
-from facade.fields.binary import BinaryField
-from facade.fields.boolean import BooleanField
-from facade.fields.files import FieldFile, FileField, ImageField, ImageFieldFile
-from facade.fields.generated import GeneratedField
-from facade.fields.json import JSONField
-from facade.fields.network import GenericIPAddressField
-from facade.fields.numbers import (
+from facade.fields.kinds.auto import AutoField, AutoFieldMixin, BigAutoField, SmallAutoField
+from facade.fields.kinds.binary import BinaryField
+from facade.fields.kinds.boolean import BooleanField
+from facade.fields.kinds.files import FieldFile, FileField, ImageField, ImageFieldFile
+from facade.fields.kinds.generated import GeneratedField
+from facade.fields.kinds.json import JSONField
+from facade.fields.kinds.network import GenericIPAddressField
+from facade.fields.kinds.numbers import (
     BigIntegerField,
     DecimalField,
     FloatField,
@@ -27,8 +27,8 @@ from facade.fields.numbers import (
     PositiveSmallIntegerField,
     SmallIntegerField,
 )
-from facade.fields.temporal import DateField, DateTimeField, DurationField, TimeField
-from facade.fields.text import (
+from facade.fields.kinds.temporal import DateField, DateTimeField, DurationField, TimeField
+from facade.fields.kinds.text import (
     CharField,
     CommaSeparatedIntegerField,
     EmailField,
@@ -37,7 +37,7 @@ from facade.fields.text import (
     TextField,
     URLField,
 )
-from facade.fields.uuid import UUIDField
+from facade.fields.kinds.uuid import UUIDField
 
 __all__ = [
     "BLANK_CHOICE_DASH",

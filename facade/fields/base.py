@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, overload
 from facade.choices import BlankChoiceIterator, CallableChoiceIterator, flatten_choices, normalize_choices
 from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
-from facade.fields.checks import FieldChecks
 from facade.fields.cleaning import Cleaning
 from facade.fields.columns import ColumnDescription, DialectView
-from facade.fields.options import NOT_PROVIDED, AnyValue
-from facade.fields.registry import RegisterLookupMixin
-from facade.promises import kept
-from facade.seams import Seam
+from facade.fields.declarations import FieldChecks
+from facade.fields.keywords import NOT_PROVIDED, AnyValue
+from facade.fields.lookup_registry import RegisterLookupMixin
+from facade.foundation.promises import kept
+from facade.foundation.seams import Seam
 
 if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields.contracts import Instance
-    from facade.fields.relations import ForeignObjectRel
+    from facade.fields.relations.reverse import ForeignObjectRel
 
 
 __all__ = ["BLANK_CHOICE_DASH", "BLANK_CHOICE_LABEL", "NOT_PROVIDED", "DeferredAttribute", "Field", "Operand"]

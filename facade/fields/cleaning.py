@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from facade.choices import flatten_choices
 from facade.exceptions import ValidationError
-from facade.fields.options import NOT_PROVIDED
+from facade.fields.keywords import NOT_PROVIDED
 from facade.validators import EMPTY_VALUES
 
 if TYPE_CHECKING:

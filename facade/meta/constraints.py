@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import ValidationError
 from facade.expressions.base import Expression
+from facade.expressions.comparisons import Exact, IsNull
 from facade.expressions.given import Given
-from facade.expressions.lookups import Exact, IsNull
 from facade.expressions.names import referenced_names
 from facade.expressions.q import Q, condition_holds
 from facade.expressions.references import F

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import configuration
 from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from facade.fields.auto import AutoField
-from facade.fields.order import OrderWrt
+from facade.fields.kinds.auto import AutoField
+from facade.fields.kinds.order import OrderWrt
+from facade.foundation.seams import Seam
 from facade.meta import registry
 from facade.meta.indexes import shortened
 from facade.meta.structure import FieldList, Structure
-from facade.seams import Seam
 from facade.signals import post_init, pre_init
 
 if TYPE_CHECKING:
@@ -96,9 +96,11 @@ class Options(Structure):
     """A model's options, fields, relations and managers."""
 
     #: Set by the modules above, which know managers and tables.
-    manager_class: ClassVar[Seam[[], Any]] = Seam("what `objects` is", filled_by="facade.orm.assembly")
+    manager_class: ClassVar[Seam[[], Any]] = Seam(
+        "what `objects` is", filled_by="facade.orm.instances.assembly"
+    )
     build_table: ClassVar[Seam[[Any], Table]] = Seam(
-        "how a model becomes a Table", filled_by="facade.sql.tables"
+        "how a model becomes a Table", filled_by="facade.sql.tables.definitions"
     )
 
     def __init__(self, meta: object, app_label: str | None = None) -> None:

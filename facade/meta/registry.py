@@ -17,7 +17,7 @@ from sqlalchemy import MetaData
 
 from facade import configuration
 from facade.exceptions import ImproperlyConfigured
-from facade.seams import Changes
+from facade.foundation.seams import Changes
 from facade.signals import ModelSignal, post_init, pre_init
 
 if TYPE_CHECKING:

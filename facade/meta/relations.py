@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from facade.fields.relations import (
+from facade.fields.relations.reverse import (
     FieldCacheMixin,
     ForeignObjectRel,
     Hop,

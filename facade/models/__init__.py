@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from facade.choices import Choices, IntegerChoices, TextChoices
 from facade.exceptions import ObjectDoesNotExist, ProtectedError, RestrictedError
-from facade.expressions import json_lookups, pattern_lookups, related_lookups, temporal_lookups, uuid_lookups  # noqa: F401 - they register themselves
-from facade.expressions.aggregates import Aggregate, AnyValue, Avg, Count, Max, Min, StdDev, Sum, Variance
+from facade.expressions.aggregates.bits import BitAnd, BitOr, BitXor
+from facade.expressions.aggregates.ordered import StringAgg
+from facade.expressions.aggregates.plain import (
+    Aggregate,
+    AnyValue,
+    Avg,
+    Count,
+    Max,
+    Min,
+    StdDev,
+    Sum,
+    Variance,
+)
 from facade.expressions.base import Expression, ExpressionWrapper, OrderBy, Value
-from facade.expressions.bit_aggregates import BitAnd, BitOr, BitXor
 from facade.expressions.calls import Func, RawSQL
+from facade.expressions.comparisons import Lookup, Transform
 from facade.expressions.conditional import Case, When
 from facade.expressions.functions.json import JSONNull
-from facade.expressions.lookups import Lookup, Transform
-from facade.expressions.ordered_aggregates import StringAgg
+from facade.expressions.lookups import json_documents, moments, objects, patterns, uuids  # noqa: F401 - they register themselves
 from facade.expressions.q import FilteredRelation, Q
 from facade.expressions.references import F, OuterRef
 from facade.expressions.subquery import Exists, Subquery
@@ -51,16 +61,14 @@ from facade.fields import (
     URLField,
     UUIDField,
 )
-from facade.fields.many_to_many import ManyToManyField
-from facade.fields.related import ForeignKey, ForeignObject, OneToOneField
-from facade.fields.relations import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
+from facade.fields.relations.foreign_keys import ForeignKey, ForeignObject, OneToOneField
+from facade.fields.relations.many_to_many import ManyToManyField
+from facade.fields.relations.reverse import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from facade.meta.constraints import BaseConstraint, CheckConstraint, Deferrable, UniqueConstraint
 from facade.meta.indexes import Index
-from facade.orm import many_to_many  # noqa: F401 - it makes many-to-many fields work
-from facade.orm.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
-from facade.orm.manager import Manager
-from facade.orm.model import Model
-from facade.orm.on_delete import (
+from facade.orm.instances.fetching import FETCH_ONE, FETCH_PEERS, FETCH_RAISE
+from facade.orm.instances.model import Model
+from facade.orm.instances.on_delete import (
     CASCADE,
     DB_CASCADE,
     DB_SET_DEFAULT,
@@ -72,9 +80,12 @@ from facade.orm.on_delete import (
     SET_DEFAULT,
     SET_NULL,
 )
-from facade.orm.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
-from facade.orm.queryset import QuerySet
-from facade.sql import checking, standalone  # noqa: F401 - they register themselves
+from facade.orm.querysets.manager import Manager
+from facade.orm.querysets.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
+from facade.orm.querysets.queryset import QuerySet
+from facade.orm.relations import many_to_many_managers  # noqa: F401 - it makes many-to-many fields work
+from facade.sql.plan import condition_check  # noqa: F401 - it registers itself
+from facade.sql.writes import standalone  # noqa: F401 - it registers itself
 
 __all__ = [
     "CASCADE",

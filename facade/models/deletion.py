@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from facade.exceptions import ProtectedError, RestrictedError
-from facade.orm.deletion import Collector
-from facade.orm.on_delete import (
+from facade.orm.instances.deletion import Collector
+from facade.orm.instances.on_delete import (
     CASCADE,
     DB_CASCADE,
     DB_SET_DEFAULT,

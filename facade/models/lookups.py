@@ -1,8 +1,8 @@
 """Lookups, to compare with or to derive new ones from."""
 
-from facade.expressions.json_lookups import *  # noqa: F403
-from facade.expressions.json_paths import *  # noqa: F403
-from facade.expressions.lookups import *  # noqa: F403
-from facade.expressions.pattern_lookups import *  # noqa: F403
-from facade.expressions.related_lookups import *  # noqa: F403
-from facade.expressions.temporal_lookups import *  # noqa: F403
+from facade.expressions.comparisons import *  # noqa: F403
+from facade.expressions.lookups.json_documents import *  # noqa: F403
+from facade.expressions.lookups.json_parts import *  # noqa: F403
+from facade.expressions.lookups.moments import *  # noqa: F403
+from facade.expressions.lookups.objects import *  # noqa: F403
+from facade.expressions.lookups.patterns import *  # noqa: F403

@@ -1,5 +1,5 @@
 """Managers."""
 
-from facade.orm.manager import BaseManager, EmptyManager, Manager, ManagerDescriptor
+from facade.orm.querysets.manager import BaseManager, EmptyManager, Manager, ManagerDescriptor
 
 __all__ = ["BaseManager", "EmptyManager", "Manager", "ManagerDescriptor"]

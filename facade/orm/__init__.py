@@ -1,0 +1,1 @@
+"""Models, instances, querysets and relations, as programs use them."""

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine.processors import int_to_boolean
 
-from facade.addresses import address_text
 from facade.exceptions import NumericValueOutOfRange
+from facade.parsing.addresses import address_text
 from facade.types.base import MYSQL, Base, Processor, cast_where_bound
 
 if TYPE_CHECKING:

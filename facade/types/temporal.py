@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
 from facade.configuration import settings
-from facade.dateparse import parse_date, parse_datetime, parse_time
 from facade.exceptions import NumericValueOutOfRange
+from facade.parsing.dates import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
 from facade.types import edges
 from facade.types.base import MYSQL, Base, Processor, T

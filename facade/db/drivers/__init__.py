@@ -10,7 +10,7 @@ from facade.db.drivers.general import AsyncGeneralChannel, GeneralChannel
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-    from facade.db.drivers.base import DriverChannel
+    from facade.db.channels.base import DriverChannel
 
 # Modules are imported when a database first needs them: a driver may not be installed.
 _FAST = {

@@ -14,9 +14,9 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from facade import bridge
 from facade.configuration import settings
+from facade.db.channels.cursors import outcome_of
+from facade.db.channels.limits import interrupt
 from facade.db.drivers import sqlite
-from facade.db.drivers.limits import interrupt
-from facade.db.drivers.reading import outcome_of
 from facade.db.drivers.sqlite import SqliteChannel, begin_sql
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
-    from facade.db.channel import Outcome, Params, Row
+    from facade.db.channels.channel import Outcome, Params, Row
 
 
 _INTERRUPT_EVERY = 0.05

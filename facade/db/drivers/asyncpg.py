@@ -13,16 +13,16 @@ from asyncpg import connection
 
 from facade import bridge
 from facade.configuration import settings
-from facade.db.channel import Outcome, Params, Row
-from facade.db.drivers.limits import say_expired
+from facade.db.channels.channel import Outcome, Params, Row
+from facade.db.channels.errors import STALE_ON_ASYNCPG, STALE_PLAN, sqlstate
+from facade.db.channels.limits import say_expired
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
-from facade.db.errors import STALE_ON_ASYNCPG, STALE_PLAN, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-    from facade.db.drivers.origin import Origin
-    from facade.db.pools import Entry
+    from facade.db.channels.origin import Origin
+    from facade.db.pooling.pools import Entry
 
 R = TypeVar("R")
 

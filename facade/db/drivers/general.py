@@ -16,14 +16,21 @@ from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
 from facade.configuration import settings
-from facade.db.capture import observe
-from facade.db.channel import Outcome, Params, Row
-from facade.db.drivers.base import DriverChannel
-from facade.db.drivers.limits import in_time, interrupt, say_expired
+from facade.db.channels.base import DriverChannel
+from facade.db.channels.capture import observe
+from facade.db.channels.channel import Outcome, Params, Row
+from facade.db.channels.cursors import outcome_of
+from facade.db.channels.errors import (
+    DEADLOCK,
+    MAY_ROLL_BACK,
+    STALE_ON_ASYNCPG,
+    driver_error,
+    error_number,
+    sqlstate,
+)
+from facade.db.channels.execution import of_connections
+from facade.db.channels.limits import in_time, interrupt, say_expired
 from facade.db.drivers.postgresql import forgets_stale_plans
-from facade.db.drivers.reading import outcome_of
-from facade.db.errors import DEADLOCK, MAY_ROLL_BACK, STALE_ON_ASYNCPG, driver_error, error_number, sqlstate
-from facade.db.execution import of_connections
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
 from facade.types.base import is_mariadb
 

@@ -6,8 +6,8 @@ import itertools
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from facade.db.drivers.base import DriverChannel
-from facade.db.errors import STALE_PLAN, sqlstate
+from facade.db.channels.base import DriverChannel
+from facade.db.channels.errors import STALE_PLAN, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection

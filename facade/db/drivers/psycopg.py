@@ -12,15 +12,15 @@ from psycopg.rows import tuple_row
 
 from facade import bridge
 from facade.configuration import settings
-from facade.db.channel import Outcome, Params, Row
+from facade.db.channels.channel import Outcome, Params, Row
+from facade.db.channels.cursors import outcome_of
 from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name, forgets_stale_plans
-from facade.db.drivers.reading import outcome_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
-    from facade.db.drivers.origin import Origin
-    from facade.db.pools import Entry
+    from facade.db.channels.origin import Origin
+    from facade.db.pooling.pools import Entry
 
 R = TypeVar("R")
 

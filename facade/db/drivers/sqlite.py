@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
-from facade.db import sqlite_functions
-from facade.db.drivers.base import DriverChannel
-from facade.db.drivers.reading import outcome_of
+from facade.db.channels.base import DriverChannel
+from facade.db.channels.cursors import outcome_of
+from facade.db.drivers import sqlite_functions
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
-    from facade.db.channel import Outcome, Params, Row
+    from facade.db.channels.channel import Outcome, Params, Row
 
 BUSY_SECONDS = 30.0
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.configuration import settings
-from facade.expressions.fragments import template
 from facade.expressions.functions import mysql_zones
+from facade.expressions.sqltext.fragments import template
 from facade.timezone import get_current_timezone, get_default_timezone, timezone_name
 from facade.types import DateTime
 

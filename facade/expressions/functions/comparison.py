@@ -12,10 +12,10 @@ from facade import fields
 from facade.expressions.base import Expression, ExpressionWrapper, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import TEXTS, document, holds_json
-from facade.expressions.fragments import template
 from facade.expressions.functions import clocks
 from facade.expressions.functions.datetime import LocalDateTimeField
 from facade.expressions.functions.vendors import VendorFunc
+from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Core

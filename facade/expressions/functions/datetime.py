@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from facade import fields
 from facade.configuration import settings
 from facade.expressions.calls import Func
+from facade.expressions.comparisons import Transform
 from facade.expressions.functions import clocks
-from facade.expressions.lookups import Transform
 from facade.expressions.references import F
 from facade.timezone import get_current_timezone
 

@@ -10,8 +10,8 @@ from facade import fields
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import TEXTS, document, holds_json
-from facade.expressions.fragments import template
 from facade.expressions.functions.vendors import Fixed
+from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler

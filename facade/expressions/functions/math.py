@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from facade import fields
 from facade.expressions.calls import Func
+from facade.expressions.comparisons import Transform
 from facade.expressions.functions.vendors import Fixed, NumericResult, VendorFunc
-from facade.expressions.lookups import Transform
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Valued

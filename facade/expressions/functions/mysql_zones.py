@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from facade.expressions.fragments import template
+from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

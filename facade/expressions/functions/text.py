@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Value
 from facade.expressions.calls import Func
-from facade.expressions.fragments import template
+from facade.expressions.comparisons import Transform
 from facade.expressions.functions.vendors import VendorFunc
-from facade.expressions.lookups import Transform
-from facade.fields.text import part_of_text
+from facade.expressions.sqltext.fragments import template
+from facade.fields.kinds.text import part_of_text
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, CoreType, Resolvable, Valued

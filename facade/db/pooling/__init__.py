@@ -1,0 +1,1 @@
+"""Engines, pools and lenders: where connections come from and go back to."""

@@ -1,0 +1,1 @@
+"""What is put around code: `atomic`, somebody else's connection, a session, the options of a query."""

@@ -1,0 +1,1 @@
+"""Blocks: statements and streams that share a connection, and how their work is kept or undone."""

@@ -1,0 +1,1 @@
+"""One value of many rows."""

@@ -1,0 +1,1 @@
+"""What operators make: the field of a result, and lengths of time where a database has no operators for them."""

@@ -1,0 +1,1 @@
+"""SQL as text: pieces of facade's own, and what users write themselves."""

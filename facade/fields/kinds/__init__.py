@@ -1,0 +1,1 @@
+"""The fields themselves, by the kind of their values."""

@@ -1,0 +1,356 @@
+"""Days, moments, times of day, and lengths of time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from functools import partialmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
+
+from facade.configuration import settings
+from facade.exceptions import NumericValueOutOfRange
+from facade.fields.base import Field
+from facade.fields.keywords import (
+    AnyValue,
+    DateOptions,
+    DateTimeValue,
+    DateValue,
+    DurationValue,
+    Name,
+    Options,
+    TimeValue,
+)
+from facade.foundation.promises import kept
+from facade.parsing.dates import duration_string, parse_date, parse_datetime, parse_duration, parse_time
+from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive, now
+from facade.types.temporal import LONGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from facade.checks import CheckMessage
+    from facade.db.database import Database
+    from facade.fields.columns import DialectView
+    from facade.fields.contracts import Instance
+
+
+class _Clocked(Field[AnyValue]):
+    """A field that can take the present by itself: whenever a row is saved, or when it is added."""
+
+    empty_strings_allowed = False
+
+    def __init__(
+        self, *names: Any, auto_now: bool = False, auto_now_add: bool = False, **options: Any
+    ) -> None:
+        self.auto_now, self.auto_now_add = auto_now, auto_now_add
+        if auto_now or auto_now_add:
+            options |= {"editable": False, "blank": True}
+        super().__init__(*names, **options)
+
+    def present(self) -> Any:
+        """Return the present as a value of this field."""
+        raise NotImplementedError
+
+    def pre_save(self, model_instance: Instance, add: bool) -> Any:
+        if self.auto_now or (self.auto_now_add and add):
+            setattr(model_instance, self.attname, self.present())
+        return super().pre_save(model_instance, add)
+
+    def get_prep_value(self, value: object) -> Any:
+        return self.to_python(kept(value))
+
+    def _read(self, parse: Callable[..., Any], value: object, wrong: str) -> Any:
+        """Return what a text says; its form may be right (error `wrong`) or not ("invalid")."""
+        found = self._parsed(parse, value, wrong)
+        return self._refuse("invalid", value) if found is None else found
+
+    def _parsed(self, parse: Callable[..., Any], value: object, wrong: str) -> Any:
+        """Return what a text says, None where its form is another one."""
+        try:
+            return parse(value)
+        except ValueError:
+            self._refuse(wrong, value)
+        except TypeError:
+            self._refuse("invalid", value)
+
+    def value_to_string(self, obj: Instance) -> str:
+        value = self.value_from_object(obj)
+        return "" if value is None else value.isoformat()
+
+    def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
+        name, path, args, options = super().deconstruct()
+        if self.auto_now or self.auto_now_add:
+            del options["editable"], options["blank"]
+        options |= {key: True for key in ("auto_now", "auto_now_add") if getattr(self, key)}
+        return name, path, args, options
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        found = super().check(**kwargs)
+        if [bool(self.auto_now), bool(self.auto_now_add), self.has_default()].count(True) > 1:
+            msg = (
+                "The options auto_now, auto_now_add, and default are mutually exclusive. "
+                "Only one of these options may be present."
+            )
+            found.append(self._error(msg, "E160"))
+        elif self.has_default() and self._is_present(self.default):
+            hint = (
+                "It seems you set a fixed date / time / datetime value as default for this field. This may "
+                "not be what you want. If you want to have the current date as default, use "
+                "`django.utils.timezone.now`"
+            )
+            found.append(self._warning("Fixed default value provided.", "W161", hint))
+        return found
+
+    def _is_present(self, default: object) -> bool:
+        """Return whether a default is the moment in which the class was made, surely by mistake."""
+        return False
+
+
+def _naive_utc(value: dt.datetime) -> dt.datetime:
+    return value if is_naive(value) else make_naive(value, dt.UTC)
+
+
+def _is_near(value: dt.date, present: dt.datetime) -> bool:
+    margin = dt.timedelta(seconds=10)
+    low, high = present - margin, present + margin
+    if isinstance(value, dt.datetime):
+        return low <= _naive_utc(value) <= high
+    return low.date() <= value <= high.date()
+
+
+class DateField(_Clocked[DateValue]):
+    """Days; `auto_now` and `auto_now_add` take today when a row is saved, or added."""
+
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "“%(value)s” value has an invalid date format. It must be in YYYY-MM-DD format.",
+        "invalid_date": "“%(value)s” value has the correct format (YYYY-MM-DD) but it is an invalid date.",
+    }
+    description = "Date (without time)"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: DateField[dt.date], *names: Name, null: Literal[False] = ..., **options: Unpack[DateOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateField[dt.date | None], *names: Name, null: Literal[True], **options: Unpack[DateOptions]
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "DateField"
+
+    def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
+        if not self.null:
+            for word, is_next in (("next", True), ("previous", False)):
+                step = partialmethod(cls._get_next_or_previous_by_FIELD, field=self, is_next=is_next)
+                setattr(cls, f"get_{word}_by_{self.name}", step)
+
+    def present(self) -> Any:
+        return dt.datetime.now(get_default_timezone()).date()
+
+    def to_python(self, value: object) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, dt.datetime):
+            if settings.USE_TZ and not is_naive(value):
+                value = make_naive(value, get_default_timezone())
+            return value.date()
+        return value if isinstance(value, dt.date) else self._read(parse_date, value, "invalid_date")
+
+    def _is_present(self, default: object) -> bool:
+        if isinstance(default, dt.datetime):
+            default = _naive_utc(default).date()
+        return isinstance(default, dt.date) and _is_near(default, _naive_utc(now()))
+
+
+class DateTimeField(DateField[DateTimeValue]):
+    """Moments: aware datetimes in UTC, naive ones when ``USE_TZ`` is off."""
+
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": (
+            "“%(value)s” value has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format."
+        ),
+        "invalid_date": "“%(value)s” value has the correct format (YYYY-MM-DD) but it is an invalid date.",
+        "invalid_datetime": (
+            "“%(value)s” value has the correct format (YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ]) "
+            "but it is an invalid date/time."
+        ),
+    }
+    description = "Date (with time)"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: DateTimeField[dt.datetime],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[DateOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateTimeField[dt.datetime | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[DateOptions],
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "DateTimeField"
+
+    def present(self) -> Any:
+        return now()
+
+    def to_python(self, value: object) -> Any:
+        if value is None or isinstance(value, dt.datetime):
+            return value
+        if isinstance(value, dt.date):
+            midnight = dt.datetime.combine(value, dt.time.min)
+            return self._located(midnight) if settings.USE_TZ else midnight
+        found = self._parsed(parse_datetime, value, "invalid_datetime")
+        if found is None:
+            return dt.datetime.combine(self._read(parse_date, value, "invalid_date"), dt.time.min)
+        return found
+
+    def get_prep_value(self, value: object) -> Any:
+        prepared = super().get_prep_value(value)
+        if isinstance(prepared, dt.datetime) and prepared.tzinfo is not None:
+            return self._in_reach(prepared)
+        if prepared is not None and prepared.tzinfo is None and settings.USE_TZ:
+            return self._located(prepared)
+        return prepared
+
+    def _in_reach(self, value: dt.datetime) -> dt.datetime:
+        """Return a moment that has a place in UTC; others could be stored, and never be read again."""
+        if not 1 < value.year < dt.MAXYEAR:
+            try:
+                value.astimezone(dt.UTC)
+            except OverflowError:
+                raise NumericValueOutOfRange(
+                    f"Field '{self.name}' cannot hold {value}: in UTC it lies beyond the years 1 to {dt.MAXYEAR}."
+                ) from None
+        return value
+
+    def _located(self, value: dt.datetime) -> dt.datetime:
+        """Return a naive value as a time of the default zone, with a warning."""
+        model = getattr(self, "model", None)
+        name = "(unbound)" if model is None else f"{model.__name__}.{self.name}"
+        warnings.warn(
+            f"DateTimeField {name} received a naive datetime ({value}) while time zone support is active.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return self._in_reach(make_aware(value, get_default_timezone()))
+
+    def _is_present(self, default: object) -> bool:
+        return isinstance(default, dt.date) and _is_near(default, _naive_utc(now()))
+
+
+class TimeField(_Clocked[TimeValue]):
+    """Times of day."""
+
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "“%(value)s” value has an invalid format. It must be in HH:MM[:ss[.uuuuuu]] format.",
+        "invalid_time": (
+            "“%(value)s” value has the correct format (HH:MM[:ss[.uuuuuu]]) but it is an invalid time."
+        ),
+    }
+    description = "Time"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: TimeField[dt.time], *names: Name, null: Literal[False] = ..., **options: Unpack[DateOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: TimeField[dt.time | None], *names: Name, null: Literal[True], **options: Unpack[DateOptions]
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "TimeField"
+
+    def present(self) -> Any:
+        return dt.datetime.now(get_default_timezone()).time()
+
+    def to_python(self, value: object) -> Any:
+        if value is None or isinstance(value, dt.time):
+            return value
+        if isinstance(value, dt.datetime):
+            return value.time()
+        return self._read(parse_time, value, "invalid_time")
+
+    def _is_present(self, default: object) -> bool:
+        present = _naive_utc(now())
+        if isinstance(default, dt.time):
+            default = dt.datetime.combine(present.date(), default)
+        return isinstance(default, dt.datetime) and _is_near(default, present)
+
+
+class DurationField(Field[DurationValue]):
+    """Lengths of time."""
+
+    empty_strings_allowed = False
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": (
+            "“%(value)s” value has an invalid format. It must be in [DD] [[HH:]MM:]ss[.uuuuuu] format."
+        )
+    }
+    description = "Duration"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: DurationField[dt.timedelta],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DurationField[dt.timedelta | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[Options],
+        ) -> None: ...
+        def __init__(self, *names: Any, **options: Any) -> None: ...
+
+    def get_internal_type(self) -> str:
+        return "DurationField"
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or isinstance(value, dt.timedelta):
+            return value
+        try:
+            found = parse_duration(value)
+        except (TypeError, ValueError, ArithmeticError):  # a length beyond what Python counts, among others
+            found = None
+        return self._refuse("invalid", value) if found is None else found
+
+    def get_prep_value(self, value: object) -> Any:
+        return self.to_python(kept(value))
+
+    def range_on(self, vendor: str | None) -> tuple[dt.timedelta, dt.timedelta] | None:
+        """Return the smallest and the largest value that the column holds on a kind of database, None where that is any."""
+        return None if vendor in (None, "postgresql") else (-LONGEST, LONGEST)
+
+    def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> object:
+        held = None if connection is None else self.range_on(connection.vendor)
+        if held is not None and isinstance(prepared, dt.timedelta) and not held[0] <= prepared <= held[1]:
+            raise NumericValueOutOfRange(
+                f"Field '{self.name}' cannot hold {prepared}: its lengths are 64 bits of microseconds, "
+                f"up to {LONGEST}."
+            )
+        return prepared
+
+    def value_to_string(self, obj: Instance) -> str:
+        value = self.value_from_object(obj)
+        return "" if value is None else duration_string(value)

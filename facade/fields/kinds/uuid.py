@@ -1,0 +1,54 @@
+"""UUIDs."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar, Literal, Unpack, overload
+
+from facade.fields.base import Field
+from facade.fields.keywords import Name, Options, UUIDValue
+from facade.foundation.promises import kept
+
+
+class UUIDField(Field[UUIDValue]):
+    """UUIDs, given as such, as text in any of their spellings, or as an integer."""
+
+    empty_strings_allowed = False
+    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” is not a valid UUID."}
+    description = "Universally unique identifier"
+
+    @overload
+    def __init__(
+        self: UUIDField[uuid.UUID], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: UUIDField[uuid.UUID | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+    ) -> None: ...
+
+    def __init__(self, *names: Any, **options: Any) -> None:
+        options["max_length"] = 32
+        super().__init__(*names, **options)
+
+    def get_internal_type(self) -> str:
+        return "UUIDField"
+
+    def to_python(self, value: object) -> Any:
+        if value is None or isinstance(value, uuid.UUID):
+            return value
+        try:
+            if isinstance(value, int):
+                return uuid.UUID(int=value)
+            if isinstance(value, str):
+                return uuid.UUID(hex=value)
+        except ValueError:
+            pass
+        return self._refuse("invalid", value)
+
+    def get_prep_value(self, value: object) -> Any:
+        return value if type(value) is uuid.UUID else self.to_python(kept(value))
+
+    def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
+        name, path, args, options = super().deconstruct()
+        del options["max_length"]
+        return name, path, args, options

@@ -1,0 +1,1 @@
+"""Foreign keys, one-to-one and many-to-many fields, from both ends."""

@@ -1,0 +1,1 @@
+"""What everything else stands on: calls upwards, generated functions, promised texts, deconstruction."""

@@ -1,0 +1,1 @@
+"""Querysets and managers: asking, reading, many rows at once, prefetching, SQL of one's own."""

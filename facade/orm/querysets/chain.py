@@ -1,0 +1,449 @@
+"""The half of QuerySet that asks: every method here returns another queryset and touches no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from facade import fields as model_fields
+from facade.configuration import settings
+from facade.db.channels.execution import AS_USUAL, key_of
+from facade.db.routing import DEFAULT_DB_ALIAS, router
+from facade.db.scopes.binding import Using, alias_of
+from facade.db.scopes.optioned import under
+from facade.exceptions import UnsupportedFeature
+from facade.expressions.freezing import PLAIN, Frozen, HashedOnce, Values, freeze
+from facade.expressions.functions.datetime import current_timezone, trunc
+from facade.expressions.q import FilteredRelation, Q, freeze_pair, refuse_q_options
+from facade.expressions.references import F
+from facade.fields.declarations import LOOKUP_SEP
+from facade.orm.instances.fetching import FETCH_ONE
+from facade.orm.querysets.arguments import (
+    freeze_condition_argument,
+    name_of,
+    named_expressions,
+    one_of,
+    value_names,
+)
+from facade.orm.querysets.combining import Combining, FrozenQuery
+from facade.sql.query.column_names import check_alias
+from facade.sql.query.extra import RawCondition, selections
+from facade.sql.query.paths import field_names
+from facade.sql.query.query import Lock
+from facade.sql.query.uniqueness import totally_ordered
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from facade.db.channels.execution import Execution
+    from facade.sql.plan.shape import Shape
+
+_new = object.__new__
+
+
+class Chain(Combining):
+    """A shape, its arguments and a slice; methods that return a changed copy."""
+
+    model: Any
+    _shape: Shape
+    _args: tuple[Any, ...]
+    _db: str | None = None
+    _low = 0
+    _high: int | None = None
+    _kind = "instances"
+    _fields: tuple[str, ...] | None = None
+    _hints: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
+    _prefetch_related_lookups: tuple[Any, ...]
+    _known_related_objects: Any = None
+    _for_write = False
+    _fetch_mode: Any = None
+    _execution: Execution | None = None
+
+    # -- copies ---------------------------------------------------------------------------
+
+    def _clone(self) -> Self:
+        clone = _new(type(self))
+        state = clone.__dict__ = self.__dict__.copy()
+        if "_result_cache" in state:
+            del state["_result_cache"]
+            state.pop("_prefetch_done", None)
+        return clone
+
+    def _chain(self) -> Self:
+        return self._clone()
+
+    def _next_is_sticky(self) -> Self:
+        """Return a copy whose next two filters speak of the same related rows: what filters of a related manager need."""
+        return self._step(("sticky",))
+
+    def _with(self, **changes: Any) -> Self:
+        clone = self._clone()
+        clone.__dict__.update(changes)
+        return clone
+
+    def _step(self, key: tuple[Any, ...], values: Sequence[Any] = (), keyed: bool = True) -> Self:
+        """Return a copy one step further: `key` names the step, `values` are what it carries."""
+        shape = self._shape.child(key, len(values), keyed)
+        clone = self._clone()
+        clone._shape = shape
+        if values:
+            clone._args = self._args + shape.bind(values)
+        return clone
+
+    def freeze(self, values: Values) -> Any:
+        """Return this queryset as part of another one's step."""
+        self._check_db_for_subquery()
+        return self._frozen(values)
+
+    def _frozen(self, values: Values) -> FrozenQuery:
+        start = len(values)
+        values.extend(self._args)
+        high, low = self._high is not None, bool(self._low)
+        count = None if self._high is None else self._high - self._low
+        if high:
+            values.append(count)
+        if low:
+            values.append(self._low)
+        values.keyed = values.keyed and self._shape.keyed
+        options = key_of(self._execution)
+        return FrozenQuery(self._shape, start, low, high, count == 1, count == 0, self._db, options)
+
+    def _check_db_for_subquery(self) -> None:
+        if self._fields and len(self._fields) > 1 and self._kind == "named":
+            raise TypeError("A named values_list() cannot be used as a subquery.")
+
+    # -- which database --------------------------------------------------------------------------
+
+    @property
+    def db(self) -> str:
+        """The alias of the database this queryset runs on."""
+        if self._execution is not None:
+            return under(self._with(_execution=None).db, self._execution)
+        if self._db is not None:
+            return self._db
+        if self._for_write:
+            return router.db_for_write(self.model, **self._hints)
+        if not self._hints and not router.routers:
+            return DEFAULT_DB_ALIAS
+        return router.db_for_read(self.model, **self._hints)
+
+    def using(self, alias: Using | None) -> Self:
+        """Return a copy that runs on another database, or on a SQLAlchemy connection or session, in its transaction."""
+        return self._with(_db=alias_of(alias))
+
+    def execution_options(self, **options: Any) -> Self:
+        """Return a copy that is run with execution options, as SQLAlchemy's statements are; listeners see them.
+
+        ``schema_translate_map`` says in which schemas its tables stand, also for what is loaded from there later;
+        ``yield_per`` is the size of what `iterator` reads at a time, and ``stream_results=False`` makes it read all at
+        once. Raises UnsupportedFeature for options of a connection: ``atomic(execution_options=...)``.
+        See https://docs.sqlalchemy.org/en/21/core/connections.html#sqlalchemy.engine.Connection.execution_options
+        """
+        return self._with(_execution=(self._execution or AS_USUAL).updated(options).for_query())
+
+    def _under(self, execution: Execution | None) -> Self:
+        """Return this queryset under the options of the one that it belongs to, unless it has others of its own."""
+        if execution is None or self._execution is not None:
+            return self
+        return self._with(_execution=execution)
+
+    def timeout(self, seconds: float) -> Self:
+        """Return a copy each of whose statements may take so many seconds, or `StatementTimeout` is raised.
+
+        The server counts them, on PostgreSQL and MariaDB; elsewhere UnsupportedFeature is raised, before any SQL.
+        """
+        return self._with(_execution=(self._execution or AS_USUAL).updated({}, seconds))
+
+    def _add_hints(self, **hints: Any) -> None:
+        self._hints = {**self._hints, **hints}
+
+    # -- conditions ----------------------------------------------------------------------------
+
+    def all(self) -> Self:
+        """Return a copy, without the results that were fetched."""
+        return self._chain()
+
+    def none(self) -> Self:
+        """Return a queryset that never has a row and never asks the database."""
+        return self._step(("nothing",))
+
+    def filter(self, *args: Any, **kwargs: Any) -> Self:
+        """Keep the objects that meet all the conditions.
+
+        Keywords are field lookups, positional arguments Q objects or conditional expressions. All conditions of one call speak of
+        the same related object. See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#filter
+        """
+        if args or self._low or self._high is not None or self._shape.query.combinator:
+            return self._filter_or_exclude(False, args, kwargs)
+        clone = self._clone()
+        clone._shape, clone._args = self._narrow(kwargs)
+        return clone
+
+    def exclude(self, *args: Any, **kwargs: Any) -> Self:
+        """Drop the objects that meet all the conditions."""
+        return self._filter_or_exclude(True, args, kwargs)
+
+    def _narrow(self, kwargs: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
+        """Return the shape and the arguments after `filter(**kwargs)`."""
+        if len(kwargs) > 1:  # whatever order they are written in, the shape is one
+            kwargs = dict(sorted(kwargs.items()))
+        values = tuple(kwargs.values())
+        for name, value in kwargs.items():
+            kind = type(value)
+            if kind not in PLAIN and (kind is not bool or name.endswith("isnull")):
+                return self._condition_shape(False, (), kwargs)
+        shape, bound = self._shape.advance(("filter_plain", *kwargs), values)
+        return shape, self._args + bound
+
+    def _filter_or_exclude(self, negated: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
+        if self._shape.query.combinator:
+            self._refuse_combined("exclude" if negated else "filter")
+        if (args or kwargs) and (self._low or self._high is not None):
+            raise TypeError("Cannot filter a query once a slice has been taken.")
+        refuse_q_options(kwargs)
+        if not args and not kwargs:
+            return self._chain()
+        clone = self._clone()
+        clone._shape, clone._args = self._condition_shape(negated, args, kwargs)
+        return clone
+
+    def _condition_shape(
+        self, negated: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Shape, tuple[Any, ...]]:
+        values = Values()
+        children = [freeze_condition_argument(arg, values) for arg in args]
+        children.extend(freeze_pair(name, value, values) for name, value in sorted(kwargs.items()))
+        return self._expressions_shape("condition", tuple(children), values, negated)
+
+    def complex_filter(self, filter_obj: Q | dict[str, Any]) -> Self:
+        """Filter by a Q object or a dict of lookups."""
+        return (
+            self.filter(filter_obj)
+            if isinstance(filter_obj, Q)
+            else self._filter_or_exclude(False, (), filter_obj)
+        )
+
+    # -- annotations ------------------------------------------------------------------------------
+
+    def annotate(self, *args: Any, **kwargs: Any) -> Self:
+        """Add computed values to each object, by name or, for simple aggregates, by their default alias."""
+        self._refuse_combined("annotate")
+        return self._annotate(args, kwargs, select=True)
+
+    def alias(self, *args: Any, **kwargs: Any) -> Self:
+        """Like annotate(), for values that are used in the query but not wanted in the result."""
+        self._refuse_combined("alias")
+        return self._annotate(args, kwargs, select=False)
+
+    def _annotate(self, args: tuple[Any, ...], kwargs: dict[str, Any], select: bool) -> Self:
+        annotations = named_expressions(args, kwargs, "annotate" if select else "alias")
+        query = self._shape.query
+        if self._fields is None:
+            taken = {item.name for item in query.opts.get_fields()} | {
+                item.attname for item in query.opts.get_fields() if hasattr(item, "attname")
+            }
+        else:
+            taken = set(self._fields)
+        for name, annotation in annotations.items():
+            if name in taken:
+                raise ValueError(f"The annotation '{name}' conflicts with a field on the model.")
+            if not isinstance(annotation, FilteredRelation):  # it has a rule of its own
+                check_alias(name)
+        values = Values()
+        frozen = tuple((name, freeze(expression, values)) for name, expression in annotations.items())
+        clone = self._clone()
+        clone._shape, clone._args = self._expressions_shape("annotate", frozen, values, select)
+        if self._fields is not None and select:
+            added = [name for name in annotations if name not in self._fields]
+            known = clone._shape.query.annotations
+            clone._fields = (*self._fields, *[name for name in added if name in known])
+        return clone
+
+    def _expressions_shape(
+        self, step: str, frozen: tuple[Any, ...], values: Values, *rest: Any
+    ) -> tuple[Shape, tuple[Any, ...]]:
+        """Return the shape and the arguments one step further, with frozen expressions, which may have names."""
+        shape, bound = self._shape.advance((step, HashedOnce(frozen), *rest), values, values.keyed)
+        return shape, self._args + bound
+
+    # -- selection -----------------------------------------------------------------------------------
+
+    def _values(self, *fields: Any, **expressions: Any) -> Self:
+        clone = self._annotate((), expressions, select=True) if expressions else self
+        for name in fields:
+            check_alias(name)
+        clone = clone._step(("values", fields))
+        clone._fields = tuple(fields)
+        return clone
+
+    def values(self, *fields: Any, **expressions: Any) -> Self:
+        """Return dicts instead of objects."""
+        names = tuple(dict.fromkeys((*map(name_of, fields), *expressions)))
+        clone = self._values(*names, **expressions)
+        clone._kind = "dicts"
+        return clone
+
+    def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Any:
+        """Return tuples instead of objects; plain values with `flat`, named tuples with `named`."""
+        if flat and named:
+            raise TypeError("'flat' and 'named' can't be used together.")
+        if flat and len(fields) > 1:
+            raise TypeError("'flat' is not valid when values_list is called with more than one field.")
+        if flat and not fields:
+            fields = (self.model._meta.concrete_fields[0].attname,)
+        names, expressions = value_names(
+            fields, set(self._shape.query.annotations) | field_names(self.model._meta)
+        )
+        clone = self._values(*names, **expressions)
+        clone._kind = "named" if named else "flat" if flat else "tuples"
+        return clone
+
+    def dates(self, field_name: str, kind: str, order: str = "ASC") -> Any:
+        """Return the distinct dates of a field, cut to `"year"`, `"month"`, `"week"` or `"day"`."""
+        one_of("kind", kind, ("year", "month", "week", "day"))
+        one_of("order", order, ("ASC", "DESC"))
+        return self._moments(field_name, trunc(kind, field_name, model_fields.DateField()), order)
+
+    def datetimes(
+        self, field_name: str, kind: str, order: str = "ASC", tzinfo: dt.tzinfo | None = None
+    ) -> Any:
+        """Return the distinct moments of a field, cut to `kind`, in the time zone `tzinfo` (the current one by default)."""
+        one_of("kind", kind, ("year", "month", "week", "day", "hour", "minute", "second"))
+        one_of("order", order, ("ASC", "DESC"))
+        zone = (tzinfo or current_timezone()) if settings.USE_TZ else None
+        return self._moments(field_name, trunc(kind, field_name, model_fields.DateTimeField(), zone), order)
+
+    def _moments(self, field_name: str, expression: object, order: str) -> Any:
+        annotated = self.annotate(datefield=expression, plain_field=F(field_name))
+        found = annotated.values_list("datefield", flat=True).distinct().filter(plain_field__isnull=False)
+        return found.order_by(("-" if order == "DESC" else "") + "datefield")
+
+    def distinct(self, *field_names: str) -> Self:
+        """Drop repeated rows; with names (PostgreSQL) keep the first row of each combination."""
+        self._refuse_combined("distinct")
+        self._refuse_sliced("create distinct fields")
+        return self._step(("distinct", field_names))
+
+    def order_by(self, *field_names: Any) -> Self:
+        """Order by fields, `-` before a name for descending, `?` for random, or by expressions."""
+        self._refuse_sliced("reorder a query")
+        for item in field_names:
+            if type(item) is not str:
+                return self._order_by_expressions(field_names)
+        return self._step(("order_by", field_names))
+
+    def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
+        values = Values()
+        frozen = tuple(freeze(item, values) if isinstance(item, Frozen) else name_of(item) for item in items)
+        clone = self._clone()
+        clone._shape, clone._args = self._expressions_shape("order_by", frozen, values)
+        return clone
+
+    def extra(
+        self,
+        select: dict[str, Any] | None = None,
+        where: Iterable[str] | None = None,
+        params: Iterable[Any] | None = None,
+        tables: Iterable[str] | None = None,
+        order_by: Iterable[str] | None = None,
+        select_params: Iterable[Any] | None = None,
+    ) -> Self:
+        """Add SQL text of your own: columns, conditions, tables and an order, with `%s` for parameters.
+
+        What expressions can say is better said by them. See
+        https://docs.djangoproject.com/en/6.1/ref/models/querysets/#extra
+        """
+        self._refuse_combined("extra")
+        self._refuse_sliced("change a query")
+        values = Values()
+        columns = tuple((name, text.freeze(values)) for name, text in selections(select, select_params))
+        condition = RawCondition(where, params or ()).freeze(values) if where else None
+        key = ("extra", columns, condition, tuple(tables or ()), tuple(order_by or ()))
+        return self._step(key, values)
+
+    def reverse(self) -> Self:
+        """Turn the order round."""
+        if self._low or self._high is not None:
+            raise TypeError("Cannot reverse a query once a slice has been taken.")
+        return self._step(("reverse",))
+
+    # -- loading -----------------------------------------------------------------------------------
+
+    def select_related(self, *fields: Any) -> Self:
+        """Load related single objects in the same query; `select_related(None)` takes it back."""
+        self._refuse_combined("select_related")
+        if self._fields is not None:
+            raise TypeError("Cannot call select_related() after .values() or .values_list()")
+        if fields == (None,):
+            return self._step(("select_related", False))
+        return self._step(("select_related", fields or True))
+
+    def prefetch_related(self, *lookups: Any) -> Self:
+        """Load related objects of all results with one more query per relation; `None` takes it back."""
+        self._refuse_combined("prefetch_related")
+        if lookups == (None,):
+            return self._with(_prefetch_related_lookups=())
+        self._refuse_filtered("prefetch_related", (getattr(one, "prefetch_to", one) for one in lookups))
+        return self._with(_prefetch_related_lookups=self._prefetch_related_lookups + lookups)
+
+    def defer(self, *fields: Any) -> Self:
+        """Leave the fields out until they are asked for; `defer(None)` takes it back."""
+        self._refuse_combined("defer")
+        if self._fields is not None:
+            raise TypeError("Cannot call defer() after .values() or .values_list()")
+        return self._step(("defer", None if fields == (None,) else fields))
+
+    def only(self, *fields: Any) -> Self:
+        """Load nothing but these fields (and the primary key)."""
+        self._refuse_combined("only")
+        if self._fields is not None:
+            raise TypeError("Cannot call only() after .values() or .values_list()")
+        if fields == (None,):
+            raise TypeError("Cannot pass None as an argument to only().")
+        self._refuse_filtered("only", map(name_of, fields))
+        return self._step(("only", fields))
+
+    def select_for_update(
+        self, nowait: bool = False, skip_locked: bool = False, of: tuple[str, ...] = (), no_key: bool = False
+    ) -> Self:
+        """Lock the rows until the end of the transaction block; a no-op on SQLite, whose blocks lock the whole database."""
+        if nowait and skip_locked:
+            raise ValueError("The nowait option cannot be used with skip_locked.")
+        self._refuse_combined("select_for_update")
+        clone = self._step(("lock", Lock(nowait, skip_locked, tuple(of), no_key)))
+        clone._for_write = True
+        return clone
+
+    def fetch_mode(self, fetch_mode: object) -> Self:
+        """Say how fields and relations that were not loaded are fetched later."""
+        return self._with(_fetch_mode=None if fetch_mode is FETCH_ONE else fetch_mode)
+
+    # -- questions ------------------------------------------------------------------------------------------
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the objects come in a defined order."""
+        return self._shape.query.is_empty or self._shape.query.is_ordered
+
+    @property
+    def totally_ordered(self) -> bool:
+        """Whether the order leaves no two objects in doubt: it ends with the primary key or another unique field."""
+        return totally_ordered(self._shape.query)
+
+    def _refuse_filtered(self, operation: str, names: Iterable[str]) -> None:
+        relations = self._shape.query.relations
+        if relations and any(name.split(LOOKUP_SEP, 1)[0] in relations for name in names):
+            raise ValueError(f"{operation}() is not supported with FilteredRelation.")
+
+    def _refuse_combined(self, operation: str) -> None:
+        if combinator := self._shape.query.combinator:
+            raise UnsupportedFeature(f"Calling QuerySet.{operation}() after {combinator}() is not supported.")
+
+    def _refuse_sliced(self, operation: str) -> None:
+        if self._low or self._high is not None:
+            raise TypeError(f"Cannot {operation} once a slice has been taken.")
+
+    def _refuse_values(self, operation: str) -> None:
+        if self._fields is not None:
+            raise TypeError(f"Cannot call {operation}() after .values() or .values_list()")

@@ -1,0 +1,115 @@
+"""What prefetching leaves on an instance: querysets that have their results, made when somebody looks at one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from facade.orm.instances.fetching import FETCH_ONE, fetch_mode_of
+
+if TYPE_CHECKING:
+    from facade.fields import Field
+    from facade.fields.contracts import Instance
+    from facade.orm.querysets.queryset import QuerySet
+
+
+__all__ = ["PREFETCHED", "Alike", "PrefetchedAttribute", "Waiting", "prefetched_objects"]
+
+#: The attribute, and the key in an instance's ``__dict__``, of the prefetched querysets by the name of the relation.
+PREFETCHED = "_prefetched_objects_cache"
+
+
+class Alike:
+    """Makes the querysets of a related manager for many instances: they are alike but for a key and the instance.
+
+    `objects` are all that there may be, `lookup` is the condition that the key is for; `sticky` is said of the relations that
+    a further condition is to follow along the same rows. `field` is the foreign key by which rows know the instance.
+    """
+
+    __slots__ = ("bind", "common", "field", "hints", "lookup", "objects", "pattern")
+
+    def __init__(
+        self, objects: QuerySet[Any, Any], lookup: str, sticky: bool = False, field: Field[Any] | None = None
+    ) -> None:
+        self.objects = objects._next_is_sticky() if sticky else objects
+        self.lookup, self.field = lookup, field
+        # What waits must not keep the first instance alive.
+        self.hints = {name: value for name, value in objects._hints.items() if name != "instance"}
+        self.pattern: QuerySet[Any, Any] | None = None
+
+    def queryset(self, instance: Instance | None, key: object) -> QuerySet[Any, Any]:
+        queryset = self._of_key(key)
+        if instance is None:
+            queryset._hints = self.hints
+            return queryset
+        queryset._hints = {**self.hints, "instance": instance}
+        queryset._fetch_mode = None if (mode := fetch_mode_of(instance)) is FETCH_ONE else mode
+        if self.field is not None:
+            queryset._known_related_objects = {self.field: {key: instance}}
+        return queryset
+
+    def _of_key(self, key: object) -> QuerySet[Any, Any]:
+        pattern = self.pattern
+        if pattern is None:
+            made = self.objects.filter(**{self.lookup: key})
+            self.bind, self.common = made._shape.bind, made._args[:-1]
+            if made._args == self.objects._args + self.bind((key,)):  # the key is one argument, and the last
+                self.pattern = made._clone()
+            return made
+        queryset = pattern._clone()
+        queryset._args = self.common + self.bind((key,))
+        return queryset
+
+
+class Waiting(tuple[Alike, Any, list[Any]]):
+    """Stands for a queryset: what makes it, the instance's key, and the results."""
+
+    __slots__ = ()
+
+    def queryset(self, instance: Instance | None) -> Any:
+        alike, key, rows = self
+        queryset = alike.queryset(instance, key)
+        queryset._result_cache, queryset._prefetch_done = rows, True
+        return queryset
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Only a `__getstate__` that somebody has written for their model comes here.
+        return _itself, (self.queryset(None),)
+
+
+def _itself(queryset: object) -> object:
+    return queryset
+
+
+def prefetched_objects(instance: Instance, name: str) -> Any:
+    """Return the prefetched queryset of a relation, None if there is none."""
+    cache = instance.__dict__.get(PREFETCHED)
+    if not cache:
+        return None
+    found = cache.get(name)
+    if type(found) is Waiting:
+        found = cache[name] = found.queryset(instance)
+    return found
+
+
+class PrefetchedAttribute:
+    """``instance._prefetched_objects_cache``: whoever reads it gets a dict of querysets and nothing that waits."""
+
+    def __get__(self, instance: Instance | None, owner: object = None) -> Any:
+        if instance is None:
+            return self
+        cache = instance.__dict__.get(PREFETCHED)
+        if cache is None:
+            raise AttributeError(f"{type(instance).__name__!r} object has no attribute {PREFETCHED!r}")
+        for name, found in cache.items():
+            if type(found) is Waiting:
+                cache[name] = found.queryset(instance)
+        return cache
+
+    def __set__(self, instance: Instance, value: dict[str, Any]) -> None:
+        instance.__dict__[PREFETCHED] = value
+
+    def __delete__(self, instance: Instance) -> None:
+        try:
+            del instance.__dict__[PREFETCHED]
+        except KeyError:
+            raise AttributeError(PREFETCHED) from None

@@ -1,0 +1,147 @@
+"""Objects from SQL of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from facade.bridge import iterate, spawn
+from facade.db.connection import connections
+from facade.db.routing import router
+from facade.db.scopes.binding import Using, alias_of
+from facade.exceptions import FieldDoesNotExist
+from facade.orm.querysets.prefetch import Prefetching
+from facade.sql.values import reader
+
+if TYPE_CHECKING:
+    from facade.db.database import Database
+    from facade.sql.query.query import Query as SQLQuery
+
+
+class RawQuerySet(Prefetching):
+    """The rows of a SQL text as objects of a model; columns that are no fields become attributes.
+
+    See https://docs.djangoproject.com/en/6.1/topics/db/sql/#performing-raw-queries
+    """
+
+    def __init__(
+        self,
+        raw_query: str,
+        model: type[Any] | None = None,
+        query: SQLQuery | None = None,
+        params: Sequence[Any] | Mapping[str, Any] | None = (),
+        translations: Mapping[str, str] | None = None,
+        using: str | None = None,
+        hints: dict[str, Any] | None = None,
+    ) -> None:
+        self.raw_query, self._db = raw_query, using
+        self.model: Any = model
+        self.params = params if params is not None else ()
+        self.translations = dict(translations or {})
+        self._hints = hints or {}
+
+    def __repr__(self) -> str:
+        if not self.params:
+            return f"<{type(self).__name__}: {self.raw_query}>"
+        params = self.params if isinstance(self.params, Mapping) else tuple(self.params)
+        return f"<{type(self).__name__}: {self.raw_query % params}>"
+
+    def _copy(self) -> RawQuerySet:
+        clone = RawQuerySet(
+            self.raw_query, self.model, None, self.params, self.translations, self._db, self._hints
+        )
+        clone._prefetch_related_lookups = self._prefetch_related_lookups
+        return clone
+
+    @property
+    def db(self) -> str:
+        """The alias of the database the SQL runs on."""
+        return self._db or router.db_for_read(self.model, **self._hints)
+
+    def using(self, alias: Using) -> RawQuerySet:
+        """Return a copy that runs on another database, or on a SQLAlchemy connection or session."""
+        clone = self._copy()
+        clone._db = alias_of(alias)
+        return clone
+
+    def prefetch_related(self, *lookups: Any) -> RawQuerySet:
+        """Load related objects of all results."""
+        clone = self._copy()
+        clone._prefetch_related_lookups = (
+            () if lookups == (None,) else (*clone._prefetch_related_lookups, *lookups)
+        )
+        return clone
+
+    def iterator(self) -> Iterator[Any]:
+        """Iterate over freshly loaded objects."""
+        return iter(self._load())
+
+    def aiterator(self) -> AsyncGenerator[Any, None]:
+        """The asynchronous `iterator()`, for `async for`."""
+        return iterate(self._fresh())
+
+    def _fresh(self) -> Generator[Any, None, None]:
+        yield from self._load()
+
+    # -- loading -------------------------------------------------------------------------------
+
+    def _load(self) -> list[Any]:
+        database = connections[self.db]
+        with database.cursor() as cursor:
+            cursor.execute(self.raw_query, self.params or None)
+            columns = [self.translations.get(item[0], item[0]) for item in cursor.description or ()]
+            rows = cursor.fetchall()
+        return self._objects(columns, rows, database)
+
+    def _objects(self, columns: list[str], rows: Iterable[Sequence[Any]], database: Database) -> list[Any]:
+        fields = [self._field(name) for name in columns]
+        present = {field.attname: index for index, field in enumerate(fields) if field is not None}
+        opts = self.model._meta
+        if opts.pk.attname not in present:
+            raise FieldDoesNotExist("Raw query must include the primary key")
+        loaded = [field for field in opts.concrete_fields if field.attname in present]
+        read = [(present[f.attname], reader(f, database.compile_dialect, database)) for f in loaded]
+        extra = [
+            (name, index)
+            for index, (name, field) in enumerate(zip(columns, fields, strict=True))
+            if field is None
+        ]
+        names = [field.attname for field in loaded]
+        found = []
+        for row in rows:
+            obj = self.model.from_db(
+                database.home, names, [row[i] if fit is None else fit(row[i]) for i, fit in read]
+            )
+            for name, index in extra:
+                setattr(obj, name, row[index])
+            found.append(obj)
+        return found
+
+    def _field(self, column: str) -> Any:
+        lowered = column.lower()
+        for field in self.model._meta.concrete_fields:
+            if lowered in (field.column.lower(), field.attname.lower()):
+                return field
+        return None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._results())
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._aiter()
+
+    async def _aiter(self) -> AsyncGenerator[Any, None]:
+        for item in await spawn(self._results):
+            yield item
+
+    def __await__(self) -> Generator[Any, Any, list[Any]]:
+        return spawn(self._results).__await__()
+
+    def __len__(self) -> int:
+        return len(self._results())
+
+    def __bool__(self) -> bool:
+        return bool(self._results())
+
+    def __getitem__(self, key: int | slice) -> Any:
+        return self._results()[key]

@@ -1,0 +1,1 @@
+"""The attributes at both ends of a relation, and the managers behind them."""

@@ -1,0 +1,1 @@
+"""Values read from text: moments and lengths of time, IP addresses."""

@@ -1,0 +1,1 @@
+"""From a query to SQLAlchemy Core, in the words of each database."""

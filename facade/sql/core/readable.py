@@ -1,0 +1,79 @@
+"""The SQL of a query for people to read: on one line, every name quoted, the values in their places."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facade.expressions.sqltext.fragments import template
+from facade.sql.core.select import Compiler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+    from facade.db.database import Database
+    from facade.expressions.contracts import Convert, Core, CoreType
+    from facade.expressions.freezing import Arg
+    from facade.sql.query.query import Query
+
+    Mixed = SQLCompiler
+else:
+    Mixed = object
+
+_SPACE = re.compile(r"\s*\n\s*")
+
+
+class _Reading(Mixed):
+    """Mixed into a dialect's compiler: says what kind each join is."""
+
+    def render_bind_cast(self, type_: CoreType, dbapi_type: object, sqltext: str) -> str:
+        return sqltext
+
+    def visit_join(
+        self, join: sa.Join, asfrom: bool = False, from_linter: object = None, **options: Any
+    ) -> str:
+        kind = " LEFT OUTER JOIN " if join.isouter else " INNER JOIN "
+        assert join.onclause is not None
+        left = join.left._compiler_dispatch(self, asfrom=True, **options)
+        right = join.right._compiler_dispatch(self, asfrom=True, **options)
+        return f"{left}{kind}{right} ON ({join.onclause._compiler_dispatch(self, **options)})"
+
+
+class _ReadingQuery(Compiler):
+    """Writes lists out."""
+
+    def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
+        def listed(values: Iterable[Any]) -> str:
+            return f"({', '.join(map(str, values if convert is None else convert(values)))})"
+
+        return template("%s IN %s", left, self.bind(arg, None, listed), type_=sa.Boolean())
+
+
+def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
+    """Return the SELECT of a query with its arguments. Raises EmptyResultSet where there would be none."""
+    compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
+    compiler.binds.varies = False
+    statement = compiler.statement()
+    compiler.binds.check_database(database)
+    dialect: Any = copy.copy(database.compile_dialect)
+    dialect.statement_compiler = type("ReadingCompiler", (_Reading, dialect.statement_compiler), {})
+    dialect.paramstyle, dialect.positional = "pyformat", False
+    dialect.identifier_preparer = dialect.preparer(dialect)
+    dialect.identifier_preparer._requires_quotes = lambda name: True
+    compiled = statement.compile(dialect=dialect)
+    sources = compiler.binds.sources
+    values = {
+        name: _value(*sources[name], args) if name in sources else constant
+        for name, constant in compiled.params.items()
+    }
+    return _SPACE.sub(" ", str(compiled)) % values
+
+
+def _value(index: int | None, convert: Convert | None, args: tuple[Any, ...]) -> Any:
+    value = None if index is None else args[index]
+    return value if convert is None else convert(value)

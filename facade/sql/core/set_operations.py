@@ -1,0 +1,230 @@
+"""UNION, INTERSECT and EXCEPT: from a combined Query to Core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facade.exceptions import EmptyResultSet, FieldError, UnsupportedFeature
+from facade.expressions.base import Expression, OrderBy
+from facade.expressions.references import F
+from facade.sql.query.combined import column_names, keeps_names, spread_names
+from facade.sql.query.paths import split
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Core
+    from facade.expressions.subquery import Embedded
+    from facade.sql.core.layout import Layout
+    from facade.sql.query.query import Query
+
+NOT_SELECTED = "ORDER BY term does not match any column in the result set."
+
+
+class Combinations:
+    """The half of the compiler for queries made of several."""
+
+    query: Any
+    layout: Layout
+    dialect: Any
+    vendor: str
+    offset: int
+    level: int
+    parent: Any
+    binds: Any
+    form: Any
+    behind: tuple[
+        tuple[OrderBy, int], ...
+    ] = ()  # terms of orders, each with the number of its first argument
+
+    if TYPE_CHECKING:
+
+        def combinable(self, select: object, query: Query) -> Any: ...
+        def correlated(self, statement: sa.Select[Any]) -> Any: ...
+        def nulls(self, term: Core, core: Core, first: bool) -> Any: ...
+        def _limited(self, statement: sa.Select[Any]) -> Any: ...
+
+    def _combination(self) -> Any:
+        query = self.query
+        if query.is_empty:
+            raise EmptyResultSet
+        order = self._combined_terms()
+        hidden = self._unselected(order)
+        selects: list[Any] = []
+        for position, embedded in enumerate(query.combined):
+            compiler = self._part(embedded, hidden)
+            try:
+                select = compiler.statement()
+            except EmptyResultSet:
+                if query.combinator == "intersection" or (query.combinator == "difference" and position == 0):
+                    raise
+                continue
+            select = _spread(compiler.correlated(select), compiler.layout)
+            if not selects:
+                self.layout = compiler.layout
+            selects.append(self.combinable(select, compiler.query))
+        if not selects:
+            raise EmptyResultSet
+        return self._limited(self._ordered_combination(selects, order, hidden))
+
+    def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> Any:
+        self.binds.note_options(embedded.query)
+        make: Any = type(self)
+        compiler = make(embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset)
+        compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
+        compiler.form = self.form
+        self._share_selection(compiler.query)
+        base = self.offset + self.query.order_base
+        compiler.behind = (*self.behind, *[(item, base) for item in hidden])
+        compiler.add_behind()
+        return compiler
+
+    def add_behind(self) -> None:
+        """Select what the queries around this one sort by, behind its own columns; its parts do where it is combined."""
+        query = self.query
+        for item, base in () if query.combinator else self.behind:
+            query.base = base - self.offset
+            query.add_annotation(item.expression, f"__order{len(query.annotations) + 1}")
+
+    # -- columns -----------------------------------------------------------------------------
+
+    @property
+    def _first(self) -> Any:
+        """The query whose names are those of the rows."""
+        return self.query.combined[0].query
+
+    def _share_selection(self, part: Query) -> None:
+        """Give a part that selects objects the columns that values() on the whole asks for."""
+        if self.query.selected is not None and not keeps_names(self.query):
+            part.set_values(self.query.selected)
+            part.order_by = () if not part.is_sliced else part.order_by
+
+    def _unselected(self, order: list[OrderBy]) -> list[OrderBy]:
+        """Return the terms of the order that are no columns of the rows: each part selects them behind its columns."""
+        known = {name for column in column_names(self.query) for name in column}
+        hidden = [item for item in order if _name(item) not in known]
+        if hidden and keeps_names(self.query):
+            raise UnsupportedFeature(NOT_SELECTED)
+        _refuse_transforms(self._first, hidden)
+        return hidden
+
+    def _picked(self) -> list[int] | None:
+        """Return which columns of the parts values() on the whole asks for, None for all."""
+        query, first = self.query, self._first
+        if query.selected is None or not keeps_names(query):
+            return None
+        if (query.selected, query.repeated) == (first.selected, first.repeated):
+            return None
+        known = spread_names(first)
+        for name in query.selected:
+            if name not in known:
+                raise FieldError(
+                    f"Cannot select {name!r} after {query.combinator}(): the combined querysets select {', '.join(known)}."
+                )
+        return [known.index(name) for name in query.selected]
+
+    def _ordered_combination(self, selects: list[Any], order: list[OrderBy], hidden: list[OrderBy]) -> Any:
+        query = self.query
+        combine: dict[str, Any] = {
+            "union": sa.union_all if query.combinator_all else sa.union,
+            "intersection": sa.intersect,
+            "difference": sa.except_,
+        }
+        picked = self._picked()
+        statement = combine[query.combinator](*selects) if len(selects) > 1 else selects[0]
+        columns: list[Any] = [sa.literal_column(str(n + 1)) for n in range(len(statement.selected_columns))]
+        if len(selects) == 1 or picked is not None:
+            columns = list(statement.subquery().c)
+            statement = sa.select(*(columns if picked is None else [columns[index] for index in picked]))
+        self._hide(len(hidden))
+        positions = [self._position(item, hidden) for item in order]
+        terms = [
+            self._combined_term(item, columns[place]) for item, place in zip(order, positions, strict=True)
+        ]
+        self._name_columns(picked)
+        return statement.order_by(*terms) if terms else statement
+
+    def _hide(self, count: int) -> None:
+        """Leave the columns that only the order needs out of the rows."""
+        layout = self.layout
+        if count:
+            shown = layout.columns if layout.part is None else layout.annotations
+            del shown[-count:]
+            layout.width -= count
+
+    def _name_columns(self, picked: list[int] | None) -> None:
+        """Describe the columns of a row: the names are the first part's, whichever part has rows."""
+        layout, query = self.layout, self.query
+        if layout.part is not None or query.selected is None:
+            return
+        if keeps_names(query):
+            names = spread_names(self._first)
+            layout.columns = [(name, item) for name, (_, item) in zip(names, layout.columns, strict=True)]
+        if picked is not None:
+            layout.columns = [layout.columns[index] for index in picked]
+            layout.width = len(picked)
+        if picked is not None or not keeps_names(query):
+            layout.repeated = query.repeated
+
+    # -- order -------------------------------------------------------------------------------
+
+    def _combined_terms(self) -> list[OrderBy]:
+        query = self.query
+        items = query.order_by
+        if not items and query.default_ordering:
+            items = tuple(query.opts.ordering or ())
+        return [_as_order(item) for item in items]
+
+    def _combined_term(self, item: OrderBy, column: Core) -> Any:
+        descending = item.descending == self.query.standard_ordering
+        term = column.desc() if descending else column.asc()
+        if item.nulls_first or item.nulls_last:
+            return self.nulls(term, column, first=bool(item.nulls_first) == self.query.standard_ordering)
+        return term
+
+    def _position(self, item: OrderBy, hidden: list[OrderBy]) -> int:
+        """Return the position of the column that a term of the order stands for."""
+        for number, other in enumerate(hidden):
+            if other is item:
+                return self.layout.width + number
+        name = _name(item)
+        return next(index for index, names in enumerate(column_names(self.query)) if name in names)
+
+
+def _as_order(item: str | Expression) -> OrderBy:
+    if item == "?":
+        raise UnsupportedFeature("Ordering combined queries at random is not supported.")
+    if isinstance(item, str):
+        return OrderBy(F(item.removeprefix("-")), item.startswith("-"))
+    return item if isinstance(item, OrderBy) else OrderBy(item)
+
+
+def _name(item: OrderBy) -> str | None:
+    """Return the name that a term of the order may share with a column."""
+    return item.expression.name if isinstance(item.expression, F) else None
+
+
+def _refuse_transforms(first: Query, hidden: list[OrderBy]) -> None:
+    """Refuse transforms of annotations, which may be of another type in each part."""
+    for item in hidden:
+        name, *transforms = split(_name(item) or "")
+        if transforms and name in first.annotations:
+            raise NotImplementedError("Ordering combined queries by transforms is not implemented.")
+
+
+def _spread(select: sa.Select[Any], layout: Layout) -> Any:
+    """Return a part with the columns that values_list() repeats repeated: the other parts have columns in their places."""
+    if layout.repeated is None:
+        return select
+    columns = list(select.subquery().c)
+    places, layout.repeated = layout.repeated, None
+    layout.columns = [layout.columns[index] for index in places]
+    layout.width = len(places)
+    return sa.select(
+        *[
+            columns[index].label(f"{columns[index].name}_{number}")
+            if index in places[:number]
+            else columns[index]
+            for number, index in enumerate(places)
+        ]
+    )

@@ -1,0 +1,595 @@
+"""What a queryset asks for, with the values left out: the state of which SQL is made.
+
+A Query is changed only while a step is applied to a fresh copy (see `sql/shape`); from then on it is shared and never touched.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from facade.exceptions import FieldError
+from facade.expressions.base import Expression
+from facade.expressions.names import with_names
+from facade.expressions.q import AND
+from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
+from facade.expressions.subquery import Embedded, columns_read
+from facade.fields.relations.reverse import final_target
+from facade.sql.query import paths
+from facade.sql.query.conditions import Filters
+from facade.sql.query.joins import Joins
+from facade.sql.query.paths import ManyValues, Path
+from facade.sql.query.where import Nothing, Where
+
+if TYPE_CHECKING:
+    from facade.expressions.contracts import Valued
+    from facade.expressions.freezing import Arg
+
+
+class Lock:
+    """The options of SELECT … FOR UPDATE."""
+
+    __slots__ = ("no_key", "nowait", "of", "skip_locked")
+
+    def __init__(self, nowait: bool, skip_locked: bool, of: tuple[str, ...], no_key: bool) -> None:
+        self.nowait, self.skip_locked, self.of, self.no_key = nowait, skip_locked, of, no_key
+
+
+class Query(Filters):
+    """One SELECT: tables, conditions, annotations, selection, order and limits."""
+
+    subquery = False
+    database: str | None = None  # the alias that using() named for a subquery
+    options: str | None = None  # the execution options, and the limit of time, that a subquery was given
+    default_cols = True
+    default_ordering = True
+    standard_ordering = True
+    select_related: Any = False
+    lock: Lock | None = None
+    distinct = False
+    distinct_fields: tuple[str, ...] = ()
+    order_by: tuple[Any, ...] = ()
+    order_base = 0  # the number of the first argument of the expressions in order_by, which stay unresolved
+    group_by: Any = None
+    low: Any = None
+    high: Any = None
+    one_row = False
+    deferred: tuple[frozenset[str], bool] = (frozenset(), True)
+    annotation_mask: frozenset[str] | None = None
+    selected: tuple[str, ...] | None = None
+    combinator: str | None = None
+    combinator_all = False
+    combined: tuple[Embedded, ...] = ()
+    inner: Embedded | None = None
+    updates: tuple[tuple[Any, Any], ...] = ()
+    exists_only = False
+    asks_when_empty = False  # whether only the database can tell the result, even where no row can match
+    sticky = 0  # how many more steps may speak of the same rows of a many-valued relation
+    repeated: tuple[int, ...] | None = None  # the positions of values_list()'s names where one is repeated
+    extra_names: frozenset[str] = frozenset()
+    extra_tables: tuple[str, ...] = ()
+    extra_order: tuple[str, ...] = ()
+
+    def __init__(self, model: type[Any]) -> None:
+        self.model = model
+        self.arity = 0
+        self.base = 0
+        self.prepare: dict[int, Callable[[Any], Any] | None] = {}
+        self.joins = Joins()
+        self.used_aliases: set[str] = set()
+        self.where = Where()
+        self.annotations: dict[str, Any] = {}
+        self.select: dict[str, Any] = {}
+        self.relations: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<Query on {self.model.__name__}>"
+
+    def clone(self) -> Self:
+        clone = copy.copy(self)
+        clone.joins = self.joins.copy()
+        clone.where = self.where.clone()
+        clone.annotations = self.annotations.copy()
+        clone.select = self.select.copy()
+        clone.used_aliases = set(self.used_aliases) if self.sticky else set()
+        clone.sticky = max(self.sticky - 1, 0)
+        clone.relations = self.relations.copy()
+        clone.prepare = {}
+        clone.base = self.arity
+        return clone
+
+    @property
+    def opts(self) -> Any:
+        return self.model._meta
+
+    # -- arguments ---------------------------------------------------------------------
+
+    def place(self, arg: Arg, prepare: Callable[[Any], Any] | None) -> Arg:
+        """Give a value of the step that is being applied its number in the query; `prepare` makes it fit its column."""
+        placed = arg.moved(self.base)
+        self.prepare[arg.index] = prepare
+        return placed
+
+    @contextmanager
+    def behind(self, base: int) -> Iterator[None]:
+        """Resolve what an earlier step has brought, and prepared: its values begin at `base`."""
+        kept = self.base, self.prepare
+        self.base, self.prepare = base, {}
+        try:
+            yield
+        finally:
+            self.base, self.prepare = kept
+
+    # -- what Django's users look at --------------------------------------------------------
+
+    @property
+    def alias_map(self) -> dict[str, Any]:
+        """The joins by alias."""
+        return {alias: self.joins[alias] for alias in self.joins}
+
+    @property
+    def alias_refcount(self) -> dict[str, int]:
+        """How many parts of the query need each join; the FROM clause leaves out what nothing needs."""
+        counts: dict[str, int] = self.joins.counts
+        return counts
+
+    # -- state questions -------------------------------------------------------------------
+
+    @property
+    def is_sliced(self) -> bool:
+        return self.low is not None or self.high is not None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.where.is_nothing
+
+    def set_empty(self) -> None:
+        self.where.add(Nothing(), AND)
+
+    @property
+    def has_select_fields(self) -> bool:
+        return self.selected is not None
+
+    @property
+    def annotation_select(self) -> dict[str, Any]:
+        """The annotations that are part of the result."""
+        mask = self.annotation_mask
+        return (
+            self.annotations
+            if mask is None
+            else {name: item for name, item in self.annotations.items() if name in mask}
+        )
+
+    @property
+    def result_names(self) -> tuple[str, ...]:
+        """The names of the values of a row, in their order."""
+        if self.selected is not None:
+            return self.selected
+        computed = self.annotation_select
+        extra = [name for name in computed if name in self.extra_names]
+        return (*extra, *self.select, *[name for name in computed if name not in self.extra_names])
+
+    @property
+    def is_ordered(self) -> bool:
+        return bool(
+            self.order_by
+            or self.extra_order
+            or (self.default_ordering and self.opts.ordering and not self.group_by)
+        )
+
+    @property
+    def output_field(self) -> Any:
+        """The field of the only selected column, None where there are several."""
+        if len(self.select) == 1:
+            (column,) = self.select.values()
+            return column.output_field
+        if len(self.annotation_select) == 1 and not self.default_cols:
+            (annotation,) = self.annotation_select.values()
+            return annotation.output_field
+        return self.opts.pk if self.default_cols else None
+
+    # -- joins ---------------------------------------------------------------------------
+
+    def initial_alias(self) -> str:
+        alias: str = self.joins.add_base(self.model)
+        return alias
+
+    def resolve_path(self, names: list[str], allow_many: bool = True, complete: bool = False) -> Path:
+        return paths.resolve(
+            names,
+            self.opts,
+            annotations=self.annotation_select,
+            relations=self.relations,
+            allow_many=allow_many,
+            complete=complete,
+        )
+
+    def join_path(self, path: Path, reuse: set[str] | None = None) -> list[str]:
+        """Add the joins of a path; return the aliases on the way, the base table first."""
+        aliases = [self.initial_alias()]
+        for position, hop in enumerate(path.hops):
+            relation = path.named.get(position)
+            known, usable = len(self.joins), reuse if hop.many else None
+            alias = self.joins.join(hop, aliases[-1], usable, hop.nullable, relation)
+            if relation is not None:
+                if len(self.joins) > known:
+                    self.joins.restrict(alias, relation.resolve(self, alias, usable))
+                if reuse is not None:
+                    reuse.add(alias)
+            aliases.append(alias)
+        return aliases
+
+    def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]:
+        """Drop joins from the end of a path whose only purpose is a value that the table before them has as well."""
+        targets, aliases = path.targets, list(aliases)
+        for position in range(len(path.hops) - 1, -1, -1):
+            hop = path.hops[position]
+            if len(aliases) == 1 or not hop.direct or position in path.named:
+                break
+            near = {far.column: near for near, far in hop.columns}
+            if not all(target.column in near for target in targets):
+                break
+            targets = tuple(near[target.column] for target in targets)
+            self.joins.release(aliases.pop())
+        return targets, aliases
+
+    def column_of(
+        self, name: str, reuse: set[str] | None = None, allow_joins: bool = True, allow_many: bool = True
+    ) -> Any:
+        """Return the expression that a field path, with transforms at its end, stands for."""
+        names = paths.split(name)
+        path = self.resolve_path(names, allow_many)
+        aliases = self.join_path(path, reuse)
+        targets, aliases = self.trim(path, aliases)
+        if not allow_joins and len(aliases) > 1:
+            raise FieldError("Joined field references are not permitted in this query")
+        if len(targets) > 1:
+            raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
+        if reuse is not None:
+            reuse.update(aliases)
+        return self._transformed_by(path, names, Col(aliases[-1], targets[0], final_target(targets[0])))
+
+    def _transformed_by(self, path: Path, names: list[str], expression: Expression) -> Any:
+        """Apply the transforms at the end of a path."""
+        for transform in path.rest:
+            if expression.get_transform(transform) is None:
+                raise _no_join(names, path)
+            expression = self.try_transform(expression, transform)
+        return expression
+
+    def refuse_several(self, lookup: str | None) -> None:
+        """Raise ValueError where this query, as a lookup's right side, selects more than one column."""
+        if (count := len(self.selected or self.select)) > 1:
+            name = "'in'" if lookup == "in" else lookup
+            raise ValueError(
+                f"The QuerySet value for the {name} lookup must have 1 selected fields (received {count})"
+            )
+
+    def resolve_prefixed(self, expression: object, prefix: str) -> Any:
+        """Resolve an expression that was written for the model to which the relations of `prefix` lead."""
+        return with_names(expression, lambda name: prefix + name).resolve_expression(self)
+
+    def resolve_ref(
+        self, name: str, allow_joins: bool = True, reuse: set[str] | None = None, summarize: bool = False
+    ) -> Any:
+        """Return what F(name) stands for in this query."""
+        if name in self.annotations:
+            return self._annotation_ref(name, allow_joins, summarize)
+        first, *rest = paths.split(name)
+        if (annotation := self.annotations.get(first)) is not None:
+            for transform in rest:
+                annotation = self.try_transform(annotation, transform, name)
+            return annotation
+        return self.column_of(name, reuse, allow_joins)
+
+    def _annotation_ref(self, name: str, allow_joins: bool, summarize: bool) -> Any:
+        annotation = self.annotations[name]
+        if not allow_joins and any(self.joins[column.alias].parent for column in columns_read(annotation)):
+            raise FieldError("Joined field references are not permitted in this query")
+        if not summarize:
+            return annotation
+        if name not in self.annotation_select:
+            raise FieldError(f"Cannot aggregate over the '{name}' alias. Use annotate() to promote it.")
+        return Ref(name, annotation)
+
+    def given(self, values: dict[str, Any]) -> Facts:
+        """Return a query in which names stand for expressions, whose arguments are this one's."""
+        facts = Facts()
+        facts.base, facts.prepare = self.base, self.prepare
+        facts.learn(values)
+        return facts
+
+    # -- annotations ---------------------------------------------------------------------
+
+    def add_annotation(
+        self, annotation: Expression, alias: str, select: bool = True, summarize: bool = False
+    ) -> None:
+        """Add an annotation under a name; without `select` it can be used but is not part of the result."""
+        resolved = annotation.resolve_expression(self, allow_joins=True, reuse=None, summarize=summarize)
+        if select:
+            self.annotation_mask = None if self.annotation_mask is None else self.annotation_mask | {alias}
+            if self.selected is not None and alias not in self.selected:
+                if self.repeated is not None:
+                    self.repeated = (*self.repeated, len(self.selected))
+                self.selected = (*self.selected, alias)
+        else:
+            self.annotation_mask = frozenset(self.annotation_select) - {alias}
+        self.annotations[alias] = resolved
+
+    def set_group_by(self, by_name: bool = True) -> None:
+        """Group by everything selected that is not an aggregate; `by_name` refers to it where it is selected."""
+        group_by = list(self.select.values())
+        for name, annotation in self.annotation_select.items():
+            columns = annotation.get_group_by_cols()
+            named = by_name and columns and not annotation.contains_aggregate
+            group_by.extend([Ref(name, annotation)] if named else columns)
+        self.group_by = tuple(group_by)
+
+    # -- selection ---------------------------------------------------------------------------
+
+    def clear_select(self) -> None:
+        self.select, self.selected, self.default_cols, self.select_related = {}, None, False, False
+        self.annotation_mask = frozenset()
+
+    def add_fields(self, names: Iterable[str], allow_many: bool = True) -> None:
+        """Select the fields that the names stand for."""
+        for name in names:
+            try:
+                self.select[name] = self.column_of(name, allow_many=allow_many)
+            except ManyValues:
+                raise FieldError(f"Invalid field name: '{name}'") from None
+        self.default_cols = self.default_cols and not self.select
+
+    def select_only(self, name: str) -> None:
+        """Select one column: what a queryset that is compared with a column must do."""
+        if self.combinator:  # each of its parts selects that column
+            self.set_values((name,))
+            return
+        self.clear_select()
+        self.add_fields([name])
+
+    def set_values(self, names: tuple[str, ...]) -> None:
+        """Turn the rows into the named values; without names all fields and annotations."""
+        self.select_related, self.deferred = False, (frozenset(), True)
+        fields = self._split_names(names) if names else [field.attname for field in self.opts.concrete_fields]
+        self._keep_groups(names)
+        self.select = {}
+        self.default_cols = self.default_cols and not names
+        self.add_fields(fields)
+        self.selected = names or None
+
+    def _keep_groups(self, names: tuple[str, ...]) -> None:
+        """Group as before when the rows turn into `names`: by what is selected no more as well."""
+        if self.group_by is True:
+            self.select = {}
+            self.add_fields((field.attname for field in self.opts.concrete_fields), False)
+            self.set_group_by(by_name=False)
+        elif names and self.group_by:
+            self.group_by = tuple(
+                self.annotations[item.refs] if isinstance(item, Ref) and item.refs not in names else item
+                for item in self.group_by
+            )
+
+    def _split_names(self, names: tuple[str, ...]) -> list[str]:
+        """Return the names that are fields; the annotations among the names are selected, the others masked."""
+        selectable = self.annotation_select
+        fields = [name for name in names if name not in selectable]
+        for name in fields:
+            if name not in self.annotations:
+                if self.annotations:
+                    self.resolve_path(paths.split(name))  # for an error that names all the choices
+            else:
+                hint = (
+                    f"It was excluded by a previous values() or values_list() call. Include '{name}' in that call to select it."
+                    if selectable
+                    else "Use annotate() to promote it."
+                )
+                raise FieldError(f"Cannot select the '{name}' alias. {hint}")
+        if self.annotations:
+            self.annotation_mask = frozenset(name for name in names if name in selectable)
+        return fields
+
+    # -- order ------------------------------------------------------------------------------------
+
+    def add_ordering(self, *ordering: Any) -> None:
+        """Append to the order; names are checked now, and resolved when the SQL is made."""
+        errors = []
+        for item in ordering:
+            if isinstance(item, str):
+                self._check_ordering_name(item)
+            elif not isinstance(item, (Expression, F)):
+                errors.append(item)
+            if getattr(item, "contains_aggregate", False):
+                raise FieldError(
+                    f"Using an aggregate in order_by() without also including it in annotate() is not allowed: {item}"
+                )
+        if errors:
+            raise FieldError(f"Invalid order_by arguments: {errors}")
+        if ordering:
+            self.order_by += ordering
+            self.order_base = self.base
+            self._prepare_ordering(ordering)
+        else:
+            self.default_ordering = False
+
+    def _prepare_ordering(self, ordering: tuple[Any, ...]) -> None:
+        """Find out how the values in expressions have to be prepared; the expressions are resolved with the SQL."""
+        expressions = [item for item in ordering if not isinstance(item, str)]
+        if not expressions or self.combinator:
+            return
+        probe = self.clone()
+        probe.base = self.base
+        for item in expressions:
+            with suppress(FieldError):  # what it names may be annotated later
+                item.resolve_expression(probe)
+        self.prepare.update(probe.prepare)
+
+    def _check_ordering_name(self, name: str) -> None:
+        if name != "?":
+            self.check_path(name.removeprefix("-"))
+
+    def check_path(self, name: str) -> None:
+        """Raise FieldError unless `name` leads to an annotation or a column, with transforms at its end or without."""
+        if name in self.annotations:
+            return
+        first, *rest = paths.split(name)
+        if (annotation := self.annotations.get(first)) is not None:
+            for transform in rest:
+                annotation = self.try_transform(annotation, transform, name)
+            return
+        names = paths.split(name)
+        path = self.resolve_path(names)
+        self._transformed_by(path, names, Col("", path.targets[0], final_target(path.targets[0])))
+
+    def clear_ordering(self, force: bool = False, clear_default: bool = True) -> None:
+        """Forget the order where that cannot change the result, or with `force` anyway."""
+        if not force and (self.is_sliced or self.distinct_fields or self.lock):
+            return
+        self.order_by = self.extra_order = ()
+        if clear_default:
+            self.default_ordering = False
+
+    # -- loading -----------------------------------------------------------------------------------
+
+    def add_select_related(self, names: Iterable[str]) -> None:
+        tree: dict[str, Any] = (
+            copy.deepcopy(self.select_related) if isinstance(self.select_related, dict) else {}
+        )
+        for name in names:
+            node = tree
+            for part in paths.split(name):
+                node = node.setdefault(part, {})
+        self.select_related = tree
+
+    def defer(self, names: Iterable[str]) -> None:
+        existing, deferring = self.deferred
+        names = frozenset(names)
+        if deferring:
+            self.deferred = existing | names, True
+        elif left := existing - names:
+            self.deferred = left, False
+        else:
+            self.deferred = (names - existing, True) if names - existing else (frozenset(), True)
+
+    def load_only(self, names: Iterable[str]) -> None:
+        existing, deferring = self.deferred
+        wanted = frozenset(self.opts.pk.name if name == "pk" else name for name in names)
+        self.deferred = (wanted - existing if deferring else wanted), False
+
+    # -- inside other queries -----------------------------------------------------------------------
+
+    def resolve_outer(self, outer: Self, allow_joins: bool = True, reuse: set[str] | None = None) -> None:
+        """Resolve the references to the query around this one."""
+
+        def resolve(item: Valued) -> Any:
+            return resolve_outer_refs(item, outer, allow_joins, reuse)
+
+        self.where = resolve(self.where)
+        self.joins.map_conditions(resolve)
+        self.annotations = {name: resolve(item) for name, item in self.annotations.items()}
+        self.select = {name: resolve(item) for name, item in self.select.items()}
+        self.order_by = tuple(
+            item if isinstance(item, str) else _unresolved_outer_refs(item, self, resolve)
+            for item in self.order_by
+        )
+        self.combined = tuple(_resolved_part(part, outer, allow_joins, reuse) for part in self.combined)
+
+    def for_exists(self, sliced: bool = False) -> Self:
+        """Return this query reduced to the question whether it has a row, in a slice if `sliced`."""
+        query = self.clone()
+        sliced = sliced or query.is_sliced
+        counts_rows = query.distinct and sliced  # how many there are, its columns decide
+        if not counts_rows and not query.combinator:
+            if query.group_by is True:
+                query.add_fields((field.attname for field in self.opts.concrete_fields), False)
+                query.set_group_by(by_name=False)
+            elif isinstance(query.group_by, tuple):
+                query.group_by = tuple(
+                    self.annotations[i.refs] if isinstance(i, Ref) else i for i in query.group_by
+                )
+            query.clear_select()
+        query.clear_ordering(force=not sliced)
+        query.exists_only = not counts_rows
+        query.high = 1 if counts_rows and query.high is None else query.high
+        query.lock = None
+        return query
+
+
+def _resolved_part(part: Embedded, outer: Query, allow_joins: bool, reuse: set[str] | None) -> Embedded:
+    inner = part.query.clone()
+    inner.resolve_outer(outer, allow_joins, reuse)
+    return Embedded(inner, part.offset)
+
+
+def resolve_outer_refs(item: Valued, outer: Query, allow_joins: bool, reuse: set[str] | None) -> Any:
+    """Return an expression whose references to the outer query are resolved against it."""
+    if isinstance(item, F):
+        return item.resolve_expression(outer, allow_joins, reuse)
+    if isinstance(item, Embedded):
+        inner = item.query.clone()
+        inner.resolve_outer(_Through(outer), allow_joins, reuse)
+        return Embedded(inner, item.offset)
+    if isinstance(item, Expression) and item.get_source_expressions():
+        return item.with_sources(lambda source: resolve_outer_refs(source, outer, allow_joins, reuse))
+    return item
+
+
+def _unresolved_outer_refs(item: object, query: Query, resolve: Callable[[Any], Any]) -> Any:
+    """Do so in an expression that is still unresolved: names of its own query stay as they are."""
+    if isinstance(item, OuterRef):
+        return resolve(item.resolve_expression(query))
+    if isinstance(item, F):
+        return resolve(item) if isinstance(item, ResolvedOuterRef) else item
+    if isinstance(item, Expression) and item.get_source_expressions():
+        return item.with_sources(lambda source: _unresolved_outer_refs(source, query, resolve))
+    return item
+
+
+class _Through:
+    """Stands, for a query two levels down, for the middle query: references stay open by one level."""
+
+    def __init__(self, outer: Query) -> None:
+        self.outer = outer
+
+    def resolve_ref(self, name: str, *args: Any) -> Any:
+        return Outer(self.outer.resolve_ref(name, *args))
+
+
+def _no_join(names: list[str], path: Path) -> FieldError:
+    """Return the error for a name behind a field that is no transform of the field's."""
+    if path.final_field.is_relation:
+        return paths.unknown_name(path.rest[0], paths.field_names(path.hops[-1].target._meta))
+    before = names[-len(path.rest) - 1]
+    return FieldError(
+        f"Cannot resolve keyword '{path.rest[0]}' into field. Join on '{before}' not permitted."
+    )
+
+
+class Facts(Query):
+    """A query without a table: the names in its expressions stand for other expressions."""
+
+    default_cols = default_ordering = False
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"<Facts: {', '.join(self.annotations)}>"
+
+    @property
+    def opts(self) -> Any:
+        return None
+
+    def learn(self, values: dict[str, Any]) -> None:
+        """Let names stand for unresolved expressions."""
+        for name, value in values.items():
+            self.annotations[name] = value.resolve_expression(self)
+        self.annotation_mask = frozenset()
+
+    def initial_alias(self) -> str:
+        return ""
+
+    def resolve_path(self, names: list[str], allow_many: bool = True, complete: bool = False) -> Path:
+        raise paths.unknown_name(names[0], self.annotations)

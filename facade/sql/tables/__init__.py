@@ -1,0 +1,1 @@
+"""Models as SQLAlchemy tables, and their creation."""

@@ -1,0 +1,121 @@
+"""Creating and dropping the tables of models, through facade's own connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.mock import MockConnection
+
+from facade.bridge import function_twin
+from facade.db.channels.channel import Statement
+from facade.db.connection import connections
+from facade.db.routing import DEFAULT_DB_ALIAS, router
+from facade.db.scopes.atomic import atomic
+from facade.meta import registry
+from facade.sql.tables.definitions import table_for
+
+if TYPE_CHECKING:
+    from sqlalchemy.schema import ExecutableDDLElement
+
+    from facade.db.database import Database
+
+
+__all__ = ["acreate_all", "adrop_all", "create_all", "drop_all", "existing_tables"]
+
+# Databases whose DDL can be rolled back, so that a failure leaves nothing half made.
+_TRANSACTIONAL = ("postgresql", "sqlite")
+
+_EXISTING = {
+    "sqlite": "SELECT NULL, name FROM sqlite_master WHERE type = 'table'",
+    "postgresql": (
+        "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname END, c.relname FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+        "AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'"
+    ),
+    "mysql": (
+        "SELECT CASE WHEN table_schema = DATABASE() THEN NULL ELSE table_schema END, table_name "
+        "FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+    ),
+}
+
+
+def create_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Create the tables of ``models`` (of all models by default) that do not exist yet.
+
+    Tables of unmanaged and swapped models, and those that a router keeps away from the database
+    ``using``, are left out. With a many-to-many field comes the table between.
+    """
+    database = connections[using]
+    there = existing_tables(using)
+    missing = [table for table in _tables(models, using) if _name(table) not in there]
+    _run(using, _statements(database, lambda bind: sa.MetaData().create_all(bind, missing, checkfirst=False)))
+
+
+def drop_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Drop the tables of ``models`` (of all models by default), with all that is in them."""
+    database = connections[using]
+    there = existing_tables(using)
+    present = [table for table in _tables(models, using) if _name(table) in there]
+    _run(using, _statements(database, lambda bind: sa.MetaData().drop_all(bind, present, checkfirst=False)))
+
+
+acreate_all = function_twin(create_all)
+adrop_all = function_twin(drop_all)
+
+
+def existing_tables(using: str = DEFAULT_DB_ALIAS) -> set[tuple[str | None, str]]:
+    """Return ``(schema, name)`` of the tables of a database; the schema is None for those found without it."""
+    database = connections[using]
+    query = _EXISTING.get(database.vendor)
+    if query is None:
+        inspector = sa.inspect(database.engine)
+        return {(None, name) for name in inspector.get_table_names()}
+    return {(row[0], row[1]) for row in database.fetch(Statement(query, reads=True, returns=True), ())}
+
+
+def _name(table: sa.Table) -> tuple[str | None, str]:
+    return table.schema, table.name
+
+
+def _tables(models: Iterable[type[Any]] | None, using: str) -> list[sa.Table]:
+    found: dict[sa.Table, None] = {}
+    for model in _with_tables_between(models):
+        opts = model._meta
+        if opts.can_migrate(connections[using]) and router.allow_migrate_model(using, model):
+            found[table_for(model)] = None
+    return list(found)
+
+
+def _with_tables_between(models: Iterable[type[Any]] | None) -> Iterator[Any]:
+    if models is None:
+        yield from registry.current().get_models(include_auto_created=True)
+        return
+    for model in models:
+        yield model
+        for field in model._meta.local_many_to_many:
+            through = field.remote_field.through
+            if through is not None and through._meta.auto_created:
+                yield through
+
+
+def _statements(database: Database, generate: Callable[[Any], None]) -> list[str]:
+    """The DDL that ``generate`` sends to the connection it is given."""
+    dialect = database.compile_dialect
+    found: list[str] = []
+
+    def note(ddl: ExecutableDDLElement, *args: Any, **kwargs: Any) -> None:
+        found.append(str(ddl.compile(dialect=dialect)))
+
+    generate(MockConnection(dialect, note))
+    return found
+
+
+def _run(using: str, statements: list[str]) -> None:
+    database = connections[using]
+    block: Any = atomic(using=using) if database.vendor in _TRANSACTIONAL else nullcontext()
+    with block:
+        for sql in statements:
+            database.execute(Statement(sql), ())

@@ -1,0 +1,251 @@
+"""What all writes share: the columns of one table, the plans' cache, compiled text and the seam for expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from facade import configuration
+from facade.expressions.calls import DatabaseDefault
+from facade.expressions.freezing import Frozen
+from facade.expressions.names import referenced_names
+from facade.fields import Field
+from facade.foundation.seams import Seam
+from facade.sql.core.parameters import compile_core, compile_statement
+from facade.sql.values import Converter, Source, reader
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+    from facade.db.channels.channel import Params
+    from facade.db.connection import Database
+    from facade.fields.contracts import Instance
+P = TypeVar("P")
+
+# (expression, model, field it is stored in, database, whether the row is new) -> a Core element without joins.
+stored_expression: Seam[[Any, type[Any], Field[Any], Database, bool], sa.ColumnElement[Any]] = Seam(
+    "how an expression that a row stores becomes SQL", filled_by="facade.sql.writes.standalone"
+)
+
+DEFAULT_KEYWORD = ("postgresql", "mysql")  # where a VALUES group may say DEFAULT
+WHERE = "facade_where_"
+PLANS_MAX = 256  # per table; a program that saves ever new sets of fields starts again
+
+
+class Generation:
+    """Counts the changes of settings: a plan holds converters that settings such as USE_TZ decide about."""
+
+    number = 0
+
+
+@configuration.on_change
+def _settings_changed(*names: Any) -> None:
+    Generation.number += 1
+
+
+class Columns(tuple[Field[Any], ...]):
+    """The fields that a statement names. A table's writer keeps one object for each choice: caches find it by identity."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+class TableWriter:
+    """The columns of one model's own table, sorted by what a write does with them, and the compiled plans."""
+
+    def __init__(self, model: type[Any]) -> None:
+        opts = model._meta
+        self.model, self.generation = model, Generation.number
+        self.table: sa.Table = opts.table
+        local = tuple(opts.local_concrete_fields)
+        self.pk_fields = tuple(opts.pk_fields)
+        self.auto_field = opts.auto_field
+        # The key is counted by the database, and nothing in Python has a say in it.
+        self.counts_keys = opts.pk is self.auto_field and not opts.pk.has_default()
+        self.makes_keys = all(field.has_default() or field.has_db_default() for field in self.pk_fields)
+        self.generated = tuple(field for field in local if field.generated)
+        self._columns: dict[tuple[str, ...], Columns] = {}
+        self.fields = self.columns(field for field in local if not field.generated)
+        self.fields_without_auto = self.columns(
+            field for field in self.fields if field is not self.auto_field
+        )
+        self.updatable = self.columns(field for field in self.fields if field not in self.pk_fields)
+        self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
+        self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
+        self.plans: dict[Any, Any] = {}
+
+    def generated_from(self, fields: Iterable[Field[Any]]) -> list[Field[Any]]:
+        """Return the columns that the database computes from `fields`."""
+        names = {name for field in fields for name in (field.name, field.attname)}
+        return [field for field in self.generated if not names.isdisjoint(referenced_names(field.expression))]
+
+    def column(self, field: Field[Any]) -> sa.Column[Any]:
+        column: sa.Column[Any] = self.table.c[field.column]
+        return column
+
+    def columns(self, fields: Iterable[Field[Any]]) -> Columns:
+        """Return the object that stands for these fields in statements."""
+        columns = Columns(fields)
+        names = tuple(field.attname for field in columns)
+        if len(self._columns) >= PLANS_MAX:
+            self._columns.clear()
+        return self._columns.setdefault(names, columns)
+
+    def left_out(self, vendor: str) -> frozenset[Field[Any]]:
+        """Return the columns with a default that an INSERT may leave to the database.
+
+        SQLite counts an integer key on that is left out, whatever its default.
+        """
+        return self.defaulted.difference(self.pk_fields) if vendor == "sqlite" else self.defaulted
+
+    def insert_fields(self, obj: Instance, pk_set: bool, vendor: str) -> Columns:
+        """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
+        fields = self.fields if pk_set else self.fields_without_auto
+        if not self.defaulted:
+            return fields
+        made = self.left_out(vendor)
+        return self.columns(
+            field
+            for field in fields
+            if field not in made or type(getattr(obj, field.attname)) is not DatabaseDefault
+        )
+
+    def plan(self, make: Callable[..., P], database: Database, *choices: Any) -> P:
+        """Return the plan that `make(self, database, *choices)` builds, from the cache when it was built before."""
+        key = (make, database.alias, database.plan_key, choices)
+        if (found := self.plans.get(key)) is None:
+            if len(self.plans) >= PLANS_MAX:
+                self.plans.clear()
+            found = self.plans[key] = make(self, database, *choices)
+        return found
+
+
+def table_writer(model: type[Any]) -> TableWriter:
+    """Return the writer of the table that `model` (not one of its parents) is stored in."""
+    derived = model._meta.derived
+    found: TableWriter | None = derived.get("table_writer")
+    if found is None or found.generation != Generation.number:
+        found = derived["table_writer"] = TableWriter(model)
+    return found
+
+
+class Text(NamedTuple):
+    """SQL with its parameters' names in order."""
+
+    sql: str
+    names: Sequence[str]
+
+
+def compile_text(statement: sa.ClauseElement, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
+    """Compile a Core statement whose parameters come later; `columns` are those an INSERT or UPDATE names."""
+    names = None if columns is None else list(columns)
+    compiled = compile_core(statement, dialect=dialect, column_keys=names)
+    return Text(str(compiled), tuple(compiled.positiontup or ()))
+
+
+def compile_values(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Params]:
+    """Compile a Core statement that holds its values; return the SQL and the driver's parameters."""
+    return _with_values(compile_statement(statement, dialect, render_postcompile=True))
+
+
+def compile_head(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Sequence[Any]]:
+    """Compile a Core statement that more parameters are put behind: its own stand by position."""
+    compiled = compile_core(statement, dialect=dialect, compile_kwargs={"render_postcompile": True})
+    sql, params = _with_values(compiled)
+    return sql, tuple(params)
+
+
+def _with_values(compiled: SQLCompiler) -> tuple[str, Params]:
+    values = compiled.construct_params(escape_names=False)
+    processors: Mapping[str, Any] = compiled._bind_processors
+
+    def driven(name: str) -> Any:
+        return processors[name](values[name]) if name in processors else values[name]
+
+    if compiled.positional:
+        return str(compiled), tuple(driven(name) for name in compiled.positiontup or ())
+    escaped = compiled.escaped_bind_names
+    return str(compiled), {escaped.get(name, name): driven(name) for name in values}
+
+
+def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that single out one row, with parameters named by `WHERE` and the field's number."""
+    columns = [writer.column(field) for field in writer.pk_fields]
+    return [column == sa.bindparam(f"{WHERE}{i}", type_=column.type) for i, column in enumerate(columns)]
+
+
+def sources(
+    writer: TableWriter, fields: Sequence[Field[Any]], names: Iterable[str], add: bool | None
+) -> list[Source]:
+    """Return where each parameter called `names` comes from: a column of `fields` or a part of the primary key."""
+    known: dict[str, Source] = {writer.column(field).key: (field, add) for field in fields}
+    known.update({f"{WHERE}{i}": (field, None) for i, field in enumerate(writer.pk_fields)})
+    return [known[name] for name in names]
+
+
+def column_element(
+    writer: TableWriter, field: Field[Any], value: object, database: Database, new: bool
+) -> sa.ColumnElement[Any]:
+    """Return the Core form of one value to store, be it a plain one or an expression."""
+    if isinstance(value, DatabaseDefault):
+        if new and field in writer.defaulted and database.vendor in DEFAULT_KEYWORD:
+            return sa.literal_column("DEFAULT")
+        value = value.expression
+    if isinstance(value, Frozen):
+        return stored_expression(value, writer.model, field, database, new)
+    stored = field.stored(value, database)
+    return sa.bindparam(None, stored, type_=writer.column(field).type, unique=True)
+
+
+class Returned:
+    """The columns a write gives back and how they come to the instance."""
+
+    __slots__ = ("assign", "columns", "fields", "readers")
+
+    assign: Callable[[Any, Sequence[Any]], None]
+
+    def __init__(self, writer: TableWriter, fields: Iterable[Field[Any]], database: Database) -> None:
+        self.fields = tuple(fields)
+        self.columns = [writer.column(field) for field in self.fields]
+        dialect = database.compile_dialect
+        self.readers: list[tuple[str, Converter | None]] = [
+            (field.attname, reader(field, dialect, database)) for field in self.fields
+        ]
+        self.assign = _assign_one(self.readers[0][0]) if self._is_plain_key else self._assign
+
+    @property
+    def _is_plain_key(self) -> bool:
+        return len(self.readers) == 1 and self.readers[0][1] is None
+
+    def _assign(self, obj: Instance, row: Sequence[Any]) -> None:
+        for (attname, read), value in zip(self.readers, row, strict=True):
+            setattr(obj, attname, value if read is None else read(value))
+
+    def assign_all(self, objs: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
+        """Assign one row to each instance; without rows the database has given nothing back."""
+        if not rows:
+            return
+        for i, (attname, read) in enumerate(self.readers):
+            for obj, row in zip(objs, rows, strict=True):
+                setattr(obj, attname, row[i] if read is None else read(row[i]))
+
+
+def _assign_one(attname: str) -> Callable[[Any, Sequence[Any]], None]:
+    """Return a function that takes over the only value of a row, a counted key in most cases."""
+
+    def assign(obj: Instance, row: Sequence[Any]) -> None:
+        setattr(obj, attname, row[0])
+
+    return assign
+
+
+def forget(obj: Instance, fields: Iterable[Field[Any]]) -> None:
+    """Make `fields` deferred on `obj`: the database has computed values that it could not return."""
+    for field in fields:
+        obj.__dict__.pop(field.attname, None)

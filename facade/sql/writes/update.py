@@ -1,0 +1,248 @@
+"""UPDATE: one instance by its primary key through a compiled plan, many by one statement per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facade.db.channels.channel import Statement
+from facade.expressions.freezing import Frozen
+from facade.sql.core.simultaneous import update_statement
+from facade.sql.values import ExpressionFound, current_value, row_binder
+from facade.sql.writes import arrays
+from facade.sql.writes.table_writer import (
+    Columns,
+    Returned,
+    TableWriter,
+    column_element,
+    compile_text,
+    compile_values,
+    forget,
+    sources,
+    table_writer,
+    where_pk,
+)
+
+if TYPE_CHECKING:
+    from facade.db.connection import Database
+    from facade.fields import Field
+    from facade.fields.contracts import Instance
+
+    Fields = tuple[Field[Any], ...]
+
+
+# -- one row -----------------------------------------------------------------------
+
+
+class UpdateOne:
+    """The compiled UPDATE of `fields` in the row that has the instance's primary key."""
+
+    __slots__ = ("back", "bind", "lost", "statement")
+
+    def __init__(self, writer: TableWriter, database: Database, fields: Fields, add: bool | None) -> None:
+        made = writer.generated_from(fields)
+        statement = sa.update(writer.table).where(*where_pk(writer))
+        self.lost: Sequence[Field[Any]] = ()
+        if made and not database.compile_dialect.update_returning:
+            self.lost, made = made, []
+        self.back = Returned(writer, made, database)
+        if made:
+            statement = statement.returning(*self.back.columns)
+        text = compile_text(
+            statement, database.compile_dialect, [writer.column(field).key for field in fields]
+        )
+        self.statement = Statement(text.sql, returns=bool(made))
+        self.bind = row_binder(sources(writer, fields, text.names, add), database.compile_dialect, database)
+
+    def run(self, obj: Instance, database: Database) -> bool:
+        """Update the row of `obj`; return whether there is one."""
+        params = self.bind(obj)
+        if not self.statement.returns:
+            found = database.execute(self.statement, params) > 0
+            forget(obj, self.lost)
+            return found
+        rows = database.fetch(self.statement, params)
+        if rows:
+            self.back.assign(obj, rows[0])
+        return bool(rows)
+
+
+def update_one(
+    obj: Instance, model: type[Any], database: Database, fields: Columns, raw: bool = False
+) -> bool:
+    """Update `fields` of the row of `obj` in the table of `model`; return whether the row exists."""
+    writer = table_writer(model)
+    add = None if raw else False
+    plan = writer.plan(UpdateOne, database, fields, add)
+    try:
+        return plan.run(obj, database)
+    except ExpressionFound:
+        return _update_expressions(writer, obj, database, fields, add)
+
+
+def _update_expressions(
+    writer: TableWriter, obj: Instance, database: Database, fields: Fields, add: bool | None
+) -> bool:
+    """Update a row with values that the database computes; they come back, or are forgotten."""
+    values = {field: current_value(obj, field, add) for field in fields}
+    computed = [field for field, value in values.items() if isinstance(value, Frozen)]
+    computed += writer.generated_from(fields)
+    elements = {
+        writer.column(field): column_element(writer, field, value, database, new=False)
+        for field, value in values.items()
+    }
+    keys = [writer.column(field) for field in writer.pk_fields]
+    conditions = [
+        key == column_element(writer, field, getattr(obj, field.attname), database, new=False)
+        for key, field in zip(keys, writer.pk_fields, strict=True)
+    ]
+    statement = update_statement(
+        writer.table, elements, keys, lambda statement: statement.where(*conditions), database.compile_dialect
+    )
+    if not database.compile_dialect.update_returning:
+        sql, params = compile_values(statement, database.compile_dialect)
+        found = database.execute(Statement(sql), params) > 0
+        if found:  # else they are values of the row to insert
+            forget(obj, computed)
+        return found
+    back = Returned(writer, computed, database)
+    sql, params = compile_values(statement.returning(*back.columns), database.compile_dialect)
+    if rows := database.fetch(Statement(sql, returns=True), params):
+        back.assign(obj, rows[0])
+    return bool(rows)
+
+
+class RowExists:
+    """The compiled question whether the instance's row is there."""
+
+    __slots__ = ("bind", "statement")
+
+    def __init__(self, writer: TableWriter, database: Database) -> None:
+        question: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).select_from(writer.table).where(*where_pk(writer))
+        )
+        text = compile_text(question, database.compile_dialect)
+        self.statement = Statement(text.sql, reads=True, returns=True)
+        self.bind = row_binder(sources(writer, (), text.names, None), database.compile_dialect, database)
+
+
+def row_exists(obj: Instance, model: type[Any], database: Database) -> bool:
+    """Return whether the table of `model` holds a row with the primary key of `obj`."""
+    plan = table_writer(model).plan(RowExists, database)
+    return bool(database.fetch(plan.statement, plan.bind(obj)))
+
+
+# -- many rows ---------------------------------------------------------------------
+
+
+class UpdateMany:
+    """One UPDATE that gives each of many rows values of its own, joined to a list of them by the primary key."""
+
+    def __init__(self, writer: TableWriter, database: Database, fields: Fields) -> None:
+        self.writer, self.fields = writer, fields
+        self.width = len(writer.pk_fields) + len(fields)
+        origins: list[tuple[Field[Any], bool | None]] = [
+            (field, None) for field in (*writer.pk_fields, *fields)
+        ]
+        self.bind = row_binder(origins, database.compile_dialect, database)
+        self.array_types = arrays.element_types([field.column_type for field, _ in origins], database)
+        self.cases = not self.array_types and not _updates_from_values(database)
+        needed = self.width + len(writer.pk_fields) * len(fields) if self.cases else self.width
+        self.rows_max = arrays.ROWS_MAX if self.array_types else max(1, database.max_parameters // needed)
+
+    @property
+    def _names(self) -> list[str]:
+        # SQLite names the columns of VALUES so, and takes no other names.
+        return [f"column{i}" for i in range(1, self.width + 1)]
+
+    def _assignments(self, database: Database) -> tuple[str, str, str]:
+        """Return the quoted table, the SET list and the join condition against `d`."""
+        preparer = database.compile_dialect.identifier_preparer
+        table = preparer.format_table(self.writer.table)
+        keys = len(self.writer.pk_fields)
+        columns = [
+            preparer.quote(self.writer.column(field).name) for field in (*self.writer.pk_fields, *self.fields)
+        ]
+        assigned = ", ".join(
+            f"{column} = d.{name}" for column, name in zip(columns[keys:], self._names[keys:], strict=True)
+        )
+        pairs = zip(columns[:keys], self._names, strict=False)
+        return table, assigned, " AND ".join(f"{table}.{column} = d.{name}" for column, name in pairs)
+
+    def run(self, given: Sequence[tuple[Any, ...]], database: Database) -> int:
+        """Store the bound rows, of two with one key the first; return the number of rows found."""
+        rows = list({row[: len(self.writer.pk_fields)]: row for row in reversed(given)}.values())
+        if self.array_types:
+            return self._run_arrays(rows, database)
+        return self._run_cases(rows, database) if self.cases else self._run_values(rows, database)
+
+    def _run_arrays(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
+        table, assigned, same = self._assignments(database)
+        source = f"unnest({arrays.placeholders(database, self.array_types)}) AS d({', '.join(self._names)})"
+        statement = Statement(f"UPDATE {table} SET {assigned} FROM {source} WHERE {same}")
+        return database.execute(statement, list(map(list, zip(*rows, strict=True))))
+
+    def _run_values(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
+        table, assigned, same = self._assignments(database)
+        groups = ", ".join([f"({', '.join('?' * self.width)})"] * len(rows))
+        statement = Statement(f"UPDATE {table} SET {assigned} FROM (VALUES {groups}) AS d WHERE {same}")
+        return database.execute(statement, list(chain.from_iterable(rows)))
+
+    def _run_cases(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
+        """The road of databases without UPDATE … FROM: a CASE over the key for each column."""
+        dialect, params = database.compile_dialect, list[Any]()
+        preparer, keys = dialect.identifier_preparer, len(self.writer.pk_fields)
+        names = [
+            preparer.quote(self.writer.column(field).name) for field in (*self.writer.pk_fields, *self.fields)
+        ]
+
+        def place(value: object) -> str:
+            params.append(value)
+            return database.placeholder(len(params))
+
+        def same(row: tuple[Any, ...]) -> str:
+            return " AND ".join(
+                f"{name} = {place(value)}" for name, value in zip(names, row[:keys], strict=False)
+            )
+
+        assigned = []
+        for i, field in enumerate(self.fields, keys):
+            cases = " ".join(f"WHEN {same(row)} THEN {place(row[i])}" for row in rows)
+            stored = f"CASE {cases} ELSE {names[i]} END"
+            if database.vendor == "postgresql":  # parameters alone would make it a text
+                stored = f"CAST({stored} AS {dialect.type_compiler_instance.process(field.column_type)})"
+            assigned.append(f"{names[i]} = {stored}")
+        where = " OR ".join(f"({same(row)})" for row in rows)
+        table = preparer.format_table(self.writer.table)
+        return database.execute(Statement(f"UPDATE {table} SET {', '.join(assigned)} WHERE {where}"), params)
+
+
+def _updates_from_values(database: Database) -> bool:
+    """Whether the database joins an UPDATE to a list of VALUES: SQLite from 3.33 on."""
+    driver: Any = database.compile_dialect.dbapi
+    return database.vendor == "sqlite" and driver.sqlite_version_info >= (3, 33)
+
+
+def update_many(
+    objs: Sequence[Any], tables: dict[type[Any], Fields], database: Database, batch_size: int | None = None
+) -> int:
+    """Store the fields of `objs` in each table, one UPDATE per batch; return the number of rows found.
+
+    Raises :class:`~facade.sql.values.ExpressionFound` when a value is an expression, before anything is sent.
+    """
+    bound: list[tuple[UpdateMany, list[tuple[Any, ...]]]] = []
+    for model, fields in tables.items():
+        writer = table_writer(model)
+        plan = writer.plan(UpdateMany, database, writer.columns(fields))
+        bound.append((plan, list(map(plan.bind, objs))))
+    return max(_run_batches(plan, rows, database, batch_size) for plan, rows in bound)
+
+
+def _run_batches(
+    plan: UpdateMany, rows: list[tuple[Any, ...]], database: Database, batch_size: int | None
+) -> int:
+    size = min(plan.rows_max, batch_size) if batch_size else plan.rows_max
+    return sum(plan.run(rows[start : start + size], database) for start in range(0, len(rows), size))
