@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import operator
 import sqlite3
@@ -70,6 +71,18 @@ def test_spread_of_large_numbers_keeps_their_last_digits(face, database):
     assert total(face, StdDev("big", sample=True), Everything.objects.all()) == pytest.approx(
         7**0.5, rel=1e-12
     )
+
+
+@pytest.mark.without("postgres", reason="it has no deviation of intervals")
+def test_the_spread_of_lengths_of_time_is_one(face, database):
+    database.create(Everything)
+    for seconds in (1, 2, 4):
+        face(Everything.objects.create, duration=dt.timedelta(seconds=seconds, microseconds=seconds))
+    rows = Everything.objects.all()
+    assert total(face, StdDev("duration"), rows) == dt.timedelta(seconds=1, microseconds=247220)
+    assert total(face, StdDev("duration", sample=True), rows) == dt.timedelta(seconds=1, microseconds=527527)
+    assert total(face, Variance("duration"), rows) == dt.timedelta(microseconds=1555558666668)
+    assert total(face, StdDev("duration"), rows.filter(big=-1)) is None
 
 
 def test_texts_are_joined(face, books):

@@ -285,7 +285,9 @@ class _Spread(Aggregate):
 
     def _resolve_output_field(self) -> Field[Any] | None:
         source = self.source_expressions[0]._output_field_or_none
-        return source if isinstance(source, fields.DecimalField) else fields.FloatField()
+        return (
+            source if isinstance(source, (fields.DecimalField, fields.DurationField)) else fields.FloatField()
+        )
 
 
 class StdDev(_Spread):

@@ -1,0 +1,119 @@
+"""docs/walk.md: a query and an object pass the modules in the order that the page names, and no step goes up."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import facade
+from facade.sql.plan import shape
+from tests.models import Author, Book
+
+ROOT = Path(facade.__file__).parent
+PAGE = (ROOT.parent / "docs" / "walk.md").read_text()
+WALKS = {
+    'list(Author.objects.filter(books__title="x"))': lambda: list(Author.objects.filter(books__title="x")),
+    'list(Author.objects.filter(books__title="y"))': lambda: list(Author.objects.filter(books__title="y")),
+    'Author(name="Ada").save()': lambda: Author(name="Ada").save(),
+}  # fmt: skip
+
+
+def layers():
+    """The layers of the house and of its rooms, from above, as the linter knows them."""
+    contracts = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    return {
+        container.removeprefix("facade").removeprefix("."): [
+            set(re.findall(r"\w+", line)) for line in contract["layers"]
+        ]
+        for contract in contracts
+        if contract["type"] == "layers"
+        for container in contract["containers"]
+    }
+
+
+LAYERS = layers()
+
+
+def goes_up(caller, module):
+    one, other = caller.removesuffix(".py").split("/"), module.removesuffix(".py").split("/")
+    if one[0] != other[0]:
+        return _depth("", other[0]) < _depth("", one[0])
+    if one[0] not in LAYERS or "/" not in caller or "/" not in module:
+        return False
+    return _depth(one[0], other[1]) < _depth(one[0], one[1])
+
+
+def _depth(container, name):
+    return next((number for number, names in enumerate(LAYERS[container]) if name in names), 0)
+
+
+def module_of(frame):
+    path = Path(frame.f_code.co_filename)
+    return str(path.relative_to(ROOT)).removesuffix("/__init__.py") if path.is_relative_to(ROOT) else None
+
+
+def walked(walk):
+    """Return the modules in the order in which they were entered, and the steps that went up."""
+    entered, upwards = {}, set()
+
+    def note(frame, event, argument):
+        if event != "call" or (module := module_of(frame)) is None:
+            return
+        entered.setdefault(module)
+        caller = frame.f_back and module_of(frame.f_back)
+        if caller and goes_up(caller, module):
+            upwards.add((caller, module))
+
+    sys.setprofile(note)
+    try:
+        walk()
+    finally:
+        sys.setprofile(None)
+    return list(entered), upwards
+
+
+def named_on_the_page(code):
+    section = PAGE[PAGE.index(f"`{code}`") :].split("\n## ")[0]
+    return re.findall(r"^\| `([\w/]+\.py)` \|", section, re.MULTILINE)
+
+
+@pytest.fixture
+def house(database):
+    """A database whose plans were all forgotten, but for what any program has done at its start."""
+    database.create(Author, Book)
+    Author(name="first").save()
+    list(Author.objects.filter(pk=1))
+    shape.clear()
+    Author.objects.filter(pk=1)
+
+
+@pytest.mark.vendors("sqlite")
+@pytest.mark.faces("sync")
+def test_the_page_names_the_modules_in_their_order(face, house):
+    for code, walk in WALKS.items():
+        entered, _ = walked(walk)
+        named = named_on_the_page(code)
+        assert len(named) > 8
+        assert [module for module in entered if module in named] == named
+
+
+@pytest.mark.vendors("sqlite")
+@pytest.mark.faces("sync")
+def test_no_step_goes_up(face, house):
+    for number, walk in enumerate(WALKS.values()):
+        _, upwards = walked(walk)
+        assert {step for step in upwards if not _is_asked_back(*step, first=number == 0)} == set()
+
+
+def _is_asked_back(caller, module, first):
+    """What is called upwards by those who were given it; the page says so."""
+    if caller in ("foundation/seams.py", "db/channels/base.py"):
+        return True
+    tree = caller.startswith("expressions/") or caller == "sql/query/where.py"
+    return first and (tree or module in ("orm/instances/model.py", "orm/instances/state.py"))
