@@ -11,7 +11,6 @@ import datetime as dt
 import decimal
 import functools
 import uuid
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
@@ -22,6 +21,7 @@ from facade.expressions.arithmetic.inference import OutputFieldIsNoneError, comb
 from facade.expressions.freezing import Arg, Frozen, Values, freeze
 from facade.expressions.identity import Compared, TwoSided
 from facade.expressions.sqltext.written import Written
+from facade.expressions.tree import Change, Tree
 from facade.fields import Field, Operand
 from facade.fields.columns import DialectView
 from facade.fields.relations.reverse import final_target
@@ -133,7 +133,7 @@ as_condition: Seam[[object], Any] = Seam(
 )
 
 
-class Expression(Combinable, Compared, Written, Frozen):
+class Expression(Combinable, Compared, Tree, Written, Frozen):
     """Base of all expressions.
 
     A subclass names its children through `get_source_expressions` and `set_source_expressions` and gives its SQLAlchemy form
@@ -157,29 +157,12 @@ class Expression(Combinable, Compared, Written, Frozen):
     """Whether, where it is wrapped, the rows of a group need to agree in its value only, and not in its parts."""
     empty_result_set_value: Any = None
     _output_field: Field[Any] | None = None
-    # The names of the attributes that hold the expressions it is made of.
-    sources: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, output_field: Field[Any] | None = None) -> None:
         if output_field is not None:
             self._output_field = output_field
 
     # -- the tree ---------------------------------------------------------------
-
-    def get_source_expressions(self) -> list[Any]:
-        return [getattr(self, name) for name in self.sources]
-
-    def set_source_expressions(self, exprs: list[Any]) -> None:
-        if len(exprs) != len(self.sources):
-            takes = ", ".join(self.sources) or "no"
-            raise ValueError(
-                f"{type(self).__name__} takes {takes} source expressions, {len(exprs)} were given."
-            )
-        for name, expression in zip(self.sources, exprs, strict=True):
-            setattr(self, name, expression)
-
-    def _sources(self) -> Iterator[Any]:
-        return (source for source in self.get_source_expressions() if source is not None)
 
     def copy(self) -> Self:
         clone = _new(type(self))
@@ -188,25 +171,6 @@ class Expression(Combinable, Compared, Written, Frozen):
 
     def __getstate__(self) -> dict[str, Any]:
         return self._given()
-
-    def with_sources(self, change: Callable[[Any], Any]) -> Self:
-        """Return a copy whose children went through `change`."""
-        clone = self.copy()
-        clone.set_source_expressions(
-            [None if source is None else change(source) for source in self.get_source_expressions()]
-        )
-        return clone
-
-    def flatten(self) -> Iterator[Any]:
-        """Walk this expression and everything below it, depth first."""
-        todo: list[Any] = [self]
-        while todo:
-            item = todo.pop()
-            if getattr(type(item), "flatten", None) is Expression.flatten:
-                yield item
-                todo.extend(reversed([*item._sources()]))
-            else:
-                yield from item.flatten() if hasattr(item, "flatten") else (item,)
 
     def freeze(self, values: Values) -> Any:
         return (
@@ -408,6 +372,13 @@ class Value(Expression):
         return resolved
 
     for_save = False
+
+    def with_parts(self, change: Change) -> Self:
+        if not isinstance(self.value, Arg):
+            return self
+        changed = self.copy()
+        changed.value = change(self.value)
+        return changed
 
     def _prepare(self, value: object) -> Any:
         field = self._output_field_or_none

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from facade import fields
 from facade.expressions.base import Expression, Value
@@ -17,6 +17,7 @@ from facade.types.decimals import sendable
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
     from facade.expressions.sqltext.written import SQL, Texts
+    from facade.expressions.tree import Change
     from facade.fields import Field
 
 
@@ -127,6 +128,11 @@ class RawSQL(Expression):
             )
             self._join_parents(query, lambda name: query.resolve_ref(name, allow_joins, reuse, summarize))
         return resolved
+
+    def with_parts(self, change: Change) -> Self:
+        changed = self.copy()
+        changed.params = tuple([change(item) for item in self.params])
+        return changed
 
     def _join_parents(self, query: Query, join: Callable[[str], object]) -> None:
         """Join the tables of the model's parents whose columns the text may name."""

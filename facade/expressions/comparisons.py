@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from math import isfinite
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.expressions.contracts import Compiler, Core, Query, Valued
     from facade.expressions.sqltext.written import SQL, Texts
+    from facade.expressions.tree import Change
 
 
 # Integers are compared as the widest: a value may be too large for the column, and compares all the same.
@@ -77,6 +78,12 @@ class Lookup(Expression):
             self.rhs = tuple([next(left) if _is_expression(item) else item for item in self.rhs])
         elif rest:
             (self.rhs,) = rest
+
+    def with_parts(self, change: Change) -> Self:
+        changed = self.with_sources(change)
+        if isinstance(self.rhs, Arg):
+            changed.rhs = change(self.rhs)
+        return changed
 
     def freeze(self, values: Values) -> Any:
         if not hasattr(self.lhs, "resolve_expression"):

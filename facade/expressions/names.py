@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from facade.expressions.base import Expression
-from facade.expressions.q import Condition, Q
+from facade.expressions.q import Branches
 from facade.expressions.references import F, OuterRef
+from facade.expressions.tree import rewritten, walked
 from facade.fields.declarations import LOOKUP_SEP
 
 
 def referenced_paths(expression: object) -> Iterator[tuple[str, ...]]:
     """Yield the names that an unresolved expression refers to, split: a field, and what follows it."""
-    if isinstance(expression, F):
-        if not isinstance(expression, OuterRef):
-            yield tuple(expression.name.split(LOOKUP_SEP))
-    elif isinstance(expression, (Q, Condition)):
-        for child in expression.children:
-            if isinstance(child, tuple):
-                yield tuple(child[0].split(LOOKUP_SEP))
-                child = child[1]
-            yield from referenced_paths(child)
-    elif isinstance(expression, (Expression, list, tuple)):
-        sources = expression.get_source_expressions() if isinstance(expression, Expression) else expression
-        for source in sources:
-            yield from referenced_paths(source)
+    for item in walked(expression):
+        if not isinstance(item, OuterRef):  # the name is one of the query around
+            yield from (tuple(name.split(LOOKUP_SEP)) for name in getattr(item, "own_names", ()))
 
 
 def referenced_names(expression: object) -> Iterator[str]:
@@ -34,20 +24,12 @@ def referenced_names(expression: object) -> Iterator[str]:
 
 
 def with_names(item: object, change: Callable[[str], str]) -> Any:
-    """Return an unresolved expression, or a frozen condition, with what it refers to under other names."""
-    if isinstance(item, F):
-        return item.renamed(change)
-    if isinstance(item, Condition):
-        children = tuple(_with_names(child, change) for child in item.children)
-        return Condition(item.connector, item.negated, children)
-    if isinstance(item, Expression) and item.get_source_expressions():
-        return item.with_sources(lambda source: with_names(source, change))
-    return item
+    """Return an unresolved expression or condition with what it refers to under other names."""
 
+    def rename(named: F) -> Any:
+        return named.renamed(change)
 
-def _with_names(child: object, change: Callable[[str], str]) -> Any:
-    """Do so with one child of a condition."""
-    if isinstance(child, tuple):
-        name, value = child
-        return change(name), with_names(value, change)
-    return with_names(child, change)
+    def rename_all(condition: Branches) -> Any:
+        return condition.renamed(change).with_parts(lambda part: with_names(part, change))
+
+    return rewritten(item, {F: rename, Branches: rename_all})

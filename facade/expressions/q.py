@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy as copying
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from facade.bridge import twin
 from facade.exceptions import NestedTooDeeply
-from facade.expressions.base import Expression, as_condition
+from facade.expressions.base import Value, as_condition
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 from facade.expressions.identity import laid_out, put_together
+from facade.expressions.tree import rewritten, unchanged
 from facade.fields.declarations import LOOKUP_SEP
 from facade.foundation.seams import Seam
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facade.expressions.contracts import Query
+    from facade.expressions.tree import Change
 
 AND, OR, XOR = "AND", "OR", "XOR"
 CONNECTORS = (AND, OR, XOR)
@@ -47,8 +51,41 @@ def _refuse_options_of_outside(connector: str | None, negated: object) -> None:
         )
 
 
-class Condition:
-    """A frozen Q: hashable, its constants numbered. Children are Conditions, `(lookup, value)` pairs or expressions."""
+class Branches:
+    """What a Q and its frozen form have in common: children, which are of their kind, `(lookup, value)` pairs or expressions."""
+
+    __slots__ = ()
+
+    children: Any
+
+    def with_children(self, children: Iterable[Any]) -> Self:
+        """Return the same condition of other children."""
+        raise NotImplementedError
+
+    def _sources(self) -> Iterator[Any]:
+        return (child[1] if isinstance(child, tuple) else child for child in self.children)
+
+    def with_parts(self, change: Change) -> Self:
+        """Return a copy whose children, and the values of its pairs, went through `change`."""
+        return self.with_children(
+            (child[0], change(child[1])) if isinstance(child, tuple) else change(child)
+            for child in self.children
+        )
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names in its pairs."""
+        return tuple([child[0] for child in self.children if isinstance(child, tuple)])
+
+    def renamed(self, change: Callable[[str], str]) -> Self:
+        """Return the condition with other names in its pairs."""
+        return self.with_children(
+            (change(child[0]), child[1]) if isinstance(child, tuple) else child for child in self.children
+        )
+
+
+class Condition(Branches):
+    """A frozen Q: hashable, its constants numbered."""
 
     __slots__ = ("children", "connector", "key", "negated")
 
@@ -62,6 +99,9 @@ class Condition:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def with_children(self, children: Iterable[Any]) -> Self:
+        return type(self)(self.connector, self.negated, tuple(children))
+
     def resolve_expression(
         self,
         query: Query | None = None,
@@ -74,7 +114,7 @@ class Condition:
         return query.resolve_condition(self, allow_joins=allow_joins, reuse=reuse, summarize=summarize)
 
 
-class Q(Frozen):
+class Q(Branches, Frozen):
     """A condition, to be combined with `&`, `|`, `^` and `~`.
 
     Keywords are field lookups; positional arguments are other conditions.
@@ -157,13 +197,18 @@ class Q(Frozen):
     def copy(self) -> Q:
         return copying.copy(self)
 
-    def __copy__(self) -> Q:
+    def __copy__(self) -> Self:
         clone = object.__new__(type(self))
         clone.__dict__.update(self.__dict__)
         return clone
 
     def __reduce__(self) -> tuple[Any, ...]:
         return put_together, ([*laid_out(self, Q)],)
+
+    def with_children(self, children: Iterable[Any]) -> Self:
+        clone = self.__copy__()
+        clone.children = list(children)
+        return clone
 
     def _opened(self) -> tuple[dict[str, Any], Sequence[Any]]:
         return {name: value for name, value in self.__dict__.items() if name != "children"}, self.children
@@ -207,8 +252,7 @@ class Q(Frozen):
         return self._combine(other, XOR)
 
     def __invert__(self) -> Q:
-        inverted = self.copy()
-        inverted.children = list(self.children)
+        inverted = self.with_children(self.children)
         inverted.negate()
         return inverted
 
@@ -261,21 +305,15 @@ class Q(Frozen):
     @property
     def referenced_base_fields(self) -> set[str]:
         """The names of the fields, on the model itself, that the condition reads."""
-        return {name.split(LOOKUP_SEP)[0] for name in _names(self)}
+        return {
+            name.split(LOOKUP_SEP)[0] for item in self.flatten() for name in getattr(item, "own_names", ())
+        }
 
 
 class _Text(str):
     """A piece of the text of a Q, among parts that have yet to be written."""
 
     __slots__ = ()
-
-
-def _names(condition: Q) -> Iterator[str]:
-    for item in condition.flatten():
-        if isinstance(item, Q):
-            yield from (child[0] for child in item.children if isinstance(child, tuple))
-        elif hasattr(item, "name"):
-            yield item.name
 
 
 class FilteredRelation(Frozen):
@@ -306,6 +344,9 @@ class FilteredRelation(Frozen):
 
     def __hash__(self) -> int:
         return hash((self.relation_name, self.condition))
+
+    def with_parts(self, change: Change) -> Self:
+        return type(self)(self.relation_name, condition=change(self.condition))
 
     def freeze(self, values: Values) -> FilteredRelation:
         assert isinstance(self.condition, Q)
@@ -398,25 +439,9 @@ def freeze_pair(name: str, value: object, values: Values) -> Any:
     return name, freeze(value, values)
 
 
-def mark_argument(child: Any, arg: Arg, mark: object) -> Any:
-    """Return a frozen child with the value of one keyword or lookup replaced by a mark."""
-    if isinstance(child, Condition):
-        return Condition(
-            child.connector, child.negated, tuple(mark_argument(item, arg, mark) for item in child.children)
-        )
-    if isinstance(child, FilteredRelation):
-        return FilteredRelation(child.relation_name, condition=mark_argument(child.condition, arg, mark))
-    if isinstance(child, tuple):
-        if isinstance(child[1], (Condition, Expression, FilteredRelation)):
-            return child[0], mark_argument(child[1], arg, mark)
-        return (child[0], mark) if child[1] == arg else child
-    if getattr(child, "rhs", None) == arg:
-        child = child.copy()
-        child.rhs = mark
-        return child
-    if isinstance(child, Expression) and child.get_source_expressions():
-        return child.with_sources(lambda source: mark_argument(source, arg, mark))
-    return child
+def mark_argument(frozen: tuple[Any, ...], arg: Arg, mark: object) -> Any:
+    """Return the frozen parts of a step with the value of one keyword or lookup replaced by a mark."""
+    return rewritten(frozen, {Value: unchanged, Arg: lambda found: mark if found == arg else found})
 
 
 as_condition.fill(Q)

@@ -79,6 +79,11 @@ class F(Combinable, Frozen):
             found = make(found)
         return found
 
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The name, as a condition has the names in its pairs."""
+        return (self.name,)
+
     def renamed(self, change: Callable[[str], str]) -> Any:
         """Return a reference to the same field under another name."""
         renamed = self.copy()

@@ -174,7 +174,7 @@ def _marked(shape: Shape, key: tuple[Any, ...], values: Sequence[Any]) -> Advanc
             if fit is not None and value is not None:
                 fit(value)
         except NotAnArgument as error:
-            children = tuple(mark_argument(child, Arg(index), error.mark) for child in children)
+            children = mark_argument(children, Arg(index), error.mark)
             marked[index] = None
     return (name, children, *rest), marked
 
@@ -188,7 +188,7 @@ def _spread(arg: Arg, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
         if item is not None:
             spread.append(item)
     spread[arg.index] = None
-    return (name, tuple(mark_argument(child, arg, tuple(items)) for child in children), *rest), spread
+    return (name, mark_argument(children, arg, tuple(items)), *rest), spread
 
 
 def _constant(wanted: ConstantWanted, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
@@ -196,7 +196,7 @@ def _constant(wanted: ConstantWanted, key: tuple[Any, ...], values: Sequence[Any
     name, children, *rest = _written_out(key)
     left, mark = list(values), wanted.prepare(values[wanted.arg.index])
     left[wanted.arg.index] = None
-    return (name, tuple(mark_argument(child, wanted.arg, mark) for child in children), *rest), left
+    return (name, mark_argument(children, wanted.arg, mark), *rest), left
 
 
 def _written_out(key: tuple[Any, ...]) -> tuple[Any, ...]:

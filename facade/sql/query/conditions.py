@@ -463,15 +463,9 @@ def _has_none(value: object) -> bool:
 
 
 def _check_filterable(expression: object) -> None:
-    if not getattr(expression, "filterable", True):
-        raise _not_filterable(expression)
-    if isinstance(expression, Expression):
-        for source in expression.get_source_expressions():
-            _check_filterable(source)
-
-
-def _not_filterable(expression: object) -> Exception:
-    return FieldError(f"{type(expression).__name__} is disallowed in the filter clause.")
+    for part in expression.flatten() if isinstance(expression, Expression) else (expression,):
+        if not getattr(part, "filterable", True):
+            raise FieldError(f"{type(part).__name__} is disallowed in the filter clause.")
 
 
 def _untyped_outer_ref(reference: ResolvedOuterRef) -> Exception:

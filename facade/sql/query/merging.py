@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from facade.expressions.base import Expression
-from facade.expressions.calls import RawSQL
 from facade.expressions.freezing import Arg
 from facade.expressions.q import AND, OR
 from facade.expressions.references import Col, Outer
 from facade.expressions.subquery import Embedded
+from facade.expressions.tree import rewritten
 from facade.sql.query.joins import Promoter
-from facade.sql.query.where import Nothing
 
 if TYPE_CHECKING:
     from facade.sql.query.query import Query
@@ -80,27 +78,23 @@ def _merge_joins(
 
 def _moved(item: object, renamed: dict[str, str], offset: int) -> Any:
     """Return an expression of the other query as one of this query."""
-    if isinstance(item, Col):
-        column = item.copy()
-        column.alias = renamed.get(item.alias, item.alias)
+
+    def move(part: object) -> Any:
+        return _moved(part, renamed, offset)
+
+    def rename(column: Col) -> Col:
+        column = column.copy()
+        column.alias = renamed.get(column.alias, column.alias)
         return column
-    if isinstance(item, Arg):
-        return item.moved(offset)
-    if isinstance(item, Embedded):
-        return _moved_inside(item, lambda outer: _moved(outer, renamed, offset), offset)
-    if not isinstance(item, Expression) or isinstance(item, Nothing):
-        return item
-    moved = (
-        item.with_sources(lambda source: _moved(source, renamed, offset))
-        if item.get_source_expressions()
-        else item.copy()
+
+    return rewritten(
+        item,
+        {
+            Col: rename,
+            Arg: lambda arg: arg.moved(offset),
+            Embedded: lambda inner: _moved_inside(inner, move, offset),
+        },
     )
-    for name in ("rhs", "value"):
-        if isinstance(getattr(moved, name, None), Arg):
-            setattr(moved, name, _moved(getattr(moved, name), renamed, offset))
-    if isinstance(moved, RawSQL):
-        moved.params = tuple(_moved(param, renamed, offset) for param in moved.params)
-    return moved
 
 
 def _moved_inside(
@@ -109,7 +103,7 @@ def _moved_inside(
     """Move what a query inside refers to in the query `depth` levels around it."""
 
     def change(item: object) -> Any:
-        return _moved_reference(item, move, depth)
+        return _moved_references(item, move, depth)
 
     inner = embedded.query.clone()
     inner.where = change(inner.where)
@@ -121,17 +115,17 @@ def _moved_inside(
     return Embedded(inner, embedded.offset + offset)
 
 
-def _moved_reference(item: object, move: Callable[[Any], Any], depth: int) -> Any:
-    if isinstance(item, Outer):
-        if item.at_depth(depth) is None:
-            return item
-        moved = item.copy()
-        moved.expression = (
-            move(item.expression) if depth == 1 else _moved_reference(item.expression, move, depth - 1)
+def _moved_references(item: object, move: Callable[[Any], Any], depth: int) -> Any:
+    """Return an expression inside with what it refers to, `depth` levels out, moved."""
+
+    def follow(outer: Outer) -> Outer:
+        if outer.at_depth(depth) is None:
+            return outer
+        moved = outer.copy()
+        further = (
+            move(outer.expression) if depth == 1 else _moved_references(outer.expression, move, depth - 1)
         )
+        moved.expression = further
         return moved
-    if isinstance(item, Embedded):
-        return _moved_inside(item, move, 0, depth + 1)
-    if isinstance(item, Expression) and not isinstance(item, Nothing) and item.get_source_expressions():
-        return item.with_sources(lambda source: _moved_reference(source, move, depth))
-    return item
+
+    return rewritten(item, {Outer: follow, Embedded: lambda inner: _moved_inside(inner, move, 0, depth + 1)})

@@ -16,6 +16,7 @@ from facade.expressions.names import with_names
 from facade.expressions.q import AND
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
 from facade.expressions.subquery import Embedded, columns_read
+from facade.expressions.tree import rewritten, unchanged
 from facade.fields.relations.reverse import final_target
 from facade.sql.query import paths
 from facade.sql.query.conditions import Filters
@@ -24,8 +25,8 @@ from facade.sql.query.paths import ManyValues, Path
 from facade.sql.query.where import Nothing, Where
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Valued
     from facade.expressions.freezing import Arg
+    from facade.expressions.tree import Change
 
 
 class Lock:
@@ -483,17 +484,25 @@ class Query(Filters):
     def resolve_outer(self, outer: Self, allow_joins: bool = True, reuse: set[str] | None = None) -> None:
         """Resolve the references to the query around this one."""
 
-        def resolve(item: Valued) -> Any:
-            return resolve_outer_refs(item, outer, allow_joins, reuse)
+        def found(reference: F) -> Any:
+            return reference.resolve_expression(outer, allow_joins, reuse)
 
+        def further_in(embedded: Embedded) -> Embedded:
+            return _resolved_part(embedded, _Through(outer), allow_joins, reuse)
+
+        def resolve(item: object) -> Any:
+            return rewritten(item, {F: found, Embedded: further_in})
+
+        def opened(reference: OuterRef) -> Any:
+            return resolve(reference.resolve_expression(self))
+
+        # An order is not resolved yet: names of its own query stay as they are.
+        in_order: dict[type, Change] = {OuterRef: opened, ResolvedOuterRef: found, F: unchanged}
         self.where = resolve(self.where)
         self.joins.map_conditions(resolve)
         self.annotations = {name: resolve(item) for name, item in self.annotations.items()}
         self.select = {name: resolve(item) for name, item in self.select.items()}
-        self.order_by = tuple(
-            item if isinstance(item, str) else _unresolved_outer_refs(item, self, resolve)
-            for item in self.order_by
-        )
+        self.order_by = tuple(rewritten(item, in_order) for item in self.order_by)
         self.combined = tuple(_resolved_part(part, outer, allow_joins, reuse) for part in self.combined)
 
     def for_exists(self, sliced: bool = False) -> Self:
@@ -517,34 +526,10 @@ class Query(Filters):
         return query
 
 
-def _resolved_part(part: Embedded, outer: Query, allow_joins: bool, reuse: set[str] | None) -> Embedded:
+def _resolved_part(part: Embedded, outer: Any, allow_joins: bool, reuse: set[str] | None) -> Embedded:
     inner = part.query.clone()
     inner.resolve_outer(outer, allow_joins, reuse)
     return Embedded(inner, part.offset)
-
-
-def resolve_outer_refs(item: Valued, outer: Query, allow_joins: bool, reuse: set[str] | None) -> Any:
-    """Return an expression whose references to the outer query are resolved against it."""
-    if isinstance(item, F):
-        return item.resolve_expression(outer, allow_joins, reuse)
-    if isinstance(item, Embedded):
-        inner = item.query.clone()
-        inner.resolve_outer(_Through(outer), allow_joins, reuse)
-        return Embedded(inner, item.offset)
-    if isinstance(item, Expression) and item.get_source_expressions():
-        return item.with_sources(lambda source: resolve_outer_refs(source, outer, allow_joins, reuse))
-    return item
-
-
-def _unresolved_outer_refs(item: object, query: Query, resolve: Callable[[Any], Any]) -> Any:
-    """Do so in an expression that is still unresolved: names of its own query stay as they are."""
-    if isinstance(item, OuterRef):
-        return resolve(item.resolve_expression(query))
-    if isinstance(item, F):
-        return resolve(item) if isinstance(item, ResolvedOuterRef) else item
-    if isinstance(item, Expression) and item.get_source_expressions():
-        return item.with_sources(lambda source: _unresolved_outer_refs(source, query, resolve))
-    return item
 
 
 class _Through:
