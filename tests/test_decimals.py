@@ -136,3 +136,29 @@ def test_comparisons_take_a_number_as_it_is(face, fare):
     assert Fare.objects.filter(price__lt=D("1.004")).count() == 1
     assert Fare.objects.filter(price=D("1.004")).count() == 0
     assert Fare.objects.filter(price__lt=D("1234567.891")).count() == 1
+
+
+class Band(models.Model):
+    limit = models.DecimalField(max_digits=5, decimal_places=2, primary_key=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+class Offer(models.Model):
+    band = models.ForeignKey(Band, on_delete=models.CASCADE, db_constraint=False)
+
+    class Meta:
+        app_label = "tests_of_decimals"
+
+
+def test_a_key_refers_to_a_decimal_one(face, database):
+    database.create(Band, Offer)
+    band = face(Band.objects.create, limit=D("1.50"))
+    face(Offer.objects.create, band=band)
+    face(Offer.objects.bulk_create, [Offer(band=band), Offer(band_id=D(2))])
+    assert [offer.band_id for offer in face.list(Offer.objects.order_by("pk"))] == [
+        D("1.50"),
+        D("1.50"),
+        D(2),
+    ]

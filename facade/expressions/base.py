@@ -7,10 +7,7 @@ share one query shape. *Resolved* its names have become columns of one query; th
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import functools
-import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
@@ -24,6 +21,7 @@ from facade.expressions.sqltext.written import Written
 from facade.expressions.tree import Change, Tree
 from facade.fields import Field, Operand
 from facade.fields.columns import DialectView
+from facade.fields.descriptions import field_of_constant
 from facade.fields.relations.reverse import final_target
 from facade.foundation.seams import Seam
 
@@ -289,7 +287,7 @@ class Expression(Combinable, Compared, Tree, Written, Frozen):
             field for source in self._sources() if (field := source._output_field_or_none) is not None
         ]
         for field in candidates[1:]:
-            if not isinstance(candidates[0], getattr(field, "counts_as", type(field))):
+            if not isinstance(candidates[0], field.counts_as or type(field)):
                 first, second = type(candidates[0]).__name__, type(field).__name__
                 raise FieldError(
                     f"Expression contains mixed types: {first}, {second}. You must set output_field."
@@ -385,7 +383,7 @@ class Value(Expression):
         return value if field is None else field.get_prep_value(value)
 
     def _resolve_output_field(self) -> Field[Any] | None:
-        return next((field for kind, field in VALUE_FIELDS if isinstance(self.value, kind)), None)
+        return field_of_constant(self.value)  # type: ignore[no-any-return]
 
     def get_group_by_cols(self) -> list[Any]:
         return []
@@ -406,22 +404,6 @@ class Value(Expression):
             return compiler.literal(sa.JSON.NULL, type_) if json else sa.null()
         value = self._prepare(self.value)
         return compiler.literal(value if convert is None else convert(value), type_)
-
-
-# The fields of constants. Expressions share them, so that equal constants have one and the same.
-VALUE_FIELDS: list[tuple[type, Field[Any]]] = [
-    (str, fields.CharField()),
-    (bool, fields.BooleanField()),
-    (int, fields.IntegerField()),
-    (float, fields.FloatField()),
-    (dt.datetime, fields.DateTimeField()),
-    (dt.date, fields.DateField()),
-    (dt.time, fields.TimeField()),
-    (dt.timedelta, fields.DurationField()),
-    (decimal.Decimal, fields.DecimalField()),
-    (bytes, fields.BinaryField()),
-    (uuid.UUID, fields.UUIDField()),
-]
 
 
 class CombinedExpression(TwoSided, Expression):
@@ -445,7 +427,8 @@ class CombinedExpression(TwoSided, Expression):
 
     def _resolve_output_field(self) -> Field[Any] | None:
         left, right = self.lhs._output_field_or_none, self.rhs._output_field_or_none
-        if (field := combined_field(self.connector, left, right)) is None:
+        field: Field[Any] | None = combined_field(self.connector, left, right)
+        if field is None:
             kinds = type(left).__name__, type(right).__name__
             raise FieldError(
                 f"Cannot infer type of {self.connector!r} expression involving these types: {kinds[0]}, {kinds[1]}. "

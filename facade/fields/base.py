@@ -13,6 +13,7 @@ from facade.exceptions import UnsupportedFeature
 from facade.fields.cleaning import Cleaning
 from facade.fields.columns import ColumnDescription, DialectView
 from facade.fields.declarations import FieldChecks
+from facade.fields.descriptions import ValueDescription
 from facade.fields.keywords import NOT_PROVIDED, AnyValue
 from facade.fields.lookup_registry import RegisterLookupMixin
 from facade.foundation.promises import kept
@@ -89,11 +90,14 @@ def _is_default(value: object, default: object) -> bool:
 
 
 @total_ordering
-class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Generic[AnyValue]):
+class Field(
+    FieldChecks, Cleaning, ColumnDescription, ValueDescription, RegisterLookupMixin, Generic[AnyValue]
+):
     """A column of a model, and the rules for its values.
 
     On a class the attribute is the field itself, on an instance its value. A subclass overrides
     `to_python` and `get_prep_value` for the values, and `get_internal_type`, `column_type` or `db_type` for the column.
+    What else it may tell, of the values that the database computes among others, is in `ValueDescription`.
     """
 
     empty_strings_allowed = True
@@ -452,6 +456,11 @@ class Field(FieldChecks, Cleaning, ColumnDescription, RegisterLookupMixin, Gener
     def pre_save(self, model_instance: Instance, add: bool) -> Any:
         """Return the value to store, on INSERT (`add`) or UPDATE; may set it on the instance."""
         return getattr(model_instance, self.attname)
+
+    @property
+    def sets_itself(self) -> bool:
+        """Whether `pre_save` may do anything but read the attribute."""
+        return type(self).pre_save is not Field.pre_save
 
     def value_from_object(self, obj: Instance) -> Any:
         """Return the value of this field in an instance."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine, UserDefinedType
-
-from facade import types
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import DDLCompiler
@@ -29,71 +27,19 @@ class Declared(Protocol):
     max_length: int | None
 
 
-def _text(field: Declared) -> ColumnType:
+def text_column(field: Declared) -> ColumnType:
+    """Return the type of a column of texts that have a longest length."""
     return sa.String(field.max_length, collation=getattr(field, "db_collation", None))
 
 
-def _long_text(field: object) -> ColumnType:
-    collation = getattr(field, "db_collation", None)
-    return sa.Text(collation=collation).with_variant(mysql.LONGTEXT(collation=collation), "mysql", "mariadb")
+def unsigned(kind: type[sa.Integer], of_mysql: Callable[..., TypeEngine[int]]) -> ColumnType:
+    """Return an integer type without a sign, where the database has one."""
+    return kind().with_variant(of_mysql(unsigned=True), "mysql", "mariadb")
 
 
-def _decimal(field: object) -> ColumnType:
-    return types.Decimal(getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
-
-
-def json_type(field: Declared) -> types.JSON:
-    """Return the type of a column of documents."""
-    made = types.JSON(getattr(field, "encoder", None), getattr(field, "decoder", None))
-    made.label = f"Field '{field.name}'"
-    return made
-
-
-def _address(field: Declared) -> ColumnType:
-    made = types.IPAddress()
-    if field.name:  # a constant's has none
-        made.label = f"Field '{field.name}'"
-    return made
-
-
-def _unsigned(
-    plain: type[sa.Integer], of_mysql: Callable[..., sa.types.TypeEngine[int]]
-) -> Callable[[Any], ColumnType]:
-    return lambda field: plain().with_variant(of_mysql(unsigned=True), "mysql", "mariadb")
-
-
-def _counting(plain: type[sa.Integer]) -> Callable[[Any], ColumnType]:
-    # SQLite counts only in columns of the type INTEGER.
-    return lambda field: plain().with_variant(sa.Integer(), "sqlite")
-
-
-BY_INTERNAL_TYPE: dict[str, Callable[[Any], ColumnType]] = {
-    "AutoField": lambda field: sa.Integer(),
-    "BigAutoField": _counting(sa.BigInteger),
-    "BigIntegerField": lambda field: sa.BigInteger(),
-    "BinaryField": lambda field: types.Binary(),
-    "BooleanField": lambda field: types.Boolean(),
-    "CharField": _text,
-    "DateField": lambda field: types.Date(),
-    "DateTimeField": lambda field: types.DateTime(),
-    "DecimalField": _decimal,
-    "DurationField": lambda field: types.Duration(),
-    "FileField": _text,
-    "FilePathField": _text,
-    "FloatField": lambda field: types.Float(),
-    "GenericIPAddressField": _address,
-    "IntegerField": lambda field: sa.Integer(),
-    "JSONField": json_type,
-    "PositiveBigIntegerField": _unsigned(sa.BigInteger, mysql.BIGINT),
-    "PositiveIntegerField": _unsigned(sa.Integer, mysql.INTEGER),
-    "PositiveSmallIntegerField": _unsigned(sa.SmallInteger, mysql.SMALLINT),
-    "SlugField": _text,
-    "SmallAutoField": _counting(sa.SmallInteger),
-    "SmallIntegerField": lambda field: sa.SmallInteger(),
-    "TextField": _long_text,
-    "TimeField": lambda field: types.Time(),
-    "UUIDField": lambda field: types.UUID(),
-}
+def counting(kind: type[sa.Integer]) -> ColumnType:
+    """Return the type of a column that counts by itself: SQLite does so only in those of the type INTEGER."""
+    return kind().with_variant(sa.Integer(), "sqlite")
 
 
 class WrittenType(UserDefinedType[Any]):
@@ -132,17 +78,33 @@ def _write(type_: WrittenType, compiler: DDLCompiler, **options: Any) -> str:
 class ColumnDescription:
     """The part of a field that describes its column."""
 
+    name: Any
+    max_length: int | None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _by_name.setdefault(cls.__name__, cls)
+
     def get_internal_type(self) -> str:
         """Return the name of the built-in field whose column this one has."""
         return type(self).__name__
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        """Return the column type of fields whose internal type is this class's name: for built-in fields to say."""
+        return sa.types.NullType()
 
     @cached_property
     def column_type(self) -> ColumnType:
         """The SQLAlchemy type of the column; a field may override it. No type where no column is known."""
         if type(self).db_type is not ColumnDescription.db_type:
             return WrittenType(self)
-        make = BY_INTERNAL_TYPE.get(self.get_internal_type())
-        return sa.types.NullType() if make is None else make(self)
+        for kind in type(self).__mro__:
+            if "column_of" in vars(kind) and kind is not ColumnDescription:
+                return kind.column_of(self)  # type: ignore[attr-defined,no-any-return]
+            if "get_internal_type" in vars(kind):
+                break
+        return column_named(self.get_internal_type(), self)
 
     @property
     def rel_column_type(self) -> ColumnType:
@@ -170,6 +132,16 @@ class ColumnDescription:
         """Return the functions of (value, expression, connection) that a value from the database goes through last."""
         convert = getattr(self, "from_db_value", None)
         return [] if convert is None else [convert]
+
+
+# The first class of a name, as long as there is one: facade's own before those of users.
+_by_name: WeakValueDictionary[str, type[ColumnDescription]] = WeakValueDictionary()
+
+
+def column_named(internal_type: str, field: Declared) -> ColumnType:
+    """Return the column type that a field has whose internal type is the name of this class."""
+    named = _by_name.get(internal_type)
+    return sa.types.NullType() if named is None else named.column_of(field)
 
 
 def _written(type_: ColumnType, connection: Database) -> str | None:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import keyword
-import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.freezing import Frozen
-from facade.fields import (
-    BooleanField,
-    CharField,
-    DateField,
-    DateTimeField,
-    DecimalField,
-    Field,
-    FloatField,
-    IntegerField,
-    UUIDField,
-)
-from facade.fields.relations.foreign_keys import ForeignKey
+from facade.fields import Field
 from facade.foundation import generated
 
 if TYPE_CHECKING:
@@ -29,6 +15,7 @@ if TYPE_CHECKING:
 
     from facade.db.database import Database
     from facade.fields.contracts import Instance
+    from facade.fields.descriptions import Plain
 
 Binder = Callable[[Any], tuple[Any, ...]]
 Converter = Callable[[Any], Any]
@@ -77,58 +64,6 @@ def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
     return processor
 
 
-def _integers(field: IntegerField, vendor: str) -> tuple[type, str]:
-    low, high = field.range_on(vendor)
-    return int, f"{'v and ' if vendor == 'mysql' and field.counts else ''}{low} <= v <= {high}"
-
-
-_DECIMALS = {"sqlite": "{field}.fits(v)"}  # the others round, and refuse, what has a size that can be sent
-
-# Values that need no preparation, by the class whose methods would prepare them: their exact type and a further
-# condition on `v`, which may name the `{field}`. A subclass of the type, or anything doubtful, takes the field's own road.
-_EASY: list[tuple[type[Field[Any]], Callable[[Any, str], tuple[type, str | None]]]] = [
-    (IntegerField, _integers),
-    (CharField, lambda field, vendor: (str, "v.isascii() and '\\0' not in v")),
-    (BooleanField, lambda field, vendor: (bool, None)),
-    (FloatField, lambda field, vendor: (float, "v - v == 0.0" if field.range_on(vendor) else None)),
-    (
-        DecimalField,
-        lambda field, vendor: (
-            decimal.Decimal,
-            _DECIMALS.get(vendor, "v.is_finite() and -400 < v.adjusted() < 300"),
-        ),
-    ),
-    (DateTimeField, lambda field, vendor: (dt.datetime, "v.tzinfo is not None and 1 < v.year < 9999")),
-    (DateField, lambda field, vendor: (dt.date, None)),
-    (UUIDField, lambda field, vendor: (uuid.UUID, None)),
-]
-_PREPARING = ("get_prep_value", "to_python", "storable")
-
-
-def exact(field: Field[Any], vendor: str) -> tuple[type, str | None] | None:
-    """Return the type, and the condition, of values that pass unprepared; None for fields that must look at each value."""
-    kind = type(field)
-    if kind.get_db_prep_save is ForeignKey.get_db_prep_save:
-        return exact(field.target_field, vendor)  # type: ignore[attr-defined]
-    if (
-        kind.get_db_prep_save is not Field.get_db_prep_save
-        or kind.get_db_prep_value is not Field.get_db_prep_value
-    ):
-        return None
-    for known, make in _EASY:
-        if all(getattr(kind, name) is getattr(known, name) for name in _PREPARING):
-            return make(field, vendor)
-    return None
-
-
-def sets_itself(field: Field[Any]) -> bool:
-    """Return whether `pre_save` may do anything but read the attribute."""
-    pre_save = type(field).pre_save
-    if pre_save is DateField.pre_save:
-        return field.auto_now or field.auto_now_add  # type: ignore[attr-defined,no-any-return]
-    return pre_save is not Field.pre_save
-
-
 class _Text(generated.Source):
     """The source text of a binder and the names it uses."""
 
@@ -138,7 +73,7 @@ class _Text(generated.Source):
 
     def value(self, field: Field[Any], add: bool | None) -> str:
         """Return the source that reads one value off `obj`."""
-        if add is not None and sets_itself(field):
+        if add is not None and field.sets_itself:
             return f"{self.name('save', field.pre_save)}(obj, {add})"
         attname = field.attname
         if attname.isidentifier() and not keyword.iskeyword(attname):
@@ -148,16 +83,21 @@ class _Text(generated.Source):
     def parameter(self, field: Field[Any], add: bool | None) -> str:
         """Return the source that makes a driver parameter of one value."""
         value, known = self.value(field, add), self.name("field", field)
-        if (easy := exact(field, self.vendor)) is None:
+        if (plain := field.unprepared(self.vendor)) is None:
             text = f"prepared({known}, {value}, database, {add})"
         else:
-            kind, condition = easy
-            test = f"type(v) is {self.name('kind', kind)}"
-            if condition:
-                test += f" and {condition.format(field=known)}"
-            text = f"(v if (v := {value}) is None or {test} else prepared({known}, v, database, {add}))"
+            text = f"(v if (v := {value}) is None or {self._test(plain)} else prepared({known}, v, database, {add}))"
         bind = bind_processor(field, self.dialect)
         return text if bind is None else f"{self.name('bind', bind)}({text})"
+
+    def _test(self, plain: Plain) -> str:
+        """Return the source that tells whether `v` is one of these values."""
+        tests = [f"type(v) is {self.name('kind', plain.kind)}"]
+        if plain.condition is not None:
+            tests.append(plain.condition)
+        if plain.test is not None:
+            tests.append(f"{self.name('test', plain.test)}(v)")
+        return " and ".join(tests)
 
 
 def row_binder(sources: Iterable[Source], dialect: Dialect, database: Database) -> Binder:

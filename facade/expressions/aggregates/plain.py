@@ -211,10 +211,7 @@ class Avg(Aggregate):
 
     def _resolve_output_field(self) -> Field[Any] | None:
         source = self.source_expressions[0]._output_field_or_none
-        if isinstance(source, (fields.IntegerField, fields.AutoFieldMixin)):
-            return fields.FloatField()
-        # The mean of prices has more digits than a price.
-        return fields.DecimalField() if isinstance(source, fields.DecimalField) else source
+        return None if source is None else source.of_mean()
 
 
 class Count(Aggregate):
@@ -266,7 +263,7 @@ class Sum(Aggregate):
 
     def _resolve_output_field(self) -> Field[Any] | None:
         source = super()._resolve_output_field()
-        return fields.IntegerField() if isinstance(source, fields.BooleanField) else source
+        return None if source is None else source.of_total()
 
 
 class _Spread(Aggregate):

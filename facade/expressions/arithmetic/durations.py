@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.sqltext.fragments import template
 from facade.types import DateTime
@@ -35,18 +34,18 @@ def combine(vendor: str, expression: Combined, left: Core, right: Core, type_: C
     return make[operation](left, right, type_) if operation in make else None
 
 
-def _kind(expression: Valued) -> str | None:
+_KINDS = {"day": "moment", "moment": "moment", "time": "moment", "text": "text", "duration": "duration"}
+
+
+def _kind(expression: Valued) -> str:
     field = expression.known_field
-    if isinstance(field, (fields.DateField, fields.TimeField)):
-        return "moment"
-    if isinstance(field, (fields.CharField, fields.TextField)):
-        return "text"
-    return "duration" if isinstance(field, fields.DurationField) else "number"
+    return "number" if field is None else _KINDS.get(field.value_kind, "number")
 
 
 def _on_postgresql(expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
     """Return days as an interval where PostgreSQL would give their number, and say that a day and an interval make no moment."""
-    days = [_is_day(side.known_field) for side in (expression.lhs, expression.rhs)]
+    fields = [side.known_field for side in (expression.lhs, expression.rhs)]
+    days = [field is not None and field.value_kind == "day" for field in fields]
     if all(days) and expression.connector == "-":
         return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
     if any(days) and "duration" in (_kind(expression.lhs), _kind(expression.rhs)):
@@ -55,15 +54,11 @@ def _on_postgresql(expression: Combined, left: Core, right: Core, type_: CoreTyp
     return None
 
 
-def _is_day(field: object) -> bool:
-    return isinstance(field, fields.DateField) and not isinstance(field, fields.DateTimeField)
-
-
 def _over(left: Core, right: Core, type_: CoreType | None) -> Any:
     return template("(%s * 1.0 / %s)", left, right, type_=type_)
 
 
-Operation = tuple[str | None, str, str | None]
+Operation = tuple[str, str, str]
 Make = Callable[[Any, Any, Any], Any]
 
 

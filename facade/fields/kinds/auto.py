@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import sqlalchemy as sa
 
+from facade.fields.columns import counting
 from facade.fields.keywords import IntegerValue, Name, Options
 from facade.fields.kinds.numbers import BigIntegerField, IntegerField, SmallIntegerField
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from facade.checks import CheckMessage
+    from facade.fields.columns import ColumnType, Declared
     from facade.fields.contracts import Instance
 
 
@@ -82,6 +84,10 @@ class AutoField(AutoFieldMixin, IntegerField[IntegerValue], metaclass=AutoFieldM
     def get_internal_type(self) -> str:
         return "AutoField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return sa.Integer()
+
     @property
     def rel_column_type(self) -> TypeEngine[Any]:
         return sa.Integer()
@@ -105,6 +111,10 @@ class BigAutoField(AutoFieldMixin, BigIntegerField[IntegerValue]):
     def get_internal_type(self) -> str:
         return "BigAutoField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return counting(sa.BigInteger)
+
     @property
     def rel_column_type(self) -> TypeEngine[Any]:
         return sa.BigInteger()
@@ -127,6 +137,10 @@ class SmallAutoField(AutoFieldMixin, SmallIntegerField[IntegerValue]):
 
     def get_internal_type(self) -> str:
         return "SmallAutoField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return counting(sa.SmallInteger)
 
     @property
     def rel_column_type(self) -> TypeEngine[Any]:

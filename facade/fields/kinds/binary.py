@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+from facade import types
 from facade.fields.base import Field
 from facade.fields.keywords import BytesValue, Name, Options
 from facade.foundation.promises import kept
@@ -15,12 +16,15 @@ from facade.validators import MaxLengthValidator
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+    from facade.fields.columns import ColumnType, Declared
     from facade.fields.contracts import Instance
 
 
 class BinaryField(Field[BytesValue]):
     """Bytes, up to `max_length` of them; as text, they are written in base 64."""
 
+    describes = (bytes,)
+    value_kind = "bytes"
     description = "Raw binary data"
     empty_values = (None, b"")
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” is not a valid binary value."}
@@ -39,6 +43,10 @@ class BinaryField(Field[BytesValue]):
 
     def get_internal_type(self) -> str:
         return "BinaryField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.Binary()
 
     @cached_property
     def validators(self) -> list[Callable[[Any], object]]:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+from facade import types
 from facade.fields.base import Field
+from facade.fields.descriptions import Plain
 from facade.fields.keywords import BooleanValue, Name, Options
+from facade.fields.kinds.numbers import IntegerField
 from facade.foundation.promises import kept
+
+if TYPE_CHECKING:
+    from facade.fields.columns import ColumnType, Declared
 
 _TRUE, _FALSE = ("t", "True", "1"), ("f", "False", "0")
 
@@ -15,6 +21,8 @@ class BooleanField(Field[BooleanValue]):
     """True or False; with `null=True`, None as well."""
 
     empty_strings_allowed = False
+    describes = (bool,)
+    value_kind = "truth"
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": "“%(value)s” value must be either True or False.",
         "invalid_nullable": "“%(value)s” value must be either True, False, or None.",
@@ -36,6 +44,10 @@ class BooleanField(Field[BooleanValue]):
     def get_internal_type(self) -> str:
         return "BooleanField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.Boolean()
+
     def to_python(self, value: object) -> Any:
         if value is True or value is False:
             return value
@@ -53,3 +65,9 @@ class BooleanField(Field[BooleanValue]):
         if value is None or value is True or value is False:
             return value
         return self.to_python(kept(value))
+
+    def plain_values(self, vendor: str) -> Plain:
+        return Plain(bool)
+
+    def of_total(self) -> Any:
+        return IntegerField()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 from facade import bridge
 from facade.exceptions import FieldError
 from facade.fields.base import DeferredAttribute, Field, Operand
+from facade.fields.columns import text_column
 from facade.fields.kinds.text import storable_text, text_of
 from facade.files import ContentFile, File, Storage, default_storage, validate_file_name
 from facade.foundation.promises import kept
@@ -19,6 +20,7 @@ from facade.timezone import get_default_timezone
 
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
+    from facade.fields.columns import ColumnType, Declared
     from facade.fields.contracts import Instance
     from facade.fields.keywords import FileOptions, ImageOptions
 
@@ -203,6 +205,10 @@ class FileField(Field[FieldFile]):
 
     def get_internal_type(self) -> str:
         return "FileField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return text_column(field)
 
     def get_prep_value(self, value: object) -> Any:
         value = kept(value)

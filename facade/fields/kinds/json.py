@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import sqlalchemy as sa
 
+from facade import types
 from facade.fields.base import Field, Operand
-from facade.fields.columns import BY_INTERNAL_TYPE, json_type
+from facade.fields.columns import column_named
 from facade.fields.keywords import AnyValue, JSONOptions
 from facade.foundation.seams import Seam
 from facade.types.json import JSONText, json_writer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from facade.checks import CheckMessage
     from facade.db.database import Database
-    from facade.fields.columns import DialectView
+    from facade.fields.columns import Declared, DialectView
     from facade.fields.contracts import Instance
 
 
@@ -31,6 +32,7 @@ class JSONField(Field[AnyValue]):
     """
 
     empty_strings_allowed = False
+    value_kind = "document"
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Value must be valid JSON."}
     description = "A JSON object"
 
@@ -64,6 +66,12 @@ class JSONField(Field[AnyValue]):
     def get_internal_type(self) -> str:
         return "JSONField"
 
+    @staticmethod
+    def column_of(field: Declared) -> types.JSON:
+        made = types.JSON(getattr(field, "encoder", None), getattr(field, "decoder", None))
+        made.label = f"Field '{field.name}'"
+        return made
+
     def get_transform(self, lookup_name: str) -> Any:
         found = super().get_transform(lookup_name)
         return type(self).key_transform(lookup_name) if found is None else found
@@ -79,9 +87,9 @@ class JSONField(Field[AnyValue]):
     @cached_property
     def column_type(self) -> Any:
         """A column of JSON; of the internal type that a subclass names, where that is another one."""
-        made = json_type(self)
+        made = JSONField.column_of(self)
         if (internal := self.get_internal_type()) != "JSONField":
-            made.stored_as = BY_INTERNAL_TYPE[internal](self)
+            made.stored_as = column_named(internal, self)
         return made
 
     def get_db_prep_value(self, value: object, connection: Database, prepared: bool = False) -> Any:

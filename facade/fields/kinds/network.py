@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+from facade import types
 from facade.exceptions import ValidationError
 from facade.fields.base import Field
 from facade.fields.keywords import AddressOptions, Name, TextValue
@@ -15,12 +16,15 @@ from facade.validators import ip_address_validators
 if TYPE_CHECKING:
     from facade.checks import CheckMessage
     from facade.db.database import Database
+    from facade.fields.columns import ColumnType, Declared
 
 
 class GenericIPAddressField(Field[TextValue]):
     """IP addresses as text, IPv6 ones in their shortest form; an empty one is stored as NULL."""
 
     empty_strings_allowed = False
+    value_kind = "address"
+    cast_in_choices = True
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Enter a valid %(protocol)s address."}
     description = "IP address"
 
@@ -49,6 +53,13 @@ class GenericIPAddressField(Field[TextValue]):
 
     def get_internal_type(self) -> str:
         return "GenericIPAddressField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        made = types.IPAddress()
+        if field.name:  # a constant's has none
+            made.label = f"Field '{field.name}'"
+        return made
 
     def to_python(self, value: object) -> Any:
         if value is None:

@@ -8,20 +8,28 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, overload
 
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from facade import types
 from facade.exceptions import CheckViolation, NumericValueOutOfRange, shown
 from facade.fields.base import Field
+from facade.fields.columns import unsigned
+from facade.fields.descriptions import Plain
 from facade.fields.keywords import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
 from facade.foundation.promises import kept
 from facade.foundation.seams import Seam
-from facade.types.decimals import WIDE
+from facade.types.decimals import WIDE, computed_decimal
 from facade.validators import DecimalValidator, MaxValueValidator, MinValueValidator
 
 if TYPE_CHECKING:
     from _typeshed import ConvertibleToInt
+    from sqlalchemy.engine import Dialect
 
     from facade.checks import CheckMessage
     from facade.db.database import Database
-    from facade.fields.columns import DialectView
+    from facade.fields.columns import ColumnType, Declared, DialectView
+    from facade.fields.descriptions import Converter, Kind, ValueDescription
     from facade.validators import BaseValidator
 
 
@@ -50,6 +58,8 @@ class IntegerField(Field[IntegerValue]):
     """Integers of 32 bits."""
 
     empty_strings_allowed = False
+    describes = (int,)
+    value_kind: ClassVar[Kind | None] = "integer"
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” value must be an integer."}
     description = "Integer"
     bits = 31
@@ -73,6 +83,10 @@ class IntegerField(Field[IntegerValue]):
 
     def get_internal_type(self) -> str:
         return "IntegerField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return sa.Integer()
 
     @property
     def integer_range(self) -> tuple[int, int]:
@@ -140,6 +154,19 @@ class IntegerField(Field[IntegerValue]):
             )
         return prepared
 
+    def plain_values(self, vendor: str) -> Plain:
+        low, high = self.range_on(vendor)
+        return Plain(int, f"{'v and ' if vendor == 'mysql' and self.counts else ''}{low} <= v <= {high}")
+
+    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
+        return _computed_integer
+
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        return IntegerField() if isinstance(right, IntegerField) else None
+
+    def of_mean(self) -> Any:
+        return FloatField()
+
     def check(self, **kwargs: Any) -> list[CheckMessage]:
         return [*super().check(**kwargs), *self._check_max_length()]
 
@@ -147,6 +174,15 @@ class IntegerField(Field[IntegerValue]):
         if self.max_length is not None:
             msg = f"'max_length' is ignored when used with {type(self).__name__}."
             yield self._warning(msg, "W122", "Remove 'max_length' from field")
+
+
+def _computed_integer(value: float | str | decimal.Decimal | None) -> int | None:
+    if value is None or type(value) is int:
+        return value
+    try:
+        return int(value)
+    except OverflowError:
+        raise NumericValueOutOfRange(f"The database has computed {value!r}, which is no integer.") from None
 
 
 def _limits(validators: list[Callable[[Any], object]], kind: type[BaseValidator]) -> Iterator[Any]:
@@ -177,6 +213,10 @@ class BigIntegerField(IntegerField[IntegerValue]):
     def get_internal_type(self) -> str:
         return "BigIntegerField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return sa.BigInteger()
+
 
 class SmallIntegerField(IntegerField[IntegerValue]):
     """Integers of 16 bits."""
@@ -198,6 +238,10 @@ class SmallIntegerField(IntegerField[IntegerValue]):
 
     def get_internal_type(self) -> str:
         return "SmallIntegerField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return sa.SmallInteger()
 
 
 class PositiveBigIntegerField(BigIntegerField[IntegerValue]):
@@ -227,6 +271,10 @@ class PositiveBigIntegerField(BigIntegerField[IntegerValue]):
     def get_internal_type(self) -> str:
         return "PositiveBigIntegerField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return unsigned(sa.BigInteger, mysql.BIGINT)
+
 
 class PositiveIntegerField(IntegerField[IntegerValue]):
     """Integers of 32 bits from 0 up."""
@@ -254,6 +302,17 @@ class PositiveIntegerField(IntegerField[IntegerValue]):
 
     def get_internal_type(self) -> str:
         return "PositiveIntegerField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return unsigned(sa.Integer, mysql.INTEGER)
+
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        positive = isinstance(right, PositiveIntegerField) and connector in _GROWING
+        return PositiveIntegerField() if positive else super().combined(connector, right)
+
+
+_GROWING = ("+", "*", "/", "%%", "^")  # what keeps positive numbers positive
 
 
 class PositiveSmallIntegerField(SmallIntegerField[IntegerValue]):
@@ -283,11 +342,17 @@ class PositiveSmallIntegerField(SmallIntegerField[IntegerValue]):
     def get_internal_type(self) -> str:
         return "PositiveSmallIntegerField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return unsigned(sa.SmallInteger, mysql.SMALLINT)
+
 
 class FloatField(Field[FloatValue]):
     """Floating-point numbers of double precision."""
 
     empty_strings_allowed = False
+    describes = (float,)
+    value_kind = "float"
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” value must be a float."}
     description = "Floating point number"
 
@@ -305,6 +370,10 @@ class FloatField(Field[FloatValue]):
 
     def get_internal_type(self) -> str:
         return "FloatField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.Float()
 
     def to_python(self, value: Any) -> Any:
         if value is None or type(value) is float:
@@ -336,11 +405,29 @@ class FloatField(Field[FloatValue]):
             )
         return prepared
 
+    def plain_values(self, vendor: str) -> Plain:
+        return Plain(float, "v - v == 0.0" if self.range_on(vendor) else None)
+
+    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
+        return _computed_float
+
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        return FloatField() if isinstance(right, (FloatField, IntegerField)) else None
+
+    def combined_behind(self, connector: str, left: ValueDescription) -> Any:
+        return self.combined(connector, left)
+
+
+def _computed_float(value: float | str | decimal.Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
 
 class DecimalField(Field[DecimalValue]):
     """Decimal numbers of up to `max_digits` digits, `decimal_places` of them behind the point."""
 
     empty_strings_allowed = False
+    describes = (decimal.Decimal,)
+    value_kind = "decimal"
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": "“%(value)s” value must be a decimal number."
     }
@@ -368,6 +455,10 @@ class DecimalField(Field[DecimalValue]):
 
     def get_internal_type(self) -> str:
         return "DecimalField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.Decimal(getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
 
     @cached_property
     def validators(self) -> list[Callable[[Any], object]]:
@@ -423,6 +514,26 @@ class DecimalField(Field[DecimalValue]):
             unit is not None and limit is not None and number.same_quantum(unit) and -limit < number < limit
         )
 
+    def plain_values(self, vendor: str) -> Plain:
+        if vendor == "sqlite":
+            return Plain(decimal.Decimal, test=self.fits)
+        # The others round, and refuse, what has a size that can be sent.
+        return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
+
+    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
+        if dialect.name == "sqlite" and getattr(self, "from_db_value", None) is None:
+            return computed_decimal(self.decimal_places)
+        return _computed_decimal if convert is None else convert
+
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        return DecimalField() if isinstance(right, (DecimalField, IntegerField)) else None
+
+    def combined_behind(self, connector: str, left: ValueDescription) -> Any:
+        return self.combined(connector, left)
+
+    def of_mean(self) -> Any:
+        return DecimalField()  # the mean of prices has more digits than a price
+
     @cached_property
     def _unit(self) -> decimal.Decimal | None:
         return None if self.decimal_places is None else decimal.Decimal(1).scaleb(-self.decimal_places)
@@ -451,6 +562,10 @@ class DecimalField(Field[DecimalValue]):
         if digits is not None and places is not None and places > digits:
             found.append(self._error("'max_digits' must be greater or equal to 'decimal_places'.", "E134"))
         return found
+
+
+def _computed_decimal(value: float | str | decimal.Decimal | None) -> decimal.Decimal | None:
+    return value if value is None or isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
 
 
 _LARGEST = 308  # powers of ten: what a column without a number of digits holds everywhere

@@ -7,9 +7,11 @@ import warnings
 from functools import partialmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+from facade import types
 from facade.configuration import settings
 from facade.exceptions import NumericValueOutOfRange
 from facade.fields.base import Field
+from facade.fields.descriptions import Plain
 from facade.fields.keywords import (
     AnyValue,
     DateOptions,
@@ -20,18 +22,22 @@ from facade.fields.keywords import (
     Options,
     TimeValue,
 )
+from facade.fields.kinds.numbers import DecimalField, FloatField, IntegerField
 from facade.foundation.promises import kept
 from facade.parsing.dates import duration_string, parse_date, parse_datetime, parse_duration, parse_time
 from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive, now
-from facade.types.temporal import LONGEST
+from facade.types.temporal import LONGEST, datetime_of_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy.engine import Dialect
+
     from facade.checks import CheckMessage
     from facade.db.database import Database
-    from facade.fields.columns import DialectView
+    from facade.fields.columns import ColumnType, Declared, DialectView
     from facade.fields.contracts import Instance
+    from facade.fields.descriptions import Converter, Kind, ValueDescription
 
 
 class _Clocked(Field[AnyValue]):
@@ -55,6 +61,12 @@ class _Clocked(Field[AnyValue]):
         if self.auto_now or (self.auto_now_add and add):
             setattr(model_instance, self.attname, self.present())
         return super().pre_save(model_instance, add)
+
+    @property
+    def sets_itself(self) -> bool:
+        if type(self).pre_save is not _Clocked.pre_save:
+            return super().sets_itself
+        return self.auto_now or self.auto_now_add
 
     def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
@@ -121,6 +133,8 @@ def _is_near(value: dt.date, present: dt.datetime) -> bool:
 class DateField(_Clocked[DateValue]):
     """Days; `auto_now` and `auto_now_add` take today when a row is saved, or added."""
 
+    describes = (dt.date,)
+    value_kind: ClassVar[Kind | None] = "day"
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": "“%(value)s” value has an invalid date format. It must be in YYYY-MM-DD format.",
         "invalid_date": "“%(value)s” value has the correct format (YYYY-MM-DD) but it is an invalid date.",
@@ -142,6 +156,10 @@ class DateField(_Clocked[DateValue]):
     def get_internal_type(self) -> str:
         return "DateField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.Date()
+
     def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)
         if not self.null:
@@ -161,6 +179,14 @@ class DateField(_Clocked[DateValue]):
             return value.date()
         return value if isinstance(value, dt.date) else self._read(parse_date, value, "invalid_date")
 
+    def plain_values(self, vendor: str) -> Plain:
+        return Plain(dt.date)
+
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        if isinstance(right, DurationField):
+            return DateTimeField() if connector in ("+", "-") else None
+        return DurationField() if isinstance(right, DateField) and connector == "-" else None
+
     def _is_present(self, default: object) -> bool:
         if isinstance(default, dt.datetime):
             default = _naive_utc(default).date()
@@ -170,6 +196,8 @@ class DateField(_Clocked[DateValue]):
 class DateTimeField(DateField[DateTimeValue]):
     """Moments: aware datetimes in UTC, naive ones when ``USE_TZ`` is off."""
 
+    describes = (dt.datetime,)
+    value_kind = "moment"
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": (
             "“%(value)s” value has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format."
@@ -203,6 +231,10 @@ class DateTimeField(DateField[DateTimeValue]):
     def get_internal_type(self) -> str:
         return "DateTimeField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.DateTime()
+
     def present(self) -> Any:
         return now()
 
@@ -224,6 +256,17 @@ class DateTimeField(DateField[DateTimeValue]):
         if prepared is not None and prepared.tzinfo is None and settings.USE_TZ:
             return self._located(prepared)
         return prepared
+
+    def plain_values(self, vendor: str) -> Plain:
+        return Plain(dt.datetime, "v.tzinfo is not None and 1 < v.year < 9999")
+
+    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter | None:
+        if dialect.driver != "asyncpg":
+            return convert
+        custom = getattr(self, "from_db_value", None)
+        if custom is None:
+            return datetime_of_moment
+        return lambda value: custom(datetime_of_moment(value), None, None)
 
     def _in_reach(self, value: dt.datetime) -> dt.datetime:
         """Return a moment that has a place in UTC; others could be stored, and never be read again."""
@@ -254,6 +297,9 @@ class DateTimeField(DateField[DateTimeValue]):
 class TimeField(_Clocked[TimeValue]):
     """Times of day."""
 
+    describes = (dt.time,)
+    value_kind = "time"
+    cast_in_choices = True
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": "“%(value)s” value has an invalid format. It must be in HH:MM[:ss[.uuuuuu]] format.",
         "invalid_time": (
@@ -277,6 +323,10 @@ class TimeField(_Clocked[TimeValue]):
     def get_internal_type(self) -> str:
         return "TimeField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.Time()
+
     def present(self) -> Any:
         return dt.datetime.now(get_default_timezone()).time()
 
@@ -287,6 +337,11 @@ class TimeField(_Clocked[TimeValue]):
             return value.time()
         return self._read(parse_time, value, "invalid_time")
 
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        if isinstance(right, DurationField):
+            return TimeField() if connector in ("+", "-") else None
+        return DurationField() if isinstance(right, TimeField) and connector == "-" else None
+
     def _is_present(self, default: object) -> bool:
         present = _naive_utc(now())
         if isinstance(default, dt.time):
@@ -294,10 +349,15 @@ class TimeField(_Clocked[TimeValue]):
         return isinstance(default, dt.datetime) and _is_near(default, present)
 
 
+_NUMBERS = (IntegerField, FloatField, DecimalField)
+
+
 class DurationField(Field[DurationValue]):
     """Lengths of time."""
 
     empty_strings_allowed = False
+    describes = (dt.timedelta,)
+    value_kind = "duration"
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": (
             "“%(value)s” value has an invalid format. It must be in [DD] [[HH:]MM:]ss[.uuuuuu] format."
@@ -326,6 +386,10 @@ class DurationField(Field[DurationValue]):
     def get_internal_type(self) -> str:
         return "DurationField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.Duration()
+
     def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, dt.timedelta):
             return value
@@ -350,6 +414,16 @@ class DurationField(Field[DurationValue]):
                 f"up to {LONGEST}."
             )
         return prepared
+
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        if isinstance(right, DurationField):
+            return DurationField() if connector in ("+", "-") else None
+        if isinstance(right, (DateField, TimeField)):
+            return right.combined(connector, self) if connector == "+" else None
+        return DurationField() if isinstance(right, _NUMBERS) and connector in ("*", "/") else None
+
+    def combined_behind(self, connector: str, left: ValueDescription) -> Any:
+        return DurationField() if isinstance(left, _NUMBERS) and connector == "*" else None
 
     def value_to_string(self, obj: Instance) -> str:
         value = self.value_from_object(obj)

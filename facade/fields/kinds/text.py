@@ -6,9 +6,13 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.sql import ClauseElement
 
 from facade.fields.base import Field
+from facade.fields.columns import text_column
+from facade.fields.descriptions import Plain
 from facade.fields.keywords import FilePathOptions, Name, SlugOptions, TextOptions, TextValue
 from facade.foundation.promises import kept
 from facade.foundation.seams import Seam
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from facade.checks import CheckMessage
+    from facade.fields.columns import ColumnType, Declared
 
 
 # (expression, first position counted from 1, length) -> the expression of that part.
@@ -70,6 +75,7 @@ def text_of(field: Field[Any], value: object) -> str:
 class _Text(Field[TextValue]):
     """What all kinds of text share."""
 
+    value_kind = "text"
     default_max_length: ClassVar[int | None] = None
 
     def __init__(self, *names: Any, db_collation: str | None = None, **options: Any) -> None:
@@ -92,6 +98,9 @@ class _Text(Field[TextValue]):
             value = str.__str__(value) if isinstance(value, str) else self.to_python(value)
         return value if value is None else storable_text(self, value)
 
+    def plain_values(self, vendor: str) -> Plain:
+        return Plain(str, "v.isascii() and '\\0' not in v")
+
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()
         if self.db_collation:
@@ -101,6 +110,8 @@ class _Text(Field[TextValue]):
 
 class CharField(_Text[TextValue]):
     """Texts of up to `max_length` characters."""
+
+    describes = (str,)
 
     if TYPE_CHECKING:
 
@@ -120,6 +131,10 @@ class CharField(_Text[TextValue]):
 
     def get_internal_type(self) -> str:
         return "CharField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return text_column(field)
 
     @cached_property
     def validators(self) -> list[Callable[[Any], object]]:
@@ -153,6 +168,13 @@ class TextField(_Text[TextValue]):
 
     def get_internal_type(self) -> str:
         return "TextField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        collation = getattr(field, "db_collation", None)
+        return sa.Text(collation=collation).with_variant(
+            mysql.LONGTEXT(collation=collation), "mysql", "mariadb"
+        )
 
 
 class CommaSeparatedIntegerField(CharField[TextValue]):
@@ -296,6 +318,10 @@ class FilePathField(Field[TextValue]):
 
     def get_internal_type(self) -> str:
         return "FilePathField"
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return text_column(field)
 
     def get_prep_value(self, value: object) -> Any:
         value = kept(value)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+from facade import types
 from facade.fields.base import Field
+from facade.fields.descriptions import Plain
 from facade.fields.keywords import Name, Options, UUIDValue
 from facade.foundation.promises import kept
+
+if TYPE_CHECKING:
+    from facade.fields.columns import ColumnType, Declared
 
 
 class UUIDField(Field[UUIDValue]):
     """UUIDs, given as such, as text in any of their spellings, or as an integer."""
 
     empty_strings_allowed = False
+    describes = (uuid.UUID,)
+    value_kind = "uuid"
+    cast_in_choices = True
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” is not a valid UUID."}
     description = "Universally unique identifier"
 
@@ -33,6 +41,10 @@ class UUIDField(Field[UUIDValue]):
     def get_internal_type(self) -> str:
         return "UUIDField"
 
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return types.UUID()
+
     def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, uuid.UUID):
             return value
@@ -47,6 +59,9 @@ class UUIDField(Field[UUIDValue]):
 
     def get_prep_value(self, value: object) -> Any:
         return value if type(value) is uuid.UUID else self.to_python(kept(value))
+
+    def plain_values(self, vendor: str) -> Plain:
+        return Plain(uuid.UUID)
 
     def deconstruct(self) -> tuple[Any, str, list[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()

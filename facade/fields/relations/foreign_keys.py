@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields import Field
     from facade.fields.contracts import Instance, OnDelete
+    from facade.fields.descriptions import Plain
 
 
 __all__ = [
@@ -162,6 +163,13 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
         if value is None or (value == "" and not self.target_field.empty_strings_allowed):
             return None
         return self.target_field.get_db_prep_save(value, connection=connection)
+
+    def unprepared(self, vendor: str) -> Plain | None:
+        """Return what the field referred to says, which prepares the values."""
+        if type(self).get_db_prep_save is not ForeignKey.get_db_prep_save:
+            return None
+        found: Plain | None = self.target_field.unprepared(vendor)
+        return found
 
     def get_default(self) -> Any:
         """Return the default; of a default that is an object, the value that refers to it."""

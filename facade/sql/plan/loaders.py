@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 import inspect
 from collections import namedtuple
 from collections.abc import Callable
@@ -10,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from facade import fields
-from facade.exceptions import NestedTooDeeply, NumericValueOutOfRange
+from facade.exceptions import NestedTooDeeply
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
 from facade.foundation.generated import Source
 from facade.foundation.seams import Seam
 from facade.sql.values import Converter, reader
-from facade.types.decimals import computed_decimal
-from facade.types.temporal import datetime_of_moment
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 
     from facade.db.database import Database
     from facade.expressions.contracts import Valued
-    from facade.fields import Field
     from facade.sql.core.layout import Layout
     from facade.sql.query.loading import Part
 
@@ -47,47 +43,8 @@ def converter(expression: Valued, dialect: Dialect, database: Database) -> Conve
     field = getattr(field, "target_field", field) if field.is_relation else field
     convert = reader(field, dialect, database)
     if isinstance(expression, Expression) and not isinstance(expression, Col):
-        return _computed(field, convert, dialect)
+        return field.computed_reader(convert, dialect)
     return convert
-
-
-def _customised(field: Field[Any]) -> bool:
-    return getattr(field, "from_db_value", None) is not None
-
-
-def _computed(field: Field[Any], convert: Converter | None, dialect: Dialect) -> Converter | None:
-    """Return the converter of a computed value: drivers return other number types for those than for columns."""
-    if isinstance(field, fields.FloatField):
-        return _none_or(float)
-    if isinstance(field, fields.IntegerField):
-        return _computed_integer
-    if isinstance(field, fields.DecimalField) and dialect.name == "sqlite" and not _customised(field):
-        return computed_decimal(field.decimal_places)
-    if isinstance(field, fields.DateTimeField) and dialect.driver == "asyncpg":
-        custom = getattr(field, "from_db_value", None)
-        return (
-            datetime_of_moment
-            if custom is None
-            else lambda value: custom(datetime_of_moment(value), None, None)
-        )
-    if isinstance(field, fields.DecimalField) and convert is None:
-        return _none_or(
-            lambda value: value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
-        )
-    return convert
-
-
-def _computed_integer(value: float | str | decimal.Decimal | None) -> int | None:
-    if value is None or type(value) is int:
-        return value
-    try:
-        return int(value)
-    except OverflowError:
-        raise NumericValueOutOfRange(f"The database has computed {value!r}, which is no integer.") from None
-
-
-def _none_or(kind: Callable[[Any], Any]) -> Converter:
-    return lambda value: None if value is None else kind(value)
 
 
 MAX_RELATED = 90
