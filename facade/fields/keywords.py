@@ -31,7 +31,7 @@ class NOT_PROVIDED:  # noqa: N801 - a constant
     """Stands for the absence of a default."""
 
 
-class Options(TypedDict, total=False):
+class FieldOptions(TypedDict, total=False):
     """Options of every field; `null` stands in the signatures, for it decides the type of the attribute."""
 
     verbose_name: Name
@@ -59,7 +59,7 @@ class Options(TypedDict, total=False):
     db_default: Any
 
 
-class TextOptions(Options, total=False):
+class TextOptions(FieldOptions, total=False):
     db_collation: str | None
 
 
@@ -67,22 +67,22 @@ class SlugOptions(TextOptions, total=False):
     allow_unicode: bool
 
 
-class DateOptions(Options, total=False):
+class DateOptions(FieldOptions, total=False):
     auto_now: bool
     auto_now_add: bool
 
 
-class DecimalOptions(Options, total=False):
+class DecimalOptions(FieldOptions, total=False):
     max_digits: int | None
     decimal_places: int | None
 
 
-class AddressOptions(Options, total=False):
+class AddressOptions(FieldOptions, total=False):
     protocol: str
     unpack_ipv4: bool
 
 
-class FilePathOptions(Options, total=False):
+class FilePathOptions(FieldOptions, total=False):
     path: Any
     match: str | None
     recursive: bool
@@ -90,7 +90,7 @@ class FilePathOptions(Options, total=False):
     allow_folders: bool
 
 
-class FileOptions(Options, total=False):
+class FileOptions(FieldOptions, total=False):
     upload_to: Any
     storage: Any
 
@@ -100,6 +100,6 @@ class ImageOptions(FileOptions, total=False):
     height_field: str | None
 
 
-class JSONOptions(Options, total=False):
+class JSONOptions(FieldOptions, total=False):
     encoder: Any
     decoder: Any

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 import sqlalchemy as sa
 
 from facade.fields.columns import counting
-from facade.fields.keywords import IntegerValue, Name, Options
+from facade.fields.keywords import FieldOptions, IntegerValue, Name
 from facade.fields.kinds.numbers import BigIntegerField, IntegerField, SmallIntegerField
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ class AutoField(AutoFieldMixin, IntegerField[IntegerValue], metaclass=AutoFieldM
 
         @overload
         def __init__(
-            self: AutoField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: AutoField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[FieldOptions]
         ) -> None: ...
         @overload
         def __init__(
-            self: AutoField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: AutoField[int | None], *names: Name, null: Literal[True], **options: Unpack[FieldOptions]
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -100,11 +100,11 @@ class BigAutoField(AutoFieldMixin, BigIntegerField[IntegerValue]):
 
         @overload
         def __init__(
-            self: BigAutoField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: BigAutoField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[FieldOptions]
         ) -> None: ...
         @overload
         def __init__(
-            self: BigAutoField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: BigAutoField[int | None], *names: Name, null: Literal[True], **options: Unpack[FieldOptions]
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -127,11 +127,17 @@ class SmallAutoField(AutoFieldMixin, SmallIntegerField[IntegerValue]):
 
         @overload
         def __init__(
-            self: SmallAutoField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: SmallAutoField[int],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
-            self: SmallAutoField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: SmallAutoField[int | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 from facade import types
 from facade.fields.base import Field
-from facade.fields.keywords import BytesValue, Name, Options
+from facade.fields.keywords import BytesValue, FieldOptions, Name
 from facade.foundation.promises import kept
 from facade.validators import MaxLengthValidator
 
@@ -31,11 +31,11 @@ class BinaryField(Field[BytesValue]):
 
     @overload
     def __init__(
-        self: BinaryField[bytes], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+        self: BinaryField[bytes], *names: Name, null: Literal[False] = ..., **options: Unpack[FieldOptions]
     ) -> None: ...
     @overload
     def __init__(
-        self: BinaryField[bytes | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+        self: BinaryField[bytes | None], *names: Name, null: Literal[True], **options: Unpack[FieldOptions]
     ) -> None: ...
 
     def __init__(self, *names: Any, editable: bool = False, **options: Any) -> None:

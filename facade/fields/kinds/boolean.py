@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 from facade import types
 from facade.fields.base import Field
 from facade.fields.descriptions import Plain
-from facade.fields.keywords import BooleanValue, Name, Options
+from facade.fields.keywords import BooleanValue, FieldOptions, Name
 from facade.fields.kinds.numbers import IntegerField
 from facade.foundation.promises import kept
 
@@ -33,11 +33,17 @@ class BooleanField(Field[BooleanValue]):
 
         @overload
         def __init__(
-            self: BooleanField[bool], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: BooleanField[bool],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
-            self: BooleanField[bool | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: BooleanField[bool | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from facade.fields.base import Field
-from facade.fields.keywords import NOT_PROVIDED, AnyValue, Options
+from facade.fields.keywords import NOT_PROVIDED, AnyValue, FieldOptions
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
@@ -27,7 +27,7 @@ class GeneratedField(Field[AnyValue]):
         expression: object,
         output_field: Field[AnyValue],
         db_persist: bool,
-        **options: Unpack[Options],
+        **options: Unpack[FieldOptions],
     ) -> None:
         if options.setdefault("editable", False):
             raise ValueError("GeneratedField cannot be editable.")

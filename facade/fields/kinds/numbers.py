@@ -16,7 +16,7 @@ from facade.exceptions import CheckViolation, NumericValueOutOfRange, shown
 from facade.fields.base import Field
 from facade.fields.columns import unsigned
 from facade.fields.descriptions import Plain
-from facade.fields.keywords import DecimalOptions, DecimalValue, FloatValue, IntegerValue, Name, Options
+from facade.fields.keywords import DecimalOptions, DecimalValue, FieldOptions, FloatValue, IntegerValue, Name
 from facade.foundation.promises import kept
 from facade.foundation.seams import Seam
 from facade.types.decimals import WIDE, computed_decimal
@@ -73,11 +73,11 @@ class IntegerField(Field[IntegerValue]):
 
         @overload
         def __init__(
-            self: IntegerField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: IntegerField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[FieldOptions]
         ) -> None: ...
         @overload
         def __init__(
-            self: IntegerField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: IntegerField[int | None], *names: Name, null: Literal[True], **options: Unpack[FieldOptions]
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -202,11 +202,17 @@ class BigIntegerField(IntegerField[IntegerValue]):
 
         @overload
         def __init__(
-            self: BigIntegerField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: BigIntegerField[int],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
-            self: BigIntegerField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: BigIntegerField[int | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -228,11 +234,17 @@ class SmallIntegerField(IntegerField[IntegerValue]):
 
         @overload
         def __init__(
-            self: SmallIntegerField[int], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: SmallIntegerField[int],
+            *names: Name,
+            null: Literal[False] = ...,
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
-            self: SmallIntegerField[int | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: SmallIntegerField[int | None],
+            *names: Name,
+            null: Literal[True],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -257,14 +269,14 @@ class PositiveBigIntegerField(BigIntegerField[IntegerValue]):
             self: PositiveBigIntegerField[int],
             *names: Name,
             null: Literal[False] = ...,
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: PositiveBigIntegerField[int | None],
             *names: Name,
             null: Literal[True],
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -289,14 +301,14 @@ class PositiveIntegerField(IntegerField[IntegerValue]):
             self: PositiveIntegerField[int],
             *names: Name,
             null: Literal[False] = ...,
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: PositiveIntegerField[int | None],
             *names: Name,
             null: Literal[True],
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -328,14 +340,14 @@ class PositiveSmallIntegerField(SmallIntegerField[IntegerValue]):
             self: PositiveSmallIntegerField[int],
             *names: Name,
             null: Literal[False] = ...,
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: PositiveSmallIntegerField[int | None],
             *names: Name,
             null: Literal[True],
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 
@@ -360,11 +372,11 @@ class FloatField(Field[FloatValue]):
 
         @overload
         def __init__(
-            self: FloatField[float], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+            self: FloatField[float], *names: Name, null: Literal[False] = ..., **options: Unpack[FieldOptions]
         ) -> None: ...
         @overload
         def __init__(
-            self: FloatField[float | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+            self: FloatField[float | None], *names: Name, null: Literal[True], **options: Unpack[FieldOptions]
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 

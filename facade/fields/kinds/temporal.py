@@ -18,8 +18,8 @@ from facade.fields.keywords import (
     DateTimeValue,
     DateValue,
     DurationValue,
+    FieldOptions,
     Name,
-    Options,
     TimeValue,
 )
 from facade.fields.kinds.numbers import DecimalField, FloatField, IntegerField
@@ -372,14 +372,14 @@ class DurationField(Field[DurationValue]):
             self: DurationField[dt.timedelta],
             *names: Name,
             null: Literal[False] = ...,
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: DurationField[dt.timedelta | None],
             *names: Name,
             null: Literal[True],
-            **options: Unpack[Options],
+            **options: Unpack[FieldOptions],
         ) -> None: ...
         def __init__(self, *names: Any, **options: Any) -> None: ...
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 from facade import types
 from facade.fields.base import Field
 from facade.fields.descriptions import Plain
-from facade.fields.keywords import Name, Options, UUIDValue
+from facade.fields.keywords import FieldOptions, Name, UUIDValue
 from facade.foundation.promises import kept
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ class UUIDField(Field[UUIDValue]):
 
     @overload
     def __init__(
-        self: UUIDField[uuid.UUID], *names: Name, null: Literal[False] = ..., **options: Unpack[Options]
+        self: UUIDField[uuid.UUID], *names: Name, null: Literal[False] = ..., **options: Unpack[FieldOptions]
     ) -> None: ...
     @overload
     def __init__(
-        self: UUIDField[uuid.UUID | None], *names: Name, null: Literal[True], **options: Unpack[Options]
+        self: UUIDField[uuid.UUID | None], *names: Name, null: Literal[True], **options: Unpack[FieldOptions]
     ) -> None: ...
 
     def __init__(self, *names: Any, **options: Any) -> None:

@@ -177,14 +177,14 @@ class Chain(Combining):
         if args or self._low or self._high is not None or self._shape.query.combinator:
             return self._filter_or_exclude(False, args, kwargs)
         clone = self._clone()
-        clone._shape, clone._args = self._narrow(kwargs)
+        clone._shape, clone._args = self._filtered_shape(kwargs)
         return clone
 
     def exclude(self, *args: Any, **kwargs: Any) -> Self:
         """Drop the objects that meet all the conditions."""
         return self._filter_or_exclude(True, args, kwargs)
 
-    def _narrow(self, kwargs: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
+    def _filtered_shape(self, kwargs: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments after `filter(**kwargs)`."""
         if len(kwargs) > 1:  # whatever order they are written in, the shape is one
             kwargs = dict(sorted(kwargs.items()))

@@ -123,16 +123,16 @@ class Reading(Prefetching, Chain, Generic[M, R]):
             raise ValueError("Negative indexing is not supported.")
         if self._result_cache is not None:
             return self._result_cache[key]
-        return self._narrowed(key, key + 1)._results()[0]
+        return self._between(key, key + 1)._results()[0]
 
     def _slice(self, key: slice) -> Any:
         start, stop = _bound(key.start), _bound(key.stop)
         if self._result_cache is not None:
             return Fetched(self._result_cache[key])
-        narrowed = self._narrowed(start, stop)
-        return list(narrowed)[:: key.step] if key.step else narrowed
+        part = self._between(start, stop)
+        return list(part)[:: key.step] if key.step else part
 
-    def _narrowed(self, start: int | None, stop: int | None) -> Self:
+    def _between(self, start: int | None, stop: int | None) -> Self:
         """Return the part `[start:stop]` of these results."""
         low, high = self._low, self._high
         if stop is not None:
@@ -153,7 +153,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         is_plain = not args and len(self.__dict__) == _PLAIN_STATE and not self._shape.query.combinator
         if not is_plain and self._is_special(args):
             return self._get_slowly(args, kwargs)  # type: ignore[no-any-return]
-        shape, values = self._narrow(kwargs) if kwargs else (self._shape, self._args)
+        shape, values = self._filtered_shape(kwargs) if kwargs else (self._shape, self._args)
         database = connections[self.db]
         found = get_plan(shape, database, self._kind).fetch(database, values)
         if len(found) == 1:
@@ -185,7 +185,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
                 clone = clone.order_by()
             limit = MAX_GET_RESULTS
             if not query.combinator:
-                clone = clone._narrowed(None, limit)
+                clone = clone._between(None, limit)
         found = clone._results()
         if len(found) == 1:
             return found[0]
@@ -225,7 +225,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         """Return the last object, by primary key where no order was given; None where there is none."""
         self._refuse_sliced_last()
         queryset = self.reverse() if self._is_ordered_for_first() else self.order_by("-pk")
-        found = queryset._narrowed(None, 1)._results()
+        found = queryset._between(None, 1)._results()
         return found[0] if found else None
 
     alast = twin(last)
@@ -255,7 +255,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         if not self._can_filter():
             raise TypeError("Cannot change a query once a slice has been taken.")
         ordered = self.order_by(*((names,) if isinstance(names, str) else names))
-        return ordered._narrowed(None, 1).get()
+        return ordered._between(None, 1).get()
 
     def earliest(self, *fields: str) -> R:
         """Return the first object by these fields, or by `Meta.get_latest_by`. Raises `Model.DoesNotExist`."""
