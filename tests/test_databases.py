@@ -17,8 +17,8 @@ from facade import bridge, transaction
 from facade.configuration import configure
 from facade.db.channels.channel import Statement
 from facade.db.connection import connection, connections, using_connection
-from facade.db.drivers import sqlite
-from facade.db.drivers.sqlite import on_connect
+from facade.db.roads import sqlite
+from facade.db.roads.sqlite import on_connect
 from facade.db.settings import config
 from facade.db.settings.words import for_driver
 from facade.exceptions import (

@@ -11,8 +11,8 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
-from facade.db.drivers import channel_class
 from facade.db.pooling.inventory import Inventory
+from facade.db.roads import channel_class
 
 PAGE = Path(__file__).parent.parent / "docs" / "engines.md"
 BETWEEN = re.compile(r"(?<=<!-- inventory -->\n)(.*)(?=<!-- end of the inventory -->)", re.DOTALL)

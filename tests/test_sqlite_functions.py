@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from facade.db.drivers import sqlite_functions
+from facade.db.roads import sqlite_functions
 
 
 @pytest.fixture

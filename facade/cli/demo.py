@@ -28,12 +28,13 @@ from facade.cli.flights import data
 from facade.cli.flights.models import MODELS, Flight
 from facade.cli.pages import Page, Record, print_page, print_summary
 from facade.db.connection import CaptureQueriesContext, connections
+from facade.drivers import DRIVERS
 from facade.exceptions import ImproperlyConfigured
 from facade.models import QuerySet
 
 BATCH = 1_000
 READERS = 50
-EXTRAS = {"psycopg": "postgres", "asyncpg": "postgres", "pymysql": "mysql", "asyncmy": "mysql"}
+EXTRAS = {driver.module: driver.extra for driver in DRIVERS if driver.extra}
 
 
 class Unusable(Exception):

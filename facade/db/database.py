@@ -21,6 +21,7 @@ from facade.db.pooling import engines
 from facade.db.settings.config import DatabaseSettings, missing_driver
 from facade.db.transactions.blocks import state
 from facade.db.transactions.control import TransactionControl
+from facade.drivers import driver_of
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ R = TypeVar("R")
 PING = Statement("SELECT 1", reads=True, returns=True)
 _VENDORS = {"mariadb": "mysql"}
 _DISPLAY_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "oracle": "Oracle"}
-# Drivers of the two faces for which a statement compiles to the same text and processors.
-_SAME_SQL = frozenset({("pysqlite", "aiosqlite"), ("aiosqlite", "pysqlite"), ("psycopg", "psycopg")})
 _PERMIT = " In a notebook, ALLOW_BLOCKING: True in the settings of database {!r} lets it block."
 _SESSIONS = frozenset({"postgresql", "mysql"})
 _SETTING = re.compile(
@@ -397,7 +396,7 @@ class Database(TransactionControl):
         lender = self._compiling_lender()
         other = self._dialects.get(not face)
         made = lender.compile_dialect()
-        if other is not None and (other.driver, made.driver) in _SAME_SQL:
+        if other is not None and driver_of(other).same_sql and driver_of(made).same_sql:
             made = other
         self._dialects[face] = made
         return made
@@ -428,9 +427,7 @@ class Database(TransactionControl):
     @property
     def max_parameters(self) -> int:
         """How many values one statement may carry."""
-        if self.vendor == "sqlite":
-            return 32766
-        return 32767 if self.compile_dialect.driver == "asyncpg" else 65535
+        return driver_of(self.compile_dialect).max_parameters
 
     # watching
 

@@ -5,7 +5,7 @@ session's time zone on PostgreSQL. Each type here names the column type of a dia
 are not the wanted ones, one function per direction: no chain of wrappers runs per value.
 
 `bind_processor(dialect)` and `result_processor(dialect, None)` of a type's `dialect_impl(dialect)` give these functions,
-or None where there is nothing to do. They follow the setting ``USE_TZ``; one is None because of it (asyncpg's moments).
+or None where there is nothing to do. They follow the setting ``USE_TZ``; one is None because of it (where the driver gives moments in UTC).
 """
 
 from __future__ import annotations

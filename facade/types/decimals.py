@@ -68,7 +68,7 @@ _DIGITS = 131_072  # before the point: more than any database's numbers have
 
 
 def sendable(value: object) -> object:
-    """Return a parameter of SQL by hand; refuse a number that asyncpg would write out, with billions of zeros, for an integer."""
+    """Return a parameter of SQL by hand; refuse a number that a driver would write out, with billions of zeros, for an integer."""
     if isinstance(value, decimal.Decimal) and value.is_finite() and value.adjusted() >= _DIGITS:
         raise NumericValueOutOfRange(f"No database has numbers as large as {value}.")
     return value

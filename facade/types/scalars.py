@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine.processors import int_to_boolean
 
+from facade.drivers import driver_of
 from facade.exceptions import NumericValueOutOfRange
 from facade.parsing.addresses import address_text
 from facade.types.base import MYSQL, Base, Processor, cast_where_bound
@@ -39,7 +40,7 @@ class Binary(Base[bytes]):
         return dialect.type_descriptor(mysql.LONGBLOB() if dialect.name in MYSQL else sa.LargeBinary())
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return _bytes if dialect.driver == "psycopg2" else None
+        return _bytes if driver_of(dialect).gives_views else None
 
     def literal_processor(self, dialect: Dialect) -> Callable[[Any], str]:
         form = "'\\x{}'" if dialect.name == "postgresql" else "x'{}'"

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
 from facade.configuration import settings
+from facade.drivers import driver_of
 from facade.exceptions import NumericValueOutOfRange
 from facade.parsing.dates import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
-from facade.types import edges
 from facade.types.base import MYSQL, Base, Processor, T
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ class DateTime(Base[dt.datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Processor:
         convert = _aware if self._has_moments(dialect) else _clock
-        if dialect.driver == "asyncpg":
-            return edges.moment(convert)
+        moment = driver_of(dialect).moment
+        if moment is not None:
+            return moment(convert)
         return _text_of_datetime if dialect.name == "sqlite" else convert
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
@@ -56,8 +57,8 @@ class DateTime(Base[dt.datetime]):
             return _read_either(_datetime_of_text, _datetime_of_clock)
         if not self._has_moments(dialect):
             return _datetime_of_clock
-        if dialect.driver == "asyncpg" and settings.USE_TZ:
-            return None  # asyncpg gives UTC
+        if driver_of(dialect).gives_utc and settings.USE_TZ:
+            return None
         return datetime_of_moment
 
 
@@ -136,9 +137,7 @@ class Date(Base[dt.date]):
     impl = sa.Date
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        if dialect.driver == "asyncpg":
-            return edges.day
-        return _text_of_date if dialect.name == "sqlite" else None
+        return _text_of_date if dialect.name == "sqlite" else driver_of(dialect).day
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if dialect.name in MYSQL:

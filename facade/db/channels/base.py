@@ -20,10 +20,9 @@ from facade.db.channels import timeouts
 from facade.db.channels.capture import note, observe, watched
 from facade.db.channels.channel import Channel, Outcome, Params, Row, Statement, Stream, checked_level
 from facade.db.channels.cursors import Reader, at_hand
-from facade.db.channels.edges import forget_edges, write_edges
 from facade.db.channels.errors import driver_error, ended_before, is_of_a_pooler, says_lost, translated
+from facade.drivers.driver import Unwritable, unwritable
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
-from facade.types.edges import meets_edge
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -134,8 +133,8 @@ class DriverChannel(Channel):
 
     def _again(self, run: Callable[[str, Any], R], error: BaseException, sql: str, params: Params) -> R:
         """Run a statement once more that did not begin: its plan was made for a table that has changed since."""
-        if not self.broken and not self._returned and meets_edge(driver_error(error)):
-            return self._at_edge(run, sql, params)
+        if not (self.broken or self._returned) and (met := unwritable(driver_error(error))) is not None:
+            return self._allowing(met, run, sql, params)
         for _ in range(_STALE_TRIES):
             if not self._may_repeat(driver_error(error) or error):
                 self._failed(error, sql, params)
@@ -151,18 +150,18 @@ class DriverChannel(Channel):
         except Exception:
             return False  # the transaction could not be begun again
 
-    def _at_edge(self, run: Callable[[str, Any], R], sql: str, params: Params) -> R:
-        """Run a statement that asyncpg would not have written as it is meant."""
+    def _allowing(self, met: Unwritable, run: Callable[[str, Any], R], sql: str, params: Params) -> R:
+        """Run a statement that the driver would not have written as it is meant."""
         raw = self._driver_connection()
         try:
-            bridge.wait(write_edges(raw))
+            bridge.wait(met.allow(raw))
             try:
                 return run(
                     f"{sql} ", params
                 )  # another text: what is prepared keeps the converters it was prepared with
             finally:
                 if self._usable():
-                    self._to_the_end(lambda: bridge.wait(forget_edges(raw)))
+                    self._to_the_end(lambda: bridge.wait(met.forget(raw)))
         except BaseException as error:
             self._failed(error, sql, params)
 
@@ -215,9 +214,9 @@ class DriverChannel(Channel):
         try:
             cursor = observe(self.database, self._cursor, sql, params)
         except Exception as error:
-            if not meets_edge(driver_error(error)):
+            if (met := unwritable(driver_error(error))) is None:
                 raise
-            cursor = self._at_edge(self._cursor, sql, params)
+            cursor = self._allowing(met, self._cursor, sql, params)
         reader = Reader(cursor, self._fetch_some, self._close_cursor)
         if self.cursors_see_writes:
             self._readers = [*self._readers, reader]
@@ -300,6 +299,10 @@ class DriverChannel(Channel):
     @staticmethod
     def meet(dbapi_connection: DBAPIConnection) -> None:
         """Teach a connection of somebody else's, met for the first time, what facade's SQL needs."""
+
+    @staticmethod
+    def set_up(dbapi_connection: DBAPIConnection, init_command: str | None) -> None:
+        """Set a new connection of facade's own up, of which the driver's record says nothing."""
 
     @staticmethod
     def alive(entry: Entry) -> bool:

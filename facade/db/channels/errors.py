@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import (
@@ -18,6 +17,8 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from facade.drivers import DRIVERS
+from facade.drivers.postgresql import STALE_PLAN
 from facade.exceptions import DeadlockDetected, NestedTooDeeply, SerializationFailure, StatementTimeout
 
 if TYPE_CHECKING:
@@ -75,20 +76,17 @@ MAY_ROLL_BACK = (1020, 1205, 1206)  # the statement or, as the server is configu
 
 _SQLITE_BUSY_SNAPSHOT = 517  # a reader that wants to write after somebody else has written
 
-NO_SUCH_SERVER = "TargetServerAttributeNotMatched"  # asyncpg: none that was reached is of the wanted kind
-
 _BY_NAME: dict[str, ErrorClass] = {
     "DataError": DataError,
     "IntegrityError": IntegrityError,
     "InternalError": InternalError,
-    "InternalClientError": OperationalError,  # asyncpg was hit amid its protocol: the connection is lost
     "NotSupportedError": NotSupportedError,
     "OperationalError": OperationalError,
     "ProgrammingError": ProgrammingError,
     "InterfaceError": InterfaceError,
     "DatabaseError": DatabaseError,
     "Error": DBAPIError,
-    NO_SUCH_SERVER: OperationalError,
+    **dict.fromkeys((name for driver in DRIVERS for name in driver.lost | driver.passing), OperationalError),
 }
 
 _CANCELED = "57014"  # by a limit of time or by somebody
@@ -105,10 +103,10 @@ _BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
     (UnicodeError, DataError),
 )
 
-STALE_PLAN = "0A000"  # "cached plan must not change result type", among others: the statement has not run
-
-# Inside a block, whose transaction it ends: the whole of it may be run again.
-STALE_ON_ASYNCPG = "InvalidCachedStatementError"
+# What drivers say by the name of an error alone.
+_LOST = frozenset(name for driver in DRIVERS for name in driver.lost)
+_STALE_PLANS = frozenset(name for driver in DRIVERS for name in driver.stale_plans)
+_QUOTING = [driver.quoting for driver in DRIVERS if driver.quoting is not None]
 
 # A prepared statement is not there, or is there already: another server, or another client, answered.
 _POOLED_STATES = ("26000", "42P05", "08P01")
@@ -158,8 +156,8 @@ def error_class(error: BaseException) -> ErrorClass | None:
         return StatementTimeout
     if (numbered := _numbered(error)) is not None:
         return numbered
-    if state == STALE_PLAN and type(error).__name__ == STALE_ON_ASYNCPG:
-        return SerializationFailure
+    if state == STALE_PLAN and type(error).__name__ in _STALE_PLANS:
+        return SerializationFailure  # inside a block, whose transaction it ends: the whole of it may be run again
     if state is not None:
         return _BY_STATE.get(state) or _BY_STATE.get(state[:2], DatabaseError)
     named = next((_BY_NAME[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _BY_NAME), None)
@@ -180,7 +178,7 @@ def says_lost(error: BaseException) -> bool:
     state = sqlstate(error)
     if state is not None:
         return state.startswith(_LOST_STATES)
-    return isinstance(error, (OSError, EOFError)) or type(error).__name__ == "InternalClientError"
+    return isinstance(error, (OSError, EOFError)) or type(error).__name__ in _LOST
 
 
 def is_of_a_pooler(error: BaseException) -> bool:
@@ -240,15 +238,11 @@ def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
     return refined
 
 
-_BAD_ARGUMENT = re.compile(
-    r"invalid input for query argument \$\d+( in element #\d+ of executemany\(\) sequence)?(?=:)"
-)
-
-
 def _hide_argument(error: BaseException) -> None:
-    """Take the value out of asyncpg's words for an argument that it cannot send."""
-    if found := _BAD_ARGUMENT.match(str(error)):
-        error.args = (f"{found[0]} ({error.__cause__})",)
+    """Take the value out of a driver's words for an argument that it cannot send."""
+    for words in _QUOTING:
+        if found := words.match(str(error)):
+            error.args = (f"{found[0]} ({error.__cause__})",)
 
 
 def _is_too_deep(error: BaseException) -> bool:

@@ -1,17 +1,11 @@
-"""Limits of time: clean-up has one, and is not stopped by another cancellation; asyncpg's has no words of its own."""
+"""Limits of time: clean-up has one, and is not stopped by another cancellation; a driver's may come without words."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from facade import bridge
 from facade.configuration import settings
-
-if TYPE_CHECKING:
-    from aiosqlite import Connection
 
 _EXPIRED = "A statement on {!r} took longer than the command_timeout in OPTIONS allows, and was cancelled."
 
@@ -30,12 +24,6 @@ def in_time(work: Callable[..., object], *args: object) -> None:
 
 
 def say_expired(error: BaseException, alias: str) -> None:
-    """Give asyncpg's ``TimeoutError`` its words: it comes bare when ``command_timeout`` has expired."""
+    """Give a ``TimeoutError`` its words: a driver's comes bare when ``command_timeout`` has expired."""
     if isinstance(error, TimeoutError) and not error.args:
         error.args = (_EXPIRED.format(alias),)
-
-
-def interrupt(raw: Connection) -> None:
-    """Make the running statement of an aiosqlite connection fail; the coroutine behind it does not wait for anything."""
-    with suppress(StopIteration, ValueError, sqlite3.Error):
-        raw.interrupt().send(None)

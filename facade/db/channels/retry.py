@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from sqlalchemy.exc import DBAPIError
 
 from facade.configuration import settings
-from facade.db.channels.errors import NO_SUCH_SERVER, driver_error, error_number, sqlstate
+from facade.db.channels.errors import driver_error, error_number, sqlstate
+from facade.drivers import DRIVERS
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 2.0
@@ -22,6 +23,9 @@ _MYSQL_FULL = frozenset({1040, 1203, 1226})
 _PASSING_STATES = ("08", _FULL_STATE, "57P01", "57P02", "57P03")
 _PASSING_WORDS = ("starting up", "shutting down", "recovery mode", "not yet accepting", *_FULL_WORDS)
 _MYSQL_PASSING = frozenset({*_MYSQL_FULL, 1053, 2002, 2003, 2006, 2013})
+# Of drivers: the names of errors that pass, and the modules that say what libpq says.
+_PASSING = frozenset(name for driver in DRIVERS for name in driver.passing)
+_LIBPQ = tuple(driver.module for driver in DRIVERS if driver.is_libpq)
 
 
 def delays(attempts: int | None = None) -> Iterator[float]:
@@ -53,11 +57,11 @@ def may_connect_later(error: BaseException) -> bool:
         return state.startswith(_PASSING_STATES)
     if isinstance(raw, (OSError, EOFError)):
         return not isinstance(raw, PermissionError)
-    if type(raw).__name__ == NO_SUCH_SERVER:  # a standby may be about to take over
+    if type(raw).__name__ in _PASSING:
         return True
     if (number := error_number(raw)) is not None:
         return number in _MYSQL_PASSING
-    return type(raw).__module__.startswith("psycopg") and _libpq_passing(str(raw))
+    return type(raw).__module__.startswith(_LIBPQ) and _libpq_passing(str(raw))
 
 
 def refuses_more(error: BaseException) -> bool:
@@ -68,7 +72,7 @@ def refuses_more(error: BaseException) -> bool:
         return state == _FULL_STATE
     if (number := error_number(raw)) is not None:
         return number in _MYSQL_FULL
-    return type(raw).__module__.startswith("psycopg") and any(words in str(raw) for words in _FULL_WORDS)
+    return type(raw).__module__.startswith(_LIBPQ) and any(words in str(raw) for words in _FULL_WORDS)
 
 
 def _libpq_passing(message: str) -> bool:

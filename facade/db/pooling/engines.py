@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
 
-from facade import bridge
 from facade.db.channels.base import DriverChannel
-from facade.db.drivers import channel_class, session_role, session_zone, sqlite
-from facade.db.drivers.postgresql import name_statements_apart
+from facade.db.pooling import session_role
 from facade.db.pooling.lending import GivenLender, Lender
 from facade.db.pooling.loop_pools import LoopPool
 from facade.db.pooling.pools import ThreadPool
-from facade.db.settings.words import check_arguments, check_files, for_driver, socket_words
+from facade.db.roads import channel_class
+from facade.db.settings.words import check_arguments, completed, for_driver
+from facade.drivers import driver_of, driver_of_url
 from facade.exceptions import ImproperlyConfigured
 from facade.types.base import MYSQL
 from facade.types.deep_json import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.engine import URL, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from facade.db.channels.place import Place
     from facade.db.settings.config import DatabaseSettings
-
-CONNECT_SECONDS = 10
-
-# Parameters are always sent by position; SQLAlchemy's default for these drivers is by name.
-_PARAMSTYLES = {"psycopg": "format", "psycopg2": "format", "pymysql": "format", "mysqldb": "format",
-                "asyncmy": "format", "aiomysql": "format"}  # fmt: skip
-
-# How a session of facade's own learns in which time zone moments are written.
-_ZONES: dict[str, tuple[str, Callable[..., None]]] = {
-    "psycopg": ("connect", session_zone.set_on_psycopg),
-    "psycopg_async": ("connect", session_zone.set_on_async_psycopg),
-    "asyncpg": ("do_connect", session_zone.ask_of_asyncpg),
-}
-
-_SQLITE3 = ("pysqlite", "aiosqlite")  # others bring a module, and a connection class, of their own
 
 
 def sync_lender(database: Place, fast: bool) -> Lender:
@@ -74,26 +59,13 @@ def _arguments(
     settings: DatabaseSettings, url: URL, options: Mapping[str, Any]
 ) -> tuple[URL, dict[str, Any]]:
     """Return what to give to the driver; raises ImproperlyConfigured for what it does not take."""
-    driver = url.get_driver_name()
+    driver = driver_of_url(url)
     try:
         plain, arguments = for_driver(url, options)
-        check_arguments(driver, {*_in_query(plain, driver), *arguments})
-        check_files(url, options)
-        sockets = socket_words(url, options)
+        check_arguments(driver, {*driver.in_query(plain), *arguments})
+        return plain, completed(url, options, arguments)
     except ValueError as error:
         raise ImproperlyConfigured(f"DATABASES[{settings.alias!r}]: {error}") from None
-    if driver == "asyncpg" and (sockets or isinstance(arguments.get("host"), list)):
-        connect = import_module("facade.db.drivers.asyncpg_connecting").connect
-        arguments = {"async_creator_fn": connect, **arguments, **({"sockets": sockets} if sockets else {})}
-    return plain, arguments
-
-
-def _in_query(url: URL, driver: str) -> Iterable[str]:
-    """Return the arguments that SQLAlchemy makes of what a URL's query says; SQLite's own are none."""
-    if not url.query or driver in _SQLITE3:
-        return () if "uri" in url.query else url.query
-    arguments: Iterable[str] = url.get_dialect()().create_connect_args(url)[1]
-    return arguments
 
 
 def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> Lender:
@@ -101,21 +73,19 @@ def _lender(kind: type[Lender], database: Place, engine: Engine, fast: bool) -> 
     if kind is Lender:
         pool: Any = engine.pool
         alive = None if channels.alive is DriverChannel.alive else channels.alive
-        # Servers close what is idle for too long; over the general road nobody hears it.
-        pool.serve(alive, channels.kill, channels.autocommits, asks_idle=engine.dialect.name in MYSQL)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _sqlite_setup(database.settings.init_command))
-        if engine.dialect.driver in ("psycopg", "psycopg_async"):
-            event.listen(engine, "connect", name_statements_apart)
-        if (keep_zone := _ZONES.get(engine.dialect.driver)) is not None:
-            event.listen(engine, *keep_zone)
+        driver = driver_of(engine.dialect)
+        pool.serve(alive, channels.kill, channels.autocommits, driver.pings, driver.opens_whole)
+        if channels.set_up is not DriverChannel.set_up:
+            event.listen(engine, "connect", _set_up(channels, database.settings.init_command))
+        for name, listener in driver.listeners:
+            event.listen(engine, name, listener)
         if (role := database.settings.assume_role) is not None:
             event.listen(engine, "connect", session_role.assume(role, engine.dialect.paramstyle))
     return kind(database, engine, channels, fast)
 
 
 def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    pool = settings.pool
+    pool, driver = settings.pool, driver_of_url(url)
     options: dict[str, Any] = {
         "alias": settings.alias,
         "pool_size": pool.size,
@@ -124,7 +94,7 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
         "pool_recycle": pool.recycle,
         "pool_pre_ping": pool.pre_ping,
         "linger": pool.linger,
-        "connect_args": {**_defaults(settings, url), **arguments},
+        "connect_args": {**driver.defaults(settings.transaction_pooling), **arguments},
         "echo": settings.echo,
         "hide_parameters": settings.hide_parameters,
     }
@@ -132,34 +102,14 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
         options["json_deserializer"] = read_json
     if url.get_backend_name() in MYSQL and settings.isolation_level:
         options["isolation_level"] = settings.isolation_level  # once per session: a block need not ask for it
-    paramstyle = _PARAMSTYLES.get(url.get_driver_name())
-    return {**options, "paramstyle": paramstyle} if paramstyle else options
+    return {**options, "paramstyle": driver.paramstyle} if driver.paramstyle else options
 
 
-def _defaults(settings: DatabaseSettings, url: URL) -> dict[str, Any]:
-    """Return the driver's arguments where the user gave none."""
-    backend, driver = url.get_backend_name(), url.get_driver_name()
-    if backend == "sqlite":
-        defaults = {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256}
-        return {**defaults, "factory": sqlite.KnowingConnection} if driver in _SQLITE3 else defaults
-    if driver == "psycopg":
-        return {
-            "connect_timeout": CONNECT_SECONDS,
-            "prepare_threshold": None,  # what is prepared outlives the tables it was prepared for
-        }
-    if driver == "asyncpg":
-        caches = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-        return {"timeout": CONNECT_SECONDS, **(caches if settings.transaction_pooling else {})}
-    return {}
-
-
-def _sqlite_setup(init_command: str | None) -> Any:
-    def connect(dbapi_connection: Any, record: object) -> None:
-        if isinstance(dbapi_connection, sqlite3.Connection):
-            sqlite.prepare(dbapi_connection, init_command)
-        else:
-            raw = dbapi_connection.driver_connection
-            bridge.wait(raw._execute(sqlite.prepare, raw._conn, init_command))
+def _set_up(
+    channels: type[DriverChannel], init_command: str | None
+) -> Callable[[DBAPIConnection, object], None]:
+    def connect(connection: DBAPIConnection, record: object) -> None:
+        channels.set_up(connection, init_command)
 
     return connect
 

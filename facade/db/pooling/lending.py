@@ -14,9 +14,9 @@ from facade import bridge
 from facade.db.channels.errors import translated
 from facade.db.channels.limits import in_time
 from facade.db.channels.retry import delays, may_connect_later, reconnect_delays, refuses_more
-from facade.db.drivers import channel_class
-from facade.db.drivers.general import AsyncGeneralChannel, GeneralChannel
 from facade.db.pooling.inventory import Inventory
+from facade.db.roads import channel_class
+from facade.db.roads.general import AsyncGeneralChannel, GeneralChannel
 from facade.exceptions import PoolExhausted, TransactionManagementError
 
 if TYPE_CHECKING:

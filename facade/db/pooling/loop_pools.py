@@ -70,9 +70,8 @@ class LoopPool(LendingPool):
                 shelf.waiting.remove(turn)
 
     def _open(self, shelf: Shelf) -> Entry:
-        if getattr(self._dialect, "driver", None) != "aiosqlite":
+        if not self.opens_whole:
             return self._open_one(shelf)
-        # aiosqlite loses a connection whose opening is cancelled; to open a file takes no time.
         opened: list[Entry] = []
         try:
             bridge.finish(

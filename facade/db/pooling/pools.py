@@ -99,6 +99,9 @@ class LendingPool(Pool):
     asks_idle: bool = False
     """Whether a connection that was idle for a while is asked before it is lent: there is no other way to tell."""
 
+    opens_whole: bool = False
+    """Whether opening a connection goes to its end in spite of cancellation, which would lose it."""
+
     autocommit: bool = True
     """False where connections stay in SQLAlchemy's default mode."""
 
@@ -130,9 +133,11 @@ class LendingPool(Pool):
         kill: Callable[[Any], None],
         autocommit: bool,
         asks_idle: bool = False,
+        opens_whole: bool = False,
     ) -> None:
         """Learn what there is to know about the driver."""
-        self.alive, self.kill, self.autocommit, self.asks_idle = alive, kill, autocommit, asks_idle
+        self.alive, self.kill, self.autocommit = alive, kill, autocommit
+        self.asks_idle, self.opens_whole = asks_idle, opens_whole
         self._sound = self._is_sound if self._max_age >= 0 or self._pings or asks_idle else alive
 
     # the short way

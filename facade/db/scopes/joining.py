@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_s
 from sqlalchemy.orm import Session, scoped_session
 
 from facade import bridge
-from facade.db.drivers import channel_class
-from facade.db.drivers.general import AsyncGeneralChannel, GeneralChannel
 from facade.db.handler import connections
+from facade.db.roads import channel_class
+from facade.db.roads.general import AsyncGeneralChannel, GeneralChannel
 from facade.db.scopes.owners import watch
 from facade.db.transactions.blocks import Block, entered, state
 from facade.db.transactions.callbacks import run_hooks

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, Engine, make_url
@@ -15,8 +15,12 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from facade.db.settings.words import check_words, is_honoured, split_server
+from facade.drivers import drivers_for, named
 from facade.exceptions import ImproperlyConfigured
 from facade.types.base import MYSQL
+
+if TYPE_CHECKING:
+    from facade.drivers.driver import Driver, Face
 
 _DIALECTS = {
     "postgres": "postgresql",
@@ -25,22 +29,6 @@ _DIALECTS = {
     "sqlite3": "sqlite",
     "spatialite": "sqlite",
 }
-
-# Drivers by preference, with the module that must be installed.
-_SYNC_DRIVERS = {
-    "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2")),
-    "sqlite": (("pysqlite", "sqlite3"),),
-    "mysql": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb")),
-    "mariadb": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb")),
-}
-_ASYNC_DRIVERS = {
-    "postgresql": (("asyncpg", "asyncpg"), ("psycopg", "psycopg")),
-    "sqlite": (("aiosqlite", "aiosqlite"),),
-    "mysql": (("asyncmy", "asyncmy"), ("aiomysql", "aiomysql")),
-    "mariadb": (("asyncmy", "asyncmy"), ("aiomysql", "aiomysql")),
-}
-_BOTH_FACES = frozenset({"psycopg"})
-_ASYNC_ONLY = frozenset({"asyncpg", "aiosqlite", "asyncmy", "aiomysql"})
 
 _URL_KEYS = ("USER", "PASSWORD", "HOST", "PORT")
 _OWN_KEYS = frozenset(
@@ -171,7 +159,7 @@ def _half(alias: str, value: object) -> DatabaseSettings:
     url = _normal(read_url(value) if isinstance(value, str) else value, alias)
     # MySQL's own default locks what it scans, and shows a block old rows only.
     level = "READ COMMITTED" if url.get_backend_name() in MYSQL else None
-    if _driver(url) in _ASYNC_ONLY:
+    if _driver(url).faces == ("async",):
         return DatabaseSettings(alias, async_url=url, isolation_level=level)
     return DatabaseSettings(alias, url=url, isolation_level=level)
 
@@ -201,43 +189,42 @@ def _complete(settings: DatabaseSettings) -> DatabaseSettings:
 
 def _both_halves(settings: DatabaseSettings, url: URL) -> DatabaseSettings:
     if settings.url is None and settings.engine is None:
-        settings = replace(settings, url=_with_driver(url, _SYNC_DRIVERS, settings.options))
+        settings = replace(settings, url=_with_driver(url, "sync", settings.options))
     elif settings.async_url is None and settings.async_engine is None:
-        settings = replace(settings, async_url=_with_driver(url, _ASYNC_DRIVERS, settings.async_options))
+        settings = replace(settings, async_url=_with_driver(url, "async", settings.async_options))
     if settings.url is not None and "+" not in settings.url.drivername:
-        derived = _with_driver(settings.url, _SYNC_DRIVERS, settings.options)
+        derived = _with_driver(settings.url, "sync", settings.options)
         settings = replace(settings, url=derived or settings.url)
     return settings
 
 
-def _driver(url: URL) -> str | None:
-    return url.drivername.partition("+")[2] or None
+def _driver(url: URL) -> Driver:
+    """Return the driver that a URL names."""
+    return named(url.drivername.partition("+")[2])
 
 
-def _with_driver(
-    url: URL, drivers: Mapping[str, tuple[tuple[str, str], ...]], options: Mapping[str, Any]
-) -> URL | None:
+def _with_driver(url: URL, face: Face, options: Mapping[str, Any]) -> URL | None:
     """Return the URL with the first driver that is installed and can do what the options say."""
-    backend, given = url.get_backend_name(), _driver(url)
-    if given in _BOTH_FACES:
+    if len(_driver(url).faces) > 1:
         return url
+    backend = url.get_backend_name()
     installed = [
-        url.set(drivername=f"{backend}+{name}")
-        for name, module in drivers.get(backend, ())
-        if find_spec(module) is not None
+        url.set(drivername=f"{backend}+{driver.name}")
+        for driver in drivers_for(backend, face)
+        if find_spec(driver.module) is not None
     ]
     return next((one for one in installed if is_honoured(one, options)), next(iter(installed), None))
 
 
-def missing_driver(settings: DatabaseSettings, face: str) -> str:
+def missing_driver(settings: DatabaseSettings, face: Face) -> str:
     """Say what a face lacks."""
     if settings.memory:
         return (
             f"Database {settings.alias!r} is an engine on a private in-memory database, which has no {face} face. "
             "Configure 'sqlite://' instead of the engine, or use a file."
         )
-    drivers = (_SYNC_DRIVERS if face == "sync" else _ASYNC_DRIVERS).get(settings.dialect_name, ())
-    names = " or ".join(name for name, _ in drivers) or f"a driver for its {face} face"
+    drivers = drivers_for(settings.dialect_name, face)
+    names = " or ".join(driver.name for driver in drivers) or f"a driver for its {face} face"
     return f"Database {settings.alias!r} ({settings.dialect_name}) has no {face} face: install {names}."
 
 
@@ -405,7 +392,7 @@ def _pool(given: Mapping[str, Any], django: object) -> PoolSettings:
 
 
 def _isolation_level(half: DatabaseSettings, given: Mapping[str, Any], options: dict[str, Any]) -> str | None:
-    """Read a level by name; psycopg's enumeration members have one, too. None leaves it to the server."""
+    """Read a level by name; a driver's enumeration members have one, too. None leaves it to the server."""
     value = options.pop("isolation_level", half.isolation_level)
     value = given.get("ISOLATION_LEVEL", value)
     if not value:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 from facade import types
 from facade.configuration import settings
+from facade.drivers import driver_of
 from facade.exceptions import NumericValueOutOfRange
 from facade.fields.base import Field
 from facade.fields.descriptions import Plain
@@ -261,7 +262,7 @@ class DateTimeField(DateField[DateTimeValue]):
         return Plain(dt.datetime, "v.tzinfo is not None and 1 < v.year < 9999")
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter | None:
-        if dialect.driver != "asyncpg":
+        if not driver_of(dialect).gives_utc:
             return convert
         custom = getattr(self, "from_db_value", None)
         if custom is None:

@@ -1,7 +1,7 @@
 """The driver's parameters of a compiled statement: by position, or by name where one stands in several places.
 
-PostgreSQL takes two expressions for the same one only if their parameters have the same numbers. asyncpg numbers them, and
-so does psycopg, of which each `%s` is a parameter of its own, and each name one however often it is written.
+PostgreSQL takes two expressions for the same one only if their parameters have the same numbers. Its drivers number them: of some
+each `%s` is a parameter of its own, and each name one however often it is written.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from facade.drivers import driver_of
 from facade.sql.core.constants import same_type, same_value
 from facade.sql.query.depth import refusing_depth
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Pairs = tuple[tuple[str, str], ...]
 
-NUMBERS_NAMES = ("psycopg", "psycopg_async")
-
 
 def compile_core(statement: ClauseElement, **options: Any) -> Any:
     """Compile a Core statement; refuse one that is nested too deeply."""
@@ -35,7 +34,7 @@ def compile_statement(statement: ClauseElement, dialect: Dialect, **options: boo
     """Compile a Core statement in the dialect's own way with parameters, by name if that makes fewer of them."""
     compiled = compile_core(statement, dialect=dialect, compile_kwargs=options)
     names = compiled.positiontup or ()
-    if dialect.driver not in NUMBERS_NAMES or len(set(names)) == len(names):
+    if not driver_of(dialect).numbers_names or len(set(names)) == len(names):
         return compiled
     return statement.compile(dialect=by_name(dialect), compile_kwargs=options)
 

@@ -20,17 +20,10 @@ from facade.db.channels.base import DriverChannel
 from facade.db.channels.capture import observe
 from facade.db.channels.channel import Outcome, Params, Row
 from facade.db.channels.cursors import outcome_of
-from facade.db.channels.errors import (
-    DEADLOCK,
-    MAY_ROLL_BACK,
-    STALE_ON_ASYNCPG,
-    driver_error,
-    error_number,
-    sqlstate,
-)
+from facade.db.channels.errors import DEADLOCK, MAY_ROLL_BACK, driver_error, error_number, sqlstate
 from facade.db.channels.execution import of_connections
-from facade.db.channels.limits import in_time, interrupt, say_expired
-from facade.db.drivers.postgresql import forgets_stale_plans
+from facade.db.channels.limits import in_time, say_expired
+from facade.drivers import driver_of
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
 from facade.types.base import is_mariadb
 
@@ -300,9 +293,7 @@ class GeneralChannel(DriverChannel):
         return False  # MySQL cannot be asked; as it is installed, it has undone the statement
 
     def _has_stale_plan(self, error: BaseException) -> bool:
-        known = type(error).__name__ == STALE_ON_ASYNCPG or forgets_stale_plans(
-            self._driver_connection(), error
-        )
+        known = driver_of(self.token.dialect).forgets_stale_plan(self._driver_connection(), error)
         if self.in_transaction or not known:
             return False
         self.token.rollback()  # SQLAlchemy has begun a transaction for the lone statement
@@ -379,7 +370,8 @@ class AsyncGeneralChannel(GeneralChannel):
         return bridge.wait(bridge.told_once(operation, settings.FACADE_CLEANUP_SECONDS, self._interrupt))
 
     def _interrupt(self) -> None:
-        if self.database.vendor == "sqlite":  # its thread would end the statement first
+        interrupt = driver_of(self.token.dialect).interrupt
+        if interrupt is not None:  # its thread would end the statement first
             interrupt(self.raw)
 
 

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import NoReturn, TypeGuard
+from typing import TYPE_CHECKING, NoReturn, TypeGuard
 
-UTC = dt.timezone.utc  # noqa: UP017 - what asyncpg compares with
+from facade.drivers.driver import Unwritable
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
 
 
-class EdgeOfTime(ValueError):
+class EdgeOfTime(Unwritable):
     """asyncpg was about to write infinity."""
 
     def __init__(self, value: object) -> None:
         super().__init__(f"asyncpg would write infinity for {value}")
+
+    async def allow(self, raw: Connection) -> None:
+        for name, (write, read) in CONVERTERS.items():
+            await raw.set_type_codec(name, schema="pg_catalog", encoder=write, decoder=read, format="tuple")
+
+    async def forget(self, raw: Connection) -> None:
+        for name in CONVERTERS:
+            await raw.reset_type_codec(name, schema="pg_catalog")
 
 
 class _EdgeDay(dt.date):
@@ -59,14 +70,7 @@ def moment(convert: Moments) -> Moments:
     return process
 
 
-def meets_edge(error: BaseException | None) -> bool:
-    """Return whether a statement failed, before it was sent, for a parameter at an edge of time."""
-    while error is not None and not isinstance(error, EdgeOfTime):
-        error = error.__cause__ or error.__context__
-    return error is not None
-
-
-# -- asyncpg's converters ----------------------------------------------------------
+# converters
 
 _EPOCH, _DAY_EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.date(2000, 1, 1).toordinal()
 _MICROSECOND = dt.timedelta(microseconds=1)

@@ -6,18 +6,15 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakSet
 
 from facade.db.channels.base import DriverChannel
 from facade.db.channels.cursors import outcome_of
-from facade.db.drivers import sqlite_functions
+from facade.db.roads import sqlite_functions
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.channels.channel import Outcome, Params, Row
-
-BUSY_SECONDS = 30.0
 
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, which Python 3.12 has a name for
 
@@ -79,27 +76,6 @@ def begin_sql(isolation_level: str | None, read_only: bool) -> str:
     return "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
 
 
-class KnowingConnection(sqlite3.Connection):
-    """A connection that closes its cursors before itself: one that is open would keep it, and its locks, alive.
-
-    Cancelled tasks and errors leave cursors behind, those in the frames of a traceback for as long as it lives.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
-
-    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
-        cursor = super().cursor(factory)
-        self._cursors.add(cursor)
-        return cursor
-
-    def close(self) -> None:
-        for cursor in list(self._cursors):
-            cursor.close()
-        super().close()
-
-
 class SqliteChannel(DriverChannel):
     """A channel on a `sqlite3.Connection`."""
 
@@ -112,6 +88,10 @@ class SqliteChannel(DriverChannel):
     @staticmethod
     def meet(dbapi_connection: DBAPIConnection) -> None:
         teach(cast("sqlite3.Connection", dbapi_connection))
+
+    @staticmethod
+    def set_up(dbapi_connection: DBAPIConnection, init_command: str | None) -> None:
+        prepare(cast("sqlite3.Connection", dbapi_connection), init_command)
 
     def adopt(self) -> None:
         self._mode = self.raw.isolation_level

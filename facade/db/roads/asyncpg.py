@@ -14,9 +14,10 @@ from asyncpg import connection
 from facade import bridge
 from facade.configuration import settings
 from facade.db.channels.channel import Outcome, Params, Row
-from facade.db.channels.errors import STALE_ON_ASYNCPG, STALE_PLAN, sqlstate
+from facade.db.channels.errors import sqlstate
 from facade.db.channels.limits import say_expired
-from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name
+from facade.db.roads.postgresql import PostgresqlChannel, cursor_name
+from facade.drivers.asyncpg import forgets_stale_plan
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -119,7 +120,7 @@ class AsyncpgChannel(PostgresqlChannel):
         self._begun, self._ran = self._begin_sql(isolation_level, read_only), 0
 
     def _has_stale_plan(self, error: BaseException) -> bool:
-        if sqlstate(error) != STALE_PLAN or type(error).__name__ != STALE_ON_ASYNCPG:
+        if not forgets_stale_plan(self.raw, error):
             return False
         if self.in_transaction:
             if self._ran > 1:

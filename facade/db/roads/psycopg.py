@@ -14,7 +14,8 @@ from facade import bridge
 from facade.configuration import settings
 from facade.db.channels.channel import Outcome, Params, Row
 from facade.db.channels.cursors import outcome_of
-from facade.db.drivers.postgresql import PostgresqlChannel, cursor_name, forgets_stale_plans
+from facade.db.roads.postgresql import PostgresqlChannel, cursor_name
+from facade.drivers.psycopg import forgets_stale_plan
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -107,7 +108,7 @@ class PsycopgChannel(PostgresqlChannel):
         return self.raw.info.transaction_status in _OPEN
 
     def _has_stale_plan(self, error: BaseException) -> bool:
-        return forgets_stale_plans(self.raw, error) and not self.in_transaction
+        return forgets_stale_plan(self.raw, error) and not self.in_transaction
 
     def _settle(self) -> bool:
         # psycopg itself cancels an interrupted statement and waits for its end.

@@ -15,9 +15,9 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 from facade import bridge
 from facade.configuration import settings
 from facade.db.channels.cursors import outcome_of
-from facade.db.channels.limits import interrupt
-from facade.db.drivers import sqlite
-from facade.db.drivers.sqlite import SqliteChannel, begin_sql
+from facade.db.roads import sqlite
+from facade.db.roads.sqlite import SqliteChannel, begin_sql
+from facade.drivers.aiosqlite import interrupt
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -69,6 +69,11 @@ class AiosqliteChannel(SqliteChannel):
     def meet(dbapi_connection: DBAPIConnection) -> None:
         raw = dbapi_connection.driver_connection
         bridge.wait(_asked(raw, partial(sqlite.teach, raw._conn)))
+
+    @staticmethod
+    def set_up(dbapi_connection: DBAPIConnection, init_command: str | None) -> None:
+        raw = dbapi_connection.driver_connection
+        bridge.wait(raw._execute(sqlite.prepare, raw._conn, init_command))
 
     def adopt(self) -> None:
         self._given = True

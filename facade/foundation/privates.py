@@ -1,0 +1,55 @@
+"""What facade uses of others' that they do not promise, by ``module`` or ``module:class``.
+
+An upgrade that takes one of these away fails in ``tests/test_driver_records.py``. What is used of a driver stands in the
+driver's record.
+"""
+
+from __future__ import annotations
+
+SQLALCHEMY: dict[str, tuple[str, ...]] = {
+    "sqlalchemy.dialects.mysql.base:MySQLDialect": ("_json_deserializer", "_json_serializer"),
+    "sqlalchemy.dialects.postgresql.base:PGDialect": ("_json_deserializer", "_json_serializer"),
+    "sqlalchemy.dialects.sqlite.base:SQLiteDialect": ("_json_deserializer", "_json_serializer"),
+    "sqlalchemy.engine:Connection": (
+        "_commit_impl",
+        "_commit_twophase_impl",
+        "_execution_options",
+        "_has_events",
+        "_rollback_impl",
+        "_rollback_twophase_impl",
+    ),
+    "sqlalchemy.engine:Engine": ("_execution_options", "_has_events"),
+    "sqlalchemy.engine:Engine.dispatch": ("_event_names",),
+    "sqlalchemy.engine.default:DefaultDialect": ("_has_events", "_on_connect_isolation_level"),
+    "sqlalchemy.orm:Session": ("_flushing",),
+    "sqlalchemy.pool:Pool": (
+        "_create_connection",
+        "_dialect",
+        "_do_get",
+        "_do_return_conn",
+        "_invalidate",
+        "_invoke_creator",
+        "_is_asyncio",
+        "_pre_ping",
+    ),
+    "sqlalchemy.pool:QueuePool": ("_max_overflow",),
+    "sqlalchemy.sql.compiler:IdentifierPreparer": (
+        "_double_percents",
+        "_requires_quotes",
+        "_with_schema_translate",
+    ),
+    "sqlalchemy.sql.compiler:SQLCompiler": ("_bind_processors",),
+    "sqlalchemy.sql.elements:ClauseElement": ("_compiler_dispatch", "_from_objects"),
+    "sqlalchemy.types:TypeEngine": ("_has_bind_expression", "_static_cache_key"),
+}
+
+PYTHON: dict[str, tuple[str, ...]] = {
+    "asyncio": ("_get_running_loop",),
+    "asyncio:Future": ("_asyncio_future_blocking",),
+    "enum:_EnumDict": ("_member_names",),
+    "sys": ("_getframe",),
+}
+
+# What newer versions promise in another way.
+BEFORE_SQLALCHEMY_2_1: dict[str, tuple[str, ...]] = {"sqlalchemy.orm:Session": ("_Session__binds",)}
+BEFORE_PYTHON_3_12: dict[str, tuple[str, ...]] = {"asyncio.coroutines": ("_is_coroutine",)}
