@@ -27,6 +27,7 @@ from facade.foundation.seams import Seam
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
+    from facade.fields.descriptions import Kind
 
 
 _new = object.__new__
@@ -252,7 +253,8 @@ class Expression(Combinable, Compared, Tree, Written, Frozen):
     @property
     def conditional(self) -> bool:
         """Whether the expression is a condition: it can stand in filter() by itself."""
-        return isinstance(self.known_field, fields.BooleanField)
+        field = self.known_field
+        return field is not None and field.value_kind == "truth"
 
     @functools.cached_property
     def output_field(self) -> Field[Any]:
@@ -275,6 +277,12 @@ class Expression(Combinable, Compared, Tree, Written, Frozen):
             return self._output_field_or_none
         except FieldError:  # mixed types matter where a value is read or compared
             return None
+
+    @property
+    def value_kind(self) -> Kind | None:
+        """What the database takes the values for, as their field says; None where that is not known."""
+        field = self.known_field
+        return None if field is None else field.value_kind
 
     @property
     def column_type(self) -> Any:
@@ -400,7 +408,7 @@ class Value(Expression):
         if isinstance(self.value, Arg):
             return compiler.bind(self.value, type_, convert)
         if self.value is None:
-            json = isinstance(self._output_field_or_none, fields.JSONField)
+            json = field is not None and field.value_kind == "document"
             return compiler.literal(sa.JSON.NULL, type_) if json else sa.null()
         value = self._prepare(self.value)
         return compiler.literal(value if convert is None else convert(value), type_)

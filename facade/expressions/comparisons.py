@@ -373,12 +373,10 @@ class _WholeNumber(RangeChecked):
     """On integers `gte 1.5` means `gte 2`, and `lt 1.5` means `lt 2`."""
 
     def prepare(self, value: object) -> Any:
-        if (
-            isinstance(value, float)
-            and isfinite(value)
-            and isinstance(self.compared_field, fields.IntegerField)
-        ):
-            value = -int(-value // 1)
+        if isinstance(value, float) and isfinite(value):
+            field = self.compared_field
+            if field is not None and field.value_kind == "integer":
+                value = -int(-value // 1)
         return super().prepare(value)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg, OutOfRange
     from facade.fields import Field
     from facade.fields.contracts import Instance
+    from facade.fields.descriptions import Kind
 
 # A part of a statement that has a value, and the type of such a value; None where only the database knows it.
 Core = sa.ColumnElement[Any]
@@ -79,6 +80,10 @@ class Valued(Resolved, Protocol):
     @property
     def known_field(self) -> Any:
         """The field, None where it cannot be told."""
+
+    @property
+    def value_kind(self) -> Kind | None:
+        """What the field says that the database takes the values for."""
 
     @property
     def column_type(self) -> Any:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def is_json(expression: object) -> bool:
     """Return whether the values are JSON."""
-    return isinstance(getattr(expression, "known_field", None), fields.JSONField)
+    return getattr(expression, "value_kind", None) == "document"
 
 
 def holds_json(expression: object) -> bool:
@@ -76,7 +76,7 @@ def as_part(compiler: Compiler, expression: Expression) -> Any:
         part = "JSON_EXTRACT(%s, '$')" if compiler.vendor == "sqlite" else "JSON_UNQUOTE(%s)"
         return template(part, document(compiler, expression), type_=AS_IT_IS)
     core = compiler.process(expression)
-    is_decimal = compiler.vendor == "sqlite" and isinstance(expression.known_field, fields.DecimalField)
+    is_decimal = compiler.vendor == "sqlite" and expression.value_kind == "decimal"
     return sa.cast(core, sa.Numeric()) if is_decimal else core
 
 
@@ -104,7 +104,7 @@ def selected_beside(compiler: Compiler, queryset: Embedded, left: object) -> Any
 
 
 def _is_truth(expression: object) -> bool:
-    return isinstance(getattr(expression, "known_field", None), fields.BooleanField)
+    return getattr(expression, "value_kind", None) == "truth"
 
 
 AS_IT_IS = sa.Integer()  # a parameter of this type goes to the drivers of SQLite and MySQL unchanged
@@ -174,15 +174,14 @@ class _AsDocument(Expression):
 
 # -- what is no JSON yet ----------------------------------------------------------------------------
 
-TEXTS = (fields.CharField, fields.TextField)
-_WRITTEN = (*TEXTS, fields.IntegerField, fields.FloatField, fields.BooleanField)
+_WRITTEN = ("text", "integer", "float", "truth")  # what an encoder of JSON knows
 
 
 def json_constant(value: Value, field: object = None) -> Value | None:
     """Return a constant as one that is written as JSON; None where the encoder of `field` does not know its type."""
     given = value._output_field_or_none
     encoder = None if field is None else getattr(field, "encoder", None)
-    if value.value is None or not (given is None or encoder or isinstance(given, _WRITTEN)):
+    if value.value is None or not (given is None or encoder or given.value_kind in _WRITTEN):
         return None
     written = value.copy()
     written._output_field = fields.JSONField(encoder=encoder)
@@ -197,33 +196,36 @@ def _made_json(compiler: Compiler, expression: Expression) -> Any:
     core = compiler.boolean(expression) if truth else compiler.process(expression)
     if isinstance(core, sa.Null):
         return core
-    return _MADE[compiler.vendor](core, expression.known_field)
+    return _MADE[compiler.vendor](core, expression)
 
 
-def _made_on_sqlite(core: Core, field: object) -> Any:
-    if isinstance(field, fields.BooleanField):
+def _made_on_sqlite(core: Core, expression: Expression) -> Any:
+    kind = expression.value_kind
+    if kind == "truth":
         text = "(CASE %s WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
-    elif isinstance(field, fields.DecimalField):
+    elif kind == "decimal":
         text = "NULLIF(JSON_QUOTE(CAST(%s AS NUMERIC)), 'null')"
-    elif isinstance(field, TEXTS):
+    elif kind == "text":
         text = "NULLIF(JSON_QUOTE(%s || ''), 'null')"  # a text from a document is no document
     else:
         text = "NULLIF(JSON_QUOTE(%s), 'null')"  # the text "null" is quoted
     return template(text, core, type_=_JSON)
 
 
-def _made_on_postgresql(core: Core, field: object) -> Any:
+def _made_on_postgresql(core: Core, expression: Expression) -> Any:
+    field = expression.known_field
     if field is None or type(field) is fields.Field:
         return core  # of a type that only the database knows
-    if isinstance(field, TEXTS):
+    if field.value_kind == "text":
         core = sa.cast(core, sa.Text())
     return template("TO_JSONB(%s)", core, type_=_JSON)
 
 
-def _made_on_mysql(core: Core, field: object) -> Any:
-    if isinstance(field, fields.BooleanField):
+def _made_on_mysql(core: Core, expression: Expression) -> Any:
+    kind = expression.value_kind
+    if kind == "truth":
         text = "(CASE %s WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
-    elif isinstance(field, (fields.IntegerField, fields.FloatField, fields.DecimalField)):
+    elif kind in ("integer", "float", "decimal"):
         text = "CONCAT(%s)"
     else:
         text = "JSON_QUOTE(CONCAT(%s))"

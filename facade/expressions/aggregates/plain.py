@@ -175,9 +175,8 @@ class Default(Value):
 
     def beside(self, field: Field[Any] | None) -> Default:
         """Return the constant as it stands beside values of this field."""
-        if not isinstance(field, fields.FloatField) or not isinstance(
-            self._output_field, fields.IntegerField
-        ):
+        own = self._output_field
+        if field is None or own is None or (field.value_kind, own.value_kind) != ("float", "integer"):
             return self
         beside = self.copy()
         beside._beside = field
@@ -282,9 +281,8 @@ class _Spread(Aggregate):
 
     def _resolve_output_field(self) -> Field[Any] | None:
         source = self.source_expressions[0]._output_field_or_none
-        return (
-            source if isinstance(source, (fields.DecimalField, fields.DurationField)) else fields.FloatField()
-        )
+        exact = source is not None and source.value_kind in ("decimal", "duration")
+        return source if exact else fields.FloatField()
 
 
 class StdDev(_Spread):

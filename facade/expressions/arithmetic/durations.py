@@ -38,14 +38,12 @@ _KINDS = {"day": "moment", "moment": "moment", "time": "moment", "text": "text",
 
 
 def _kind(expression: Valued) -> str:
-    field = expression.known_field
-    return "number" if field is None else _KINDS.get(field.value_kind, "number")
+    return _KINDS.get(expression.value_kind or "", "number")
 
 
 def _on_postgresql(expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
     """Return days as an interval where PostgreSQL would give their number, and say that a day and an interval make no moment."""
-    fields = [side.known_field for side in (expression.lhs, expression.rhs)]
-    days = [field is not None and field.value_kind == "day" for field in fields]
+    days = [side.value_kind == "day" for side in (expression.lhs, expression.rhs)]
     if all(days) and expression.connector == "-":
         return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
     if any(days) and "duration" in (_kind(expression.lhs), _kind(expression.rhs)):

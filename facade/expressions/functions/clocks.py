@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
-from facade import fields
 from facade.configuration import settings
 from facade.expressions.functions import mysql_zones
 from facade.expressions.sqltext.fragments import template
@@ -140,9 +139,7 @@ def _or_null(zone: Zone) -> Any:
 
 def result_kind(field: Field[Any]) -> str:
     """Return whether a field holds a datetime, a date or a time."""
-    if isinstance(field, fields.DateTimeField):
-        return "datetime"
-    return "date" if isinstance(field, fields.DateField) else "time"
+    return {"moment": "datetime", "day": "date"}.get(field.value_kind or "", "time")
 
 
 def trunc(compiler: Compiler, kind: str, core: Core, zone: Zone, result: str) -> Any:

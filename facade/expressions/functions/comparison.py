@@ -11,15 +11,16 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Expression, ExpressionWrapper, Value
 from facade.expressions.calls import Func
-from facade.expressions.documents import TEXTS, document, holds_json
+from facade.expressions.documents import document, holds_json
 from facade.expressions.functions import clocks
-from facade.expressions.functions.datetime import LocalDateTimeField
+from facade.expressions.functions.datetime import MOMENTS, LocalDateTimeField
 from facade.expressions.functions.vendors import VendorFunc
 from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Core
     from facade.fields import Field
+    from facade.fields.descriptions import Kind
 
 
 class Cast(Func):
@@ -33,7 +34,7 @@ class Cast(Func):
     def as_core(self, compiler: Compiler) -> Any:
         (source,) = self._sources()
         field, given = self.output_field, source.known_field
-        made = isinstance(field, fields.JSONField) and (holds_json(source) or _is_value(given))
+        made = field.value_kind == "document" and (holds_json(source) or _is_value(given))
         core = document(compiler, source) if made else compiler.process(source)
         if made and compiler.vendor != "postgresql":
             return sa.type_coerce(core, field.column_type)
@@ -41,43 +42,40 @@ class Cast(Func):
             kind, zone = clocks.result_kind(field), given.zone(compiler)
             cut = partial(clocks.trunc, compiler, kind, zone=zone, result=kind)
             return sa.type_coerce(clocks.once(compiler, source, zone, cut), field.column_type)
-        if compiler.vendor == "sqlite" and isinstance(field, (fields.DateField, fields.TimeField)):
+        if compiler.vendor == "sqlite" and field.value_kind in MOMENTS:
             core = template(f"FACADE_TRUNC('date', '{clocks.result_kind(field)}', %s, NULL)", core)
             return sa.type_coerce(core, field.column_type)
         if compiler.vendor == "mysql":
-            return _mysql_cast(core, given, field)
+            return _mysql_cast(core, source.value_kind, field)
         if compiler.vendor == "postgresql":
-            return _postgresql_cast(core, given, field)
+            return _postgresql_cast(core, source.value_kind, field)
         return sa.cast(core, field.column_type)
 
 
-def _is_value(given: object) -> bool:
+def _is_value(given: Field[Any] | None) -> bool:
     """Return whether a field holds what becomes a JSON value of its own: a text is JSON already."""
-    return given is not None and type(given) is not fields.Field and not isinstance(given, TEXTS)
+    return given is not None and type(given) is not fields.Field and given.value_kind != "text"
 
 
-def is_clock(field: object) -> bool:
+def is_clock(field: Field[Any]) -> bool:
     """Return whether a field holds a day or a time of day, which moments have in a time zone only."""
-    return isinstance(field, (fields.DateField, fields.TimeField)) and not isinstance(
-        field, fields.DateTimeField
-    )
+    return field.value_kind in ("day", "time")
 
 
 def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
     """Return the Core form of an expression as a column takes it: moments become days or times of day there, and the other way round."""
-    given = value.known_field
-    cut = isinstance(given, fields.DateTimeField) and is_clock(field)
-    if cut or (isinstance(field, fields.DateTimeField) and is_clock(given)):
+    given, kind = value.value_kind, field.value_kind
+    if (given == "moment" and kind in ("day", "time")) or (kind == "moment" and given in ("day", "time")):
         return compiler.process(Cast(value, field))
-    if isinstance(field, fields.JSONField) and holds_json(value):
+    if kind == "document" and holds_json(value):
         return document(compiler, value)
-    if isinstance(field, fields.JSONField) and (_is_value(given) or isinstance(given, TEXTS)):
+    if kind == "document" and (given == "text" or _is_value(value.known_field)):
         return compiler.process(Cast(value, field))
     core = compiler.process(value)
-    if compiler.vendor == "postgresql" and isinstance(field, fields.DateTimeField) and clocks.is_naive(core):
+    if compiler.vendor == "postgresql" and kind == "moment" and clocks.is_naive(core):
         return clocks.at_stored_zone(core)
-    constant = isinstance(value, Value) and isinstance(given, TEXTS)
-    if compiler.vendor == "postgresql" and constant and not isinstance(field, TEXTS):
+    constant = isinstance(value, Value) and given == "text"
+    if compiler.vendor == "postgresql" and constant and kind != "text":
         return sa.cast(core, field.column_type)  # a bare literal would be read as what the column holds
     return core
 
@@ -87,7 +85,7 @@ class Stored(ExpressionWrapper):
 
     def as_core(self, compiler: Compiler) -> Any:
         value, field = self.expression, self.output_field
-        if getattr(value, "conditional", False) and not isinstance(field, fields.JSONField):
+        if getattr(value, "conditional", False) and field.value_kind != "document":
             return compiler.boolean(value)
         return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
 
@@ -96,14 +94,13 @@ class Stored(ExpressionWrapper):
         return self.as_core(compiler)
 
 
-def _postgresql_cast(core: Core, source: object, field: Field[Any]) -> Any:
+def _postgresql_cast(core: Core, source: Kind | None, field: Field[Any]) -> Any:
     """Return a cast that does not depend on the time zone of PostgreSQL's session."""
-    moments = isinstance(source, fields.DateTimeField), isinstance(field, fields.DateTimeField)
-    if moments == (True, False) and is_clock(field) and not clocks.is_naive(core):
+    if source == "moment" and is_clock(field) and not clocks.is_naive(core):
         core = clocks.at_stored_zone(core)
-    if moments == (True, True) and clocks.is_naive(core):
+    if (source, field.value_kind) == ("moment", "moment") and clocks.is_naive(core):
         return sa.type_coerce(clocks.at_stored_zone(core), field.column_type)
-    if moments == (False, True) and isinstance(source, fields.DateField):
+    if (source, field.value_kind) == ("day", "moment"):
         return sa.type_coerce(clocks.at_stored_zone(sa.cast(core, sa.DateTime())), field.column_type)
     return sa.cast(core, field.column_type)
 
@@ -116,14 +113,15 @@ def _hyphenated(core: Core) -> Any:
     return digits
 
 
-def _mysql_cast(core: Core, given: object, field: Field[Any]) -> Any:
-    if isinstance(given, fields.UUIDField) and isinstance(field, TEXTS):
+def _mysql_cast(core: Core, source: Kind | None, field: Field[Any]) -> Any:
+    kind = field.value_kind
+    if source == "uuid" and kind == "text":
         core = _hyphenated(core)
-    if isinstance(field, fields.FloatField):
+    if kind == "float":
         return template("(%s + 0.0)", core, type_=field.column_type)
-    if isinstance(field, fields.BooleanField):
+    if kind == "truth":
         return template("(%s <> 0)", core, type_=field.column_type)
-    if isinstance(field, fields.JSONField):
+    if kind == "document":
         return template("JSON_EXTRACT(%s, '$')", core, type_=field.column_type)
     return sa.cast(core, field.column_type)
 

@@ -87,7 +87,7 @@ class Extract(Zoned):
         if self.lookup_name not in DATE_PARTS | TIME_PARTS:
             raise ValueError(f"Invalid lookup type: {self.lookup_name!r}")
         field = self.lhs.output_field
-        if isinstance(field, fields.DurationField) and compiler.vendor != "postgresql":
+        if field.value_kind == "duration" and compiler.vendor != "postgresql":
             raise ValueError("Extract requires native DurationField database support.")
         zone = self.zone(compiler)
         part = self.lookup_name
@@ -95,18 +95,17 @@ class Extract(Zoned):
 
 
 def _check_extraction(field: Field[Any], part: str) -> None:
-    if not isinstance(field, (fields.DateField, fields.TimeField, fields.DurationField)):
+    if field.value_kind not in (*MOMENTS, "duration"):
         raise ValueError(
             "Extract input expression must be DateField, DateTimeField, TimeField, or DurationField."
         )
-    if _is_day(field) and part in TIME_PARTS:
+    if field.value_kind == "day" and part in TIME_PARTS:
         raise ValueError(f"Cannot extract time component '{part}' from DateField '{field.name}'.")
-    if isinstance(field, fields.DurationField) and part in _NOT_IN_DURATIONS:
+    if field.value_kind == "duration" and part in _NOT_IN_DURATIONS:
         raise ValueError(f"Cannot extract component '{part}' from DurationField '{field.name}'.")
 
 
-def _is_day(field: Field[Any]) -> bool:
-    return isinstance(field, fields.DateField) and not isinstance(field, fields.DateTimeField)
+MOMENTS = ("day", "moment", "time")  # kinds of values that have a place on a calendar or a clock
 
 
 class ExtractYear(Extract):
@@ -252,16 +251,16 @@ class TruncBase(Zoned):
 
 
 def _check_truncation(source: Field[Any], result: Field[Any], kind: str | None, target: str) -> None:
-    if not isinstance(source, (fields.DateField, fields.TimeField)):
+    if source.value_kind not in MOMENTS:
         raise TypeError(f"{source.name!r} isn't a DateField, TimeField, or DateTimeField.")
-    if not isinstance(result, (fields.DateField, fields.TimeField)):
+    if result.value_kind not in MOMENTS:
         raise ValueError("output_field must be either DateField, TimeField, or DateTimeField")
     if kind not in DATE_KINDS | TIME_KINDS:
         raise ValueError(f"Unsupported lookup type: {kind!r}")
-    moment = isinstance(result, fields.DateTimeField)
+    moment = result.value_kind == "moment"
     for wrong, name, kinds in (
-        (_is_day(source), "DateField", TIME_KINDS),
-        (isinstance(source, fields.TimeField), "TimeField", DATE_KINDS),
+        (source.value_kind == "day", "DateField", TIME_KINDS),
+        (source.value_kind == "time", "TimeField", DATE_KINDS),
     ):
         if wrong and (moment or kind in kinds):
             raise ValueError(f"Cannot truncate {name} '{source.name}' to {target}.")

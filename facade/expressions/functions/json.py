@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
-from facade.expressions.documents import TEXTS, document, holds_json
+from facade.expressions.documents import document, holds_json
 from facade.expressions.functions.vendors import Fixed
 from facade.expressions.sqltext.fragments import template
 
@@ -31,15 +31,14 @@ class _JSONFunc(Func):
 
 def _part(compiler: Compiler, source: Expression) -> Any:
     """Return an argument; SQLite has to be told what is JSON and what is true or false."""
-    field = source.known_field
     if holds_json(source):
         core = document(compiler, source)
         return sa.func.json(core) if compiler.vendor == "sqlite" else core
     core = compiler.process(source)
-    if compiler.vendor == "sqlite" and isinstance(field, fields.BooleanField):
+    if compiler.vendor == "sqlite" and source.value_kind == "truth":
         text = "JSON(CASE WHEN %s IS NULL THEN 'null' WHEN %s THEN 'true' ELSE 'false' END)"
         return template(text, core, core)
-    if compiler.vendor == "postgresql" and isinstance(field, TEXTS):
+    if compiler.vendor == "postgresql" and source.value_kind == "text":
         return sa.cast(core, sa.Text())
     return core
 

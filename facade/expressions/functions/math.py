@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
-from facade import fields
 from facade.expressions.calls import Func
 from facade.expressions.comparisons import Transform
 from facade.expressions.functions.vendors import Fixed, NumericResult, VendorFunc
@@ -28,7 +27,7 @@ class DecimalArguments(Func):
     @staticmethod
     def _decimal(compiler: Compiler, source: Valued) -> Any:
         core = compiler.process(source)
-        is_float = isinstance(source.known_field, fields.FloatField)
+        is_float = source.value_kind == "float"
         return sa.cast(core, sa.Numeric()) if is_float else core
 
 
@@ -37,7 +36,7 @@ class WholeNumbers(Transform):
 
     def as_core(self, compiler: Compiler) -> Any:
         (source,) = self._sources()
-        if compiler.vendor != "postgresql" or not isinstance(source.known_field, fields.IntegerField):
+        if compiler.vendor != "postgresql" or source.value_kind != "integer":
             return super().as_core(compiler)
         return compiler.function(self, [sa.cast(compiler.process(source), sa.Numeric())], self.column_type)
 

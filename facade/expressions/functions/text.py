@@ -50,7 +50,7 @@ class Concat(Func):
     @staticmethod
     def _text(compiler: Compiler, source: Valued) -> Any:
         core = compiler.process(source)
-        is_text = isinstance(source.known_field, (fields.CharField, fields.TextField))
+        is_text = source.value_kind == "text"
         return core if is_text or compiler.vendor != "postgresql" else sa.cast(core, sa.Text())
 
 

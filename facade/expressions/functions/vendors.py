@@ -33,10 +33,11 @@ class NumericResult(Func):
     """A function of numbers: a Decimal for decimals, else a float."""
 
     def _resolve_output_field(self) -> Field[Any] | None:
-        sources = [source._output_field_or_none for source in self._sources()]
-        if any(isinstance(field, fields.DecimalField) for field in sources):
+        given = [source._output_field_or_none for source in self._sources()]
+        kinds = [None if field is None else field.value_kind for field in given]
+        if "decimal" in kinds:
             return fields.DecimalField()
-        if not sources or any(isinstance(field, fields.IntegerField) for field in sources):
+        if not kinds or "integer" in kinds:
             return fields.FloatField()
         return super()._resolve_output_field()
 

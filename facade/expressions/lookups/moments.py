@@ -97,7 +97,7 @@ class YearLookup(Lookup):
 def year_bound(year_of: Extract, end: str) -> Callable[[int], dt.date]:
     """Return a function from a year to its first or last day, or moment; the current time zone is that of the call."""
     moments, iso = (
-        isinstance(final_target(year_of.lhs.output_field), fields.DateTimeField),
+        final_target(year_of.lhs.output_field).value_kind == "moment",
         isinstance(year_of, ExtractIsoYear),
     )
     day_of = _first_day if end == "first" else _last_day
