@@ -16,13 +16,13 @@ from facade.db.channels.channel import Channel, Outcome, Params, Row, Statement,
 from facade.db.channels.retry import delays, is_lost
 from facade.db.channels.schemas import SchemaMap, marking, placed
 from facade.db.cursor import Cursor
-from facade.db.features import Features
 from facade.db.pooling import engines
 from facade.db.settings.config import DatabaseSettings, missing_driver
 from facade.db.transactions.blocks import state
 from facade.db.transactions.control import TransactionControl
 from facade.drivers import driver_of
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
+from facade.vendors import vendor_named
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 PING = Statement("SELECT 1", reads=True, returns=True)
-_VENDORS = {"mariadb": "mysql"}
-_DISPLAY_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "oracle": "Oracle"}
 _PERMIT = " In a notebook, ALLOW_BLOCKING: True in the settings of database {!r} lets it block."
 _SESSIONS = frozenset({"postgresql", "mysql"})
 _SETTING = re.compile(
@@ -65,9 +63,9 @@ class Database(TransactionControl):
         self.options: str | None = None  # those that its statements are run under, in words
         self.settings = settings
         self.settings_dict = dict(settings.raw)
-        self.vendor = _VENDORS.get(settings.dialect_name, settings.dialect_name)
-        self.display_name = _DISPLAY_NAMES.get(self.vendor, self.vendor)
-        self.features = Features(self.vendor)
+        self.features = vendor_named(settings.dialect_name)
+        self.vendor = self.features.name
+        self.display_name = self.features.display_name
         self.sync_lender: Lender | None = None
         self.async_lender: Lender | None = None
         self._async_engine: AsyncEngine | None = None

@@ -446,7 +446,7 @@ class CombinedExpression(TwoSided, Expression):
 
     def as_core(self, compiler: Compiler) -> Any:
         left, right = compiler.process(self.lhs), compiler.process(self.rhs)
-        return compiler.combine(self, left, right, self.column_type)
+        return compiler.words.combine(self, left, right, self.column_type)
 
 
 class ExpressionWrapper(Expression):

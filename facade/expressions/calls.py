@@ -6,10 +6,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import sqlalchemy as sa
+
 from facade import fields
 from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.references import F
+from facade.expressions.sqltext.fragments import RawFragment, template
 from facade.expressions.subquery import Subquery
 from facade.fields.base import database_default
 from facade.types.decimals import sendable
@@ -70,7 +73,7 @@ class Func(Expression):
 
     def as_core(self, compiler: Compiler) -> Any:
         arguments = [compiler.process(source) for source in self._sources()]
-        return compiler.function(self, arguments, self.column_type)
+        return compiler.words.function(self, arguments, self.column_type)
 
     def as_sql(
         self,
@@ -146,7 +149,10 @@ class RawSQL(Expression):
         return [self]
 
     def as_core(self, compiler: Compiler) -> Any:
-        return compiler.raw(self.sql, self.params)
+        given = [
+            compiler.bind(item, None) if isinstance(item, Arg) else sa.literal(item) for item in self.params
+        ]
+        return RawFragment(template(f"({self.sql})", *given).parts)
 
 
 class DatabaseDefault(Expression):

@@ -454,7 +454,9 @@ class In(BuiltinLookup):
             if self.rhs.query.is_empty:
                 raise EmptyResultSet
             compiler.require_database(self.rhs.query.database)
-            return left.in_(compiler.listed(self.selected(compiler, self.rhs), self.rhs.query.is_sliced))
+            return left.in_(
+                compiler.words.listed(self.selected(compiler, self.rhs), self.rhs.query.is_sliced)
+            )
         if isinstance(self.rhs, tuple):
             return left.in_([self.formed(compiler, item) for item in self.rhs if item is not None])
         if isinstance(self.rhs, Col):

@@ -110,7 +110,7 @@ class Case(Expression):
     def as_core(self, compiler: Compiler) -> Any:
         branches, default = self._branches(compiler)
         otherwise = _value(compiler, default)
-        return compiler.unified(sa.case(*branches, else_=otherwise), self) if branches else otherwise
+        return compiler.words.unified(sa.case(*branches, else_=otherwise), self) if branches else otherwise
 
     def _branches(self, compiler: Compiler) -> tuple[list[tuple[Any, Any]], Any]:
         """Return the branches that some rows take and others do not, and what holds for the rest."""

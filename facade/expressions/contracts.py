@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.fields.contracts import Instance
     from facade.fields.descriptions import Kind
+    from facade.vendors import Vendor
 
 # A part of a statement that has a value, and the type of such a value; None where only the database knows it.
 Core = sa.ColumnElement[Any]
@@ -172,6 +173,44 @@ class Parameters(Protocol):
         """Return a parameter for argument number `index`; None for a value that `convert` makes by itself at each run."""
 
 
+class Words(Protocol):
+    """What databases write differently, each in its own words: see `facade.sql.core.words`."""
+
+    @property
+    def filters_aggregates(self) -> bool:
+        """Whether an aggregate may have a FILTER clause."""
+
+    def null(self, type_: CoreType | None) -> Any:
+        """Return the NULL of a type."""
+
+    def random(self) -> Any:
+        """Return a random number: the `?` of order_by."""
+
+    def listed(self, select: sa.Select[Any], apart: bool) -> Any:
+        """Return a select as the list of values that IN takes, `apart` from the statement around it where that matters."""
+
+    def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
+        r"""Return `left LIKE right`, wildcards escaped by `\`."""
+
+    def like_pattern(self, before: str, right: Core, after: str) -> Any:
+        """Return the value of an expression as a pattern for LIKE, its own wildcards escaped."""
+
+    def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
+        """Return whether a text matches a regular expression of the database's own dialect."""
+
+    def combine(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
+        """Return `left connector right` for a CombinedExpression, in parentheses."""
+
+    def function(self, expression: Call, arguments: list[Any], type_: CoreType | None) -> Any:
+        """Return the call of a Func by its `template` and its `function`."""
+
+    def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
+        """Return the call of an aggregate function."""
+
+    def unified(self, core: Core, expression: Valued) -> Any:
+        """Return the value of several branches, cast where their types would not tell the database which it is."""
+
+
 class Compiler(Protocol):
     """Makes SQLAlchemy Core of one query; `as_core(compiler)` and `compare(left, right, compiler)` get it."""
 
@@ -186,8 +225,12 @@ class Compiler(Protocol):
         """SQLAlchemy's dialect that the statement will be compiled for."""
 
     @property
-    def supports_aggregate_filter(self) -> bool:
-        """Whether an aggregate may have a FILTER clause."""
+    def features(self) -> Vendor:
+        """What the database can do."""
+
+    @property
+    def words(self) -> Words:
+        """What the database writes otherwise than others do."""
 
     def require_database(self, alias: str | None) -> None:
         """Note that a part was written for this database; the statement then runs on no other one."""
@@ -240,6 +283,12 @@ class Compiler(Protocol):
     def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return the parameter for an argument of the query; `convert` changes its value at each run."""
 
+    def bind_each(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
+        """Return the parameters for the items of an argument that is a list."""
+
+    def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
+        """Return `left IN (list)`, the list one argument of any length."""
+
     def number(self, arg: Arg) -> int | None:
         """Return the number of an argument in the whole statement, None where no other plan can be asked for."""
 
@@ -248,38 +297,6 @@ class Compiler(Protocol):
 
     def literal(self, value: object, type_: CoreType | None) -> Any:
         """Return a parameter whose value belongs to the statement and never changes."""
-
-    def raw(self, sql: str, params: tuple[Any, ...]) -> Any:
-        """Return SQL that a user wrote, in parentheses, each `%s` a parameter."""
-
-    # -- what databases write differently ---------------------------------------------------
-
-    def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
-        """Return `left IN (list)`, the list one argument of any length."""
-
-    def listed(self, select: sa.Select[Any], apart: bool) -> Any:
-        """Return a select as the list of values that IN takes, `apart` from the statement around it where that matters."""
-
-    def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
-        r"""Return `left LIKE right`, wildcards escaped by `\`; `exact`: the pattern has no wildcard."""
-
-    def like_pattern(self, before: str, right: Core, after: str) -> Any:
-        """Return the value of an expression as a pattern for LIKE, its own wildcards escaped."""
-
-    def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
-        """Return whether a text matches a regular expression of the database's own dialect."""
-
-    def combine(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
-        """Return `left connector right` for a CombinedExpression, in parentheses."""
-
-    def function(self, expression: Call, arguments: list[Any], type_: CoreType | None) -> Any:
-        """Return the call of a Func by its `template` and its `function`."""
-
-    def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
-        """Return the call of an aggregate function."""
-
-    def unified(self, core: Core, expression: Valued) -> Any:
-        """Return the value of several branches, cast where their types would not tell the database which it is."""
 
 
 class Query(Protocol):

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from facade.expressions.base import Expression, Value
 from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.names import referenced_names
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, CoreType, Query, Valued
+    from facade.expressions.contracts import Compiler, Query, Valued
     from facade.fields import Field
-
-
-def null_of(type_: CoreType | None, vendor: str) -> Any:
-    """Return the NULL of a type: PostgreSQL chooses operators and functions by type, and a bare NULL has none."""
-    return sa.null() if type_ is None or vendor != "postgresql" else sa.cast(sa.null(), type_)
 
 
 class Null(Value):
@@ -27,7 +20,7 @@ class Null(Value):
         super().__init__(None, output_field)
 
     def as_core(self, compiler: Compiler) -> Any:
-        return null_of(self.column_type, compiler.vendor)
+        return compiler.words.null(self.column_type)
 
 
 class Given(Expression):

@@ -64,7 +64,7 @@ class OrderedAggregate(Aggregate):
     def call(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
         """Return the Core form of the call."""
         places, values = ", ".join(["%s"] * len(arguments)), list(arguments)
-        if condition is not None and not compiler.supports_aggregate_filter:
+        if condition is not None and not compiler.words.filters_aggregates:
             values[0], condition = template("CASE WHEN %s THEN %s END", condition, values[0]), None
         text = f"{self.function}({'DISTINCT ' if self.distinct else ''}{places}"
         if self.order_by is not None:

@@ -148,7 +148,7 @@ class Aggregate(Func):
     def as_core(self, compiler: Compiler) -> Any:
         arguments = [compiler.process(source) for source in self.source_expressions]
         condition = self._condition(compiler)
-        if condition is not None and not compiler.supports_aggregate_filter:
+        if condition is not None and not compiler.words.filters_aggregates:
             arguments[0] = sa.case(
                 (
                     condition,
@@ -158,7 +158,7 @@ class Aggregate(Func):
             condition = None
         if self.distinct:
             arguments[0] = sa.distinct(arguments[0])
-        call = compiler.aggregate(self, arguments, self.column_type)
+        call = compiler.words.aggregate(self, arguments, self.column_type)
         return call if condition is None else call.filter(condition)
 
 

@@ -22,7 +22,7 @@ class DecimalArguments(Func):
         if compiler.vendor != "postgresql":
             return super().as_core(compiler)
         arguments = [self._decimal(compiler, source) for source in self._sources()]
-        return compiler.function(self, arguments, self.column_type)
+        return compiler.words.function(self, arguments, self.column_type)
 
     @staticmethod
     def _decimal(compiler: Compiler, source: Valued) -> Any:
@@ -38,7 +38,9 @@ class WholeNumbers(Transform):
         (source,) = self._sources()
         if compiler.vendor != "postgresql" or source.value_kind != "integer":
             return super().as_core(compiler)
-        return compiler.function(self, [sa.cast(compiler.process(source), sa.Numeric())], self.column_type)
+        return compiler.words.function(
+            self, [sa.cast(compiler.process(source), sa.Numeric())], self.column_type
+        )
 
 
 class Abs(Transform):

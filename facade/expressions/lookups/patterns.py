@@ -55,11 +55,11 @@ class PatternLookup(BuiltinLookup):
         if isinstance(self.rhs, Arg):
             return super().right(compiler)
         if hasattr(self.rhs, "as_core"):
-            return compiler.like_pattern(self.before, compiler.process(self.rhs), self.after)
+            return compiler.words.like_pattern(self.before, compiler.process(self.rhs), self.after)
         return compiler.literal(self.convert(self.prepare(self.rhs)), _TEXT)
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
-        return compiler.like(left, right, ignore_case=self.ignore_case)
+        return compiler.words.like(left, right, ignore_case=self.ignore_case)
 
 
 @registered()
@@ -125,7 +125,7 @@ class Regex(BuiltinLookup):
         return _TEXT
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
-        return compiler.regex(left, right, self.ignore_case)
+        return compiler.words.regex(left, right, self.ignore_case)
 
 
 @registered()

@@ -39,7 +39,9 @@ class UUIDText(Lookup):
             return compiler.bind(self.rhs, sa.Text(), lambda value: convert(value.replace("-", "")))  # type: ignore[misc]
         if isinstance(self.rhs, Expression):
             digits = sa.func.replace(compiler.process(self.rhs), "-", "", type_=sa.Text())
-            return compiler.like_pattern(getattr(self, "before", ""), digits, getattr(self, "after", ""))
+            return compiler.words.like_pattern(
+                getattr(self, "before", ""), digits, getattr(self, "after", "")
+            )
         return super().right(compiler)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ClauseElement
 
-from facade.db.features import Features
 from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Valued
+    from facade.vendors import Vendor
 
 
 SQL = tuple[str, list[Any]]
@@ -46,9 +46,9 @@ class Texts:
         return self
 
     @property
-    def features(self) -> Features:
+    def features(self) -> Vendor:
         """What the database can do."""
-        return Features(self.vendor)
+        return self.core.features
 
     @property
     def vendor(self) -> str:

@@ -56,7 +56,7 @@ class _ReadingQuery(Compiler):
 
 def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
     """Return the SELECT of a query with its arguments. Raises EmptyResultSet where there would be none."""
-    compiler = _ReadingQuery(query, database.compile_dialect, database.vendor)
+    compiler = _ReadingQuery(query, database.compile_dialect)
     compiler.binds.varies = False
     statement = compiler.statement()
     compiler.binds.check_database(database)

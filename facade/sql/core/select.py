@@ -14,14 +14,14 @@ from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy, Value
 from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
-from facade.expressions.given import null_of
 from facade.expressions.references import Col, Ref
 from facade.expressions.sqltext.written import core_of
-from facade.sql.core import dialects
 from facade.sql.core.constants import bound_type
 from facade.sql.core.layout import Binds, Convert, Layout
 from facade.sql.core.qualifying import qualified
+from facade.sql.core.random_order import RandomOrder
 from facade.sql.core.set_operations import Combinations
+from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
 from facade.sql.query.loading import Part, select_parts
 from facade.sql.query.paths import split
@@ -38,20 +38,22 @@ if TYPE_CHECKING:
     from facade.sql.query.where import Where
 
 
-class Compiler(Combinations, dialects.Operations):
+class Compiler(Combinations):
     """Makes Core of one query; expressions ask it for tables, columns and parameters."""
 
     def __init__(
         self,
         query: Query,
         dialect: Dialect,
-        vendor: str,
         parent: Compiler | None = None,
         offset: int = 0,
         beyond: dict[int, OutOfRange] | None = None,
     ) -> None:
         self.query = query.clone()
-        self.dialect, self.vendor, self.parent = dialect, vendor, parent
+        self.dialect, self.parent = dialect, parent
+        self.words = words_of(dialect) if parent is None else parent.words
+        self.features = self.words.vendor
+        self.vendor = self.features.name
         self.level: int = 0 if parent is None else parent.level + 1
         self.form: Callable[[Any, Any], Any] | None = read_form if parent is None else None
         self.offset: int = offset if parent is None else parent.offset + offset
@@ -95,7 +97,7 @@ class Compiler(Combinations, dialects.Operations):
             if self._is_condition(expression):
                 raise
             if value in (None, NotImplemented):
-                return null_of(getattr(expression, "column_type", None), self.vendor)
+                return self.words.null(getattr(expression, "column_type", None))
             return self._constant(value)
         except FullResultSet:
             return sa.true()
@@ -155,6 +157,12 @@ class Compiler(Combinations, dialects.Operations):
     def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         return self.binds.add(self.offset + arg.index, bound_type(type_, arg), convert)
 
+    def bind_each(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
+        return self.binds.add(self.offset + arg.index, type_, convert, expanding=True)
+
+    def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
+        return self.words.in_list(self, left, arg, type_, convert)
+
     def number(self, arg: Arg) -> int | None:
         if not self.binds.varies:
             return None
@@ -179,7 +187,7 @@ class Compiler(Combinations, dialects.Operations):
     def subquery(self, embedded: Embedding, form: Callable[[Any, Any], Any] | None = None) -> Any:
         """Return the Core select of a query inside this one."""
         self.binds.note_options(embedded.query)
-        inner = type(self)(embedded.query, self.dialect, self.vendor, self, embedded.offset)
+        inner = type(self)(embedded.query, self.dialect, self, embedded.offset)
         inner.form = form
         return inner.narrowed(inner.correlated(inner.statement()))
 
@@ -438,7 +446,7 @@ class Compiler(Combinations, dialects.Operations):
     def _order_item(self, item: str | Expression, reverse: bool) -> list[OrderBy]:
         query = self.query
         if item == "?":
-            return [OrderBy(dialects.Random())]
+            return [OrderBy(RandomOrder())]
         if isinstance(item, str):
             return self._order_name(item, reverse)
         ordering = item if isinstance(item, OrderBy) else item.asc()
@@ -506,8 +514,8 @@ class Compiler(Combinations, dialects.Operations):
         core = self.process(item.expression) if core is None else core
         term = core.desc() if item.descending else core.asc()
         if item.nulls_first:
-            return self.nulls(term, core, first=True)
-        return self.nulls(term, core, first=False) if item.nulls_last else term
+            return self.words.nulls(term, core, first=True)
+        return self.words.nulls(term, core, first=False) if item.nulls_last else term
 
     # -- the rest of the statement ----------------------------------------------------------------
 
@@ -516,7 +524,9 @@ class Compiler(Combinations, dialects.Operations):
         if not query.distinct:
             return statement
         if query.distinct_fields:
-            return self.distinct_on(statement, [self._distinct_field(name) for name in query.distinct_fields])
+            self.binds.compares = True
+            fields = [self._distinct_field(name) for name in query.distinct_fields]
+            return self.words.distinct_on(statement, fields)
         present = {str(column) for column in columns}
         extra = [
             self.process(item.expression) for item in self._ordered if not isinstance(item.expression, Ref)
@@ -551,7 +561,7 @@ class Compiler(Combinations, dialects.Operations):
         lock = self.query.lock
         if lock is None:
             return statement
-        return self.for_update(statement, lock, self._lock_tables(lock.of))
+        return self.words.for_update(statement, lock, self._lock_tables(lock.of))
 
     def _lock_tables(self, names: tuple[str, ...]) -> list[Any]:
         """Return the tables that select_for_update(of=…) names."""

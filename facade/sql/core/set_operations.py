@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Core
     from facade.expressions.subquery import Embedded
     from facade.sql.core.layout import Layout
+    from facade.sql.core.words import StandardWords
     from facade.sql.query.query import Query
 
 NOT_SELECTED = "ORDER BY term does not match any column in the result set."
@@ -27,7 +28,7 @@ class Combinations:
     query: Any
     layout: Layout
     dialect: Any
-    vendor: str
+    words: StandardWords
     offset: int
     level: int
     parent: Any
@@ -39,9 +40,7 @@ class Combinations:
 
     if TYPE_CHECKING:
 
-        def combinable(self, select: object, query: Query) -> Any: ...
         def correlated(self, statement: sa.Select[Any]) -> Any: ...
-        def nulls(self, term: Core, core: Core, first: bool) -> Any: ...
         def _limited(self, statement: sa.Select[Any]) -> Any: ...
 
     def _combination(self) -> Any:
@@ -62,7 +61,7 @@ class Combinations:
             select = _spread(compiler.correlated(select), compiler.layout)
             if not selects:
                 self.layout = compiler.layout
-            selects.append(self.combinable(select, compiler.query))
+            selects.append(self.words.combinable(select, compiler.query))
         if not selects:
             raise EmptyResultSet
         return self._limited(self._ordered_combination(selects, order, hidden))
@@ -70,7 +69,7 @@ class Combinations:
     def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> Any:
         self.binds.note_options(embedded.query)
         make: Any = type(self)
-        compiler = make(embedded.query, self.dialect, self.vendor, None, self.offset + embedded.offset)
+        compiler = make(embedded.query, self.dialect, None, self.offset + embedded.offset)
         compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
         compiler.form = self.form
         self._share_selection(compiler.query)
@@ -179,7 +178,9 @@ class Combinations:
         descending = item.descending == self.query.standard_ordering
         term = column.desc() if descending else column.asc()
         if item.nulls_first or item.nulls_last:
-            return self.nulls(term, column, first=bool(item.nulls_first) == self.query.standard_ordering)
+            return self.words.nulls(
+                term, column, first=bool(item.nulls_first) == self.query.standard_ordering
+            )
         return term
 
     def _position(self, item: OrderBy, hidden: list[OrderBy]) -> int:

@@ -49,7 +49,7 @@ def _plan(shape: Shape, database: Database, kind: str, make: Callable[..., Any])
 def _make_plan(
     query: SQLQuery, database: Database, make: Callable[..., Any], beyond: Beyond | None = None
 ) -> Plan:
-    compiler = Compiler(query, database.compile_dialect, database.vendor, beyond=beyond)
+    compiler = Compiler(query, database.compile_dialect, beyond=beyond)
     again = functools.partial(_make_plan, query, database, make)
     try:
         with refusing_deep_query(query):
@@ -119,5 +119,5 @@ def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any] | sa.U
     inner.clear_ordering(force=True)
     inner.updates = ()
     inner.select_only("pk")
-    keys = compiler.listed(compiler.subquery(Embedded(inner, 0)), apart=True)
+    keys = compiler.words.listed(compiler.subquery(Embedded(inner, 0)), apart=True)
     return statement.where(table.c[query.opts.pk.column].in_(keys))

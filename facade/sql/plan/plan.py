@@ -316,7 +316,7 @@ def _make_plan(query: SQLQuery, database: Database, kind: str, beyond: Beyond | 
 
 
 def _compiled_query(query: SQLQuery, database: Database, kind: str, beyond: Beyond | None) -> Plan:
-    compiler = Compiler(query, database.compile_dialect, database.vendor, beyond=beyond)
+    compiler = Compiler(query, database.compile_dialect, beyond=beyond)
     try:
         statement = compiler.statement()
     except EmptyResultSet:

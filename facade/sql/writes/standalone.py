@@ -29,15 +29,10 @@ if TYPE_CHECKING:
     from facade.fields import Field
 
 
-def vendor_of(dialect: Dialect) -> str:
-    """Return the family a SQLAlchemy dialect belongs to."""
-    return "mysql" if dialect.name == "mariadb" else str(dialect.name)
-
-
 def table_expression(expression: Q | Expression, model: type[Any], dialect: Dialect) -> Any:
     """Return the Core form of a check, a generated column, an index or a default of a table."""
     query = Query(model)
-    compiler = Compiler(query, dialect, vendor_of(dialect))
+    compiler = Compiler(query, dialect)
     compiler.binds = BoundValues(())
     with refusing_depth(f"An expression in the definition of {model.__name__}"):
         if isinstance(expression, Q):
@@ -77,7 +72,7 @@ def _stored_expression(
     values = Values()
     key = ("store", ((field.attname, freeze(expression, values)),))
     shape, bound = root(model).advance(key, values, values.keyed)
-    compiler = Compiler(shape.query, database.compile_dialect, database.vendor)
+    compiler = Compiler(shape.query, database.compile_dialect)
     compiler.binds = BoundValues(bound)
     ((_, resolved),) = shape.query.updates
     if new and isinstance(resolved, Expression) and any(True for _ in columns_read(resolved)):

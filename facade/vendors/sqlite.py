@@ -1,0 +1,25 @@
+"""What SQLite can do."""
+
+from __future__ import annotations
+
+from facade.vendors.base import Vendor
+
+__all__ = ["SQLite"]
+
+
+class SQLite(Vendor):
+    """SQLite."""
+
+    can_defer_constraint_checks = True
+    can_return_columns_from_insert = True
+    can_return_rows_from_bulk_insert = True
+    can_rollback_ddl = True
+    supports_expression_indexes = True
+    supports_functions_in_partial_indexes = True
+    supports_index_on_text_field = True
+    supports_no_precision_decimalfield = True
+    supports_on_delete_db_default = True
+    supports_partial_indexes = True
+    supports_unlimited_charfield = True
+    supports_update_conflicts_with_target = True
+    supports_virtual_generated_columns = True
