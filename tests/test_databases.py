@@ -324,6 +324,11 @@ def test_an_engine_derives_its_missing_half(database):
     sync.dispose()
 
 
+def test_an_engine_whose_url_names_an_async_dialect_leaves_the_sync_face_to_a_sync_one():
+    configure(DATABASES={"default": create_async_engine("postgresql+psycopg_async://h/d")})
+    assert connections["default"].settings.url.drivername == "postgresql+psycopg"
+
+
 def test_an_engine_on_private_memory_has_one_face():
     engine = create_engine("sqlite://")
     configure(DATABASES={"default": engine})

@@ -51,13 +51,13 @@ class Driver:
     """What SQLAlchemy and URLs call it: ``database+name``."""
 
     aliases: tuple[str, ...] = ()
-    """Other names that a URL may give it, or its likes that differ in nothing."""
+    """Other names that a URL may give it, on one of its faces, and its likes that differ in nothing."""
 
     databases: frozenset[str]
     """SQLAlchemy's names for the databases that it drives."""
 
     faces: tuple[Face, ...] = ()
-    """Which faces it can serve. A face without a driver of its own takes the first in `DRIVERS` that is installed."""
+    """Which faces it can serve: a URL that names a driver of both is for both."""
 
     module: str = ""
     """What has to be importable."""
@@ -77,7 +77,7 @@ class Driver:
     """Whether a parameter by name is one however often it is written, while each by position is another."""
 
     same_sql: bool = False
-    """Whether statements compile to the same text and processors for both faces of its database."""
+    """Whether statements compile to the same text and processors as with the driver of the other face that says so, too."""
 
     max_parameters: int = 65535
     """How many values one statement may carry."""

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from facade.db.settings.words import check_words, is_honoured, split_server
 from facade.drivers import drivers_for, named
+from facade.drivers.others import OTHER
 from facade.exceptions import ImproperlyConfigured
 from facade.types.base import MYSQL
 
@@ -199,8 +200,10 @@ def _both_halves(settings: DatabaseSettings, url: URL) -> DatabaseSettings:
 
 
 def _driver(url: URL) -> Driver:
-    """Return the driver that a URL names."""
-    return named(url.drivername.partition("+")[2])
+    """Return the driver that a URL names; an alias may be for one of its faces only."""
+    name = url.drivername.partition("+")[2]
+    driver = named(name)
+    return driver if driver.name == name else OTHER
 
 
 def _with_driver(url: URL, face: Face, options: Mapping[str, Any]) -> URL | None:
