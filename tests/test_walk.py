@@ -100,7 +100,7 @@ def test_the_page_names_the_modules_in_their_order(face, house):
         entered, _ = walked(walk)
         named = named_on_the_page(code)
         assert len(named) > 8
-        assert [module for module in entered if module in named] == named
+        assert [module for module in entered if module in named] == named, entered
 
 
 @pytest.mark.vendors("sqlite")
