@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
+    import datetime as dt
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Dialect
@@ -180,11 +181,51 @@ class Words(Protocol):
     def filters_aggregates(self) -> bool:
         """Whether an aggregate may have a FILTER clause."""
 
-    def null(self, type_: CoreType | None) -> Any:
-        """Return the NULL of a type."""
+    @property
+    def separates_texts(self) -> bool:
+        """Whether an aggregate of texts has the word SEPARATOR before what stands between them."""
 
-    def random(self) -> Any:
+    @property
+    def compares_parameters(self) -> bool:
+        """Whether expressions are the same only if their parameters are."""
+
+    @property
+    def chooses_by_type(self) -> bool:
+        """Whether functions are chosen by the types of numbers, and some are there for decimals only."""
+
+    @property
+    def rounds_before_point(self) -> bool:
+        """Whether ROUND takes a negative number of digits."""
+
+    @property
+    def cuts_ends(self) -> bool:
+        """Whether there are LEFT and RIGHT."""
+
+    @property
+    def shifts_uuids(self) -> bool:
+        """Whether UUIDs of version 7 may be those of another time."""
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether JSON is a kind of value of its own, not text."""
+
+    @property
+    def compares_documents(self) -> bool:
+        """Whether JSON is compared with nothing but JSON."""
+
+    @property
+    def reads_json_text_exactly(self) -> bool:
+        """Whether text of JSON is compared letter by letter where other texts are not."""
+
+    @property
+    def arguments_max(self) -> int | None:
+        """How many arguments a function of any number of them takes, where that is limited."""
+
+    def random(self) -> Core:
         """Return a random number: the `?` of order_by."""
+
+    def null(self, type_: CoreType | None) -> Core:
+        """Return the NULL of a type."""
 
     def listed(self, select: sa.Select[Any], apart: bool) -> Any:
         """Return a select as the list of values that IN takes, `apart` from the statement around it where that matters."""
@@ -193,22 +234,107 @@ class Words(Protocol):
         r"""Return `left LIKE right`, wildcards escaped by `\`."""
 
     def like_pattern(self, before: str, right: Core, after: str) -> Any:
-        """Return the value of an expression as a pattern for LIKE, its own wildcards escaped."""
+        """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         """Return whether a text matches a regular expression of the database's own dialect."""
 
     def combine(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
-        """Return `left connector right` for a CombinedExpression, in parentheses."""
+        """Return `left connector right`, in parentheses."""
 
     def function(self, expression: Call, arguments: list[Any], type_: CoreType | None) -> Any:
-        """Return the call of a Func by its `template` and its `function`."""
+        """Return the call of a Func: its `template` with `function` and the arguments filled in."""
 
     def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of an aggregate function."""
 
     def unified(self, core: Core, expression: Valued) -> Any:
         """Return the value of several branches, cast where their types would not tell the database which it is."""
+
+    def text_argument(self, core: Core, kind: Kind | None) -> Core:
+        """Return an argument of a function that takes texts."""
+
+    def concatenated(self, texts: list[Any], type_: CoreType | None) -> Any:
+        """Return texts one after the other; NULL counts as the empty text."""
+
+    def cast(self, core: Core, source: Kind | None, field: Field[Any]) -> Any:
+        """Return a value of some kind as the type of a field."""
+
+    def typed(self, core: Core, type_: CoreType) -> Core:
+        """Return a constant text as a value of another type, for a column of it."""
+
+    def check_uuids(self, name: str, version: int, dialect: Dialect) -> None:
+        """Raise UnsupportedFeature for a function `name` if the database makes no UUIDs of a version."""
+
+    def as_document(self, core: Core) -> Core:
+        """Return JSON as the database's own type for it, also where the column is stored as another type."""
+
+    def comparable_document(self, core: Core) -> Any:
+        """Return JSON in the form in which equal values are equal."""
+
+    def json_of(self, core: Core, field: Field[Any] | None) -> Any:
+        """Return a number, a text, a truth value, ... as JSON."""
+
+    def json_scalar(self, core: Core) -> Any:
+        """Return JSON in the form in which it is sorted: a number or a text."""
+
+    def beside_document(self, core: Core, kind: Kind | None) -> Core:
+        """Return another value in the form in which it is compared with what `json_scalar` returns."""
+
+    def json_argument(self, core: Core, kind: Kind | None) -> Core:
+        """Return an argument of a function that makes a document of it."""
+
+    def json_value(self, document: Core, keys: tuple[str, ...], type_: CoreType | None) -> Any:
+        """Return a part of a document as functions of the database use it."""
+
+    def json_text(self, document: Core, keys: tuple[str, ...]) -> Any:
+        """Return a part of a document as text."""
+
+    def json_part(self, document: Core, keys: tuple[str, ...], type_: CoreType | None) -> Any:
+        """Return a part of a document as JSON."""
+
+    def json_presence(self, document: Core, keys: tuple[str, ...]) -> Any:
+        """Return what is NULL where a document has no such part."""
+
+    def json_in(self, left: Core, values: Core) -> Any:
+        """Return whether JSON is equal to one of the values of an array."""
+
+    def json_contains(self, left: Core, right: Core) -> Any:
+        """Return whether a document has all that another one has."""
+
+    def json_contained(self, left: Core, right: Core) -> Any:
+        """Return whether another document has all that a document has."""
+
+    def has_key(self, document: Core, keys: tuple[str, ...], key: str) -> Any:
+        """Return whether the object in a document has a key that is known."""
+
+    def has_given_key(
+        self, document: Core, keys: tuple[str, ...], bind: Callable[[Convert | None], Core]
+    ) -> Any:
+        """Return whether the object has the key that an argument gives; `bind(convert)` is the parameter for it."""
+
+    def has_keys(
+        self, document: Core, keys: tuple[str, ...], bind: Callable[[CoreType], Core], every: bool
+    ) -> Any:
+        """Return whether the object has every key of a list, or any of them; `bind(type)` is the parameter for it."""
+
+    def zone(self, named: Callable[[Callable[[dt.tzinfo], str]], Core]) -> Any:
+        """Return a time zone as parameters; `named(text)` is the parameter with the text that stands for it."""
+
+    def as_moment(self, core: Core) -> Core:
+        """Return a value as columns of moments take it."""
+
+    def once(self, core: Core, make: Callable[[Core], Core]) -> Any:
+        """Return what `make` makes of a moment, which it may repeat."""
+
+    def extract(self, part: str, core: Core, zone: object) -> Any:
+        """Return a part of a date, time, moment or duration; `part` is of a closed list."""
+
+    def trunc(self, kind: str, core: Core, zone: object, result: str) -> Any:
+        """Return a date, time or moment cut to a unit; `kind` and `result` are of closed lists."""
+
+    def now(self, type_: CoreType) -> Any:
+        """Return the time at which the statement began, as moments are stored."""
 
 
 class Compiler(Protocol):

@@ -10,13 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from facade import fields
 from facade.expressions.base import Expression, ExpressionWrapper, Value
 from facade.expressions.conditional import Case, When
 from facade.expressions.references import Outer, Ref
-from facade.expressions.sqltext.fragments import template
 from facade.expressions.subquery import Embedded, Subquery
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ def document(compiler: Compiler, expression: Expression) -> Any:
     if (passed := _passed_on(compiler, expression)) is not None:
         return passed
     if is_json(expression):
-        return as_document(compiler, compiler.process(expression))
+        return compiler.words.as_document(compiler.process(expression))
     return _made_json(compiler, expression)
 
 
@@ -54,30 +52,20 @@ def read_form(compiler: Compiler, expression: Expression) -> Any:
     """Return the form in which JSON is read from the database; None where that is the form it is used in."""
     if not is_json(expression):
         return None
-    if compiler.vendor != "sqlite":
+    if compiler.words.has_documents:
         mixed = _chooses(expression) and not all(map(is_json, _choice(expression)))
         return _passed_on(compiler, expression) if mixed else None
     own = getattr(expression, "as_document", None)
     return _passed_on(compiler, expression) if own is None else own(compiler)
 
 
-def as_document(compiler: Compiler, core: Core) -> Any:
-    """Return JSON as PostgreSQL's type for it, also where the column is stored as another type."""
-    if compiler.vendor != "postgresql" or getattr(core.type, "stored_as", None) is None:
-        return core
-    return sa.cast(core, postgresql.JSONB())
-
-
 def as_part(compiler: Compiler, expression: Expression) -> Any:
     """Return a value in the form in which databases sort it: on SQLite a number or a text, on PostgreSQL JSON."""
-    if compiler.vendor == "postgresql":
+    if compiler.words.compares_documents:
         return document(compiler, expression)
     if holds_json(expression) and getattr(expression, "keeps_json", True):
-        part = "JSON_EXTRACT(%s, '$')" if compiler.vendor == "sqlite" else "JSON_UNQUOTE(%s)"
-        return template(part, document(compiler, expression), type_=AS_IT_IS)
-    core = compiler.process(expression)
-    is_decimal = compiler.vendor == "sqlite" and expression.value_kind == "decimal"
-    return sa.cast(core, sa.Numeric()) if is_decimal else core
+        return compiler.words.json_scalar(document(compiler, expression))
+    return compiler.words.beside_document(compiler.process(expression), expression.value_kind)
 
 
 def beside(compiler: Compiler, side: Expression, sides: Iterable[object]) -> Any:
@@ -85,9 +73,9 @@ def beside(compiler: Compiler, side: Expression, sides: Iterable[object]) -> Any
 
     PostgreSQL compares JSON with nothing but JSON; to SQLite's functions the truth of a document is a text, that of a column a number.
     """
-    if compiler.vendor == "postgresql" and any(map(holds_json, sides)):
+    if compiler.words.compares_documents and any(map(holds_json, sides)):
         return document(compiler, side)
-    if compiler.vendor == "sqlite" and holds_json(side) and any(map(_is_truth, sides)):
+    if not compiler.words.has_documents and holds_json(side) and any(map(_is_truth, sides)):
         return as_part(compiler, side)
     return compiler.process(side)
 
@@ -99,7 +87,7 @@ def unknown_if_null(core: Core) -> Any:
 
 def selected_beside(compiler: Compiler, queryset: Embedded, left: object) -> Any:
     """Return the select of a queryset whose values are compared with `left`."""
-    as_json = compiler.vendor == "postgresql" and (holds_json(left) or is_json(queryset))
+    as_json = compiler.words.compares_documents and (holds_json(left) or is_json(queryset))
     return compiler.subquery(queryset, document if as_json else None)
 
 
@@ -108,6 +96,7 @@ def _is_truth(expression: object) -> bool:
 
 
 AS_IT_IS = sa.Integer()  # a parameter of this type goes to the drivers of SQLite and MySQL unchanged
+DOCUMENT = fields.JSONField().column_type
 
 
 # -- what passes values on ------------------------------------------------------------------------
@@ -196,45 +185,4 @@ def _made_json(compiler: Compiler, expression: Expression) -> Any:
     core = compiler.boolean(expression) if truth else compiler.process(expression)
     if isinstance(core, sa.Null):
         return core
-    return _MADE[compiler.vendor](core, expression)
-
-
-def _made_on_sqlite(core: Core, expression: Expression) -> Any:
-    kind = expression.value_kind
-    if kind == "truth":
-        text = "(CASE %s WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
-    elif kind == "decimal":
-        text = "NULLIF(JSON_QUOTE(CAST(%s AS NUMERIC)), 'null')"
-    elif kind == "text":
-        text = "NULLIF(JSON_QUOTE(%s || ''), 'null')"  # a text from a document is no document
-    else:
-        text = "NULLIF(JSON_QUOTE(%s), 'null')"  # the text "null" is quoted
-    return template(text, core, type_=_JSON)
-
-
-def _made_on_postgresql(core: Core, expression: Expression) -> Any:
-    field = expression.known_field
-    if field is None or type(field) is fields.Field:
-        return core  # of a type that only the database knows
-    if field.value_kind == "text":
-        core = sa.cast(core, sa.Text())
-    return template("TO_JSONB(%s)", core, type_=_JSON)
-
-
-def _made_on_mysql(core: Core, expression: Expression) -> Any:
-    kind = expression.value_kind
-    if kind == "truth":
-        text = "(CASE %s WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
-    elif kind in ("integer", "float", "decimal"):
-        text = "CONCAT(%s)"
-    else:
-        text = "JSON_QUOTE(CONCAT(%s))"
-    return template(text, core, type_=_JSON)
-
-
-_JSON = fields.JSONField().column_type
-_MADE: dict[str, Any] = {
-    "sqlite": _made_on_sqlite,
-    "postgresql": _made_on_postgresql,
-    "mysql": _made_on_mysql,
-}
+    return compiler.words.json_of(core, expression.known_field)

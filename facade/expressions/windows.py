@@ -16,6 +16,7 @@ from facade.expressions.sqltext.fragments import Whole, template
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
     from facade.fields import Field
+    from facade.vendors import Vendor
 
 
 class Window(Expression):
@@ -130,13 +131,13 @@ class WindowFrame(Expression):
     def get_group_by_cols(self) -> list[Any]:
         return []
 
-    def window_frame_start_end(self, vendor: str, start: object, end: object) -> None:
+    def window_frame_start_end(self, features: Vendor, start: object, end: object) -> None:
         """Raise ValueError for bounds that are no rows of a frame, UnsupportedFeature for those the database does not know."""
         raise NotImplementedError("Subclasses must implement window_frame_start_end().")
 
     def as_core(self, compiler: Compiler) -> Any:
-        self.window_frame_start_end(compiler.vendor, self.start.value, self.end.value)
-        if self.exclusion is not None and compiler.vendor == "mysql":
+        self.window_frame_start_end(compiler.features, self.start.value, self.end.value)
+        if self.exclusion is not None and not compiler.features.supports_frame_exclusion:
             raise UnsupportedFeature("This backend does not support window frame exclusions.")
         return template(str(self))
 
@@ -154,7 +155,7 @@ class RowRange(WindowFrame):
 
     frame_type = "ROWS"
 
-    def window_frame_start_end(self, vendor: str, start: object, end: object) -> None:
+    def window_frame_start_end(self, features: Vendor, start: object, end: object) -> None:
         if isinstance(start, int) and isinstance(end, int) and start > end:
             raise ValueError("start cannot be greater than end.")
         for name, value in (("start", start), ("end", end)):
@@ -167,12 +168,12 @@ class ValueRange(WindowFrame):
 
     frame_type = "RANGE"
 
-    def window_frame_start_end(self, vendor: str, start: object, end: object) -> None:
+    def window_frame_start_end(self, features: Vendor, start: object, end: object) -> None:
         if start is not None and (not isinstance(start, int) or start > 0):
             raise ValueError(f"start argument must be a negative integer, zero, or None, but got '{start}'.")
         if end is not None and (not isinstance(end, int) or end < 0):
             raise ValueError(f"end argument must be a positive integer, zero, or None, but got '{end}'.")
-        if vendor == "postgresql" and (start or end):
+        if features.only_supports_unbounded_with_preceding_and_following and (start or end):
             raise UnsupportedFeature(
                 "PostgreSQL only supports UNBOUNDED together with PRECEDING and FOLLOWING."
             )

@@ -42,7 +42,13 @@ class Vendor:
 
     # -- expressions ----------------------------------------------------------------------------
 
+    only_supports_unbounded_with_preceding_and_following = False
+    supports_aggregate_distinct_multiple_argument = True
     supports_aggregate_filter_clause = True
+    supports_aggregate_order_by_clause = True
+    supports_any_value = True
+    supports_default_in_lead_lag = True
+    supports_frame_exclusion = True
     supports_json_field_contains = False
     supports_order_by_nulls_modifier = True
     supports_over_clause = True

@@ -15,6 +15,7 @@ class MySQL(Vendor):
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True
     supports_comments = True
+    supports_frame_exclusion = False
     supports_json_field_contains = True
     supports_virtual_generated_columns = True
 
@@ -23,3 +24,5 @@ class MariaDB(MySQL):
     """MariaDB, where it is another database than MySQL."""
 
     has_select_for_update_of = False
+    supports_any_value = False
+    supports_default_in_lead_lag = False

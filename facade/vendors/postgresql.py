@@ -24,6 +24,7 @@ class PostgreSQL(Vendor):
     has_select_for_update_nowait = True
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True
+    only_supports_unbounded_with_preceding_and_following = True
     supports_comments = True
     supports_covering_indexes = True
     supports_deferrable_unique_constraints = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import fields
@@ -53,7 +52,7 @@ class OrderedAggregate(Aggregate):
         )
 
     def as_core(self, compiler: Compiler) -> Any:
-        if self.order_by is not None and not _orders(compiler):
+        if self.order_by is not None and not compiler.features.supports_aggregate_order_by_clause:
             raise UnsupportedFeature(
                 "This database backend does not support specifying an order on aggregates."
             )
@@ -70,16 +69,12 @@ class OrderedAggregate(Aggregate):
         if self.order_by is not None:
             text += " ORDER BY %s"
             values.append(compiler.process(self.order_by))
-            compiler.binds.compares |= self.distinct and compiler.vendor == "postgresql"
+            compiler.binds.compares |= self.distinct and compiler.words.compares_parameters
         text += ")"
         if condition is not None:
             text += " FILTER (WHERE %s)"
             values.append(condition)
         return template(text, *values, type_=self.column_type)
-
-
-def _orders(compiler: Compiler) -> bool:
-    return compiler.vendor != "sqlite" or sqlite3.sqlite_version_info >= (3, 44)
 
 
 class StringAgg(OrderedAggregate):
@@ -100,9 +95,9 @@ class StringAgg(OrderedAggregate):
     def call(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
         called = self.copy()
         called.function = self.functions.get(compiler.vendor, "STRING_AGG")
-        if compiler.vendor == "mysql":
-            return called._on_mysql(compiler, arguments, condition)
-        if compiler.vendor == "sqlite" and self.distinct:
+        if compiler.words.separates_texts:
+            return called._separated(compiler, arguments, condition)
+        if self.distinct and not compiler.features.supports_aggregate_distinct_multiple_argument:
             if not self.comma:
                 raise UnsupportedFeature(
                     f"{self.name} does not support distinct with multiple expressions on this database backend."
@@ -110,7 +105,7 @@ class StringAgg(OrderedAggregate):
             arguments = arguments[:1]
         return super(StringAgg, called).call(compiler, arguments, condition)
 
-    def _on_mysql(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
+    def _separated(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
         value, delimiter = arguments
         if condition is not None:
             value = template("CASE WHEN %s THEN %s END", condition, value)

@@ -11,7 +11,6 @@ from facade.exceptions import FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Value
 from facade.expressions.calls import Func, as_expression
 from facade.expressions.references import Star
-from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query
@@ -307,7 +306,7 @@ class AnyValue(Aggregate):
     arity = 1
 
     def as_core(self, compiler: Compiler) -> Any:
-        if is_mariadb(compiler.dialect):
+        if not compiler.features.supports_any_value:
             raise UnsupportedFeature("AnyValue is not supported on MariaDB.")
         return super().as_core(compiler)
 

@@ -13,14 +13,13 @@ from facade.expressions.base import Expression, ExpressionWrapper, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import document, holds_json
 from facade.expressions.functions import clocks
-from facade.expressions.functions.datetime import MOMENTS, LocalDateTimeField
+from facade.expressions.functions.datetime import LocalDateTimeField
 from facade.expressions.functions.vendors import VendorFunc
 from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Core
+    from facade.expressions.contracts import Compiler
     from facade.fields import Field
-    from facade.fields.descriptions import Kind
 
 
 class Cast(Func):
@@ -36,20 +35,13 @@ class Cast(Func):
         field, given = self.output_field, source.known_field
         made = field.value_kind == "document" and (holds_json(source) or _is_value(given))
         core = document(compiler, source) if made else compiler.process(source)
-        if made and compiler.vendor != "postgresql":
+        if made and not compiler.features.has_native_json_field:
             return sa.type_coerce(core, field.column_type)
         if isinstance(given, LocalDateTimeField) and is_clock(field):
             kind, zone = clocks.result_kind(field), given.zone(compiler)
-            cut = partial(clocks.trunc, compiler, kind, zone=zone, result=kind)
+            cut = partial(compiler.words.trunc, kind, zone=zone, result=kind)
             return sa.type_coerce(clocks.once(compiler, source, zone, cut), field.column_type)
-        if compiler.vendor == "sqlite" and field.value_kind in MOMENTS:
-            core = template(f"FACADE_TRUNC('date', '{clocks.result_kind(field)}', %s, NULL)", core)
-            return sa.type_coerce(core, field.column_type)
-        if compiler.vendor == "mysql":
-            return _mysql_cast(core, source.value_kind, field)
-        if compiler.vendor == "postgresql":
-            return _postgresql_cast(core, source.value_kind, field)
-        return sa.cast(core, field.column_type)
+        return compiler.words.cast(core, source.value_kind, field)
 
 
 def _is_value(given: Field[Any] | None) -> bool:
@@ -72,11 +64,10 @@ def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
     if kind == "document" and (given == "text" or _is_value(value.known_field)):
         return compiler.process(Cast(value, field))
     core = compiler.process(value)
-    if compiler.vendor == "postgresql" and kind == "moment" and clocks.is_naive(core):
-        return clocks.at_stored_zone(core)
-    constant = isinstance(value, Value) and given == "text"
-    if compiler.vendor == "postgresql" and constant and kind != "text":
-        return sa.cast(core, field.column_type)  # a bare literal would be read as what the column holds
+    if kind == "moment":
+        core = compiler.words.as_moment(core)
+    if isinstance(value, Value) and given == "text" and kind != "text":
+        return compiler.words.typed(core, field.column_type)
     return core
 
 
@@ -94,38 +85,6 @@ class Stored(ExpressionWrapper):
         return self.as_core(compiler)
 
 
-def _postgresql_cast(core: Core, source: Kind | None, field: Field[Any]) -> Any:
-    """Return a cast that does not depend on the time zone of PostgreSQL's session."""
-    if source == "moment" and is_clock(field) and not clocks.is_naive(core):
-        core = clocks.at_stored_zone(core)
-    if (source, field.value_kind) == ("moment", "moment") and clocks.is_naive(core):
-        return sa.type_coerce(clocks.at_stored_zone(core), field.column_type)
-    if (source, field.value_kind) == ("day", "moment"):
-        return sa.type_coerce(clocks.at_stored_zone(sa.cast(core, sa.DateTime())), field.column_type)
-    return sa.cast(core, field.column_type)
-
-
-def _hyphenated(core: Core) -> Any:
-    """Return the text of a UUID as PostgreSQL writes it; MariaDB's own type has the hyphens already."""
-    digits = template("REPLACE(%s, '-', '')", core)
-    for position in (9, 14, 19, 24):
-        digits = template(f"INSERT(%s, {position}, 0, '-')", digits)
-    return digits
-
-
-def _mysql_cast(core: Core, source: Kind | None, field: Field[Any]) -> Any:
-    kind = field.value_kind
-    if source == "uuid" and kind == "text":
-        core = _hyphenated(core)
-    if kind == "float":
-        return template("(%s + 0.0)", core, type_=field.column_type)
-    if kind == "truth":
-        return template("(%s <> 0)", core, type_=field.column_type)
-    if kind == "document":
-        return template("JSON_EXTRACT(%s, '$')", core, type_=field.column_type)
-    return sa.cast(core, field.column_type)
-
-
 class _Several(VendorFunc):
     """A function of two or more values."""
 
@@ -136,12 +95,13 @@ class _Several(VendorFunc):
 
     def as_core(self, compiler: Compiler) -> Any:
         sources = self.get_source_expressions()
-        if compiler.vendor != "sqlite" or len(sources) <= _ARGUMENTS:
+        most = compiler.words.arguments_max
+        if most is None or len(sources) <= most:
             return super().as_core(compiler)
         grouped = self.copy()
         grouped._output_field = self.known_field
-        starts = range(0, len(sources), _ARGUMENTS)
-        groups = [sources[start : start + _ARGUMENTS] for start in starts]
+        starts = range(0, len(sources), most)
+        groups = [sources[start : start + most] for start in starts]
         grouped.source_expressions = [grouped._of(group) if len(group) > 1 else group[0] for group in groups]
         return grouped.as_core(compiler)
 
@@ -150,9 +110,6 @@ class _Several(VendorFunc):
         part = self.copy()
         part.source_expressions = sources
         return part
-
-
-_ARGUMENTS = 100  # SQLite's functions take 127 at most; the greatest of the greatest is the greatest
 
 
 class Coalesce(_Several):

@@ -12,6 +12,7 @@ from facade.configuration import settings
 from facade.expressions.calls import Func
 from facade.expressions.comparisons import Transform
 from facade.expressions.functions import clocks
+from facade.expressions.functions.clocks import MOMENTS
 from facade.expressions.references import F
 from facade.timezone import get_current_timezone
 
@@ -87,11 +88,11 @@ class Extract(Zoned):
         if self.lookup_name not in DATE_PARTS | TIME_PARTS:
             raise ValueError(f"Invalid lookup type: {self.lookup_name!r}")
         field = self.lhs.output_field
-        if field.value_kind == "duration" and compiler.vendor != "postgresql":
+        if field.value_kind == "duration" and not compiler.features.has_native_duration_field:
             raise ValueError("Extract requires native DurationField database support.")
         zone = self.zone(compiler)
-        part = self.lookup_name
-        return clocks.once(compiler, self.lhs, zone, lambda core: clocks.extract(compiler, part, core, zone))
+        part, words = self.lookup_name, compiler.words
+        return clocks.once(compiler, self.lhs, zone, lambda core: words.extract(part, core, zone))
 
 
 def _check_extraction(field: Field[Any], part: str) -> None:
@@ -103,9 +104,6 @@ def _check_extraction(field: Field[Any], part: str) -> None:
         raise ValueError(f"Cannot extract time component '{part}' from DateField '{field.name}'.")
     if field.value_kind == "duration" and part in _NOT_IN_DURATIONS:
         raise ValueError(f"Cannot extract component '{part}' from DurationField '{field.name}'.")
-
-
-MOMENTS = ("day", "moment", "time")  # kinds of values that have a place on a calendar or a clock
 
 
 class ExtractYear(Extract):
@@ -182,7 +180,7 @@ class Now(Func):
     allowed_default = True
 
     def as_core(self, compiler: Compiler) -> Any:
-        return clocks.now(compiler, self.output_field.column_type)
+        return compiler.words.now(self.output_field.column_type)
 
 
 class LocalDateTimeField(fields.DateTimeField):  # type: ignore[type-arg,unused-ignore]
@@ -245,7 +243,7 @@ class TruncBase(Zoned):
     def as_core(self, compiler: Compiler) -> Any:
         zone = self.zone(compiler)
         result = clocks.result_kind(self.output_field)
-        cut = partial(clocks.trunc, compiler, str(self.kind), zone=zone, result=result)
+        cut = partial(compiler.words.trunc, str(self.kind), zone=zone, result=result)
         core = clocks.once(compiler, self.lhs, zone, cut)
         return sa.type_coerce(core, self.output_field.column_type)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -11,7 +11,6 @@ from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import document, holds_json
 from facade.expressions.functions.vendors import Fixed
-from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
@@ -21,40 +20,33 @@ class _JSONFunc(Func):
     """A function whose arguments become parts of a document."""
 
     _output_field = fields.JSONField()
-    _on_postgresql: str
+    spellings: ClassVar[dict[str, str]]
 
     def as_core(self, compiler: Compiler) -> Any:
         arguments = [_part(compiler, source) for source in self._sources()]
-        name = self._on_postgresql if compiler.vendor == "postgresql" else self.function
+        name = self.spellings.get(compiler.vendor, self.function)
         return getattr(sa.func, str(name))(*arguments, type_=self.column_type)
 
 
 def _part(compiler: Compiler, source: Expression) -> Any:
-    """Return an argument; SQLite has to be told what is JSON and what is true or false."""
+    """Return an argument."""
     if holds_json(source):
-        core = document(compiler, source)
-        return sa.func.json(core) if compiler.vendor == "sqlite" else core
-    core = compiler.process(source)
-    if compiler.vendor == "sqlite" and source.value_kind == "truth":
-        text = "JSON(CASE WHEN %s IS NULL THEN 'null' WHEN %s THEN 'true' ELSE 'false' END)"
-        return template(text, core, core)
-    if compiler.vendor == "postgresql" and source.value_kind == "text":
-        return sa.cast(core, sa.Text())
-    return core
+        return compiler.words.json_argument(document(compiler, source), "document")
+    return compiler.words.json_argument(compiler.process(source), source.value_kind)
 
 
 class JSONArray(_JSONFunc):
     """A JSON array of the values."""
 
     function = "JSON_ARRAY"
-    _on_postgresql = "jsonb_build_array"
+    spellings: ClassVar[dict[str, str]] = {"postgresql": "jsonb_build_array"}
 
 
 class JSONObject(_JSONFunc):
     """A JSON object: `JSONObject(name="author__name", books=Count("books"))`."""
 
     function = "JSON_OBJECT"
-    _on_postgresql = "jsonb_build_object"
+    spellings: ClassVar[dict[str, str]] = {"postgresql": "jsonb_build_object"}
 
     def __init__(self, **items: Any) -> None:
         super().__init__(*(part for key, value in items.items() for part in (Fixed(key), value)))

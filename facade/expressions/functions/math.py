@@ -19,7 +19,7 @@ class DecimalArguments(Func):
     """A function that PostgreSQL has for decimals only: floats are cast."""
 
     def as_core(self, compiler: Compiler) -> Any:
-        if compiler.vendor != "postgresql":
+        if not compiler.words.chooses_by_type:
             return super().as_core(compiler)
         arguments = [self._decimal(compiler, source) for source in self._sources()]
         return compiler.words.function(self, arguments, self.column_type)
@@ -36,7 +36,7 @@ class WholeNumbers(Transform):
 
     def as_core(self, compiler: Compiler) -> Any:
         (source,) = self._sources()
-        if compiler.vendor != "postgresql" or source.value_kind != "integer":
+        if not compiler.words.chooses_by_type or source.value_kind != "integer":
             return super().as_core(compiler)
         return compiler.words.function(
             self, [sa.cast(compiler.process(source), sa.Numeric())], self.column_type
@@ -189,7 +189,7 @@ class Round(DecimalArguments, Transform):
 
     def as_core(self, compiler: Compiler) -> Any:
         precision = self.source_expressions[1]
-        if compiler.vendor == "sqlite" and isinstance(precision, Fixed) and precision.value < 0:
+        if not compiler.words.rounds_before_point and isinstance(precision, Fixed) and precision.value < 0:
             raise ValueError("SQLite does not support negative precision.")
         return super().as_core(compiler)
 

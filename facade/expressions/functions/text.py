@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import sqlalchemy as sa
-
 from facade import fields
 from facade.expressions.base import Value
 from facade.expressions.calls import Func
@@ -15,7 +13,7 @@ from facade.expressions.sqltext.fragments import template
 from facade.fields.kinds.text import part_of_text
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, CoreType, Resolvable, Valued
+    from facade.expressions.contracts import Compiler, Resolvable
 
 
 class Chr(VendorFunc, Transform):
@@ -41,28 +39,9 @@ class Concat(Func):
         super().__init__(*expressions, **extra)
 
     def as_core(self, compiler: Compiler) -> Any:
-        arguments = [self._text(compiler, source) for source in self._sources()]
-        type_ = self.column_type
-        if compiler.vendor == "mysql":
-            return sa.func.concat_ws(sa.literal_column("''"), *arguments, type_=type_)
-        return _concatenated([template("COALESCE(%s, '')", item) for item in arguments], type_)
-
-    @staticmethod
-    def _text(compiler: Compiler, source: Valued) -> Any:
-        core = compiler.process(source)
-        is_text = source.value_kind == "text"
-        return core if is_text or compiler.vendor != "postgresql" else sa.cast(core, sa.Text())
-
-
-_SIDE_BY_SIDE = 100  # databases take `a || b || c` for a tree as deep as it is long
-
-
-def _concatenated(texts: list[Any], type_: CoreType | None) -> Any:
-    """Return texts one after the other; many of them as a tree of groups."""
-    while len(texts) > _SIDE_BY_SIDE:
-        starts = range(0, len(texts), _SIDE_BY_SIDE)
-        texts = [_concatenated(texts[start : start + _SIDE_BY_SIDE], type_) for start in starts]
-    return template(f"({' || '.join(['%s'] * len(texts))})", *texts, type_=type_)
+        words = compiler.words
+        texts = [words.text_argument(compiler.process(item), item.value_kind) for item in self._sources()]
+        return words.concatenated(texts, self.column_type)
 
 
 class Left(Func):
@@ -71,7 +50,7 @@ class Left(Func):
     function = "LEFT"
     arity = 2
     _output_field = fields.CharField()
-    _on_sqlite = "SUBSTR(%s, 1, %s)"
+    _by_position = "SUBSTR(%s, 1, %s)"
 
     def __init__(self, expression: object, length: int | Resolvable, **extra: Any) -> None:
         if not hasattr(length, "resolve_expression") and length < 1:
@@ -79,18 +58,18 @@ class Left(Func):
         super().__init__(expression, length, **extra)
 
     def as_core(self, compiler: Compiler) -> Any:
-        if compiler.vendor != "sqlite":
+        if compiler.words.cuts_ends:
             return super().as_core(compiler)
         core, length = (compiler.process(source) for source in self._sources())
-        arguments = (core, *[length] * (self._on_sqlite.count("%s") - 1))
-        return template(self._on_sqlite, *arguments, type_=self.output_field.column_type)
+        arguments = (core, *[length] * (self._by_position.count("%s") - 1))
+        return template(self._by_position, *arguments, type_=self.output_field.column_type)
 
 
 class Right(Left):
     """The last `length` characters."""
 
     function = "RIGHT"
-    _on_sqlite = "SUBSTR(%s, -(%s), %s)"
+    _by_position = "SUBSTR(%s, -(%s), %s)"
 
 
 class Length(VendorFunc, Transform):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.functions.vendors import VendorFunc
-from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,7 +26,7 @@ class UUID4(VendorFunc):
     }
 
     def as_core(self, compiler: Compiler) -> Any:
-        _check_mysql(self, compiler)
+        compiler.words.check_uuids(type(self).__name__, 4, compiler.dialect)
         return super().as_core(compiler)
 
 
@@ -45,27 +44,10 @@ class UUID7(VendorFunc):
         super().__init__(*([] if shift is None else [shift]), **extra)
 
     def as_core(self, compiler: Compiler) -> Any:
-        _check_mysql(self, compiler)
-        if self.source_expressions and compiler.vendor != "postgresql":
+        compiler.words.check_uuids(type(self).__name__, 7, compiler.dialect)
+        if self.source_expressions and not compiler.words.shifts_uuids:
             raise UnsupportedFeature("The shift argument to UUID7 is not supported on this database backend.")
-        if compiler.vendor == "postgresql" and _is_before(compiler, (18,)):
-            raise UnsupportedFeature("UUID7 requires PostgreSQL version 18 or later.")
         return super().as_core(compiler)
-
-
-def _check_mysql(expression: object, compiler: Compiler) -> None:
-    if compiler.vendor != "mysql":
-        return
-    if not is_mariadb(compiler.dialect):
-        raise UnsupportedFeature(f"{type(expression).__name__} is not supported on MySQL.")
-    if _is_before(compiler, (11, 7)):
-        raise UnsupportedFeature(f"{type(expression).__name__} requires MariaDB version 11.7 or later.")
-
-
-def _is_before(compiler: Compiler, version: tuple[int, ...]) -> bool:
-    """Tell whether the server is known to be older than that."""
-    known: tuple[int, ...] | None = getattr(compiler.dialect, "server_version_info", None)
-    return known is not None and known < version
 
 
 __all__ = ["UUID4", "UUID7"]

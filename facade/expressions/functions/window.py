@@ -8,7 +8,6 @@ from facade import fields
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.calls import Func
 from facade.expressions.functions.vendors import Fixed
-from facade.types.base import is_mariadb
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
@@ -75,7 +74,7 @@ class Lag(_OfOtherRow):
         super().__init__(expression, Fixed(offset), *([] if default is None else [default]), **extra)
 
     def as_core(self, compiler: Compiler) -> Any:
-        if len(self.source_expressions) > 2 and is_mariadb(compiler.dialect):
+        if len(self.source_expressions) > 2 and not compiler.features.supports_default_in_lead_lag:
             raise UnsupportedFeature(f"{type(self).__name__} with a default is not supported on MariaDB.")
         return super().as_core(compiler)
 

@@ -30,7 +30,6 @@ from facade.expressions.comparisons import (
 )
 from facade.expressions.documents import (
     AS_IT_IS,
-    as_document,
     as_part,
     document,
     is_json,
@@ -40,16 +39,7 @@ from facade.expressions.documents import (
 )
 from facade.expressions.freezing import Arg, Empty
 from facade.expressions.functions.json import JSONNull
-from facade.expressions.lookups.json_parts import (
-    KeyTextTransform,
-    KeyTransform,
-    Place,
-    checked_key,
-    mysql_extract,
-    mysql_paths,
-    postgresql_part,
-    sqlite_path,
-)
+from facade.expressions.lookups.json_parts import KeyTextTransform, KeyTransform, Place, checked_key
 from facade.expressions.lookups.patterns import (
     EndsWith,
     IContains,
@@ -60,29 +50,19 @@ from facade.expressions.lookups.patterns import (
     Regex,
     StartsWith,
 )
-from facade.expressions.sqltext.fragments import template
-from facade.types.base import is_mariadb
 from facade.types.deep_json import read_json
 from facade.types.json import json_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy.engine import Dialect
 
-    from facade.expressions.contracts import Compiler, Core, CoreType, Valued
+    from facade.expressions.contracts import Compiler, Convert, Core, CoreType, Valued, Words
     from facade.expressions.subquery import Embedded
 
 
 def _comparable(compiler: Compiler, core: Core) -> Any:
     """Return JSON in the form in which equal values are equal."""
-    if isinstance(core, sa.Null):
-        return unknown_if_null(core)
-    if compiler.vendor == "sqlite":
-        return template("FACADE_JSON(%s)", core)
-    if compiler.vendor != "mysql":
-        return as_document(compiler, core)
-    return template("JSON_NORMALIZE(%s)" if is_mariadb(compiler.dialect) else "JSON_EXTRACT(%s, '$')", core)
+    return unknown_if_null(core) if isinstance(core, sa.Null) else compiler.words.comparable_document(core)
 
 
 def _compared(compiler: Compiler, expression: Expression) -> Any:
@@ -164,26 +144,8 @@ class JSONIn(In):
         return compiler.subquery(queryset, _compared)
 
     def _in_list(self, compiler: Compiler, left: Core, arg: Arg) -> Any:
-        list_type = JSONList(self.bind_type, compiler.vendor == "sqlite")
-        values = compiler.bind(arg, list_type, self.converter(compiler))
-        if compiler.vendor == "postgresql":
-            return template(
-                "%s IN (SELECT JSONB_ARRAY_ELEMENTS(CAST(%s AS JSONB)))", left, values, type_=sa.Boolean()
-            )
-        if compiler.vendor == "sqlite":
-            return template(
-                "FACADE_JSON(%s) IN (SELECT FACADE_JSON(value) FROM JSON_EACH(%s))",
-                left,
-                values,
-                type_=sa.Boolean(),
-            )
-        item = "JSON_NORMALIZE(item)" if is_mariadb(compiler.dialect) else "item"
-        return template(
-            f"%s IN (SELECT {item} FROM JSON_TABLE(%s, '$[*]' COLUMNS (item JSON PATH '$')) AS items)",
-            _comparable(compiler, left),
-            values,
-            type_=sa.Boolean(),
-        )
+        list_type = JSONList(self.bind_type, comparable=not compiler.words.has_documents)
+        return compiler.words.json_in(left, compiler.bind(arg, list_type, self.converter(compiler)))
 
 
 # -- what a document contains --------------------------------------------------------------------
@@ -194,19 +156,16 @@ class DataContains(Lookup):
     """Whether the document contains all that the other one has. Not on SQLite."""
 
     lookup_name = "contains"
-    _on_postgresql = "%s @> %s"
-    _on_mysql = "JSON_CONTAINS(%s, %s)"
 
     def as_core(self, compiler: Compiler) -> Any:
-        if compiler.vendor == "sqlite":
+        if not compiler.features.supports_json_field_contains:
             raise UnsupportedFeature(f"{self.lookup_name} lookup is not supported on this database backend.")
-        text = self._on_postgresql if compiler.vendor == "postgresql" else self._on_mysql
-        return template(text, *self._sides(compiler), type_=sa.Boolean())
-
-    def _sides(self, compiler: Compiler) -> tuple[Any, Any]:
         right = self.rhs
         other = document(compiler, right) if isinstance(right, Expression) else self.right(compiler)
-        return document(compiler, self.lhs), as_document(compiler, other)
+        return self._asked(compiler.words, document(compiler, self.lhs), compiler.words.as_document(other))
+
+    def _asked(self, words: Words, left: Core, right: Core) -> Any:
+        return words.json_contains(left, right)
 
 
 @fields.JSONField.register_lookup
@@ -214,18 +173,13 @@ class ContainedBy(DataContains):
     """Whether the other document contains all that this one has. Not on SQLite."""
 
     lookup_name = "contained_by"
-    _on_postgresql = "%s <@ %s"
 
-    def _sides(self, compiler: Compiler) -> tuple[Any, Any]:
-        left, right = super()._sides(compiler)
-        return (left, right) if compiler.vendor == "postgresql" else (right, left)
+    def _asked(self, words: Words, left: Core, right: Core) -> Any:
+        return words.json_contained(left, right)
 
 
 class _KeyLookup(Lookup):
     """A question about the keys of an object."""
-
-    _on_postgresql: ClassVar[str]
-    _on_sqlite: ClassVar[str]
 
     @property
     def bind_type(self) -> Any:
@@ -239,27 +193,12 @@ class _KeyLookup(Lookup):
             else Place(document(compiler, self.lhs), ())
         )
 
-    def as_core(self, compiler: Compiler) -> Any:
-        return self._asked(compiler, self._object(compiler), self.right(compiler))
-
-    def _asked(self, compiler: Compiler, place: Place, keys: Iterable[Any]) -> Any:
-        if compiler.vendor == "postgresql":
-            return template(self._on_postgresql, postgresql_part(place, None), keys, type_=sa.Boolean())
-        return template(
-            self._on_sqlite, *self._sqlite_arguments(sqlite_path(place), keys), type_=sa.Boolean()
-        )
-
-    def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Iterable[Any]) -> tuple[Any, ...]:
-        return (*pair, keys)
-
 
 @fields.JSONField.register_lookup
 class HasKey(_KeyLookup):
     """Whether the object has a key."""
 
     lookup_name = "has_key"
-    _on_postgresql = "%s ? %s"
-    _on_sqlite = "EXISTS (SELECT 1 FROM JSON_EACH(%s, %s) WHERE key = %s)"
 
     def prepare(self, value: object) -> Any:
         return checked_key(value)
@@ -268,60 +207,26 @@ class HasKey(_KeyLookup):
         place = self._object(compiler)
         if isinstance(self.rhs, KeyTransform):
             *path, key = self.rhs.keys()
-            place = Place(place.document, (*place.keys, *path))
-            if compiler.vendor == "mysql":
-                return _has_path(place, *map(sa.literal, mysql_paths(place.keys, key)))
-            return self._asked(compiler, place, sa.literal(key, sa.Text()))
-        if compiler.vendor == "mysql":
-            forms = [partial(_path_to, place.keys, form) for form in (0, -1)]
-            return _has_path(place, *[compiler.bind(self.rhs, sa.Text(), form) for form in forms])
-        return self._asked(compiler, place, self.right(compiler))
+            return compiler.words.has_key(place.document, (*place.keys, *path), key)
 
+        def bind(convert: Convert | None) -> Any:
+            return self.right(compiler) if convert is None else compiler.bind(self.rhs, sa.Text(), convert)
 
-def _path_to(keys: tuple[str, ...], form: int, key: str) -> str:
-    return mysql_paths(keys, key)[form]
-
-
-def _has_path(place: Place, *paths: Core) -> Any:
-    text = f"JSON_CONTAINS_PATH(%s, 'one', {', '.join(['%s'] * len(paths))})"
-    return template(text, place.document, *paths, type_=sa.Boolean())
-
-
-class KeyList(sa.types.TypeDecorator[Any]):
-    """A list of keys as one parameter; other letters than those of ASCII are escaped, or not."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def __init__(self, ascii_only: bool = True) -> None:
-        super().__init__()
-        self.ascii_only = ascii_only
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
-        return partial(json.dumps, ensure_ascii=self.ascii_only)
+        return compiler.words.has_given_key(*place, bind)
 
 
 class _SeveralKeys(_KeyLookup):
     """A question about several keys of an object."""
 
-    _on_mysql: ClassVar[str]  # of the keys that there are, and of those asked for in two forms
+    every: ClassVar[bool]
 
     def prepare(self, value: Any) -> Any:
         return [checked_key(item) for item in value]
 
     def as_core(self, compiler: Compiler) -> Any:
-        if compiler.vendor != "mysql":
-            return super().as_core(compiler)
-        place = self._object(compiler)
-        keys = mysql_extract("JSON_KEYS", place)
-        found = template("IF(%s IS NULL, NULL, COALESCE(%s, '[]'))", place.document, keys)
-        forms = [self._list(compiler, KeyList(ascii_only)) for ascii_only in (True, False)]
-        return template(self._on_mysql, found, forms[0], found, forms[1], type_=sa.Boolean())
+        return compiler.words.has_keys(*self._object(compiler), partial(self._list, compiler), self.every)
 
-    def right(self, compiler: Compiler) -> Any:
-        return self._list(compiler, sa.ARRAY(sa.Text()) if compiler.vendor == "postgresql" else KeyList())
-
-    def _list(self, compiler: Compiler, type_: sa.types.TypeEngine[Any]) -> Any:
+    def _list(self, compiler: Compiler, type_: CoreType) -> Any:
         if isinstance(self.rhs, Arg):
             return compiler.bind(self.rhs, type_)
         keys = [item.key_name if isinstance(item, KeyTransform) else checked_key(item) for item in self.rhs]
@@ -333,15 +238,7 @@ class HasKeys(_SeveralKeys):
     """Whether the object has all of the keys."""
 
     lookup_name = "has_keys"
-    _on_postgresql = "%s ?& %s"
-    _on_sqlite = (
-        "NOT EXISTS (SELECT 1 FROM JSON_EACH(%s) AS wanted WHERE wanted.value NOT IN "
-        "(SELECT key FROM JSON_EACH(%s, %s) WHERE key IS NOT NULL))"
-    )
-    _on_mysql = "(JSON_CONTAINS(%s, %s) OR JSON_CONTAINS(%s, %s))"
-
-    def _sqlite_arguments(self, pair: tuple[Any, Any], keys: Iterable[Any]) -> tuple[Any, ...]:
-        return (keys, *pair)
+    every = True
 
 
 @fields.JSONField.register_lookup
@@ -349,9 +246,7 @@ class HasAnyKeys(_SeveralKeys):
     """Whether the object has one of the keys."""
 
     lookup_name = "has_any_keys"
-    _on_postgresql = "%s ?| %s"
-    _on_sqlite = "EXISTS (SELECT 1 FROM JSON_EACH(%s, %s) WHERE key IN (SELECT value FROM JSON_EACH(%s)))"
-    _on_mysql = "(JSON_OVERLAPS(%s, %s) OR JSON_OVERLAPS(%s, %s))"
+    every = False
 
 
 # -- parts of documents -----------------------------------------------------------------------------
@@ -362,9 +257,9 @@ class KeyTransformIsNull(IsNull):
     """Whether there is no such part; one that is the null of JSON is there."""
 
     def left(self, compiler: Compiler) -> Any:
-        if compiler.vendor != "sqlite":
+        if compiler.words.has_documents:
             return super().left(compiler)
-        return template("JSON_TYPE(%s, %s)", *sqlite_path(self.lhs.place(compiler)))
+        return compiler.words.json_presence(*self.lhs.place(compiler))
 
 
 @fields.JSONField.register_lookup
@@ -390,12 +285,12 @@ class _KeyOrder(Lookup):
     def _constant(self, compiler: Compiler, take: Callable[[Any], Any]) -> Any:
         """Return the parameter for what `take` finds in the value on the right."""
         type_, convert = self.bind_type, take
-        if compiler.vendor != "postgresql":
+        if not compiler.words.compares_documents:
             write = _writer(type_)
             type_, convert = AS_IT_IS, lambda value: _plain(write(take(value)))
         if isinstance(self.rhs, Arg):
-            return as_document(compiler, compiler.bind(self.rhs, type_, convert))
-        return as_document(compiler, compiler.literal(convert(self.rhs), type_))
+            return compiler.words.as_document(compiler.bind(self.rhs, type_, convert))
+        return compiler.words.as_document(compiler.literal(convert(self.rhs), type_))
 
 
 def _plain(text: str | None) -> Any:
@@ -450,8 +345,9 @@ class KeyTransformTextLookupMixin(Lookup):
         super().__init__(KeyTextTransform(lhs.key_name, *lhs.source_expressions, **lhs.extra), rhs)
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
-        if compiler.vendor == "mysql" and (isinstance(self, IExact) or getattr(self, "ignore_case", False)):
-            left, right = sa.func.lower(left), sa.func.lower(right)  # text of JSON compares letter by letter
+        ignores_case = isinstance(self, IExact) or getattr(self, "ignore_case", False)
+        if ignores_case and compiler.words.reads_json_text_exactly:
+            left, right = sa.func.lower(left), sa.func.lower(right)
         return super().compare(left, right, compiler)
 
 

@@ -5,26 +5,19 @@ Keys are data: they are bound, never written into SQL. A key of digits is an ind
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import sqlalchemy as sa
-
 from facade import fields
-from facade.exceptions import UnsupportedFeature
 from facade.expressions.comparisons import Transform
-from facade.expressions.documents import as_document, document, holds_json
-from facade.expressions.sqltext.fragments import template
+from facade.expressions.documents import document, holds_json
 from facade.fields.declarations import LOOKUP_SEP
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, CoreType
+    from facade.expressions.contracts import Compiler
 
 
-_INDEX = re.compile(r"-?[0-9]{1,9}")
-# Paths of SQLite give wrong answers for quotes, backslashes and whatever JSON may write as an escape.
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_]+")
+INDEX = re.compile(r"-?[0-9]{1,9}")
 
 
 def checked_key(key: object) -> str:
@@ -67,13 +60,13 @@ class KeyTransform(Transform):
 
     def as_core(self, compiler: Compiler) -> Any:
         """Return the part as functions of the database use it: on SQLite texts and numbers, not JSON."""
-        return _VALUES[compiler.vendor](self.place(compiler), self.output_field.column_type)
+        return compiler.words.json_value(*self.place(compiler), self.output_field.column_type)
 
     def as_document(self, compiler: Compiler) -> Any:
         """Return the part as JSON."""
-        if compiler.vendor != "sqlite":
-            return as_document(compiler, compiler.process(self))
-        return template("(%s -> %s)", *sqlite_path(self.place(compiler)), type_=self.output_field.column_type)
+        if compiler.words.has_documents:
+            return compiler.words.as_document(compiler.process(self))
+        return compiler.words.json_part(*self.place(compiler), self.output_field.column_type)
 
 
 class KeyTransformFactory:
@@ -95,7 +88,7 @@ class KeyTextTransform(KeyTransform):
     _output_field = fields.TextField()
 
     def as_core(self, compiler: Compiler) -> Any:
-        return _TEXTS[compiler.vendor](self.place(compiler))
+        return compiler.words.json_text(*self.place(compiler))
 
     as_document = None  # type: ignore[assignment]  # a text is made JSON as any other
 
@@ -119,114 +112,3 @@ class KeyTextTransform(KeyTransform):
 
 
 KT = KeyTextTransform.from_lookup
-
-
-# -- PostgreSQL ---------------------------------------------------------------------------------
-
-
-def _text(value: str) -> Any:
-    return sa.literal(value, sa.Text())
-
-
-def postgresql_part(place: Place, type_: CoreType | None, arrow: str = "->") -> Any:
-    """Return a part of a document: as jsonb, or as text with the arrow `->>`."""
-    document, keys = place
-    if not keys:
-        return document
-    if len(keys) > 1:
-        path = sa.literal(list(keys), sa.ARRAY(sa.Text()))
-        return template(f"(%s {arrow.replace('-', '#')} %s)", document, path, type_=type_)
-    (key,) = keys
-    name = sa.literal(int(key), sa.Integer()) if _INDEX.fullmatch(key) else _text(key)
-    return template(f"(%s {arrow} %s)", document, name, type_=type_)
-
-
-# -- SQLite -------------------------------------------------------------------------------------
-
-
-def sqlite_path(place: Place) -> tuple[Any, Any]:
-    """Return a document and a path in it, as a parameter.
-
-    What a path cannot express is looked for among the keys of the object.
-    """
-    document, path = place.document, "$"
-    for key in place.keys:
-        if _INDEX.fullmatch(key):
-            path += f"[#{key}]" if key.startswith("-") else f"[{int(key)}]"
-        elif _PLAIN_KEY.fullmatch(key):
-            path += f'."{key}"'
-        else:
-            document, path = _behind_key(document, path, key), "$"
-    return document, _text(path)
-
-
-def _behind_key(document: object, path: str, key: str) -> Any:
-    value = "CASE type WHEN 'text' THEN JSON_QUOTE(value) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
-    value += "WHEN 'null' THEN 'null' ELSE value END"
-    return template(
-        f"(SELECT {value} FROM JSON_EACH(%s, %s) WHERE key = %s)", document, _text(path), _text(key)
-    )
-
-
-def _sqlite_value(place: Place, type_: CoreType) -> Any:
-    pair = sqlite_path(place)
-    text = "(CASE WHEN JSON_TYPE(%s, %s) IN ('false', 'true', 'null') THEN JSON_TYPE(%s, %s) ELSE JSON_EXTRACT(%s, %s) END)"
-    return template(text, *pair, *pair, *pair, type_=type_)
-
-
-def _sqlite_text(place: Place) -> Any:
-    pair = sqlite_path(place)
-    text = "(CASE WHEN JSON_TYPE(%s, %s) IN ('false', 'true') THEN JSON_TYPE(%s, %s) "
-    text += "ELSE CAST(JSON_EXTRACT(%s, %s) AS TEXT) END)"
-    return template(text, *pair, *pair, *pair, type_=sa.Text())
-
-
-# -- MySQL --------------------------------------------------------------------------------------
-
-
-def mysql_paths(keys: tuple[str, ...], *names: str) -> list[str]:
-    """Return the path to a part, in each form that finds it; `names` are keys at its end that are no indexes.
-
-    MariaDB compares keys as they are written: those of a document may be escaped, as Python's json writes them, or not.
-    """
-    forms = []
-    for ascii_only in (True, False):
-        steps = [_mysql_step(key, ascii_only) for key in keys]
-        steps += [_mysql_key(name, ascii_only) for name in names]
-        forms.append("$" + "".join(steps))
-    return forms[:1] if forms[0] == forms[1] else forms
-
-
-def _mysql_step(key: str, ascii_only: bool) -> str:
-    if not _INDEX.fullmatch(key):
-        return _mysql_key(key, ascii_only)
-    if key.startswith("-"):
-        raise UnsupportedFeature(
-            "Using negative JSON array indices is not supported on this database backend."
-        )
-    return f"[{int(key)}]"
-
-
-def _mysql_key(key: str, ascii_only: bool) -> str:
-    return f".{json.dumps(key, ensure_ascii=ascii_only)}"
-
-
-def mysql_extract(function: str, place: Place, type_: CoreType | None = None) -> Any:
-    """Return what a function finds in the part of a document."""
-    paths = mysql_paths(place.keys)
-    found = [template(f"{function}(%s, %s)", place.document, _text(path), type_=type_) for path in paths]
-    return found[0] if len(found) == 1 else template("COALESCE(%s, %s)", *found, type_=type_)
-
-
-def mysql_part(place: Place, type_: CoreType | None) -> Any:
-    return mysql_extract("JSON_EXTRACT", place, type_)
-
-
-_VALUES: dict[str, Any] = {"postgresql": postgresql_part, "sqlite": _sqlite_value, "mysql": mysql_part}
-_TEXTS: dict[str, Any] = {
-    "postgresql": lambda place: postgresql_part(place, sa.Text(), "->>"),
-    "sqlite": _sqlite_text,
-    "mysql": lambda place: template("JSON_UNQUOTE(%s)", mysql_part(place, None), type_=sa.Text()),
-}
-
-__all__ = ["KT", "KeyTextTransform", "KeyTransform", "KeyTransformFactory"]

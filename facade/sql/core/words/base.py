@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
+from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
+from facade.expressions.documents import DOCUMENT
 from facade.expressions.sqltext.fragments import Fragment, template
+from facade.timezone import timezone_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from sqlalchemy.engine import Dialect
+
     from facade.expressions.contracts import (
         Aggregation,
         Call,
@@ -21,9 +30,13 @@ if TYPE_CHECKING:
         Valued,
     )
     from facade.expressions.freezing import Arg
+    from facade.fields import Field
+    from facade.fields.descriptions import Kind
     from facade.sql.query.query import Lock
     from facade.sql.query.query import Query as SQLQuery
     from facade.vendors import Vendor
+
+Keys = tuple[str, ...]
 
 TRUTH = sa.Boolean()
 
@@ -33,6 +46,26 @@ class StandardWords:
 
     filters_aggregates = False
     """Whether an aggregate may have a FILTER clause."""
+    separates_texts = False
+    """Whether an aggregate of texts has the word SEPARATOR before what stands between them."""
+    compares_parameters = False
+    """Whether expressions are the same only if their parameters are."""
+    chooses_by_type = False
+    """Whether functions are chosen by the types of numbers, and some are there for decimals only."""
+    rounds_before_point = True
+    """Whether ROUND takes a negative number of digits."""
+    cuts_ends = True
+    """Whether there are LEFT and RIGHT."""
+    shifts_uuids = False
+    """Whether UUIDs of version 7 may be those of another time."""
+    arguments_max: int | None = None
+    """How many arguments a function of any number of them takes, where that is limited."""
+    has_documents = True
+    """Whether JSON is a kind of value of its own, not text."""
+    compares_documents = False
+    """Whether JSON is compared with nothing but JSON."""
+    reads_json_text_exactly = False
+    """Whether text of JSON is compared letter by letter where other texts are not."""
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
@@ -93,6 +126,15 @@ class StandardWords:
 
     def combine(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
         """Return `left connector right`, in parentheses."""
+        temporal = self.combine_times(expression, left, right, type_)
+        return self.calculate(expression, left, right, type_) if temporal is None else temporal
+
+    def combine_times(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
+        """Return the same for dates, times and durations; None where the operator itself will do."""
+        return None
+
+    def calculate(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
+        """Return the same for numbers."""
         connector = expression.connector
         if connector == "^":
             return sa.func.power(left, right, type_=type_)
@@ -129,6 +171,143 @@ class StandardWords:
     def nulls(self, term: Core, core: Core, first: bool) -> Any:
         """Return a term of an order with the NULLs at one end."""
         return term.nulls_first() if first else term.nulls_last()
+
+    def text_argument(self, core: Core, kind: Kind | None) -> Core:
+        """Return an argument of a function that takes texts."""
+        return core
+
+    def concatenated(self, texts: list[Any], type_: CoreType | None) -> Any:
+        """Return texts one after the other; NULL counts as the empty text."""
+        return _side_by_side([template("COALESCE(%s, '')", text) for text in texts], type_)
+
+    def cast(self, core: Core, source: Kind | None, field: Field[Any]) -> Any:
+        """Return a value of some kind as the type of a field."""
+        return sa.cast(core, field.column_type)
+
+    def typed(self, core: Core, type_: CoreType) -> Core:
+        """Return a constant text as a value of another type, for a column of it."""
+        return core
+
+    def check_uuids(self, name: str, version: int, dialect: Dialect) -> None:
+        """Raise UnsupportedFeature for a function `name` if the database makes no UUIDs of a version."""
+
+    # -- documents -----------------------------------------------------------------------------
+
+    def as_document(self, core: Core) -> Core:
+        """Return JSON as the database's own type for it, also where the column is stored as another type."""
+        return core
+
+    def comparable_document(self, core: Core) -> Any:
+        """Return JSON in the form in which equal values are equal."""
+        return core
+
+    def json_of(self, core: Core, field: Field[Any] | None) -> Any:
+        """Return a number, a text, a truth value, ... as JSON."""
+        raise self._without_json()
+
+    def json_scalar(self, core: Core) -> Any:
+        """Return JSON in the form in which it is sorted: a number or a text."""
+        raise self._without_json()
+
+    def beside_document(self, core: Core, kind: Kind | None) -> Core:
+        """Return another value in the form in which it is compared with what `json_scalar` returns."""
+        return core
+
+    def json_argument(self, core: Core, kind: Kind | None) -> Core:
+        """Return an argument of a function that makes a document of it."""
+        return core
+
+    def json_value(self, document: Core, keys: Keys, type_: CoreType | None) -> Any:
+        """Return a part of a document as functions of the database use it."""
+        raise self._without_json()
+
+    def json_text(self, document: Core, keys: Keys) -> Any:
+        """Return a part of a document as text."""
+        raise self._without_json()
+
+    def json_part(self, document: Core, keys: Keys, type_: CoreType | None) -> Any:
+        """Return a part of a document as JSON."""
+        return self.as_document(self.json_value(document, keys, type_))
+
+    def json_presence(self, document: Core, keys: Keys) -> Any:
+        """Return what is NULL where a document has no such part."""
+        return self.json_value(document, keys, DOCUMENT)
+
+    def json_in(self, left: Core, values: Core) -> Any:
+        """Return whether JSON is equal to one of the values of an array."""
+        raise self._without_json()
+
+    def json_contains(self, left: Core, right: Core) -> Any:
+        """Return whether a document has all that another one has."""
+        raise self._without_json()
+
+    def json_contained(self, left: Core, right: Core) -> Any:
+        """Return whether another document has all that a document has."""
+        return self.json_contains(right, left)
+
+    def has_key(self, document: Core, keys: Keys, key: str) -> Any:
+        """Return whether the object in a document has a key that is known."""
+        raise self._without_json()
+
+    def has_given_key(self, document: Core, keys: Keys, bind: Callable[[Convert | None], Core]) -> Any:
+        """Return whether the object has the key that an argument gives; `bind(convert)` is the parameter for it."""
+        raise self._without_json()
+
+    def has_keys(self, document: Core, keys: Keys, bind: Callable[[CoreType], Core], every: bool) -> Any:
+        """Return whether the object has every key of a list, or any of them; `bind(type)` is the parameter for it."""
+        raise self._without_json()
+
+    def _without_json(self) -> UnsupportedFeature:
+        return UnsupportedFeature(f"JSON is not supported on {self.vendor.display_name}.")
+
+    # -- clocks --------------------------------------------------------------------------------
+
+    def zone(self, named: Callable[[Callable[[tzinfo], str]], Core]) -> Any:
+        """Return a time zone as parameters; `named(text)` is the parameter with the text that stands for it."""
+        return named(self.zone_name) if settings.USE_TZ else None
+
+    def zone_name(self, zone: tzinfo) -> str:
+        """Return what the database calls a time zone; zones of a fixed offset have no name but the offset."""
+        if (name := zone_key(zone)) is not None:
+            return str(name)
+        offset = zone.utcoffset(None)
+        return timezone_name(zone) if offset is None else self.offset_name(offset)
+
+    def offset_name(self, offset: timedelta) -> str:
+        """Return what the database calls the zone whose clocks are `offset` before those of UTC."""
+        return offset_text(offset, "+-")
+
+    def as_moment(self, core: Core) -> Core:
+        """Return a value as columns of moments take it."""
+        return core
+
+    def once(self, core: Core, make: Callable[[Core], Core]) -> Any:
+        """Return what `make` makes of a moment, which it may repeat."""
+        return make(core)
+
+    def extract(self, part: str, core: Core, zone: object) -> Any:
+        """Return a part of a date, time, moment or duration; `part` is of a closed list."""
+        text = self.parts.get(part, f"EXTRACT({part.upper()} FROM %s)")
+        return template(f"CAST({text} AS INTEGER)", self.local(core, zone), type_=sa.Integer())
+
+    parts: ClassVar[dict[str, str]] = {}
+    """How parts are taken that have another name or another meaning than those of EXTRACT."""
+
+    def local(self, core: Core, zone: object) -> Any:
+        """Return a stored moment as the clocks of a zone show it."""
+        return core
+
+    def trunc(self, kind: str, core: Core, zone: object, result: str) -> Any:
+        """Return a date, time or moment cut to a unit; `kind` and `result` are of closed lists."""
+        local = self.local(core, zone)
+        if kind in ("date", "time"):
+            return template(f"CAST(%s AS {kind.upper()})", local)
+        cast = {"datetime": "TIMESTAMP", "date": "DATE", "time": "TIME"}[result]
+        return template(f"CAST(DATE_TRUNC('{kind}', %s) AS {cast})", local)
+
+    def now(self, type_: CoreType) -> Any:
+        """Return the time at which the statement began, as moments are stored."""
+        return template("CURRENT_TIMESTAMP", type_=type_)
 
     # -- combinations and locks ------------------------------------------------------------------
 
@@ -171,4 +350,32 @@ def _chained(left: Core, operator: str, right: Core, type_: CoreType | None) -> 
     return _Chain([*before, f" {operator} ", right], type_, precedence)
 
 
-__all__ = ["TRUTH", "StandardWords"]
+def offset_text(offset: timedelta, signs: str) -> str:
+    """Return hours and minutes with the sign of what is ahead of UTC, or behind it."""
+    minutes = offset // timedelta(minutes=1)
+    return f"{signs[minutes < 0]}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def zone_key(zone: tzinfo) -> str | None:
+    """Return the name that a time zone has in the IANA database, None where it has none."""
+    return getattr(zone, "key", None) or getattr(zone, "zone", None)
+
+
+def is_before(dialect: Dialect, version: tuple[int, ...]) -> bool:
+    """Return whether the server is known to be older than that."""
+    known: tuple[int, ...] | None = getattr(dialect, "server_version_info", None)
+    return known is not None and known < version
+
+
+_SIDE_BY_SIDE = 100  # databases take `a || b || c` for a tree as deep as it is long
+
+
+def _side_by_side(texts: list[Any], type_: CoreType | None) -> Any:
+    """Return texts one after the other; many of them as a tree of groups."""
+    while len(texts) > _SIDE_BY_SIDE:
+        starts = range(0, len(texts), _SIDE_BY_SIDE)
+        texts = [_side_by_side(texts[start : start + _SIDE_BY_SIDE], type_) for start in starts]
+    return template(f"({' || '.join(['%s'] * len(texts))})", *texts, type_=type_)
+
+
+__all__ = ["TRUTH", "Keys", "StandardWords", "is_before", "offset_text", "zone_key"]

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from facade import fields
+from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.arithmetic import durations
+from facade.expressions.documents import DOCUMENT
+from facade.expressions.lookups.json_parts import INDEX
 from facade.expressions.sqltext.fragments import template
 from facade.sql.core.constants import bound_type
-from facade.sql.core.words.base import TRUTH, StandardWords
-from facade.types import JSON, IPAddress
+from facade.sql.core.words.base import TRUTH, Keys, StandardWords, is_before, offset_text
+from facade.timezone import get_default_timezone
+from facade.types import JSON, DateTime, IPAddress
 
 if TYPE_CHECKING:
+    from datetime import timedelta, tzinfo
+
+    from sqlalchemy.engine import Dialect
+
     from facade.expressions.contracts import Aggregation, Combined, Compiler, Convert, Core, CoreType, Valued
     from facade.expressions.freezing import Arg
+    from facade.fields import Field
+    from facade.fields.descriptions import Kind
 
 _LARGEST = ("Max", "Min")
 
@@ -26,6 +36,10 @@ class PostgreSQLWords(StandardWords):
     """The words of PostgreSQL."""
 
     filters_aggregates = True
+    compares_parameters = True
+    chooses_by_type = True
+    shifts_uuids = True
+    compares_documents = True
 
     def null(self, type_: CoreType | None) -> Core:
         """Return the NULL of a type, by which operators and functions are chosen: a bare one has none."""
@@ -67,15 +81,21 @@ class PostgreSQLWords(StandardWords):
 
     # -- arithmetic ----------------------------------------------------------------------------
 
-    def combine(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
-        temporal = durations.combine("postgresql", expression, left, right, type_)
-        return super().combine(expression, left, right, type_) if temporal is None else temporal
+    def combine_times(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
+        """Return days as an interval instead of their number, and say that a day and an interval make no moment."""
+        days = [side.value_kind == "day" for side in (expression.lhs, expression.rhs)]
+        if all(days) and expression.connector == "-":
+            return template("(INTERVAL '1 day' * (%s - %s))", left, right, type_=type_)
+        if any(days) and "duration" in (expression.lhs.value_kind, expression.rhs.value_kind):
+            clock = DateTime(timezone=False)
+            return template(f"(%s {expression.connector} %s)", left, right, type_=clock)
+        return None
 
     # -- functions -----------------------------------------------------------------------------
 
     def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
         measures = expression.calculates or expression.name in _LARGEST
-        if measures and isinstance(expression.get_source_expressions()[0].known_field, fields.JSONField):
+        if measures and expression.get_source_expressions()[0].value_kind == "document":
             raise UnsupportedFeature(
                 f"{expression.name} of JSON is not possible on PostgreSQL: Cast it to a field of numbers or texts."
             )
@@ -85,6 +105,112 @@ class PostgreSQLWords(StandardWords):
         """Return the value of several branches as its column takes it, whose type would be that of plain texts."""
         casts = (fields.GenericIPAddressField, fields.TimeField, fields.UUIDField)
         return sa.cast(core, expression.column_type) if isinstance(expression.known_field, casts) else core
+
+    def text_argument(self, core: Core, kind: Kind | None) -> Core:
+        return core if kind == "text" else sa.cast(core, sa.Text())
+
+    def cast(self, core: Core, source: Kind | None, field: Field[Any]) -> Any:
+        """Return a cast that does not depend on the time zone of the session."""
+        target = field.value_kind
+        if source == "moment" and target in ("day", "time") and not _is_naive(core):
+            core = self._stored_clock(core)
+        if (source, target) == ("moment", "moment") and _is_naive(core):
+            return sa.type_coerce(self._stored_clock(core), field.column_type)
+        if (source, target) == ("day", "moment"):
+            return sa.type_coerce(self._stored_clock(sa.cast(core, sa.DateTime())), field.column_type)
+        return sa.cast(core, field.column_type)
+
+    def typed(self, core: Core, type_: CoreType) -> Core:
+        """Return a constant text as a value of another type: a bare literal would be read as what the column holds."""
+        return sa.cast(core, type_)
+
+    def check_uuids(self, name: str, version: int, dialect: Dialect) -> None:
+        if version == 7 and is_before(dialect, (18,)):
+            raise UnsupportedFeature("UUID7 requires PostgreSQL version 18 or later.")
+
+    # -- documents -----------------------------------------------------------------------------
+
+    def as_document(self, core: Core) -> Core:
+        return core if getattr(core.type, "stored_as", None) is None else sa.cast(core, postgresql.JSONB())
+
+    def comparable_document(self, core: Core) -> Any:
+        return self.as_document(core)
+
+    def json_of(self, core: Core, field: Field[Any] | None) -> Any:
+        if field is None or type(field) is fields.Field:
+            return core  # of a type that only the database knows
+        if field.value_kind == "text":
+            core = sa.cast(core, sa.Text())
+        return template("TO_JSONB(%s)", core, type_=DOCUMENT)
+
+    def json_argument(self, core: Core, kind: Kind | None) -> Core:
+        return sa.cast(core, sa.Text()) if kind == "text" else core
+
+    def json_value(self, document: Core, keys: Keys, type_: CoreType | None) -> Any:
+        return _part(document, keys, type_)
+
+    def json_text(self, document: Core, keys: Keys) -> Any:
+        return _part(document, keys, sa.Text(), "->>")
+
+    def json_in(self, left: Core, values: Core) -> Any:
+        text = "%s IN (SELECT JSONB_ARRAY_ELEMENTS(CAST(%s AS JSONB)))"
+        return template(text, left, values, type_=TRUTH)
+
+    def json_contains(self, left: Core, right: Core) -> Any:
+        return template("%s @> %s", left, right, type_=TRUTH)
+
+    def json_contained(self, left: Core, right: Core) -> Any:
+        return template("%s <@ %s", left, right, type_=TRUTH)
+
+    def has_key(self, document: Core, keys: Keys, key: str) -> Any:
+        return template("%s ? %s", _part(document, keys, None), sa.literal(key, sa.Text()), type_=TRUTH)
+
+    def has_given_key(self, document: Core, keys: Keys, bind: Callable[[Convert | None], Core]) -> Any:
+        return template("%s ? %s", _part(document, keys, None), bind(None), type_=TRUTH)
+
+    def has_keys(self, document: Core, keys: Keys, bind: Callable[[CoreType], Core], every: bool) -> Any:
+        wanted = bind(sa.ARRAY(sa.Text()))
+        return template("%s ?& %s" if every else "%s ?| %s", _part(document, keys, None), wanted, type_=TRUTH)
+
+    # -- clocks --------------------------------------------------------------------------------
+
+    def zone(self, named: Callable[[Callable[[tzinfo], str]], Core]) -> Any:
+        if settings.USE_TZ:
+            return named(self.zone_name)
+        return sa.literal(self.zone_name(get_default_timezone()), sa.Text())
+
+    def offset_name(self, offset: timedelta) -> str:
+        return f"UTC{offset_text(offset, '-+')}"  # POSIX counts the other way
+
+    def _stored_clock(self, core: Core) -> Any:
+        """Return a moment as the clock of UTC (with USE_TZ off: of TIME_ZONE) shows it, or the moment of such a clock."""
+        name = "UTC" if settings.USE_TZ else self.zone_name(get_default_timezone())
+        return template("(%s AT TIME ZONE %s)", core, sa.literal(name, sa.Text()))
+
+    def _moment(self, core: Core) -> Any:
+        """Return a value as a moment: those without a time zone hold the clock that `_stored_clock` shows."""
+        return self._stored_clock(core) if getattr(core.type, "timezone", True) is False else core
+
+    def as_moment(self, core: Core) -> Core:
+        return self._stored_clock(core) if _is_naive(core) else core
+
+    parts: ClassVar[dict[str, str]] = {
+        "week_day": "EXTRACT(DOW FROM %s) + 1",
+        "iso_week_day": "EXTRACT(ISODOW FROM %s)",
+        "iso_year": "EXTRACT(ISOYEAR FROM %s)",
+        "second": "EXTRACT(SECOND FROM DATE_TRUNC('second', %s))",
+    }
+
+    def local(self, core: Core, zone: object) -> Any:
+        return core if zone is None else template("(%s AT TIME ZONE %s)", self._moment(core), zone)
+
+    def trunc(self, kind: str, core: Core, zone: object, result: str) -> Any:
+        if result == "datetime" and zone is not None:
+            return template(f"DATE_TRUNC('{kind}', %s, %s)", self._moment(core), zone)
+        return super().trunc(kind, core, zone, result)
+
+    def now(self, type_: CoreType) -> Any:
+        return template("STATEMENT_TIMESTAMP()", type_=type_)
 
     # -- combinations and locks ------------------------------------------------------------------
 
@@ -98,6 +224,23 @@ def _array_item(type_: CoreType | None) -> Any:
     if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
         return sa.Text()
     return bound_type(type_, None)
+
+
+def _is_naive(core: Core) -> bool:
+    """Return whether a value is a clock without a time zone: what a day and a duration make."""
+    return isinstance(core.type, DateTime) and not core.type.timezone
+
+
+def _part(document: Core, keys: Keys, type_: CoreType | None, arrow: str = "->") -> Any:
+    """Return a part of a document: as jsonb, or as text with the arrow `->>`."""
+    if not keys:
+        return document
+    if len(keys) > 1:
+        path = sa.literal(list(keys), sa.ARRAY(sa.Text()))
+        return template(f"(%s {arrow.replace('-', '#')} %s)", document, path, type_=type_)
+    (key,) = keys
+    name = sa.literal(int(key), sa.Integer()) if INDEX.fullmatch(key) else sa.literal(key, sa.Text())
+    return template(f"(%s {arrow} %s)", document, name, type_=type_)
 
 
 __all__ = ["PostgreSQLWords"]

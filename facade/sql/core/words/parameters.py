@@ -1,0 +1,63 @@
+"""Lists as one parameter: JSON, where the database has no arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+    from facade.expressions.contracts import CoreType
+
+
+class ListParameter(sa.types.TypeDecorator[Any]):
+    """A list of values of one type."""
+
+    impl = sa.Text
+    cache_ok = False
+
+    def __init__(self, item: CoreType) -> None:
+        super().__init__()
+        self.item = item
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        process = self.item.dialect_impl(dialect).bind_processor(dialect)
+        if process is None:
+            return _as_json
+        return lambda values: _as_json([process(value) for value in values])
+
+
+def _as_json(values: list[Any]) -> str:
+    """Return a list as JSON for SQLite, to which NaN is NULL, and a number beyond its range infinity."""
+    try:
+        return json.dumps(values, allow_nan=False)
+    except ValueError:
+        return f"[{','.join(map(_item_as_json, values))}]"
+
+
+def _item_as_json(value: object) -> str:
+    if value != value:  # noqa: PLR0124 - only NaN is unequal to itself
+        return "null"
+    return json.dumps(value).replace("Infinity", "1e999") if isinstance(value, float) else json.dumps(value)
+
+
+class KeyList(sa.types.TypeDecorator[Any]):
+    """A list of keys of documents; other letters than those of ASCII are escaped, or not."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, ascii_only: bool = True) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        return partial(json.dumps, ensure_ascii=self.ascii_only)
+
+
+__all__ = ["KeyList", "ListParameter"]
