@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
-from facade.models import F, OuterRef, Q, Subquery
+from facade.models import CASCADE, DurationField, F, FloatField, ForeignKey, Model, OuterRef, Q, Subquery
 from tests.models import Author, Book, City, Country, Place, Profile, Publisher, Restaurant, Writer
 
 
@@ -162,3 +164,45 @@ def test_a_queryset_of_several_columns_is_refused(face, library):
     for name in ("author__in", "author"):
         with pytest.raises(ValueError, match=r"must have 1 selected fields \(received 2\)"):
             face.list(Book.objects.filter(**{name: several[:1]}))
+
+
+class Weight(Model):
+    grams = FloatField(primary_key=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+class Length(Model):
+    time = DurationField(primary_key=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+class Measured(Model):
+    weight = ForeignKey(Weight, on_delete=CASCADE)
+    length = ForeignKey(Length, on_delete=CASCADE)
+
+    class Meta:
+        app_label = "tests"
+
+
+@pytest.mark.parametrize(
+    ("relation", "key", "larger"),
+    [("weight", 1.5, float("inf")), ("length", dt.timedelta(days=1), dt.timedelta.max)],
+)
+def test_keys_of_any_type_are_compared(face, database, relation, key, larger):
+    database.create(Weight, Length, Measured)
+    weight, length = Weight.objects.create(grams=1.5), Length.objects.create(time=dt.timedelta(days=1))
+    row = Measured.objects.create(weight=weight, length=length)
+    for lookup, value, expected in (
+        ("exact", key, [row]),
+        ("in", [key, larger], [row]),
+        ("gt", key, []),
+        ("gte", key, [row]),
+        ("lt", larger, [row]),
+        ("gt", larger, []),
+    ):
+        assert face.list(Measured.objects.filter(**{f"{relation}__{lookup}": value})) == expected, lookup
+    assert face.list(getattr(row, relation).measured_set.all()) == [row]

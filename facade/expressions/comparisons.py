@@ -229,7 +229,6 @@ def registered(*kinds: type[Field[Any]]) -> Callable[[type[Lookup]], type[Lookup
 # Of the widest column; what a narrower one holds is the database's affair.
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
-_BOUNDED = (fields.FloatField, fields.DurationField)
 End = TypeVar("End", float, dt.timedelta)
 
 
@@ -246,21 +245,17 @@ Ends = tuple[float, float] | tuple[dt.timedelta, dt.timedelta]
 
 
 def column_range(left: Valued, vendor: str) -> Ends | None:
-    """Return what an integer column holds in a vendor's database, None where 64 bits say it already.
+    """Return what a column holds in a vendor's database, None where that is anything, or 64 bits say it already.
 
-    Computed values are bounded, too, if they have a floating point, or are lengths of time.
+    Computed values are bounded, too, where their field says so.
     """
     field = left._output_field_or_none
-    if isinstance(field, _BOUNDED):
-        return None if field.prepares_itself() else field.range_on(vendor)
-    if (column := getattr(left, "target", None)) is None:
-        return None
-    target = final_target(column)
-    ranges = getattr(target, "range_on", None)
-    if ranges is None or target.prepares_itself():
-        return None
-    low, high = ranges(vendor)
-    return None if low <= LOWEST and high >= HIGHEST else (low, high)
+    if field is None or not field.bounded_when_computed:
+        if (column := getattr(left, "target", None)) is None:
+            return None
+        field = final_target(column)
+    held = None if field.prepares_itself() else field.range_on(vendor)
+    return None if held == (LOWEST, HIGHEST) else held
 
 
 class RangeChecked(BuiltinLookup):
@@ -516,7 +511,8 @@ class Range(BuiltinLookup):
         """Return what makes the ends that the compiler's database takes of prepared ones."""
         if (own := self.of_field(compiler)) is not None:
             return lambda ends: [own(end) for end in ends]
-        if isinstance(self.compared_field, _BOUNDED):
+        field = self.compared_field
+        if field is not None and field.bounded_when_computed:
             held = column_range(self.lhs, compiler.vendor)
             return None if held is None else functools.partial(_bounded, *held)
         return None

@@ -88,6 +88,18 @@ class ValueDescription:
             return None
         return self.plain_values(vendor)
 
+    # What a column holds.
+
+    bounded_when_computed: ClassVar[bool] = False
+    """Whether `range_on` holds for computed values, too; those of integers are as large as the database counts."""
+
+    def range_on(self, vendor: str | None) -> tuple[Any, Any] | None:
+        """Return the smallest and the largest value that the column holds on a kind of database, None where that is any.
+
+        A comparison with a value beyond them is answered without asking the database, which might refuse the value.
+        """
+        return None
+
     # What is read.
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter | None:

@@ -57,10 +57,8 @@ class GeneratedField(Field[AnyValue]):
         """The range of the output field, None if it holds no integers."""
         return getattr(self.output_field, "integer_range", None)
 
-    @property
-    def range_on(self) -> Any:
-        """What the column holds on a vendor's database, where it holds integers."""
-        return getattr(self.output_field, "range_on", None)
+    def range_on(self, vendor: str | None) -> tuple[Any, Any] | None:
+        return self.output_field.range_on(vendor)
 
     def get_internal_type(self) -> str:
         return self.output_field.get_internal_type()

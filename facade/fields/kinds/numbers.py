@@ -94,7 +94,6 @@ class IntegerField(Field[IntegerValue]):
         return self.range_on(default_vendor())
 
     def range_on(self, vendor: str | None) -> tuple[int, int]:
-        """Return the smallest and the largest value that the column holds on a kind of database."""
         return self._ranges.get(vendor, self._ranges[None])
 
     @cached_property
@@ -365,6 +364,7 @@ class FloatField(Field[FloatValue]):
     empty_strings_allowed = False
     describes = (float,)
     value_kind = "float"
+    bounded_when_computed = True
     default_error_messages: ClassVar[dict[str, str]] = {"invalid": "“%(value)s” value must be a float."}
     description = "Floating point number"
 
@@ -405,7 +405,6 @@ class FloatField(Field[FloatValue]):
             _refuse_number(self, value, error)
 
     def range_on(self, vendor: str | None) -> tuple[float, float] | None:
-        """Return the smallest and the largest value that the column holds on a kind of database, None where that is any."""
         return (-sys.float_info.max, sys.float_info.max) if vendor == "mysql" else None
 
     def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> Any:

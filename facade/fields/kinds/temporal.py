@@ -359,6 +359,7 @@ class DurationField(Field[DurationValue]):
     empty_strings_allowed = False
     describes = (dt.timedelta,)
     value_kind = "duration"
+    bounded_when_computed = True
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": (
             "“%(value)s” value has an invalid format. It must be in [DD] [[HH:]MM:]ss[.uuuuuu] format."
@@ -404,7 +405,6 @@ class DurationField(Field[DurationValue]):
         return self.to_python(kept(value))
 
     def range_on(self, vendor: str | None) -> tuple[dt.timedelta, dt.timedelta] | None:
-        """Return the smallest and the largest value that the column holds on a kind of database, None where that is any."""
         return None if vendor in (None, "postgresql") else (-LONGEST, LONGEST)
 
     def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> object:

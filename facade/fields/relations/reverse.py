@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist, FieldError
+from facade.fields.descriptions import ValueDescription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,7 +84,7 @@ def _identity(value: object) -> Any:
     return value
 
 
-class ForeignObjectRel(FieldCacheMixin):
+class ForeignObjectRel(FieldCacheMixin, ValueDescription):
     """A relation as the model it points at sees it; ``_meta.get_fields()`` lists it there.
 
     ``field`` is the relation itself, ``model`` the model it points at and ``related_model`` the model
