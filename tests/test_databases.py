@@ -230,6 +230,9 @@ def test_a_face_without_a_driver_says_what_to_install(monkeypatch):
     configure(DATABASES={"default": "mysql+pymysql://h/d"})
     with pytest.raises(ImproperlyConfigured, match="has no async face: install asyncmy or aiomysql"):
         connections["default"].async_engine  # noqa: B018
+    configure(DATABASES={"default": "mysql+asyncmy://h/d"})
+    with pytest.raises(ImproperlyConfigured, match="has no sync face: install pymysql or mysqlclient"):
+        connections["default"].engine  # noqa: B018
 
 
 DRIVERS = {

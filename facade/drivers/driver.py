@@ -62,6 +62,9 @@ class Driver:
     module: str = ""
     """What has to be importable."""
 
+    package: str | None = None
+    """What pip calls it, where that is another name."""
+
     extra: str | None = None
     """The extra of facade's that installs it."""
 

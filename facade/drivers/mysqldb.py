@@ -6,4 +6,6 @@ from dataclasses import replace
 
 from facade.drivers.others import MYSQL
 
-MYSQLDB = replace(MYSQL, name="mysqldb", faces=("sync",), module="MySQLdb", paramstyle="format")
+MYSQLDB = replace(
+    MYSQL, name="mysqldb", faces=("sync",), module="MySQLdb", package="mysqlclient", paramstyle="format"
+)

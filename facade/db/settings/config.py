@@ -227,7 +227,9 @@ def missing_driver(settings: DatabaseSettings, face: Face) -> str:
             "Configure 'sqlite://' instead of the engine, or use a file."
         )
     drivers = drivers_for(settings.dialect_name, face)
-    names = " or ".join(driver.name for driver in drivers) or f"a driver for its {face} face"
+    names = (
+        " or ".join(driver.package or driver.name for driver in drivers) or f"a driver for its {face} face"
+    )
     return f"Database {settings.alias!r} ({settings.dialect_name}) has no {face} face: install {names}."
 
 
