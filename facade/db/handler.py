@@ -12,7 +12,7 @@ from facade import bridge, configuration
 from facade.db.database import Database
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.db.settings import config
-from facade.db.settings.names import Bound
+from facade.db.settings.aliases import Bound
 from facade.exceptions import ConnectionDoesNotExist
 
 _AFFECTING = frozenset({"DATABASES", "FACADE_FAST_ROADS"})

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from facade import configuration
-from facade.db.settings.names import alias_behind
+from facade.db.settings.aliases import alias_behind
 
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
-from weakref import WeakValueDictionary
-from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -80,6 +78,9 @@ def _write(type_: WrittenType, compiler: DDLCompiler, **options: Any) -> str:
 class ColumnDescription:
     """The part of a field that describes its column."""
 
+    name: Any
+    max_length: int | None
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         _by_name.setdefault(cls.__name__, cls)
@@ -131,26 +132,6 @@ class ColumnDescription:
         """Return the functions of (value, expression, connection) that a value from the database goes through last."""
         convert = getattr(self, "from_db_value", None)
         return [] if convert is None else [convert]
-
-
-# The first class of a name, as long as there is one: facade's own before those of users.
-_by_name: WeakValueDictionary[str, type[ColumnDescription]] = WeakValueDictionary()
-
-
-def column_named(internal_type: str, field: Declared) -> ColumnType:
-    """Return the column type that a field has whose internal type is the name of this class."""
-    named = _by_name.get(internal_type)
-    return sa.types.NullType() if named is None else named.column_of(field)
-
-
-# The first class of a name, as long as there is one: facade's own before those of users.
-_by_name: WeakValueDictionary[str, type[ColumnDescription]] = WeakValueDictionary()
-
-
-def column_named(internal_type: str, field: Declared) -> ColumnType:
-    """Return the column type that a field has whose internal type is the name of this class."""
-    named = _by_name.get(internal_type)
-    return sa.types.NullType() if named is None else named.column_of(field)
 
 
 # The first class of a name, as long as there is one: facade's own before those of users.

@@ -10,7 +10,7 @@ from facade.exceptions import FieldDoesNotExist
 from facade.expressions.calls import RawSQL
 from facade.expressions.names import referenced_paths
 from facade.fields.declarations import LOOKUP_SEP
-from facade.fields.relations.declarations import by_database
+from facade.fields.relations.relation_declarations import by_database
 from facade.meta.constraints import CheckConstraint
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from facade.db.database import Database
 from facade.db.handler import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.db.scopes.joining import Joinable, channel_on, check_joinable
-from facade.db.settings.names import Bound
+from facade.db.settings.aliases import Bound
 from facade.db.transactions.blocks import state
 from facade.db.transactions.callbacks import Callback, check_callback
 from facade.exceptions import TransactionManagementError

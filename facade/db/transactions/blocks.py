@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from facade import bridge
 from facade.configuration import settings
 from facade.db.transactions.callbacks import run_hooks
-from facade.db.transactions.state import Innermost
+from facade.db.transactions.current import Innermost
 from facade.db.transactions.turns import CUT, Transaction, Turns, was_done
 from facade.exceptions import Error, OperationalError, TransactionManagementError
 

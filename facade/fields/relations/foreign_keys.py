@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
 from facade.db.routing import router
 from facade.exceptions import FieldError, ValidationError
 from facade.fields.keywords import AnyValue
-from facade.fields.relations.declarations import ForeignKeyChecks
 from facade.fields.relations.foreign_objects import (
     RECURSIVE_RELATIONSHIP_CONSTANT,
     ForeignObject,
@@ -15,6 +14,7 @@ from facade.fields.relations.foreign_objects import (
     lazy_related_operation,
     resolve_relation,
 )
+from facade.fields.relations.relation_declarations import ForeignKeyChecks
 from facade.fields.relations.reverse import ForeignObjectRel, ManyToOneRel, OneToOneRel
 from facade.foundation.seams import Seam
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from facade.exceptions import FieldError
 from facade.fields.base import Field
 from facade.fields.keywords import AnyValue
-from facade.fields.relations.declarations import ForeignObjectChecks, RelationChecks
+from facade.fields.relations.relation_declarations import ForeignObjectChecks, RelationChecks
 from facade.fields.relations.reverse import FieldCacheMixin, ForeignObjectRel, Hop
 from facade.foundation.seams import Seam
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.configuration import settings
 from facade.exceptions import FieldDoesNotExist
-from facade.fields.relations.declarations import RelationChecks
+from facade.fields.relations.relation_declarations import RelationChecks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

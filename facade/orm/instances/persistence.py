@@ -10,7 +10,7 @@ from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic, mark_for_rollback_on_error
 from facade.db.scopes.binding import Using, alias_of
-from facade.db.settings.names import home_of
+from facade.db.settings.aliases import home_of
 from facade.expressions.calls import DatabaseDefault
 from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.deletion import Collector

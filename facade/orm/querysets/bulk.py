@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade.bridge import in_worker, wait_for_chunks
 from facade.db.connection import connections
 from facade.db.scopes.atomic import atomic
-from facade.db.settings.names import home_of
+from facade.db.settings.aliases import home_of
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError
 from facade.expressions.aggregates.plain import Max
 from facade.expressions.base import Value
