@@ -268,7 +268,7 @@ class Database(TransactionControl):
             self.schema_maps += more
 
     def _check_locks(self) -> None:
-        if self.vendor != "sqlite":  # it has no row locks: asking for them changes nothing
+        if not self.features.ignores_row_locks:
             raise TransactionManagementError(_NO_BLOCK)
 
     def _make_sync(self) -> Lender:

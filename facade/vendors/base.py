@@ -57,6 +57,19 @@ class Vendor:
     supports_select_union = True
     supports_timezones = False
 
+    # -- what facade alone asks ------------------------------------------------------------------
+
+    ignores_row_locks = False
+    """Whether asking for a lock changes nothing, as there are none of rows."""
+    is_embedded = False
+    """Whether it runs in the program: a database is a file, or is in memory."""
+    limits_single_statements = False
+    """Whether a statement can say itself how long it may take."""
+    settings_end_with_transaction = False
+    """Whether a setting can be one for the running transaction."""
+    assumes_roles = False
+    """Whether a session can act as another role (Django's ``assume_role``)."""
+
     # -- columns and tables ---------------------------------------------------------------------
 
     has_native_boolean_field = False

@@ -11,6 +11,7 @@ class MySQL(Vendor):
     """MySQL."""
 
     has_select_for_update = True
+    limits_single_statements = True
     has_select_for_update_nowait = True
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True

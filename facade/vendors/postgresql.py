@@ -20,10 +20,12 @@ class PostgreSQL(Vendor):
     has_native_json_field = True
     has_native_uuid_field = True
     has_select_for_no_key_update = True
+    assumes_roles = True
     has_select_for_update = True
     has_select_for_update_nowait = True
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True
+    settings_end_with_transaction = True
     only_supports_unbounded_with_preceding_and_following = True
     supports_comments = True
     supports_covering_indexes = True

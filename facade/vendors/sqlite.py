@@ -16,6 +16,8 @@ class SQLite(Vendor):
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
     can_rollback_ddl = True
+    ignores_row_locks = True
+    is_embedded = True
     supports_aggregate_distinct_multiple_argument = False
     supports_aggregate_order_by_clause = sqlite3.sqlite_version_info >= (3, 44)
     supports_expression_indexes = True

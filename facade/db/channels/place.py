@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from facade.db.settings.config import DatabaseSettings
+    from facade.vendors import Vendor
 
 
 class Place(Protocol):
@@ -16,6 +17,9 @@ class Place(Protocol):
 
     vendor: str
     """Which database it is: ``sqlite``, ``postgresql`` or ``mysql`` (MariaDB, too)."""
+
+    features: Vendor
+    """What such a database can do."""
 
     settings: DatabaseSettings
     """Its part of ``DATABASES``, read and checked."""

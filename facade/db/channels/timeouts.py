@@ -32,7 +32,7 @@ _SETTING = re.compile(r"\d+[a-z]*")
 
 def set_timeout(channel: Limited, seconds: float) -> str:
     """Have the server stop each statement that takes longer; returns what `restore_timeout` sets again."""
-    if channel.database.vendor == "postgresql":
+    if channel.database.features.settings_end_with_transaction:
         # SET LOCAL: a rollback undoes it, and a pooler's next client does not inherit it.
         return _set_local(channel, f"{max(1, round(seconds * 1000)):d}")
     _check_mariadb(channel)
@@ -43,7 +43,7 @@ def set_timeout(channel: Limited, seconds: float) -> str:
 
 def restore_timeout(channel: Limited, before: str) -> None:
     """Set again what was set before."""
-    if channel.database.vendor == "postgresql":
+    if channel.database.features.settings_end_with_transaction:
         _set_local(channel, before)
     else:
         channel._command(f"SET SESSION max_statement_time = {before}")
@@ -51,12 +51,12 @@ def restore_timeout(channel: Limited, before: str) -> None:
 
 def outlives_rollback(channel: Limited) -> bool:
     """Tell whether the setting is still there after a rollback."""
-    return channel.database.vendor != "postgresql"
+    return not channel.database.features.settings_end_with_transaction
 
 
 def timed(channel: Limited, sql: str, seconds: float) -> str | None:
     """Return a statement that has its own limit, where the database has words for that."""
-    if channel.database.vendor != "mysql":
+    if not channel.database.features.limits_single_statements:
         return None
     _check_mariadb(channel)
     return f"SET STATEMENT max_statement_time={seconds:f} FOR {sql}"

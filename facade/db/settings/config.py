@@ -19,6 +19,7 @@ from facade.drivers import drivers_for, named
 from facade.drivers.others import OTHER
 from facade.exceptions import ImproperlyConfigured
 from facade.types.base import MYSQL
+from facade.vendors import Vendor, vendor_named
 
 if TYPE_CHECKING:
     from facade.drivers.driver import Driver, Face
@@ -118,9 +119,14 @@ class DatabaseSettings:
         return self.any_url.get_backend_name()
 
     @property
+    def vendor(self) -> Vendor:
+        """What is known of such databases."""
+        return vendor_named(self.dialect_name)
+
+    @property
     def memory(self) -> bool:
         """Whether it is a SQLite database without a file."""
-        return self.dialect_name == "sqlite" and is_memory(self.any_url)
+        return self.vendor.is_embedded and is_memory(self.any_url)
 
 
 def _public(url: URL | None) -> str | None:
@@ -307,8 +313,8 @@ def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
         half,
         pool=pool,
         isolation_level=_isolation_level(half, given, options),
-        init_command=_of_sqlite(options) if half.dialect_name == "sqlite" else None,
-        assume_role=_of_postgresql(options, given) if half.dialect_name == "postgresql" else None,
+        init_command=_of_sqlite(options) if half.vendor.is_embedded else None,
+        assume_role=_of_postgresql(options, given) if half.vendor.assumes_roles else None,
         options={**options, **(given.get("SYNC_OPTIONS") or {})},
         async_options={**options, **(given.get("ASYNC_OPTIONS") or {})},
         transaction_pooling=bool(

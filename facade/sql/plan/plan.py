@@ -348,7 +348,7 @@ def compile_plan(
 ) -> Plan:
     """Compile a Core statement whose parameters come from arguments; `again` makes it where some lie beyond a column."""
     dialect, title = database.compile_dialect, getattr(compiler.query.model, "__name__", "values")
-    locks = compiler.query.lock is not None and database.vendor != "sqlite"
+    locks = compiler.query.lock is not None and not database.features.ignores_row_locks
 
     def plan_of(compiled: SQLCompiler) -> Plan:
         ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)
