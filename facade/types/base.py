@@ -39,6 +39,13 @@ class Base(TypeDecorator[T]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         return None
 
+    def survives_json(self, dialect: Dialect) -> bool:
+        """Return whether values, as SQLite's columns store them, are the same after a trip through JSON.
+
+        A list of them is one parameter there, then, else one for each. Types that are stored as numbers or texts survive.
+        """
+        return isinstance(_storage(self, dialect), _IN_JSON)
+
     def literal_processor(self, dialect: Dialect) -> Callable[[Any], str]:
         """Return the function that writes a value into DDL, where nothing can be bound."""
         bind = self.bind_processor(dialect)
@@ -54,6 +61,33 @@ class Base(TypeDecorator[T]):
             return text(str(value)) if isinstance(value, str) or own is None else str(own(value))
 
         return process
+
+
+_IN_JSON = (
+    sa.Integer,
+    sa.String,
+    sa.Float,
+    sa.Date,
+    sa.DateTime,
+    sa.Time,
+    sa.Uuid,
+    sa.Boolean,
+    sa.Numeric,
+    sa.Interval,
+)
+
+
+@functools.lru_cache(maxsize=256)  # every expression may bring a type of its own
+def _storage(type_: TypeEngine[Any], dialect: Dialect) -> Any:
+    impl = type_.dialect_impl(dialect)
+    return getattr(impl, "impl_instance", None) or impl
+
+
+def survives_json(type_: TypeEngine[Any], dialect: Dialect) -> bool:
+    """Return what a type says of its values, one of SQLAlchemy's by what it is stored as."""
+    if isinstance(type_, Base):
+        return type_.survives_json(dialect)
+    return isinstance(_storage(type_, dialect), _IN_JSON)
 
 
 _NUMBERS = (int, float, decimal.Decimal)

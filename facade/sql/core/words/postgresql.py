@@ -103,8 +103,9 @@ class PostgreSQLWords(StandardWords):
 
     def unified(self, core: Core, expression: Valued) -> Any:
         """Return the value of several branches as its column takes it, whose type would be that of plain texts."""
-        casts = (fields.GenericIPAddressField, fields.TimeField, fields.UUIDField)
-        return sa.cast(core, expression.column_type) if isinstance(expression.known_field, casts) else core
+        field = expression.known_field
+        told = field is not None and field.cast_in_choices
+        return sa.cast(core, expression.column_type) if told else core
 
     def text_argument(self, core: Core, kind: Kind | None) -> Core:
         return core if kind == "text" else sa.cast(core, sa.Text())

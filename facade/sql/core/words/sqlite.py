@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,30 +16,15 @@ from facade.expressions.sqltext.fragments import template
 from facade.sql.core.words import durations
 from facade.sql.core.words.base import TRUTH, Keys, StandardWords
 from facade.sql.core.words.parameters import KeyList, ListParameter
+from facade.types.base import survives_json
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
-
     from facade.expressions.contracts import Aggregation, Combined, Compiler, Convert, Core, CoreType
     from facade.expressions.freezing import Arg
     from facade.fields import Field
     from facade.fields.descriptions import Kind
     from facade.sql.query.query import Lock
     from facade.sql.query.query import Query as SQLQuery
-
-# Types whose values survive a trip through JSON, as the column stores them.
-_JSON_SAFE = (
-    sa.Integer,
-    sa.String,
-    sa.Float,
-    sa.Date,
-    sa.DateTime,
-    sa.Time,
-    sa.Uuid,
-    sa.Boolean,
-    sa.Numeric,
-    sa.Interval,
-)
 
 
 class SQLiteWords(StandardWords):
@@ -57,7 +41,7 @@ class SQLiteWords(StandardWords):
     def in_list(
         self, compiler: Compiler, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None
     ) -> Any:
-        if type_ is None or not isinstance(_storage(type_, compiler.dialect), _JSON_SAFE):
+        if type_ is None or not survives_json(type_, compiler.dialect):
             return super().in_list(compiler, left, arg, type_, convert)
         each = sa.func.json_each(compiler.bind(arg, ListParameter(type_), convert)).table_valued("value")
         return left.in_(sa.select(each.c.value))
@@ -191,12 +175,6 @@ class SQLiteWords(StandardWords):
     def for_update(self, statement: sa.Select[Any], lock: Lock, tables: list[Any]) -> Any:
         """Return the select as it is: there are no row locks."""
         return statement
-
-
-@functools.lru_cache(maxsize=256)  # every expression may bring a type of its own
-def _storage(type_: CoreType, dialect: Dialect) -> Any:
-    impl = type_.dialect_impl(dialect)
-    return getattr(impl, "impl_instance", None) or impl
 
 
 # -- paths ---------------------------------------------------------------------------------------
