@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from facade.db.channels.execution import NO_OPTIONS
 
 if TYPE_CHECKING:
-    from facade.db.channels.execution import Options
+    from facade.db.channels.execution import ExecutionOptions
     from facade.db.channels.place import Place
     from facade.db.transactions.callbacks import Hook
 
@@ -80,7 +80,7 @@ class Channel(ABC):
     # Values that most channels never change are the class's: a lone statement makes a channel, too.
     in_transaction: bool = False
     read_only: bool = False
-    options: Options = NO_OPTIONS
+    options: ExecutionOptions = NO_OPTIONS
     """Execution options of the statements that follow."""
 
     broken: bool = False

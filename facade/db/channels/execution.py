@@ -9,10 +9,10 @@ from typing import Any
 
 from facade.exceptions import UnsupportedFeature
 
-Options = Mapping[str, Any]
+ExecutionOptions = Mapping[str, Any]
 
 SCHEMAS = "schema_translate_map"
-NO_OPTIONS: Options = MappingProxyType({})
+NO_OPTIONS: ExecutionOptions = MappingProxyType({})
 
 _DIALECTS = frozenset({"postgresql", "mysql", "mariadb", "sqlite", "oracle", "mssql"})
 _LEVEL, _READ_ONLY = "isolation_level", "postgresql_readonly"
@@ -39,13 +39,13 @@ class Execution:
 
     __slots__ = ("connection_options", "isolation_level", "names", "options", "read_only", "timeout")
 
-    def __init__(self, options: Options | None = None, timeout: float | None = None) -> None:
+    def __init__(self, options: ExecutionOptions | None = None, timeout: float | None = None) -> None:
         given = dict(options or NO_OPTIONS)
         if "no_parameters" in given:
             raise UnsupportedFeature(_NO_PARAMETERS)
         self.isolation_level: str | None = given.pop(_LEVEL, None)
         self.read_only = bool(given.pop(_READ_ONLY, False))
-        self.options: Options = MappingProxyType(given)
+        self.options: ExecutionOptions = MappingProxyType(given)
         self.connection_options = {name: value for name, value in given.items() if of_connections(name)}
         self.timeout = None if timeout is None else _seconds(timeout)
         self.names: dict[str, str] = {}  # of databases under these options, by those without
@@ -65,7 +65,7 @@ class Execution:
         named = [f"{name}={value!r}" for name, value in sorted(self.options.items())]
         return ", ".join([*named, *([] if self.timeout is None else [f"timeout={self.timeout!r}"])])
 
-    def updated(self, options: Options, timeout: float | None = None) -> Execution:
+    def updated(self, options: ExecutionOptions, timeout: float | None = None) -> Execution:
         """Return one with these options added, and this limit in the place of the one before."""
         return Execution({**self.options, **options}, self.timeout if timeout is None else timeout)
 

@@ -40,7 +40,7 @@ _STREAM_ENDED = "The block on {alias!r} in which this stream was opened has ende
 _SAVEPOINTS = "The savepoints on {alias!r} are not those that this block left: it cannot be released."
 
 
-class Options(Protocol):
+class BlockOptions(Protocol):
     """What a block is asked for; `transaction.Atomic` is one."""
 
     savepoint: bool
@@ -91,7 +91,7 @@ class Block(Turns):
     def __init__(
         self,
         transaction: Transaction,
-        atomic: Options | None = None,
+        atomic: BlockOptions | None = None,
         parent: Block | None = None,
         sid: str | None = None,
         body: bool = True,
@@ -462,7 +462,7 @@ class Within(Root):
 
     __slots__ = ("point",)
 
-    def __init__(self, transaction: Transaction, atomic: Options, body: bool) -> None:
+    def __init__(self, transaction: Transaction, atomic: BlockOptions, body: bool) -> None:
         super().__init__(transaction, atomic, body=body)
         self.point = transaction.new_name()
 
@@ -480,7 +480,7 @@ class Within(Root):
     end = Block.end  # callbacks wait for the owner's commit
 
 
-def begin(database: Lends, atomic: Options, body: bool) -> Block:
+def begin(database: Lends, atomic: BlockOptions, body: bool) -> Block:
     """Enter an outermost block."""
     lend = database.lend_general if atomic.execution.connection_options else database.lend
     channel = lend()
@@ -494,14 +494,14 @@ def begin(database: Lends, atomic: Options, body: bool) -> Block:
     return entered(Root(Transaction(channel), atomic, body=body))
 
 
-def _begin_on(channel: Channel, atomic: Options) -> None:
+def _begin_on(channel: Channel, atomic: BlockOptions) -> None:
     execution = atomic.execution
     if execution.options:
         channel.options = execution.options
     channel.begin(atomic.isolation_level, atomic.read_only, execution.timeout)
 
 
-def _begin_within(channel: Channel, alias: str, atomic: Options, body: bool) -> Block:
+def _begin_within(channel: Channel, alias: str, atomic: BlockOptions, body: bool) -> Block:
     if atomic.isolation_level is not None or atomic.read_only or atomic.execution.connection_options:
         raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
     block = Within(Transaction(channel, alias), atomic, body)
@@ -514,7 +514,7 @@ def _begin_within(channel: Channel, alias: str, atomic: Options, body: bool) -> 
     return entered(block)
 
 
-def nest(parent: Block, atomic: Options, body: bool) -> Block:
+def nest(parent: Block, atomic: BlockOptions, body: bool) -> Block:
     """Enter a block inside another one, whose lock it holds from here to its end."""
     parent.turn()
     transaction = parent.transaction

@@ -18,7 +18,7 @@ from facade.expressions.functions.vendors import VendorFunc
 from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Valued
     from facade.fields import Field
 
 
@@ -54,9 +54,14 @@ def is_clock(field: Field[Any]) -> bool:
     return field.value_kind in ("day", "time")
 
 
-def as_column(compiler: Compiler, value: Expression, field: Field[Any]) -> Any:
+def as_column(compiler: Compiler, value: Valued, field: Field[Any]) -> Any:
     """Return the Core form of an expression as a column takes it: moments become days or times of day there, and the other way round."""
-    given, kind = value.value_kind, field.value_kind
+    kind = field.value_kind
+    if getattr(value, "conditional", False) and kind != "document":
+        return compiler.boolean(value)
+    if not isinstance(value, Expression):
+        return compiler.process(value)
+    given = value.value_kind
     if (given == "moment" and kind in ("day", "time")) or (kind == "moment" and given in ("day", "time")):
         return compiler.process(Cast(value, field))
     if kind == "document" and holds_json(value):
@@ -75,10 +80,7 @@ class Stored(ExpressionWrapper):
     """An expression as a column takes it, for one that is assigned as a part of another."""
 
     def as_core(self, compiler: Compiler) -> Any:
-        value, field = self.expression, self.output_field
-        if getattr(value, "conditional", False) and field.value_kind != "document":
-            return compiler.boolean(value)
-        return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
+        return as_column(compiler, self.expression, self.output_field)
 
     def as_document(self, compiler: Compiler) -> Any:
         """Return it as the JSON that a column of documents takes it for."""

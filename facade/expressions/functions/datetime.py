@@ -43,7 +43,7 @@ class Zoned(Transform):
 
     def zone(self, compiler: Compiler) -> Any:
         """Return the name of the zone as a parameter: a given one, or the one that is current when the query runs."""
-        if not isinstance(self.lhs.output_field, fields.DateTimeField):
+        if self.lhs.output_field.value_kind != "moment":
             if self.tzinfo is not None:
                 raise ValueError("tzinfo can only be used with DateTimeField.")
             return None

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet
-from facade.expressions.base import Expression
 from facade.expressions.freezing import Arg
 from facade.expressions.functions.comparison import as_column
 from facade.expressions.subquery import Embedded
-from facade.fields import Field, JSONField
+from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.relations.reverse import final_target
 from facade.sql.core.select import Compiler
@@ -93,9 +92,7 @@ def stored_value(compiler: Compiler, field: Field[Any], value: Arg | Valued | No
         return compiler.bind(value, field.column_type, _fitted(field, DialectView(compiler.dialect)))
     if value is None:
         return sa.null()
-    if getattr(value, "conditional", False) and not isinstance(field, JSONField):
-        return compiler.boolean(value)
-    return as_column(compiler, value, field) if isinstance(value, Expression) else compiler.process(value)
+    return as_column(compiler, value, field)
 
 
 def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None:
