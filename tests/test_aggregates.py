@@ -10,7 +10,21 @@ import sqlite3
 import pytest
 
 from facade.exceptions import NotSupportedError, ProgrammingError, UnsupportedFeature
-from facade.models import AnyValue, BitAnd, BitOr, BitXor, F, Max, Q, StdDev, StringAgg, Value, Variance
+from facade.models import (
+    AnyValue,
+    BitAnd,
+    BitOr,
+    BitXor,
+    Count,
+    F,
+    Max,
+    Q,
+    StdDev,
+    StringAgg,
+    Sum,
+    Value,
+    Variance,
+)
 from facade.models.functions import Upper
 from tests.models import Author, Book, Everything, Publisher
 
@@ -160,3 +174,14 @@ def test_any_value(face, books, database):
             face.list(rows)
     else:
         assert face.list(rows) == [{"title": "x", "some": "Ada"}, {"title": "y", "some": "Ada"}]
+
+
+def test_an_aggregate_may_have_the_name_of_what_it_is_of(face, books):
+    by_author = Author.objects.annotate(n=Count("books"))
+    assert face(by_author.aggregate, n=Sum("n")) == {"n": 3}
+    assert face(Author.objects.annotate(n=F("age")).aggregate, n=Sum("n")) == {"n": 36}
+
+
+def test_groups_of_which_nothing_is_read_are_counted(face, books):
+    counts = Author.objects.annotate(n=Count("books")).values("n")
+    assert face(counts.aggregate, rows=Count("*")) == {"rows": 2}

@@ -220,3 +220,13 @@ def test_a_relation_of_a_parent_model_is_filtered_from_the_child(face, database,
         graded = Restaurant.objects.annotate(bad=bad).order_by("name")
         assert pairs(face, graded, "name", "bad__grade") == [("One", None), ("Two", 5)]
         assert pairs(face, graded.filter(bad__isnull=True), "name") == [("One",)]
+
+
+def test_rows_are_grouped_by_a_subquery_whose_relation_refers_to_the_row_outside(face, library):
+    ada, bob, _ = library
+    face(Author.objects.filter(pk=ada.pk).update, age=100)
+    face(Author.objects.filter(pk=bob.pk).update, age=50)
+    as_long = FilteredRelation("books", condition=Q(books__pages=OuterRef("age")))
+    writers = Author.objects.annotate(fit=as_long).filter(fit__isnull=False).values("name")
+    rows = Author.objects.annotate(writer=Subquery(writers[:1])).values("writer").annotate(n=Count("id"))
+    assert {row["writer"]: row["n"] for row in face.list(rows)} == {"Ada": 1, "Bob": 1, None: 1}

@@ -152,3 +152,9 @@ def test_counting_takes_no_lock(face, database, ada):
         assert face(Author.objects.select_for_update().count) == 2
         assert face(Author.objects.select_for_update().exists)
         assert free(database) == ["Ada", "Bob"]
+
+
+def test_locks_that_are_asked_for_alike_share_a_shape(database, ada):
+    first, second = (Author.objects.select_for_update(of=("self",)) for _ in range(2))
+    assert first._shape is second._shape
+    assert first._shape is not Author.objects.select_for_update(no_key=True)._shape

@@ -75,3 +75,13 @@ def test_exists_is_false_where_nothing_can_be_found(face, library, none):
     ):
         assert face.list(books.filter(condition)) == titles, condition
         assert face.list(books.exclude(condition)) == [title for title in every if title not in titles]
+
+
+def test_a_subquery_groups_by_what_it_computes_of_the_row_outside(face, library):
+    ages = {"Ada": 1, "Bob": 2, "Cyd": 3}
+    for name, age in ages.items():
+        face(Author.objects.filter(name=name).update, age=age)
+    longer = Book.objects.filter(author=OuterRef("pk")).annotate(x=F("pages") + OuterRef("age"))
+    most = longer.values("x").annotate(n=Count("id")).order_by("-x").values("x")[:1]
+    rows = Author.objects.annotate(most=Subquery(most)).order_by("name").values_list("name", "most")
+    assert face.list(rows) == [("Ada", 201), ("Bob", 302), ("Cyd", None)]

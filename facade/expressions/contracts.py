@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import sqlalchemy as sa
@@ -428,14 +428,20 @@ class Compiler(Protocol):
 class Query(Protocol):
     """One SELECT as `resolve_expression(query)` gets it: knows models, joins and annotations."""
 
-    annotations: dict[str, Any]
-    """Resolved expressions by the names that `annotate()` and `alias()` gave them."""
-
-    select: dict[str, Any]
-    """What `values()` selects, by name."""
-
     where: Any
     """The conditions, as one that is resolved."""
+
+    @property
+    def annotations(self) -> Mapping[str, Any]:
+        """Resolved expressions by the names that `annotate()` and `alias()` gave them."""
+
+    @property
+    def select(self) -> Mapping[str, Any]:
+        """What `values()` selects, by name."""
+
+    @property
+    def expressions(self) -> Iterator[Any]:
+        """All its resolved expressions."""
 
     @property
     def model(self) -> type[Instance]:

@@ -141,7 +141,7 @@ class Subquery(Expression):
 
 def references_outside(query: Query, depth: int = 1) -> Iterator[Outer]:
     """Yield what a query, or one inside it, refers to in the query `depth` levels around it."""
-    for part in (query.where, *query.annotations.values(), *query.select.values()):
+    for part in query.expressions:
         for item in part.flatten():
             if isinstance(item, Embedded):
                 yield from references_outside(item.query, depth + 1)

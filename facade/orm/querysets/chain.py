@@ -29,7 +29,7 @@ from facade.orm.querysets.combining import Combining, FrozenQuery
 from facade.sql.query.column_names import check_alias
 from facade.sql.query.extra import RawCondition, selections
 from facade.sql.query.paths import field_names
-from facade.sql.query.query import Lock
+from facade.sql.query.state import Lock
 from facade.sql.query.uniqueness import totally_ordered
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Chain(Combining):
         Keywords are field lookups, positional arguments Q objects or conditional expressions. All conditions of one call speak of
         the same related object. See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#filter
         """
-        if args or self._low or self._high is not None or self._shape.query.combinator:
+        if args or self._low or self._high is not None or self._shape.query.source.combinator:
             return self._filter_or_exclude(False, args, kwargs)
         clone = self._clone()
         clone._shape, clone._args = self._filtered_shape(kwargs)
@@ -197,7 +197,7 @@ class Chain(Combining):
         return shape, self._args + bound
 
     def _filter_or_exclude(self, negated: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
-        if self._shape.query.combinator:
+        if self._shape.query.source.combinator:
             self._refuse_combined("exclude" if negated else "filter")
         if (args or kwargs) and (self._low or self._high is not None):
             raise TypeError("Cannot filter a query once a slice has been taken.")
@@ -432,12 +432,12 @@ class Chain(Combining):
         return totally_ordered(self._shape.query)
 
     def _refuse_filtered(self, operation: str, names: Iterable[str]) -> None:
-        relations = self._shape.query.relations
+        relations = self._shape.query.source.relations
         if relations and any(name.split(LOOKUP_SEP, 1)[0] in relations for name in names):
             raise ValueError(f"{operation}() is not supported with FilteredRelation.")
 
     def _refuse_combined(self, operation: str) -> None:
-        if combinator := self._shape.query.combinator:
+        if combinator := self._shape.query.source.combinator:
             raise UnsupportedFeature(f"Calling QuerySet.{operation}() after {combinator}() is not supported.")
 
     def _refuse_sliced(self, operation: str) -> None:

@@ -9,6 +9,7 @@ from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.q import AND, OR, XOR
 from facade.expressions.subquery import Embedded
 from facade.sql.plan.shape import Shape, root
+from facade.sql.query.state import Placement, Slice
 
 if TYPE_CHECKING:
     from facade.sql.query.query import Query as SQLQuery
@@ -74,16 +75,12 @@ class FrozenQuery(Frozen):
     def place(self, query: SQLQuery) -> Embedded:
         """Return this query inside `query`, what it refers to around the two of them still open."""
         inner = self.shape.query.clone()
-        inner.subquery, inner.database, inner.options = True, self.database, self.options
-        position = inner.arity
-        if self.high:
-            inner.high, position = Arg(position), position + 1
-        if self.low:
-            inner.low, position = Arg(position), position + 1
-        inner.one_row = self.one
+        inner.placement = Placement(True, self.database, self.options)
+        high, low = inner.arity, inner.arity + self.high
+        inner.slice = Slice(Arg(low) if self.low else None, Arg(high) if self.high else None, self.one)
         if self.empty:
             inner.set_empty()
-        for index in range(position):
+        for index in range(low + self.low):
             query.place(Arg(self.start + index), None)
         return Embedded(inner, query.base + self.start)
 
@@ -143,11 +140,13 @@ class Combining(Frozen):
         clone.__dict__.pop("_low", None)
         clone.__dict__.pop("_high", None)
         clone._shape = root(first.model)
-        return clone._step(("combine", name, all, frozen, first._shape.query.selected), values, values.keyed)
+        return clone._step(
+            ("combine", name, all, frozen, first._shape.query.selection.selected), values, values.keyed
+        )
 
     def _shape_unordered(self, name: str) -> Self:
         query = self._shape.query
-        ordered = query.order_by or (query.default_ordering and query.opts.ordering)
+        ordered = query.order.order_by or (query.order.default_ordering and query.opts.ordering)
         return self if self._low or self._high is not None or not ordered else self._step(("unordered",))
 
     def __and__(self, other: object) -> Any:
@@ -198,7 +197,7 @@ class Combining(Frozen):
         return base.filter(pk__in=self.values("pk"))
 
     def _check_mergeable(self, other: Self, symbol: str) -> None:
-        if self._shape.query.combinator or other._shape.query.combinator:
+        if self._shape.query.source.combinator or other._shape.query.source.combinator:
             raise TypeError(f"Cannot use {symbol} operator with combined queryset.")
         if key_of(self._execution) != key_of(other._execution):
             raise TypeError(
@@ -210,7 +209,7 @@ class Combining(Frozen):
             raise TypeError(
                 f"Merging '{type(self).__name__}' classes must involve the same values in each case."
             )
-        if self._shape.query.distinct != other._shape.query.distinct:
+        if self._shape.query.grouping.distinct != other._shape.query.grouping.distinct:
             raise TypeError("Cannot combine a unique query with a non-unique query.")
-        if self._shape.query.distinct_fields != other._shape.query.distinct_fields:
+        if self._shape.query.grouping.distinct_fields != other._shape.query.grouping.distinct_fields:
             raise TypeError("Cannot combine queries with different distinct fields.")

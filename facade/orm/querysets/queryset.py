@@ -211,7 +211,7 @@ class QuerySet(Reading[M, R]):
         query = self._shape.query
         if not self._can_filter():
             raise TypeError("Cannot update a query once a slice has been taken.")
-        if query.distinct_fields:
+        if query.grouping.distinct_fields:
             raise TypeError("Cannot call update() after .distinct(*fields).")
 
     def _run_update(self, pairs: tuple[tuple[str, Any], ...], values: Values) -> int:
@@ -233,7 +233,7 @@ class QuerySet(Reading[M, R]):
         self._refuse_combined("delete")
         if not self._can_filter():
             raise TypeError("Cannot use 'limit' or 'offset' with delete().")
-        if self._shape.query.distinct_fields:
+        if self._shape.query.grouping.distinct_fields:
             raise TypeError("Cannot call delete() after .distinct(*fields).")
         self._refuse_values("delete")
         queryset = self._chain()
@@ -387,19 +387,19 @@ class QuerySet(Reading[M, R]):
     def _order_terms(self) -> list[Any]:
         """Return the order as it can stand in a window."""
         query = self._shape.query
-        items = query.order_by or (query.opts.ordering or () if query.default_ordering else ())
+        items = query.order.order_by or (query.opts.ordering or () if query.order.default_ordering else ())
         terms = [
             (F(item.removeprefix("-")).desc() if item.startswith("-") else F(item).asc())
             if isinstance(item, str)
             else item
             for item in items
         ]
-        if not query.standard_ordering:
+        if not query.order.standard_ordering:
             terms = [
                 (item if isinstance(item, OrderBy) else item.asc()).copy().reverse_ordering()
                 for item in terms
             ]
-        return [Settled(item, query.order_base) for item in terms] if query.order_by else terms
+        return [Settled(item, query.order.order_base) for item in terms] if query.order.order_by else terms
 
     if not TYPE_CHECKING:
 
@@ -475,7 +475,7 @@ class QueryView(Frozen):
     def __getattr__(self, name: str) -> Any:
         if name == "_queryset":  # of a view that is not made yet
             raise AttributeError(name)
-        return getattr(self._queryset._shape.query, name)
+        return self._queryset._shape.query.shown(name)
 
 
 def _query_of(queryset: QuerySet[Any, Any]) -> QueryView:

@@ -150,7 +150,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
         Raises `Model.DoesNotExist` and `Model.MultipleObjectsReturned`.
         """
-        is_plain = not args and len(self.__dict__) == _PLAIN_STATE and not self._shape.query.combinator
+        is_plain = not args and len(self.__dict__) == _PLAIN_STATE and not self._shape.query.source.combinator
         if not is_plain and self._is_special(args):
             return self._get_slowly(args, kwargs)  # type: ignore[no-any-return]
         shape, values = self._filtered_shape(kwargs) if kwargs else (self._shape, self._args)
@@ -169,22 +169,22 @@ class Reading(Prefetching, Chain, Generic[M, R]):
             or self._prefetch_related_lookups
             or self._known_related_objects
             or self._fetch_mode is not None
-            or self._shape.query.combinator
+            or self._shape.query.source.combinator
         )
 
     def _get_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         query = self._shape.query
-        if query.combinator and (args or kwargs):
+        if query.source.combinator and (args or kwargs):
             raise UnsupportedFeature(
-                f"Calling QuerySet.get(...) with filters after {query.combinator}() is not supported."
+                f"Calling QuerySet.get(...) with filters after {query.source.combinator}() is not supported."
             )
         clone = self.filter(*args, **kwargs) if args or kwargs else self._chain()
         limit = None
         if clone._can_filter():
-            if not query.distinct_fields:
+            if not query.grouping.distinct_fields:
                 clone = clone.order_by()
             limit = MAX_GET_RESULTS
-            if not query.combinator:
+            if not query.source.combinator:
                 clone = clone._between(None, limit)
         found = clone._results()
         if len(found) == 1:
@@ -236,10 +236,10 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
     def _is_ordered_for_first(self) -> bool:
         query = self._shape.query
-        if query.is_ordered or not query.default_ordering:
+        if query.is_ordered or not query.order.default_ordering:
             return True
-        if isinstance(query.group_by, tuple) and not any(
-            getattr(item, "target", None) is self.model._meta.pk for item in query.group_by
+        if isinstance(query.grouping.group_by, tuple) and not any(
+            getattr(item, "target", None) is self.model._meta.pk for item in query.grouping.group_by
         ):
             raise TypeError(
                 "Cannot use QuerySet.first() or QuerySet.last() on an unordered queryset performing aggregation. Add an ordering with order_by()."
@@ -289,7 +289,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
     def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return a dict of values computed over all objects: `aggregate(total=Sum("price"))`."""
-        if self._shape.query.distinct_fields:
+        if self._shape.query.grouping.distinct_fields:
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
         named = named_expressions(args, kwargs, "aggregate")
         return self._aggregated(named) if named else {}
@@ -359,7 +359,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         unique = {
             names[0] for names in (item.fields for item in opts.total_unique_constraints) if len(names) == 1
         }
-        distinct = self._shape.query.distinct_fields
+        distinct = self._shape.query.grouping.distinct_fields
         if not field.unique and field_name not in unique and distinct != (field_name,):
             raise ValueError(f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't.")
 
@@ -377,8 +377,12 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     def _result_names(self) -> tuple[str, ...]:
         """Return the names of the values in a row."""
         query = self._shape.query
-        names = query.result_names
-        return names if query.repeated is None else tuple([names[index] for index in query.repeated])
+        names = query.selection.result_names
+        return (
+            names
+            if query.selection.repeated is None
+            else tuple([names[index] for index in query.selection.repeated])
+        )
 
     def _shaped(self, names: tuple[str, ...], rows: list[Any]) -> Iterator[Any]:
         """Yield rows of values, of which the first ones have these names, as this queryset returns them."""

@@ -52,8 +52,8 @@ class Binds:
 
     def note_options(self, query: Query) -> None:
         """Note under which options a query inside the statement is to be run."""
-        if query.options is not None:
-            self.options.add(query.options)
+        if query.placement.options is not None:
+            self.options.add(query.placement.options)
 
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
         """Return the parameter of an argument: one for all places that take it with the same type and conversion."""

@@ -42,7 +42,7 @@ def qualified(compiler: Ordering, statement: sa.Select[Any], columns: list[Any],
     for item, key in zip(compiler.ordered_terms, keys, strict=True):
         position = _Identities(columns).index(key)
         terms.append(compiler.ordering(item, next(behind) if position is None else found[position]))
-    outer = outer.distinct() if compiler.query.distinct else outer
+    outer = outer.distinct() if compiler.query.grouping.distinct else outer
     return outer.order_by(*terms) if terms else outer
 
 

@@ -216,19 +216,19 @@ class Compiler(Combinations):
 
     def statement(self) -> Any:
         """Return the Core select; `layout` then describes its rows. Raises EmptyResultSet where no row can match."""
-        if self.query.combinator:
+        if self.query.source.combinator:
             return self._combination()
         return self._select()
 
     def _select(self) -> Any:
         query = self.query
-        if query.inner is not None:
-            self.inner = self.subquery(query.inner).subquery("subquery")
+        if query.source.inner is not None:
+            self.inner = self.subquery(query.source.inner).subquery("subquery")
         elif not query.joins and query.model is not None:
             query.initial_alias()
         columns = self._columns()
         conditions, over = query.where.split_windows()
-        where, having = conditions.split_having(must_group_by=query.group_by is not None)
+        where, having = conditions.split_having(must_group_by=query.grouping.group_by is not None)
         if having and self.vendor == "mysql":
             having = having.of_groups()
         order = self._order()
@@ -281,7 +281,7 @@ class Compiler(Combinations):
 
     def _extra_tables(self) -> list[Any]:
         known = {join.alias for join in self.query.joins.active()}
-        return [sa.table(name) for name in self.query.extra_tables if name not in known]
+        return [sa.table(name) for name in self.query.source.extra_tables if name not in known]
 
     def _on(self, join: Join) -> Any:
         assert join.parent is not None
@@ -310,32 +310,32 @@ class Compiler(Combinations):
 
     def _columns(self) -> list[Any]:
         query, layout = self.query, self.layout
-        if query.exists_only:
+        if query.selection.exists_only:
             return [sa.literal_column("1").label("a")]
         columns: list[Any] = []
-        if query.default_cols and query.inner is None:
+        if query.selection.default_cols and query.source.inner is None:
             part = select_parts(query, query.joins.base)
             layout.part = part
             for node in part.walk():
                 columns.extend(self.column(node.alias_of(query, field.model), field) for field in node.fields)
         for name, expression in self._selection():
             columns.append(self._labelled(name, expression))
-            if query.is_ordered or query.group_by is not None:
+            if query.is_ordered or query.grouping.group_by is not None:
                 with suppress(TypeError):  # an expression that cannot be compared
                     self.positions.setdefault(expression, len(columns))
             (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
-        layout.width, layout.repeated = len(columns), query.repeated
+        layout.width, layout.repeated = len(columns), query.selection.repeated
         return columns
 
     def _selection(self) -> list[tuple[str, Any]]:
         """Return the columns of the result that have names of their own, with their expressions."""
         query = self.query
-        if query.exists_only:
+        if query.selection.exists_only:
             return []
         annotations = query.annotation_select
         return [
             (name, annotations[name] if name in annotations else query.select[name])
-            for name in query.result_names
+            for name in query.selection.result_names
         ]
 
     def _labelled(self, name: str, expression: Valued) -> Any:
@@ -357,7 +357,7 @@ class Compiler(Combinations):
     # -- grouping and order --------------------------------------------------------------------
 
     def _grouped(self, statement: sa.Select[Any], columns: list[Any]) -> Any:
-        if self.query.group_by is None:
+        if self.query.grouping.group_by is None:
             return statement
         terms = columns[: self._model_width()]
         for item in _unique(self._group_expressions()):
@@ -369,7 +369,7 @@ class Compiler(Combinations):
     def _group_expressions(self) -> Iterator[Any]:
         """Yield what was named to group by, and what else the rows of a group must agree in: what is selected, sorted by, tested."""
         query = self.query
-        named = () if query.group_by is True else query.group_by
+        named = query.grouping.named
         names = {item.refs for item in named if isinstance(item, Ref)}
         yield from (item.source if isinstance(item, Ref) else item for item in named)
         for name, expression in self._selection():
@@ -435,13 +435,14 @@ class Compiler(Combinations):
 
     def _order_terms(self) -> list[OrderBy]:
         query = self.query
-        if query.exists_only and not query.is_sliced and not query.order_by:
+        if query.selection.exists_only and not query.is_sliced and not query.order.order_by:
             return []
-        query.base = query.order_base
-        items = query.extra_order or query.order_by
-        if not items and query.default_ordering and query.group_by is None and query.inner is None:
+        order = query.order
+        query.base, items = order.order_base, order.extra_order or order.order_by
+        by_default = order.default_ordering and query.grouping.group_by is None and query.source.inner is None
+        if not items and by_default:
             items = tuple(query.opts.ordering or ())
-        return [term for item in items for term in self._order_item(item, not query.standard_ordering)]
+        return [term for item in items for term in self._order_item(item, not order.standard_ordering)]
 
     def _order_item(self, item: str | Expression, reverse: bool) -> list[OrderBy]:
         query = self.query
@@ -467,7 +468,7 @@ class Compiler(Combinations):
             return [OrderBy(query.annotations[name], descending)]
         if name in query.select:
             return [OrderBy(query.select[name], descending)]
-        if "." in name and query.extra_order:
+        if "." in name and query.order.extra_order:
             return [OrderBy(QualifiedColumn(name), descending)]
         if split(name)[0] in query.annotations:
             return [OrderBy(query.resolve_ref(name), descending)]
@@ -521,11 +522,11 @@ class Compiler(Combinations):
 
     def _distinct(self, statement: sa.Select[Any], columns: list[Any], order: list[Any]) -> Any:
         query = self.query
-        if not query.distinct:
+        if not query.grouping.distinct:
             return statement
-        if query.distinct_fields:
+        if query.grouping.distinct_fields:
             self.binds.compares = True
-            fields = [self._distinct_field(name) for name in query.distinct_fields]
+            fields = [self._distinct_field(name) for name in query.grouping.distinct_fields]
             return self.words.distinct_on(statement, fields)
         present = {str(column) for column in columns}
         extra = [
@@ -542,12 +543,13 @@ class Compiler(Combinations):
 
     def _limited(self, statement: sa.Select[Any]) -> Any:
         query = self.query
-        if query.exists_only and query.high is None:
+        low, high = query.slice.low, query.slice.high
+        if query.selection.exists_only and high is None:
             statement = statement.limit(sa.literal_column("1"))
-        if query.high is not None:
-            statement = statement.limit(self._limit(query.high))
-        if query.low is not None:
-            statement = statement.offset(self._limit(query.low))
+        if high is not None:
+            statement = statement.limit(self._limit(high))
+        if low is not None:
+            statement = statement.offset(self._limit(low))
         return statement
 
     def _limit(self, value: int | Arg) -> Any:

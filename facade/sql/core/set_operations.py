@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -55,7 +56,9 @@ class Combinations:
             try:
                 select = compiler.statement()
             except EmptyResultSet:
-                if query.combinator == "intersection" or (query.combinator == "difference" and position == 0):
+                if query.source.combinator == "intersection" or (
+                    query.source.combinator == "difference" and position == 0
+                ):
                     raise
                 continue
             select = _spread(compiler.correlated(select), compiler.layout)
@@ -73,7 +76,7 @@ class Combinations:
         compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
         compiler.form = self.form
         self._share_selection(compiler.query)
-        base = self.offset + self.query.order_base
+        base = self.offset + self.query.order.order_base
         compiler.behind = (*self.behind, *[(item, base) for item in hidden])
         compiler.add_behind()
         return compiler
@@ -81,7 +84,7 @@ class Combinations:
     def add_behind(self) -> None:
         """Select what the queries around this one sort by, behind its own columns; its parts do where it is combined."""
         query = self.query
-        for item, base in () if query.combinator else self.behind:
+        for item, base in () if query.source.combinator else self.behind:
             query.base = base - self.offset
             query.add_annotation(item.expression, f"__order{len(query.annotations) + 1}")
 
@@ -94,9 +97,10 @@ class Combinations:
 
     def _share_selection(self, part: Query) -> None:
         """Give a part that selects objects the columns that values() on the whole asks for."""
-        if self.query.selected is not None and not keeps_names(self.query):
-            part.set_values(self.query.selected)
-            part.order_by = () if not part.is_sliced else part.order_by
+        if self.query.selection.selected is not None and not keeps_names(self.query):
+            part.set_values(self.query.selection.selected)
+            if not part.is_sliced:
+                part.order = replace(part.order, order_by=())
 
     def _unselected(self, order: list[OrderBy]) -> list[OrderBy]:
         """Return the terms of the order that are no columns of the rows: each part selects them behind its columns."""
@@ -110,27 +114,30 @@ class Combinations:
     def _picked(self) -> list[int] | None:
         """Return which columns of the parts values() on the whole asks for, None for all."""
         query, first = self.query, self._first
-        if query.selected is None or not keeps_names(query):
+        if query.selection.selected is None or not keeps_names(query):
             return None
-        if (query.selected, query.repeated) == (first.selected, first.repeated):
+        if (query.selection.selected, query.selection.repeated) == (
+            first.selection.selected,
+            first.selection.repeated,
+        ):
             return None
         known = spread_names(first)
-        for name in query.selected:
+        for name in query.selection.selected:
             if name not in known:
                 raise FieldError(
-                    f"Cannot select {name!r} after {query.combinator}(): the combined querysets select {', '.join(known)}."
+                    f"Cannot select {name!r} after {query.source.combinator}(): the combined querysets select {', '.join(known)}."
                 )
-        return [known.index(name) for name in query.selected]
+        return [known.index(name) for name in query.selection.selected]
 
     def _ordered_combination(self, selects: list[Any], order: list[OrderBy], hidden: list[OrderBy]) -> Any:
         query = self.query
         combine: dict[str, Any] = {
-            "union": sa.union_all if query.combinator_all else sa.union,
+            "union": sa.union_all if query.source.combinator_all else sa.union,
             "intersection": sa.intersect,
             "difference": sa.except_,
         }
         picked = self._picked()
-        statement = combine[query.combinator](*selects) if len(selects) > 1 else selects[0]
+        statement = combine[query.source.combinator](*selects) if len(selects) > 1 else selects[0]
         columns: list[Any] = [sa.literal_column(str(n + 1)) for n in range(len(statement.selected_columns))]
         if len(selects) == 1 or picked is not None:
             columns = list(statement.subquery().c)
@@ -154,7 +161,7 @@ class Combinations:
     def _name_columns(self, picked: list[int] | None) -> None:
         """Describe the columns of a row: the names are the first part's, whichever part has rows."""
         layout, query = self.layout, self.query
-        if layout.part is not None or query.selected is None:
+        if layout.part is not None or query.selection.selected is None:
             return
         if keeps_names(query):
             names = spread_names(self._first)
@@ -163,23 +170,23 @@ class Combinations:
             layout.columns = [layout.columns[index] for index in picked]
             layout.width = len(picked)
         if picked is not None or not keeps_names(query):
-            layout.repeated = query.repeated
+            layout.repeated = query.selection.repeated
 
     # -- order -------------------------------------------------------------------------------
 
     def _combined_terms(self) -> list[OrderBy]:
         query = self.query
-        items = query.order_by
-        if not items and query.default_ordering:
+        items = query.order.order_by
+        if not items and query.order.default_ordering:
             items = tuple(query.opts.ordering or ())
         return [_as_order(item) for item in items]
 
     def _combined_term(self, item: OrderBy, column: Core) -> Any:
-        descending = item.descending == self.query.standard_ordering
+        descending = item.descending == self.query.order.standard_ordering
         term = column.desc() if descending else column.asc()
         if item.nulls_first or item.nulls_last:
             return self.words.nulls(
-                term, column, first=bool(item.nulls_first) == self.query.standard_ordering
+                term, column, first=bool(item.nulls_first) == self.query.order.standard_ordering
             )
         return term
 

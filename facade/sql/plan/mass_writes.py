@@ -77,7 +77,7 @@ def _update(compiler: Compiler) -> Any:
 
 def _order(compiler: Compiler) -> list[Any]:
     """Return the terms of the order that was asked for, if it is one of columns of the table."""
-    terms = compiler._order() if compiler.query.order_by else []
+    terms = compiler._order() if compiler.query.order.order_by else []
     return [] if any(join.parent is not None for join in compiler.query.joins.active()) else terms
 
 

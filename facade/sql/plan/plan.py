@@ -22,6 +22,7 @@ from facade.sql.core.parameters import (
 from facade.sql.core.select import Compiler
 from facade.sql.plan.loaders import LOADERS, Loader
 from facade.sql.query.depth import refusing_deep_query
+from facade.sql.query.state import Slice
 from facade.sql.query.uniqueness import has_key
 
 if TYPE_CHECKING:
@@ -293,20 +294,18 @@ def get_plan(shape: Shape, database: Database, kind: str) -> Plan:
 def sliced_query(shape: Shape, low: bool, high: bool) -> Any:
     """Return a shape's query with the places of a slice behind the shape's own arguments."""
     query = shape.query.clone()
-    if high:
-        query.high = Arg(query.arity)
-    if low:
-        query.low = Arg(query.arity + high)
+    if low or high:
+        query.slice = Slice(Arg(query.arity + high) if low else None, Arg(query.arity) if high else None)
     return query
 
 
 def _sought_query(shape: Shape) -> Any:
     """Return a shape's query in no order, unless that chooses the row, and without a limit where a key is given."""
     query = shape.query.clone()
-    if query.is_ordered and not query.distinct_fields:
+    if query.is_ordered and not query.grouping.distinct_fields:
         query.clear_ordering(force=True)
     if not has_key(query):
-        query.high = MAX_GET_RESULTS
+        query.slice = Slice(high=MAX_GET_RESULTS)
     return query
 
 
@@ -325,7 +324,7 @@ def _compiled_query(query: SQLQuery, database: Database, kind: str, beyond: Beyo
     extra = len(list(statement.selected_columns)) != compiler.layout.width
     load = (
         _no_rows
-        if query.exists_only
+        if query.selection.exists_only
         else LOADERS[kind](compiler.layout, database.compile_dialect, database, extra)
     )
     again = functools.partial(_make_plan, query, database, kind)

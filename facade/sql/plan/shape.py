@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from facade import configuration
@@ -22,11 +23,12 @@ from facade.sql.query.filtered_relations import add_filtered_relation
 from facade.sql.query.loading import check_mask, check_select_related, mask_of
 from facade.sql.query.merging import merge_queries
 from facade.sql.query.query import Query
+from facade.sql.query.state import Loading, Source
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Resolvable
     from facade.sql.query.extra import RawCondition
-    from facade.sql.query.query import Lock
+    from facade.sql.query.state import Lock
 
 Step = Callable[..., None]
 STEPS: dict[str, Step] = {}
@@ -283,8 +285,8 @@ def annotate(query: Query, annotations: tuple[tuple[str, Any], ...], select: boo
     if any(
         query.annotations[name].contains_aggregate for name, _ in annotations if name in query.annotations
     ):
-        if query.selected is None:
-            query.group_by = True
+        if query.selection.selected is None:
+            query.grouping = replace(query.grouping, group_by=True)
         else:
             query.set_group_by()
 
@@ -293,7 +295,8 @@ def annotate(query: Query, annotations: tuple[tuple[str, Any], ...], select: boo
 def values(query: Query, names: tuple[str, ...]) -> None:
     unique = tuple(dict.fromkeys(names))
     query.set_values(unique)
-    query.repeated = tuple(map(unique.index, names)) if len(unique) < len(names) else None
+    if len(unique) < len(names):
+        query.selection = replace(query.selection, repeated=tuple(map(unique.index, names)))
 
 
 @step
@@ -309,14 +312,14 @@ def unordered(query: Query) -> None:
 
 @step
 def reverse(query: Query) -> None:
-    query.standard_ordering = not query.standard_ordering
+    query.order = replace(query.order, standard_ordering=not query.order.standard_ordering)
 
 
 @step
 def distinct(query: Query, names: tuple[str, ...]) -> None:
     for name in names:
         query.check_path(name)
-    query.distinct, query.distinct_fields = True, names
+    query.grouping = replace(query.grouping, distinct=True, distinct_fields=names)
 
 
 @step
@@ -327,44 +330,44 @@ def nothing(query: Query) -> None:
 @step
 def select_related(query: Query, names: tuple[str, ...] | bool) -> None:
     if isinstance(names, bool):
-        query.select_related = names
+        query.loading = replace(query.loading, select_related=names)
     else:
-        query.add_select_related(names)
-        check_select_related(query.opts, query.select_related, query.relations)
+        query.loading = query.loading.following(names)
+        check_select_related(query.opts, query.loading.select_related, query.source.relations)
 
 
 @step
 def defer(query: Query, names: tuple[str, ...] | None) -> None:
     if names is None:
-        query.deferred = (frozenset(), True)
+        query.loading = Loading(query.loading.select_related)
     else:
-        query.defer(names)
-        check_mask(query.opts, mask_of(frozenset(names)), query.relations)
+        query.loading = query.loading.deferring(names)
+        check_mask(query.opts, mask_of(frozenset(names)), query.source.relations)
 
 
 @step
 def only(query: Query, names: tuple[str, ...]) -> None:
-    query.load_only(names)
+    key = query.opts.pk.name
+    query.loading = query.loading.limited_to(key if name == "pk" else name for name in names)
     check_mask(query.opts, mask_of(frozenset(names)))
 
 
 @step
 def lock(query: Query, options: Lock) -> None:
-    query.select_related, query.lock = query.select_related, options
+    query.lock = options
 
 
 @step
 def combine(
     query: Query, name: str, all_rows: bool, parts: tuple[Any, ...], selected: tuple[str, ...] | None
 ) -> None:
-    query.combined = tuple(part.place(query) for part in parts)
-    query.combinator, query.combinator_all = name, all_rows
-    first = query.combined[0].query
-    query.selected, query.repeated = selected, first.repeated
-    query.annotations, query.annotation_mask = dict(first.annotations), first.annotation_mask
+    combined = tuple(part.place(query) for part in parts)
+    query.source = Source(combinator=name, combinator_all=all_rows, combined=combined)
+    first = combined[0].query.selection
+    query.selection = replace(first, select={}, default_cols=True, selected=selected)
     if selected and first.select:
-        for part in query.combined[1:]:
-            if part.query.default_cols and not part.query.select:
+        for part in combined[1:]:
+            if part.query.selection.default_cols and not part.query.select:
                 part.query.set_values(selected)
 
 

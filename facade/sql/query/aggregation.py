@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression
@@ -12,63 +13,64 @@ from facade.expressions.subquery import Embedded, references_outside
 from facade.sql.query.column_names import check_alias
 from facade.sql.query.combined import combined_columns
 from facade.sql.query.joins import Joins
+from facade.sql.query.state import Grouping, Loading, Placement, Selection, Slice, Source
 from facade.sql.query.where import Where
 
 if TYPE_CHECKING:
     from facade.sql.query.query import Query as SQLQuery
 
 
-Slice = tuple[Arg | None, Arg | None]
+Places = tuple[Arg | None, Arg | None]
 
 
-def summarize(query: SQLQuery, aggregates: dict[str, Any], sliced: Slice) -> None:
+def summarize(query: SQLQuery, aggregates: dict[str, Any], sliced: Places) -> None:
     """Turn `query` into the one row of its aggregates."""
-    mask, selected = query.annotation_mask, query.selected
     resolved = _resolve(_rows_of(query), aggregates)
-    query.annotation_mask, query.selected = mask, selected
     query.asks_when_empty = any(item.empty_result_set_value is NotImplemented for item in resolved.values())
     low, high = (None if place is None else Arg(query.base + place.index) for place in sliced)
     if low is not None or high is not None or _needs_subquery(query, resolved):
-        _wrap(query, resolved, low, high)
+        _wrap(query, resolved, Slice(low, high))
     else:
         _flatten(query, resolved)
     query.clear_ordering(force=True)
     query.lock = None
-    query.select_related = False
-    query.low = query.high = None
+    query.loading = Loading()
+    query.slice = Slice()
 
 
 def _rows_of(query: SQLQuery) -> Any:
     """Return the query that gives the names in aggregates their meaning: of a combined one only what its rows hold."""
-    if not query.combinator:
+    if not query.source.combinator:
         return query
     rows = query.given({})
-    rows.annotations, rows.annotation_mask = combined_columns(query), None
+    rows.selection = Selection(default_cols=False, annotations=combined_columns(query))
     return rows
 
 
 def _resolve(query: SQLQuery, aggregates: dict[str, Any]) -> dict[str, Any]:
     """Resolve the aggregates in order; each may refer to those before it."""
     replacements: dict[Any, Any] = {}
+    found: dict[str, Any] = {}
+    selection = query.selection
     for name, expression in aggregates.items():
         check_alias(name)
         resolved = expression.resolve_expression(query, allow_joins=True, reuse=None, summarize=True)
         if not resolved.contains_aggregate:
             raise TypeError(f"{name} is not an aggregate expression")
-        query.annotation_mask = None if query.annotation_mask is None else query.annotation_mask | {name}
-        resolved = resolved.replace_expressions(replacements)
-        query.annotations[name] = resolved
-        replacements[Ref(name, resolved)] = resolved
-    return {name: query.annotations.pop(name) for name in aggregates}
+        found[name] = resolved.replace_expressions(replacements)
+        query.selection = query.selection.annotated(name, found[name])
+        replacements[Ref(name, found[name])] = found[name]
+    query.selection = selection
+    return found
 
 
 def _needs_subquery(query: SQLQuery, aggregates: dict[str, Any]) -> bool:
     """Whether the rows must be made first and aggregated around them."""
     referenced = {ref for aggregate in aggregates.values() for ref in aggregate.get_refs()}
     return bool(
-        isinstance(query.group_by, tuple)
-        or query.distinct
-        or query.combinator
+        isinstance(query.grouping.group_by, tuple)
+        or query.grouping.distinct
+        or query.source.combinator
         or query.where.contains_aggregate
         or query.where.contains_over_clause
         or any(annotation.contains_aggregate for annotation in query.annotations.values())
@@ -82,18 +84,16 @@ def _needs_subquery(query: SQLQuery, aggregates: dict[str, Any]) -> bool:
 def _flatten(query: SQLQuery, aggregates: dict[str, Any]) -> None:
     """Aggregate directly over the query's own tables."""
     inline = {Ref(name, annotation): annotation for name, annotation in query.annotations.items()}
-    query.annotations = {
-        name: aggregate.replace_expressions(inline) for name, aggregate in aggregates.items()
-    }
-    query.select, query.selected, query.default_cols, query.group_by = {}, None, False, None
-    query.annotation_mask = None
+    computed = {name: aggregate.replace_expressions(inline) for name, aggregate in aggregates.items()}
+    query.selection = Selection(default_cols=False, annotations=computed)
+    query.grouping = Grouping()
 
 
-def _wrap(query: SQLQuery, aggregates: dict[str, Any], low: object, high: object) -> None:
+def _wrap(query: SQLQuery, aggregates: dict[str, Any], sliced: Slice) -> None:
     """Aggregate over the query as a subquery."""
     inner = query.clone()
-    inner.base, inner.low, inner.high = 0, low, high
-    inner.subquery, inner.lock, inner.select_related = True, None, False
+    inner.base, inner.slice, inner.placement = 0, sliced, Placement(subquery=True)
+    inner.lock, inner.loading = None, replace(inner.loading, select_related=False)
     _reduce(inner, aggregates)
     outer: dict[str, Any] = {}
     columns: dict[Any, Ref] = {}
@@ -106,8 +106,10 @@ def _wrap(query: SQLQuery, aggregates: dict[str, Any], low: object, high: object
                 inner.add_annotation(column, alias)
             replacements[column] = columns[column]
         outer[name] = aggregate.replace_expressions(replacements)
-    if not inner.select and not inner.default_cols and not inner.annotation_select and not inner.combinator:
-        inner.select = {inner.opts.pk.attname: Col(inner.initial_alias(), inner.opts.pk)}
+    if not (inner.source.combinator or inner.selection.has_columns):
+        key = inner.opts.pk
+        column = {key.attname: Col(inner.initial_alias(), key)}
+        inner.selection = replace(inner.selection, select=column, selected=None)
     _replace_by(query, Embedded(inner, 0), outer)
 
 
@@ -118,36 +120,33 @@ def _reduce(inner: SQLQuery, aggregates: dict[str, Any]) -> None:
     )
     if not _order_splits_groups(inner):
         inner.clear_ordering(force=False)
-    if inner.distinct or inner.combinator:
+    if inner.grouping.distinct or inner.source.combinator:
         return
-    if inner.default_cols and has_aggregation:
-        inner.group_by = (Col(inner.initial_alias(), inner.opts.pk),)
-    inner.default_cols = False
+    if inner.selection.default_cols and has_aggregation:
+        inner.grouping = Grouping((Col(inner.initial_alias(), inner.opts.pk),))
+    inner.selection = replace(inner.selection, default_cols=False)
     if inner.where.contains_over_clause:
         return
     used = {ref for aggregate in aggregates.values() for ref in aggregate.get_refs()}
-    if isinstance(inner.group_by, tuple):
-        used |= {ref for item in inner.group_by for ref in item.get_refs()}
+    used |= {ref for item in inner.grouping.named for ref in item.get_refs()}
     used |= {name for name, annotation in inner.annotation_select.items() if annotation.get_group_by_cols()}
-    if inner.group_by == () and not used:
+    if inner.grouping.group_by == () and not used:
         return  # what it selects decides whether it is one row
-    inner.annotation_mask = frozenset(used)
-    if inner.selected is not None:
-        kept = tuple(name for name in inner.selected if name in inner.select or name in used)
-        inner.selected = kept + tuple(name for name in inner.annotation_select if name not in kept)
+    inner.selection = inner.selection.reduced(frozenset(used))
 
 
 def _order_splits_groups(query: SQLQuery) -> bool:
     """Whether the order reads columns that are not grouped by: they make the groups smaller."""
-    if not isinstance(query.group_by, tuple):
+    group_by = query.grouping.group_by
+    if not isinstance(group_by, tuple):
         return False
     probe = query.clone()
-    probe.base = query.order_base
-    return any(column not in query.group_by for column in _order_columns(probe))
+    probe.base = query.order.order_base
+    return any(column not in group_by for column in _order_columns(probe))
 
 
 def _order_columns(query: SQLQuery) -> Iterator[Any]:
-    for item in query.extra_order or query.order_by:
+    for item in query.order.extra_order or query.order.order_by:
         if item == "?":
             continue
         term = F(item.removeprefix("-")) if isinstance(item, str) else item
@@ -167,11 +166,8 @@ def _columns_of(expression: object) -> list[Any]:
 
 
 def _replace_by(query: SQLQuery, inner: Embedded, annotations: dict[str, Any]) -> None:
-    query.inner = inner
-    query.joins, query.where, query.select = Joins(), Where(), {}
-    query.annotations, query.annotation_mask, query.selected = annotations, None, None
-    query.default_cols, query.group_by, query.distinct, query.distinct_fields = False, None, False, ()
-    query.combinator, query.combined = None, ()
+    query.source, query.joins, query.where = Source(inner=inner), Joins(), Where()
+    query.selection, query.grouping = Selection(default_cols=False, annotations=annotations), Grouping()
 
 
 def reduce_to_existence(query: SQLQuery, sliced: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     """Resolve the assignments of update(); raises FieldError for names that are no columns of the model."""
     _check_order(query)
-    query.extra_order, query.default_ordering = (), False  # order_by() stays: MySQL can update in an order
-    query.default_cols = True
+    # order_by() stays: MySQL can update in an order
+    query.order = replace(query.order, extra_order=(), default_ordering=False)
+    query.selection = replace(query.selection, default_cols=True)
     updates = []
     for name, value in values:
         field = _updatable(query.opts, name)
@@ -40,7 +42,7 @@ def set_stored(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
 
 
 def _check_order(query: SQLQuery) -> None:
-    for item in query.order_by:
+    for item in query.order.order_by:
         name: Any = item.removeprefix("-") if isinstance(item, str) else getattr(item, "name", None)
         annotation = query.annotations.get(name)
         if annotation is not None and annotation.contains_aggregate:

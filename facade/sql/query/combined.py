@@ -20,13 +20,20 @@ def keeps_names(whole: Query) -> bool:
     Where they select annotations only, fields that are asked of the whole replace those.
     """
     first = whole.combined[0].query
-    return bool(first.select or (not whole.select and (first.selected is not None or not first.default_cols)))
+    return bool(
+        first.select
+        or (not whole.select and (first.selection.selected is not None or not first.selection.default_cols))
+    )
 
 
 def spread_names(query: Query) -> list[str]:
     """Return the names of the values of a row, repeated as values_list() repeats them."""
-    names = query.result_names
-    return list(names) if query.repeated is None else [names[index] for index in query.repeated]
+    names = query.selection.result_names
+    return (
+        list(names)
+        if query.selection.repeated is None
+        else [names[index] for index in query.selection.repeated]
+    )
 
 
 def column_names(whole: Query) -> list[set[str]]:
@@ -34,9 +41,9 @@ def column_names(whole: Query) -> list[set[str]]:
     first = whole.combined[0].query
     if keeps_names(whole):
         columns = [{name} for name in spread_names(first)]
-    elif whole.selected is not None:
-        columns = [{name} for name in whole.selected]
-    elif first.combinator:
+    elif whole.selection.selected is not None:
+        columns = [{name} for name in whole.selection.selected]
+    elif first.source.combinator:
         return column_names(first)
     else:
         return [*_object_columns(first), *({name} for name in first.annotation_select)]
@@ -47,14 +54,14 @@ def column_names(whole: Query) -> list[set[str]]:
 def combined_columns(query: Query) -> dict[str, Any]:
     """Return what the names of a combined query's columns stand for in a query around it."""
     first = query.combined[0].query
-    if query.selected is None and not keeps_names(query):
-        if first.combinator:
+    if query.selection.selected is None and not keeps_names(query):
+        if first.source.combinator:
             return combined_columns(first)
         fields = {name: field for field in query.opts.concrete_fields for name in (field.name, field.attname)}
         columns = {name: Ref(field.column, _Value(final_target(field))) for name, field in fields.items()}
         return {**columns, "pk": columns[query.opts.pk.name], **_named(first, first.annotation_select)}
     source = first if keeps_names(query) else query
-    return _named(source, query.selected or source.result_names)
+    return _named(source, query.selection.selected or source.selection.result_names)
 
 
 def _named(query: Query, names: Iterable[str]) -> dict[str, Any]:

@@ -26,10 +26,11 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.sql.query import paths
 from facade.sql.query.joins import Promoter
 from facade.sql.query.paths import ManyValues, Path
+from facade.sql.query.state import Placement, Source
 from facade.sql.query.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from facade.expressions.contracts import Query, Resolvable, Resolved, Valued
     from facade.fields import Field
@@ -96,13 +97,14 @@ class Filters(Whole):
         base: int
         joins: Any
         where: Where
-        annotations: dict[str, Any]
-        relations: dict[str, Any]
+        source: Source
+        placement: Placement
         used_aliases: set[str]
         prepare: dict[int, Any]
-        subquery: bool
 
         def __init__(self, model: type[Any]) -> None: ...
+        @property
+        def annotations(self) -> Mapping[str, Any]: ...
         def place(self, arg: Arg, prepare: Callable[..., Any] | None) -> Arg: ...
         def initial_alias(self) -> str: ...
         def resolve_ref(
@@ -382,7 +384,7 @@ class Filters(Whole):
         """Turn a negated lookup over several rows into EXISTS: an object is excluded when any of its rows matches."""
         name, value = pair
         inner = type(self)(self.model)
-        inner.relations = dict(self.relations)
+        inner.source = Source(relations=self.source.relations)
         inner.base = self.base
         if isinstance(value, F):
             value = OuterRef(OuterRef(value.name) if isinstance(value, OuterRef) else value.name)
@@ -394,7 +396,7 @@ class Filters(Whole):
             near, far, key = shared
             inner.where.add(key.get_lookup("exact")(Col(near, key), Outer(Col(far, key))), AND)
         self._tie(inner)
-        inner.subquery = True
+        inner.placement = Placement(subquery=True)
         exists = Exists(Embedded(inner.for_exists(), 0))
         return Where([self.build_lookup(["exact"], exists, True)]), set()
 

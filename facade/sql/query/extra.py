@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from facade import fields
@@ -61,9 +62,10 @@ def add_extra(
 ) -> None:
     """Add what extra() asks for to a query."""
     for name, expression in select:
-        query.add_annotation(expression, name, select=query.selected is None)
-    query.extra_names |= {name for name, _ in select}
+        query.add_annotation(expression, name, select=query.selection.selected is None)
+    names = query.selection.extra_names | {name for name, _ in select}
+    query.selection = replace(query.selection, extra_names=names)
     if where is not None:
         query.where.add(where.resolve_expression(query), AND)
-    query.extra_tables += tables
-    query.extra_order = order_by or query.extra_order
+    query.source = replace(query.source, extra_tables=query.source.extra_tables + tables)
+    query.order = replace(query.order, extra_order=order_by or query.order.extra_order)

@@ -62,7 +62,8 @@ def add_filtered_relation(query: Query, alias: str, relation: FilteredRelation) 
     for names in referenced_paths(condition):
         _check_lookup(query, list(names), name)
     renamed = with_names(condition, lambda own: _with_prefix(own, name, alias))
-    query.relations[alias] = NamedRelation(alias, name, renamed, query.base)
+    relation_of_rows = NamedRelation(alias, name, renamed, query.base)
+    query.source = replace(query.source, relations={**query.source.relations, alias: relation_of_rows})
     _prepare(query, alias)
 
 

@@ -120,6 +120,11 @@ class Joins:
         """Give a join a condition; it moves behind the joins that the condition has added."""
         self._joins[alias] = replace(self._joins.pop(alias), condition=condition)
 
+    @property
+    def conditions(self) -> Iterator[Any]:
+        """The conditions of joins that have one of their own."""
+        return (join.condition for join in self._joins.values() if join.condition is not None)
+
     def map_conditions(self, change: Callable[[Any], Any]) -> None:
         for alias, join in self._joins.items():
             if join.condition is not None:

@@ -131,11 +131,11 @@ def loaded_fields(opts: Options, tree: Mask, deferring: bool) -> list[Any]:
 
 def select_parts(query: SQLQuery, start_alias: str) -> Part:
     """Return the instance tree a query loads, its joins added to the query."""
-    names, deferring = query.deferred
-    tree = {name: below for name, below in mask_of(names).items() if name not in query.relations}
-    requested = query.select_related if isinstance(query.select_related, dict) else None
+    names, deferring = query.loading.deferred
+    tree = {name: below for name, below in mask_of(names).items() if name not in query.source.relations}
+    requested = query.loading.select_related if isinstance(query.loading.select_related, dict) else None
     root = _part(query, query.model, start_alias, tree, deferring)
-    if query.select_related:
+    if query.loading.select_related:
         _related(query, root, requested, tree, deferring, 1)
     position = 0
     for part in root.walk():
@@ -208,7 +208,10 @@ def _left_out(
 
 def _filtered(query: SQLQuery, part: Part, requested: Mask) -> list[str]:
     """Add the objects of filtered relations, which become attributes; return the relations' names."""
-    names, tree = [name for name in requested if name in query.relations], mask_of(query.deferred[0])
+    names, tree = (
+        [name for name in requested if name in query.source.relations],
+        mask_of(query.loading.deferred[0]),
+    )
     for name in names:
         path = query.resolve_path([name])
         alias, target = query.join_path(path)[-1], path.hops[-1].target

@@ -22,28 +22,16 @@ def merge_queries(query: Query, other: Embedded, connector: str) -> None:
     conjunction = connector == AND
     reuse = set() if conjunction else set(query.joins)
     base = query.initial_alias()
-    query.relations = {
-        **{name: relation.moved(other.offset) for name, relation in right.relations.items()},
-        **query.relations,
-    }
+    query.source = query.source.merged(right.source, other.offset)
     renamed = _merge_joins(query, other, reuse, base, conjunction)
 
     def move(item: object) -> Any:
         return _moved(item, renamed, other.offset)
 
     query.where.add(move(right.where), connector)
-    query.annotations = {
-        **query.annotations,
-        **{name: move(item) for name, item in right.annotations.items()},
-    }
-    if right.select:
-        query.select = {name: move(item) for name, item in right.select.items()}
-    if right.order_by:
-        query.order_by, query.order_base = right.order_by, other.offset + right.order_base
-    if right.group_by is not None:
-        query.group_by = (
-            right.group_by if right.group_by is True else tuple(move(item) for item in right.group_by)
-        )
+    query.selection = query.selection.merged(right.selection, move)
+    query.order = query.order.merged(right.order, other.offset)
+    query.grouping = query.grouping.merged(right.grouping, move)
 
 
 def _merge_joins(
@@ -61,7 +49,7 @@ def _merge_joins(
         if join.parent is None or not right.joins.counts[alias]:
             continue
         known = len(query.joins)
-        relation = query.relations[join.relation.alias] if join.relation else None
+        relation = query.source.relations[join.relation.alias] if join.relation else None
         new = query.joins.join(join.hop, renamed[join.parent], available, join.nullable, relation)
         available.discard(new)
         renamed[alias] = new
@@ -106,12 +94,7 @@ def _moved_inside(
         return _moved_references(item, move, depth)
 
     inner = embedded.query.clone()
-    inner.where = change(inner.where)
-    inner.joins.map_conditions(change)
-    inner.annotations = {name: change(item) for name, item in inner.annotations.items()}
-    inner.select = {name: change(item) for name, item in inner.select.items()}
-    inner.order_by = tuple(change(item) for item in inner.order_by)
-    inner.combined = tuple(_moved_inside(part, move, 0, depth) for part in inner.combined)
+    inner.change_expressions(change, change, lambda part: _moved_inside(part, move, 0, depth))
     return Embedded(inner, embedded.offset + offset)
 
 

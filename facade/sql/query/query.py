@@ -6,8 +6,9 @@ A Query is changed only while a step is applied to a fresh copy (see `sql/shape`
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from facade.exceptions import FieldError
@@ -22,6 +23,17 @@ from facade.sql.query import paths
 from facade.sql.query.conditions import Filters
 from facade.sql.query.joins import Joins
 from facade.sql.query.paths import ManyValues, Path
+from facade.sql.query.state import (
+    PART_OF,
+    Grouping,
+    Loading,
+    Lock,
+    Order,
+    Placement,
+    Selection,
+    Slice,
+    Source,
+)
 from facade.sql.query.where import Nothing, Where
 
 if TYPE_CHECKING:
@@ -29,49 +41,21 @@ if TYPE_CHECKING:
     from facade.expressions.tree import Change
 
 
-class Lock:
-    """The options of SELECT … FOR UPDATE."""
-
-    __slots__ = ("no_key", "nowait", "of", "skip_locked")
-
-    def __init__(self, nowait: bool, skip_locked: bool, of: tuple[str, ...], no_key: bool) -> None:
-        self.nowait, self.skip_locked, self.of, self.no_key = nowait, skip_locked, of, no_key
-
-
 class Query(Filters):
     """One SELECT: tables, conditions, annotations, selection, order and limits."""
 
-    subquery = False
-    database: str | None = None  # the alias that using() named for a subquery
-    options: str | None = None  # the execution options, and the limit of time, that a subquery was given
-    default_cols = True
-    default_ordering = True
-    standard_ordering = True
-    select_related: Any = False
+    # The parts of the state, which never change; those of `PARTS` are replaced as wholes.
+    selection = Selection()
+    grouping = Grouping()
+    order = Order()
+    slice = Slice()
+    loading = Loading()
+    source = Source()
+    placement = Placement()
     lock: Lock | None = None
-    distinct = False
-    distinct_fields: tuple[str, ...] = ()
-    order_by: tuple[Any, ...] = ()
-    order_base = 0  # the number of the first argument of the expressions in order_by, which stay unresolved
-    group_by: Any = None
-    low: Any = None
-    high: Any = None
-    one_row = False
-    deferred: tuple[frozenset[str], bool] = (frozenset(), True)
-    annotation_mask: frozenset[str] | None = None
-    selected: tuple[str, ...] | None = None
-    combinator: str | None = None
-    combinator_all = False
-    combined: tuple[Embedded, ...] = ()
-    inner: Embedded | None = None
     updates: tuple[tuple[Any, Any], ...] = ()
-    exists_only = False
     asks_when_empty = False  # whether only the database can tell the result, even where no row can match
     sticky = 0  # how many more steps may speak of the same rows of a many-valued relation
-    repeated: tuple[int, ...] | None = None  # the positions of values_list()'s names where one is repeated
-    extra_names: frozenset[str] = frozenset()
-    extra_tables: tuple[str, ...] = ()
-    extra_order: tuple[str, ...] = ()
 
     def __init__(self, model: type[Any]) -> None:
         self.model = model
@@ -81,9 +65,6 @@ class Query(Filters):
         self.joins = Joins()
         self.used_aliases: set[str] = set()
         self.where = Where()
-        self.annotations: dict[str, Any] = {}
-        self.select: dict[str, Any] = {}
-        self.relations: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"<Query on {self.model.__name__}>"
@@ -92,11 +73,8 @@ class Query(Filters):
         clone = copy.copy(self)
         clone.joins = self.joins.copy()
         clone.where = self.where.clone()
-        clone.annotations = self.annotations.copy()
-        clone.select = self.select.copy()
         clone.used_aliases = set(self.used_aliases) if self.sticky else set()
         clone.sticky = max(self.sticky - 1, 0)
-        clone.relations = self.relations.copy()
         clone.prepare = {}
         clone.base = self.arity
         return clone
@@ -125,6 +103,11 @@ class Query(Filters):
 
     # -- what Django's users look at --------------------------------------------------------
 
+    def shown(self, name: str) -> Any:
+        """Return what Django's users know by this name, whichever part holds it."""
+        part = PART_OF.get(name)
+        return getattr(self if part is None else getattr(self, part), name)
+
     @property
     def alias_map(self) -> dict[str, Any]:
         """The joins by alias."""
@@ -136,11 +119,40 @@ class Query(Filters):
         counts: dict[str, int] = self.joins.counts
         return counts
 
-    # -- state questions -------------------------------------------------------------------
+    # -- what expressions may ask of it -----------------------------------------------------
+
+    @property
+    def annotations(self) -> Mapping[str, Any]:
+        return self.selection.annotations
+
+    @property
+    def select(self) -> Mapping[str, Any]:
+        return self.selection.select
+
+    @property
+    def database(self) -> str | None:
+        return self.placement.database
+
+    @property
+    def one_row(self) -> bool:
+        return self.slice.one_row
 
     @property
     def is_sliced(self) -> bool:
-        return self.low is not None or self.high is not None
+        return self.slice.is_sliced
+
+    @property
+    def combined(self) -> tuple[Embedded, ...]:
+        return self.source.combined
+
+    @property
+    def expressions(self) -> Iterator[Any]:
+        """All that is resolved: what the order names is not, and parts of a combined query have expressions of their own."""
+        yield self.where
+        yield from self.joins.conditions
+        yield from self.selection.expressions
+
+    # -- state questions -------------------------------------------------------------------
 
     @property
     def is_empty(self) -> bool:
@@ -151,45 +163,33 @@ class Query(Filters):
 
     @property
     def has_select_fields(self) -> bool:
-        return self.selected is not None
+        return self.selection.selected is not None
 
     @property
-    def annotation_select(self) -> dict[str, Any]:
+    def annotation_select(self) -> Mapping[str, Any]:
         """The annotations that are part of the result."""
-        mask = self.annotation_mask
-        return (
-            self.annotations
-            if mask is None
-            else {name: item for name, item in self.annotations.items() if name in mask}
-        )
-
-    @property
-    def result_names(self) -> tuple[str, ...]:
-        """The names of the values of a row, in their order."""
-        if self.selected is not None:
-            return self.selected
-        computed = self.annotation_select
-        extra = [name for name in computed if name in self.extra_names]
-        return (*extra, *self.select, *[name for name in computed if name not in self.extra_names])
+        return self.selection.annotation_select
 
     @property
     def is_ordered(self) -> bool:
+        order = self.order
         return bool(
-            self.order_by
-            or self.extra_order
-            or (self.default_ordering and self.opts.ordering and not self.group_by)
+            order.order_by
+            or order.extra_order
+            or (order.default_ordering and self.opts.ordering and not self.grouping.group_by)
         )
 
     @property
     def output_field(self) -> Any:
         """The field of the only selected column, None where there are several."""
-        if len(self.select) == 1:
-            (column,) = self.select.values()
+        selection = self.selection
+        if len(selection.select) == 1:
+            (column,) = selection.select.values()
             return column.output_field
-        if len(self.annotation_select) == 1 and not self.default_cols:
-            (annotation,) = self.annotation_select.values()
+        if len(computed := selection.annotation_select) == 1 and not selection.default_cols:
+            (annotation,) = computed.values()
             return annotation.output_field
-        return self.opts.pk if self.default_cols else None
+        return self.opts.pk if selection.default_cols else None
 
     # -- joins ---------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class Query(Filters):
             names,
             self.opts,
             annotations=self.annotation_select,
-            relations=self.relations,
+            relations=self.source.relations,
             allow_many=allow_many,
             complete=complete,
         )
@@ -262,7 +262,7 @@ class Query(Filters):
 
     def refuse_several(self, lookup: str | None) -> None:
         """Raise ValueError where this query, as a lookup's right side, selects more than one column."""
-        if (count := len(self.selected or self.select)) > 1:
+        if (count := len(self.selection.selected or self.select)) > 1:
             name = "'in'" if lookup == "in" else lookup
             raise ValueError(
                 f"The QuerySet value for the {name} lookup must have 1 selected fields (received {count})"
@@ -309,43 +309,52 @@ class Query(Filters):
     ) -> None:
         """Add an annotation under a name; without `select` it can be used but is not part of the result."""
         resolved = annotation.resolve_expression(self, allow_joins=True, reuse=None, summarize=summarize)
-        if select:
-            self.annotation_mask = None if self.annotation_mask is None else self.annotation_mask | {alias}
-            if self.selected is not None and alias not in self.selected:
-                if self.repeated is not None:
-                    self.repeated = (*self.repeated, len(self.selected))
-                self.selected = (*self.selected, alias)
-        else:
-            self.annotation_mask = frozenset(self.annotation_select) - {alias}
-        self.annotations[alias] = resolved
+        self.selection = (
+            self.selection.annotated(alias, resolved) if select else self.selection.aliased(alias, resolved)
+        )
 
-    def set_group_by(self, by_name: bool = True) -> None:
-        """Group by everything selected that is not an aggregate; `by_name` refers to it where it is selected."""
-        group_by = list(self.select.values())
+    def set_group_by(self) -> None:
+        """Group by everything selected that is not an aggregate, and refer to it where it is selected."""
+        self._group_by_columns(self.select, by_name=True)
+
+    def _group_by_columns(self, columns: Mapping[str, Any], by_name: bool) -> None:
+        """Group by these columns, and by the annotations that are selected and no aggregates."""
+        group_by = list(columns.values())
         for name, annotation in self.annotation_select.items():
-            columns = annotation.get_group_by_cols()
-            named = by_name and columns and not annotation.contains_aggregate
-            group_by.extend([Ref(name, annotation)] if named else columns)
-        self.group_by = tuple(group_by)
+            columns_of = annotation.get_group_by_cols()
+            named = by_name and columns_of and not annotation.contains_aggregate
+            group_by.extend([Ref(name, annotation)] if named else columns_of)
+        self.grouping = replace(self.grouping, group_by=tuple(group_by))
+
+    def _group_by_model(self, known: Mapping[str, Any]) -> None:
+        """Group by all columns of the model, as annotations with an aggregate do, and by what is known besides."""
+        names = (field.attname for field in self.opts.concrete_fields)
+        self._group_by_columns({**known, **self._columns(names, allow_many=False)}, by_name=False)
 
     # -- selection ---------------------------------------------------------------------------
 
     def clear_select(self) -> None:
-        self.select, self.selected, self.default_cols, self.select_related = {}, None, False, False
-        self.annotation_mask = frozenset()
+        self.selection = self.selection.nothing()
+        self.loading = replace(self.loading, select_related=False)
 
     def add_fields(self, names: Iterable[str], allow_many: bool = True) -> None:
         """Select the fields that the names stand for."""
+        select = {**self.select, **self._columns(names, allow_many)}
+        default = self.selection.default_cols and not select
+        self.selection = replace(self.selection, select=select, default_cols=default)
+
+    def _columns(self, names: Iterable[str], allow_many: bool = True) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
         for name in names:
             try:
-                self.select[name] = self.column_of(name, allow_many=allow_many)
+                columns[name] = self.column_of(name, allow_many=allow_many)
             except ManyValues:
                 raise FieldError(f"Invalid field name: '{name}'") from None
-        self.default_cols = self.default_cols and not self.select
+        return columns
 
     def select_only(self, name: str) -> None:
         """Select one column: what a queryset that is compared with a column must do."""
-        if self.combinator:  # each of its parts selects that column
+        if self.source.combinator:  # each of its parts selects that column
             self.set_values((name,))
             return
         self.clear_select()
@@ -353,25 +362,35 @@ class Query(Filters):
 
     def set_values(self, names: tuple[str, ...]) -> None:
         """Turn the rows into the named values; without names all fields and annotations."""
-        self.select_related, self.deferred = False, (frozenset(), True)
+        self.loading = Loading()
         fields = self._split_names(names) if names else [field.attname for field in self.opts.concrete_fields]
         self._keep_groups(names)
-        self.select = {}
-        self.default_cols = self.default_cols and not names
-        self.add_fields(fields)
-        self.selected = names or None
+        select, default = self._columns(fields), self.selection.default_cols and not names
+        self.selection = replace(
+            self.selection,
+            select=select,
+            default_cols=default and not select,
+            selected=names or None,
+            repeated=None,
+        )
 
     def _keep_groups(self, names: tuple[str, ...]) -> None:
         """Group as before when the rows turn into `names`: by what is selected no more as well."""
-        if self.group_by is True:
-            self.select = {}
-            self.add_fields((field.attname for field in self.opts.concrete_fields), False)
-            self.set_group_by(by_name=False)
-        elif names and self.group_by:
-            self.group_by = tuple(
-                self.annotations[item.refs] if isinstance(item, Ref) and item.refs not in names else item
-                for item in self.group_by
+        group_by = self.grouping.group_by
+        if group_by is True:
+            self._group_by_model({})
+        elif names and group_by:
+            self._group_by_what_stands_for(
+                [item.refs for item in group_by if isinstance(item, Ref) and item.refs not in names]
             )
+
+    def _group_by_what_stands_for(self, names: Container[str]) -> None:
+        """Group by the annotations themselves where these names refer to what is selected."""
+
+        def written_out(item: object) -> Any:
+            return self.annotations[item.refs] if isinstance(item, Ref) and item.refs in names else item
+
+        self.grouping = self.grouping.mapped(written_out)
 
     def _split_names(self, names: tuple[str, ...]) -> list[str]:
         """Return the names that are fields; the annotations among the names are selected, the others masked."""
@@ -389,7 +408,8 @@ class Query(Filters):
                 )
                 raise FieldError(f"Cannot select the '{name}' alias. {hint}")
         if self.annotations:
-            self.annotation_mask = frozenset(name for name in names if name in selectable)
+            mask = frozenset(name for name in names if name in selectable)
+            self.selection = replace(self.selection, annotation_mask=mask)
         return fields
 
     # -- order ------------------------------------------------------------------------------------
@@ -409,16 +429,16 @@ class Query(Filters):
         if errors:
             raise FieldError(f"Invalid order_by arguments: {errors}")
         if ordering:
-            self.order_by += ordering
-            self.order_base = self.base
+            order_by = self.order.order_by + ordering
+            self.order = replace(self.order, order_by=order_by, order_base=self.base)
             self._prepare_ordering(ordering)
         else:
-            self.default_ordering = False
+            self.order = replace(self.order, default_ordering=False)
 
     def _prepare_ordering(self, ordering: tuple[Any, ...]) -> None:
         """Find out how the values in expressions have to be prepared; the expressions are resolved with the SQL."""
         expressions = [item for item in ordering if not isinstance(item, str)]
-        if not expressions or self.combinator:
+        if not expressions or self.source.combinator:
             return
         probe = self.clone()
         probe.base = self.base
@@ -446,38 +466,9 @@ class Query(Filters):
 
     def clear_ordering(self, force: bool = False, clear_default: bool = True) -> None:
         """Forget the order where that cannot change the result, or with `force` anyway."""
-        if not force and (self.is_sliced or self.distinct_fields or self.lock):
+        if not force and (self.is_sliced or self.grouping.distinct_fields or self.lock):
             return
-        self.order_by = self.extra_order = ()
-        if clear_default:
-            self.default_ordering = False
-
-    # -- loading -----------------------------------------------------------------------------------
-
-    def add_select_related(self, names: Iterable[str]) -> None:
-        tree: dict[str, Any] = (
-            copy.deepcopy(self.select_related) if isinstance(self.select_related, dict) else {}
-        )
-        for name in names:
-            node = tree
-            for part in paths.split(name):
-                node = node.setdefault(part, {})
-        self.select_related = tree
-
-    def defer(self, names: Iterable[str]) -> None:
-        existing, deferring = self.deferred
-        names = frozenset(names)
-        if deferring:
-            self.deferred = existing | names, True
-        elif left := existing - names:
-            self.deferred = left, False
-        else:
-            self.deferred = (names - existing, True) if names - existing else (frozenset(), True)
-
-    def load_only(self, names: Iterable[str]) -> None:
-        existing, deferring = self.deferred
-        wanted = frozenset(self.opts.pk.name if name == "pk" else name for name in names)
-        self.deferred = (wanted - existing if deferring else wanted), False
+        self.order = self.order.cleared(clear_default)
 
     # -- inside other queries -----------------------------------------------------------------------
 
@@ -498,30 +489,41 @@ class Query(Filters):
 
         # An order is not resolved yet: names of its own query stay as they are.
         in_order: dict[type, Change] = {OuterRef: opened, ResolvedOuterRef: found, F: unchanged}
-        self.where = resolve(self.where)
-        self.joins.map_conditions(resolve)
-        self.annotations = {name: resolve(item) for name, item in self.annotations.items()}
-        self.select = {name: resolve(item) for name, item in self.select.items()}
-        self.order_by = tuple(rewritten(item, in_order) for item in self.order_by)
-        self.combined = tuple(_resolved_part(part, outer, allow_joins, reuse) for part in self.combined)
+
+        def resolve_in_order(item: object) -> Any:
+            return rewritten(item, in_order)
+
+        def beside(part: Embedded) -> Embedded:
+            return _resolved_part(part, outer, allow_joins, reuse)
+
+        self.change_expressions(resolve, resolve_in_order, beside)
+
+    def change_expressions(
+        self, change: Change, in_order: Change, part: Callable[[Embedded], Embedded]
+    ) -> None:
+        """Change all expressions, those that the order is made of by `in_order`, and by `part` the queries combined in this one."""
+        self.where = change(self.where)
+        self.joins.map_conditions(change)
+        self.selection = self.selection.mapped(change)
+        self.grouping = self.grouping.mapped(change)
+        self.order = self.order.mapped(in_order)
+        self.source = self.source.mapped(part)
 
     def for_exists(self, sliced: bool = False) -> Self:
         """Return this query reduced to the question whether it has a row, in a slice if `sliced`."""
         query = self.clone()
         sliced = sliced or query.is_sliced
-        counts_rows = query.distinct and sliced  # how many there are, its columns decide
-        if not counts_rows and not query.combinator:
-            if query.group_by is True:
-                query.add_fields((field.attname for field in self.opts.concrete_fields), False)
-                query.set_group_by(by_name=False)
-            elif isinstance(query.group_by, tuple):
-                query.group_by = tuple(
-                    self.annotations[i.refs] if isinstance(i, Ref) else i for i in query.group_by
-                )
+        counts_rows = query.grouping.distinct and sliced  # how many there are, its columns decide
+        if not counts_rows and not query.source.combinator:
+            if query.grouping.group_by is True:
+                query._group_by_model(query.select)
+            else:
+                query._group_by_what_stands_for(self.annotations)
             query.clear_select()
         query.clear_ordering(force=not sliced)
-        query.exists_only = not counts_rows
-        query.high = 1 if counts_rows and query.high is None else query.high
+        query.selection = replace(query.selection, exists_only=not counts_rows)
+        if counts_rows and query.slice.high is None:
+            query.slice = replace(query.slice, high=1)
         query.lock = None
         return query
 
@@ -555,7 +557,8 @@ def _no_join(names: list[str], path: Path) -> FieldError:
 class Facts(Query):
     """A query without a table: the names in its expressions stand for other expressions."""
 
-    default_cols = default_ordering = False
+    selection = Selection(default_cols=False)
+    order = Order(default_ordering=False)
 
     def __init__(self) -> None:
         super().__init__(None)  # type: ignore[arg-type]
@@ -570,8 +573,8 @@ class Facts(Query):
     def learn(self, values: dict[str, Any]) -> None:
         """Let names stand for unresolved expressions."""
         for name, value in values.items():
-            self.annotations[name] = value.resolve_expression(self)
-        self.annotation_mask = frozenset()
+            self.selection = self.selection.known(name, value.resolve_expression(self))
+        self.selection = replace(self.selection, annotation_mask=frozenset())
 
     def initial_alias(self) -> str:
         return ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def has_key(query: Query) -> bool:
     """Return whether the query reads one table and compares a unique column of it with a value."""
     where = query.where
-    if query.combinator or query.extra_tables or where.negated or where.connector != AND:
+    if query.source.combinator or query.source.extra_tables or where.negated or where.connector != AND:
         return False
     tables = [join.alias for join in query.joins.active()]
     return len(tables) == 1 and any(_names_a_row(condition) for condition in where.children)
@@ -36,10 +36,12 @@ def _names_a_row(condition: object) -> bool:
 
 def totally_ordered(query: Query) -> bool:
     """Whether the query's order ends in a key: no two rows can change places between two runs."""
-    if not query.is_ordered or query.group_by not in (None, True):
+    if not query.is_ordered or query.grouping.group_by not in (None, True):
         return False
     names = {
-        name for item in query.order_by or query.opts.ordering if (name := _field_name(item)) is not None
+        name
+        for item in query.order.order_by or query.opts.ordering
+        if (name := _field_name(item)) is not None
     }
     fields = {field for name in names if (field := _plain_field(query.opts, name)) is not None}
     if any(field.unique and not field.null for field in fields):

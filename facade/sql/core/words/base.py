@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.fields import Field
     from facade.fields.descriptions import Kind
-    from facade.sql.query.query import Lock
     from facade.sql.query.query import Query as SQLQuery
+    from facade.sql.query.state import Lock
     from facade.vendors import Vendor
 
 Keys = tuple[str, ...]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Aggregation, Combined, Convert, Core, CoreType
     from facade.fields import Field
     from facade.fields.descriptions import Kind
-    from facade.sql.query.query import Lock
+    from facade.sql.query.state import Lock
 
 
 class MySQLWords(StandardWords):

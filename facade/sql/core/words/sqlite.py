@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.fields import Field
     from facade.fields.descriptions import Kind
-    from facade.sql.query.query import Lock
     from facade.sql.query.query import Query as SQLQuery
+    from facade.sql.query.state import Lock
 
 
 class SQLiteWords(StandardWords):
@@ -168,7 +168,7 @@ class SQLiteWords(StandardWords):
 
     def combinable(self, select: sa.Select[Any], query: SQLQuery) -> Any:
         """Return a select as a part of UNION, which takes no parentheses."""
-        if query.is_sliced or query.order_by or query.combinator:
+        if query.is_sliced or query.order.order_by or query.source.combinator:
             return sa.select(*select.subquery().c)
         return select
 
