@@ -2,6 +2,8 @@
 
 import ast
 import itertools
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import facade
 HOUSE = Path(facade.__file__).parent
 LONGEST_FUNCTION = 60
 LONGEST_FILE = 600
+MODULES_OF_A_FOLDER = 16
 UNTYPED_PARAMETERS = 96
 UNTYPED_NOUNS = 12
 NOUNS = {
@@ -161,3 +164,38 @@ def test_parameters_say_what_they_take(trees):
 
 def test_what_the_house_is_made_of_has_types(trees):
     assert len([name for name, parameter in untyped(trees) if parameter.arg in NOUNS]) <= UNTYPED_NOUNS
+
+
+def test_no_folder_has_more_modules_than_one_can_see(trees):
+    folders = itertools.groupby(
+        sorted(path.parent for path in HOUSE.rglob("*.py") if path.name != "__init__.py")
+    )
+    sizes = {folder.relative_to(HOUSE).as_posix(): len(list(modules)) for folder, modules in folders}
+    assert {folder: size for folder, size in sizes.items() if size > MODULES_OF_A_FOLDER} == {}
+
+
+def test_the_layers_are_drawn_as_the_linter_knows_them():
+    """And their rooms."""
+    root = HOUSE.parent
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = {
+        container: [set(re.findall(r"\w+", line)) for line in contract["layers"]]
+        for contract in contracts
+        if contract["type"] == "layers"
+        for container in contract["containers"]
+    }
+    page = (root / "docs" / "how-it-works.md").read_text()
+    (drawing,) = re.findall(r"^```text\n(cli.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    drawn = []
+    for line in drawing.splitlines():
+        if line[0] != " ":
+            drawn.append(re.split(" {2,}", line))
+        elif more := line.strip(" │"):
+            drawn[-1][-1] += more
+    there = {path.stem for path in HOUSE.iterdir()}
+    assert [set(names.split(", ")) for names, *_ in drawn] == [
+        found for layer in layers["facade"] if (found := layer & there)
+    ]
+    for names, *rooms in drawn:
+        if (contract := layers.get(f"facade.{names.split(',')[0]}")) is not None:
+            assert [set(re.findall(r"\w+", level)) for level in rooms[0].split("→")] == contract, names
