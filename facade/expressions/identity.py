@@ -10,7 +10,7 @@ from facade.exceptions import NestedTooDeeply
 from facade.expressions.freezing import Frozen, hashable
 
 # (class, attributes, number of branches, which follow), or (None, a leaf, 0)
-Part = tuple[Any, Any, int]
+LaidOut = tuple[Any, Any, int]
 
 
 class Branching(Protocol):
@@ -20,7 +20,7 @@ class Branching(Protocol):
         """Return its own attributes, and its branches."""
 
 
-def laid_out(tree: Branching, kind: type[Branching]) -> Iterator[Part]:
+def laid_out(tree: Branching, kind: type[Branching]) -> Iterator[LaidOut]:
     """Yield a tree in one line; what is not of this kind is a leaf."""
     todo: list[Any] = [tree]
     while todo:
@@ -33,7 +33,7 @@ def laid_out(tree: Branching, kind: type[Branching]) -> Iterator[Part]:
             yield None, item, 0
 
 
-def put_together(parts: list[Part]) -> Any:
+def put_together(parts: list[LaidOut]) -> Any:
     """Return the tree that was laid out in one line."""
     done: list[Any] = []
     for kind, value, count in reversed(parts):
@@ -49,10 +49,10 @@ def put_together(parts: list[Part]) -> Any:
 # -- trees of any classes ------------------------------------------------------------------------
 
 
-class Place(int):
+class Position(int):
     """The number of the part that stands here."""
 
-    def __deepcopy__(self, memo: object) -> Place:
+    def __deepcopy__(self, memo: object) -> Position:
         return self
 
 
@@ -65,7 +65,7 @@ def taken_apart(root: Compared) -> list[tuple[type[Compared], Any]]:
             if id(value) not in places:
                 places[id(value)] = len(found)
                 found.append(value)
-            return Place(places[id(value)])
+            return Position(places[id(value)])
         return _mapped(value, stand_in)
 
     return [(type(item), stand_in(item.__getstate__())) for item in found]
@@ -76,7 +76,7 @@ def joined(parts: list[tuple[type[Compared], Any]]) -> Any:
     made = [object.__new__(kind) for kind, _ in parts]
 
     def filled(value: object) -> Any:
-        return made[value] if type(value) is Place else _mapped(value, filled)
+        return made[value] if type(value) is Position else _mapped(value, filled)
 
     for item, (_, state) in zip(made, parts, strict=True):
         getattr(item, "__setstate__", item.__dict__.update)(filled(state))

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
     from facade.db.database import Database
     from facade.fields.contracts import Instance
-    from facade.fields.descriptions import Plain
+    from facade.fields.descriptions import Converter, Plain
 
 Binder = Callable[[Any], tuple[Any, ...]]
-Converter = Callable[[Any], Any]
 
 # Where a parameter comes from: a field, and whether pre_save is asked for an INSERT (True), an UPDATE (False) or not at all.
-Source = tuple[Field[Any], bool | None]
+ParameterSource = tuple[Field[Any], bool | None]
 
 
 class ExpressionFound(Exception):
@@ -29,7 +28,7 @@ class ExpressionFound(Exception):
 
 
 def prepared(field: Field[Any], value: Any, database: Database, add: bool | None = True) -> Any:
-    """Return `value` as the field stores it, before the column type's own conversion; `add` as in a Source."""
+    """Return `value` as the field stores it, before the column type's own conversion; `add` as in a ParameterSource."""
     if isinstance(value, Frozen):
         raise ExpressionFound
     if hasattr(value, "prepare_database_save"):
@@ -100,7 +99,7 @@ class _Text(generated.Source):
         return " and ".join(tests)
 
 
-def row_binder(sources: Iterable[Source], dialect: Dialect, database: Database) -> Binder:
+def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> Binder:
     """Return a function from an instance to the parameters that `sources` name, in their order.
 
     The function raises :class:`ExpressionFound` when a value is an expression.

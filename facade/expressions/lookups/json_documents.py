@@ -39,7 +39,7 @@ from facade.expressions.documents import (
 )
 from facade.expressions.freezing import Arg, Empty
 from facade.expressions.functions.json import JSONNull
-from facade.expressions.lookups.json_parts import KeyTextTransform, KeyTransform, Place, checked_key
+from facade.expressions.lookups.json_parts import DocumentPart, KeyTextTransform, KeyTransform, checked_key
 from facade.expressions.lookups.patterns import (
     EndsWith,
     IContains,
@@ -185,12 +185,12 @@ class _KeyLookup(Lookup):
     def bind_type(self) -> Any:
         return sa.Text()
 
-    def _object(self, compiler: Compiler) -> Place:
+    def _object(self, compiler: Compiler) -> DocumentPart:
         """Return the object that is asked about."""
         return (
             self.lhs.place(compiler)
             if isinstance(self.lhs, KeyTransform)
-            else Place(document(compiler, self.lhs), ())
+            else DocumentPart(document(compiler, self.lhs), ())
         )
 
 

@@ -28,7 +28,7 @@ def checked_key(key: object) -> str:
     return text
 
 
-class Place(NamedTuple):
+class DocumentPart(NamedTuple):
     """A document, in Core's form, and the path that leads to one part of it."""
 
     document: Any
@@ -50,13 +50,13 @@ class KeyTransform(Transform):
         before = self.lhs.keys() if isinstance(self.lhs, KeyTransform) else ()
         return (*before, self.key_name)
 
-    def place(self, compiler: Compiler) -> Place:
+    def place(self, compiler: Compiler) -> DocumentPart:
         """Return where the part lies."""
         whole = self.lhs
         while isinstance(whole, KeyTransform):
             whole = whole.lhs
         made = document(compiler, whole) if holds_json(whole) else compiler.process(whole)
-        return Place(made, self.keys())
+        return DocumentPart(made, self.keys())
 
     def as_core(self, compiler: Compiler) -> Any:
         """Return the part as functions of the database use it: on SQLite texts and numbers, not JSON."""

@@ -14,7 +14,7 @@ from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
 from facade.foundation.generated import Source
 from facade.foundation.seams import Seam
-from facade.sql.values import Converter, reader
+from facade.sql.values import reader
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from facade.db.database import Database
     from facade.expressions.contracts import Valued
+    from facade.fields.descriptions import Converter
     from facade.sql.core.layout import Layout
     from facade.sql.query.loading import Part
 

@@ -126,7 +126,7 @@ def _elements(writer: TableWriter, values: dict[Field[Any], Any], database: Data
 # -- many rows ---------------------------------------------------------------------
 
 
-class Written(NamedTuple):
+class Inserted(NamedTuple):
     """What the driver says of an INSERT: how many rows it touched, and their returned fields."""
 
     touched: int
@@ -200,7 +200,7 @@ class InsertMany:
             return [self.group] * count
         return [_renumbered(self.group, row * width) for row in range(count)]
 
-    def run(self, objs: Sequence[Any], database: Database) -> Written:
+    def run(self, objs: Sequence[Any], database: Database) -> Inserted:
         """Insert `objs`."""
         rows = list(map(self.bind, objs))
         params = (
@@ -209,11 +209,11 @@ class InsertMany:
         return _write(self.statement_for(len(rows)), params, database)
 
 
-def _write(statement: Statement, params: Params, database: Database) -> Written:
+def _write(statement: Statement, params: Params, database: Database) -> Inserted:
     if statement.returns:
         rows = database.fetch(statement, params)
-        return Written(len(rows), rows)
-    return Written(database.execute(statement, params))
+        return Inserted(len(rows), rows)
+    return Inserted(database.execute(statement, params))
 
 
 def _renumbered(group: str, offset: int) -> str:
@@ -288,7 +288,7 @@ def _insert_many_expressions(
     fields: Fields,
     returned: Returned,
     conflict: Conflict | None,
-) -> Written:
+) -> Inserted:
     rows = [
         _elements(writer, {field: field.pre_save(obj, True) for field in fields}, database) for obj in batch
     ]

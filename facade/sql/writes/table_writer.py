@@ -14,7 +14,7 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.foundation.seams import Seam
 from facade.sql.core.parameters import compile_core, compile_statement
-from facade.sql.values import Converter, Source, reader
+from facade.sql.values import ParameterSource, reader
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facade.db.channels.channel import Params
     from facade.db.connection import Database
     from facade.fields.contracts import Instance
+    from facade.fields.descriptions import Converter
 P = TypeVar("P")
 
 # (expression, model, field it is stored in, database, whether the row is new) -> a Core element without joins.
@@ -182,9 +183,9 @@ def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
 
 def sources(
     writer: TableWriter, fields: Sequence[Field[Any]], names: Iterable[str], add: bool | None
-) -> list[Source]:
+) -> list[ParameterSource]:
     """Return where each parameter called `names` comes from: a column of `fields` or a part of the primary key."""
-    known: dict[str, Source] = {writer.column(field).key: (field, add) for field in fields}
+    known: dict[str, ParameterSource] = {writer.column(field).key: (field, add) for field in fields}
     known.update({f"{WHERE}{i}": (field, None) for i, field in enumerate(writer.pk_fields)})
     return [known[name] for name in names]
 
