@@ -29,7 +29,7 @@ from facade.orm.querysets.combining import Combining, FrozenQuery
 from facade.sql.query.column_names import check_alias
 from facade.sql.query.extra import RawCondition, selections
 from facade.sql.query.paths import field_names
-from facade.sql.query.state import Lock
+from facade.sql.query.state import RowLock
 from facade.sql.query.uniqueness import totally_ordered
 
 if TYPE_CHECKING:
@@ -411,7 +411,7 @@ class Chain(Combining):
         if nowait and skip_locked:
             raise ValueError("The nowait option cannot be used with skip_locked.")
         self._refuse_combined("select_for_update")
-        clone = self._step(("lock", Lock(nowait, skip_locked, tuple(of), no_key)))
+        clone = self._step(("lock", RowLock(nowait, skip_locked, tuple(of), no_key)))
         clone._for_write = True
         return clone
 

@@ -28,7 +28,7 @@ from facade.sql.query.state import Loading, Source
 if TYPE_CHECKING:
     from facade.expressions.contracts import Resolvable
     from facade.sql.query.extra import RawCondition
-    from facade.sql.query.state import Lock
+    from facade.sql.query.state import RowLock
 
 Step = Callable[..., None]
 STEPS: dict[str, Step] = {}
@@ -353,7 +353,7 @@ def only(query: Query, names: tuple[str, ...]) -> None:
 
 
 @step
-def lock(query: Query, options: Lock) -> None:
+def lock(query: Query, options: RowLock) -> None:
     query.lock = options
 
 

@@ -27,9 +27,9 @@ from facade.sql.query.state import (
     PART_OF,
     Grouping,
     Loading,
-    Lock,
     Order,
     Placement,
+    RowLock,
     Selection,
     Slice,
     Source,
@@ -52,7 +52,7 @@ class Query(Filters):
     loading = Loading()
     source = Source()
     placement = Placement()
-    lock: Lock | None = None
+    lock: RowLock | None = None
     updates: tuple[tuple[Any, Any], ...] = ()
     asks_when_empty = False  # whether only the database can tell the result, even where no row can match
     sticky = 0  # how many more steps may speak of the same rows of a many-valued relation

@@ -263,7 +263,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class RowLock:
     """The options of SELECT … FOR UPDATE."""
 
     nowait: bool

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.fields.descriptions import Kind
     from facade.sql.query.query import Query as SQLQuery
-    from facade.sql.query.state import Lock
+    from facade.sql.query.state import RowLock
     from facade.vendors import Vendor
 
 Keys = tuple[str, ...]
@@ -319,7 +319,7 @@ class StandardWords:
         """Keep the first of the rows that agree in these columns."""
         raise UnsupportedFeature("DISTINCT ON fields is not supported by this database backend")
 
-    def for_update(self, statement: sa.Select[Any], lock: Lock, tables: list[Any]) -> Any:
+    def for_update(self, statement: sa.Select[Any], lock: RowLock, tables: list[Any]) -> Any:
         """Return a select that locks its rows."""
         if lock.no_key and not self.vendor.has_select_for_no_key_update:
             raise UnsupportedFeature("FOR NO KEY UPDATE is not supported on this database backend.")

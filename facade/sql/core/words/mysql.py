@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Aggregation, Combined, Convert, Core, CoreType
     from facade.fields import Field
     from facade.fields.descriptions import Kind
-    from facade.sql.query.state import Lock
+    from facade.sql.query.state import RowLock
 
 
 class MySQLWords(StandardWords):
@@ -206,7 +206,7 @@ class MariaDBWords(MySQLWords):
 
     _item = "JSON_NORMALIZE(item)"
 
-    def for_update(self, statement: sa.Select[Any], lock: Lock, tables: list[Any]) -> Any:
+    def for_update(self, statement: sa.Select[Any], lock: RowLock, tables: list[Any]) -> Any:
         statement = super().for_update(statement, lock, tables)
         if tables:
             raise UnsupportedFeature("FOR UPDATE OF is not supported on MariaDB.")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.fields.descriptions import Kind
     from facade.sql.query.query import Query as SQLQuery
-    from facade.sql.query.state import Lock
+    from facade.sql.query.state import RowLock
 
 
 class SQLiteWords(StandardWords):
@@ -172,7 +172,7 @@ class SQLiteWords(StandardWords):
             return sa.select(*select.subquery().c)
         return select
 
-    def for_update(self, statement: sa.Select[Any], lock: Lock, tables: list[Any]) -> Any:
+    def for_update(self, statement: sa.Select[Any], lock: RowLock, tables: list[Any]) -> Any:
         """Return the select as it is: there are no row locks."""
         return statement
 
