@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+from typing import NamedTuple
 
 import pytest
 
 from facade import models
-from facade.models import Case, F, Value, When
+from facade.exceptions import FieldError
+from facade.models import Case, F, Max, Sum, Value, When
+from facade.models.functions import Coalesce, Greatest, JSONObject
 
 
 class Upper(models.CharField):
@@ -195,3 +198,94 @@ def test_a_field_may_make_its_lookups(face, database):
     face(texts.bulk_create, [MeasuredText(text="x" * 7), MeasuredText(text="x" * 8)])
     assert face(texts.filter(text__longer=1).count) == 2
     assert face(texts.filter(text__longerx=1).count) == 1
+
+
+class Money(NamedTuple):
+    cents: int
+
+
+class MoneyField(models.Field):
+    """Tells what stands beside it, and what comes of it."""
+
+    describes = (Money,)
+    value_kind = "integer"
+
+    def get_internal_type(self):
+        return "BigIntegerField"
+
+    def get_prep_value(self, value):
+        return value.cents if isinstance(value, Money) else super().get_prep_value(value)
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else Money(round(value))
+
+    def combined(self, connector, right):
+        if isinstance(right, MoneyField) and connector in ("+", "-"):
+            return MoneyField()
+        return MoneyField() if isinstance(right, models.IntegerField) and connector == "*" else None
+
+    def combined_behind(self, connector, left):
+        return self.combined(connector, left) if connector == "*" else None
+
+
+class RoundedField(models.IntegerField):
+    """Stores whole tens: what its parent says of values that are plain does not hold for it."""
+
+    def get_prep_value(self, value):
+        return None if value is None else round(value, -1)
+
+
+class Sale(models.Model):
+    price = MoneyField()
+    tip = MoneyField(null=True)
+    number = RoundedField(default=12)
+
+    class Meta:
+        app_label = "tests"
+
+
+@pytest.fixture
+def sales(database):
+    database.create(Sale)
+    Sale.objects.bulk_create([Sale(price=Money(150), tip=Money(10)), Sale(price=Money(7))])
+    return Sale.objects.order_by("pk")
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: F("price") + Money(1), [151, 8]),
+        (lambda: F("price") * 2 - F("price"), [150, 7]),
+        (lambda: 2 * F("price"), [300, 14]),
+        (lambda: Coalesce("tip", Money(3)), [10, 3]),
+        (lambda: Case(When(price__gt=Money(100), then=Value(Money(1))), default=F("price")), [1, 7]),
+        (lambda: Greatest("price", Value(Money(60))), [150, 60]),
+    ],
+    ids=["sum", "product", "product, behind", "Coalesce", "Case", "Greatest"],
+)
+def test_a_field_tells_what_is_computed_of_its_values(face, sales, make, expected):
+    rows = sales.annotate(computed=make())
+    assert face.list(rows.values_list("computed", flat=True)) == [Money(cents) for cents in expected]
+    assert face(rows.filter(computed=Money(expected[0])).count) == 1
+
+
+def test_what_a_field_says_nothing_of_needs_an_output_field(face, sales):
+    with pytest.raises(FieldError, match=r"Cannot infer type of '\*'.*MoneyField, MoneyField"):
+        face.list(sales.annotate(square=F("price") * F("price")))
+
+
+def test_aggregates_and_documents_of_a_field_of_ones_own(face, sales):
+    assert face(Sale.objects.aggregate, sum=Sum("price"), max=Max("price")) == {
+        "sum": Money(157),
+        "max": Money(150),
+    }
+    made = sales.annotate(document=JSONObject(price="price")).values_list("document", flat=True)
+    assert face.list(made) == [{"price": 150}, {"price": 7}]
+
+
+def test_a_field_that_prepares_values_in_its_own_way_looks_at_each(face, sales):
+    sale = face(Sale.objects.create, price=Money(1), number=26)
+    assert face.list(sales.values_list("number", flat=True)) == [10, 10, 30]
+    sale.number = 44
+    face(sale.save)
+    assert face(Sale.objects.get, pk=sale.pk).number == 40
