@@ -206,6 +206,10 @@ class Words(Protocol):
         """Whether UUIDs of version 7 may be those of another time."""
 
     @property
+    def nests_conditions(self) -> bool:
+        """Whether a long `a AND b AND …` is taken for a tree as deep as it is long."""
+
+    @property
     def has_documents(self) -> bool:
         """Whether JSON is a kind of value of its own, not text."""
 

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
+from facade.vendors import vendor_of
+
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import DDLCompiler
 
@@ -66,7 +68,8 @@ class DialectView:
 
     def __init__(self, dialect: sa.Dialect) -> None:
         self.compile_dialect = dialect
-        self.vendor = "mysql" if dialect.name == "mariadb" else dialect.name
+        self.features = vendor_of(dialect)
+        self.vendor = self.features.name
         self.settings_dict = {"ENGINE": f"django.db.backends.{self.vendor}"}
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import NumericValueOutOfRange
-from facade.types.base import MYSQL, Base, Processor
+from facade.types.base import Base, Processor
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -31,15 +32,15 @@ class Decimal(Base[decimal.Decimal]):
         super().__init__(max_digits, decimal_places)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in MYSQL and self.max_digits is None:
-            return dialect.type_descriptor(sa.Numeric(65, 30))
-        return dialect.type_descriptor(sa.Numeric(self.max_digits, self.decimal_places))
+        made = vendor_of(dialect).decimal_type(self.max_digits, self.decimal_places)
+        return dialect.type_descriptor(made)
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _number_of_decimal if dialect.name == "sqlite" else _within_reach
+        return _within_reach if vendor_of(dialect).holds_decimals else _number_of_decimal
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return _decimal_reader(self.max_digits, self.decimal_places) if dialect.name == "sqlite" else None
+        exact = vendor_of(dialect).holds_decimals
+        return None if exact else _decimal_reader(self.max_digits, self.decimal_places)
 
 
 _EXACT_INTEGERS = 2**53  # below, every integer is a float

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 from facade.types.base import Base, Processor, cast_where_bound
 from facade.types.deep_json import read_deep, read_json
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -50,12 +51,10 @@ class JSON(Base[Any]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if self.stored_as is not None:
             return dialect.type_descriptor(self.stored_as)
-        if dialect.name == "postgresql":
+        vendor = vendor_of(dialect)
+        if vendor.has_native_json_field:
             return cast_where_bound(dialect, postgresql.JSONB, none_as_null=True)
-        if dialect.name == "sqlite":
-            # A column of SQLite's type name JSON would turn the text '1.0' into the number 1.
-            return dialect.type_descriptor(sa.Text())
-        return dialect.type_descriptor(sa.JSON(none_as_null=True))
+        return dialect.type_descriptor(vendor.document_type())
 
     def column_expression(self, column: object) -> Any:
         """Select text where PostgreSQL's drivers would decode with their own decoder instead of the wanted one."""
@@ -73,7 +72,7 @@ class JSON(Base[Any]):
         return self.writer if given is None or self.encoder is not None else _given_writer(given)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        if self.decoder is None and self.stored_as is None and dialect.name == "postgresql":
+        if self.decoder is None and self.stored_as is None and vendor_of(dialect).has_native_json_field:
             return None
         given = getattr(dialect, "_json_deserializer", None)
         if given is not None and given is not read_json and self.decoder is None:

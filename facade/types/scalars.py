@@ -9,13 +9,14 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.processors import int_to_boolean
 
 from facade.drivers import driver_of
 from facade.exceptions import NumericValueOutOfRange
 from facade.parsing.addresses import address_text
-from facade.types.base import MYSQL, Base, Processor, cast_where_bound
+from facade.types.base import Base, Processor, cast_where_bound
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -37,13 +38,13 @@ class Binary(Base[bytes]):
     impl = sa.LargeBinary
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(mysql.LONGBLOB() if dialect.name in MYSQL else sa.LargeBinary())
+        return dialect.type_descriptor(vendor_of(dialect).binary_type())
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         return _bytes if driver_of(dialect).gives_views else None
 
     def literal_processor(self, dialect: Dialect) -> Callable[[Any], str]:
-        form = "'\\x{}'" if dialect.name == "postgresql" else "x'{}'"
+        form = vendor_of(dialect).binary_literal
         return lambda value: "NULL" if value is None else form.format(bytes(value).hex())
 
 
@@ -57,7 +58,7 @@ class Float(Base[float]):
     impl = sa.Double
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _finite if dialect.name in MYSQL else None
+        return None if vendor_of(dialect).has_infinity else _finite
 
 
 def _finite(value: float | None) -> float | None:
@@ -78,14 +79,14 @@ class UUID(Base[uuid.UUID]):
         super().__init__(32)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        native = dialect.name == "postgresql"
+        native = vendor_of(dialect).has_native_uuid_field
         return dialect.type_descriptor(postgresql.UUID(as_uuid=True) if native else sa.CHAR(32))
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return None if dialect.name == "postgresql" else _hex
+        return None if vendor_of(dialect).has_native_uuid_field else _hex
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return None if dialect.name == "postgresql" else _uuid_of_hex
+        return None if vendor_of(dialect).has_native_uuid_field else _uuid_of_hex
 
 
 def _hex(value: uuid.UUID | None) -> str | None:
@@ -121,15 +122,15 @@ class IPAddress(Base[str]):
         super().__init__(39)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name != "postgresql":
+        if not vendor_of(dialect).has_addresses:
             return dialect.type_descriptor(sa.CHAR(39))
         return cast_where_bound(dialect, postgresql.INET)
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _address_checker(self.label) if dialect.name == "postgresql" else _text_or_none
+        return _address_checker(self.label) if vendor_of(dialect).has_addresses else _text_or_none
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return _address_or_none if dialect.name == "postgresql" else None
+        return _address_or_none if vendor_of(dialect).has_addresses else None
 
 
 def _address_or_none(value: object) -> str | None:

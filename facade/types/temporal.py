@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects import postgresql
 
 from facade.configuration import settings
 from facade.drivers import driver_of
 from facade.exceptions import NumericValueOutOfRange
 from facade.parsing.dates import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
-from facade.types.base import MYSQL, Base, Processor, T
+from facade.types.base import Base, Processor, T
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -36,24 +37,22 @@ class DateTime(Base[dt.datetime]):
         super().__init__(timezone)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in MYSQL:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sa.DateTime(timezone=self.timezone))
+        return dialect.type_descriptor(vendor_of(dialect).moment_type(self.timezone))
 
     def _has_moments(self, dialect: Dialect) -> bool:
-        return self.timezone and dialect.name not in MYSQL and dialect.name != "sqlite"
+        return self.timezone and vendor_of(dialect).holds_moments
 
     def bind_processor(self, dialect: Dialect) -> Processor:
         convert = _aware if self._has_moments(dialect) else _clock
         moment = driver_of(dialect).moment
         if moment is not None:
             return moment(convert)
-        return _text_of_datetime if dialect.name == "sqlite" else convert
+        return _text_of_datetime if vendor_of(dialect).holds_clocks_as_text else convert
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        if dialect.name == "sqlite":
+        if vendor_of(dialect).holds_clocks_as_text:
             return _datetime_of_text
-        if dialect.name in MYSQL:
+        if vendor_of(dialect).computes_texts:
             return _read_either(_datetime_of_text, _datetime_of_clock)
         if not self._has_moments(dialect):
             return _datetime_of_clock
@@ -137,12 +136,12 @@ class Date(Base[dt.date]):
     impl = sa.Date
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _text_of_date if dialect.name == "sqlite" else driver_of(dialect).day
+        return _text_of_date if vendor_of(dialect).holds_clocks_as_text else driver_of(dialect).day
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        if dialect.name in MYSQL:
+        if vendor_of(dialect).computes_texts:
             return _read_either(_date_of_text, _same)
-        return _date_of_text if dialect.name == "sqlite" else None
+        return _date_of_text if vendor_of(dialect).holds_clocks_as_text else None
 
 
 def _text_of_date(value: dt.date | None) -> str | None:
@@ -167,15 +166,15 @@ class Time(Base[dt.time]):
     impl = sa.Time
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(mysql.TIME(fsp=6) if dialect.name in MYSQL else sa.Time())
+        return dialect.type_descriptor(vendor_of(dialect).time_type())
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _text_of_time if dialect.name == "sqlite" else None
+        return _text_of_time if vendor_of(dialect).holds_clocks_as_text else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        if dialect.name == "sqlite":
+        if vendor_of(dialect).holds_clocks_as_text:
             return _time_of_text
-        return _read_either(_time_of_text, _time_of_duration) if dialect.name in MYSQL else None
+        return _read_either(_time_of_text, _time_of_duration) if vendor_of(dialect).computes_texts else None
 
 
 def _text_of_time(value: dt.time | None) -> str | None:
@@ -211,14 +210,14 @@ class Duration(Base[dt.timedelta]):
     impl = sa.Interval
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        native = dialect.name == "postgresql"
+        native = vendor_of(dialect).has_native_duration_field
         return dialect.type_descriptor(postgresql.INTERVAL() if native else sa.BigInteger())
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return None if dialect.name == "postgresql" else _microseconds
+        return None if vendor_of(dialect).has_native_duration_field else _microseconds
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return None if dialect.name == "postgresql" else _duration_of_microseconds
+        return None if vendor_of(dialect).has_native_duration_field else _duration_of_microseconds
 
 
 LONGEST = dt.timedelta(microseconds=2**63 - 1)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facade.exceptions import UnsupportedFeature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.types import TypeEngine
 
 __all__ = ["Vendor"]
 
@@ -35,9 +44,9 @@ class Vendor:
     has_select_for_update_nowait = False
     has_select_for_update_of = False
     has_select_for_update_skip_locked = False
-    supports_ignore_conflicts = True
+    supports_ignore_conflicts = False
     supports_transactions = True
-    supports_update_conflicts = True
+    supports_update_conflicts = False
     supports_update_conflicts_with_target = False
 
     # -- expressions ----------------------------------------------------------------------------
@@ -50,12 +59,46 @@ class Vendor:
     supports_default_in_lead_lag = True
     supports_frame_exclusion = True
     supports_json_field_contains = False
+    supports_logical_xor = False
     supports_order_by_nulls_modifier = True
     supports_over_clause = True
     supports_select_difference = True
     supports_select_intersection = True
     supports_select_union = True
     supports_timezones = False
+
+    # -- columns and tables ---------------------------------------------------------------------
+
+    has_native_boolean_field = False
+    has_native_duration_field = False
+    has_native_json_field = False
+    has_native_uuid_field = False
+    supports_collation_on_charfield = True
+    supports_collation_on_textfield = True
+    supports_column_check_constraints = True
+    supports_comments = False
+    supports_covering_indexes = False
+    supports_deferrable_unique_constraints = True
+    supports_expression_defaults = True
+    supports_expression_indexes = True
+    supports_foreign_keys = True
+    supports_functions_in_partial_indexes = False
+    supports_index_on_text_field = False
+    supports_json_field = True
+    supports_no_precision_decimalfield = False
+    supports_nullable_unique_constraints = True
+    supports_nulls_distinct_unique_constraints = True
+    supports_on_delete_db_cascade = True
+    supports_on_delete_db_default = False
+    supports_on_delete_db_null = True
+    supports_partial_indexes = False
+    supports_partially_nullable_unique_constraints = True
+    supports_primitives_in_json_field = True
+    supports_stored_generated_columns = True
+    supports_table_check_constraints = True
+    supports_tablespaces = False
+    supports_unlimited_charfield = False
+    supports_virtual_generated_columns = False
 
     # -- what facade alone asks ------------------------------------------------------------------
 
@@ -69,39 +112,78 @@ class Vendor:
     """Whether a setting can be one for the running transaction."""
     assumes_roles = False
     """Whether a session can act as another role (Django's ``assume_role``)."""
+    asks_in_defaults = True
+    """Whether the default of a column may ask a query."""
+    assigns_in_turn = False
+    """Whether an UPDATE makes its assignments from left to right, each of which sees the ones before."""
+    checks_documents = True
+    """Whether a column of documents takes nothing else."""
+    computes_texts = False
+    """Whether dates and times that are computed of parameters come as text."""
+    counts_from_zero = False
+    """Whether a counted key that is given as 0 is counted on."""
+    counts_left_out_keys = False
+    """Whether an integer key that is left out, or NULL, is counted on, whatever its default."""
+    has_addresses = False
+    """Whether there is a type for addresses of the network."""
+    has_default_keyword = False
+    """Whether DEFAULT may stand among the values of an INSERT."""
+    has_infinity = True
+    """Whether there are numbers that are not finite, and NaN."""
+    has_unsigned_columns = False
+    """Whether a column of integers can do without negative numbers."""
+    holds_clocks_as_text = False
+    """Whether dates and times are texts."""
+    holds_decimals = True
+    """Whether decimals are held as they are, not as binary fractions."""
+    holds_moments = True
+    """Whether columns may hold moments, not only what a clock shows."""
+    infers_types = False
+    """Whether the type of a parameter follows from where it stands: one that stands alone is a text."""
+    joins_values = False
+    """Whether UPDATE joins a table to a list of VALUES, as SQLite's drivers can send it."""
+    reads_backslashes = False
+    """Whether a backslash in a text may escape what follows, which is up to the session."""
+    unnests_arrays = False
+    """Whether the rows of an INSERT may come from arrays, one for each column."""
 
-    # -- columns and tables ---------------------------------------------------------------------
+    binary_literal = "x'{}'"
+    """How bytes are written, by their hexadecimal digits."""
+    explain_formats: tuple[str, ...] = ()
+    """The formats of EXPLAIN."""
 
-    has_native_boolean_field = False
-    has_native_duration_field = False
-    has_native_json_field = False
-    has_native_uuid_field = False
-    supports_collation_on_charfield = True
-    supports_collation_on_textfield = True
-    supports_column_check_constraints = True
-    supports_comments = False
-    supports_covering_indexes = False
-    supports_deferrable_unique_constraints = False
-    supports_expression_defaults = True
-    supports_expression_indexes = False
-    supports_foreign_keys = True
-    supports_functions_in_partial_indexes = False
-    supports_index_on_text_field = False
-    supports_json_field = True
-    supports_no_precision_decimalfield = False
-    supports_nullable_unique_constraints = True
-    supports_nulls_distinct_unique_constraints = False
-    supports_on_delete_db_cascade = True
-    supports_on_delete_db_default = False
-    supports_on_delete_db_null = True
-    supports_partial_indexes = False
-    supports_partially_nullable_unique_constraints = True
-    supports_primitives_in_json_field = True
-    supports_stored_generated_columns = True
-    supports_table_check_constraints = True
-    supports_tablespaces = False
-    supports_unlimited_charfield = False
-    supports_virtual_generated_columns = False
+    def moment_type(self, timezone: bool) -> TypeEngine[Any]:
+        """Return the type of columns of moments."""
+        return sa.DateTime(timezone=timezone)
+
+    def time_type(self) -> TypeEngine[Any]:
+        """Return the type of columns of times of day."""
+        return sa.Time()
+
+    def binary_type(self) -> TypeEngine[Any]:
+        """Return the type of columns of bytes of any length."""
+        return sa.LargeBinary()
+
+    def decimal_type(self, max_digits: int | None, decimal_places: int | None) -> TypeEngine[Any]:
+        """Return the type of columns of decimals."""
+        return sa.Numeric(max_digits, decimal_places)
+
+    def document_type(self) -> TypeEngine[Any]:
+        """Return the type of columns of documents."""
+        return sa.JSON(none_as_null=True)
+
+    def explain(self, format: str | None, options: dict[str, Any]) -> str:
+        """Return what is put before a statement whose plan is asked for.
+
+        Raises ValueError for options that the database does not have; the format is one of `explain_formats`.
+        """
+        self.refuse_options(options)
+        raise UnsupportedFeature(f"explain() is not supported on {self.name}.")
+
+    def refuse_options(self, unknown: Iterable[str]) -> None:
+        """Raise ValueError where there are options that the database does not have."""
+        if names := sorted(unknown):
+            raise ValueError(f"Unknown options: {', '.join(names)}")
 
     def __init__(self, name: str, display_name: str | None = None, *, server: str | None = None) -> None:
         self.name = name

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
 from facade.vendors.base import Vendor
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
 
 __all__ = ["MariaDB", "MySQL"]
 
@@ -11,14 +19,50 @@ class MySQL(Vendor):
     """MySQL."""
 
     has_select_for_update = True
-    limits_single_statements = True
     has_select_for_update_nowait = True
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True
     supports_comments = True
+    supports_deferrable_unique_constraints = False
     supports_frame_exclusion = False
+    supports_ignore_conflicts = True
     supports_json_field_contains = True
+    supports_logical_xor = True
+    supports_nulls_distinct_unique_constraints = False
+    supports_update_conflicts = True
     supports_virtual_generated_columns = True
+
+    asks_in_defaults = False
+    assigns_in_turn = True
+    computes_texts = True
+    counts_from_zero = True
+    has_default_keyword = True
+    has_infinity = False
+    has_unsigned_columns = True
+    holds_moments = False
+    limits_single_statements = True
+    reads_backslashes = True
+
+    explain_formats = ("JSON", "TEXT", "TRADITIONAL", "TREE")
+
+    def moment_type(self, timezone: bool) -> TypeEngine[Any]:
+        return mysql.DATETIME(fsp=6)
+
+    def time_type(self) -> TypeEngine[Any]:
+        return mysql.TIME(fsp=6)
+
+    def binary_type(self) -> TypeEngine[Any]:
+        return mysql.LONGBLOB()
+
+    def decimal_type(self, max_digits: int | None, decimal_places: int | None) -> TypeEngine[Any]:
+        return sa.Numeric(65, 30) if max_digits is None else super().decimal_type(max_digits, decimal_places)
+
+    def explain(self, format: str | None, options: dict[str, Any]) -> str:
+        if set(options) != {"analyze"}:
+            self.refuse_options(options)
+        if options.get("analyze"):
+            return "ANALYZE"
+        return "EXPLAIN FORMAT=JSON" if format and format.upper() == "JSON" else "EXPLAIN"
 
 
 class MariaDB(MySQL):
@@ -27,3 +71,4 @@ class MariaDB(MySQL):
     has_select_for_update_of = False
     supports_any_value = False
     supports_default_in_lead_lag = False
+    supports_expression_indexes = False

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facade.vendors.base import Vendor
 
 __all__ = ["PostgreSQL"]
+
+_EXPLAIN_OPTIONS = (
+    "ANALYZE",
+    "BUFFERS",
+    "COSTS",
+    "GENERIC_PLAN",
+    "MEMORY",
+    "SERIALIZE",
+    "SETTINGS",
+    "SUMMARY",
+    "TIMING",
+    "VERBOSE",
+    "WAL",
+)
 
 
 class PostgreSQL(Vendor):
@@ -20,25 +36,39 @@ class PostgreSQL(Vendor):
     has_native_json_field = True
     has_native_uuid_field = True
     has_select_for_no_key_update = True
-    assumes_roles = True
     has_select_for_update = True
     has_select_for_update_nowait = True
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True
-    settings_end_with_transaction = True
     only_supports_unbounded_with_preceding_and_following = True
     supports_comments = True
     supports_covering_indexes = True
-    supports_deferrable_unique_constraints = True
-    supports_expression_indexes = True
     supports_functions_in_partial_indexes = True
+    supports_ignore_conflicts = True
     supports_index_on_text_field = True
     supports_json_field_contains = True
     supports_no_precision_decimalfield = True
-    supports_nulls_distinct_unique_constraints = True
     supports_on_delete_db_default = True
     supports_partial_indexes = True
     supports_tablespaces = True
     supports_timezones = True
     supports_unlimited_charfield = True
+    supports_update_conflicts = True
     supports_update_conflicts_with_target = True
+
+    assumes_roles = True
+    has_addresses = True
+    has_default_keyword = True
+    infers_types = True
+    settings_end_with_transaction = True
+    unnests_arrays = True
+
+    binary_literal = "'\\x{}'"
+    explain_formats = ("JSON", "TEXT", "XML", "YAML")
+
+    def explain(self, format: str | None, options: dict[str, Any]) -> str:
+        self.refuse_options(name for name in options if name.upper() not in _EXPLAIN_OPTIONS)
+        words = [f"{name.upper()} {'true' if value else 'false'}" for name, value in options.items()]
+        if format:
+            words.append(f"FORMAT {format.upper()}")
+        return f"EXPLAIN ({', '.join(words)})" if words else "EXPLAIN"

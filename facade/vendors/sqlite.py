@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 from facade.vendors.base import Vendor
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
 
 __all__ = ["SQLite"]
 
@@ -16,16 +22,34 @@ class SQLite(Vendor):
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
     can_rollback_ddl = True
-    ignores_row_locks = True
-    is_embedded = True
     supports_aggregate_distinct_multiple_argument = False
     supports_aggregate_order_by_clause = sqlite3.sqlite_version_info >= (3, 44)
-    supports_expression_indexes = True
+    supports_deferrable_unique_constraints = False
     supports_functions_in_partial_indexes = True
+    supports_ignore_conflicts = True
     supports_index_on_text_field = True
     supports_no_precision_decimalfield = True
+    supports_nulls_distinct_unique_constraints = False
     supports_on_delete_db_default = True
     supports_partial_indexes = True
     supports_unlimited_charfield = True
+    supports_update_conflicts = True
     supports_update_conflicts_with_target = True
     supports_virtual_generated_columns = True
+
+    checks_documents = False
+    counts_left_out_keys = True
+    holds_clocks_as_text = True
+    holds_decimals = False
+    holds_moments = False
+    ignores_row_locks = True
+    is_embedded = True
+    joins_values = True
+
+    def document_type(self) -> TypeEngine[Any]:
+        """Return text: a column of the type name JSON would turn the text '1.0' into the number 1."""
+        return sa.Text()
+
+    def explain(self, format: str | None, options: dict[str, Any]) -> str:
+        self.refuse_options(options)
+        return "EXPLAIN QUERY PLAN"

@@ -32,7 +32,7 @@ class UUIDText(Lookup):
         return text(value)
 
     def right(self, compiler: Compiler) -> Any:
-        if compiler.vendor == "postgresql":
+        if compiler.features.has_native_uuid_field:
             return super().right(compiler)
         if isinstance(self.rhs, Arg):
             convert = self.convert

@@ -21,6 +21,7 @@ from facade.foundation.promises import kept
 from facade.foundation.seams import Seam
 from facade.types.decimals import WIDE, computed_decimal
 from facade.validators import DecimalValidator, MaxValueValidator, MinValueValidator
+from facade.vendors import vendor_named, vendor_of
 
 if TYPE_CHECKING:
     from _typeshed import ConvertibleToInt
@@ -142,7 +143,7 @@ class IntegerField(Field[IntegerValue]):
         low, high = self.range_on(connection.vendor) if connection is not None else self._ranges["sqlite"]
         if isinstance(given, (float, decimal.Decimal)) and given != prepared and abs(prepared) < _BEYOND:
             raise ValueError(f"Field '{self.name}' expected a whole number but got {shown(given)}.")
-        if prepared == 0 and self.counts and connection is not None and connection.vendor == "mysql":
+        if prepared == 0 and self.counts and connection is not None and connection.features.counts_from_zero:
             raise ValueError(
                 f"Field '{self.name}' cannot hold 0 on MySQL and MariaDB, which make the next number of it."
             )
@@ -155,7 +156,8 @@ class IntegerField(Field[IntegerValue]):
 
     def plain_values(self, vendor: str) -> Plain:
         low, high = self.range_on(vendor)
-        return Plain(int, f"{'v and ' if vendor == 'mysql' and self.counts else ''}{low} <= v <= {high}")
+        not_zero = "v and " if self.counts and vendor_named(vendor).counts_from_zero else ""
+        return Plain(int, f"{not_zero}{low} <= v <= {high}")
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
         return _computed_integer
@@ -405,7 +407,8 @@ class FloatField(Field[FloatValue]):
             _refuse_number(self, value, error)
 
     def range_on(self, vendor: str | None) -> tuple[float, float] | None:
-        return (-sys.float_info.max, sys.float_info.max) if vendor == "mysql" else None
+        unbounded = vendor is None or vendor_named(vendor).has_infinity
+        return None if unbounded else (-sys.float_info.max, sys.float_info.max)
 
     def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> Any:
         held = None if connection is None else self.range_on(connection.vendor)
@@ -507,7 +510,7 @@ class DecimalField(Field[DecimalValue]):
                 raise NumericValueOutOfRange(f"Field '{self.name}' cannot hold {prepared}: it is too large.")
         elif not -limit < prepared < limit:
             self._refuse_size(prepared)
-        if connection.vendor != "sqlite" or places is None:
+        if connection.features.holds_decimals or places is None:
             return prepared
         number = prepared.quantize(places, rounding=decimal.getcontext().rounding, context=WIDE)
         return number if limit is None or -limit < number < limit else self._refuse_size(prepared)
@@ -526,13 +529,13 @@ class DecimalField(Field[DecimalValue]):
         )
 
     def plain_values(self, vendor: str) -> Plain:
-        if vendor == "sqlite":
+        if not vendor_named(vendor).holds_decimals:
             return Plain(decimal.Decimal, test=self.fits)
         # The others round, and refuse, what has a size that can be sent.
         return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
-        if dialect.name == "sqlite" and getattr(self, "from_db_value", None) is None:
+        if not vendor_of(dialect).holds_decimals and getattr(self, "from_db_value", None) is None:
             return computed_decimal(self.decimal_places)
         return _computed_decimal if convert is None else convert
 

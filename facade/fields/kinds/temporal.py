@@ -28,6 +28,7 @@ from facade.foundation.promises import kept
 from facade.parsing.dates import duration_string, parse_date, parse_datetime, parse_duration, parse_time
 from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive, now
 from facade.types.temporal import LONGEST, datetime_of_moment
+from facade.vendors import vendor_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -405,7 +406,8 @@ class DurationField(Field[DurationValue]):
         return self.to_python(kept(value))
 
     def range_on(self, vendor: str | None) -> tuple[dt.timedelta, dt.timedelta] | None:
-        return None if vendor in (None, "postgresql") else (-LONGEST, LONGEST)
+        native = vendor is None or vendor_named(vendor).has_native_duration_field
+        return None if native else (-LONGEST, LONGEST)
 
     def storable(self, given: object, prepared: object, connection: Database | DialectView | None) -> object:
         held = None if connection is None else self.range_on(connection.vendor)

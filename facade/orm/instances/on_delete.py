@@ -28,16 +28,13 @@ __all__ = [
     "DatabaseOnDelete",
 ]
 
-#: Databases that check foreign keys at the end of the transaction.
-DEFERRING = ("sqlite", "postgresql")
-
 
 def CASCADE(collector: Collector, field: Field[Any], sub_objs: Objects, using: str) -> None:  # noqa: N802 - a constant to who uses it
     """Delete the rows that refer to the object, too."""
     collector.collect(
         sub_objs, source=field.remote_field.model, nullable=field.null, fail_on_restricted=False
     )
-    if field.null and connections[using].vendor not in DEFERRING:
+    if field.null and not connections[using].features.can_defer_constraint_checks:
         collector.add_field_update(field, None, sub_objs)
 
 

@@ -25,8 +25,8 @@ from facade.fields import AutoField, Field
 from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.persistence import Persistence
 from facade.signals import post_save, pre_save
+from facade.sql.core.conflict import Conflict, check_ignore, check_update
 from facade.sql.values import ExpressionFound
-from facade.sql.writes.conflict import Conflict, check_ignore, check_update
 from facade.sql.writes.insert import BulkInsert
 from facade.sql.writes.table_writer import table_writer
 from facade.sql.writes.update import update_many
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from facade.meta.options import Options
     from facade.orm.instances.model import Model
     from facade.orm.querysets.queryset import QuerySet
+    from facade.vendors import Vendor
 
 
 M = TypeVar("M")
@@ -70,7 +71,9 @@ def bulk_create(
     unique = [model._meta.pk if name == "pk" else model._meta.get_field(name) for name in unique_fields or ()]
     queryset._for_write = True
     alias = queryset.db
-    conflict = _conflict(model, connections[alias].vendor, ignore_conflicts, update_conflicts, update, unique)
+    conflict = _conflict(
+        model, connections[alias].features, ignore_conflicts, update_conflicts, update, unique
+    )
     creation = _Creation(model, alias, batch_size, conflict, returning)
     if returning:
         made = (
@@ -108,7 +111,7 @@ def _check_batch_size(batch_size: int | None) -> None:
 
 def _conflict(
     model: type[Model],
-    vendor: str,
+    features: Vendor,
     ignore: bool,
     update: bool,
     update_fields: list[Any],
@@ -117,7 +120,7 @@ def _conflict(
     if ignore and update:
         raise ValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
     if ignore:
-        check_ignore(vendor)
+        check_ignore(features)
         return Conflict()
     if not update:
         return None
@@ -125,7 +128,7 @@ def _conflict(
         raise ValueError(
             "Fields that will be updated when a row insertion fails on conflicts must be provided."
         )
-    check_update(vendor, bool(unique_fields))
+    check_update(features, bool(unique_fields))
     if not all(field.concrete for field in update_fields):
         raise ValueError("bulk_create() can only be used with concrete fields in update_fields.")
     if any(field in model._meta.pk_fields for field in update_fields):
@@ -270,7 +273,7 @@ def _update_filtered(
     """Update through the queryset, for values that are expressions and for querysets that leave rows out."""
     limit = max(1, connections[queryset.db].max_parameters // (2 * (len(fields) + 1)))
     size = min(limit, batch_size) if batch_size else limit
-    case = _typed_case if connections[queryset.db].vendor == "postgresql" else _case
+    case = _typed_case if connections[queryset.db].features.infers_types else _case
     found = 0
     for start in range(0, len(objs), size):
         batch = objs[start : start + size]

@@ -25,7 +25,6 @@ from facade.orm.querysets.prefetched import PREFETCHED, Alike, prefetched_object
 from facade.orm.relations.descriptors import ReverseManyToOneDescriptor
 from facade.orm.relations.related_managers import ToMany, Whole
 from facade.signals import m2m_changed
-from facade.sql.writes.conflict import can_ignore
 
 if TYPE_CHECKING:
     from facade.db.channels.execution import Execution
@@ -420,7 +419,7 @@ class ManyRelatedManager(ToMany):
         values = {name: value() if callable(value) else value for name, value in (defaults or {}).items()}
         keys = self._target_keys(target, objs)
         # A model of the user's own may forbid a pair for other reasons than being there: those must be seen.
-        ignore = self.through._meta.auto_created and can_ignore(connections[alias].vendor)
+        ignore = self.through._meta.auto_created and connections[alias].features.supports_ignore_conflicts
         # The mirrored pairs of a symmetrical relation are no news.
         announced = (self.reverse or source is self.source_field) and m2m_changed.has_listeners(self.through)
         manager = self.through._default_manager.using(alias)

@@ -229,7 +229,7 @@ class Compiler(Combinations):
         columns = self._columns()
         conditions, over = query.where.split_windows()
         where, having = conditions.split_having(must_group_by=query.grouping.group_by is not None)
-        if having and self.vendor == "mysql":
+        if having and self.words.groups_conditions:
             having = having.of_groups()
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
@@ -393,7 +393,7 @@ class Compiler(Combinations):
 
     def _group_term(self, item: Valued) -> Any:
         """Return a term of GROUP BY; what is selected, and not a mere column, goes by its position."""
-        by_position = self.vendor in ("postgresql", "sqlite", "mysql") and not isinstance(item, Col)
+        by_position = self.words.groups_by_position and not isinstance(item, Col)
         position = self._ordinal(item) if by_position else None
         return self.process(item) if position is None else position
 
@@ -414,12 +414,12 @@ class Compiler(Combinations):
             if item.refs not in self._model_columns():
                 return self.labels[item.refs]
             item = source  # a column of a related model has that name, too
-        by_position = self.vendor == "postgresql" and not isinstance(source, Col)
+        by_position = self.words.orders_by_position and not isinstance(source, Col)
         position = self._ordinal(source) if by_position else None
         if position is not None:
             return position
         core = self.process(item)
-        written_in = self.vendor == "mysql" and isinstance(core, sa.BindParameter)  # by its drivers
+        written_in = self.words.writes_parameters and isinstance(core, sa.BindParameter)
         return self._ordinal(source) if written_in or _is_constant(core) else core
 
     def _order(self) -> list[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import visitors
 
 from facade.expressions.sqltext.fragments import RawFragment
-from facade.types.base import MYSQL
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +49,7 @@ def update_statement(
 
     MySQL updates them in an `order`: unique numbers can be moved by one, from the last to the first.
     """
-    if dialect.name not in MYSQL:
+    if not vendor_of(dialect).assigns_in_turn:
         return restricted(table.update().values(dict(values)))  # type: ignore[no-any-return]
     assigned = _readers_first(values)
     if assigned is not None:

@@ -169,9 +169,9 @@ class Where(Expression):
                 raise EmptyResultSet if self.negated else FullResultSet
         if not parts:
             raise _nothing_left(self)
-        # Of the databases, MariaDB alone has an XOR.
-        connector = _ODD if self.connector == XOR and compiler.vendor != "mysql" else self.connector
-        balanced = compiler.vendor == "sqlite" or self.connector == XOR
+        odd = self.connector == XOR and not compiler.features.supports_logical_xor
+        connector = _ODD if odd else self.connector
+        balanced = compiler.words.nests_conditions or self.connector == XOR
         combined = _join(connector, parts, balanced)
         return sa.not_(combined) if self.negated else combined
 

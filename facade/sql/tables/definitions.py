@@ -23,7 +23,7 @@ from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint
 from facade.meta.indexes import shortened
 from facade.meta.options import Options
-from facade.types.base import MYSQL, is_mariadb
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.meta.constraints import BaseConstraint
     from facade.meta.indexes import Index
+    from facade.vendors import Vendor
 
 __all__ = ["ModelExpression", "declare", "metadata", "table_expression", "table_for"]
 
@@ -93,7 +94,7 @@ class DefaultExpression(ModelExpression):
 @compiles(DefaultExpression)
 def _compile_default_expression(element: DefaultExpression, compiler: Compiler, **options: Any) -> str:
     core = _core_of(element, compiler)
-    if compiler.dialect.name in MYSQL and any(map(_asks_a_query, visitors.iterate(core))):
+    if not vendor_of(compiler.dialect).asks_in_defaults and any(map(_asks_a_query, visitors.iterate(core))):
         raise UnsupportedFeature(
             f"The db_default of {element.field} asks a query on MySQL and MariaDB, which have none in a default: a moment is "
             "converted to the time zone by one. Give the field a default in Python, or a constant as db_default."
@@ -131,12 +132,11 @@ def _literal(value: object, dialect: Dialect) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, (bytes, memoryview)):
-        digits = bytes(value).hex()
-        return f"'\\x{digits}'" if dialect.name == "postgresql" else f"x'{digits}'"
+        return vendor_of(dialect).binary_literal.format(bytes(value).hex())
     text = str(value).replace("'", "''")
     if dialect.identifier_preparer._double_percents:
         text = text.replace("%", "%%")
-    if dialect.name in MYSQL and "\\" in text:
+    if vendor_of(dialect).reads_backslashes and "\\" in text:
         # Whether a backslash escapes what follows is up to the session; digits are read alike by all.
         return f"CONVERT(x'{str(value).encode().hex()}' USING utf8mb4)"
     return f"'{text}'"
@@ -271,11 +271,11 @@ def _server_default(opts: Options, field: Field[Any]) -> Any:
     return DefaultValue(field, default)
 
 
-def _only_where(item: Any, wanted: Callable[[Dialect], bool]) -> Any:
-    """Leave a constraint or an index out of the DDL of dialects that are not wanted."""
+def _only_where(item: Any, wanted: Callable[[Vendor], bool]) -> Any:
+    """Leave a constraint or an index out of the DDL of databases that are not wanted."""
 
     def decide(ddl: object, target: object, bind: object, *, dialect: sa.Dialect, **details: Any) -> bool:
-        return wanted(dialect)
+        return wanted(vendor_of(dialect))
 
     return item.ddl_if(callable_=decide)
 
@@ -286,48 +286,31 @@ def _add_check(table: sa.Table, field: Field[Any]) -> None:
     kind = field.get_internal_type()
     condition: sa.ColumnElement[bool]
     if kind in ("PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"):
-        condition, wanted = column >= 0, _has_no_unsigned_columns
+        condition, wanted = column >= 0, lambda vendor: not vendor.has_unsigned_columns
     elif kind == "JSONField":
-        condition, wanted = sa.func.json_valid(column) | column.is_(None), _has_no_json_columns
+        condition, wanted = (
+            sa.func.json_valid(column) | column.is_(None),
+            lambda vendor: not vendor.checks_documents,
+        )
     else:
         return
     check = sa.CheckConstraint(condition, name=conv(shortened(f"{table.name}_{column.name}_check")))
     table.append_constraint(_only_where(check, wanted))
 
 
-def _refused_where(table: sa.Table, name: str, what: str, known: Callable[[Dialect], bool]) -> None:
+def _refused_where(table: sa.Table, name: str, what: str, known: Callable[[Vendor], bool]) -> None:
     """Refuse to create the table in a database that would not keep what a constraint promises."""
 
     def refuse(target: object, connection: sa.Connection, **details: Any) -> None:
-        if not known(connection.dialect):
-            server = "mariadb" if is_mariadb(connection.dialect) else connection.dialect.name
+        vendor = vendor_of(connection.dialect)
+        if not known(vendor):
             raise UnsupportedFeature(
-                f"The database ({server}) cannot keep the constraint {name!r} of the table "
+                f"The database ({vendor.server}) cannot keep the constraint {name!r} of the table "
                 f"{table.name!r}: it knows no {what}. Take it out of Meta.constraints, or give the model a table "
                 "in a database that does."
             )
 
     sa.event.listen(table, "before_create", refuse)
-
-
-def _has_no_unsigned_columns(dialect: Dialect) -> bool:
-    return dialect.name not in MYSQL
-
-
-def _has_no_json_columns(dialect: Dialect) -> bool:
-    return dialect.name == "sqlite"
-
-
-def _has_partial_indexes(dialect: Dialect) -> bool:
-    return dialect.name in ("sqlite", "postgresql")
-
-
-def _has_expression_indexes(dialect: Dialect) -> bool:
-    return not is_mariadb(dialect)
-
-
-def _has_kinds_of_uniqueness(dialect: Dialect) -> bool:
-    return dialect.name not in (*MYSQL, "sqlite")
 
 
 # -- constraints -------------------------------------------------------------------------------------
@@ -373,13 +356,33 @@ def _add_constraint(table: sa.Table, opts: Options, constraint: BaseConstraint) 
 
 def _add_unique(table: sa.Table, opts: Options, constraint: UniqueConstraint) -> None:
     if constraint.condition:
-        _refused_where(table, constraint.name, "unique indexes with a condition", _has_partial_indexes)
+        _refused_where(
+            table,
+            constraint.name,
+            "unique indexes with a condition",
+            lambda vendor: vendor.supports_partial_indexes,
+        )
     if constraint.expressions:
-        _refused_where(table, constraint.name, "indexes of expressions", _has_expression_indexes)
+        _refused_where(
+            table,
+            constraint.name,
+            "indexes of expressions",
+            lambda vendor: vendor.supports_expression_indexes,
+        )
     if constraint.deferrable is not None:
-        _refused_where(table, constraint.name, "deferrable unique constraints", _has_kinds_of_uniqueness)
+        _refused_where(
+            table,
+            constraint.name,
+            "deferrable unique constraints",
+            lambda vendor: vendor.supports_deferrable_unique_constraints,
+        )
     if constraint.nulls_distinct is False:
-        _refused_where(table, constraint.name, "NULLS NOT DISTINCT", _has_kinds_of_uniqueness)
+        _refused_where(
+            table,
+            constraint.name,
+            "NULLS NOT DISTINCT",
+            lambda vendor: vendor.supports_nulls_distinct_unique_constraints,
+        )
     if constraint.condition or constraint.expressions or constraint.include or constraint.opclasses:
         _add_index(table, opts, constraint, unique=True, nulls_distinct=constraint.nulls_distinct)
         return
@@ -413,7 +416,7 @@ def _add_index(
     # Where a database knows no partial indexes, or none of expressions, it does without: an index is no promise.
     made = sa.Index(conv(index.name), *items, unique=unique, _table=table, **options)
     if index.expressions:
-        _only_where(made, _has_expression_indexes)
+        _only_where(made, lambda vendor: vendor.supports_expression_indexes)
 
 
 def _index_items(table: sa.Table, opts: Options, index: Index | UniqueConstraint) -> Iterator[Any]:

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["acreate_all", "adrop_all", "create_all", "drop_all", "existing_tables"]
 
-# Databases whose DDL can be rolled back, so that a failure leaves nothing half made.
-_TRANSACTIONAL = ("postgresql", "sqlite")
-
 _EXISTING = {
     "sqlite": "SELECT NULL, name FROM sqlite_master WHERE type = 'table'",
     "postgresql": (
@@ -115,7 +112,8 @@ def _statements(database: Database, generate: Callable[[Any], None]) -> list[str
 
 def _run(using: str, statements: list[str]) -> None:
     database = connections[using]
-    block: Any = atomic(using=using) if database.vendor in _TRANSACTIONAL else nullcontext()
+    # A failure leaves nothing half made where the database can take it back.
+    block: Any = atomic(using=using) if database.features.can_rollback_ddl else nullcontext()
     with block:
         for sql in statements:
             database.execute(Statement(sql), ())

@@ -60,7 +60,7 @@ def element_type(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
 
 def element_types(kinds: Iterable[types.TypeEngine[Any]], database: Database) -> tuple[str, ...]:
     """Return the element type of each column, nothing at all unless every column can travel as an array."""
-    if database.vendor != "postgresql":
+    if not database.features.unnests_arrays:
         return ()
     found = [element_type(kind, database.compile_dialect) for kind in kinds]
     return () if None in found else tuple(name for name in found if name is not None)

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from facade.db.channels.channel import Statement
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
+from facade.sql.core.words import words_of
 from facade.sql.values import ExpressionFound, current_value, row_binder
 from facade.sql.writes import arrays
-from facade.sql.writes.conflict import Conflict, insert_into
 from facade.sql.writes.table_writer import (
     Columns,
     Returned,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
     from facade.fields.contracts import Instance
+    from facade.sql.core.conflict import Conflict
+    from facade.vendors import Vendor
 
     Fields = tuple[Field[Any], ...]
 
@@ -59,7 +61,7 @@ class InsertOne:
             returned = ()
         back = Returned(writer, returned, database)
         self.assign = back.assign
-        statement = insert_into(writer.table, database.vendor, None)
+        statement = sa.insert(writer.table).inline()
         if returned:
             statement = statement.returning(*back.columns)
         text = compile_text(
@@ -87,7 +89,7 @@ def insert_one(obj: Instance, model: type[Any], database: Database, pk_set: bool
     `raw` stores the attributes as they are, past `pre_save`.
     """
     writer = table_writer(model)
-    fields = writer.insert_fields(obj, pk_set, database.vendor)
+    fields = writer.insert_fields(obj, pk_set, database.features)
     plan = writer.plan(InsertOne, database, fields, None if raw else True)
     try:
         plan.run(obj, database)
@@ -101,7 +103,7 @@ def _insert_expressions(
     """Insert a row some of whose values the database computes; those come back, or are forgotten."""
     values = {field: current_value(obj, field, add) for field in fields}
     computed = [field for field, value in values.items() if isinstance(value, Frozen)]
-    statement = insert_into(writer.table, database.vendor, None).values(_elements(writer, values, database))
+    statement = sa.insert(writer.table).inline().values(_elements(writer, values, database))
     if database.can_return_rows_from_insert:
         back = Returned(writer, dict.fromkeys([*writer.returned, *computed]), database)
         sql, params = compile_values(statement.returning(*back.columns), database.compile_dialect)
@@ -162,10 +164,10 @@ class InsertMany:
         self, writer: TableWriter, database: Database, fields: Fields, conflict: Conflict | None
     ) -> tuple[Text, Text]:
         """Return the statement for one row without and with its conflict clause and RETURNING."""
-        statements = sa.insert(writer.table).inline(), insert_into(writer.table, database.vendor, conflict)
+        statements = sa.insert(writer.table).inline(), _insert_into(writer.table, database, conflict)
         if not fields:  # an INSERT has to name a column: the generated key
             key = writer.column(writer.pk_fields[0]).key
-            made = sa.null() if database.vendor == "sqlite" else sa.literal_column("DEFAULT")
+            made = sa.null() if database.features.counts_left_out_keys else sa.literal_column("DEFAULT")
             statements = statements[0].values({key: made}), statements[1].values({key: made})
         if self.returned.columns:
             statements = statements[0], statements[1].returning(*self.returned.columns)
@@ -254,7 +256,7 @@ class BulkInsert:
 
         Rows that conflicted and were updated count as one each, which is not what every database says of them.
         """
-        fields = _named_fields(self.writer, batch, self.fields, self.database.vendor)
+        fields = _named_fields(self.writer, batch, self.fields, self.database.features)
         plan = self._plan(fields)
         try:
             written = plan.run(batch, self.database)
@@ -267,11 +269,18 @@ class BulkInsert:
         return written.touched if passes_over else len(batch)
 
 
-def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Columns, vendor: str) -> Columns:
+def _insert_into(table: sa.Table, database: Database, conflict: Conflict | None) -> Any:
+    """Return the Core INSERT with its conflict clause."""
+    if conflict is None:
+        return sa.insert(table).inline()
+    return words_of(database.compile_dialect).insert(table, conflict)
+
+
+def _named_fields(writer: TableWriter, batch: Sequence[Any], fields: Columns, features: Vendor) -> Columns:
     """Leave out the columns that the database fills in on every row of the batch."""
     if not writer.defaulted:
         return fields
-    made = writer.left_out(vendor)
+    made = writer.left_out(features)
     named = writer.columns(
         field
         for field in fields
@@ -292,7 +301,7 @@ def _insert_many_expressions(
     rows = [
         _elements(writer, {field: field.pre_save(obj, True) for field in fields}, database) for obj in batch
     ]
-    statement = insert_into(writer.table, database.vendor, conflict).values(rows)
+    statement = _insert_into(writer.table, database, conflict).values(rows)
     if returned.columns:
         statement = statement.returning(*returned.columns)
     sql, params = compile_values(statement, database.compile_dialect)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields.contracts import Instance
     from facade.fields.descriptions import Converter
+    from facade.vendors import Vendor
+
 P = TypeVar("P")
 
 # (expression, model, field it is stored in, database, whether the row is new) -> a Core element without joins.
@@ -31,7 +33,6 @@ stored_expression: Seam[[Any, type[Any], Field[Any], Database, bool], sa.ColumnE
     "how an expression that a row stores becomes SQL", filled_by="facade.sql.writes.standalone"
 )
 
-DEFAULT_KEYWORD = ("postgresql", "mysql")  # where a VALUES group may say DEFAULT
 WHERE = "facade_where_"
 PLANS_MAX = 256  # per table; a program that saves ever new sets of fields starts again
 
@@ -98,19 +99,19 @@ class TableWriter:
             self._columns.clear()
         return self._columns.setdefault(names, columns)
 
-    def left_out(self, vendor: str) -> frozenset[Field[Any]]:
+    def left_out(self, features: Vendor) -> frozenset[Field[Any]]:
         """Return the columns with a default that an INSERT may leave to the database.
 
         SQLite counts an integer key on that is left out, whatever its default.
         """
-        return self.defaulted.difference(self.pk_fields) if vendor == "sqlite" else self.defaulted
+        return self.defaulted.difference(self.pk_fields) if features.counts_left_out_keys else self.defaulted
 
-    def insert_fields(self, obj: Instance, pk_set: bool, vendor: str) -> Columns:
+    def insert_fields(self, obj: Instance, pk_set: bool, features: Vendor) -> Columns:
         """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
         fields = self.fields if pk_set else self.fields_without_auto
         if not self.defaulted:
             return fields
-        made = self.left_out(vendor)
+        made = self.left_out(features)
         return self.columns(
             field
             for field in fields
@@ -195,7 +196,7 @@ def column_element(
 ) -> sa.ColumnElement[Any]:
     """Return the Core form of one value to store, be it a plain one or an expression."""
     if isinstance(value, DatabaseDefault):
-        if new and field in writer.defaulted and database.vendor in DEFAULT_KEYWORD:
+        if new and field in writer.defaulted and database.features.has_default_keyword:
             return sa.literal_column("DEFAULT")
         value = value.expression
     if isinstance(value, Frozen):

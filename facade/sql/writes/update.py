@@ -212,7 +212,7 @@ class UpdateMany:
         for i, field in enumerate(self.fields, keys):
             cases = " ".join(f"WHEN {same(row)} THEN {place(row[i])}" for row in rows)
             stored = f"CASE {cases} ELSE {names[i]} END"
-            if database.vendor == "postgresql":  # parameters alone would make it a text
+            if database.features.infers_types:  # parameters alone would make it a text
                 stored = f"CAST({stored} AS {dialect.type_compiler_instance.process(field.column_type)})"
             assigned.append(f"{names[i]} = {stored}")
         where = " OR ".join(f"({same(row)})" for row in rows)
@@ -223,7 +223,7 @@ class UpdateMany:
 def _updates_from_values(database: Database) -> bool:
     """Whether the database joins an UPDATE to a list of VALUES: SQLite from 3.33 on."""
     driver: Any = database.compile_dialect.dbapi
-    return database.vendor == "sqlite" and driver.sqlite_version_info >= (3, 33)
+    return database.features.joins_values and driver.sqlite_version_info >= (3, 33)
 
 
 def update_many(

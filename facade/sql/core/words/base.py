@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.fields import Field
     from facade.fields.descriptions import Kind
+    from facade.sql.core.conflict import Conflict
     from facade.sql.query.query import Query as SQLQuery
     from facade.sql.query.state import RowLock
     from facade.vendors import Vendor
@@ -60,6 +61,16 @@ class StandardWords:
     """Whether UUIDs of version 7 may be those of another time."""
     arguments_max: int | None = None
     """How many arguments a function of any number of them takes, where that is limited."""
+    groups_conditions = False
+    """Whether conditions on groups know the columns that rows are grouped by from the grouping alone."""
+    groups_by_position = False
+    """Whether GROUP BY takes positions of what is selected."""
+    orders_by_position = False
+    """Whether ORDER BY knows an expression that is selected only by its position."""
+    writes_parameters = False
+    """Whether drivers write the parameters into the statement."""
+    nests_conditions = False
+    """Whether a long `a AND b AND …` is taken for a tree as deep as it is long."""
     has_documents = True
     """Whether JSON is a kind of value of its own, not text."""
     compares_documents = False
@@ -309,6 +320,12 @@ class StandardWords:
         """Return the time at which the statement began, as moments are stored."""
         return template("CURRENT_TIMESTAMP", type_=type_)
 
+    # -- writes --------------------------------------------------------------------------------
+
+    def insert(self, table: sa.Table, conflict: Conflict) -> Any:
+        """Return the Core INSERT that passes over rows that are there, or updates them."""
+        raise UnsupportedFeature("This database backend does not support ignoring conflicts.")
+
     # -- combinations and locks ------------------------------------------------------------------
 
     def combinable(self, select: sa.Select[Any], query: SQLQuery) -> Any:
@@ -378,4 +395,15 @@ def _side_by_side(texts: list[Any], type_: CoreType | None) -> Any:
     return template(f"({' || '.join(['%s'] * len(texts))})", *texts, type_=type_)
 
 
-__all__ = ["TRUTH", "Keys", "StandardWords", "is_before", "offset_text", "zone_key"]
+def on_conflict(statement: Any, table: sa.Table, conflict: Conflict) -> Any:
+    """Return an INSERT with ON CONFLICT, as PostgreSQL and SQLite have it."""
+    if not conflict.update:
+        return statement.on_conflict_do_nothing()
+    keys = [table.c[field.column].key for field in conflict.update]
+    return statement.on_conflict_do_update(
+        index_elements=[table.c[field.column] for field in conflict.unique],
+        set_={key: statement.excluded[key] for key in keys},
+    )
+
+
+__all__ = ["TRUTH", "Keys", "StandardWords", "is_before", "offset_text", "on_conflict", "zone_key"]

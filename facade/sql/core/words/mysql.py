@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.sql import operators
 
 from facade.configuration import settings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Aggregation, Combined, Convert, Core, CoreType
     from facade.fields import Field
     from facade.fields.descriptions import Kind
+    from facade.sql.core.conflict import Conflict
     from facade.sql.query.state import RowLock
 
 
@@ -37,6 +39,9 @@ class MySQLWords(StandardWords):
 
     separates_texts = True
     reads_json_text_exactly = True
+    groups_conditions = True
+    groups_by_position = True
+    writes_parameters = True
 
     def random(self) -> Core:
         return sa.func.rand()
@@ -100,6 +105,15 @@ class MySQLWords(StandardWords):
 
     def check_uuids(self, name: str, version: int, dialect: Dialect) -> None:
         raise UnsupportedFeature(f"{name} is not supported on MySQL.")
+
+    # -- writes --------------------------------------------------------------------------------
+
+    def insert(self, table: sa.Table, conflict: Conflict) -> Any:
+        if not conflict.update:
+            return sa.insert(table).inline().prefix_with("IGNORE")
+        statement = mysql.insert(table).inline()
+        keys = [table.c[field.column].key for field in conflict.update]
+        return statement.on_duplicate_key_update({key: statement.inserted[key] for key in keys})
 
     # -- documents -----------------------------------------------------------------------------
 

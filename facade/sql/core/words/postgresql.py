@@ -15,7 +15,7 @@ from facade.expressions.documents import DOCUMENT
 from facade.expressions.lookups.json_parts import INDEX
 from facade.expressions.sqltext.fragments import template
 from facade.sql.core.constants import bound_type
-from facade.sql.core.words.base import TRUTH, Keys, StandardWords, is_before, offset_text
+from facade.sql.core.words.base import TRUTH, Keys, StandardWords, is_before, offset_text, on_conflict
 from facade.timezone import get_default_timezone
 from facade.types import JSON, DateTime, IPAddress
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.fields import Field
     from facade.fields.descriptions import Kind
+    from facade.sql.core.conflict import Conflict
 
 _LARGEST = ("Max", "Min")
 
@@ -39,6 +40,8 @@ class PostgreSQLWords(StandardWords):
     compares_parameters = True
     chooses_by_type = True
     shifts_uuids = True
+    groups_by_position = True
+    orders_by_position = True
     compares_documents = True
 
     def null(self, type_: CoreType | None) -> Core:
@@ -212,6 +215,11 @@ class PostgreSQLWords(StandardWords):
 
     def now(self, type_: CoreType) -> Any:
         return template("STATEMENT_TIMESTAMP()", type_=type_)
+
+    # -- writes --------------------------------------------------------------------------------
+
+    def insert(self, table: sa.Table, conflict: Conflict) -> Any:
+        return on_conflict(postgresql.insert(table).inline(), table, conflict)
 
     # -- combinations and locks ------------------------------------------------------------------
 

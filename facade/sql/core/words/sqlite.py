@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.documents import AS_IT_IS, DOCUMENT
@@ -14,7 +15,7 @@ from facade.expressions.functions.clocks import MOMENTS, result_kind
 from facade.expressions.lookups.json_parts import INDEX
 from facade.expressions.sqltext.fragments import template
 from facade.sql.core.words import durations
-from facade.sql.core.words.base import TRUTH, Keys, StandardWords
+from facade.sql.core.words.base import TRUTH, Keys, StandardWords, on_conflict
 from facade.sql.core.words.parameters import KeyList, ListParameter
 from facade.types.base import survives_json
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.fields import Field
     from facade.fields.descriptions import Kind
+    from facade.sql.core.conflict import Conflict
     from facade.sql.query.query import Query as SQLQuery
     from facade.sql.query.state import RowLock
 
@@ -34,6 +36,8 @@ class SQLiteWords(StandardWords):
     rounds_before_point = False
     cuts_ends = False
     arguments_max = 100  # of 127; the greatest of the greatest is the greatest
+    groups_by_position = True
+    nests_conditions = True
     has_documents = False
 
     # -- lists ---------------------------------------------------------------------------------
@@ -163,6 +167,14 @@ class SQLiteWords(StandardWords):
 
     def now(self, type_: CoreType) -> Any:
         return template("STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", type_=type_)
+
+    # -- writes --------------------------------------------------------------------------------
+
+    def insert(self, table: sa.Table, conflict: Conflict) -> Any:
+        """Return the INSERT; `OR IGNORE` passes over a row for whatever constraint it breaks."""
+        if not conflict.update:
+            return sa.insert(table).inline().prefix_with("OR IGNORE")
+        return on_conflict(sqlite.insert(table).inline(), table, conflict)
 
     # -- combinations and locks ------------------------------------------------------------------
 
