@@ -15,6 +15,7 @@ LONGEST_FUNCTION = 60
 LONGEST_FILE = 600
 MODULES_OF_A_FOLDER = 16
 UNTYPED_PARAMETERS = 96
+VENDOR_TESTS = 23
 UNTYPED_NOUNS = 12
 NOUNS = {
     *(
@@ -127,6 +128,35 @@ def untyped(trees):
         yield from ((name, parameter) for parameter in parameters(function) if is_untyped(parameter))
 
 
+TELLS_VENDORS_APART = ("facade.vendors", "facade.sql.core.words")
+BY_VALUE = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
+
+
+def is_vendors_name(node):
+    """Tell `vendor`, `database.vendor`, `dialect.name` and `url.get_backend_name()` from other values."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "get_backend_name"
+    if isinstance(node, ast.Attribute):
+        return node.attr == "vendor" or (node.attr == "name" and ast.unparse(node.value).endswith("dialect"))
+    return isinstance(node, ast.Name) and node.id == "vendor"
+
+
+def tests_a_vendor(node):
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "is_mariadb"
+    return (
+        isinstance(node, ast.Compare)
+        and all(isinstance(operator, BY_VALUE) for operator in node.ops)
+        and any(map(is_vendors_name, (node.left, *node.comparators)))
+    )
+
+
+def vendor_tests(trees):
+    for module, tree in trees.items():
+        if not module.startswith(TELLS_VENDORS_APART):
+            yield from (f"{module}:{node.lineno}" for node in ast.walk(tree) if tests_a_vendor(node))
+
+
 def test_a_circle_of_imports_is_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == {frozenset({"b", "c"})}
 
@@ -199,3 +229,25 @@ def test_the_layers_are_drawn_as_the_linter_knows_them():
     for names, *rooms in drawn:
         if (contract := layers.get(f"facade.{names.split(',')[0]}")) is not None:
             assert [set(re.findall(r"\w+", level)) for level in rooms[0].split("→")] == contract, names
+
+
+@pytest.mark.parametrize(
+    ("source", "is_one"),
+    [
+        ("compiler.vendor == 'mysql'", True),
+        ("self.dialect.name not in KNOWN", True),
+        ("is_mariadb(dialect)", True),
+        ("url.get_backend_name() in MYSQL", True),
+        ("vendor is None", False),
+        ("compiler.features.supports_comments", False),
+        ("spellings.get(compiler.vendor)", False),
+    ],
+)
+def test_a_test_of_a_vendor_by_name_is_found(source, is_one):
+    assert any(map(tests_a_vendor, ast.walk(ast.parse(source)))) == is_one
+
+
+def test_databases_are_told_apart_in_one_place(trees):
+    """Elsewhere code asks what a database can do (`features`), or for its words (`compiler.words`)."""
+    found = [*vendor_tests(trees)]
+    assert len(found) <= VENDOR_TESTS, found
