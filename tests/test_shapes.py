@@ -10,6 +10,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import fields
 from decimal import Decimal
 
 import pytest
@@ -26,6 +27,7 @@ from facade.models import Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Su
 from facade.sql.plan import retention
 from facade.sql.plan import shape as shapes
 from facade.sql.plan.loaders import _row_classes as row_classes
+from facade.sql.query.state import PARTS
 from tests.models import Author, Book, Category, Everything, Profile, Publisher
 
 DAY = dt.date(2002, 5, 1)
@@ -106,6 +108,15 @@ def test_other_values_share_the_shape(make, one, other, database, cached):
 def with_short_lists(sql):
     """MariaDB's lists have a placeholder for each value: write them as if they had one."""
     return re.sub(r"(%s, )+%s", "%s", sql)
+
+
+def test_each_attribute_of_a_query_is_in_one_part_and_shown_by_its_name(database):
+    named = [item.name for part in PARTS.values() for item in fields(part)]
+    assert len(named) == len(set(named))
+    query = Author.objects.select_related().distinct().order_by("-age").values("name").query
+    assert (query.distinct, query.order_by, query.selected) == (True, ("-age",), ("name",))
+    assert [*query.select] == ["name"]
+    assert {name for name in named if not hasattr(query, name)} == set()
 
 
 def test_slices_share_the_shape_whatever_their_bounds(database, cached):
