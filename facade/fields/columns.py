@@ -49,14 +49,14 @@ class WrittenType(UserDefinedType[Any]):
 
     cache_ok = True
 
-    def __init__(self, field: Described) -> None:
+    def __init__(self, field: HasColumn) -> None:
         self.field = field
 
     def get_col_spec(self, **options: Any) -> str:
         return str(self.field.db_type(None))
 
 
-class Described(Protocol):
+class HasColumn(Protocol):
     """What the column of a field is made of."""
 
     def db_type(self, connection: Any) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,12 +10,10 @@ from facade.sql.core.constants import same_type
 
 if TYPE_CHECKING:
     from facade.db.database import Database
-    from facade.expressions.contracts import CoreType
+    from facade.expressions.contracts import Convert, CoreType
     from facade.expressions.freezing import OutOfRange
     from facade.sql.query.loading import Part
     from facade.sql.query.query import Query
-
-Convert = Callable[[Any], Any]
 
 
 _OTHER_OPTIONS = (

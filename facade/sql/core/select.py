@@ -17,7 +17,7 @@ from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
 from facade.expressions.references import Col, Ref
 from facade.expressions.sqltext.written import core_of
 from facade.sql.core.constants import bound_type
-from facade.sql.core.layout import Binds, Convert, Layout
+from facade.sql.core.layout import Binds, Layout
 from facade.sql.core.qualifying import qualified
 from facade.sql.core.random_order import RandomOrder
 from facade.sql.core.set_operations import Combinations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.expressions.base import Expression
-    from facade.expressions.contracts import Core, CoreType, Embedding, Ordered, Valued
+    from facade.expressions.contracts import Convert, Core, CoreType, Embedding, Ordered, Valued
     from facade.fields import Field
     from facade.meta.options import Options
     from facade.sql.query.joins import Join

@@ -40,7 +40,7 @@ else:
     Whole = object
 
 
-class Scope:
+class ConditionScope:
     """How the conditions below one point are to be read."""
 
     __slots__ = (
@@ -73,10 +73,10 @@ class Scope:
         self.branch_negated, self.current_negated = branch_negated, current_negated
         self.update_joins, self.check_filterable = update_joins, check_filterable
 
-    def inside(self, negated: bool) -> Scope:
+    def inside(self, negated: bool) -> ConditionScope:
         if not negated:
             return self
-        return Scope(
+        return ConditionScope(
             self.reuse,
             branch_negated=True,
             current_negated=not self.current_negated,
@@ -126,7 +126,7 @@ class Filters(Whole):
         """
         inner = self.joins.inner_aliases()
         reuse = set(self.joins) if reuse_all else self.used_aliases
-        clause, _ = self._condition(condition, Scope(reuse))
+        clause, _ = self._condition(condition, ConditionScope(reuse))
         if clause:
             self.where.add(clause, AND)
         self.joins.demote(inner)
@@ -143,7 +143,7 @@ class Filters(Whole):
         if isinstance(condition, Q):
             condition = freeze_condition(condition, _Constants())
         if isinstance(condition, Condition):
-            scope = Scope(
+            scope = ConditionScope(
                 reuse,
                 allow_joins=allow_joins,
                 split=False,
@@ -157,7 +157,7 @@ class Filters(Whole):
             return clause
         return condition.resolve_expression(self, allow_joins, reuse, summarize)
 
-    def _condition(self, condition: Condition, scope: Scope) -> tuple[Where, set[str]]:
+    def _condition(self, condition: Condition, scope: ConditionScope) -> tuple[Where, set[str]]:
         inside = scope.inside(condition.negated)
         clause = Where(connector=condition.connector, negated=condition.negated)
         promoter = Promoter(condition.connector, inside.current_negated, len(condition.children))
@@ -168,7 +168,9 @@ class Filters(Whole):
                 clause.add(part, condition.connector)
         return clause, promoter.apply(self.joins) if scope.update_joins else set()
 
-    def _child(self, child: Condition | Expression | tuple[str, Any], scope: Scope) -> tuple[Where, set[str]]:
+    def _child(
+        self, child: Condition | Expression | tuple[str, Any], scope: ConditionScope
+    ) -> tuple[Where, set[str]]:
         if isinstance(child, Condition):
             return self._condition(child, scope)
         if isinstance(child, tuple):
@@ -180,7 +182,7 @@ class Filters(Whole):
             condition = self.build_lookup(["exact"], condition, True)
         return Where([condition]), set()
 
-    def _pair(self, pair: tuple[str, Any], scope: Scope) -> tuple[Where, set[str]]:
+    def _pair(self, pair: tuple[str, Any], scope: ConditionScope) -> tuple[Where, set[str]]:
         """Build the condition of one keyword; return it with the joins that it needs to have a row."""
         name, value = pair
         if not name:
@@ -222,7 +224,7 @@ class Filters(Whole):
             scope.paths[name] = path
         return self._compare(path, targets, aliases, resolved, needed, scope)
 
-    def _value(self, value: object, scope: Scope) -> tuple[Any, set[str]]:
+    def _value(self, value: object, scope: ConditionScope) -> tuple[Any, set[str]]:
         """Resolve what is compared; return it with the joins that it needs to have a row."""
         before = dict(self.joins.counts)
         resolved = self._resolve_value(value, scope)
@@ -247,7 +249,7 @@ class Filters(Whole):
         aliases: list[str],
         value: object,
         needed: set[str],
-        scope: Scope,
+        scope: ConditionScope,
     ) -> tuple[Where, set[str]]:
         alias, final = aliases[-1], path.final_field
         column: Any = Col(alias, targets[0], final)
@@ -278,7 +280,7 @@ class Filters(Whole):
                     return annotation, names[length:]
         return None, names
 
-    def _resolve_value(self, value: object, scope: Scope) -> Any:
+    def _resolve_value(self, value: object, scope: ConditionScope) -> Any:
         if isinstance(value, tuple):
             return tuple(self._resolve_value(item, scope) for item in value)
         if not hasattr(value, "resolve_expression"):
@@ -380,7 +382,7 @@ class Filters(Whole):
 
     # -- negation over several rows -------------------------------------------------------------
 
-    def _split_exclude(self, pair: tuple[str, Any], scope: Scope) -> tuple[Where, set[str]]:
+    def _split_exclude(self, pair: tuple[str, Any], scope: ConditionScope) -> tuple[Where, set[str]]:
         """Turn a negated lookup over several rows into EXISTS: an object is excluded when any of its rows matches."""
         name, value = pair
         inner = type(self)(self.model)
@@ -453,7 +455,7 @@ def adapt_query(lookup: Lookup, query: Query) -> None:
         query.refuse_several(lookup.lookup_name)
 
 
-def _holds_without_row(lookup: Lookup, scope: Scope) -> bool:
+def _holds_without_row(lookup: Lookup, scope: ConditionScope) -> bool:
     """Whether a lookup, negated as its place in the condition wants it, holds where there is no row to look at."""
     if lookup.lookup_name == "isnull":
         return lookup.rhs is not scope.current_negated

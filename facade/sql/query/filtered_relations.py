@@ -10,7 +10,7 @@ from facade.expressions.names import referenced_paths, with_names
 from facade.expressions.q import Condition, FilteredRelation
 from facade.fields.declarations import LOOKUP_SEP
 from facade.sql.query.column_names import check_alias
-from facade.sql.query.conditions import Scope
+from facade.sql.query.conditions import ConditionScope
 from facade.sql.query.paths import split
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class NamedRelation:
         base, prepare = query.base, query.prepare
         if base != self.base:  # a later step: the values are prepared
             query.base, query.prepare = self.base, {}
-        scope = Scope(None if reuse is None else {*reuse, alias}, split=False, update_joins=False)
+        scope = ConditionScope(None if reuse is None else {*reuse, alias}, split=False, update_joins=False)
         try:
             clause, _ = query._condition(self.condition, scope)
         finally:

@@ -12,7 +12,7 @@ from facade.expressions.freezing import Values, freeze, showing
 from facade.expressions.q import Q
 from facade.expressions.subquery import columns_read
 from facade.sql.core.constants import same_type, same_value
-from facade.sql.core.layout import Binds, Convert
+from facade.sql.core.layout import Binds
 from facade.sql.core.select import Compiler
 from facade.sql.plan.mass_writes import stored_value
 from facade.sql.plan.shape import root
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
-    from facade.expressions.contracts import CoreType
+    from facade.expressions.contracts import Convert, CoreType
     from facade.fields import Field
 
 
