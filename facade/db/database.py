@@ -36,7 +36,6 @@ R = TypeVar("R")
 
 PING = Statement("SELECT 1", reads=True, returns=True)
 _PERMIT = " In a notebook, ALLOW_BLOCKING: True in the settings of database {!r} lets it block."
-_SESSIONS = frozenset({"postgresql", "mysql"})
 _SETTING = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*SET\s+(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b|STATEMENT\b|GLOBAL\b|PASSWORD\b)",
     re.IGNORECASE | re.DOTALL,
@@ -156,7 +155,7 @@ class Database(TransactionControl):
         """
         if self.schema_maps:
             statement = self._placed(statement)
-        if self.vendor in _SESSIONS and _SETTING.match(statement.sql):
+        if self.features.sessions_have_settings and _SETTING.match(statement.sql):
             return self._set(statement, params)
         return self._run(lambda channel: channel.perform(statement, params))
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Processor = Callable[[Any], Any] | None
 
-MYSQL = frozenset({"mysql", "mariadb"})
-
 
 def is_mariadb(dialect: Dialect) -> bool:
     """Return whether a database of those names is known to be a MariaDB."""

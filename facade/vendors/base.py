@@ -102,12 +102,20 @@ class Vendor:
 
     # -- what facade alone asks ------------------------------------------------------------------
 
+    begins_late = False
+    """Whether Python's drivers begin a transaction with its first change only, where nobody begins it."""
+    cursors_see_writes = False
+    """Whether an open cursor sees what is written behind it."""
     ignores_row_locks = False
     """Whether asking for a lock changes nothing, as there are none of rows."""
     is_embedded = False
     """Whether it runs in the program: a database is a file, or is in memory."""
     limits_single_statements = False
     """Whether a statement can say itself how long it may take."""
+    preferred_isolation_level: str | None = None
+    """The level of sessions whose settings name none, where that is not the server's own default."""
+    sessions_have_settings = False
+    """Whether SET changes a session for whoever gets its connection next."""
     settings_end_with_transaction = False
     """Whether a setting can be one for the running transaction."""
     assumes_roles = False
@@ -130,6 +138,8 @@ class Vendor:
     """Whether DEFAULT may stand among the values of an INSERT."""
     has_infinity = True
     """Whether there are numbers that are not finite, and NaN."""
+    has_socket_word = False
+    """Whether a URL names a Unix socket by a word of its own, `unix_socket`."""
     has_unsigned_columns = False
     """Whether a column of integers can do without negative numbers."""
     holds_clocks_as_text = False
@@ -144,6 +154,12 @@ class Vendor:
     """Whether UPDATE joins a table to a list of VALUES, as SQLite's drivers can send it."""
     reads_backslashes = False
     """Whether a backslash in a text may escape what follows, which is up to the session."""
+    streams_hold_connection = False
+    """Whether a connection can run nothing else while rows are streamed from it."""
+    streams_need_transaction = False
+    """Whether rows are streamed within a transaction only."""
+    writes_parameters = False
+    """Whether drivers write the parameters into the statement."""
     unnests_arrays = False
     """Whether the rows of an INSERT may come from arrays, one for each column."""
 

@@ -38,10 +38,17 @@ class MySQL(Vendor):
     counts_from_zero = True
     has_default_keyword = True
     has_infinity = False
+    has_socket_word = True
     has_unsigned_columns = True
     holds_moments = False
     limits_single_statements = True
+    preferred_isolation_level = (
+        "READ COMMITTED"  # its own default locks what it scans, and shows a block old rows only
+    )
     reads_backslashes = True
+    sessions_have_settings = True
+    streams_hold_connection = True
+    writes_parameters = True
 
     explain_formats = ("JSON", "TEXT", "TRADITIONAL", "TREE")
 

@@ -37,8 +37,10 @@ class SQLite(Vendor):
     supports_update_conflicts_with_target = True
     supports_virtual_generated_columns = True
 
+    begins_late = True
     checks_documents = False
     counts_left_out_keys = True
+    cursors_see_writes = True
     holds_clocks_as_text = True
     holds_decimals = False
     holds_moments = False

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from facade.exceptions import UnsupportedFeature
+from facade.vendors import vendor_named
 
 ExecutionOptions = Mapping[str, Any]
 
@@ -18,7 +19,6 @@ _DIALECTS = frozenset({"postgresql", "mysql", "mariadb", "sqlite", "oracle", "ms
 _LEVEL, _READ_ONLY = "isolation_level", "postgresql_readonly"
 # Of a connection and its transaction, whatever the dialect; a dialect's own ones begin with its name.
 _OF_CONNECTIONS = frozenset({_LEVEL, "logging_token"})
-_TIMED = frozenset({"postgresql", "mysql"})
 
 _NO_PARAMETERS = (
     "The execution option no_parameters is not for facade's statements, which always have theirs."
@@ -88,7 +88,9 @@ class Execution:
         for name in (*self.connection_options, *([_READ_ONLY] if self.read_only else ())):
             if (prefix := name.partition("_")[0]) in _DIALECTS and prefix not in own:
                 raise UnsupportedFeature(_OTHER_DIALECT.format(name=name, alias=alias, dialect=dialect))
-        if self.timeout is not None and vendor not in _TIMED:
+        known = vendor_named(vendor)
+        limits = known.limits_single_statements or known.settings_end_with_transaction
+        if self.timeout is not None and not limits:
             raise UnsupportedFeature(_NO_TIMEOUT.format(alias=alias, vendor=vendor))
 
 

@@ -18,8 +18,8 @@ from facade.db.roads import channel_class
 from facade.db.settings.words import check_arguments, completed, for_driver
 from facade.drivers import driver_of, driver_of_url
 from facade.exceptions import ImproperlyConfigured
-from facade.types.base import MYSQL
 from facade.types.deep_json import read_json
+from facade.vendors import vendor_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,7 +100,7 @@ def _options(settings: DatabaseSettings, url: URL, arguments: Mapping[str, Any])
     }
     if url.get_backend_name() == "postgresql":
         options["json_deserializer"] = read_json
-    if url.get_backend_name() in MYSQL and settings.isolation_level:
+    if settings.isolation_level and vendor_named(url.get_backend_name()).preferred_isolation_level:
         options["isolation_level"] = settings.isolation_level  # once per session: a block need not ask for it
     return {**options, "paramstyle": driver.paramstyle} if driver.paramstyle else options
 

@@ -67,11 +67,11 @@ class GeneralChannel(DriverChannel):
 
     @property
     def cursors_see_writes(self) -> bool:  # type: ignore[override]
-        return self.database.vendor == "sqlite"
+        return self.database.features.cursors_see_writes
 
     @property
     def stream_needs_transaction(self) -> bool:  # type: ignore[override]
-        return self.database.vendor == "postgresql"
+        return self.database.features.streams_need_transaction
 
     def _reads_at_once(self) -> bool:
         return self.database.settings.memory and not self.in_transaction
@@ -82,7 +82,7 @@ class GeneralChannel(DriverChannel):
         return self.token  # type: ignore[no-any-return]
 
     def _result(self, sql: str, params: Any, **options: object) -> CursorResult[Any]:
-        if self.database.vendor == "mysql":
+        if self.database.features.writes_parameters:
             _refuse_spliced(params if isinstance(params, list) else (params or (),))
         connection = self._connection()
         before = connection._has_events or connection.engine._has_events
@@ -145,7 +145,7 @@ class GeneralChannel(DriverChannel):
 
     def _cursor(self, sql: str, params: Params) -> Any:
         # MySQL's server-side cursors keep the connection to themselves; within a transaction others need it.
-        buffered = self.in_transaction and self.database.vendor == "mysql"
+        buffered = self.in_transaction and self.database.features.streams_hold_connection
         return self._result(sql, _given(params), stream_results=not buffered)
 
     def _fetch_some(self, cursor: Any, size: int) -> list[Row]:
@@ -173,7 +173,7 @@ class GeneralChannel(DriverChannel):
             connection.execution_options(**own)
         if read_only:
             self._ask_read_only(connection)
-        if self.database.vendor == "sqlite":
+        if self.database.features.begins_late:
             sql = "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
             self._timed(sql, lambda: self._begin_sqlite(sql))
             if read_only:
@@ -225,7 +225,7 @@ class GeneralChannel(DriverChannel):
         if self.joined and _autocommits(self._connection()):
             raise TransactionManagementError(_AUTOCOMMIT.format(alias=self.database.alias))
         try:
-            if self.database.vendor == "sqlite":
+            if self.database.features.begins_late:
                 self._begin_sqlite(
                     "BEGIN"
                 )  # a savepoint outside of a transaction is one, which RELEASE commits

@@ -18,7 +18,6 @@ from facade.db.settings.words import check_words, is_honoured, split_server
 from facade.drivers import drivers_for, named
 from facade.drivers.others import OTHER
 from facade.exceptions import ImproperlyConfigured
-from facade.types.base import MYSQL
 from facade.vendors import Vendor, vendor_named
 
 if TYPE_CHECKING:
@@ -164,8 +163,7 @@ def _half(alias: str, value: object) -> DatabaseSettings:
             f"not {type(value).__name__}."
         )
     url = _normal(read_url(value) if isinstance(value, str) else value, alias)
-    # MySQL's own default locks what it scans, and shows a block old rows only.
-    level = "READ COMMITTED" if url.get_backend_name() in MYSQL else None
+    level = vendor_named(url.get_backend_name()).preferred_isolation_level
     if _driver(url).faces == ("async",):
         return DatabaseSettings(alias, async_url=url, isolation_level=level)
     return DatabaseSettings(alias, url=url, isolation_level=level)
@@ -378,7 +376,7 @@ def _url(given: Mapping[str, Any]) -> URL:
 
 def _place(backend: str, host: str, port: str) -> dict[str, str]:
     """Return what a URL has no room for but in its query: the folder of a Unix socket, and several servers."""
-    if backend.partition("+")[0] in MYSQL:
+    if vendor_named(backend.partition("+")[0]).has_socket_word:
         return {"unix_socket": host} if host.startswith("/") else {}
     if host.startswith("/") or "," in host + port:
         return {"host": host, **({"port": port} if port else {})}

@@ -419,7 +419,7 @@ class Compiler(Combinations):
         if position is not None:
             return position
         core = self.process(item)
-        written_in = self.words.writes_parameters and isinstance(core, sa.BindParameter)
+        written_in = self.features.writes_parameters and isinstance(core, sa.BindParameter)
         return self._ordinal(source) if written_in or _is_constant(core) else core
 
     def _order(self) -> list[Any]:

@@ -67,8 +67,6 @@ class StandardWords:
     """Whether GROUP BY takes positions of what is selected."""
     orders_by_position = False
     """Whether ORDER BY knows an expression that is selected only by its position."""
-    writes_parameters = False
-    """Whether drivers write the parameters into the statement."""
     nests_conditions = False
     """Whether a long `a AND b AND …` is taken for a tree as deep as it is long."""
     has_documents = True

@@ -41,7 +41,6 @@ class MySQLWords(StandardWords):
     reads_json_text_exactly = True
     groups_conditions = True
     groups_by_position = True
-    writes_parameters = True
 
     def random(self) -> Core:
         return sa.func.rand()
