@@ -335,7 +335,8 @@ class Query(Filters):
 
     def clear_select(self) -> None:
         self.selection = self.selection.nothing()
-        self.loading = replace(self.loading, select_related=False)
+        if self.loading.select_related:
+            self.loading = replace(self.loading, select_related=False)
 
     def add_fields(self, names: Iterable[str], allow_many: bool = True) -> None:
         """Select the fields that the names stand for."""

@@ -70,6 +70,8 @@ class Selection:
 
     def mapped(self, change: Change) -> Self:
         """Return the selection with each expression changed."""
+        if not (self.annotations or self.select):
+            return self
         return replace(
             self, annotations=_mapped(self.annotations, change), select=_mapped(self.select, change)
         )
@@ -168,6 +170,8 @@ class Order:
 
     def mapped(self, change: Change) -> Self:
         """Return the order with each expression, which is not resolved yet, changed."""
+        if not self.order_by:
+            return self
         return replace(self, order_by=tuple([change(item) for item in self.order_by]))
 
     def merged(self, other: Order, offset: int) -> Self:
@@ -243,6 +247,8 @@ class Source:
 
     def mapped(self, change: Callable[[Embedded], Embedded]) -> Self:
         """Return the source with each query that stands beside this one, as a part of it, changed."""
+        if not self.combined:
+            return self
         return replace(self, combined=tuple([change(part) for part in self.combined]))
 
     def merged(self, other: Source, offset: int) -> Self:
