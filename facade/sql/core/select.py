@@ -20,7 +20,7 @@ from facade.sql.core.constants import bound_type
 from facade.sql.core.layout import Binds, Layout
 from facade.sql.core.qualifying import qualified
 from facade.sql.core.random_order import RandomOrder
-from facade.sql.core.set_operations import Combinations
+from facade.sql.core.set_operations import Behind, Combination
 from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
 from facade.sql.query.loading import Part, select_parts
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Convert, Core, CoreType, Embedding, Ordered, Valued
     from facade.fields import Field
     from facade.meta.options import Options
+    from facade.sql.core.words import StandardWords
     from facade.sql.query.joins import Join
     from facade.sql.query.query import Query
     from facade.sql.query.where import Where
 
 
-class Compiler(Combinations):
+class Compiler:
     """Makes Core of one query; expressions ask it for tables, columns and parameters."""
 
     def __init__(
@@ -51,7 +52,7 @@ class Compiler(Combinations):
     ) -> None:
         self.query = query.clone()
         self.dialect, self.parent = dialect, parent
-        self.words = words_of(dialect) if parent is None else parent.words
+        self.words: StandardWords = words_of(dialect) if parent is None else parent.words
         self.features = self.words.vendor
         self.vendor = self.features.name
         self.level: int = 0 if parent is None else parent.level + 1
@@ -62,9 +63,10 @@ class Compiler(Combinations):
         self.labels: dict[str, Any] = {}
         self.forms: dict[Any, Any] = {}
         self.null_tests: dict[tuple[int, bool], tuple[Core, Any]] = {}
-        self._ordered: list[OrderBy] = []
+        self.ordered_terms: list[OrderBy] = []
         self.positions: dict[Any, int] = {}
         self.inner: Any = None
+        self.behind: Behind = ()
         self.layout = Layout(None, [], [])
 
     # -- what expressions ask for --------------------------------------------------------
@@ -217,7 +219,7 @@ class Compiler(Combinations):
     def statement(self) -> Any:
         """Return the Core select; `layout` then describes its rows. Raises EmptyResultSet where no row can match."""
         if self.query.source.combinator:
-            return self._combination()
+            return Combination(self).statement()
         return self._select()
 
     def _select(self) -> Any:
@@ -240,18 +242,13 @@ class Compiler(Combinations):
         if criteria[1] is not None:
             statement = statement.having(criteria[1])
         if over:
-            return self._limited(qualified(self, statement, columns, over))
+            return self.limited(qualified(self, statement, columns, over))
         statement = self._distinct(statement, columns, order)
         if order:
             statement = statement.order_by(*order)
-        return self._locked(self._limited(statement))
+        return self._locked(self.limited(statement))
 
-    @property
-    def ordered_terms(self) -> list[OrderBy]:
-        """The terms of the order."""
-        return self._ordered
-
-    def _criteria(self, where: Where) -> Any:
+    def _criteria(self, where: Where | None) -> Any:
         if not where:
             return None
         try:
@@ -375,7 +372,7 @@ class Compiler(Combinations):
         for name, expression in self._selection():
             if name not in names:
                 yield from expression.get_group_by_cols()
-        for item in self._ordered:
+        for item in self.ordered_terms:
             if not isinstance(item.expression, Ref):  # what is selected was asked already
                 yield from item.get_group_by_cols()
         conditions, over = query.where.split_windows()
@@ -423,10 +420,10 @@ class Compiler(Combinations):
         return self._ordinal(source) if written_in or _is_constant(core) else core
 
     def _order(self) -> list[Any]:
-        self._ordered = self._order_terms()
+        self.ordered_terms = self._order_terms()
         seen: set[Any] = set()
         terms = []
-        for item in self._ordered:
+        for item in self.ordered_terms:
             if item.expression not in seen:
                 seen.add(item.expression)
                 if (core := self._selected_term(item.expression)) is not None:
@@ -530,7 +527,9 @@ class Compiler(Combinations):
             return self.words.distinct_on(statement, fields)
         present = {str(column) for column in columns}
         extra = [
-            self.process(item.expression) for item in self._ordered if not isinstance(item.expression, Ref)
+            self.process(item.expression)
+            for item in self.ordered_terms
+            if not isinstance(item.expression, Ref)
         ]
         return statement.add_columns(*[column for column in extra if str(column) not in present]).distinct()
 
@@ -541,10 +540,9 @@ class Compiler(Combinations):
         core = self._selected_term(expression)
         return self.process(expression) if core is None else core
 
-    def _limited(self, statement: sa.Select[Any]) -> Any:
-        query = self.query
-        low, high = query.slice.low, query.slice.high
-        if query.selection.exists_only and high is None:
+    def limited(self, statement: sa.Select[Any]) -> Any:
+        low, high = self.query.slice.low, self.query.slice.high
+        if self.query.selection.exists_only and high is None:
             statement = statement.limit(sa.literal_column("1"))
         if high is not None:
             statement = statement.limit(self._limit(high))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
@@ -16,77 +16,82 @@ from facade.sql.query.paths import split
 if TYPE_CHECKING:
     from facade.expressions.contracts import Core
     from facade.expressions.subquery import Embedded
-    from facade.sql.core.layout import Layout
+    from facade.sql.core.layout import Binds, Layout
     from facade.sql.core.words import StandardWords
     from facade.sql.query.query import Query
+
+Behind = tuple[tuple[OrderBy, int], ...]
+"""Terms of orders that are selected behind the columns, each with the number of its first argument."""
 
 NOT_SELECTED = "ORDER BY term does not match any column in the result set."
 
 
-class Combinations:
-    """The half of the compiler for queries made of several."""
+class Combining(Protocol):
+    """What is asked of the compiler of a combined query."""
 
-    query: Any
+    query: Query
     layout: Layout
     dialect: Any
     words: StandardWords
     offset: int
     level: int
     parent: Any
-    binds: Any
+    binds: Binds
     form: Any
-    behind: tuple[
-        tuple[OrderBy, int], ...
-    ] = ()  # terms of orders, each with the number of its first argument
+    behind: Behind
 
-    if TYPE_CHECKING:
+    def __init__(self, query: Query, dialect: Any, parent: Any = None, offset: int = 0) -> None: ...
+    def statement(self) -> Any: ...
+    def correlated(self, statement: sa.Select[Any]) -> Any: ...
+    def limited(self, statement: sa.Select[Any]) -> Any: ...
 
-        def correlated(self, statement: sa.Select[Any]) -> Any: ...
-        def _limited(self, statement: sa.Select[Any]) -> Any: ...
 
-    def _combination(self) -> Any:
-        query = self.query
+class Combination:
+    """A query made of several, on its way to Core; the compiler gets the layout of its rows."""
+
+    def __init__(self, compiler: Combining) -> None:
+        self.compiler, self.query = compiler, compiler.query
+
+    def statement(self) -> Any:
+        """Return the statement; raises EmptyResultSet where no row can be in it."""
+        query, whole = self.query, self.compiler
         if query.is_empty:
             raise EmptyResultSet
         order = self._combined_terms()
         hidden = self._unselected(order)
         selects: list[Any] = []
         for position, embedded in enumerate(query.combined):
-            compiler = self._part(embedded, hidden)
+            part = self._part(embedded, hidden)
             try:
-                select = compiler.statement()
+                select = part.statement()
             except EmptyResultSet:
                 if query.source.combinator == "intersection" or (
                     query.source.combinator == "difference" and position == 0
                 ):
                     raise
                 continue
-            select = _spread(compiler.correlated(select), compiler.layout)
+            select = _spread(part.correlated(select), part.layout)
             if not selects:
-                self.layout = compiler.layout
-            selects.append(self.words.combinable(select, compiler.query))
+                whole.layout = part.layout
+            selects.append(whole.words.combinable(select, part.query))
         if not selects:
             raise EmptyResultSet
-        return self._limited(self._ordered_combination(selects, order, hidden))
+        return whole.limited(self._ordered_combination(selects, order, hidden))
 
-    def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> Any:
-        self.binds.note_options(embedded.query)
-        make: Any = type(self)
-        compiler = make(embedded.query, self.dialect, None, self.offset + embedded.offset)
-        compiler.binds, compiler.level, compiler.parent = self.binds, self.level, self.parent
-        compiler.form = self.form
-        self._share_selection(compiler.query)
-        base = self.offset + self.query.order.order_base
-        compiler.behind = (*self.behind, *[(item, base) for item in hidden])
-        compiler.add_behind()
-        return compiler
-
-    def add_behind(self) -> None:
-        """Select what the queries around this one sort by, behind its own columns; its parts do where it is combined."""
-        query = self.query
-        for item, base in () if query.source.combinator else self.behind:
-            query.base = base - self.offset
-            query.add_annotation(item.expression, f"__order{len(query.annotations) + 1}")
+    def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> Combining:
+        """Return the compiler of a part, which selects what the queries around it sort by behind its own columns."""
+        whole = self.compiler
+        whole.binds.note_options(embedded.query)
+        part = type(whole)(embedded.query, whole.dialect, None, whole.offset + embedded.offset)
+        part.binds, part.level, part.parent, part.form = whole.binds, whole.level, whole.parent, whole.form
+        self._share_selection(part.query)
+        base = whole.offset + self.query.order.order_base
+        part.behind = (*whole.behind, *[(item, base) for item in hidden])
+        if not part.query.source.combinator:  # its own parts do so, else
+            for item, number in part.behind:
+                part.query.base = number - part.offset
+                part.query.add_annotation(item.expression, f"__order{len(part.query.annotations) + 1}")
+        return part
 
     # -- columns -----------------------------------------------------------------------------
 
@@ -131,7 +136,7 @@ class Combinations:
 
     def _ordered_combination(self, selects: list[Any], order: list[OrderBy], hidden: list[OrderBy]) -> Any:
         query = self.query
-        combine: dict[str, Any] = {
+        combine: dict[str | None, Any] = {
             "union": sa.union_all if query.source.combinator_all else sa.union,
             "intersection": sa.intersect,
             "difference": sa.except_,
@@ -152,7 +157,7 @@ class Combinations:
 
     def _hide(self, count: int) -> None:
         """Leave the columns that only the order needs out of the rows."""
-        layout = self.layout
+        layout = self.compiler.layout
         if count:
             shown = layout.columns if layout.part is None else layout.annotations
             del shown[-count:]
@@ -160,7 +165,7 @@ class Combinations:
 
     def _name_columns(self, picked: list[int] | None) -> None:
         """Describe the columns of a row: the names are the first part's, whichever part has rows."""
-        layout, query = self.layout, self.query
+        layout, query = self.compiler.layout, self.query
         if layout.part is not None or query.selection.selected is None:
             return
         if keeps_names(query):
@@ -185,7 +190,7 @@ class Combinations:
         descending = item.descending == self.query.order.standard_ordering
         term = column.desc() if descending else column.asc()
         if item.nulls_first or item.nulls_last:
-            return self.words.nulls(
+            return self.compiler.words.nulls(
                 term, column, first=bool(item.nulls_first) == self.query.order.standard_ordering
             )
         return term
@@ -194,7 +199,7 @@ class Combinations:
         """Return the position of the column that a term of the order stands for."""
         for number, other in enumerate(hidden):
             if other is item:
-                return self.layout.width + number
+                return self.compiler.layout.width + number
         name = _name(item)
         return next(index for index, names in enumerate(column_names(self.query)) if name in names)
 
