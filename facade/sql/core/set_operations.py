@@ -14,6 +14,8 @@ from facade.sql.query.combined import column_names, keeps_names, spread_names
 from facade.sql.query.paths import split
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
     from facade.expressions.contracts import Core
     from facade.expressions.subquery import Embedded
     from facade.sql.core.layout import Binds, Layout
@@ -31,7 +33,7 @@ class Combining(Protocol):
 
     query: Query
     layout: Layout
-    dialect: Any
+    dialect: Dialect
     words: StandardWords
     offset: int
     level: int
@@ -40,7 +42,9 @@ class Combining(Protocol):
     form: Any
     behind: Behind
 
-    def __init__(self, query: Query, dialect: Any, parent: Any = None, offset: int = 0) -> None: ...
+    def __init__(
+        self, query: Query, dialect: Dialect, parent: Combining | None = None, offset: int = 0
+    ) -> None: ...
     def statement(self) -> Any: ...
     def correlated(self, statement: sa.Select[Any]) -> Any: ...
     def limited(self, statement: sa.Select[Any]) -> Any: ...
