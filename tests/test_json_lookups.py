@@ -315,3 +315,12 @@ def test_distinct_takes_a_path_into_a_document(face, database):
         face(Everything.objects.create, json=document)
     found = Everything.objects.distinct("json__k__l").order_by("json__k__l")
     assert face.list(found.values_list("json__k__l", flat=True)) == [1, 2]
+
+
+def test_a_key_from_a_column_is_looked_for_or_refused(face, rows, database):
+    Everything.objects.filter(char="other").update(text="text")
+    if database.vendor == "mysql":
+        with pytest.raises(NotSupportedError, match=r"has_key takes no expression on MySQL.*Give it a text"):
+            found(face, json__has_key=F("text"))
+    else:
+        assert found(face, json__has_key=F("text")) == ["other"]

@@ -185,6 +185,10 @@ class _KeyLookup(Lookup):
     def bind_type(self) -> Any:
         return sa.Text()
 
+    def formed(self, compiler: Compiler, side: Expression) -> Any:
+        """Return what stands beside the object: a key, which is a text and no document."""
+        return compiler.process(side)
+
     def _object(self, compiler: Compiler) -> DocumentPart:
         """Return the object that is asked about."""
         return (
@@ -210,7 +214,14 @@ class HasKey(_KeyLookup):
             return compiler.words.has_key(place.document, (*place.keys, *path), key)
 
         def bind(convert: Convert | None) -> Any:
-            return self.right(compiler) if convert is None else compiler.bind(self.rhs, sa.Text(), convert)
+            if convert is None:
+                return self.right(compiler)
+            if not isinstance(self.rhs, Arg):
+                raise UnsupportedFeature(
+                    f"has_key takes no expression on {compiler.features.display_name}, where a key is written as a path: "
+                    f"{self.rhs!r}. Give it a text."
+                )
+            return compiler.bind(self.rhs, sa.Text(), convert)
 
         return compiler.words.has_given_key(*place, bind)
 
