@@ -87,7 +87,7 @@ def test_an_unknown_argument_shows_the_line_of_the_initialiser():
 
 
 def made(value, text="one"):
-    source = generated.Source(one=value)
+    source = generated.FunctionText(one=value)
     source.lines = ["def f():", f"    return {text}"]
     return source.build("f of test")
 

@@ -75,7 +75,7 @@ class Database(TransactionControl):
         # How many things there are that may have a schema_translate_map: given engines, joined connections.
         self.schema_maps = len({settings.engine, settings.async_engine} - {None})
         self.queries_log: deque[capture.Query] = deque(maxlen=capture.QUERIES_KEPT)
-        self._log = capture.Log(self.queries_log)
+        self._log = capture.StatementLog(self.queries_log)
 
     def __repr__(self) -> str:
         return f"<Database {self.alias!r}: {self.settings.any_url!r}>"

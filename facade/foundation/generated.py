@@ -27,7 +27,7 @@ def _code_of_function(module: CodeType) -> CodeType:
     return code
 
 
-class Source:
+class FunctionText:
     """The text of a function under construction and the objects its names stand for."""
 
     def __init__(self, **names: object) -> None:

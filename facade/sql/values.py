@@ -63,7 +63,7 @@ def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
     return processor
 
 
-class _Text(generated.Source):
+class _Text(generated.FunctionText):
     """The source text of a binder and the names it uses."""
 
     def __init__(self, dialect: Dialect, database: Database) -> None:

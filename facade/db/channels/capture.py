@@ -44,7 +44,7 @@ def observe(database: Place, run: Callable[[str, Any], R], sql: str, params: Par
 def note(database: Place, sql: str, seconds: float) -> None:
     """Tell the logs about a statement that is no query: BEGIN, COMMIT, ROLLBACK."""
     for wrapper in (_watching.get() or {}).get(database.alias, ()):
-        if isinstance(wrapper, Log):
+        if isinstance(wrapper, StatementLog):
             wrapper.add(database, sql, None, False, seconds)
 
 
@@ -104,7 +104,7 @@ def unwatch(alias: str, wrapper: Wrapper) -> None:
     _watching.set(watching or None)
 
 
-class Log:
+class StatementLog:
     """A wrapper that writes each statement down: its SQL with the values filled in, and how long it took."""
 
     def __init__(self, entries: list[Query] | deque[Query]) -> None:
@@ -139,7 +139,7 @@ class CaptureQueriesContext(AbstractContextManager[Any, None], AbstractAsyncCont
     def __init__(self, connection: Place) -> None:
         self.connection = connection
         self.captured_queries: list[Query] = []
-        self._watch = Watch(connection.alias, Log(self.captured_queries))
+        self._watch = Watch(connection.alias, StatementLog(self.captured_queries))
 
     def __len__(self) -> int:
         return len(self.captured_queries)

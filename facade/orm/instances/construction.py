@@ -10,7 +10,7 @@ from facade.exceptions import FieldDoesNotExist
 from facade.fields import NOT_PROVIDED, Field
 from facade.fields.relations.foreign_keys import ForeignKeyAttribute
 from facade.fields.relations.reverse import ForeignObjectRel
-from facade.foundation.generated import Source
+from facade.foundation.generated import FunctionText
 from facade.orm.instances.state import ModelState
 from facade.signals import post_init, pre_init
 
@@ -63,7 +63,7 @@ def _is_stored_plainly(model: type[Instance], field: Field[Any]) -> bool:
 # -- the initialiser of one model -------------------------------------------------------------------
 
 
-class _Source(Source):
+class _Source(FunctionText):
     """The text of a function that takes all fields as keywords, and the objects it refers to."""
 
     def __init__(self, model: type[Instance], base: type[Any]) -> None:

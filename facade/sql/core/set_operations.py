@@ -28,7 +28,7 @@ Behind = tuple[tuple[OrderBy, int], ...]
 NOT_SELECTED = "ORDER BY term does not match any column in the result set."
 
 
-class Combining(Protocol):
+class CombinationCompiler(Protocol):
     """What is asked of the compiler of a combined query."""
 
     query: Query
@@ -43,7 +43,7 @@ class Combining(Protocol):
     behind: Behind
 
     def __init__(
-        self, query: Query, dialect: Dialect, parent: Combining | None = None, offset: int = 0
+        self, query: Query, dialect: Dialect, parent: CombinationCompiler | None = None, offset: int = 0
     ) -> None: ...
     def statement(self) -> Any: ...
     def correlated(self, statement: sa.Select[Any]) -> Any: ...
@@ -53,7 +53,7 @@ class Combining(Protocol):
 class Combination:
     """A query made of several, on its way to Core; the compiler gets the layout of its rows."""
 
-    def __init__(self, compiler: Combining) -> None:
+    def __init__(self, compiler: CombinationCompiler) -> None:
         self.compiler, self.query = compiler, compiler.query
 
     def statement(self) -> Any:
@@ -82,7 +82,7 @@ class Combination:
             raise EmptyResultSet
         return whole.limited(self._ordered_combination(selects, order, hidden))
 
-    def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> Combining:
+    def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> CombinationCompiler:
         """Return the compiler of a part, which selects what the queries around it sort by behind its own columns."""
         whole = self.compiler
         whole.binds.note_options(embedded.query)

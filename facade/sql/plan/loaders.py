@@ -12,7 +12,7 @@ from facade import fields
 from facade.exceptions import NestedTooDeeply
 from facade.expressions.base import Expression
 from facade.expressions.references import Col, Ref
-from facade.foundation.generated import Source
+from facade.foundation.generated import FunctionText
 from facade.foundation.seams import Seam
 from facade.sql.values import reader
 
@@ -52,7 +52,7 @@ MAX_RELATED = 90
 """How many relations in a row select_related() follows: Python takes no source indented by more than 100 levels."""
 
 
-class RowSource(Source):
+class RowSource(FunctionText):
     """A source that knows the converters of its columns."""
 
     def __init__(self, converters: list[Converter | None], extra: bool, of: str) -> None:

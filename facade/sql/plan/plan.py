@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facade.db.channels.channel import Params, Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg, BeyondColumn, OutOfRange
-from facade.foundation.generated import Source
+from facade.foundation.generated import FunctionText
 from facade.sql.core.parameters import (
     comparable_parameters,
     compile_statement,
@@ -376,7 +376,7 @@ def _unbound(args: Args) -> Args:
 
 def binder(compiled: SQLCompiler, binds: Binds, of: str) -> Callable[[Args], Params]:
     """Return a generated function from a queryset's arguments to the driver's parameters."""
-    source = Source()
+    source = FunctionText()
     escaped = compiled.escaped_bind_names
     constants = compiled.params
     items = [

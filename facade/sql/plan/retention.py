@@ -24,7 +24,7 @@ LOOKED_AT = 32
 """How many shapes one call looks at to find one that can go: what bounds the time that it takes."""
 
 
-class Shape(Protocol):
+class Retained(Protocol):
     """A shape, as far as it matters here: ``used`` says whether it was found since it was last looked at."""
 
     parent: Self | None
@@ -43,14 +43,14 @@ class Retention:
     """
 
     def __init__(self) -> None:
-        self.new: deque[Shape] = deque()
-        self.proven: deque[Shape] = deque()
+        self.new: deque[Retained] = deque()
+        self.proven: deque[Retained] = deque()
         self.passed: OrderedDict[int, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.new) + len(self.proven)
 
-    def add(self, shape: Shape) -> None:
+    def add(self, shape: Retained) -> None:
         """Keep a shape that has come into the tree, and let go of as many as are too many, one or two."""
         if shape.number in self.passed:
             del self.passed[shape.number]
@@ -96,7 +96,7 @@ class Retention:
         _drop(oldest)
 
 
-def _drop(shape: Shape) -> None:
+def _drop(shape: Retained) -> None:
     """Take a shape out of the tree; who holds it, or one of its children, goes on with it."""
     parent = shape.parent
     if parent is None:
