@@ -311,6 +311,7 @@ class Compiler:
             return [sa.literal_column("1").label("a")]
         columns: list[Any] = []
         if query.selection.default_cols and query.source.inner is None:
+            assert query.joins.base is not None
             part = select_parts(query, query.joins.base)
             layout.part = part
             for node in part.walk():

@@ -77,8 +77,7 @@ class _Value(Expression):
 
 def _object_columns(query: Query) -> list[set[str]]:
     probe = query.clone()
-    probe.initial_alias()
-    own, *related = select_parts(probe, probe.joins.base).walk()
+    own, *related = select_parts(probe, probe.initial_alias()).walk()
     key = query.opts.pk
     columns = [{field.name, field.attname} | ({"pk"} if field is key else set()) for field in own.fields]
     return [*columns, *(set() for part in related for _ in part.fields)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression, Value
 from facade.expressions.comparisons import Exact, Lookup
+from facade.expressions.contracts import Query
 from facade.expressions.freezing import (
     EMPTY,
     Arg,
@@ -24,20 +25,16 @@ from facade.expressions.references import Col, F, Outer, OuterRef, Ref, Resolved
 from facade.expressions.subquery import Embedded, Exists
 from facade.fields.declarations import LOOKUP_SEP
 from facade.sql.query import paths
-from facade.sql.query.joins import Promoter
+from facade.sql.query.joins import Joins, Promoter
 from facade.sql.query.paths import ManyValues, Path
 from facade.sql.query.state import Placement, Source
 from facade.sql.query.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
-    from facade.expressions.contracts import Query, Resolvable, Resolved, Valued
+    from facade.expressions.contracts import Resolvable, Resolved, Valued
     from facade.fields import Field
-
-    Whole = Query
-else:
-    Whole = object
 
 
 class ConditionScope:
@@ -89,49 +86,50 @@ class ConditionScope:
         )
 
 
-class Filters(Whole):
-    """The half of Query that builds conditions."""
+class Joining(Query, Protocol):
+    """A query as conditions ask it: they join tables, place values and make queries of its kind."""
 
-    if TYPE_CHECKING:
-        model: type[Any]
-        base: int
-        joins: Any
-        where: Where
-        source: Source
-        placement: Placement
-        used_aliases: set[str]
-        prepare: dict[int, Any]
+    base: int
+    joins: Joins
+    where: Where
+    source: Source
+    placement: Placement
+    used_aliases: set[str]
+    prepare: dict[int, Callable[[Any], Any] | None]
 
-        def __init__(self, model: type[Any]) -> None: ...
-        @property
-        def annotations(self) -> Mapping[str, Any]: ...
-        def place(self, arg: Arg, prepare: Callable[..., Any] | None) -> Arg: ...
-        def initial_alias(self) -> str: ...
-        def resolve_ref(
-            self, name: str, allow_joins: bool = ..., reuse: set[str] | None = ..., summarize: bool = ...
-        ) -> Any: ...
-        def resolve_path(self, names: list[str], allow_many: bool = ..., complete: bool = ...) -> Path: ...
-        def join_path(self, path: Path, reuse: set[str] | None = ...) -> list[str]: ...
-        def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]: ...
-        def clear_ordering(self, force: bool = ..., clear_default: bool = ...) -> None: ...
-        def resolve_outer(
-            self, outer: Self, allow_joins: bool = ..., reuse: set[str] | None = ...
-        ) -> None: ...
-        def for_exists(self) -> Any: ...
+    def __init__(self, model: type[Any]) -> None: ...
+    def add_condition(self, condition: Condition, reuse_all: bool = False) -> None: ...
+    def place(self, arg: Arg, prepare: Callable[[Any], Any] | None) -> Arg: ...
+    def initial_alias(self) -> str: ...
+    def resolve_path(self, names: list[str], allow_many: bool = True, complete: bool = False) -> Path: ...
+    def join_path(self, path: Path, reuse: set[str] | None = None) -> list[str]: ...
+    def trim(self, path: Path, aliases: list[str]) -> tuple[tuple[Any, ...], list[str]]: ...
+    def clear_ordering(self, force: bool = False, clear_default: bool = True) -> None: ...
+    def resolve_outer(self, outer: Self, allow_joins: bool = True, reuse: set[str] | None = None) -> None: ...
+    def for_exists(self) -> Any: ...
 
-    def add_condition(self, condition: Condition, reuse_all: bool = False) -> None:
+
+class Conditions:
+    """Builds the conditions of a query, and the joins that they need."""
+
+    __slots__ = ("query",)
+
+    def __init__(self, query: Joining) -> None:
+        self.query = query
+
+    def add(self, condition: Condition, reuse_all: bool = False) -> None:
         """AND a condition to the query.
 
         Joins that were inner stay inner: together with what is there already, a missing row fails anyway.
         """
-        inner = self.joins.inner_aliases()
-        reuse = set(self.joins) if reuse_all else self.used_aliases
-        clause, _ = self._condition(condition, ConditionScope(reuse))
+        inner = self.query.joins.inner_aliases()
+        reuse = set(self.query.joins) if reuse_all else self.query.used_aliases
+        clause, _ = self.condition(condition, ConditionScope(reuse))
         if clause:
-            self.where.add(clause, AND)
-        self.joins.demote(inner)
+            self.query.where.add(clause, AND)
+        self.query.joins.demote(inner)
 
-    def resolve_condition(
+    def resolve(
         self,
         condition: Resolvable,
         allow_joins: bool = True,
@@ -151,13 +149,13 @@ class Filters(Whole):
                 update_joins=update_joins,
                 check_filterable=False,
             )
-            clause, _ = self._condition(condition, scope)
-            if len(self.joins) > 1:
-                self.joins.promote(self.joins.on_the_way(_joins_of(clause)))
+            clause, _ = self.condition(condition, scope)
+            if len(self.query.joins) > 1:
+                self.query.joins.promote(self.query.joins.on_the_way(_joins_of(clause)))
             return clause
-        return condition.resolve_expression(self, allow_joins, reuse, summarize)
+        return condition.resolve_expression(self.query, allow_joins, reuse, summarize)
 
-    def _condition(self, condition: Condition, scope: ConditionScope) -> tuple[Where, set[str]]:
+    def condition(self, condition: Condition, scope: ConditionScope) -> tuple[Where, set[str]]:
         inside = scope.inside(condition.negated)
         clause = Where(connector=condition.connector, negated=condition.negated)
         promoter = Promoter(condition.connector, inside.current_negated, len(condition.children))
@@ -166,18 +164,18 @@ class Filters(Whole):
             promoter.add_votes(needed)
             if part:
                 clause.add(part, condition.connector)
-        return clause, promoter.apply(self.joins) if scope.update_joins else set()
+        return clause, promoter.apply(self.query.joins) if scope.update_joins else set()
 
     def _child(
         self, child: Condition | Expression | tuple[str, Any], scope: ConditionScope
     ) -> tuple[Where, set[str]]:
         if isinstance(child, Condition):
-            return self._condition(child, scope)
+            return self.condition(child, scope)
         if isinstance(child, tuple):
             return self._pair(child, scope)
         if not getattr(child, "conditional", False):
             raise TypeError("Cannot filter against a non-conditional expression.")
-        condition = child.resolve_expression(self, scope.allow_joins, scope.reuse, scope.summarize)
+        condition = child.resolve_expression(self.query, scope.allow_joins, scope.reuse, scope.summarize)
         if not isinstance(condition, (Lookup, Where)):
             condition = self.build_lookup(["exact"], condition, True)
         return Where([condition]), set()
@@ -201,10 +199,10 @@ class Filters(Whole):
             row = {annotation.alias} if type(annotation) is Col else set()
             return Where([lookup]), set() if _holds_without_row(lookup, scope) else row
         if (path := scope.paths.get(name)) is not None:
-            needed.add(alias := self.initial_alias())
+            needed.add(alias := self.query.initial_alias())
             return self._compare(path, path.targets, [alias], resolved, needed, scope)
         try:
-            path = self.resolve_path(names, allow_many=not scope.branch_negated or not scope.split)
+            path = self.query.resolve_path(names, allow_many=not scope.branch_negated or not scope.split)
         except ManyValues:
             return self._split_exclude(pair, scope)
         if (
@@ -213,10 +211,10 @@ class Filters(Whole):
             and (len(path.hops) > 1 or not path.hops[0].direct or len(names) - len(path.rest) > 1)
         ):
             return Where([self._of_no_row(path, names, resolved)]), set()
-        aliases = self.join_path(path, scope.reuse)
+        aliases = self.query.join_path(path, scope.reuse)
         needed.update(aliases)
-        targets, aliases = self.trim(path, aliases)
-        if not scope.allow_joins and aliases[-1] != self.initial_alias():  # a column of a parent
+        targets, aliases = self.query.trim(path, aliases)
+        if not scope.allow_joins and aliases[-1] != self.query.initial_alias():  # a column of a parent
             raise FieldError("Joined field references are not permitted in this query")
         if scope.reuse is not None:
             scope.reuse.update(aliases)
@@ -226,11 +224,13 @@ class Filters(Whole):
 
     def _value(self, value: object, scope: ConditionScope) -> tuple[Any, set[str]]:
         """Resolve what is compared; return it with the joins that it needs to have a row."""
-        before = dict(self.joins.counts)
+        before = dict(self.query.joins.counts)
         resolved = self._resolve_value(value, scope)
         if scope.check_filterable:
             _check_filterable(resolved)
-        return resolved, {alias for alias, count in self.joins.counts.items() if count > before.get(alias, 0)}
+        return resolved, {
+            alias for alias, count in self.query.joins.counts.items() if count > before.get(alias, 0)
+        }
 
     def _of_no_row(self, path: Path, names: list[str], value: object) -> Any:
         """Return a condition on a relation that no row fulfils, whatever is joined; raise FieldError for all others."""
@@ -239,8 +239,8 @@ class Filters(Whole):
             value = EMPTY
         if not listed or not (value is EMPTY or (isinstance(value, ArgWithNone) and value.only)):
             raise FieldError("Joined field references are not permitted in this query")
-        key = self.model._meta.pk
-        return self.build_lookup(["in"], Col(self.initial_alias(), key), value)
+        key = self.query.model._meta.pk
+        return self.build_lookup(["in"], Col(self.query.initial_alias(), key), value)
 
     def _compare(
         self,
@@ -257,7 +257,7 @@ class Filters(Whole):
         clause = Where([lookup])
         without_row = _holds_without_row(lookup, scope)
         if without_row and lookup.lookup_name != "isnull":
-            self._exclude_nulls(clause, Col(alias, targets[0]), self.joins[alias].outer, lookup, value)
+            self._exclude_nulls(clause, Col(alias, targets[0]), self.query.joins[alias].outer, lookup, value)
         return clause, set() if without_row else needed
 
     def _exclude_nulls(self, clause: Where, column: Col, outer: bool, lookup: Lookup, value: object) -> None:
@@ -274,9 +274,9 @@ class Filters(Whole):
     def _leading_annotation(self, name: str) -> tuple[Any, list[str]]:
         """Return the annotation a lookup begins with, and the names behind it."""
         names = paths.split(name)
-        if self.annotations:
+        if self.query.annotations:
             for length in range(len(names), 0, -1):
-                if (annotation := self.annotations.get(LOOKUP_SEP.join(names[:length]))) is not None:
+                if (annotation := self.query.annotations.get(LOOKUP_SEP.join(names[:length]))) is not None:
                     return annotation, names[length:]
         return None, names
 
@@ -285,7 +285,7 @@ class Filters(Whole):
             return tuple(self._resolve_value(item, scope) for item in value)
         if not hasattr(value, "resolve_expression"):
             return value
-        return value.resolve_expression(self, scope.allow_joins, scope.reuse, scope.summarize)
+        return value.resolve_expression(self.query, scope.allow_joins, scope.reuse, scope.summarize)
 
     # -- lookups ---------------------------------------------------------------------------
 
@@ -295,10 +295,10 @@ class Filters(Whole):
         if isinstance(left, ResolvedOuterRef):
             raise _untyped_outer_ref(left)
         for name in transforms:
-            left = self.try_transform(left, name, lookups=names)
+            left = try_transform(left, name, lookups=names)
         lookup_class = left.get_lookup(last)
         if lookup_class is None:
-            left = self.try_transform(left, last)
+            left = try_transform(left, last)
             last = "exact"
             if (lookup_class := left.get_lookup(last)) is None:
                 raise FieldError(f"Unsupported lookup '{last}' for {type(left.output_field).__name__}.")
@@ -335,7 +335,7 @@ class Filters(Whole):
     def place_lookup(self, lookup_class: type[Lookup], left: Valued, value: object) -> Any:
         """Make a lookup of a frozen value: its constants get their places and their preparation."""
         if isinstance(value, ArgWithNone) and value.only and getattr(lookup_class, "skips_none", False):
-            self.place(value, None)
+            self.query.place(value, None)
             value = EMPTY
         if isinstance(value, Arg):
             asked = getattr(
@@ -343,8 +343,8 @@ class Filters(Whole):
             )  # what a field gives may be a function that makes lookups
             if asked is not None and (prepare := asked(left)) is not None:
                 raise ConstantWanted(value, prepare)
-            lookup = lookup_class(left, Arg(self.base + value.index))
-            self.place(value, lookup.preparation)
+            lookup = lookup_class(left, Arg(self.query.base + value.index))
+            self.query.place(value, lookup.preparation)
             return lookup
         if isinstance(value, tuple):
             value = tuple(self._typed(item, left) for item in value)
@@ -365,35 +365,22 @@ class Filters(Whole):
     def _typed(self, item: object, left: Valued) -> Any:
         if not isinstance(item, Arg):
             return item
-        return Value(item, output_field=left._output_field_or_none).resolve_expression(self)
-
-    def try_transform(self, left: Expression, name: str, lookups: Iterable[Any] | None = None) -> Expression:
-        """Apply the transform `name`; raises FieldError with the names that would be right."""
-        if (transform := left.get_transform(name)) is not None:
-            transformed: Expression = transform(left)
-            return transformed
-        field = left.output_field
-        rest = LOOKUP_SEP.join(lookups[lookups.index(name) :]) if isinstance(lookups, list) else name
-        close = difflib.get_close_matches(name, [*field.get_lookups()])
-        hint = f", perhaps you meant {' or '.join(close)}?" if close else "."
-        raise FieldError(
-            f"Unsupported lookup '{rest}' for {type(field).__name__} or join on the field not permitted{hint}"
-        )
+        return Value(item, output_field=left._output_field_or_none).resolve_expression(self.query)
 
     # -- negation over several rows -------------------------------------------------------------
 
     def _split_exclude(self, pair: tuple[str, Any], scope: ConditionScope) -> tuple[Where, set[str]]:
         """Turn a negated lookup over several rows into EXISTS: an object is excluded when any of its rows matches."""
         name, value = pair
-        inner = type(self)(self.model)
-        inner.source = Source(relations=self.source.relations)
-        inner.base = self.base
+        inner = type(self.query)(self.query.model)
+        inner.source = Source(relations=self.query.source.relations)
+        inner.base = self.query.base
         if isinstance(value, F):
             value = OuterRef(OuterRef(value.name) if isinstance(value, OuterRef) else value.name)
         inner.add_condition(Condition(AND, False, ((name, value),)))
-        self.prepare.update(inner.prepare)
+        self.query.prepare.update(inner.prepare)
         inner.clear_ordering(force=True)
-        inner.resolve_outer(self, True, scope.reuse)
+        inner.resolve_outer(self.query, True, scope.reuse)
         if (shared := self._shared_row(inner, name, scope.reuse)) is not None:
             near, far, key = shared
             inner.where.add(key.get_lookup("exact")(Col(near, key), Outer(Col(far, key))), AND)
@@ -402,26 +389,27 @@ class Filters(Whole):
         exists = Exists(Embedded(inner.for_exists(), 0))
         return Where([self.build_lookup(["exact"], exists, True)]), set()
 
-    def _tie(self, inner: Self) -> None:
+    def _tie(self, inner: Joining) -> None:
         """Make a subquery on the same model speak of this query's row, with as few tables as can say so."""
-        pk = self.model._meta.pk
+        pk = self.query.model._meta.pk
         needed = {*inner.joins} if inner.where.contains_subquery else _joins_of(inner.where)
         same = inner.joins.trim_start(needed) or {pk: pk}
-        near, far = inner.joins.base, self.initial_alias()
+        near, far = inner.joins.base, self.query.initial_alias()
+        assert near is not None
         for ours, theirs in same.items():
             inner.where.add(Exact(Col(near, ours), Outer(Col(far, theirs))), AND)
 
-    def _shared_row(self, inner: Self, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
+    def _shared_row(self, inner: Joining, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
         """Return what ties the related row of a negated lookup to the one that conditions beside it speak of.
 
         That is its alias in the subquery, its alias here and its key; None where no other condition speaks of such a row,
         and where the lookup holds for objects without one.
         """
-        path = self.resolve_path(paths.split(name))
-        near, far = inner.initial_alias(), self.initial_alias()
+        path = self.query.resolve_path(paths.split(name))
+        near, far = inner.initial_alias(), self.query.initial_alias()
         for position, hop in enumerate(path.hops):
             relation = path.named.get(position)
-            here = self.joins.find(hop, far, reuse if hop.many else None, relation)
+            here = self.query.joins.find(hop, far, reuse if hop.many else None, relation)
             there = inner.joins.find(hop, near, None, relation)
             if here is None or there is None:
                 return None
@@ -429,6 +417,20 @@ class Filters(Whole):
             if hop.many:
                 return None if inner.joins[near].outer else (near, far, hop.target._meta.pk)
         return None
+
+
+def try_transform(left: Expression, name: str, lookups: Iterable[Any] | None = None) -> Expression:
+    """Apply the transform `name`; raises FieldError with the names that would be right."""
+    if (transform := left.get_transform(name)) is not None:
+        transformed: Expression = transform(left)
+        return transformed
+    field = left.output_field
+    rest = LOOKUP_SEP.join(lookups[lookups.index(name) :]) if isinstance(lookups, list) else name
+    close = difflib.get_close_matches(name, [*field.get_lookups()])
+    hint = f", perhaps you meant {' or '.join(close)}?" if close else "."
+    raise FieldError(
+        f"Unsupported lookup '{rest}' for {type(field).__name__} or join on the field not permitted{hint}"
+    )
 
 
 class _Constants(Values):

@@ -10,7 +10,7 @@ from facade.expressions.names import referenced_paths, with_names
 from facade.expressions.q import Condition, FilteredRelation
 from facade.fields.declarations import LOOKUP_SEP
 from facade.sql.query.column_names import check_alias
-from facade.sql.query.conditions import ConditionScope
+from facade.sql.query.conditions import Conditions, ConditionScope
 from facade.sql.query.paths import split
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class NamedRelation:
             query.base, query.prepare = self.base, {}
         scope = ConditionScope(None if reuse is None else {*reuse, alias}, split=False, update_joins=False)
         try:
-            clause, _ = query._condition(self.condition, scope)
+            clause, _ = Conditions(query).condition(self.condition, scope)
         finally:
             query.base, query.prepare = base, prepare
         return clause

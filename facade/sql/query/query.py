@@ -20,7 +20,7 @@ from facade.expressions.subquery import Embedded, columns_read
 from facade.expressions.tree import rewritten, unchanged
 from facade.fields.relations.reverse import final_target
 from facade.sql.query import paths
-from facade.sql.query.conditions import Filters
+from facade.sql.query.conditions import Conditions, try_transform
 from facade.sql.query.joins import Joins
 from facade.sql.query.paths import ManyValues, Path
 from facade.sql.query.state import (
@@ -37,11 +37,14 @@ from facade.sql.query.state import (
 from facade.sql.query.where import Nothing, Where
 
 if TYPE_CHECKING:
+    from facade.expressions.comparisons import Lookup
+    from facade.expressions.contracts import Resolvable, Valued
     from facade.expressions.freezing import Arg
+    from facade.expressions.q import Condition
     from facade.expressions.tree import Change
 
 
-class Query(Filters):
+class Query:
     """One SELECT: tables, conditions, annotations, selection, order and limits."""
 
     # The parts of the state, which never change; those of `PARTS` are replaced as wholes.
@@ -100,6 +103,17 @@ class Query(Filters):
             yield
         finally:
             self.base, self.prepare = kept
+
+    # -- conditions ------------------------------------------------------------------------
+
+    def add_condition(self, condition: Condition, reuse_all: bool = False) -> None:
+        Conditions(self).add(condition, reuse_all)
+
+    def resolve_condition(self, condition: Resolvable, *args: Any, **options: Any) -> Any:
+        return Conditions(self).resolve(condition, *args, **options)
+
+    def place_lookup(self, lookup_class: type[Lookup], left: Valued, value: object) -> Any:
+        return Conditions(self).place_lookup(lookup_class, left, value)
 
     # -- what Django's users look at --------------------------------------------------------
 
@@ -257,7 +271,7 @@ class Query(Filters):
         for transform in path.rest:
             if expression.get_transform(transform) is None:
                 raise _no_join(names, path)
-            expression = self.try_transform(expression, transform)
+            expression = try_transform(expression, transform)
         return expression
 
     def refuse_several(self, lookup: str | None) -> None:
@@ -281,7 +295,7 @@ class Query(Filters):
         first, *rest = paths.split(name)
         if (annotation := self.annotations.get(first)) is not None:
             for transform in rest:
-                annotation = self.try_transform(annotation, transform, name)
+                annotation = try_transform(annotation, transform, name)
             return annotation
         return self.column_of(name, reuse, allow_joins)
 
@@ -459,7 +473,7 @@ class Query(Filters):
         first, *rest = paths.split(name)
         if (annotation := self.annotations.get(first)) is not None:
             for transform in rest:
-                annotation = self.try_transform(annotation, transform, name)
+                annotation = try_transform(annotation, transform, name)
             return
         names = paths.split(name)
         path = self.resolve_path(names)
