@@ -104,13 +104,14 @@ class Query:
         finally:
             self.base, self.prepare = kept
 
-    # -- conditions ------------------------------------------------------------------------
-
     def add_condition(self, condition: Condition, reuse_all: bool = False) -> None:
         Conditions(self).add(condition, reuse_all)
 
     def resolve_condition(self, condition: Resolvable, *args: Any, **options: Any) -> Any:
         return Conditions(self).resolve(condition, *args, **options)
+
+    def build_lookup(self, names: list[str], left: Expression, value: object) -> Any:
+        return Conditions(self).build_lookup(names, left, value)
 
     def place_lookup(self, lookup_class: type[Lookup], left: Valued, value: object) -> Any:
         return Conditions(self).place_lookup(lookup_class, left, value)
