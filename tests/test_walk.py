@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import facade
+from facade.configuration import override
 from facade.sql.plan import shape
 from tests.models import Author, Book
 
@@ -80,7 +81,12 @@ def walked(walk):
 
 def named_on_the_page(code):
     section = PAGE[PAGE.index(f"`{code}`") :].split("\n## ")[0]
-    return re.findall(r"^\| `([\w/]+\.py)` \|", section, re.MULTILINE)
+    # Which road a driver is on depends on who listens to its engine.
+    return [
+        module
+        for module in re.findall(r"^\| `([\w/]+\.py)` \|", section, re.MULTILINE)
+        if "/roads/" not in module
+    ]
 
 
 @pytest.fixture
@@ -90,7 +96,9 @@ def house(database):
     Author(name="first").save()
     list(Author.objects.filter(pk=1))
     shape.clear()
-    Author.objects.filter(pk=1)
+    with override(FACADE_SHAPE_CACHE=True):
+        Author.objects.filter(pk=1)
+        yield
 
 
 @pytest.mark.vendors("sqlite")
