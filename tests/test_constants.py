@@ -12,6 +12,7 @@ import pytest
 
 from facade import CaptureQueriesContext, configure, connection
 from facade import models as m
+from facade.configuration import override, settings
 from facade.exceptions import DatabaseError, ProgrammingError
 from facade.models import (
     Case,
@@ -282,8 +283,8 @@ def road(request, face, database):
             pytest.skip("only the async face of PostgreSQL has two drivers")
         url = database.url.replace("postgresql:", "postgresql+psycopg:")
     configure(DATABASES={"default": {"URL": url, "HIDE_PARAMETERS": False}})
-    if request.param == "slow":
-        configure(FACADE_FAST_ROADS=False)
+    with override(FACADE_FAST_ROADS=settings.FACADE_FAST_ROADS and request.param != "slow"):
+        yield
 
 
 def most_of_a_group():

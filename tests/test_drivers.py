@@ -12,7 +12,7 @@ from sqlalchemy import event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from facade import bridge
-from facade.configuration import configure
+from facade.configuration import configure, override, settings
 from facade.db.channels.channel import Statement
 from facade.db.channels.errors import error_class, says_lost
 from facade.db.connection import close_all_async, connections
@@ -46,14 +46,18 @@ def road(request, face, database):
         if database.vendor != "postgresql" or not face.is_async:
             pytest.skip("only the async face of PostgreSQL has two drivers")
         configure(DATABASES={"default": database.url.replace("postgresql:", "postgresql+psycopg:")})
-    if request.param == "slow":
-        configure(FACADE_FAST_ROADS=False)
-    one = connections["default"]
-    if request.param == "listened":
-        event.listen(engine_of(face, one), "before_cursor_execute", lambda *args: None)
-    yield one
-    if request.param == "slow":
-        configure(FACADE_FAST_ROADS=True)
+    with override(FACADE_FAST_ROADS=settings.FACADE_FAST_ROADS and request.param != "slow"):
+        one = connections["default"]
+        if request.param == "listened":
+            event.listen(engine_of(face, one), "before_cursor_execute", lambda *args: None)
+        yield one
+
+
+@pytest.fixture
+def fast():
+    """The fast roads, which this is about, whatever the environment says."""
+    with override(FACADE_FAST_ROADS=True):
+        yield
 
 
 def engine_of(face, one):
@@ -396,6 +400,7 @@ def test_a_listener_sees_every_statement(face, entries, seen):
     assert heard == [text, NAMES.sql, text, NAMES.sql, "SELECT 1"]
 
 
+@pytest.mark.usefixtures("fast")
 @ONE_ROAD
 def test_a_listener_that_comes_in_the_middle_of_a_block_sees_the_next(face, entries):
     one = connections["default"]
@@ -444,6 +449,7 @@ def test_the_loggers_level_alone_asks_for_statements(face, database, caplog):
     assert "SELECT 1" in caplog.text
 
 
+@pytest.mark.usefixtures("fast")
 @ONE_ROAD
 def test_an_event_of_the_pool_alone_leaves_statements_on_the_fast_road(face, database):
     one = connections["default"]
@@ -454,6 +460,7 @@ def test_an_event_of_the_pool_alone_leaves_statements_on_the_fast_road(face, dat
 # -- asyncio (S48, R12) --------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("fast")
 @pytest.mark.vendors("sqlite")
 async def test_aiosqlite_crosses_to_its_thread_once_per_operation(entries, monkeypatch):
     one = connections["default"]
@@ -477,6 +484,7 @@ async def test_aiosqlite_crosses_to_its_thread_once_per_operation(entries, monke
     monkeypatch.undo()
 
 
+@pytest.mark.usefixtures("fast")
 @pytest.mark.vendors("postgres")
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 async def test_a_lone_statement_is_one_round_trip(entries, driver):
@@ -553,6 +561,7 @@ def async_driver(request, database):
         configure(DATABASES={"default": database.url.replace("postgresql:", "postgresql+psycopg:")})
 
 
+@pytest.mark.usefixtures("fast")
 @COSTS_THE_CONNECTION
 async def test_a_cancelled_statement_stops_and_its_connection_is_used_again(entries, async_driver):
     one = connections["default"]
@@ -597,6 +606,7 @@ async def test_a_statement_cancelled_twice_leaks_nothing(entries, async_driver):
     assert await entries.aread() == []
 
 
+@pytest.mark.usefixtures("fast")
 @COSTS_THE_CONNECTION
 async def test_cancelling_within_a_transaction_leaves_the_channel_usable_or_broken(entries, async_driver):
     one = connections["default"]
@@ -638,6 +648,7 @@ async def test_an_end_that_has_begun_is_reached_in_spite_of_cancellation(entries
     assert entries.open_transactions() == 0
 
 
+@pytest.mark.usefixtures("fast")
 @pytest.mark.without("mariadb", reason="its drivers send no BEGIN: there is nothing to wait for")
 async def test_a_begin_that_is_cancelled_leaves_no_transaction(entries, async_driver):
     one = connections["default"]

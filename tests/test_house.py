@@ -46,6 +46,15 @@ NOUNS = {
     *("related", "relation", "rows", "state", "statement", "through"),
 }
 
+CONTRACTS = tomllib.loads((HOUSE.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+LAYERS = {
+    container: [set(re.findall(r"\w+", line)) for line in contract["layers"]]
+    for contract in CONTRACTS
+    if contract["type"] == "layers"
+    for container in contract["containers"]
+}
+"""The layers of the house, and those of its rooms, from above, as the linter knows them."""
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 
@@ -206,15 +215,7 @@ def test_no_folder_has_more_modules_than_one_can_see(trees):
 
 def test_the_layers_are_drawn_as_the_linter_knows_them():
     """And their rooms."""
-    root = HOUSE.parent
-    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    layers = {
-        container: [set(re.findall(r"\w+", line)) for line in contract["layers"]]
-        for contract in contracts
-        if contract["type"] == "layers"
-        for container in contract["containers"]
-    }
-    page = (root / "docs" / "how-it-works.md").read_text()
+    page = (HOUSE.parent / "docs" / "how-it-works.md").read_text()
     (drawing,) = re.findall(r"^```text\n(cli.*?)^```$", page, re.MULTILINE | re.DOTALL)
     drawn = []
     for line in drawing.splitlines():
@@ -224,10 +225,10 @@ def test_the_layers_are_drawn_as_the_linter_knows_them():
             drawn[-1][-1] += more
     there = {path.stem for path in HOUSE.iterdir()}
     assert [set(names.split(", ")) for names, *_ in drawn] == [
-        found for layer in layers["facade"] if (found := layer & there)
+        found for layer in LAYERS["facade"] if (found := layer & there)
     ]
     for names, *rooms in drawn:
-        if (contract := layers.get(f"facade.{names.split(',')[0]}")) is not None:
+        if (contract := LAYERS.get(f"facade.{names.split(',')[0]}")) is not None:
             assert [set(re.findall(r"\w+", level)) for level in rooms[0].split("→")] == contract, names
 
 
