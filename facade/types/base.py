@@ -17,11 +17,6 @@ T = TypeVar("T")
 Processor = Callable[[Any], Any] | None
 
 
-def is_mariadb(dialect: Dialect) -> bool:
-    """Return whether a database of those names is known to be a MariaDB."""
-    return bool(getattr(dialect, "is_mariadb", False))
-
-
 class Base(TypeDecorator[T]):
     """Base of the types: what the driver takes and gives is right as it is, unless a subclass says otherwise."""
 

@@ -25,7 +25,7 @@ from facade.db.channels.execution import of_connections
 from facade.db.channels.limits import in_time, say_expired
 from facade.drivers import driver_of
 from facade.exceptions import TransactionManagementError, UnsupportedFeature
-from facade.types.base import is_mariadb
+from facade.vendors import MARIADB, vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult
@@ -159,7 +159,7 @@ class GeneralChannel(DriverChannel):
         return options.get("schema_translate_map") or {}
 
     def is_mariadb(self) -> bool:
-        return is_mariadb(self._connection().dialect)
+        return vendor_of(self._connection().dialect) is MARIADB
 
     # transactions
 

@@ -167,9 +167,6 @@ class Joins:
             self.counts = {alias: self.counts[alias] for alias in self._joins}
         return same
 
-    def outer_aliases(self) -> set[str]:
-        return {alias for alias, join in self._joins.items() if join.outer}
-
     def inner_aliases(self) -> set[str]:
         return {alias for alias, join in self._joins.items() if not join.outer}
 

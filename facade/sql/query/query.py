@@ -1,6 +1,6 @@
 """What a queryset asks for, with the values left out: the state of which SQL is made.
 
-A Query is changed only while a step is applied to a fresh copy (see `sql/shape`); from then on it is shared and never touched.
+A Query is changed only while a step is applied to a fresh copy (see `sql/plan/shape.py`); from then on it is shared and never touched.
 """
 
 from __future__ import annotations
