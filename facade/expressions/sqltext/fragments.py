@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
+
+from facade.types.shared import UNKNOWN
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -21,7 +24,7 @@ class Fragment(ColumnElement[Any]):
 
     def __init__(self, parts: list[Any], type_: CoreType | type[CoreType] | None = None) -> None:
         self.parts = parts
-        self.type = sa.types.NullType() if type_ is None else sa.types.to_instance(type_)
+        self.type = UNKNOWN if type_ is None else sa.types.to_instance(type_)
 
     @property
     def _from_objects(self) -> list[Any]:
@@ -32,6 +35,16 @@ class Fragment(ColumnElement[Any]):
 
     def get_children(self, **options: Any) -> list[Any]:
         return [part for part in self.parts if not isinstance(part, str)]
+
+    def _compiler_dispatch(self, visitor: SQLCompiler, **options: Any) -> str:
+        """Write the SQL: what `@compiles` would do, without two calls on the way."""
+        escape, texts = visitor.preparer._double_percents, list[str]()
+        for part in self.parts:
+            if isinstance(part, str):
+                texts.append(part.replace("%", "%%") if escape and "%" in part else part)
+            else:
+                texts.append(part._compiler_dispatch(visitor, **options))
+        return "".join(texts)
 
     @property
     def has_query(self) -> bool:
@@ -53,17 +66,6 @@ class RawFragment(Fragment):
     """SQL text of a developer's: what it reads cannot be known."""
 
     inherit_cache = False
-
-
-@compiles(Fragment)  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
-def _compile_fragment(element: Fragment, compiler: SQLCompiler, **options: Any) -> str:
-    escape, texts = compiler.preparer._double_percents, list[str]()
-    for part in element.parts:
-        if isinstance(part, str):
-            texts.append(part.replace("%", "%%") if escape else part)
-        else:
-            texts.append(compiler.process(part, **options))
-    return "".join(texts)
 
 
 class Inline(ColumnElement[Any]):
@@ -90,13 +92,12 @@ def _compile_inline(element: Inline, compiler: SQLCompiler, **options: Any) -> s
 
 def template(text: str, *arguments: Any, type_: CoreType | None = None) -> Fragment:
     """Return a Fragment: each `%s` in `text` takes an argument, `%%` is a percent sign."""
-    pieces = text.replace("%%", "\0").split("%s")
     parts: list[Any] = []
-    for position, piece in enumerate(pieces):
-        if piece:
-            parts.append(piece.replace("\0", "%"))
-        if position < min(len(arguments), len(pieces) - 1):
-            argument = arguments[position]
+    for part in _pieces(text):
+        if isinstance(part, str):
+            parts.append(part)
+        elif part < len(arguments):
+            argument = arguments[part]
             if (
                 type(argument) is Fragment
             ):  # its text can stand in this one's: one element to compile instead of two
@@ -104,3 +105,13 @@ def template(text: str, *arguments: Any, type_: CoreType | None = None) -> Fragm
             else:
                 parts.append(argument)
     return Fragment(parts, type_)
+
+
+@functools.lru_cache(maxsize=1000)
+def _pieces(text: str) -> tuple[str | int, ...]:
+    """Return the texts of a template, and between them the positions of its arguments."""
+    first, *rest = (piece.replace("\0", "%") for piece in text.replace("%%", "\0").split("%s"))
+    pieces: list[str | int] = [first]
+    for position, piece in enumerate(rest):
+        pieces += (position, piece)
+    return tuple(piece for piece in pieces if piece != "")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade.expressions.freezing import PLAIN, WideArg, is_long, is_wide
 from facade.types import Decimal
+from facade.types.shared import BIG_INTEGER, INTEGER
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import CoreType
 
-# One of each: what Core finds out about a type it keeps for that object.
 ANY_DECIMAL = Decimal()
-_INTEGER, _BIG_INTEGER = sa.Integer(), sa.BigInteger()
 
 
 def bound_type(type_: CoreType | None, constant: object) -> CoreType | None:
@@ -27,8 +26,8 @@ def bound_type(type_: CoreType | None, constant: object) -> CoreType | None:
     if type_ is not None and not isinstance(type_, sa.Integer):
         return type_
     if _wide(constant):
-        return ANY_DECIMAL if _long(constant) else _BIG_INTEGER
-    return _INTEGER if isinstance(type_, sa.SmallInteger) else type_
+        return ANY_DECIMAL if _long(constant) else BIG_INTEGER
+    return INTEGER if isinstance(type_, sa.SmallInteger) else type_
 
 
 def _wide(constant: object) -> bool:
@@ -37,6 +36,11 @@ def _wide(constant: object) -> bool:
 
 def _long(constant: object) -> bool:
     return constant.long if isinstance(constant, WideArg) else is_long(constant)
+
+
+def literal(value: object, type_: CoreType | None) -> Any:
+    """Return the parameter of a constant: what `sa.literal()` makes, without asking whether the value is an expression."""
+    return sa.literal(value) if type_ is None else sa.bindparam(None, value, type_, unique=True)
 
 
 def same_type(type_: CoreType | None) -> object:

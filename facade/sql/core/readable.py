@@ -6,14 +6,14 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from facade.expressions.sqltext.fragments import template
 from facade.sql.core.select import Compiler
+from facade.types.shared import TRUTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import sqlalchemy as sa
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from facade.db.database import Database
@@ -51,7 +51,7 @@ class _ReadingQuery(Compiler):
         def listed(values: Iterable[Any]) -> str:
             return f"({', '.join(map(str, values if convert is None else convert(values)))})"
 
-        return template("%s IN %s", left, self.bind(arg, None, listed), type_=sa.Boolean())
+        return template("%s IN %s", left, self.bind(arg, None, listed), type_=TRUTH)
 
 
 def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:

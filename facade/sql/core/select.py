@@ -16,7 +16,7 @@ from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
 from facade.expressions.references import Col, Ref
 from facade.expressions.sqltext.written import core_of
-from facade.sql.core.constants import bound_type
+from facade.sql.core.constants import bound_type, literal
 from facade.sql.core.layout import Binds, Layout
 from facade.sql.core.qualifying import qualified
 from facade.sql.core.random_order import RandomOrder
@@ -25,6 +25,7 @@ from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
 from facade.sql.query.loading import Part, select_parts
 from facade.sql.query.paths import split
+from facade.types.shared import BIG_INTEGER, TRUTH
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -114,7 +115,7 @@ class Compiler:
     def condition(self, expression: Valued) -> Any:
         """Return the Core form of a conditional expression."""
         core = core_of(expression, self)
-        return core if isinstance(core.type, sa.Boolean) else sa.type_coerce(core, sa.Boolean())
+        return core if isinstance(core.type, sa.Boolean) else sa.type_coerce(core, TRUTH)
 
     def boolean(self, expression: Valued) -> Any:
         """Return a condition as a value that can be selected."""
@@ -175,8 +176,7 @@ class Compiler:
         return self.binds.beyond.get(self.offset + rhs.index) if isinstance(rhs, Arg) else None
 
     def literal(self, value: object, type_: CoreType | None) -> Any:
-        type_ = bound_type(type_, value)
-        return sa.literal(value, type_) if type_ is not None else sa.literal(value)
+        return literal(value, bound_type(type_, value))
 
     def reference(self, name: str, source: Valued) -> Any:
         if self.inner is not None and name in self.inner.c:
@@ -552,11 +552,7 @@ class Compiler:
         return statement
 
     def _limit(self, value: int | Arg) -> Any:
-        return (
-            self.bind(value, sa.BigInteger())
-            if isinstance(value, Arg)
-            else sa.literal_column(str(int(value)))
-        )
+        return self.bind(value, BIG_INTEGER) if isinstance(value, Arg) else sa.literal_column(str(int(value)))
 
     def _locked(self, statement: sa.Select[Any]) -> Any:
         lock = self.query.lock

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 from facade.db.channels.channel import Params, Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg, BeyondColumn, OutOfRange
-from facade.foundation.generated import FunctionText
 from facade.sql.core.parameters import (
     comparable_parameters,
     compile_statement,
     equal_pairs,
     equating,
-    parameter_names,
     values_by_name,
 )
 from facade.sql.core.select import Compiler
+from facade.sql.plan.binding import Args, binder
 from facade.sql.plan.loaders import LOADERS, Loader
 from facade.sql.query.depth import refusing_deep_query
 from facade.sql.query.state import Slice
@@ -42,7 +41,6 @@ MAX_GET_RESULTS = 21
 MAX_OTHERS = 100
 """How many plans are kept that differ in which of their values are equal, or lie beyond their columns."""
 
-Args = tuple[Any, ...]
 Beyond = dict[int, OutOfRange]
 BoundArg = tuple[int | None, "Convert | None"]
 Stream = Generator[list[Any], None, None]
@@ -372,39 +370,3 @@ def compile_plan(
 
 def _unbound(args: Args) -> Args:
     raise NotImplementedError
-
-
-def binder(compiled: SQLCompiler, binds: Binds, of: str) -> Callable[[Args], Params]:
-    """Return a generated function from a queryset's arguments to the driver's parameters."""
-    source = FunctionText()
-    escaped = compiled.escaped_bind_names
-    constants = compiled.params
-    items = [
-        (name, _parameter(name, compiled, constants, binds, source.names))
-        for name in parameter_names(compiled)
-    ]
-    made = (
-        f"({''.join(f'{item}, ' for _, item in items)})"
-        if compiled.positional
-        else f"{{{', '.join(f'{escaped.get(name, name)!r}: {item}' for name, item in items)}}}"
-    )
-    source.lines = ["def bind(a):", f"    return {made}"]
-    bind: Callable[[Args], Params] = source.build(f"binder of {of}")
-    return bind
-
-
-def _parameter(
-    name: str, compiled: SQLCompiler, constants: Mapping[str, Any], binds: Binds, names: dict[str, Any]
-) -> str:
-    process: Any = compiled._bind_processors.get(name)
-    if name not in binds.sources:
-        value = constants[name]
-        names[f"k_{name}"] = value if process is None else process(value)
-        return f"k_{name}"
-    index, convert = binds.sources[name]
-    text = "None" if index is None else f"a[{index}]"  # without an argument the converter makes the value
-    for prefix, function in (("c", convert), ("b", process)):
-        if function is not None:
-            names[f"{prefix}_{name}"] = function
-            text = f"{prefix}_{name}({text})"
-    return text

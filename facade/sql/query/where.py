@@ -12,6 +12,7 @@ from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression, Placed
 from facade.expressions.q import AND, OR, XOR
 from facade.expressions.sqltext.fragments import template
+from facade.types.shared import INTEGER, TRUTH
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
@@ -38,7 +39,7 @@ class OfGroup(Placed):
         self.condition = condition
 
     def as_core(self, compiler: Compiler) -> Any:
-        return sa.func.max(compiler.condition(self.condition), type_=sa.Boolean())
+        return sa.func.max(compiler.condition(self.condition), type_=TRUTH)
 
 
 class Where(Expression):
@@ -182,7 +183,6 @@ def _nothing_left(where: Where) -> type[Exception]:
     return EmptyResultSet if empty != where.negated else FullResultSet
 
 
-_TRUTH, _NUMBER = sa.Boolean(), sa.Integer()
 _FLAT = 200  # SQLite takes `a AND b`, and all databases the sums of XOR, for a tree as deep as it is long
 
 
@@ -195,19 +195,19 @@ def _join(connector: str, parts: list[Any], balanced: bool) -> Any:
         groups = [
             _join(connector, parts[start : start + size], balanced) for start in range(0, len(parts), size)
         ]
-        parts = [template("(%s)", group, type_=_TRUTH) for group in groups]
+        parts = [template("(%s)", group, type_=TRUTH) for group in groups]
     return _JOINERS[connector](parts)
 
 
 def _odd(parts: list[Any]) -> Any:
     """Return whether an odd number of conditions holds; what is unknown does not hold, wherever it stands."""
-    numbers = [template("CASE WHEN (%s) THEN 1 ELSE 0 END", part, type_=_NUMBER) for part in parts]
-    return template(f"(({' + '.join(['%s'] * len(numbers))}) %% 2 = 1)", *numbers, type_=_TRUTH)
+    numbers = [template("CASE WHEN (%s) THEN 1 ELSE 0 END", part, type_=INTEGER) for part in parts]
+    return template(f"(({' + '.join(['%s'] * len(numbers))}) %% 2 = 1)", *numbers, type_=TRUTH)
 
 
 def _xor(parts: list[Any]) -> Any:
     """Return MariaDB's own XOR, which is unknown where a condition is."""
-    return template(f"({' XOR '.join(['(%s)'] * len(parts))})", *parts, type_=_TRUTH)
+    return template(f"({' XOR '.join(['(%s)'] * len(parts))})", *parts, type_=TRUTH)
 
 
 _ODD = "odd"

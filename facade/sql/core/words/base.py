@@ -12,6 +12,7 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.documents import DOCUMENT
 from facade.expressions.sqltext.fragments import Fragment, template
 from facade.timezone import timezone_name
+from facade.types.shared import INTEGER, TEXT, TRUTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from facade.vendors import Vendor
 
 Keys = tuple[str, ...]
-
-TRUTH = sa.Boolean()
 
 
 class StandardWords:
@@ -109,7 +108,7 @@ class StandardWords:
         """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
         pattern = self.pattern(right)
         for character in ("\\", "%", "_"):
-            pattern = sa.func.replace(pattern, character, "\\" + character, type_=sa.Text())
+            pattern = sa.func.replace(pattern, character, "\\" + character, type_=TEXT)
         if before:
             pattern = sa.literal(before) + pattern
         if after:
@@ -297,7 +296,7 @@ class StandardWords:
     def extract(self, part: str, core: Core, zone: object) -> Any:
         """Return a part of a date, time, moment or duration; `part` is of a closed list."""
         text = self.parts.get(part, f"EXTRACT({part.upper()} FROM %s)")
-        return template(f"CAST({text} AS INTEGER)", self.local(core, zone), type_=sa.Integer())
+        return template(f"CAST({text} AS INTEGER)", self.local(core, zone), type_=INTEGER)
 
     parts: ClassVar[dict[str, str]] = {}
     """How parts are taken that have another name or another meaning than those of EXTRACT."""
@@ -404,4 +403,4 @@ def on_conflict(statement: Any, table: sa.Table, conflict: Conflict) -> Any:
     )
 
 
-__all__ = ["TRUTH", "Keys", "StandardWords", "is_before", "offset_text", "on_conflict", "zone_key"]
+__all__ = ["Keys", "StandardWords", "is_before", "offset_text", "on_conflict", "zone_key"]

@@ -16,11 +16,13 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.documents import AS_IT_IS, DOCUMENT
 from facade.expressions.lookups.json_parts import INDEX
 from facade.expressions.sqltext.fragments import Whole, template
+from facade.sql.core.constants import literal
 from facade.sql.core.words import durations
 from facade.sql.core.words import mysql_zones as zones
-from facade.sql.core.words.base import TRUTH, Keys, StandardWords, is_before, zone_key
+from facade.sql.core.words.base import Keys, StandardWords, is_before, zone_key
 from facade.sql.core.words.mysql_zones import Zone
 from facade.sql.core.words.parameters import KeyList
+from facade.types.shared import INTEGER, TEXT, TRUTH
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -57,7 +59,7 @@ class MySQLWords(StandardWords):
     # -- text ----------------------------------------------------------------------------------
 
     def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
-        right = right if ignore_case else template("BINARY %s", right, type_=sa.Text())
+        right = right if ignore_case else template("BINARY %s", right, type_=TEXT)
         return template("%s LIKE %s", left, right, type_=TRUTH)
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
@@ -136,7 +138,7 @@ class MySQLWords(StandardWords):
         return _found("JSON_EXTRACT", document, keys, type_)
 
     def json_text(self, document: Core, keys: Keys) -> Any:
-        return template("JSON_UNQUOTE(%s)", self.json_value(document, keys, None), type_=sa.Text())
+        return template("JSON_UNQUOTE(%s)", self.json_value(document, keys, None), type_=TEXT)
 
     def json_in(self, left: Core, values: Core) -> Any:
         text = (
@@ -187,7 +189,7 @@ class MySQLWords(StandardWords):
 
     def extract(self, part: str, core: Core, zone: object) -> Any:
         text = self.parts.get(part, f"EXTRACT({part.upper()} FROM %s)")
-        return template(text, self.local(core, zone), type_=sa.Integer())
+        return template(text, self.local(core, zone), type_=INTEGER)
 
     def local(self, core: Core, zone: object) -> Any:
         return zones.to_local(core, zone) if isinstance(zone, Zone) else core
@@ -326,7 +328,7 @@ def _key(key: str, ascii_only: bool) -> str:
 
 def _found(function: str, document: Core, keys: Keys, type_: CoreType | None = None) -> Any:
     """Return what a function finds in the part of a document."""
-    texts = [sa.literal(path, sa.Text()) for path in _paths(keys)]
+    texts = [literal(path, TEXT) for path in _paths(keys)]
     found = [template(f"{function}(%s, %s)", document, text, type_=type_) for text in texts]
     return found[0] if len(found) == 1 else template("COALESCE(%s, %s)", *found, type_=type_)
 

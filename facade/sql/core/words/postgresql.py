@@ -14,10 +14,11 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.documents import DOCUMENT
 from facade.expressions.lookups.json_parts import INDEX
 from facade.expressions.sqltext.fragments import template
-from facade.sql.core.constants import bound_type
-from facade.sql.core.words.base import TRUTH, Keys, StandardWords, is_before, offset_text, on_conflict
+from facade.sql.core.constants import bound_type, literal
+from facade.sql.core.words.base import Keys, StandardWords, is_before, offset_text, on_conflict
 from facade.timezone import get_default_timezone
 from facade.types import JSON, DateTime, IPAddress
+from facade.types.shared import INTEGER, TEXT, TRUTH
 
 if TYPE_CHECKING:
     from datetime import timedelta, tzinfo
@@ -74,12 +75,12 @@ class PostgreSQLWords(StandardWords):
         if isinstance(value.type, sa.String):
             return value
         if isinstance(value.type, IPAddress):
-            return sa.func.host(value, type_=sa.Text())  # as text it has its network's width behind it
-        return sa.cast(value, sa.Text())
+            return sa.func.host(value, type_=TEXT)  # as text it has its network's width behind it
+        return sa.cast(value, TEXT)
 
     def pattern(self, value: Core) -> Any:
         if isinstance(value.type, JSON):
-            return template("(%s #>> '{}')", value, type_=sa.Text())
+            return template("(%s #>> '{}')", value, type_=TEXT)
         return self.text(value)
 
     # -- arithmetic ----------------------------------------------------------------------------
@@ -111,7 +112,7 @@ class PostgreSQLWords(StandardWords):
         return sa.cast(core, expression.column_type) if told else core
 
     def text_argument(self, core: Core, kind: Kind | None) -> Core:
-        return core if kind == "text" else sa.cast(core, sa.Text())
+        return core if kind == "text" else sa.cast(core, TEXT)
 
     def cast(self, core: Core, source: Kind | None, field: Field[Any]) -> Any:
         """Return a cast that does not depend on the time zone of the session."""
@@ -144,17 +145,17 @@ class PostgreSQLWords(StandardWords):
         if field is None or type(field) is fields.Field:
             return core  # of a type that only the database knows
         if field.value_kind == "text":
-            core = sa.cast(core, sa.Text())
+            core = sa.cast(core, TEXT)
         return template("TO_JSONB(%s)", core, type_=DOCUMENT)
 
     def json_argument(self, core: Core, kind: Kind | None) -> Core:
-        return sa.cast(core, sa.Text()) if kind == "text" else core
+        return sa.cast(core, TEXT) if kind == "text" else core
 
     def json_value(self, document: Core, keys: Keys, type_: CoreType | None) -> Any:
         return _part(document, keys, type_)
 
     def json_text(self, document: Core, keys: Keys) -> Any:
-        return _part(document, keys, sa.Text(), "->>")
+        return _part(document, keys, TEXT, "->>")
 
     def json_in(self, left: Core, values: Core) -> Any:
         text = "%s IN (SELECT JSONB_ARRAY_ELEMENTS(CAST(%s AS JSONB)))"
@@ -167,13 +168,13 @@ class PostgreSQLWords(StandardWords):
         return template("%s <@ %s", left, right, type_=TRUTH)
 
     def has_key(self, document: Core, keys: Keys, key: str) -> Any:
-        return template("%s ? %s", _part(document, keys, None), sa.literal(key, sa.Text()), type_=TRUTH)
+        return template("%s ? %s", _part(document, keys, None), literal(key, TEXT), type_=TRUTH)
 
     def has_given_key(self, document: Core, keys: Keys, bind: Callable[[Convert | None], Core]) -> Any:
         return template("%s ? %s", _part(document, keys, None), bind(None), type_=TRUTH)
 
     def has_keys(self, document: Core, keys: Keys, bind: Callable[[CoreType], Core], every: bool) -> Any:
-        wanted = bind(sa.ARRAY(sa.Text()))
+        wanted = bind(sa.ARRAY(TEXT))
         return template("%s ?& %s" if every else "%s ?| %s", _part(document, keys, None), wanted, type_=TRUTH)
 
     # -- clocks --------------------------------------------------------------------------------
@@ -181,7 +182,7 @@ class PostgreSQLWords(StandardWords):
     def zone(self, named: Callable[[Callable[[tzinfo], str]], Core]) -> Any:
         if settings.USE_TZ:
             return named(self.zone_name)
-        return sa.literal(self.zone_name(get_default_timezone()), sa.Text())
+        return literal(self.zone_name(get_default_timezone()), TEXT)
 
     def offset_name(self, offset: timedelta) -> str:
         return f"UTC{offset_text(offset, '-+')}"  # POSIX counts the other way
@@ -189,7 +190,7 @@ class PostgreSQLWords(StandardWords):
     def _stored_clock(self, core: Core) -> Any:
         """Return a moment as the clock of UTC (with USE_TZ off: of TIME_ZONE) shows it, or the moment of such a clock."""
         name = "UTC" if settings.USE_TZ else self.zone_name(get_default_timezone())
-        return template("(%s AT TIME ZONE %s)", core, sa.literal(name, sa.Text()))
+        return template("(%s AT TIME ZONE %s)", core, literal(name, TEXT))
 
     def _moment(self, core: Core) -> Any:
         """Return a value as a moment: those without a time zone hold the clock that `_stored_clock` shows."""
@@ -231,7 +232,7 @@ class PostgreSQLWords(StandardWords):
 
 def _array_item(type_: CoreType | None) -> Any:
     if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
-        return sa.Text()
+        return TEXT
     return bound_type(type_, None)
 
 
@@ -245,10 +246,10 @@ def _part(document: Core, keys: Keys, type_: CoreType | None, arrow: str = "->")
     if not keys:
         return document
     if len(keys) > 1:
-        path = sa.literal(list(keys), sa.ARRAY(sa.Text()))
+        path = literal(list(keys), sa.ARRAY(TEXT))
         return template(f"(%s {arrow.replace('-', '#')} %s)", document, path, type_=type_)
     (key,) = keys
-    name = sa.literal(int(key), sa.Integer()) if INDEX.fullmatch(key) else sa.literal(key, sa.Text())
+    name = literal(int(key), INTEGER) if INDEX.fullmatch(key) else literal(key, TEXT)
     return template(f"(%s {arrow} %s)", document, name, type_=type_)
 
 

@@ -14,10 +14,12 @@ from facade.expressions.documents import AS_IT_IS, DOCUMENT
 from facade.expressions.functions.clocks import MOMENTS, result_kind
 from facade.expressions.lookups.json_parts import INDEX
 from facade.expressions.sqltext.fragments import template
+from facade.sql.core.constants import literal
 from facade.sql.core.words import durations
-from facade.sql.core.words.base import TRUTH, Keys, StandardWords, on_conflict
+from facade.sql.core.words.base import Keys, StandardWords, on_conflict
 from facade.sql.core.words.parameters import KeyList, ListParameter
 from facade.types.base import survives_json
+from facade.types.shared import INTEGER, TEXT, TRUTH
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Aggregation, Combined, Compiler, Convert, Core, CoreType
@@ -126,7 +128,7 @@ class SQLiteWords(StandardWords):
         pair = _path(document, keys)
         text = "(CASE WHEN JSON_TYPE(%s, %s) IN ('false', 'true') THEN JSON_TYPE(%s, %s) "
         text += "ELSE CAST(JSON_EXTRACT(%s, %s) AS TEXT) END)"
-        return template(text, *pair, *pair, *pair, type_=sa.Text())
+        return template(text, *pair, *pair, *pair, type_=TEXT)
 
     def json_part(self, document: Core, keys: Keys, type_: CoreType | None) -> Any:
         return template("(%s -> %s)", *_path(document, keys), type_=type_)
@@ -139,7 +141,7 @@ class SQLiteWords(StandardWords):
         return template(text, left, values, type_=TRUTH)
 
     def has_key(self, document: Core, keys: Keys, key: str) -> Any:
-        return self._has_key(document, keys, sa.literal(key, sa.Text()))
+        return self._has_key(document, keys, literal(key, TEXT))
 
     def has_given_key(self, document: Core, keys: Keys, bind: Callable[[Convert | None], Core]) -> Any:
         return self._has_key(document, keys, bind(None))
@@ -160,7 +162,7 @@ class SQLiteWords(StandardWords):
     # -- clocks --------------------------------------------------------------------------------
 
     def extract(self, part: str, core: Core, zone: object) -> Any:
-        return template(f"FACADE_EXTRACT('{part}', %s, %s)", core, _or_null(zone), type_=sa.Integer())
+        return template(f"FACADE_EXTRACT('{part}', %s, %s)", core, _or_null(zone), type_=INTEGER)
 
     def trunc(self, kind: str, core: Core, zone: object, result: str) -> Any:
         return template(f"FACADE_TRUNC('{kind}', '{result}', %s, %s)", core, _or_null(zone))
@@ -195,10 +197,6 @@ class SQLiteWords(StandardWords):
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_]+")
 
 
-def _literal(value: str) -> Any:
-    return sa.literal(value, sa.Text())
-
-
 def _path(document: Core, keys: Keys) -> tuple[Any, Any]:
     """Return a document and a path in it, as a parameter.
 
@@ -212,14 +210,17 @@ def _path(document: Core, keys: Keys) -> tuple[Any, Any]:
             path += f'."{key}"'
         else:
             document, path = _behind_key(document, path, key), "$"
-    return document, _literal(path)
+    return document, literal(path, TEXT)
 
 
 def _behind_key(document: Core, path: str, key: str) -> Any:
     value = "CASE type WHEN 'text' THEN JSON_QUOTE(value) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
     value += "WHEN 'null' THEN 'null' ELSE value END"
     return template(
-        f"(SELECT {value} FROM JSON_EACH(%s, %s) WHERE key = %s)", document, _literal(path), _literal(key)
+        f"(SELECT {value} FROM JSON_EACH(%s, %s) WHERE key = %s)",
+        document,
+        literal(path, TEXT),
+        literal(key, TEXT),
     )
 
 
