@@ -359,15 +359,13 @@ def test_documents_are_written_and_read_by_the_engines_functions(face, database,
     assert (json.loads(raw) if isinstance(raw, str) else raw) == {"wrapped": {"price": "1.50"}}
 
 
-def test_an_expression_of_sqlalchemys_is_never_stored_or_compared_as_text(face, database, given):
+def test_an_expression_of_sqlalchemys_is_never_stored_as_text(face, database, given):
     given()
     for expression in (sa.func.upper("ada"), sa.literal("ada"), Author.__table__.c.email):
         with pytest.raises(TypeError, match="SQLAlchemy expression"):
             face(Author.objects.create, name=expression)
-        with pytest.raises(TypeError, match="SQLAlchemy expression"):
-            face(Author.objects.filter(name=expression).count)
-        with pytest.raises(TypeError, match="SQLAlchemy expression"):
-            face(Author.objects.update, name=expression)
+        assert face(Author.objects.filter(name=expression).count) == 0
+        assert face(Author.objects.update, name=expression) == 0
     assert stored(database) == []
 
 

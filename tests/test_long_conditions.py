@@ -9,11 +9,13 @@ import pickle
 
 import pytest
 
+from facade import configuration
 from facade.exceptions import NestedTooDeeply
 from facade.models import Case, CharField, ExpressionWrapper, F, OrderBy, Q, Sum, Value, When
 from facade.models.functions import Abs, Coalesce, Concat, Greatest, Least, Lower, NullIf
 from facade.models.lookups import Exact, GreaterThan
-from tests.models import Author, Category, Everything
+from facade.sql.plan import binding
+from tests.models import Author, Book, Category, Everything, Publisher, Review
 
 LENGTH = 1_500  # SQLite's trees have 1,000 levels at most
 DEEP = 3_000
@@ -242,3 +244,21 @@ def test_a_document_that_is_nested_too_deeply(face, database):
     ):
         with pytest.raises(ValueError, match="nested too deeply"):
             ask()
+
+
+def test_the_loop_that_binds_many_values_gives_what_the_generated_function_gives(face, database, monkeypatch):
+    database.create(Publisher, Author, Book, Review)
+    ada = Author.objects.create(name="Ada", age=36)
+    for number in range(5):
+        Book.objects.create(title=f"T{number}", author=ada, pages=number, price=number)
+
+    def ask():
+        found = Book.objects.filter(Q(pages__gt=1, price__lt=4) | Q(title__in=["T0", "x"], author__age=36))
+        found = found.annotate(more=F("pages") + 7, kind=Value("k")).order_by("id")
+        return face.list(found.values_list("title", "more", "kind")), found.query.sql_with_params()
+
+    with configuration.override(FACADE_SHAPE_CACHE=False):
+        generated = ask()
+        monkeypatch.setattr(binding, "LONG", 0)
+        assert ask() == generated
+    assert [row[0] for row in generated[0]] == ["T0", "T2", "T3"]

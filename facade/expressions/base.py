@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.arithmetic.inference import OutputFieldIsNoneError, combined_field
-from facade.expressions.freezing import Arg, Frozen, Values, freeze
+from facade.expressions.freezing import Arg, Frozen, Values, core_expression, freeze
 from facade.expressions.identity import Compared, TwoSided
 from facade.expressions.sqltext.written import Written
 from facade.expressions.tree import Change, Tree
@@ -41,7 +41,7 @@ class Combinable(Operand):
 
     def _combine(self, other: object, connector: str, reversed: bool) -> CombinedExpression:
         if not isinstance(other, Frozen):
-            other = Value(other)
+            other = core_expression(other) or Value(other)
         left, right = (other, self) if reversed else (self, other)
         return CombinedExpression(left, connector, right)
 

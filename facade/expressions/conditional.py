@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from facade.exceptions import EmptyResultSet, FullResultSet
 from facade.expressions.base import Expression
 from facade.expressions.calls import as_expression
+from facade.expressions.freezing import core_expression
 from facade.expressions.q import Q, refuse_q_options
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class When(Expression):
     conditional = False
 
     def __init__(self, condition: object = None, then: object = None, **lookups: Any) -> None:
+        condition = core_expression(condition) or condition
         if lookups:
             refuse_q_options(lookups)
             if condition is None:

@@ -410,6 +410,9 @@ class Compiler(Protocol):
     def binds(self) -> Parameters:
         """The parameters of the whole statement."""
 
+    def table(self, alias: str) -> Any:
+        """Return the Core table that an alias of the query's stands for."""
+
     def bind(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return the parameter for an argument of the query; `convert` changes its value at each run."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import NestedTooDeeply
 from facade.fields import Field
+from facade.foundation.seams import Seam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -200,6 +201,12 @@ class Frozen:
         return self
 
 
+core_expression: Seam[[object], Any] = Seam(
+    "what stands for an expression of SQLAlchemy Core, and None for anything else",
+    filled_by="facade.expressions.core.clauses",
+)
+
+
 def is_wide(value: object) -> bool:
     """Return whether `value` is a number that 32 bits cannot hold."""
     return isinstance(value, int) and not -(2**31) <= value < 2**31
@@ -225,6 +232,8 @@ def freeze(value: object, values: Values) -> Any:
         return _freeze_container(value, values)
     if isinstance(value, Iterator):
         return _freeze_container(list(value), values)
+    if (core := core_expression(value)) is not None:
+        return core.freeze(values)
     return values.add(value)
 
 

@@ -39,7 +39,7 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_with_schema_translate",
     ),
     "sqlalchemy.sql.compiler:SQLCompiler": ("_bind_processors",),
-    "sqlalchemy.sql.elements:ClauseElement": ("_compiler_dispatch", "_from_objects"),
+    "sqlalchemy.sql.elements:ClauseElement": ("_compiler_dispatch", "_from_objects", "_generate_cache_key"),
     "sqlalchemy.types:TypeEngine": ("_has_bind_expression", "_static_cache_key"),
 }
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from facade import fields as model_fields
 from facade.exceptions import FieldError
-from facade.expressions.freezing import Frozen, Values, freeze
+from facade.expressions.freezing import Frozen, Values, core_expression, freeze
 from facade.expressions.q import FilteredRelation, Q, freeze_condition, freeze_pair
 from facade.expressions.subquery import Subquery
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from facade.expressions.contracts import Resolvable
 
 
@@ -20,6 +22,7 @@ def freeze_condition_argument(arg: object, values: Values) -> Any:
         return freeze_condition(arg, values)
     if isinstance(arg, dict):
         raise FieldError("Cannot parse keyword query as dict")
+    arg = core_expression(arg) or arg
     if not getattr(arg, "conditional", False):
         if isinstance(arg, (tuple, list)) and len(arg) == 2 and isinstance(arg[0], str):
             return freeze_pair(arg[0], arg[1], values)
@@ -36,13 +39,15 @@ def name_of(item: object) -> Any:
 
 def is_expression(item: object) -> bool:
     """Whether something can be a column of a result: an expression, or a queryset of one column and row."""
-    return hasattr(item, "resolve_expression") or isinstance(item, Frozen)
+    return (
+        hasattr(item, "resolve_expression") or isinstance(item, Frozen) or core_expression(item) is not None
+    )
 
 
-def as_annotation(item: Frozen | Resolvable) -> Any:
+def as_annotation(item: Frozen | Resolvable | sa.ClauseElement) -> Any:
     if hasattr(item, "resolve_expression") or isinstance(item, FilteredRelation):
         return item
-    return Subquery(item)
+    return Subquery(item) if isinstance(item, Frozen) else core_expression(item)
 
 
 def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -12,7 +12,7 @@ from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.binding import Using, alias_of
 from facade.db.scopes.optioned import under
 from facade.exceptions import UnsupportedFeature
-from facade.expressions.freezing import PLAIN, Frozen, HashedOnce, Values, freeze
+from facade.expressions.freezing import PLAIN, HashedOnce, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
 from facade.expressions.q import FilteredRelation, Q, freeze_pair, refuse_q_options
 from facade.expressions.references import F
@@ -20,6 +20,7 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.fetching import FETCH_ONE
 from facade.orm.querysets.arguments import (
     freeze_condition_argument,
+    is_expression,
     name_of,
     named_expressions,
     one_of,
@@ -335,7 +336,7 @@ class Chain(Combining):
 
     def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
         values = Values()
-        frozen = tuple(freeze(item, values) if isinstance(item, Frozen) else name_of(item) for item in items)
+        frozen = tuple(freeze(item, values) if is_expression(item) else name_of(item) for item in items)
         clone = self._clone()
         clone._shape, clone._args = self._expressions_shape("order_by", frozen, values)
         return clone

@@ -22,6 +22,7 @@ from facade.orm.querysets import bulk
 from facade.orm.querysets.explaining import explain_sql
 from facade.orm.querysets.raw import RawQuerySet
 from facade.orm.querysets.reading import Reading
+from facade.sql.core.exported import exported
 from facade.sql.core.readable import readable
 from facade.sql.plan.mass_writes import delete_plan, update_plan
 from facade.sql.plan.plan import sliced_query
@@ -323,6 +324,20 @@ class QuerySet(Reading[M, R]):
         self._low, self._high, self._fields = asked._low, asked._high, asked._fields
         if asked._kind != "instances":
             self._kind = "dicts"
+
+    @property
+    def statement(self) -> Any:
+        """The query as a SQLAlchemy select with its values in it, for the queryset's database.
+
+        Sessions, connections and `pandas.read_sql()` run it; other Core statements take it, and the queryset itself, as a part.
+        Its rows are those of `values_list()`, or of all columns. See https://docs.sqlalchemy.org/en/21/core/selectable.html
+        """
+        database = connections[self.db]
+        query = sliced_query(self._shape, bool(self._low), self._high is not None)
+        return exported(query, database, self._plan_args())
+
+    def __clause_element__(self) -> Any:
+        return self.statement
 
     @classmethod
     def as_manager(cls) -> Any:

@@ -26,6 +26,7 @@ else:
     Mixed = object
 
 _SPACE = re.compile(r"\s*\n\s*")
+_LISTED = re.compile(r"__\[POSTCOMPILE_(\w+)\]")
 
 
 class _Reading(Mixed):
@@ -48,10 +49,13 @@ class _ReadingQuery(Compiler):
     """Writes lists out."""
 
     def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
-        def listed(values: Iterable[Any]) -> str:
-            return f"({', '.join(map(str, values if convert is None else convert(values)))})"
+        return template("%s IN %s", left, self.bind_each(arg, type_, convert), type_=TRUTH)
 
-        return template("%s IN %s", left, self.bind(arg, None, listed), type_=TRUTH)
+    def bind_each(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
+        def listed(values: Iterable[Any]) -> str:
+            return ", ".join(map(str, values if convert is None else convert(values)))
+
+        return super().bind_each(arg, None, listed)
 
 
 def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
@@ -71,7 +75,8 @@ def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
         name: _value(*sources[name], args) if name in sources else constant
         for name, constant in compiled.params.items()
     }
-    return _SPACE.sub(" ", str(compiled)) % values
+    text = _LISTED.sub(r"%(\1)s", str(compiled))
+    return _SPACE.sub(" ", text) % values
 
 
 def _value(index: int | None, convert: Convert | None, args: tuple[Any, ...]) -> Any:

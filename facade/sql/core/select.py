@@ -299,7 +299,7 @@ class Compiler:
         except FullResultSet:
             return sa.true()
         except EmptyResultSet:
-            if not join.outer:
+            if not (join.outer or self.query.asks_when_empty):
                 raise
             return sa.false()
 

@@ -220,7 +220,7 @@ class EquatingPlan(Plan):
 class ExpandingPlan(Plan):
     """A plan with lists that the database can only take one parameter per item: the SQL grows with them."""
 
-    __slots__ = ("compiled", "constants", "names", "processors")
+    __slots__ = ("compiled", "constants", "lists", "names", "processors")
 
     def __init__(
         self,
@@ -234,16 +234,25 @@ class ExpandingPlan(Plan):
         self.compiled, self.constants = compiled, compiled.params
         self.names = {name: source for name, source in binds.sources.items() if name in compiled.binds}
         self.processors: Mapping[str, Any] = compiled._bind_processors
+        self.lists = {parameter.key for parameter in compiled.post_compile_params}
 
-    def expand(self, args: Args) -> tuple[Statement, Args]:
+    def expand(self, args: Args) -> tuple[Statement, Params]:
         values = {name: _converted(args, *source) for name, source in self.names.items()}
         state = self.compiled.construct_expanded_state(values)
         values = {**self.constants, **state.parameters}
         processors = {**self.processors, **state.processors}
         original = self.statement
         statement = Statement(state.statement, original.reads, original.returns, original.locks)
-        params = tuple(_processed(processors.get(name), values[name]) for name in state.positiontup or ())
-        return statement, params
+        if not self.compiled.positional:  # by name: a list may stand in two places
+            escaped = self.compiled.escaped_bind_names
+            return statement, {
+                escaped.get(name, name): _processed(processors.get(name), value)
+                for name, value in values.items()
+                if name not in self.lists
+            }
+        return statement, tuple(
+            _processed(processors.get(name), values[name]) for name in state.positiontup or ()
+        )
 
     def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         statement, params = self.expand(args)

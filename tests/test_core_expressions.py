@@ -1,0 +1,335 @@
+"""SQLAlchemy Core in querysets, and querysets in Core: the same rows, whichever language asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import decimal
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from facade.exceptions import FieldError
+from facade.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from facade.models.functions import Coalesce, Lower
+from facade.sql.plan import plan as planning
+from tests.models import Author, Book, Place, Publisher, Restaurant, Review
+from tests.test_sqlalchemy import url_for
+
+author, book = Author.__table__, Book.__table__
+
+
+@pytest.fixture
+def library(database):
+    database.create(Publisher, Author, Book, Review)
+    people = [
+        Author.objects.create(name=name, age=age) for name, age in (("Ada", 36), ("Bob", None), ("Cid", 20))
+    ]
+    press = Publisher.objects.create(name="Press")
+    for number in range(8):
+        Book.objects.create(
+            title=f"T{number}",
+            author=people[number % 2],
+            publisher=press if number % 3 else None,
+            pages=number * 10,
+            price=decimal.Decimal(number) / 2,
+            published=dt.date(2020, 1, number + 1) if number % 2 else None,
+        )
+
+
+def rows_of_core(database, face, statement):
+    """Return the rows of a Core statement, run by an engine of SQLAlchemy's."""
+    url = url_for(database, face)
+    if not face.is_async:
+        engine = sa.create_engine(url)
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(statement)]
+        finally:
+            engine.dispose()
+
+    async def run():
+        engine = create_async_engine(url)
+        try:
+            async with engine.connect() as connection:
+                return [tuple(row) for row in await connection.execute(statement)]
+        finally:
+            await engine.dispose()
+
+    return face.wait(run())
+
+
+# -- Core in querysets ---------------------------------------------------------------------------------
+
+CONDITIONS = {
+    "comparison": lambda: book.c.pages > 20,
+    "arithmetic": lambda: book.c.pages * 2 + 1 <= 61,
+    "two columns": lambda: book.c.pages >= book.c.id * 5,
+    "list": lambda: book.c.title.in_(["T1", "T3", "no"]),
+    "empty list": lambda: book.c.title.in_([]),
+    "not in": lambda: book.c.title.not_in(["T1", "T3"]),
+    "like": lambda: book.c.title.like("%3"),
+    "null": lambda: book.c.published.is_(None),
+    "date": lambda: book.c.published > dt.date(2020, 1, 3),
+    "decimal": lambda: book.c.price.between(decimal.Decimal("0.5"), 2),
+    "and, or, not": lambda: sa.or_(book.c.pages < 20, sa.and_(book.c.pages > 50, ~(book.c.title == "T6"))),
+    "function": lambda: sa.func.lower(book.c.title) == "t5",
+    "case": lambda: sa.case((book.c.pages > 40, "long"), else_="short") == "long",
+    "subquery": lambda: book.c.author_id.in_(sa.select(author.c.id).where(author.c.age > 30)),
+    "correlated": lambda: sa.exists().where(author.c.id == book.c.author_id, author.c.name == "Bob"),
+    "scalar": lambda: book.c.pages > sa.select(sa.func.avg(author.c.age)).scalar_subquery(),
+    "cast": lambda: sa.cast(book.c.pages, sa.String(10)) == "30",
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_condition_finds_the_rows_that_it_finds_in_core(face, database, library, name):
+    condition = CONDITIONS[name]()
+    wanted = rows_of_core(database, face, sa.select(book.c.title).where(condition).order_by(book.c.id))
+    found = Book.objects.order_by("id").values_list("title")
+    assert face.list(found.filter(condition)) == wanted
+    assert face.list(found.filter(Q(condition) & Q(pages__gte=0))) == wanted
+    unwanted = rows_of_core(database, face, sa.select(book.c.title).where(~condition).order_by(book.c.id))
+    assert face.list(found.exclude(condition)) == unwanted
+    assert face.list(found.annotate(holds=condition).filter(holds=True)) == [(*row, True) for row in wanted]
+
+
+def test_a_condition_stands_in_case_in_when_and_beside_others(face, library):
+    long = book.c.pages >= 60
+    kinds = Book.objects.order_by("id").annotate(
+        kind=Case(When(long, then=Value("long")), default=Value("short"))
+    )
+    assert face.list(kinds.values_list("kind", flat=True)) == ["short"] * 6 + ["long"] * 2
+    assert face(Book.objects.filter(Q(long) | Q(author__name="Ada")).count) == 5
+    assert face(Book.objects.filter(~Q(long)).count) == 6
+    assert face(Book.objects.aggregate, n=Count("id", filter=Q(long))) == {"n": 2}
+
+
+def test_values_are_computed_in_core(face, library):
+    found = Book.objects.order_by("id").annotate(twice=book.c.pages * 2, small=sa.func.lower(book.c.title))
+    assert face.list(found.values_list("twice", "small"))[2:4] == [(40, "t2"), (60, "t3")]
+    assert face.list(found.filter(twice__gt=100).values_list("small", flat=True)) == ["t6", "t7"]
+    assert face.list(found.filter(small__endswith="3").values_list("twice", flat=True)) == [60]
+    assert [one.twice for one in face.list(found[:2])] == [0, 20]
+    assert face.list(Book.objects.order_by("id").values_list(book.c.pages + 1, flat=True))[:2] == [1, 11]
+    price = Book.objects.order_by("id").annotate(
+        p=book.c.price, c=Coalesce(book.c.published, dt.date(2000, 1, 1))
+    )
+    assert face.list(price.values_list("p", "c"))[:2] == [
+        (decimal.Decimal("0.00"), dt.date(2000, 1, 1)),
+        (decimal.Decimal("0.50"), dt.date(2020, 1, 2)),
+    ]
+    mixed = Book.objects.annotate(sum=F("pages") + book.c.id, low=Lower(book.c.title)).order_by("id")
+    first = face.list(mixed)[0]
+    assert (first.sum, first.low) == (first.pages + first.id, "t0")
+
+
+def test_orders(face, library):
+    def titles(*order):
+        return face.list(Book.objects.order_by(*order).values_list("title", flat=True))
+
+    assert titles(book.c.pages.desc())[:2] == ["T7", "T6"]
+    assert titles(book.c.pages % 20, -book.c.pages)[:2] == ["T6", "T4"]
+    assert titles(book.c.published.desc().nulls_last(), "title")[:5] == ["T7", "T5", "T3", "T1", "T0"]
+    assert titles(book.c.published.asc().nulls_first(), book.c.title)[-1] == "T7"
+
+
+def test_groups_and_aggregates(face, library):
+    counts = Book.objects.values("author__name").annotate(
+        n=sa.func.count(book.c.id), most=sa.func.max(book.c.pages)
+    )
+    assert face.list(counts.order_by("author__name").values_list("author__name", "n", "most")) == [
+        ("Ada", 4, 60),
+        ("Bob", 4, 70),
+    ]
+    assert face(Book.objects.aggregate, total=sa.func.sum(book.c.pages), n=Count("id")) == {
+        "total": 280,
+        "n": 8,
+    }
+    by_length = Book.objects.values(long=book.c.pages > 40).annotate(n=Count("id")).order_by("long")
+    assert [(bool(row["long"]), row["n"]) for row in face.list(by_length)] == [(False, 5), (True, 3)]
+    assert face(Book.objects.aggregate, total=Sum(book.c.pages * 2)) == {"total": 560}
+
+
+def test_the_right_side_of_a_lookup(face, library):
+    assert face(Book.objects.filter(pages=book.c.id * 10 - 10).count) == 8
+    assert face(Book.objects.filter(title__iexact=sa.func.lower(book.c.title)).count) == 8
+    oldest = sa.select(sa.func.max(author.c.age))
+    assert face(Author.objects.get, age=oldest).name == "Ada"
+    assert (
+        face(Author.objects.filter(pk__in=sa.select(book.c.author_id).where(book.c.pages > 60)).get).name
+        == "Bob"
+    )
+    assert face(Author.objects.filter(books__pages__gt=sa.literal(60)).get).name == "Bob"
+
+
+def test_subqueries_call_the_table_by_another_name(face, library):
+    longest = Book.objects.filter(book.c.pages < 70, author=OuterRef("pk")).order_by(book.c.pages.desc())
+    found = Author.objects.order_by("id").annotate(
+        most=Subquery(longest.values("pages")[:1]),
+        any=Exists(Book.objects.filter(book.c.pages > 60, author=OuterRef("pk"))),
+    )
+    assert face.list(found.values_list("most", "any")) == [(60, False), (50, True), (None, False)]
+    same = Book.objects.filter(pk__in=Book.objects.filter(book.c.pages > 50).values("pk")).filter(
+        book.c.title != "T6"
+    )
+    assert face.list(same.values_list("title", flat=True)) == ["T7"]
+    wrote = Book.objects.filter(
+        author__in=Author.objects.filter(
+            sa.exists().where(book.c.author_id == author.c.id, book.c.pages > 60)
+        )
+    )
+    assert face(wrote.count) == 4
+    both = Book.objects.filter(book.c.pages > 60).union(Book.objects.filter(book.c.pages < 10))
+    assert sorted(one.title for one in face.list(both)) == ["T0", "T7"]
+    assert face((Book.objects.filter(book.c.pages > 60) | Book.objects.filter(book.c.pages < 10)).count) == 2
+
+
+def test_update_and_delete(face, library):
+    assert (
+        face(
+            Book.objects.filter(book.c.pages > 50).update,
+            pages=book.c.pages + 1,
+            title=sa.func.lower(book.c.title),
+        )
+        == 2
+    )
+    assert face.list(Book.objects.filter(pages__gt=50).order_by("id").values_list("title", "pages")) == [
+        ("t6", 61),
+        ("t7", 71),
+    ]
+    assert face(Book.objects.filter(book.c.pages > 50).delete)[0] == 2
+    assert face(Book.objects.count) == 6
+
+
+def test_columns_of_a_parents_table_join_it(face, database):
+    database.create(Author, Place, Restaurant)
+    face(Restaurant.objects.create, name="Ada's", address="1 Street", serves_pizza=True)
+    face(Restaurant.objects.create, name="Bob's", address="2 Street", serves_pizza=False)
+    place, restaurant = Place.__table__, Restaurant.__table__
+    found = face.list(Restaurant.objects.filter(place.c.name == "Ada's", restaurant.c.serves_pizza))
+    assert [one.name for one in found] == ["Ada's"]
+
+
+# -- shapes ------------------------------------------------------------------------------------------
+
+
+def test_a_queryset_with_core_is_compiled_once(face, library, monkeypatch):
+    made = []
+    make = planning._make_plan
+    monkeypatch.setattr(
+        planning, "_make_plan", lambda *args, **options: made.append(args) or make(*args, **options)
+    )
+
+    def ask(low, names):
+        found = Book.objects.filter(book.c.pages > low, book.c.title.in_(names)).annotate(
+            x=book.c.pages + low
+        )
+        return face.list(found.order_by(book.c.id.desc()).values_list("title", "x"))
+
+    assert ask(10, ["T2", "T3"]) == [("T3", 40), ("T2", 30)]
+    compiled = len(made)
+    assert ask(20, ["T3"]) == [("T3", 50)]
+    assert ask(30, ["T4", "T5", "T6"]) == [("T6", 90), ("T5", 80), ("T4", 70)]
+    assert len(made) == compiled
+
+
+# -- what is refused ----------------------------------------------------------------------------------
+
+
+def test_what_has_no_place_in_a_queryset_is_refused(face, library, assert_queries):
+    with assert_queries(0):
+        with pytest.raises(FieldError, match=r"author\.name is not one of Book's: name it by its path"):
+            Book.objects.filter(author.c.name == "Ada")
+        with pytest.raises(TypeError, match="TextClause is no Core expression that has a value"):
+            Book.objects.filter(sa.text("1 = 1"))
+        with pytest.raises(TypeError, match="Table is no Core expression"):
+            Book.objects.annotate(x=book)
+        with pytest.raises(TypeError, match="non-conditional"):
+            Book.objects.filter(book.c.pages)
+        with pytest.raises(TypeError, match=r"bindparam\('low'\) has no value"):
+            Book.objects.filter(book.c.pages > sa.bindparam("low"))
+        with pytest.raises(TypeError, match="SQLAlchemy expression"):
+            face(Author.objects.create, name=sa.func.upper("ada"))
+        with pytest.raises(TypeError, match="SQLAlchemy expression"):
+            face(Author(name=author.c.email).save)
+
+
+# -- querysets in Core -----------------------------------------------------------------------------------
+
+QUERYSETS = {
+    "objects": lambda: Book.objects.order_by("id"),
+    "filter": lambda: Book.objects.filter(pages__gt=20, title__startswith="T").order_by("id"),
+    "joins": lambda: Book.objects.filter(author__name="Ada").select_related("author").order_by("id"),
+    "outer join": lambda: Book.objects.filter(Q(publisher__name="Press") | Q(pages=0)).order_by("id"),
+    "exclude": lambda: Author.objects.exclude(books__pages__gt=60).order_by("id"),
+    "list": lambda: Book.objects.filter(title__in=["T1", "T2"]).order_by("id"),
+    "empty list": lambda: Book.objects.filter(title__in=[]).order_by("id"),
+    "none": lambda: Book.objects.none(),
+    "none of values": lambda: Book.objects.none().values_list("title", "pages"),
+    "slice": lambda: Book.objects.order_by("-pages")[2:5],
+    "values": lambda: Book.objects.order_by("id").values_list("title", "author__name"),
+    "annotations": lambda: (
+        Book.objects.order_by("id").annotate(x=F("pages") * 2, l=Lower("title")).values_list("x", "l")
+    ),
+    "groups": lambda: (
+        Book.objects.values_list("author").annotate(n=Count("id"), s=Sum("price")).order_by("author")
+    ),
+    "distinct": lambda: Book.objects.values_list("author__name").distinct().order_by("author__name"),
+    "subquery": lambda: (
+        Author.objects.order_by("id")
+        .annotate(
+            n=Subquery(Book.objects.filter(author=OuterRef("pk")).order_by("-pages").values("pages")[:1])
+        )
+        .values_list("name", "n")
+    ),
+    "union": lambda: (
+        Book.objects.filter(pages=0)
+        .values_list("title")
+        .union(Book.objects.filter(pages=70).values_list("title"))
+    ),
+    "core": lambda: (
+        Book.objects.filter(book.c.pages > 30).order_by(book.c.id.desc()).values_list(book.c.pages + 1)
+    ),
+    "dates": lambda: (
+        Book.objects.filter(published__year=2020).order_by("id").values_list("published", "price")
+    ),
+    "extremes": lambda: Book.objects.filter(pages__lt=10**30).order_by("id").values_list("title"),
+}
+
+
+@pytest.mark.parametrize("name", QUERYSETS)
+def test_the_statement_of_a_queryset_has_its_rows(face, database, library, name):
+    queryset = QUERYSETS[name]()
+    found = face.list(queryset)
+    if found and not isinstance(found[0], tuple):
+        names = [field.attname for field in found[0]._meta.concrete_fields]
+        found = [tuple(getattr(one, name) for name in names) for one in found]
+        rows = [row[: len(names)] for row in rows_of_core(database, face, queryset.statement)]
+    else:
+        rows = rows_of_core(database, face, queryset.statement)
+    assert sorted(rows, key=repr) == sorted(found, key=repr) if name == "union" else rows == found
+
+
+def test_a_queryset_is_a_part_of_a_core_statement(face, database, library):
+    wrote = Book.objects.filter(pages__gt=60).values("author")
+    statement = sa.select(author.c.name).where(
+        author.c.id.in_(wrote), author.c.id.in_(wrote.filter(pages__lt=80))
+    )
+    assert rows_of_core(database, face, statement) == [("Bob",)]
+    assert rows_of_core(database, face, Author.objects.filter(name="Ada").values_list("age").statement) == [
+        (36,)
+    ]
+    inner = Book.objects.filter(pages__gt=50).values("title", "pages").statement.subquery()
+    assert rows_of_core(database, face, sa.select(sa.func.max(inner.c.pages))) == [(70,)]
+
+
+def test_a_statement_needs_no_event_loop_and_asks_nothing(library, assert_queries):
+    async def inside():
+        return str(Book.objects.filter(title__in=["a", "b"], pages__gt=3).query)
+
+    with assert_queries(0):
+        assert "IN (a, b)" in asyncio.run(inside())
+        assert "pages" in str(Book.objects.filter(book.c.pages.in_([1, 2])).query)
+        assert "IN (1, 2)" in str(Book.objects.filter(book.c.pages.in_([1, 2])).query)
