@@ -38,7 +38,7 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_requires_quotes",
         "_with_schema_translate",
     ),
-    "sqlalchemy.sql.compiler:SQLCompiler": ("_bind_processors",),
+    "sqlalchemy.sql.compiler:SQLCompiler": ("_bind_processors", "_result_columns"),
     "sqlalchemy.sql.elements:ClauseElement": ("_compiler_dispatch", "_from_objects", "_generate_cache_key"),
     "sqlalchemy.types:TypeEngine": ("_has_bind_expression", "_static_cache_key"),
 }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
+    from facade.fields.columns import ColumnType
     from facade.fields.contracts import Instance
     from facade.fields.descriptions import Converter, Plain
 
@@ -123,9 +124,18 @@ def value_binder(field: Field[Any], dialect: Dialect, database: Database) -> Con
     return convert
 
 
+_DECIMAL = 1700  # what PostgreSQL calls its decimals, as which its dialects then take all numbers
+
+
+def type_reader(type_: ColumnType, dialect: Dialect) -> Converter | None:
+    """Return the function that makes the Python value of what the driver returned for a column of a type."""
+    reading: Converter | None = type_.dialect_impl(dialect).result_processor(dialect, _DECIMAL)
+    return reading
+
+
 def reader(field: Field[Any], dialect: Dialect, database: Database) -> Converter | None:
     """Return the function that makes a Python value of what the driver returned for `field`, None where it is right as it is."""
-    process: Converter | None = field.column_type.dialect_impl(dialect).result_processor(dialect, None)
+    process = type_reader(field.column_type, dialect)
     custom = getattr(field, "from_db_value", None)
     if custom is None:
         return process

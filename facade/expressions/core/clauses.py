@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql.elements import Grouping
 
 from facade import fields
 from facade.exceptions import FieldError
@@ -23,7 +24,7 @@ from facade.fields.kinds.typed import TypedField
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement
 
-    from facade.expressions.contracts import Compiler, CoreType, Query
+    from facade.expressions.contracts import Compiler, Query
     from facade.expressions.freezing import Arg
     from facade.expressions.tree import Change
     from facade.fields import Field
@@ -134,9 +135,7 @@ class CoreExpression(Expression):
 
     @property
     def conditional(self) -> bool:
-        return _is_truth(self.element.type) or (
-            isinstance(self.element, sa.BinaryExpression) and operators.is_comparison(self.element.operator)
-        )
+        return _is_condition(self.element)
 
     def _resolve_output_field(self) -> Field[Any] | None:
         if self.conditional:
@@ -199,8 +198,15 @@ def _ordered(element: ColumnElement[Any]) -> OrderBy | None:
     return None if element is given else OrderBy(CoreExpression(element), **options)
 
 
-def _is_truth(type_: CoreType) -> bool:
-    return isinstance(type_.impl if isinstance(type_, sa.TypeDecorator) else type_, sa.Boolean)
+def _is_condition(element: ColumnElement[Any]) -> bool:
+    """Return whether an expression is true or false; SQLAlchemy gives not all that are the type."""
+    type_ = element.type
+    if isinstance(type_.impl if isinstance(type_, sa.TypeDecorator) else type_, sa.Boolean):
+        return True
+    if isinstance(element, sa.BinaryExpression):
+        return operators.is_comparison(element.operator)
+    inside = isinstance(element, Grouping) or getattr(element, "operator", None) is operators.inv
+    return inside and _is_condition(element.element)
 
 
 def _placed(compiler: Compiler, parameter: BindParameter[Any], arg: Arg) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
+import sqlalchemy as sa
+
 from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.scopes.atomic import atomic, mark_for_rollback_on_error
@@ -19,6 +21,7 @@ from facade.foundation.seams import Seam
 from facade.meta import registry
 from facade.orm.instances.deletion import Collector
 from facade.orm.querysets import bulk
+from facade.orm.querysets.core_statements import StatementQuerySet
 from facade.orm.querysets.explaining import explain_sql
 from facade.orm.querysets.raw import RawQuerySet
 from facade.orm.querysets.reading import Reading
@@ -285,6 +288,20 @@ class QuerySet(Reading[M, R]):
             using=using or self._db,
             hints=self._hints,
         )
+        rows._prefetch_related_lookups = self._prefetch_related_lookups
+        return rows
+
+    def from_statement(self, statement: sa.ClauseElement) -> StatementQuerySet:
+        """Return the rows of a Core `select()`, or of `text()`, as objects; columns that are no fields become attributes.
+
+        The statement runs as it is, on the queryset's database, with prefetches. See
+        https://docs.sqlalchemy.org/en/21/orm/queryguide/select.html#getting-orm-results-from-textual-statements
+        """
+        if not isinstance(statement, sa.ClauseElement):
+            raise TypeError(
+                f"from_statement() takes a select() or text() of SQLAlchemy's, not {type(statement).__name__}; SQL as text is for raw()."
+            )
+        rows = StatementQuerySet(statement, self.model, self._db, self._hints)
         rows._prefetch_related_lookups = self._prefetch_related_lookups
         return rows
 

@@ -46,6 +46,27 @@ def parameter_names(compiled: SQLCompiler) -> list[str]:
     )
 
 
+def written_out(
+    compiled: SQLCompiler, constants: Mapping[str, Any], values: Mapping[str, Any]
+) -> tuple[str, Params]:
+    """Return a compiled statement's SQL with the items of its lists as parameters, and the driver's parameters."""
+    state = compiled.construct_expanded_state(dict(values))
+    known = {**constants, **state.parameters}
+    processors: dict[str, Any] = {**compiled._bind_processors, **state.processors}
+
+    def processed(name: str) -> Any:
+        process = processors.get(name)
+        return known[name] if process is None else process(known[name])
+
+    if compiled.positional:
+        return state.statement, tuple(map(processed, state.positiontup or ()))
+    lists = {
+        parameter.key for parameter in compiled.post_compile_params
+    }  # which may stand in two places each
+    escaped = compiled.escaped_bind_names
+    return state.statement, {escaped.get(name, name): processed(name) for name in known if name not in lists}
+
+
 def by_name(dialect: Dialect) -> Any:
     """Return the dialect with parameters by name."""
     named = copy.copy(dialect)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from facade.sql.core.parameters import (
     equal_pairs,
     equating,
     values_by_name,
+    written_out,
 )
 from facade.sql.core.select import Compiler
 from facade.sql.plan.binding import Args, binder
@@ -220,7 +221,7 @@ class EquatingPlan(Plan):
 class ExpandingPlan(Plan):
     """A plan with lists that the database can only take one parameter per item: the SQL grows with them."""
 
-    __slots__ = ("compiled", "constants", "lists", "names", "processors")
+    __slots__ = ("compiled", "constants", "names")
 
     def __init__(
         self,
@@ -233,26 +234,12 @@ class ExpandingPlan(Plan):
         super().__init__(statement, bind, load)
         self.compiled, self.constants = compiled, compiled.params
         self.names = {name: source for name, source in binds.sources.items() if name in compiled.binds}
-        self.processors: Mapping[str, Any] = compiled._bind_processors
-        self.lists = {parameter.key for parameter in compiled.post_compile_params}
 
     def expand(self, args: Args) -> tuple[Statement, Params]:
         values = {name: _converted(args, *source) for name, source in self.names.items()}
-        state = self.compiled.construct_expanded_state(values)
-        values = {**self.constants, **state.parameters}
-        processors = {**self.processors, **state.processors}
+        sql, params = written_out(self.compiled, self.constants, values)
         original = self.statement
-        statement = Statement(state.statement, original.reads, original.returns, original.locks)
-        if not self.compiled.positional:  # by name: a list may stand in two places
-            escaped = self.compiled.escaped_bind_names
-            return statement, {
-                escaped.get(name, name): _processed(processors.get(name), value)
-                for name, value in values.items()
-                if name not in self.lists
-            }
-        return statement, tuple(
-            _processed(processors.get(name), values[name]) for name in state.positiontup or ()
-        )
+        return Statement(sql, original.reads, original.returns, original.locks), params
 
     def fetch(self, database: Database, args: Args, *options: Any) -> list[Any]:
         statement, params = self.expand(args)
@@ -276,10 +263,6 @@ class ExpandingPlan(Plan):
 def _converted(args: Args, index: int | None, convert: Convert | None) -> Any:
     value = None if index is None else args[index]
     return convert(value) if convert else value
-
-
-def _processed(process: Callable[..., Any] | None, value: object) -> Any:
-    return value if process is None else process(value)
 
 
 def select_plan(shape: Shape, database: Database, kind: str, low: bool = False, high: bool = False) -> Plan:

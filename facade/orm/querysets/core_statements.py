@@ -1,0 +1,57 @@
+"""Objects from a statement of SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from facade.db.channels.channel import Statement
+from facade.db.connection import connections
+from facade.orm.querysets.raw import RawQuerySet
+from facade.sql.core.parameters import compile_core, written_out
+from facade.sql.values import type_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import sqlalchemy as sa
+
+
+class StatementQuerySet(RawQuerySet):
+    """The rows of a Core statement as objects of a model; columns that are no fields become attributes."""
+
+    def __init__(
+        self,
+        statement: sa.ClauseElement,
+        model: type[Any],
+        using: str | None = None,
+        hints: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__("", model, using=using, hints=hints)
+        self.statement = statement
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.statement}>"
+
+    def _copy(self) -> StatementQuerySet:
+        clone = StatementQuerySet(self.statement, self.model, self._db, self._hints)
+        clone._prefetch_related_lookups = self._prefetch_related_lookups
+        return clone
+
+    def _load(self) -> list[Any]:
+        database = connections[self.db]
+        dialect = database.compile_dialect
+        compiled = compile_core(self.statement, dialect=dialect)
+        sql, params = written_out(compiled, compiled.params, {})
+        outcome = database.perform(Statement(sql), params)
+        columns = list(outcome.columns or ())
+        types = {column.keyname: column.type for column in compiled._result_columns}
+        readers = [
+            None if name not in types or self._field(name) else type_reader(types[name], dialect)
+            for name in columns
+        ]
+        rows: Iterable[Any] = outcome.rows
+        if any(readers):
+            rows = [
+                [v if read is None else read(v) for read, v in zip(readers, row, strict=True)] for row in rows
+            ]
+        return self._objects(columns, rows, database)
