@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import datetime as dt
 import decimal
 import operator as op
+import pickle
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import visitors
 
 from facade import configuration
 from facade.exceptions import FieldError
@@ -249,6 +253,17 @@ def test_a_queryset_with_core_is_compiled_once(face, library, monkeypatch):
         assert len(made) == compiled
 
 
+def test_what_is_kept_of_a_queryset_has_none_of_its_values(library):
+    with configuration.override(FACADE_SHAPE_CACHE=True):
+        found = Book.objects.filter(book.c.title.in_(["secret"]), book.c.pages + 3 > sa.literal(7) * 9)
+        ((_, (condition, *_), *_),) = [key for key, _ in found._shape.steps()]
+        kept = [
+            item.value for item in visitors.iterate(condition.element) if isinstance(item, sa.BindParameter)
+        ]
+        assert kept == [None]
+        assert found._args[0] == ["secret"]
+
+
 # -- what is refused ----------------------------------------------------------------------------------
 
 
@@ -268,6 +283,9 @@ def test_what_has_no_place_in_a_queryset_is_refused(face, library, assert_querie
             face(Author.objects.create, name=sa.func.upper("ada"))
         with pytest.raises(TypeError, match="SQLAlchemy expression"):
             face(Author(name=author.c.email).save)
+        with pytest.raises(TypeError, match="A Core expression cannot be pickled"):
+            pickle.dumps(Book.objects.filter(book.c.pages > 3).query)
+        assert len(copy.deepcopy(Q(book.c.pages > 3))) == 1
 
 
 # -- querysets in Core -----------------------------------------------------------------------------------
@@ -337,6 +355,15 @@ def test_a_queryset_is_a_part_of_a_core_statement(face, database, library):
     ]
     inner = Book.objects.filter(pages__gt=50).values("title", "pages").statement.subquery()
     assert rows_of_core(database, face, sa.select(sa.func.max(inner.c.pages))) == [(70,)]
+
+
+@pytest.mark.faces("sync")
+def test_a_session_executes_a_queryset(database, face, library):
+    engine = sa.create_engine(url_for(database, face))
+    with Session(engine) as session:
+        assert session.execute(Book.objects.filter(pages=70).values("title")).scalar_one() == "T7"
+        assert session.scalars(Author.objects.filter(name="Ada").values_list("age")).all() == [36]
+    engine.dispose()
 
 
 def test_a_statement_needs_no_event_loop_and_asks_nothing(library, assert_queries):

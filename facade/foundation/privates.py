@@ -39,7 +39,12 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_with_schema_translate",
     ),
     "sqlalchemy.sql.compiler:SQLCompiler": ("_bind_processors", "_result_columns"),
-    "sqlalchemy.sql.elements:ClauseElement": ("_compiler_dispatch", "_from_objects", "_generate_cache_key"),
+    "sqlalchemy.sql.elements:ClauseElement": (
+        "_compiler_dispatch",
+        "_execute_on_connection",
+        "_from_objects",
+        "_generate_cache_key",
+    ),
     "sqlalchemy.types:TypeEngine": ("_has_bind_expression", "_static_cache_key"),
 }
 

@@ -62,6 +62,14 @@ class CoreExpression(Expression):
         args, columns = (tuple(part for _, part in pairs) for pairs in (self.args, self.columns))
         return CoreExpression, id(self.element) if self.key is None else self.key, args, columns
 
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            f"A Core expression cannot be pickled, nor a queryset with one: {self.element}. Pickle the results, list(queryset)."
+        )
+
     # -- the tree -------------------------------------------------------------------------
 
     def get_source_expressions(self) -> list[Any]:
@@ -99,6 +107,8 @@ class CoreExpression(Expression):
         summarize: bool = False,
         for_save: bool = False,
     ) -> Any:
+        if self.args:
+            self.element = _without_values(self.element)  # a shape is kept, whatever the values were
         resolved = self.copy()
         resolved.is_summary = summarize
         if query is None:
@@ -216,6 +226,13 @@ def _placed(compiler: Compiler, parameter: BindParameter[Any], arg: Arg) -> Any:
     placed = compiler.bind_each(arg, parameter.type)
     placed.expand_op = parameter.expand_op
     return placed
+
+
+def _without_values(element: ColumnElement[Any]) -> ColumnElement[Any]:
+    def forget(parameter: BindParameter[Any]) -> None:
+        parameter.value = parameter.callable = None
+
+    return visitors.cloned_traverse(element, {"maintain_key": True}, {"bindparam": forget})
 
 
 def _value(parameter: BindParameter[Any]) -> Any:

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
 
 from facade import fields
 from facade.exceptions import EmptyResultSet, UnsupportedFeature
@@ -52,6 +53,7 @@ from facade.expressions.lookups.patterns import (
 )
 from facade.types.deep_json import read_json
 from facade.types.json import json_writer
+from facade.types.shared import TRUTH
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -78,7 +80,11 @@ class JSONExact(Exact):
     can_use_none_as_rhs = True
 
     def as_core(self, compiler: Compiler) -> Any:
-        return _compared(compiler, self.lhs) == _comparable(compiler, self.right(compiler))
+        left, right = _compared(compiler, self.lhs), _comparable(compiler, self.right(compiler))
+        if not isinstance(self.rhs, Arg):
+            return left == right
+        # What `==` makes of them, without a look at what they are.
+        return sa.BinaryExpression(left, right, operators.eq, type_=TRUTH, negate=operators.ne)
 
     def right(self, compiler: Compiler) -> Any:
         if self.rhs is None:

@@ -356,6 +356,10 @@ class QuerySet(Reading[M, R]):
     def __clause_element__(self) -> Any:
         return self.statement
 
+    def _execute_on_connection(self, *args: object) -> Any:
+        """Let sessions and connections of SQLAlchemy's execute the queryset."""
+        return self.statement._execute_on_connection(*args)
+
     @classmethod
     def as_manager(cls) -> Any:
         """Return a manager with this queryset class's methods."""
