@@ -40,8 +40,7 @@ class Combinable(Operand):
     BITAND, BITOR, BITLEFTSHIFT, BITRIGHTSHIFT, BITXOR = "&", "|", "<<", ">>", "#"
 
     def _combine(self, other: object, connector: str, reversed: bool) -> CombinedExpression:
-        if not isinstance(other, Frozen):
-            other = core_expression(other) or Value(other)
+        other = as_value(other)
         left, right = (other, self) if reversed else (self, other)
         return CombinedExpression(left, connector, right)
 
@@ -412,6 +411,11 @@ class Value(Expression):
             return compiler.literal(sa.JSON.NULL, type_) if json else sa.null()
         value = self._prepare(self.value)
         return compiler.literal(value if convert is None else convert(value), type_)
+
+
+def as_value(value: object) -> Any:
+    """Return `value` as it is if it freezes itself, an expression of Core as one of facade's, anything else as a constant."""
+    return value if isinstance(value, Frozen) else core_expression(value) or Value(value)
 
 
 class CombinedExpression(TwoSided, Expression):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import sqlalchemy as sa
 
 from facade import fields
-from facade.expressions.base import Expression, Value
-from facade.expressions.freezing import Arg, Frozen, Values, core_expression
+from facade.expressions.base import Expression, Value, as_value
+from facade.expressions.freezing import Arg, Frozen, Values
 from facade.expressions.references import F
 from facade.expressions.sqltext.fragments import RawFragment, template
 from facade.expressions.subquery import Subquery
@@ -94,7 +94,7 @@ def as_expression(value: object) -> Any:
     """Return `value` as an expression: a string names a field, a queryset is a subquery, anything else a constant."""
     if isinstance(value, Frozen):
         return value if hasattr(value, "resolve_expression") else Subquery(value)
-    return F(value) if isinstance(value, str) else core_expression(value) or Value(value)
+    return F(value) if isinstance(value, str) else as_value(value)
 
 
 class RawSQL(Expression):

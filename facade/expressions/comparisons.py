@@ -23,6 +23,7 @@ from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.lookup_registry import RegisterLookupMixin
 from facade.fields.relations.reverse import final_target
+from facade.types.shared import BIG_INTEGER
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from facade.expressions.tree import Change
 
 
-# Integers are compared as the widest: a value may be too large for the column, and compares all the same.
-_ANY_INTEGER = sa.BigInteger()
 _TRUTH = fields.BooleanField()
 
 
@@ -145,7 +144,8 @@ class Lookup(Expression):
     @property
     def bind_type(self) -> Any:
         found = self.lhs.column_type
-        return _ANY_INTEGER if isinstance(found, sa.Integer) else found
+        # A value may be too large for the column, and compares all the same.
+        return BIG_INTEGER if isinstance(found, sa.Integer) else found
 
     def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
         """Return what makes the driver's parameter of a prepared value on the compiler's database."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from facade.expressions.base import Expression, Value
+from facade.expressions.base import Expression, Value, as_value
 from facade.expressions.freezing import Frozen, Values, freeze
 from facade.expressions.names import referenced_names
 
@@ -66,10 +66,6 @@ class Given(Expression):
 
     def as_core(self, compiler: Compiler) -> Any:
         return compiler.process(self.expression)
-
-
-def as_value(value: object) -> Any:
-    return value if isinstance(value, Frozen) else Value(value)
 
 
 def field_value(value: object, field: Field[Any]) -> Any:

@@ -7,6 +7,7 @@ cache key tells that.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,7 +35,6 @@ _FIELDS: dict[type[Any], type[Field[Any]]] = {
     sa.SmallInteger: fields.SmallIntegerField,
     sa.Integer: fields.IntegerField,
     sa.BigInteger: fields.BigIntegerField,
-    sa.Boolean: fields.BooleanField,
     sa.String: fields.TextField,
     sa.Text: fields.TextField,
     sa.VARCHAR: fields.TextField,
@@ -47,8 +47,8 @@ _FIELDS: dict[type[Any], type[Field[Any]]] = {
 class CoreExpression(Expression):
     """An expression of SQLAlchemy Core in a queryset."""
 
-    def __init__(self, element: ColumnElement[Any], output_field: Field[Any] | None = None) -> None:
-        super().__init__(output_field)
+    def __init__(self, element: ColumnElement[Any]) -> None:
+        super().__init__()
         self.element = element
         self.key: Any = None
         self.args: tuple[tuple[str, Arg], ...] = ()
@@ -122,11 +122,11 @@ class CoreExpression(Expression):
 
     # -- what it is -----------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def contains_aggregate(self) -> bool:
         return any(_is_aggregate(item) for item in _outermost(self.element))
 
-    @property
+    @functools.cached_property
     def contains_over_clause(self) -> bool:
         return any(isinstance(item, sa.Over) for item in _outermost(self.element))
 

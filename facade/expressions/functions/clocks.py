@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.timezone import get_current_timezone
+from facade.types.shared import TEXT
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,8 +28,8 @@ def zone(compiler: Compiler, tzinfo: dt.tzinfo | None) -> Any:
 
     def named(text: Callable[[dt.tzinfo], str]) -> Core:
         if tzinfo is not None:
-            return sa.literal(text(tzinfo), sa.Text())
-        return compiler.binds.add(None, sa.Text(), lambda _: text(get_current_timezone()))
+            return sa.literal(text(tzinfo), TEXT)
+        return compiler.binds.add(None, TEXT, lambda _: text(get_current_timezone()))
 
     return compiler.words.zone(named)
 

@@ -53,7 +53,7 @@ from facade.expressions.lookups.patterns import (
 )
 from facade.types.deep_json import read_json
 from facade.types.json import json_writer
-from facade.types.shared import TRUTH
+from facade.types.shared import TEXT, TRUTH
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -189,7 +189,7 @@ class _KeyLookup(Lookup):
 
     @property
     def bind_type(self) -> Any:
-        return sa.Text()
+        return TEXT
 
     def formed(self, compiler: Compiler, side: Expression) -> Any:
         """Return what stands beside the object: a key, which is a text and no document."""
@@ -227,7 +227,7 @@ class HasKey(_KeyLookup):
                     f"has_key takes no expression on {compiler.features.display_name}, where a key is written as a path: "
                     f"{self.rhs!r}. Give it a text."
                 )
-            return compiler.bind(self.rhs, sa.Text(), convert)
+            return compiler.bind(self.rhs, TEXT, convert)
 
         return compiler.words.has_given_key(*place, bind)
 

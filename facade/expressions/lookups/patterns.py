@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from facade.expressions.comparisons import BuiltinLookup, Lookup, registered
 from facade.expressions.freezing import Arg
 from facade.fields.kinds.text import is_encodable
+from facade.types.shared import TEXT
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Core
-
-
-_TEXT = sa.Text()
 
 
 def text(value: object) -> Any:
@@ -49,14 +45,14 @@ class PatternLookup(BuiltinLookup):
 
     @property
     def bind_type(self) -> Any:
-        return _TEXT
+        return TEXT
 
     def right(self, compiler: Compiler) -> Any:
         if isinstance(self.rhs, Arg):
             return super().right(compiler)
         if hasattr(self.rhs, "as_core"):
             return compiler.words.like_pattern(self.before, compiler.process(self.rhs), self.after)
-        return compiler.literal(self.convert(self.prepare(self.rhs)), _TEXT)
+        return compiler.literal(self.convert(self.prepare(self.rhs)), TEXT)
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.words.like(left, right, ignore_case=self.ignore_case)
@@ -122,7 +118,7 @@ class Regex(BuiltinLookup):
 
     @property
     def bind_type(self) -> Any:
-        return _TEXT
+        return TEXT
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.words.regex(left, right, self.ignore_case)

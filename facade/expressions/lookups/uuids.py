@@ -20,6 +20,7 @@ from facade.expressions.lookups.patterns import (
     StartsWith,
     text,
 )
+from facade.types.shared import TEXT
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler
@@ -36,9 +37,9 @@ class UUIDText(Lookup):
             return super().right(compiler)
         if isinstance(self.rhs, Arg):
             convert = self.convert
-            return compiler.bind(self.rhs, sa.Text(), lambda value: convert(value.replace("-", "")))  # type: ignore[misc]
+            return compiler.bind(self.rhs, TEXT, lambda value: convert(value.replace("-", "")))  # type: ignore[misc]
         if isinstance(self.rhs, Expression):
-            digits = sa.func.replace(compiler.process(self.rhs), "-", "", type_=sa.Text())
+            digits = sa.func.replace(compiler.process(self.rhs), "-", "", type_=TEXT)
             return compiler.words.like_pattern(
                 getattr(self, "before", ""), digits, getattr(self, "after", "")
             )

@@ -75,7 +75,7 @@ class Inline(ColumnElement[Any]):
 
     def __init__(self, select: sa.SelectBase) -> None:
         self.subquery = select.scalar_subquery()
-        self.type = sa.types.NullType()
+        self.type = UNKNOWN
 
     @property
     def _from_objects(self) -> list[Any]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ClauseElement
 
 from facade.expressions.sqltext.fragments import template
+from facade.types.shared import TRUTH
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Valued
@@ -85,5 +86,5 @@ def core_of(expression: Valued, compiler: Compiler) -> Any:
     sql, params = getattr(expression, name)(texts, texts.connection)
     parts = [item if isinstance(item, ClauseElement) else sa.literal(item) for item in params]
     if getattr(expression, "conditional", False):
-        return template(f"({sql})", *parts, type_=sa.Boolean())
+        return template(f"({sql})", *parts, type_=TRUTH)
     return template(sql, *parts, type_=expression.column_type)

@@ -39,6 +39,8 @@ def name_of(item: object) -> Any:
 
 def is_expression(item: object) -> bool:
     """Whether something can be a column of a result: an expression, or a queryset of one column and row."""
+    if isinstance(item, str):
+        return False
     return (
         hasattr(item, "resolve_expression") or isinstance(item, Frozen) or core_expression(item) is not None
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from facade.db.channels.channel import Statement
-from facade.db.connection import connections
 from facade.orm.querysets.raw import RawQuerySet
 from facade.sql.core.parameters import compile_core, written_out
 from facade.sql.values import type_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import sqlalchemy as sa
+
+    from facade.db.database import Database
 
 
 class StatementQuerySet(RawQuerySet):
@@ -37,8 +38,7 @@ class StatementQuerySet(RawQuerySet):
         clone._prefetch_related_lookups = self._prefetch_related_lookups
         return clone
 
-    def _load(self) -> list[Any]:
-        database = connections[self.db]
+    def _rows(self, database: Database) -> tuple[list[str], Iterable[Sequence[Any]]]:
         dialect = database.compile_dialect
         compiled = compile_core(self.statement, dialect=dialect)
         sql, params = written_out(compiled, compiled.params, {})
@@ -49,9 +49,9 @@ class StatementQuerySet(RawQuerySet):
             None if name not in types or self._field(name) else type_reader(types[name], dialect)
             for name in columns
         ]
-        rows: Iterable[Any] = outcome.rows
-        if any(readers):
-            rows = [
-                [v if read is None else read(v) for read, v in zip(readers, row, strict=True)] for row in rows
-            ]
-        return self._objects(columns, rows, database)
+        if not any(readers):
+            return columns, outcome.rows
+        return columns, [
+            [value if read is None else read(value) for read, value in zip(readers, row, strict=True)]
+            for row in outcome.rows
+        ]

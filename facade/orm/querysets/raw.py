@@ -87,11 +87,14 @@ class RawQuerySet(Prefetching):
 
     def _load(self) -> list[Any]:
         database = connections[self.db]
+        return self._objects(*self._rows(database), database)
+
+    def _rows(self, database: Database) -> tuple[list[str], Iterable[Sequence[Any]]]:
+        """Run the SQL; return the names of its columns, and its rows."""
         with database.cursor() as cursor:
             cursor.execute(self.raw_query, self.params or None)
             columns = [self.translations.get(item[0], item[0]) for item in cursor.description or ()]
-            rows = cursor.fetchall()
-        return self._objects(columns, rows, database)
+            return columns, cursor.fetchall()
 
     def _objects(self, columns: list[str], rows: Iterable[Sequence[Any]], database: Database) -> list[Any]:
         fields = [self._field(name) for name in columns]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet
-from facade.sql.core.layout import Binds
+from facade.sql.core.layout import Binds, given_value
 from facade.sql.core.select import Compiler
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class _Valued(Binds):
         self.args = args
 
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
-        value = None if index is None else self.args[index]
-        return sa.bindparam(None, value if convert is None else convert(value), type_, unique=True, **options)
+        value = given_value(self.args, index, convert)
+        return sa.bindparam(None, value, type_, unique=True, **options)
 
 
 def exported(query: Query, database: Database, args: tuple[Any, ...]) -> Any:

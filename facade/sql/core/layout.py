@@ -62,6 +62,12 @@ class Binds:
         return known
 
 
+def given_value(args: tuple[Any, ...], index: int | None, convert: Convert | None) -> Any:
+    """Return the value of a parameter: its argument, converted; without one the converter makes the value."""
+    value = None if index is None else args[index]
+    return value if convert is None else convert(value)
+
+
 class Layout:
     """What the columns of a row are: an instance (with related ones) or named values."""
 

@@ -60,9 +60,7 @@ def written_out(
 
     if compiled.positional:
         return state.statement, tuple(map(processed, state.positiontup or ()))
-    lists = {
-        parameter.key for parameter in compiled.post_compile_params
-    }  # which may stand in two places each
+    lists = {parameter.key for parameter in compiled.post_compile_params}
     escaped = compiled.escaped_bind_names
     return state.statement, {escaped.get(name, name): processed(name) for name in known if name not in lists}
 

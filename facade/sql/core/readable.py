@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.sqltext.fragments import template
+from facade.sql.core.layout import given_value
 from facade.sql.core.select import Compiler
 from facade.types.shared import TRUTH
 
@@ -72,13 +73,8 @@ def readable(query: Query, database: Database, args: tuple[Any, ...]) -> str:
     compiled = statement.compile(dialect=dialect)
     sources = compiler.binds.sources
     values = {
-        name: _value(*sources[name], args) if name in sources else constant
+        name: given_value(args, *sources[name]) if name in sources else constant
         for name, constant in compiled.params.items()
     }
     text = _LISTED.sub(r"%(\1)s", str(compiled))
     return _SPACE.sub(" ", text) % values
-
-
-def _value(index: int | None, convert: Convert | None, args: tuple[Any, ...]) -> Any:
-    value = None if index is None else args[index]
-    return value if convert is None else convert(value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facade.db.channels.channel import Params, Statement
 from facade.exceptions import EmptyResultSet
 from facade.expressions.freezing import Arg, BeyondColumn, OutOfRange
+from facade.sql.core.layout import given_value
 from facade.sql.core.parameters import (
     comparable_parameters,
     compile_statement,
@@ -147,7 +148,7 @@ class RangedPlan(Plan):
         """Yield all arguments that lie beyond their columns: one plan knows them all."""
         for source in self.sources:
             try:
-                _converted(args, *source)
+                given_value(args, *source)
             except BeyondColumn as found:
                 yield found.number, OutOfRange(found.high)
 
@@ -236,7 +237,7 @@ class ExpandingPlan(Plan):
         self.names = {name: source for name, source in binds.sources.items() if name in compiled.binds}
 
     def expand(self, args: Args) -> tuple[Statement, Params]:
-        values = {name: _converted(args, *source) for name, source in self.names.items()}
+        values = {name: given_value(args, *source) for name, source in self.names.items()}
         sql, params = written_out(self.compiled, self.constants, values)
         original = self.statement
         return Statement(sql, original.reads, original.returns, original.locks), params
@@ -258,11 +259,6 @@ class ExpandingPlan(Plan):
     def sql(self, args: Args) -> tuple[str, Params]:
         statement, params = self.expand(args)
         return statement.sql, params
-
-
-def _converted(args: Args, index: int | None, convert: Convert | None) -> Any:
-    value = None if index is None else args[index]
-    return convert(value) if convert else value
 
 
 def select_plan(shape: Shape, database: Database, kind: str, low: bool = False, high: bool = False) -> Plan:
