@@ -184,14 +184,81 @@ def test_a_field_added_later_has_a_column(isolated):
     class Note(models.Model):
         target = models.ForeignKey(Target, models.CASCADE)
 
-    before = Note.__table__
+    before = Note.__table__, Target.__table__
     models.IntegerField(null=True).contribute_to_class(Target, "size")
+    models.ForeignKey(Target, models.CASCADE, null=True, related_name="+").contribute_to_class(Note, "other")
     assert "size" in Target.__table__.c
+    assert Note.__table__.c.other_id.references(Target.__table__.c.id)
+    assert (Note.__table__, Target.__table__) == before
+
+
+def test_a_field_that_is_replaced_makes_the_table_anew_and_those_that_refer_to_it(isolated):
+    class Target(models.Model):
+        size = models.IntegerField()
+
+    class Note(models.Model):
+        target = models.ForeignKey(Target, models.CASCADE)
+
+    class Apart(models.Model):
+        pass
+
+    before, apart = Note.__table__, Apart.__table__
+    Target._meta.local_fields.remove(Target._meta.get_field("size"))
+    models.TextField().contribute_to_class(Target, "size")
+    assert isinstance(Target.__table__.c.size.type, sa.Text)
     assert Note.__table__ is not before
     assert Note.__table__.c.target_id.references(Target.__table__.c.id)
+    assert Apart.__table__ is apart
+    assert set(isolated.metadata.tables.values()) == {Target.__table__, Note.__table__, apart}
 
 
-def test_two_models_may_share_a_table(isolated):
+def test_two_models_with_one_table_are_refused_when_it_is_asked_for(isolated):
+    class One(models.Model):
+        class Meta:
+            db_table = "shared"
+
+    class Two(models.Model):
+        class Meta:
+            db_table = "shared"
+
+    class Three(models.Model):
+        two = models.ForeignKey(Two, models.CASCADE)
+
+    assert One.__table__ is isolated.metadata.tables["shared"]
+    for asked in (Two, Three):
+        with pytest.raises(ImproperlyConfigured, match=r"tests\.Two and tests\.One both have the table 'shared'"):
+            asked.__table__  # noqa: B018
+    with pytest.raises(ImproperlyConfigured, match=r"tests\.Two and tests\.One"):
+        metadata(isolated)
+
+
+def test_a_name_that_a_table_of_the_users_has_is_refused(isolated):
+    home = sa.MetaData()
+    there = sa.Table("notes", home, sa.Column("id", sa.Integer, primary_key=True))
+
+    with pytest.raises(ImproperlyConfigured, match=r"tests\.Note has the table 'notes', which its MetaData has"):
+
+        class Note(models.Model):
+            class Meta:
+                metadata = home
+                db_table = "notes"
+
+    assert home.tables["notes"] is there
+
+
+def test_a_model_that_is_defined_anew_takes_the_place_of_the_old_one(isolated):
+    def define(**fields):
+        return type("Note", (models.Model,), {"__module__": __name__, "__qualname__": "Note", **fields})
+
+    before = define().__table__
+    with pytest.warns(RuntimeWarning, match="already registered"):
+        again = define(text=models.TextField())
+    assert again.__table__ is not before
+    assert isolated.metadata.tables["tests_note"] is again.__table__
+    assert list(again.__table__.c.keys()) == ["id", "text"]
+
+
+def test_an_unmanaged_model_may_share_a_table(isolated):
     class One(models.Model):
         class Meta:
             db_table = "shared"

@@ -38,7 +38,11 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_requires_quotes",
         "_with_schema_translate",
     ),
-    "sqlalchemy.sql.compiler:SQLCompiler": ("_bind_processors", "_result_columns"),
+    "sqlalchemy.sql.compiler:SQLCompiler": (
+        "_bind_processors",
+        "_result_columns",
+        "_within_exec_param_key_getter",
+    ),
     "sqlalchemy.sql.elements:ClauseElement": (
         "_compiler_dispatch",
         "_execute_on_connection",

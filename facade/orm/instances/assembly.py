@@ -216,7 +216,11 @@ class ModelBase(type):
 
     @property
     def __table__(cls) -> Table:
-        """The model's SQLAlchemy ``Table``."""
+        """The model's SQLAlchemy ``Table``, always the same object as long as the model keeps its fields.
+
+        Core and SQLAlchemy's ORM may use it: its columns have the fields' ``default``, ``auto_now`` and
+        ``auto_now_add`` as defaults of their own, and name the field as ``column.info["facade.field"]``.
+        """
         return cls._meta.table
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from facade.db.channels.channel import Statement
 from facade.orm.querysets.raw import RawQuerySet
-from facade.sql.core.parameters import compile_core, written_out
+from facade.sql.core.defaults import values_left_out
+from facade.sql.core.parameters import compile_given, written_out
 from facade.sql.values import type_reader
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class StatementQuerySet(RawQuerySet):
 
     def _rows(self, database: Database) -> tuple[list[str], Iterable[Sequence[Any]]]:
         dialect = database.compile_dialect
-        compiled = compile_core(self.statement, dialect=dialect)
-        sql, params = written_out(compiled, compiled.params, {})
+        compiled = compile_given(self.statement, dialect=dialect)
+        sql, params = written_out(compiled, {}, values_left_out(compiled))
         outcome = database.perform(Statement(sql), params)
         columns = list(outcome.columns or ())
         types = {column.keyname: column.type for column in compiled._result_columns}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.drivers import driver_of
 from facade.sql.core.constants import same_type, same_value
+from facade.sql.core.defaults import knowing_values
 from facade.sql.query.depth import refusing_depth
 
 if TYPE_CHECKING:
@@ -25,7 +26,13 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 def compile_core(statement: ClauseElement, **options: Any) -> Any:
-    """Compile a Core statement; refuse one that is nested too deeply."""
+    """Compile a statement of facade's own; refuse one that is nested too deeply."""
+    with knowing_values():
+        return compile_given(statement, **options)
+
+
+def compile_given(statement: ClauseElement, **options: Any) -> Any:
+    """Compile a statement that users made, with its columns' defaults; refuse one that is nested too deeply."""
     with refusing_depth("A statement"):
         return statement.compile(**options)
 
@@ -36,7 +43,7 @@ def compile_statement(statement: ClauseElement, dialect: Dialect, **options: boo
     names = compiled.positiontup or ()
     if not driver_of(dialect).numbers_names or len(set(names)) == len(names):
         return compiled
-    return statement.compile(dialect=by_name(dialect), compile_kwargs=options)
+    return compile_core(statement, dialect=by_name(dialect), compile_kwargs=options)
 
 
 def parameter_names(compiled: SQLCompiler) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint
 from facade.meta.indexes import shortened
 from facade.meta.options import Options
+from facade.sql.core.defaults import FieldColumn, FieldValue
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,14 @@ table_expression: Seam[[Any, type[Any], Dialect], sa.ColumnElement[Any]] = Seam(
 
 _QUALIFIED = re.compile(r'"(?P<schema>[^"]+)"\."(?P<name>[^"]+)"')
 _TABLE = "_table"
+
+#: Where a Column's `info` names its field; its table's model is that field's.
+FIELD = "facade.field"
+
+# Constants that fields of their own kind take as they are.
+_SCALARS = (str, int, bool, float)
+
+_making = threading.RLock()
 
 
 class ModelExpression(sa.ColumnElement[Any]):
@@ -173,25 +183,39 @@ def _compile_nameless(element: object, compiler: DDLCompiler, **options: Any) ->
 
 
 def table_for(model: type[Any]) -> sa.Table:
-    """Return the table that holds the model's own columns, made when it is first asked for.
+    """Return the table that holds the model's own columns: made when it is first asked for, the same object ever after.
+
+    A field that the model gains later becomes a column of that Table, so classes that are mapped on it and foreign
+    keys that refer to it stay right. Only where a field is replaced or taken away, or the class is defined anew, is
+    there another Table, and one for each model that refers to it.
 
     Tables that its foreign keys refer to are made, too. ``ImproperlyConfigured`` if one refers to a model
-    that is not defined.
+    that is not defined, or if another table in the MetaData has the name: two models share a table when one is a
+    proxy of the other, or has ``managed = False`` (and a Table in a MetaData apart).
     """
     opts: Options = model._meta
     made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
     columns = list(opts.local_concrete_fields)
+    if made is not None and made[1] == columns:
+        return made[0]
+    with _making:
+        return _made_table(opts, columns)
+
+
+def _made_table(opts: Options, columns: list[Any]) -> sa.Table:
+    made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
     if made is not None:
-        if made[1] == columns:
-            return made[0]
-        _forget_tables(opts.apps)
+        table, known = made
+        if all(field in columns for field in known):
+            return _grown(table, opts, columns, [field for field in columns if field not in known])
+        _forget_table(opts)
     if opts.abstract:
         raise TypeError(f"{opts.object_name} is abstract and has no table.")
     _check_targets(opts)
     table = _new_table(opts)
     opts.__dict__[_TABLE] = (table, columns)
     try:
-        _add_references(table, opts)
+        _add_references(table, columns)
     except BaseException:
         _forget_table(opts)
         raise
@@ -200,6 +224,17 @@ def table_for(model: type[Any]) -> sa.Table:
         _add_constraint(table, opts, constraint)
     for index in opts.indexes:
         _add_index(table, opts, index)
+    return table
+
+
+def _grown(table: sa.Table, opts: Options, columns: list[Any], added: Sequence[Field[Any]]) -> sa.Table:
+    """Give the table the columns of fields that the model has gained."""
+    _check_targets(opts)
+    for field in added:
+        table.append_column(_column(opts, field))
+        _add_check(table, field)
+    opts.__dict__[_TABLE] = (table, columns)
+    _add_references(table, added)
     return table
 
 
@@ -220,24 +255,45 @@ def _new_table(opts: Options) -> sa.Table:
 
 
 def _home(opts: Options, name: str, schema: str | None) -> sa.MetaData:
-    """The MetaData for a table: one apart for tables that are not to be created or are there already."""
+    """The MetaData for a table: one apart for tables that are not to be created."""
+    if not opts.managed or opts.swapped:
+        return sa.MetaData(naming_convention=registry.NAMING_CONVENTION)
     home = opts.apps.metadata if opts.metadata is None else opts.metadata
-    taken = (f"{schema or home.schema}.{name}" if schema or home.schema else name) in home.tables
-    if opts.managed and not opts.swapped and not taken:
-        return home
-    return sa.MetaData(naming_convention=registry.NAMING_CONVENTION)
+    schema = schema or home.schema
+    there = home.tables.get(f"{schema}.{name}" if schema else name)
+    if there is not None:
+        _make_room(opts, there)
+    return home
+
+
+def _make_room(opts: Options, there: sa.Table) -> None:
+    """Take the table out of its MetaData if its model was defined anew since; refuse a name that another one has."""
+    owner = next((column.info[FIELD].model for column in there.columns if FIELD in column.info), None)
+    if owner is None:
+        raise ImproperlyConfigured(
+            f"{opts.label} has the table {there.fullname!r}, which its MetaData has already: one that facade did not "
+            "make. Give the model another db_table."
+        )
+    other: Options = owner._meta
+    if other.apps.all_models[other.app_label].get(other.model_name) is owner:
+        raise ImproperlyConfigured(
+            f"{opts.label} and {other.label} both have the table {there.fullname!r} in one MetaData. Give one of them "
+            "another db_table, make it a proxy of the other, or say managed = False if the other one has the table."
+        )
+    _forget_table(other)
 
 
 def _forget_table(opts: Options) -> None:
+    """Make the table anew when it is asked for, and those that refer to it: they hold its columns."""
     made = opts.__dict__.pop(_TABLE, None)
-    if made is not None:
-        made[0].metadata.remove(made[0])
-
-
-def _forget_tables(apps: registry.Apps) -> None:
-    """Make all tables anew: those that refer to a changed one hold its old columns."""
-    for model in apps.get_models(include_auto_created=True, include_swapped=True):
-        _forget_table(model._meta)
+    if made is None:
+        return
+    table: sa.Table = made[0]
+    table.metadata.remove(table)
+    for model in opts.apps.get_models(include_auto_created=True, include_swapped=True):
+        known = model._meta.__dict__.get(_TABLE)
+        if known is not None and any(key.column.table is table for key in known[0].foreign_keys):
+            _forget_table(model._meta)
 
 
 # -- columns -----------------------------------------------------------------------------------------
@@ -253,6 +309,7 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
         "comment": field.db_comment or None,
         "unique": (field.unique and not field.primary_key) or None,
         "index": (field.db_index and not field.unique) or None,
+        "info": {FIELD: field},
     }
     if field is opts.auto_field:
         options["autoincrement"] = True
@@ -261,7 +318,22 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
         items.append(sa.Computed(ModelExpression(opts.model, field.expression), persisted=field.db_persist))
     elif field.has_db_default():
         options["server_default"] = _server_default(opts, field)
-    return sa.Column(field.column, field.column_type, *items, **options)
+    options |= _values_left_out(opts, field)
+    return FieldColumn(field.column, field.column_type, *items, **options)
+
+
+def _values_left_out(opts: Options, field: Field[Any]) -> dict[str, Any]:
+    """Return the Column's default and onupdate: what the field makes where a statement of SQLAlchemy's gives no value."""
+    if getattr(field, "auto_now", False):
+        return {"default": FieldValue(field, "present"), "onupdate": FieldValue(field, "present")}
+    if getattr(field, "auto_now_add", False):
+        return {"default": FieldValue(field, "present")}
+    if not field.has_default() or field.default is None:
+        return {}
+    if isinstance(field.default, (Expression, F, Q)):
+        return {"default": ModelExpression(opts.model, field.default)}
+    plain = type(field.default) in _SCALARS and type(field.default) in field.describes
+    return {"default": field.default if plain else FieldValue(field, "get_default")}
 
 
 def _server_default(opts: Options, field: Field[Any]) -> Any:
@@ -326,8 +398,8 @@ def _check_targets(opts: Options) -> None:
             )
 
 
-def _add_references(table: sa.Table, opts: Options) -> None:
-    for field in opts.local_concrete_fields:
+def _add_references(table: sa.Table, fields: Iterable[Field[Any]]) -> None:
+    for field in fields:
         if not isinstance(field, ForeignKey):
             continue
         target = field.remote_field.model
