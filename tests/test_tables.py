@@ -226,7 +226,9 @@ def test_two_models_with_one_table_are_refused_when_it_is_asked_for(isolated):
 
     assert One.__table__ is isolated.metadata.tables["shared"]
     for asked in (Two, Three):
-        with pytest.raises(ImproperlyConfigured, match=r"tests\.Two and tests\.One both have the table 'shared'"):
+        with pytest.raises(
+            ImproperlyConfigured, match=r"tests\.Two and tests\.One both have the table 'shared'"
+        ):
             asked.__table__  # noqa: B018
     with pytest.raises(ImproperlyConfigured, match=r"tests\.Two and tests\.One"):
         metadata(isolated)
@@ -236,7 +238,9 @@ def test_a_name_that_a_table_of_the_users_has_is_refused(isolated):
     home = sa.MetaData()
     there = sa.Table("notes", home, sa.Column("id", sa.Integer, primary_key=True))
 
-    with pytest.raises(ImproperlyConfigured, match=r"tests\.Note has the table 'notes', which its MetaData has"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"tests\.Note has the table 'notes', which its MetaData has"
+    ):
 
         class Note(models.Model):
             class Meta:

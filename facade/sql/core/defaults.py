@@ -89,8 +89,12 @@ class Executing:
 
 def values_left_out(compiled: SQLCompiler) -> dict[str, Any]:
     """Return the values that the columns' defaults make for a compiled INSERT or UPDATE, by their parameters' names."""
+    made: list[tuple[Any, Any]] = [(column, column.default) for column in compiled.insert_prefetch]
+    made += [(column, column.onupdate) for column in compiled.update_prefetch]
     context = Executing(compiled.dialect, compiled.params)
-    name_of = compiled._within_exec_param_key_getter
-    made = {name_of(column): column.default for column in compiled.insert_prefetch}
-    made |= {name_of(column): column.onupdate for column in compiled.update_prefetch}
-    return {name: one.arg(context) if one.is_callable else one.arg for name, one in made.items()}
+    return {
+        compiled._within_exec_param_key_getter(column): default.arg(context)
+        if default.is_callable
+        else default.arg
+        for column, default in made
+    }
