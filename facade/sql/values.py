@@ -148,7 +148,7 @@ def reader(field: Field[Any], dialect: Dialect, database: Database) -> Converter
     return lambda value: custom(process(value), None, database)
 
 
-def converter(expression: Valued, dialect: Dialect, database: Database) -> Converter | None:
+def converter(expression: Field[Any] | Valued, dialect: Dialect, database: Database) -> Converter | None:
     """Return what makes the Python value of a selected expression, None where the driver's value is right."""
     while isinstance(expression, Ref):
         expression = expression.source
