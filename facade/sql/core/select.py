@@ -23,7 +23,7 @@ from facade.sql.core.random_order import RandomOrder
 from facade.sql.core.set_operations import Behind, Combination
 from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
-from facade.sql.query.loading import Part, select_parts
+from facade.sql.query.loading import select_parts
 from facade.sql.query.paths import split
 from facade.types.shared import BIG_INTEGER, TRUTH
 
@@ -315,9 +315,12 @@ class Compiler:
             part = select_parts(query, query.joins.base)
             layout.part = part
             for node in part.walk():
-                columns.extend(self.column(node.alias_of(query, field.model), field) for field in node.fields)
+                columns.extend(
+                    self._read(self.column(node.alias_of(query, field.model), field), field)
+                    for field in node.fields
+                )
         for name, expression in self._selection():
-            columns.append(self._labelled(name, expression))
+            columns.append(self._read(self._labelled(name, expression), expression))
             if query.is_ordered or query.grouping.group_by is not None:
                 with suppress(TypeError):  # an expression that cannot be compared
                     self.positions.setdefault(expression, len(columns))
@@ -346,6 +349,10 @@ class Compiler:
         )
         if name in self.query.annotation_select or self.level:
             core = self.labels[name] = core.label(quoted_name(name, quote=True))
+        return core
+
+    def _read(self, core: Core, source: Field[Any] | Valued) -> Any:
+        """Return a column of the rows, the value of a field or of an expression, as whoever runs the statement reads it."""
         return core
 
     def _wanted_form(self, expression: object) -> Any:
@@ -565,22 +572,13 @@ class Compiler:
         if not names:
             return []
         part = self.layout.part
-        known: dict[str, Part] = {}
-        if part is not None:
-            _name_parts(part, "", known)
+        known = {} if part is None else dict(part.by_path())
         if unknown := [name for name in names if name not in known]:
             raise FieldError(
                 f"Invalid field name(s) given in select_for_update(of=(...)): {', '.join(unknown)}. Only relational fields followed in the "
                 f"query are allowed. Choices are: {', '.join(known)}."
             )
         return [self.table(known[name].alias) for name in names]
-
-
-def _name_parts(part: Part, prefix: str, known: dict[str, Part]) -> None:
-    known[prefix or "self"] = part
-    for child in part.parts:
-        name = child.link.name if not child.reverse else child.link.field.related_query_name()
-        _name_parts(child, f"{prefix}__{name}" if prefix else name, known)
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:

@@ -57,6 +57,13 @@ class Part:
         found = dict((*self.parent.columns, *own))
         return [(item, found[item]) for item in self.model._meta.concrete_fields if item in found]
 
+    def by_path(self, path: str = "") -> Iterator[tuple[str, Part]]:
+        """Yield this part and all that hang on it by the names that `select_related()` knows them by, itself as "self"."""
+        yield path or "self", self
+        for child in self.parts:
+            name = child.link.field.related_query_name() if child.reverse else child.link.name
+            yield from child.by_path(f"{path}__{name}" if path else name)
+
     @property
     def knows_parent(self) -> bool:
         """Whether the object this one hangs on is the one that this one is related to."""
