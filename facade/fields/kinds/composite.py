@@ -66,6 +66,11 @@ class CompositePrimaryKey(Field[tuple[Any, ...]]):
         name, path, _, options = super().deconstruct()
         return name, path, list(self.field_names), options
 
+    @classmethod
+    def get_class_lookups(cls) -> dict[str, type[Any]]:
+        """Return what is registered for composite keys; what columns know makes no sense for several."""
+        return cls.lookups_since(CompositePrimaryKey)
+
     # -- its fields -----------------------------------------------------------------------------------
 
     def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:

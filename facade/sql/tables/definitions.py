@@ -249,7 +249,7 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
     options: dict[str, Any] = {
         # What a generated column holds follows from its expression, NULL included.
         "nullable": (field.null or field.generated) and not field.primary_key,
-        "primary_key": field.primary_key,
+        "primary_key": field is opts.pk,
         "autoincrement": False,
         "comment": field.db_comment or None,
         "unique": (field.unique and not field.primary_key) or None,
