@@ -176,6 +176,10 @@ class Expression(Combinable, Compared, Tree, Written, Frozen):
     grouped_whole: ClassVar[bool] = False
     """Whether, where it is wrapped, the rows of a group need to agree in its value only, and not in its parts."""
     empty_result_set_value: Any = None
+    is_composite = False
+    """Whether it stands for several columns: those of a composite key, or of a relation over several."""
+    allows_composite_expressions: ClassVar[bool] = False
+    """Whether an expression that stands for several columns may be a part of it."""
     _output_field: Field[Any] | None = None
 
     def __init__(self, output_field: Field[Any] | None = None) -> None:
@@ -210,13 +214,19 @@ class Expression(Combinable, Compared, Tree, Written, Frozen):
         """Return a copy bound to `query`: names become columns, joins are planned."""
 
         def resolve(source: Expression) -> Any:
-            return source.resolve_expression(query, allow_joins, reuse, summarize, for_save)
+            return self.one_value(source.resolve_expression(query, allow_joins, reuse, summarize, for_save))
 
         resolved = self.with_sources(resolve)
         resolved.is_summary = summarize
         return resolved
 
     is_summary = False
+
+    def one_value(self, source: Any) -> Any:
+        """Return a resolved part; raise ValueError for one that stands for several columns, if this takes none."""
+        if getattr(source, "is_composite", False) and not self.allows_composite_expressions:
+            raise ValueError(f"{type(self).__name__} expression does not support composite primary keys.")
+        return source
 
     def replace_expressions(self, replacements: dict[Any, Any]) -> Any:
         """Return this tree with each expression found in `replacements` exchanged."""
@@ -536,6 +546,7 @@ class OrderBy(Expression):
     sources = ("expression",)
     conditional = False
     constraint_validation_compatible = False
+    allows_composite_expressions = True
 
     def __init__(
         self,

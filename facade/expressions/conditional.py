@@ -61,7 +61,9 @@ class When(Expression):
         resolved.condition = query.resolve_condition(
             self.condition, allow_joins=allow_joins, reuse=reuse, summarize=summarize
         )
-        resolved.result = self.result.resolve_expression(query, allow_joins, reuse, summarize, for_save)
+        resolved.result = self.one_value(
+            self.result.resolve_expression(query, allow_joins, reuse, summarize, for_save)
+        )
         return resolved
 
     @property

@@ -80,6 +80,10 @@ class Valued(Resolved, Protocol):
         """The field, None where nothing tells it."""
 
     @property
+    def is_composite(self) -> bool:
+        """Whether it stands for several columns."""
+
+    @property
     def known_field(self) -> Any:
         """The field, None where it cannot be told."""
 
@@ -422,6 +426,11 @@ class Compiler(Protocol):
     def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         """Return `left IN (list)`, the list one argument of any length."""
 
+    def in_rows(
+        self, left: Sequence[Core], arg: Arg, types: Sequence[CoreType | None], convert: Convert
+    ) -> Any:
+        """Return `(left, …) IN (list)`, the list one argument with a tuple of values for each row."""
+
     def number(self, arg: Arg) -> int | None:
         """Return the number of an argument in the whole statement, None where no other plan can be asked for."""
 
@@ -512,11 +521,14 @@ class Query(Protocol):
     def for_exists(self) -> Any:
         """Return the query as EXISTS needs it: without columns and order."""
 
-    def refuse_several(self, lookup: str | None) -> None:
-        """Raise ValueError where, as the right side of this lookup, it selects more than one column."""
+    def refuse_several(self, lookup: str | None, wanted: int = 1) -> None:
+        """Raise ValueError where, as the right side of this lookup, it selects another number of columns."""
 
     def select_only(self, name: str) -> None:
         """Select one field and nothing else."""
+
+    def select_columns(self, names: Sequence[str]) -> None:
+        """Select these fields and nothing else."""
 
     def clear_ordering(self) -> None:
         """Drop the order where it does not change which rows there are."""

@@ -168,6 +168,7 @@ EMPTY = Empty()
 
 
 Containers = (list, tuple, set, frozenset, range)
+_ROWS = (tuple, list)
 _AS_THEY_ARE = frozenset({Arg, str, int, bool, type(None)})
 _SEQUENCES: Any = (list, tuple, type({}.keys()), type({}.values()))
 
@@ -244,15 +245,28 @@ def freeze_stored(value: object, values: Values) -> Any:
 
 def _freeze_container(items: Iterable[Any], values: Values) -> Any:
     if any(isinstance(item, Frozen) for item in items):
-        return tuple(
-            values.add_constant(item) if type(item) is int else freeze(item, values) for item in items
-        )
+        return _freeze_items(items, values)
+    if type(next(iter(items), None)) in _ROWS and _has_expression(items):
+        return tuple(_freeze_items(item, values) for item in items)
     arg = values.add(items)
     if not items:
         return EMPTY
     if None not in items:
         return arg
     return ArgWithNone(arg.index, all(item is None for item in items))
+
+
+def _freeze_items(items: Iterable[Any], values: Values) -> Any:
+    """Return the items of a list, or of a row, one by one, as some of them are expressions."""
+    return tuple(values.add_constant(item) if type(item) is int else freeze(item, values) for item in items)
+
+
+def _has_expression(rows: Iterable[Any]) -> bool:
+    """Return whether a list consists of rows, and an expression is in one of them."""
+    rows = list(rows)
+    return all(type(row) in _ROWS for row in rows) and any(
+        isinstance(item, Frozen) for row in rows for item in row
+    )
 
 
 class HashedOnce(tuple[Any, ...]):  # noqa: SLOT001 - it keeps its hash, for which no tuple has a slot

@@ -445,7 +445,9 @@ def freeze_pair(name: str, value: object, values: Values) -> Any:
 
 def mark_argument(frozen: tuple[Any, ...], arg: Arg, mark: object) -> Any:
     """Return the frozen parts of a step with the value of one keyword or lookup replaced by a mark."""
-    return rewritten(frozen, {Value: unchanged, Arg: lambda found: mark if found == arg else found})
+    return rewritten(
+        frozen, {Value: unchanged, Arg: lambda found: mark if found.index == arg.index else found}
+    )
 
 
 as_condition.fill(Q)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from facade.expressions.base import Combinable, Expression, Placed
 from facade.expressions.freezing import Frozen, Values
 from facade.fields.declarations import LOOKUP_SEP
+from facade.fields.kinds.composite import CompositePrimaryKey
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query, Valued
@@ -149,6 +150,10 @@ class Outer(Placed):
         return f"Outer({self.expression!r})"
 
     @property
+    def is_composite(self) -> bool:  # type: ignore[override]
+        return bool(self.expression.is_composite)
+
+    @property
     def output_field(self) -> Any:
         return self.expression.output_field
 
@@ -279,6 +284,48 @@ class Col(Placed):
         return compiler.column(self.alias, self.target)
 
 
+class RowValue(Placed):
+    """Several expressions as one value: the columns of a composite key, or what they are compared with."""
+
+    is_composite = True
+    allows_composite_expressions = True
+
+    def __init__(self, items: Iterable[Any], output_field: Any = None) -> None:
+        super().__init__(output_field)
+        self.items = tuple(items)
+
+    def __repr__(self) -> str:
+        return f"RowValue({', '.join(map(repr, self.items))})"
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def get_source_expressions(self) -> list[Any]:
+        return list(self.items)
+
+    def set_source_expressions(self, exprs: list[Any]) -> None:
+        self.items = tuple(exprs)
+
+    def get_lookup(self, lookup: str) -> Any:
+        return CompositePrimaryKey.get_class_lookups().get(lookup)
+
+    def get_transform(self, name: str) -> None:
+        return None
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [column for item in self.items for column in item.get_group_by_cols()]
+
+    def as_core(self, compiler: Compiler) -> Any:
+        raise ValueError(f"{self!r} stands for several columns, where one value is wanted.")
+
+
+def columns(alias: str, targets: Sequence[Field[Any]], field: Field[Any] | None = None) -> Col | RowValue:
+    """Return a column of a table, or several as one value, described by `field`."""
+    if len(targets) == 1:
+        return Col(alias, targets[0], field)
+    return RowValue((Col(alias, target) for target in targets), field)
+
+
 class Ref(Placed):
     """A reference to an annotation by its name in the SELECT list."""
 
@@ -289,6 +336,10 @@ class Ref(Placed):
 
     def __repr__(self) -> str:
         return f"Ref({self.refs}, {self.source!r})"
+
+    @property
+    def is_composite(self) -> bool:  # type: ignore[override]
+        return bool(self.source.is_composite)
 
     @property
     def output_field(self) -> Any:

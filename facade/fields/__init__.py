@@ -13,6 +13,7 @@ from facade.fields.base import (
 from facade.fields.kinds.auto import AutoField, AutoFieldMixin, BigAutoField, SmallAutoField
 from facade.fields.kinds.binary import BinaryField
 from facade.fields.kinds.boolean import BooleanField
+from facade.fields.kinds.composite import CompositePrimaryKey
 from facade.fields.kinds.files import FieldFile, FileField, ImageField, ImageFieldFile
 from facade.fields.kinds.generated import GeneratedField
 from facade.fields.kinds.json import JSONField
@@ -51,6 +52,7 @@ __all__ = [
     "BooleanField",
     "CharField",
     "CommaSeparatedIntegerField",
+    "CompositePrimaryKey",
     "DateField",
     "DateTimeField",
     "DecimalField",

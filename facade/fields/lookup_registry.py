@@ -56,6 +56,13 @@ class RegisterLookupMixin:
             found = _merged[cls] = {name: lookup for lookups in own for name, lookup in lookups.items()}
         return found
 
+    @classmethod
+    def lookups_since(cls, first: type[RegisterLookupMixin]) -> dict[str, type[Any]]:
+        """Return what is registered for the class and its ancestors up to `first`, and not for what that derives from."""
+        bases = cls.__mro__[: cls.__mro__.index(first) + 1]
+        own = [vars(base).get("class_lookups", {}) for base in reversed(bases)]
+        return {name: lookup for lookups in own for name, lookup in lookups.items()}
+
     def get_instance_lookups(self) -> dict[str, type[Any]]:
         """Return what is registered for this instance, its class and its ancestors."""
         return {**self.get_class_lookups(), **self.__dict__.get("instance_lookups", {})}

@@ -10,6 +10,7 @@ from facade.exceptions import FieldDoesNotExist
 from facade.expressions.calls import RawSQL
 from facade.expressions.names import referenced_paths
 from facade.fields.declarations import LOOKUP_SEP
+from facade.fields.kinds.composite import CompositePrimaryKey
 from facade.fields.relations.relation_declarations import by_database
 from facade.meta.constraints import CheckConstraint
 
@@ -44,6 +45,7 @@ def check_model(model: type[Instance], databases: Iterable[str] = (), **options:
     found += [*_unique_together(model), *_ordering(model)]
     if databases:
         found += [*_indexes(model), *_constraints(model)]
+    found += _composite_key(model)
     return found
 
 
@@ -160,6 +162,38 @@ def _primary_keys(model: type[Instance]) -> Findings:
         yield _error(model, "E026", message)
 
 
+def _composite_key(model: type[Instance]) -> Findings:
+    """Names in a composite primary key that cannot be a part of it."""
+    key = model._meta.pk
+    if model._meta.proxy or not isinstance(key, CompositePrimaryKey):
+        return
+    by_column: dict[str, list[str]] = {}
+    for name in key.field_names:
+        field = model._meta._forward_fields_map.get(name)
+        if (problem := _unfit_for_key(model._meta, name, field)) is not None:
+            yield _error(model, "E042", f"'{name}' cannot be included in the composite primary key.", problem)
+        else:
+            by_column.setdefault(field.column, []).append(name)
+    for first, *others in by_column.values():
+        if others:
+            names = ", ".join(map(repr, others))
+            message = f"{names} cannot be included in the composite primary key."
+            yield _error(model, "E042", message, f"{names} and '{first}' are the same fields.")
+
+
+def _unfit_for_key(opts: Options, name: str, field: Field[Any] | None) -> str | None:
+    """Return why a field cannot be a part of a composite primary key, None if it can."""
+    if field is None:
+        return f"'{name}' is not a valid field."
+    if not field.column:
+        return f"'{name}' field has no column."
+    if field.null:
+        return f"'{name}' field may not set 'null=True'."
+    if field.generated:
+        return f"'{name}' field is a generated field."
+    return None if field in opts.local_fields else f"'{name}' field is not a local field."
+
+
 def _same_relations(model: type[Instance]) -> Findings:
     """Many-to-many fields that would write the same rows of a table between."""
     seen: list[Any] = []
@@ -210,6 +244,9 @@ def _local_fields(model: type[Instance], names: Iterable[str], option: str) -> F
         elif field.is_relation and field.many_to_many:
             message = f"'{option}' refers to a ManyToManyField '{name}', but ManyToManyFields are not permitted in '{option}'."
             yield _error(model, "E013", message)
+        elif isinstance(field, CompositePrimaryKey):
+            message = f"'{option}' refers to a CompositePrimaryKey '{name}', but CompositePrimaryKeys are not permitted in '{option}'."
+            yield _error(model, "E048", message)
         elif field.is_relation and not field.concrete and len(field.from_fields) > 1:
             message = (
                 f"'{option}' refers to a ForeignObject '{name}' with multiple 'from_fields', which is not supported for "
@@ -299,5 +336,6 @@ def _references(model: type[Instance], expressions: list[Any]) -> Findings:
         if joined and not (field.get_transform(rest[0]) or field.get_lookup(rest[0])):
             name = LOOKUP_SEP.join((first, *rest))
             yield _error(model, "E041", f"'constraints' refers to the joined field '{name}'.")
-    names = {first: None for first, *_ in paths if first != "pk"}
+    composite = model._meta.is_composite_pk
+    names = {first: None for first, *_ in paths if composite or first != "pk"}
     yield from _local_fields(model, names, "constraints")

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from facade.exceptions import FieldDoesNotExist
+from facade.fields.kinds.composite import CompositePrimaryKey
 from facade.meta.constraints import UniqueConstraint
 from facade.meta.relations import NO_RELATIONS, Hop, related_fields
 
@@ -257,12 +258,12 @@ class Structure:
     @cached_property
     def pk_fields(self) -> list[Any]:
         """The fields that make up the primary key."""
-        return [self.pk]
+        return list(self.pk.fields) if self.is_composite_pk else [self.pk]
 
     @property
     def is_composite_pk(self) -> bool:
         """Whether the primary key has several columns."""
-        return len(self.pk_fields) > 1
+        return isinstance(self.pk, CompositePrimaryKey)
 
     @cached_property
     def total_unique_constraints(self) -> list[Any]:

@@ -23,7 +23,7 @@ from facade.expressions.comparisons import Lookup, Transform
 from facade.expressions.conditional import Case, When
 from facade.expressions.core import clauses  # noqa: F401 - it fills a seam
 from facade.expressions.functions.json import JSONNull
-from facade.expressions.lookups import json_documents, moments, objects, patterns, uuids  # noqa: F401 - they register themselves
+from facade.expressions.lookups import json_documents, moments, objects, patterns, tuples, uuids  # noqa: F401 - they register themselves
 from facade.expressions.q import FilteredRelation, Q
 from facade.expressions.references import F, OuterRef
 from facade.expressions.subquery import Exists, Subquery
@@ -37,6 +37,7 @@ from facade.fields import (
     BooleanField,
     CharField,
     CommaSeparatedIntegerField,
+    CompositePrimaryKey,
     DateField,
     DateTimeField,
     DecimalField,
@@ -120,6 +121,7 @@ __all__ = [
     "CheckConstraint",
     "Choices",
     "CommaSeparatedIntegerField",
+    "CompositePrimaryKey",
     "Count",
     "DateField",
     "DateTimeField",

@@ -6,3 +6,4 @@ from facade.expressions.lookups.json_parts import *  # noqa: F403
 from facade.expressions.lookups.moments import *  # noqa: F403
 from facade.expressions.lookups.objects import *  # noqa: F403
 from facade.expressions.lookups.patterns import *  # noqa: F403
+from facade.expressions.lookups.tuples import *  # noqa: F403

@@ -66,6 +66,8 @@ class Vendor:
     supports_select_intersection = True
     supports_select_union = True
     supports_timezones = False
+    supports_tuple_comparison_against_subquery = False
+    supports_tuple_lookups = False
 
     # -- columns and tables ---------------------------------------------------------------------
 

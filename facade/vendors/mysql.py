@@ -29,6 +29,8 @@ class MySQL(Vendor):
     supports_json_field_contains = True
     supports_logical_xor = True
     supports_nulls_distinct_unique_constraints = False
+    supports_tuple_comparison_against_subquery = True
+    supports_tuple_lookups = True
     supports_update_conflicts = True
     supports_virtual_generated_columns = True
 

@@ -52,6 +52,8 @@ class PostgreSQL(Vendor):
     supports_partial_indexes = True
     supports_tablespaces = True
     supports_timezones = True
+    supports_tuple_comparison_against_subquery = True
+    supports_tuple_lookups = True
     supports_unlimited_charfield = True
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True

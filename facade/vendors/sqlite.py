@@ -32,6 +32,8 @@ class SQLite(Vendor):
     supports_nulls_distinct_unique_constraints = False
     supports_on_delete_db_default = True
     supports_partial_indexes = True
+    supports_tuple_comparison_against_subquery = True
+    supports_tuple_lookups = True
     supports_unlimited_charfield = True
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True

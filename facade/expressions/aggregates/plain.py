@@ -85,7 +85,7 @@ class Aggregate(Func):
     ) -> Any:
         resolved = self.copy()
         resolved.source_expressions = [
-            source.resolve_expression(query, allow_joins, reuse, summarize)
+            self.one_value(source.resolve_expression(query, allow_joins, reuse, summarize))
             for source in self.source_expressions
         ]
         if self.filter is not None:
@@ -220,7 +220,6 @@ class Count(Aggregate):
     allow_distinct = True
     empty_result_set_value = 0
     arity = 1
-    allows_composite_expressions = True
 
     def __init__(self, expression: object, filter: object = None, **extra: Any) -> None:
         expression = (
@@ -229,6 +228,14 @@ class Count(Aggregate):
         if isinstance(expression, Star) and filter is not None:
             raise ValueError("Star cannot be used with filter. Please specify a field.")
         super().__init__(expression, filter=filter, **extra)
+
+    def one_value(self, source: Any) -> Any:
+        """Return what is counted: of a composite key its first column."""
+        if not source.is_composite:
+            return source
+        if self.distinct:
+            raise ValueError("COUNT(DISTINCT) doesn't support composite primary keys")
+        return next(iter(source.get_group_by_cols()))
 
     def _resolve_output_field(self) -> Field[Any] | None:
         return fields.IntegerField()

@@ -269,9 +269,7 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
     @classmethod
     def get_class_lookups(cls) -> dict[str, type[Any]]:
         """Return what is registered for relations; what fields know makes no sense for objects."""
-        bases = cls.__mro__[: cls.__mro__.index(ForeignObject) + 1]
-        own = [vars(base).get("class_lookups", {}) for base in reversed(bases)]
-        return {name: one for lookups in own for name, one in lookups.items()}
+        return cls.lookups_since(ForeignObject)
 
     def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=private_only)

@@ -127,7 +127,7 @@ class ForeignObjectChecks(RelationChecks):
         yield from super()._check_relation()
         if isinstance(self.remote_field.model, str):
             return
-        missing = list(self._check_to_fields())
+        missing = [*self._check_to_fields(), *self._check_composite_target()]
         yield from missing
         if self.requires_unique_target and not missing:
             yield from self._check_unique_target()
@@ -140,6 +140,13 @@ class ForeignObjectChecks(RelationChecks):
             except FieldDoesNotExist:
                 message = f"The to_field '{name}' doesn't exist on the related model '{opts.label}'."
                 yield self._error(message, "E312")
+
+    def _check_composite_target(self) -> Iterator[CheckMessage]:
+        opts = self.remote_field.model._meta
+        for name in self.to_fields:
+            target = opts.pk if name is None else opts._forward_fields_map.get(name)
+            if target is opts.pk and opts.is_composite_pk:
+                yield self._error(*refused_composite(opts.object_name))
 
     def _check_unique_target(self) -> Iterator[CheckMessage]:
         targets, opts = self.foreign_related_fields, self.remote_field.model._meta
@@ -224,6 +231,15 @@ class ForeignKeyChecks(ForeignObjectChecks):
                 "E323",
                 "Use either database or Python on_delete variants uniformly in the references chain.",
             )
+
+
+def refused_composite(model_name: str) -> tuple[str, str]:
+    """Return the text and the number of the error for a relation that needs a key of one column, and finds one of several."""
+    message = (
+        f"Field defines a relation involving model '{model_name}' which has a CompositePrimaryKey and such relations are not "
+        "supported."
+    )
+    return message, "E347"
 
 
 def by_database(on_delete: Callable[..., Any] | None) -> bool | None:

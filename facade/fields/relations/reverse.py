@@ -147,7 +147,7 @@ class ForeignObjectRel(FieldCacheMixin, ValueDescription):
     @property
     def path_targets(self) -> tuple[Any, ...]:
         """The fields that identify the object at the end of the relation."""
-        return (self.hops[-1].target._meta.pk,)
+        return tuple(self.hops[-1].target._meta.pk_fields)
 
     @cached_property
     def related_model(self) -> Any:

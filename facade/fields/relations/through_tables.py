@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.configuration import settings
 from facade.exceptions import FieldDoesNotExist
-from facade.fields.relations.relation_declarations import RelationChecks
+from facade.fields.relations.relation_declarations import RelationChecks, refused_composite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,10 +58,18 @@ class ManyToManyChecks(RelationChecks):
             return
         names = remote.through_fields
         if not isinstance(remote.model, str):
+            if names is None:
+                yield from self._check_composite_keys(remote.model)
             yield from self._check_foreign_keys(through, remote.model, bool(names))
         if names is not None:
             yield from self._check_through_fields(through, names)
         yield from self._check_table(through)
+
+    def _check_composite_keys(self, target: type[Instance]) -> Iterator[CheckMessage]:
+        for side in (target, self.model):
+            if side._meta.is_composite_pk:
+                yield self._error(*refused_composite(_name(side)))
+                return
 
     def _check_foreign_keys(
         self, through: type[Instance], target: type[Instance], named: bool

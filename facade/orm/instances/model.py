@@ -111,7 +111,9 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         if self._meta.concrete_model != other._meta.concrete_model:
             return False
         key = self.pk
-        return self is other if key is None else bool(key == other.pk)
+        if key is None or (type(key) is tuple and None in key):
+            return self is other
+        return bool(key == other.pk)
 
     def __hash__(self) -> int:
         if not self._is_pk_set():

@@ -100,7 +100,7 @@ class RawQuerySet(Prefetching):
         fields = [self._field(name) for name in columns]
         present = {field.attname: index for index, field in enumerate(fields) if field is not None}
         opts = self.model._meta
-        if opts.pk.attname not in present:
+        if any(field.attname not in present for field in opts.pk_fields):
             raise FieldDoesNotExist("Raw query must include the primary key")
         loaded = [field for field in opts.concrete_fields if field.attname in present]
         read = [(present[f.attname], reader(f, database.compile_dialect, database)) for f in loaded]

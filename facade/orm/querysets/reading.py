@@ -215,7 +215,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
     def first(self) -> R | None:
         """Return the first object, by primary key where no order was given; None where there is none."""
-        queryset = self if self._is_ordered_for_first() else self.order_by("pk")
+        queryset = self if self._is_ordered_for("first") else self.order_by("pk")
         found = list(queryset[:1])
         return found[0] if found else None
 
@@ -224,7 +224,7 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     def last(self) -> R | None:
         """Return the last object, by primary key where no order was given; None where there is none."""
         self._refuse_sliced_last()
-        queryset = self.reverse() if self._is_ordered_for_first() else self.order_by("-pk")
+        queryset = self.reverse() if self._is_ordered_for("last") else self.order_by("-pk")
         found = queryset._between(None, 1)._results()
         return found[0] if found else None
 
@@ -234,16 +234,18 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         if not self._can_filter():
             raise TypeError("Cannot reverse a query once a slice has been taken.")
 
-    def _is_ordered_for_first(self) -> bool:
+    def _is_ordered_for(self, name: str) -> bool:
         query = self._shape.query
         if query.is_ordered or not query.order.default_ordering:
             return True
-        if isinstance(query.grouping.group_by, tuple) and not any(
-            getattr(item, "target", None) is self.model._meta.pk for item in query.grouping.group_by
-        ):
-            raise TypeError(
-                "Cannot use QuerySet.first() or QuerySet.last() on an unordered queryset performing aggregation. Add an ordering with order_by()."
-            )
+        if isinstance(query.grouping.group_by, tuple):
+            columns = [one for item in query.grouping.group_by for one in item.flatten()]
+            known = [getattr(one, "target", None) for one in columns]
+            if not all(key in known for key in self.model._meta.pk_fields):
+                raise TypeError(
+                    f"Cannot use QuerySet.{name}() on an unordered queryset performing aggregation. Add an ordering with "
+                    "order_by()."
+                )
         return False
 
     def _earliest(self, *fields: str) -> R:

@@ -12,7 +12,7 @@ from facade.sql.core.select import Compiler
 from facade.types.shared import TRUTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import sqlalchemy as sa
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -51,6 +51,12 @@ class _ReadingQuery(Compiler):
 
     def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         return template("%s IN %s", left, self.bind_each(arg, type_, convert), type_=TRUTH)
+
+    def in_rows(
+        self, left: Sequence[Core], arg: Arg, types: Sequence[CoreType | None], convert: Convert
+    ) -> Any:
+        names = template(f"({', '.join(['%s'] * len(left))})", *left)
+        return self.in_list(names, arg, None, convert)
 
     def bind_each(self, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         def listed(values: Iterable[Any]) -> str:

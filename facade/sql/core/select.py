@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy, Value
 from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
-from facade.expressions.references import Col, Ref
+from facade.expressions.references import Col, Ref, RowValue
+from facade.expressions.sqltext.fragments import template
 from facade.expressions.sqltext.written import core_of
 from facade.sql.core.constants import bound_type, literal
 from facade.sql.core.layout import Binds, Layout
@@ -165,6 +167,11 @@ class Compiler:
 
     def in_list(self, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None = None) -> Any:
         return self.words.in_list(self, left, arg, type_, convert)
+
+    def in_rows(
+        self, left: Sequence[Core], arg: Arg, types: Sequence[CoreType | None], convert: Convert
+    ) -> Any:
+        return self.words.in_rows(self, left, arg, types, convert)
 
     def number(self, arg: Arg) -> int | None:
         if not self.binds.varies:
@@ -320,6 +327,10 @@ class Compiler:
                     for field in node.fields
                 )
         for name, expression in self._selection():
+            if expression.is_composite:
+                columns.extend(self._row(name, expression))
+                (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
+                continue
             columns.append(self._read(self._labelled(name, expression), expression))
             if query.is_ordered or query.grouping.group_by is not None:
                 with suppress(TypeError):  # an expression that cannot be compared
@@ -355,6 +366,13 @@ class Compiler:
         """Return a column of the rows, the value of a field or of an expression, as whoever runs the statement reads it."""
         return core
 
+    def _row(self, name: str, expression: Valued) -> list[Any]:
+        """Return the columns of a selected row; in a query around this one each has a name of its own."""
+        items = [self.process(item) for item in expression.flatten() if type(item) is Col]
+        if not self.level:
+            return items
+        return [item.label(quoted_name(f"{name}_{n}", quote=True)) for n, item in enumerate(items, 1)]
+
     def _wanted_form(self, expression: object) -> Any:
         """Return the form in which a value is read, or taken by the query around, where it differs from that in which the database uses it."""
         return None if self.form is None else self.form(self, expression)
@@ -376,7 +394,9 @@ class Compiler:
         query = self.query
         named = query.grouping.named
         names = {item.refs for item in named if isinstance(item, Ref)}
-        yield from (item.source if isinstance(item, Ref) else item for item in named)
+        for item in named:
+            source = item.source if isinstance(item, Ref) else item
+            yield from source.items if isinstance(source, RowValue) else (source,)
         for name, expression in self._selection():
             if name not in names:
                 yield from expression.get_group_by_cols()
@@ -447,7 +467,8 @@ class Compiler:
         by_default = order.default_ordering and query.grouping.group_by is None and query.source.inner is None
         if not items and by_default:
             items = tuple(query.opts.ordering or ())
-        return [term for item in items for term in self._order_item(item, not order.standard_ordering)]
+        terms = [term for item in items for term in self._order_item(item, not order.standard_ordering)]
+        return [one for term in terms for one in (_each(term) if term.expression.is_composite else (term,))]
 
     def _order_item(self, item: str | Expression, reverse: bool) -> list[OrderBy]:
         query = self.query
@@ -517,6 +538,9 @@ class Compiler:
         return [resolved.reverse_ordering() if descending else resolved]
 
     def ordering(self, item: Ordered, core: Core | None = None) -> Any:
+        if core is None and item.expression.is_composite:
+            terms = [self.ordering(one) for one in _each(item)]
+            return template(", ".join(["%s"] * len(terms)), *terms)
         core = self.process(item.expression) if core is None else core
         term = core.desc() if item.descending else core.asc()
         if item.nulls_first:
@@ -531,7 +555,7 @@ class Compiler:
             return statement
         if query.grouping.distinct_fields:
             self.binds.compares = True
-            fields = [self._distinct_field(name) for name in query.grouping.distinct_fields]
+            fields = [one for name in query.grouping.distinct_fields for one in self._distinct_on(name)]
             return self.words.distinct_on(statement, fields)
         present = {str(column) for column in columns}
         extra = [
@@ -541,8 +565,13 @@ class Compiler:
         ]
         return statement.add_columns(*[column for column in extra if str(column) not in present]).distinct()
 
-    def _distinct_field(self, name: str) -> Any:
+    def _distinct_on(self, name: str) -> list[Any]:
         expression = self.query.resolve_ref(name)
+        if isinstance(expression, RowValue):
+            return [self.process(item) for item in expression.items]
+        return [self._distinct_field(name, expression)]
+
+    def _distinct_field(self, name: str, expression: Valued) -> Any:
         if name in self.query.annotation_select:  # the order, too, speaks of it by its name
             return sa.column(quoted_name(name, quote=True))
         core = self._selected_term(expression)
@@ -579,6 +608,15 @@ class Compiler:
                 f"query are allowed. Choices are: {', '.join(known)}."
             )
         return [self.table(known[name].alias) for name in names]
+
+
+def _each(term: Ordered) -> Iterator[Any]:
+    """Yield a term of ORDER BY for each column of a row."""
+    row: Any = term.expression.source if isinstance(term.expression, Ref) else term.expression
+    for item in row.items:
+        one: Any = copy.copy(term)
+        one.expression = item
+        yield one
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from collections import namedtuple
 from collections.abc import Callable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from facade.exceptions import NestedTooDeeply
+from facade.expressions.references import RowValue
 from facade.foundation.generated import FunctionText
 from facade.foundation.seams import Seam
 from facade.sql.values import converter
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
+    from facade.expressions.contracts import Valued
     from facade.fields.descriptions import Converter
     from facade.sql.core.layout import Layout
     from facade.sql.query.loading import Part
@@ -30,18 +33,33 @@ instance_state: Seam[[], tuple[type[Any], str]] = Seam(
 )
 
 
+def converters(expression: Valued, dialect: Dialect, database: Database) -> list[Converter | None]:
+    """Return what makes the Python values of the columns that an expression stands for, most often one."""
+    if not isinstance(expression, RowValue):
+        return [converter(expression, dialect, database)]
+    return [converter(item, dialect, database) for item in expression.items]
+
+
 MAX_RELATED = 90
 """How many relations in a row select_related() follows: Python takes no source indented by more than 100 levels."""
 
 
 class RowSource(FunctionText):
-    """A source that knows the converters of its columns."""
+    """A source that knows the converters of its columns, and which of them become one value, a tuple."""
 
-    def __init__(self, converters: list[Converter | None], extra: bool, of: str) -> None:
+    def __init__(self, converters: list[list[Converter | None]], extra: bool, of: str) -> None:
         super().__init__()
-        self.converters, self.of = converters, of
-        width = len(converters)
+        self.converters = [convert for value in converters for convert in value]
+        ends = [*accumulate(map(len, converters))]
+        self.places = [range(end - len(value), end) for value, end in zip(converters, ends, strict=True)]
+        self.of = of
+        width = len(self.converters)
         self.target = "".join(f"c{index}, " for index in range(width)) + ("*_" if extra else "")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each value is what the driver gives for a column."""
+        return len(self.places) == len(self.converters) and not any(self.converters)
 
     def loader(self, header: str, footer: str) -> Loader:
         self.lines = [header, *self.lines, footer]
@@ -49,6 +67,12 @@ class RowSource(FunctionText):
         return made
 
     def value(self, index: int) -> str:
+        place = self.places[index]
+        if len(place) > 1:
+            return f"({', '.join(map(self._column, place))})"
+        return self._column(place[0])
+
+    def _column(self, index: int) -> str:
         convert = self.converters[index]
         return f"c{index}" if convert is None else f"{self.name('f', convert)}(c{index})"
 
@@ -59,8 +83,8 @@ def instance_loader(layout: Layout, dialect: Dialect, database: Database, extra:
     assert part is not None
     columns: list[Any] = [field for node in part.walk() for field in node.fields]
     expressions = [expression for _, expression in layout.annotations]
-    converters = [converter(item, dialect, database) for item in (*columns, *expressions)]
-    source = RowSource(converters, extra, part.model.__name__)
+    readers = [converters(item, dialect, database) for item in (*columns, *expressions)]
+    source = RowSource(readers, extra, part.model.__name__)
     annotations = [
         (name, source.value(len(columns) + index)) for index, (name, _) in enumerate(layout.annotations)
     ]
@@ -156,8 +180,8 @@ def _value_source(
     else:
         columns += layout.columns
     names = [name for name, _ in columns]
-    converters = [converter(item, dialect, database) for _, item in columns]
-    return RowSource(converters, extra, f"rows of {', '.join(names)}"), names
+    readers = [converters(item, dialect, database) for _, item in columns]
+    return RowSource(readers, extra, f"rows of {', '.join(names)}"), names
 
 
 def dict_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
@@ -170,23 +194,20 @@ def dict_loader(layout: Layout, dialect: Dialect, database: Database, extra: boo
 def tuple_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list()."""
     source, _ = _value_source(layout, dialect, database, extra)
-    if not extra and not any(source.converters) and layout.repeated is None:
+    if not extra and source.is_plain and layout.repeated is None:
         return source.loader(
             "def load(rows, db):",
             "    return rows if type(rows) is list and rows and type(rows[0]) is tuple else list(map(tuple, rows))",
         )
-    items = "".join(f"{source.value(index)}, " for index in layout.repeated or range(len(source.converters)))
+    items = "".join(f"{source.value(index)}, " for index in layout.repeated or range(len(source.places)))
     return source.loader("def load(rows, db):", f"    return [({items}) for ({source.target}) in rows]")
 
 
 def flat_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list(flat=True)."""
-    source, _ = _value_source(layout, dialect, database, True)
+    source, _ = _value_source(layout, dialect, database, extra)
     return source.loader(
-        "def load(rows, db):",
-        f"    return [{source.value(0)} for (c0, *_) in rows]"
-        if extra or len(source.converters) > 1
-        else f"    return [{source.value(0)} for (c0,) in rows]",
+        "def load(rows, db):", f"    return [{source.value(0)} for ({source.target}) in rows]"
     )
 
 

@@ -117,4 +117,5 @@ def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any] | sa.U
     inner.updates = ()
     inner.select_only("pk")
     keys = compiler.words.listed(compiler.subquery(Embedded(inner, 0)), apart=True)
-    return statement.where(table.c[query.opts.pk.column].in_(keys))
+    columns = [table.c[field.column] for field in query.opts.pk_fields]
+    return statement.where((columns[0] if len(columns) == 1 else sa.tuple_(*columns)).in_(keys))

@@ -107,7 +107,7 @@ def _wrap(query: SQLQuery, aggregates: dict[str, Any], sliced: Slice) -> None:
             replacements[column] = columns[column]
         outer[name] = aggregate.replace_expressions(replacements)
     if not (inner.source.combinator or inner.selection.has_columns):
-        key = inner.opts.pk
+        key = inner.opts.pk_fields[0]
         column = {key.attname: Col(inner.initial_alias(), key)}
         inner.selection = replace(inner.selection, select=column, selected=None)
     _replace_by(query, Embedded(inner, 0), outer)
@@ -123,7 +123,7 @@ def _reduce(inner: SQLQuery, aggregates: dict[str, Any]) -> None:
     if inner.grouping.distinct or inner.source.combinator:
         return
     if inner.selection.default_cols and has_aggregation:
-        inner.grouping = Grouping((Col(inner.initial_alias(), inner.opts.pk),))
+        inner.grouping = Grouping(tuple(Col(inner.initial_alias(), key) for key in inner.opts.pk_fields))
     inner.selection = replace(inner.selection, default_cols=False)
     if inner.where.contains_over_clause:
         return

@@ -11,6 +11,7 @@ from facade.expressions.freezing import Arg
 from facade.expressions.names import referenced_names
 from facade.expressions.subquery import Embedded
 from facade.fields.declarations import LOOKUP_SEP
+from facade.fields.kinds.composite import CompositePrimaryKey
 from facade.fields.relations.reverse import final_target
 from facade.sql.query import paths
 from facade.sql.values import no_value
@@ -73,6 +74,8 @@ def _updatable(opts: Options, name: str) -> Any:
     field = _known_field(opts, name)
     if getattr(field, "generated", False):
         raise FieldError(f"Generated field {field} cannot be updated.")
+    if isinstance(field, CompositePrimaryKey):
+        raise FieldError("Composite primary key fields must be updated individually.")
     if not field.concrete or (field.is_relation and field.many_to_many):
         raise FieldError(f"Cannot update model field {field!r} (only concrete fields are permitted).")
     return field
@@ -108,7 +111,11 @@ def _resolved(query: SQLQuery, field: Field[Any], value: object) -> Any:
 
 
 def check_assigned(field: Field[Any], resolved: Expression) -> None:
-    """Raise FieldError where a row would be assigned what is known of many rows only."""
+    """Raise FieldError where a row would be assigned what is known of many rows only, or several columns at once."""
+    if resolved.is_composite:
+        raise FieldError(
+            f"Composite primary keys expressions are not allowed in this query ({field.name}=F('pk'))."
+        )
     for kind, has in (
         ("Aggregate functions", resolved.contains_aggregate),
         ("Window expressions", resolved.contains_over_clause),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression
-from facade.expressions.references import Ref
+from facade.expressions.references import Ref, RowValue
 from facade.fields.relations.reverse import final_target
 from facade.sql.query.loading import select_parts
 
@@ -58,8 +58,12 @@ def combined_columns(query: Query) -> dict[str, Any]:
         if first.source.combinator:
             return combined_columns(first)
         fields = {name: field for field in query.opts.concrete_fields for name in (field.name, field.attname)}
-        columns = {name: Ref(field.column, _Value(final_target(field))) for name, field in fields.items()}
-        return {**columns, "pk": columns[query.opts.pk.name], **_named(first, first.annotation_select)}
+        columns: dict[str, Any] = {
+            name: Ref(field.column, _Value(final_target(field))) for name, field in fields.items()
+        }
+        key = [columns[field.name] for field in query.opts.pk_fields]
+        columns["pk"] = RowValue(key, query.opts.pk) if query.opts.is_composite_pk else key[0]
+        return {**columns, **_named(first, first.annotation_select)}
     source = first if keeps_names(query) else query
     return _named(source, query.selection.selected or source.selection.result_names)
 

@@ -21,7 +21,7 @@ from facade.expressions.freezing import (
     Values,
 )
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
-from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
+from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef, RowValue, columns
 from facade.expressions.subquery import Embedded, Exists
 from facade.fields.declarations import LOOKUP_SEP
 from facade.sql.query import paths
@@ -239,8 +239,8 @@ class Conditions:
             value = EMPTY
         if not listed or not (value is EMPTY or (isinstance(value, ArgWithNone) and value.only)):
             raise FieldError("Joined field references are not permitted in this query")
-        key = self.query.model._meta.pk
-        return self.build_lookup(["in"], Col(self.query.initial_alias(), key), value)
+        key = columns(self.query.initial_alias(), self.query.model._meta.pk_fields)
+        return self.build_lookup(["in"], key, value)
 
     def _compare(
         self,
@@ -252,18 +252,21 @@ class Conditions:
         scope: ConditionScope,
     ) -> tuple[Where, set[str]]:
         alias, final = aliases[-1], path.final_field
-        column: Any = Col(alias, targets[0], final)
+        column: Any = columns(alias, targets, final)
         lookup = self.build_lookup(path.rest, column, value)
         clause = Where([lookup])
         without_row = _holds_without_row(lookup, scope)
         if without_row and lookup.lookup_name != "isnull":
-            self._exclude_nulls(clause, Col(alias, targets[0]), self.query.joins[alias].outer, lookup, value)
+            nullable = self.query.joins[alias].outer or any(target.null for target in targets)
+            self._exclude_nulls(clause, columns(alias, targets), nullable, lookup, value)
         return clause, set() if without_row else needed
 
-    def _exclude_nulls(self, clause: Where, column: Col, outer: bool, lookup: Lookup, value: object) -> None:
+    def _exclude_nulls(
+        self, clause: Where, column: Col | RowValue, nullable: bool, lookup: Lookup, value: object
+    ) -> None:
         """Make NOT (column = value) hold where the column is NULL, as Python would have it."""
-        if column.target.null or outer:
-            isnull = column.target.get_lookup("isnull")
+        if nullable:
+            isnull = column.get_lookup("isnull")
             if lookup.lookup_name == "in" and _has_none(value):
                 clause.add(isnull(column, True), OR)
             else:
@@ -347,7 +350,13 @@ class Conditions:
             self.query.place(value, lookup.preparation)
             return lookup
         if isinstance(value, tuple):
-            value = tuple(self._typed(item, left) for item in value)
+            value = self._items(lookup_class, left, value)
+        elif (
+            isinstance(value, Expression)
+            and value.is_composite
+            and not lookup_class.allows_composite_expressions
+        ):
+            raise ValueError("CompositePrimaryKey cannot be used as a lookup value.")
         if isinstance(value, Embedded):
             value = Embedded(value.query.clone(), value.offset)
         lookup = lookup_class(left, value)
@@ -361,6 +370,13 @@ class Conditions:
             except PreparedNone:
                 return self._null_test(str(lookup_class.lookup_name), left)
         return lookup
+
+    def _items(self, lookup_class: type[Lookup], left: Valued, values: tuple[Any, ...]) -> Any:
+        """Return the values of a list, or of a row, some of which are expressions, each with its type."""
+        arranged = getattr(lookup_class, "arranged", None)
+        if arranged is not None:
+            return arranged(left, values, self._typed)
+        return tuple(self._typed(item, left) for item in values)
 
     def _typed(self, item: object, left: Valued) -> Any:
         if not isinstance(item, Arg):
@@ -383,7 +399,8 @@ class Conditions:
         inner.resolve_outer(self.query, True, scope.reuse)
         if (shared := self._shared_row(inner, name, scope.reuse)) is not None:
             near, far, key = shared
-            inner.where.add(key.get_lookup("exact")(Col(near, key), Outer(Col(far, key))), AND)
+            for field in key:
+                inner.where.add(field.get_lookup("exact")(Col(near, field), Outer(Col(far, field))), AND)
         self._tie(inner)
         inner.placement = Placement(subquery=True)
         exists = Exists(Embedded(inner.for_exists(), 0))
@@ -391,18 +408,20 @@ class Conditions:
 
     def _tie(self, inner: Joining) -> None:
         """Make a subquery on the same model speak of this query's row, with as few tables as can say so."""
-        pk = self.query.model._meta.pk
+        keys = self.query.model._meta.pk_fields
         needed = {*inner.joins} if inner.where.contains_subquery else _joins_of(inner.where)
-        same = inner.joins.trim_start(needed) or {pk: pk}
+        same = inner.joins.trim_start(needed) or {key: key for key in keys}
         near, far = inner.joins.base, self.query.initial_alias()
         assert near is not None
         for ours, theirs in same.items():
             inner.where.add(Exact(Col(near, ours), Outer(Col(far, theirs))), AND)
 
-    def _shared_row(self, inner: Joining, name: str, reuse: set[str] | None) -> tuple[str, str, Any] | None:
+    def _shared_row(
+        self, inner: Joining, name: str, reuse: set[str] | None
+    ) -> tuple[str, str, list[Any]] | None:
         """Return what ties the related row of a negated lookup to the one that conditions beside it speak of.
 
-        That is its alias in the subquery, its alias here and its key; None where no other condition speaks of such a row,
+        That is its alias in the subquery, its alias here and the fields of its key; None where no other condition speaks of such a row,
         and where the lookup holds for objects without one.
         """
         path = self.query.resolve_path(paths.split(name))
@@ -415,7 +434,7 @@ class Conditions:
                 return None
             near, far = there, here
             if hop.many:
-                return None if inner.joins[near].outer else (near, far, hop.target._meta.pk)
+                return None if inner.joins[near].outer else (near, far, hop.target._meta.pk_fields)
         return None
 
 

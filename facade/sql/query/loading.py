@@ -11,6 +11,7 @@ from facade.sql.query.paths import split
 
 if TYPE_CHECKING:
     from facade.fields import Field
+    from facade.fields.relations.foreign_objects import ForeignObject
     from facade.fields.relations.reverse import ForeignObjectRel
     from facade.meta.options import Options
     from facade.sql.query.query import Query as SQLQuery
@@ -205,12 +206,13 @@ def _related(
 
 
 def _left_out(
-    opts: Options, relation: Field[Any], name: str, reverse: bool, tree: Mask, deferring: bool
+    opts: Options, relation: ForeignObject[Any], name: str, reverse: bool, tree: Mask, deferring: bool
 ) -> bool:
     """Whether a relation to be followed is one that defer() or only() does not load."""
     if reverse:
         return not deferring and bool(tree) and name not in tree
-    return all(relation is not item for item in loaded_fields(opts, tree, deferring))
+    loaded = loaded_fields(opts, tree, deferring)
+    return not all(item in loaded for item in relation.local_related_fields)
 
 
 def _filtered(query: SQLQuery, part: Part, requested: Mask) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldDoesNotExist, FieldError
 from facade.fields.declarations import LOOKUP_SEP
+from facade.fields.kinds.composite import CompositePrimaryKey
 
 if TYPE_CHECKING:
     from facade.meta.options import Options
@@ -89,7 +90,7 @@ def resolve(
             opts = _to_parent(found, opts, path)
         hops = getattr(found, "hops", None)
         if not hops:
-            path.final_field, path.targets = found, (found,)
+            path.final_field, path.targets = found, _parts(found)
             if complete and position + 1 != len(names):
                 raise FieldError(
                     f"Cannot resolve keyword {names[position + 1]!r} into field. Join on '{name}' not permitted."
@@ -164,4 +165,9 @@ def target_fields(hop: Hop) -> tuple[Any, ...]:
     """Return the fields, on the model a hop leads to, that hold the relation's value."""
     if hop.direct:
         return tuple(far for _, far in hop.columns)
-    return (hop.target._meta.pk,)
+    return tuple(hop.target._meta.pk_fields)
+
+
+def _parts(field: Any) -> tuple[Any, ...]:
+    """Return the fields that hold the value of one: itself, or the parts of a composite key."""
+    return field.fields if isinstance(field, CompositePrimaryKey) else (field,)

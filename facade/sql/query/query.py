@@ -6,7 +6,7 @@ A Query is changed only while a step is applied to a fresh copy (see `sql/plan/s
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +15,7 @@ from facade.exceptions import FieldError
 from facade.expressions.base import Expression
 from facade.expressions.names import with_names
 from facade.expressions.q import AND
-from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef
+from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef, RowValue, columns
 from facade.expressions.subquery import Embedded, columns_read
 from facade.expressions.tree import rewritten, unchanged
 from facade.fields.relations.reverse import final_target
@@ -261,11 +261,9 @@ class Query:
         targets, aliases = self.trim(path, aliases)
         if not allow_joins and len(aliases) > 1:
             raise FieldError("Joined field references are not permitted in this query")
-        if len(targets) > 1:
-            raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
         if reuse is not None:
             reuse.update(aliases)
-        return self._transformed_by(path, names, Col(aliases[-1], targets[0], final_target(targets[0])))
+        return self._transformed_by(path, names, _referred(aliases[-1], path, targets))
 
     def _transformed_by(self, path: Path, names: list[str], expression: Expression) -> Any:
         """Apply the transforms at the end of a path."""
@@ -275,13 +273,22 @@ class Query:
             expression = try_transform(expression, transform)
         return expression
 
-    def refuse_several(self, lookup: str | None) -> None:
-        """Raise ValueError where this query, as a lookup's right side, selects more than one column."""
-        if (count := len(self.selection.selected or self.select)) > 1:
+    def refuse_several(self, lookup: str | None, wanted: int = 1) -> None:
+        """Raise ValueError where this query, as a lookup's right side, selects another number of columns."""
+        count = sum(map(self._width_of, self.selection.selected or self.select))
+        if count and count != wanted:
             name = "'in'" if lookup == "in" else lookup
             raise ValueError(
-                f"The QuerySet value for the {name} lookup must have 1 selected fields (received {count})"
+                f"The QuerySet value for the {name} lookup must have {wanted} selected fields (received {count})"
             )
+
+    def _width_of(self, name: str) -> int:
+        """Return how many columns a selected name stands for."""
+        expression = self.annotations.get(name) or self.select.get(name)
+        if expression is None and self.combined:
+            width: int = self.combined[0].query._width_of(name)
+            return width
+        return len(expression) if isinstance(expression, RowValue) else 1
 
     def resolve_prefixed(self, expression: object, prefix: str) -> Any:
         """Resolve an expression that was written for the model to which the relations of `prefix` lead."""
@@ -298,7 +305,10 @@ class Query:
             for transform in rest:
                 annotation = try_transform(annotation, transform, name)
             return annotation
-        return self.column_of(name, reuse, allow_joins)
+        found = self.column_of(name, reuse, allow_joins)
+        if isinstance(found, RowValue) and getattr(found.output_field, "from_fields", None):
+            raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
+        return found
 
     def _annotation_ref(self, name: str, allow_joins: bool, summarize: bool) -> Any:
         annotation = self.annotations[name]
@@ -369,12 +379,16 @@ class Query:
         return columns
 
     def select_only(self, name: str) -> None:
-        """Select one column: what a queryset that is compared with a column must do."""
-        if self.source.combinator:  # each of its parts selects that column
-            self.set_values((name,))
+        """Select one field: what a queryset that is compared with a column must do."""
+        self.select_columns((name,))
+
+    def select_columns(self, names: Sequence[str]) -> None:
+        """Select these fields and nothing else."""
+        if self.source.combinator:  # each of its parts selects them
+            self.set_values(tuple(names))
             return
         self.clear_select()
-        self.add_fields([name])
+        self.add_fields(names)
 
     def set_values(self, names: tuple[str, ...]) -> None:
         """Turn the rows into the named values; without names all fields and annotations."""
@@ -478,7 +492,7 @@ class Query:
             return
         names = paths.split(name)
         path = self.resolve_path(names)
-        self._transformed_by(path, names, Col("", path.targets[0], final_target(path.targets[0])))
+        self._transformed_by(path, names, _referred("", path, path.targets))
 
     def clear_ordering(self, force: bool = False, clear_default: bool = True) -> None:
         """Forget the order where that cannot change the result, or with `force` anyway."""
@@ -548,6 +562,13 @@ def _resolved_part(part: Embedded, outer: Any, allow_joins: bool, reuse: set[str
     inner = part.query.clone()
     inner.resolve_outer(outer, allow_joins, reuse)
     return Embedded(inner, part.offset)
+
+
+def _referred(alias: str, path: Path, targets: tuple[Any, ...]) -> Col | RowValue:
+    """Return what a name that leads to these fields stands for."""
+    if len(targets) == 1:
+        return Col(alias, targets[0], final_target(targets[0]))
+    return columns(alias, targets, path.final_field)
 
 
 class _Through:

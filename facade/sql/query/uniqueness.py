@@ -9,7 +9,8 @@ from facade.expressions.base import OrderBy
 from facade.expressions.comparisons import Exact
 from facade.expressions.freezing import Arg
 from facade.expressions.q import AND
-from facade.expressions.references import Col, F
+from facade.expressions.references import Col, F, RowValue
+from facade.fields import CompositePrimaryKey
 
 if TYPE_CHECKING:
     from facade.meta.options import Options
@@ -26,12 +27,13 @@ def has_key(query: Query) -> bool:
 
 
 def _names_a_row(condition: object) -> bool:
-    return (
-        isinstance(condition, Exact)
-        and isinstance(condition.rhs, Arg)
-        and type(condition.lhs) is Col
-        and bool(condition.lhs.target.unique)
-    )
+    return isinstance(condition, Exact) and isinstance(condition.rhs, Arg) and _is_unique(condition.lhs)
+
+
+def _is_unique(column: object) -> bool:
+    if isinstance(column, RowValue):
+        return isinstance(column._output_field, CompositePrimaryKey)
+    return type(column) is Col and bool(column.target.unique)
 
 
 def totally_ordered(query: Query) -> bool:
@@ -43,8 +45,10 @@ def totally_ordered(query: Query) -> bool:
         for item in query.order.order_by or query.opts.ordering
         if (name := _field_name(item)) is not None
     }
+    if query.opts.is_composite_pk and "pk" in names:
+        return True
     fields = {field for name in names if (field := _plain_field(query.opts, name)) is not None}
-    if any(field.unique and not field.null for field in fields):
+    if any(field.unique and not field.null for field in fields) or fields.issuperset(query.opts.pk_fields):
         return True
     columns = {field.name for field in fields}
     keys = [tuple(group) for group in query.opts.unique_together]

@@ -17,6 +17,7 @@ from facade.expressions.base import Expression, OrderBy
 from facade.expressions.q import Q
 from facade.expressions.references import F
 from facade.expressions.sqltext.fragments import Fragment
+from facade.fields.kinds.composite import CompositePrimaryKey
 from facade.fields.kinds.generated import GeneratedField
 from facade.fields.relations.foreign_keys import ForeignKey, lazy_related_operation
 from facade.foundation.seams import Seam
@@ -247,7 +248,7 @@ def _new_table(opts: Options) -> sa.Table:
     if opts.auto_field is not None and opts.auto_field.model is opts.concrete_model:
         options["sqlite_autoincrement"] = True
     columns = [_column(opts, field) for field in opts.local_concrete_fields]
-    key = PrimaryKey(*[column.name for column in columns if column.primary_key])
+    key = PrimaryKey(*[field.column for field in opts.pk_fields])
     table = sa.Table(name, _home(opts, name, schema), *columns, key, **options)
     for field in opts.local_concrete_fields:
         _add_check(table, field)
@@ -304,7 +305,7 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
     options: dict[str, Any] = {
         # What a generated column holds follows from its expression, NULL included.
         "nullable": (field.null or field.generated) and not field.primary_key,
-        "primary_key": field.primary_key,
+        "primary_key": field is opts.pk,
         "autoincrement": False,
         "comment": field.db_comment or None,
         "unique": (field.unique and not field.primary_key) or None,
@@ -395,6 +396,12 @@ def _check_targets(opts: Options) -> None:
             raise ImproperlyConfigured(
                 f"{opts.label}.{field.name} refers to '{target}', which is not defined. Import the module that "
                 "defines it."
+            )
+        if target is not None and isinstance(field.foreign_related_fields[0], CompositePrimaryKey):
+            raise UnsupportedFeature(
+                f"{opts.label}.{field.name} refers to {target._meta.label}, whose primary key has several columns. A foreign "
+                "key refers to one: name a unique field of that model as to_field, or use a ForeignObject over fields of your "
+                "own for the columns."
             )
 
 

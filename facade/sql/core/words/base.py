@@ -12,10 +12,10 @@ from facade.exceptions import UnsupportedFeature
 from facade.expressions.documents import DOCUMENT
 from facade.expressions.sqltext.fragments import Fragment, template
 from facade.timezone import timezone_name
-from facade.types.shared import INTEGER, TEXT, TRUTH
+from facade.types.shared import INTEGER, TEXT, TRUTH, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
     from sqlalchemy.engine import Dialect
@@ -93,6 +93,21 @@ class StandardWords:
     ) -> Any:
         """Return `left IN (list)`, the list an argument of any length."""
         return left.in_(compiler.bind_each(arg, type_, convert))
+
+    def in_rows(
+        self,
+        compiler: Compiler,
+        left: Sequence[Core],
+        arg: Arg,
+        types: Sequence[CoreType | None],
+        convert: Convert,
+    ) -> Any:
+        """Return `(left, …) IN (list of rows)`, the list an argument of any length."""
+        return sa.tuple_(*left).in_(
+            compiler.bind_each(
+                arg, sa.types.TupleType(*[UNKNOWN if one is None else one for one in types]), convert
+            )
+        )
 
     def listed(self, select: sa.Select[Any], apart: bool) -> Any:
         """Return a select as the list of values that IN takes, `apart` from the statement around it where that matters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,32 @@ class ListParameter(sa.types.TypeDecorator[Any]):
         return lambda values: _as_json([process(value) for value in values])
 
 
+class RowsParameter(sa.types.TypeDecorator[Any]):
+    """A list of rows, the values of each of these types."""
+
+    impl = sa.Text
+    cache_ok = False
+
+    def __init__(self, items: Sequence[CoreType]) -> None:
+        super().__init__()
+        self.items = items
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        found = [item.dialect_impl(dialect).bind_processor(dialect) for item in self.items]
+        processors = [_unchanged if process is None else process for process in found]
+
+        def process_rows(rows: list[Any]) -> str:
+            return _as_json(
+                [[process(item) for process, item in zip(processors, row, strict=True)] for row in rows]
+            )
+
+        return process_rows
+
+
+def _unchanged(value: object) -> Any:
+    return value
+
+
 def _as_json(values: list[Any]) -> str:
     """Return a list as JSON for SQLite, to which NaN is NULL, and a number beyond its range infinity."""
     try:
@@ -41,6 +67,8 @@ def _as_json(values: list[Any]) -> str:
 
 
 def _item_as_json(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_item_as_json, value))}]"
     if value != value:  # noqa: PLR0124 - only NaN is unequal to itself
         return "null"
     return json.dumps(value).replace("Infinity", "1e999") if isinstance(value, float) else json.dumps(value)
@@ -60,4 +88,4 @@ class KeyList(sa.types.TypeDecorator[Any]):
         return partial(json.dumps, ensure_ascii=self.ascii_only)
 
 
-__all__ = ["KeyList", "ListParameter"]
+__all__ = ["KeyList", "ListParameter", "RowsParameter"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
@@ -57,6 +57,24 @@ class PostgreSQLWords(StandardWords):
         if type_ is None:
             return super().in_list(compiler, left, arg, type_, convert)
         return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_)), convert))
+
+    def in_rows(
+        self,
+        compiler: Compiler,
+        left: Sequence[Core],
+        arg: Arg,
+        types: Sequence[CoreType | None],
+        convert: Convert,
+    ) -> Any:
+        if None in types:
+            return super().in_rows(compiler, left, arg, types, convert)
+        arrays = []
+        for position, item in enumerate(types):
+            array = sa.ARRAY(_array_item(item))
+            arrays.append(sa.cast(compiler.bind(arg, array, _column(position, convert)), array))
+        names = [f"column{n}" for n in range(1, len(left) + 1)]
+        rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
+        return sa.tuple_(*left).in_(sa.select(*[rows.c[name] for name in names]))
 
     # -- text ----------------------------------------------------------------------------------
 
@@ -234,6 +252,11 @@ def _array_item(type_: CoreType | None) -> Any:
     if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
         return TEXT
     return bound_type(type_, None)
+
+
+def _column(position: int, convert: Convert) -> Callable[[Any], list[Any]]:
+    """Return what takes one value out of each row of a list."""
+    return lambda rows: [row[position] for row in convert(rows)]
 
 
 def _is_naive(core: Core) -> bool:

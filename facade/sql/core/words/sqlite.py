@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from facade.expressions.sqltext.fragments import template
 from facade.sql.core.constants import literal
 from facade.sql.core.words import durations
 from facade.sql.core.words.base import Keys, StandardWords, on_conflict
-from facade.sql.core.words.parameters import KeyList, ListParameter
+from facade.sql.core.words.parameters import KeyList, ListParameter, RowsParameter
 from facade.types.base import survives_json
 from facade.types.shared import INTEGER, TEXT, TRUTH
 
@@ -51,6 +51,21 @@ class SQLiteWords(StandardWords):
             return super().in_list(compiler, left, arg, type_, convert)
         each = sa.func.json_each(compiler.bind(arg, ListParameter(type_), convert)).table_valued("value")
         return left.in_(sa.select(each.c.value))
+
+    def in_rows(
+        self,
+        compiler: Compiler,
+        left: Sequence[Core],
+        arg: Arg,
+        types: Sequence[CoreType | None],
+        convert: Convert,
+    ) -> Any:
+        known = [one for one in types if one is not None and survives_json(one, compiler.dialect)]
+        if len(known) < len(types):
+            return super().in_rows(compiler, left, arg, types, convert)
+        each = sa.func.json_each(compiler.bind(arg, RowsParameter(known), convert)).table_valued("value")
+        parts = [sa.func.json_extract(each.c.value, sa.literal_column(f"'$[{n}]'")) for n in range(len(left))]
+        return sa.tuple_(*left).in_(sa.select(*parts))
 
     # -- text ----------------------------------------------------------------------------------
 
