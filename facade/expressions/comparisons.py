@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -23,6 +23,7 @@ from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.lookup_registry import RegisterLookupMixin
 from facade.fields.relations.reverse import final_target
+from facade.types.base import is_plain
 from facade.types.shared import BIG_INTEGER
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Lookup(Expression):
     def bind_type(self) -> Any:
         found = self.lhs.column_type
         # A value may be too large for the column, and compares all the same.
-        return BIG_INTEGER if isinstance(found, sa.Integer) else found
+        return BIG_INTEGER if is_plain(found, sa.Integer) else found
 
     def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
         """Return what makes the driver's parameter of a prepared value on the compiler's database."""
@@ -427,7 +428,7 @@ class In(BuiltinLookup):
         if integers and min(value) >= LOWEST and max(value) <= HIGHEST:  # as they nearly always are
             return [*dict.fromkeys(value)]
         prepared = [self._prepare_item(item) for item in value if item is not None]
-        return [item for item in dict.fromkeys(prepared) if _fits(field, item)]
+        return [item for item in _different(prepared) if _fits(field, item)]
 
     def _prepare_item(self, item: object) -> Any:
         return super().prepare(item)
@@ -461,6 +462,14 @@ class In(BuiltinLookup):
     def selected(self, compiler: Compiler, queryset: Embedded) -> Any:
         """Return the select whose values they are."""
         return selected_beside(compiler, queryset, self.lhs)
+
+
+def _different(items: list[Any]) -> Iterable[Any]:
+    """Return the items once each; all of them where they have no hash, as lists, which are values of some types."""
+    try:
+        return dict.fromkeys(items)
+    except TypeError:
+        return items
 
 
 def _fits(field: Field[Any], value: object) -> bool:

@@ -441,7 +441,11 @@ def freeze_pair(name: str, value: object, values: Values) -> Any:
 
 def mark_argument(frozen: tuple[Any, ...], arg: Arg, mark: object) -> Any:
     """Return the frozen parts of a step with the value of one keyword or lookup replaced by a mark."""
-    return rewritten(frozen, {Value: unchanged, Arg: lambda found: mark if found == arg else found})
+
+    def marked(found: Arg) -> Any:
+        return mark if found.index == arg.index else found
+
+    return rewritten(frozen, {Value: unchanged, Arg: marked})
 
 
 as_condition.fill(Q)
