@@ -23,7 +23,6 @@ from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.lookup_registry import RegisterLookupMixin
 from facade.fields.relations.reverse import final_target
-from facade.types.base import is_plain
 from facade.types.shared import BIG_INTEGER
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ class Lookup(Expression):
     def bind_type(self) -> Any:
         found = self.lhs.column_type
         # A value may be too large for the column, and compares all the same.
-        return BIG_INTEGER if is_plain(found, sa.Integer) else found
+        return BIG_INTEGER if isinstance(found, sa.Integer) else found
 
     def converter(self, compiler: Compiler) -> Callable[[Any], Any] | None:
         """Return what makes the driver's parameter of a prepared value on the compiler's database."""

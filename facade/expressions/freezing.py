@@ -110,9 +110,9 @@ class StructuredArg(Arg):
 
     __slots__ = ("structure",)
 
-    def __init__(self, index: int, structure: Any) -> None:
+    def __init__(self, index: int, structure: object) -> None:
         super().__init__(index)
-        self.structure = structure
+        self.structure: Any = structure
 
     def moved(self, offset: int) -> StructuredArg:
         return StructuredArg(self.index + offset, self.structure)

@@ -79,15 +79,6 @@ def storage(type_: TypeEngine[Any], dialect: Dialect) -> Any:
     return found
 
 
-def is_plain(type_: TypeEngine[Any] | None, kind: type[TypeEngine[Any]]) -> bool:
-    """Return whether a type is of a kind, and binds values as all of that kind do."""
-    return (
-        isinstance(type_, kind)
-        and type(type_).bind_processor is kind.bind_processor
-        and not type_._has_bind_expression
-    )
-
-
 def type_key(type_: TypeEngine[Any]) -> Any:
     """Return what a type has in common with all that bind and read alike: itself alone where that cannot be told."""
     key = type_._static_cache_key

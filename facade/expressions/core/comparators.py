@@ -114,7 +114,7 @@ def call(method: Method, types: Sequence[CoreType | None], operands: Sequence[ob
     )
 
 
-def _method(left: Any, method: Method) -> Callable[..., Any]:
+def _method(left: Core, method: Method) -> Callable[..., Any]:
     if not isinstance(method, str):
         return functools.partial(method, left)
     try:

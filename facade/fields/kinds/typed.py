@@ -97,13 +97,18 @@ class TypedField(Field[Any]):
     def reads_as_stored(self) -> bool:
         return is_own(self.type) and not isinstance(self.type, _CONVERTING)
 
+    @property
+    def _is_text(self) -> bool:
+        """Whether a value is found by its text, as the database writes it."""
+        return self.reads_as_stored and isinstance(self.type, _WRITTEN)
+
     def stands_beside(self, first: ValueDescription) -> bool:
         return isinstance(first, TypedField) and type_key(first.type) == type_key(self.type)
 
     def _find(self, name: str) -> Any:
         if (method := self.lookups.get(name)) is not None:
             return comparator_lookup(name, method)
-        return None if name in _OF_TEXTS and self.value_kind != "text" else super()._find(name)
+        return None if name in _OF_TEXTS and not self._is_text else super()._find(name)
 
     def get_instance_lookups(self) -> dict[str, type[Any]]:
         names = [*super().get_instance_lookups(), *self.lookups]
@@ -160,6 +165,9 @@ def check_method(type_: ColumnType, name: str) -> None:
 
 # Of SQLAlchemy's types, those whose values are others in the database than in Python.
 _CONVERTING = (sa.Enum, sa.Interval, sa.LargeBinary, sa.PickleType)
+
+# Those whose values are found by pieces of their text, as those of all fields are.
+_WRITTEN = (sa.String, sa.Integer, sa.Numeric, sa.Date, sa.DateTime, sa.Time, sa.Uuid, sa.Boolean)
 
 _KINDS: tuple[tuple[type[ColumnType], Kind], ...] = (
     (sa.Boolean, "truth"),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from facade.expressions.freezing import PLAIN, WideArg, is_long, is_wide
 from facade.types import Decimal
-from facade.types.base import is_plain, type_key
+from facade.types.base import type_key
 from facade.types.shared import BIG_INTEGER, INTEGER
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def bound_type(type_: CoreType | None, constant: object) -> CoreType | None:
     """
     if isinstance(type_, Decimal):
         return ANY_DECIMAL
-    if type_ is not None and not is_plain(type_, sa.Integer):
+    if type_ is not None and not isinstance(type_, sa.Integer):
         return type_
     if _wide(constant):
         return ANY_DECIMAL if _long(constant) else BIG_INTEGER

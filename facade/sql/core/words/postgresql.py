@@ -18,7 +18,7 @@ from facade.sql.core.constants import bound_type, literal
 from facade.sql.core.words.base import Keys, StandardWords, is_before, offset_text, on_conflict
 from facade.timezone import get_default_timezone
 from facade.types import JSON, DateTime, IPAddress
-from facade.types.base import is_own, is_plain, storage
+from facade.types.base import is_own, storage
 from facade.types.shared import INTEGER, TEXT, TRUTH
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ _NOT_IN_ARRAYS = (sa.Enum, postgresql.CITEXT)
 
 
 def _array_item(type_: CoreType | None) -> Any:
-    if is_plain(type_, sa.String):
+    if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
         return TEXT
     return bound_type(type_, None)
 
