@@ -326,7 +326,7 @@ class Expression(Combinable, Compared, Tree, Written, Frozen):
             field for source in self._sources() if (field := source._output_field_or_none) is not None
         ]
         for field in candidates[1:]:
-            if not isinstance(candidates[0], field.counts_as or type(field)):
+            if not field.stands_beside(candidates[0]):
                 first, second = type(candidates[0]).__name__, type(field).__name__
                 raise FieldError(
                     f"Expression contains mixed types: {first}, {second}. You must set output_field."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade import fields
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import Expression, ExpressionWrapper, Value
 from facade.expressions.conditional import Case, When
 from facade.expressions.references import Outer, Ref
@@ -177,10 +178,21 @@ def json_constant(value: Value, field: object = None) -> Value | None:
     return written
 
 
+def refuse_unread(expression: Expression) -> None:
+    """Raise UnsupportedFeature for a value that is another in the database than it is to Python: JSON would hold the former."""
+    field = expression.known_field
+    if field is not None and not field.reads_as_stored:
+        raise UnsupportedFeature(
+            f"{field} cannot be part of JSON: what the database stores is not what {field.column_type!r} makes of it. "
+            "Cast it to a field, or put it beside the document."
+        )
+
+
 def _made_json(compiler: Compiler, expression: Expression) -> Any:
     """Return a number, a text, a truth value, ... as JSON."""
     if type(expression) is Value and (constant := json_constant(expression)) is not None:
         return compiler.process(constant)
+    refuse_unread(expression)
     truth = bool(getattr(expression, "conditional", False))
     core = compiler.boolean(expression) if truth else compiler.process(expression)
     if isinstance(core, sa.Null):

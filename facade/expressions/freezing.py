@@ -11,11 +11,14 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy.types import TypeEngine
 
 from facade.exceptions import NestedTooDeeply
 from facade.fields import Field
 from facade.foundation.seams import Seam
+from facade.types.base import type_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,6 +105,32 @@ class WideArg(Arg):
         return hash((WideArg, self.index, self.long))
 
 
+class StructuredArg(Arg):
+    """The place of values of which the SQL knows more than that they are some: `structure` is what it knows."""
+
+    __slots__ = ("structure",)
+
+    def __init__(self, index: int, structure: object) -> None:
+        super().__init__(index)
+        self.structure: Any = structure
+
+    def moved(self, offset: int) -> StructuredArg:
+        return StructuredArg(self.index + offset, self.structure)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is StructuredArg and (other.index, other.structure) == (self.index, self.structure)
+
+    def __hash__(self) -> int:
+        return hash((StructuredArg, self.index, self.structure))
+
+
+class Structured(NamedTuple):
+    """What a value is made of: a part of the SQL, which can be compared with others, and the values in it."""
+
+    structure: Any
+    values: tuple[Any, ...]
+
+
 class Empty:
     """What stands in a key for an empty list: the SQL is another one than for a list of values."""
 
@@ -157,7 +186,7 @@ class ItemByItem(Exception):
 
 
 class ConstantWanted(Exception):
-    """A value that says something about the SQL: `prepare` makes what stands in its place."""
+    """A value that says something about the SQL: `prepare` makes what stands in its place, or a `Structured` of it."""
 
     def __init__(self, arg: Arg, prepare: Callable[[Any], Any]) -> None:
         super().__init__(arg)
@@ -295,6 +324,8 @@ def hashable(value: object) -> Any:
         return tuple([(key, hashable(item)) for key, item in sorted(value.items())])
     if isinstance(value, (set, frozenset)):
         return frozenset(hashable(item) for item in value)
+    if isinstance(value, TypeEngine):
+        return type_key(value)
     return value
 
 

@@ -38,6 +38,7 @@ from facade.fields.kinds.text import (
     TextField,
     URLField,
 )
+from facade.fields.kinds.typed import TypedField
 from facade.fields.kinds.uuid import UUIDField
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "SmallIntegerField",
     "TextField",
     "TimeField",
+    "TypedField",
     "URLField",
     "UUIDField",
 ]

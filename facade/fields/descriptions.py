@@ -62,6 +62,11 @@ class ValueDescription:
     counts_as: ClassVar[type[Any] | None] = None
     """The class for which this one may stand beside others in Case or Coalesce, where that is not itself."""
 
+    @property
+    def reads_as_stored(self) -> bool:
+        """Whether the database's own JSON of a value says what Python's value is; else JSON with such values is refused."""
+        return True
+
     cast_in_choices: ClassVar[bool] = False
     """Whether PostgreSQL must be told the type of a value that Case chose, because it was sent as a text."""
 
@@ -110,6 +115,10 @@ class ValueDescription:
         return convert
 
     # What is computed.
+
+    def stands_beside(self, first: ValueDescription) -> bool:
+        """Return whether values of this field may be beside those of `first`, by which all are read, in Case or Coalesce."""
+        return isinstance(first, self.counts_as or type(self))
 
     def combined(self, connector: str, right: ValueDescription) -> Any:
         """Return the field of `self connector right`, None where this class has no rule for the pair.

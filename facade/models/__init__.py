@@ -22,6 +22,7 @@ from facade.expressions.calls import Func, RawSQL
 from facade.expressions.comparisons import Lookup, Transform
 from facade.expressions.conditional import Case, When
 from facade.expressions.core import clauses  # noqa: F401 - it fills a seam
+from facade.expressions.core.comparators import Comparator
 from facade.expressions.functions.json import JSONNull
 from facade.expressions.lookups import json_documents, moments, objects, patterns, tuples, uuids  # noqa: F401 - they register themselves
 from facade.expressions.q import FilteredRelation, Q
@@ -60,6 +61,7 @@ from facade.fields import (
     SmallIntegerField,
     TextField,
     TimeField,
+    TypedField,
     URLField,
     UUIDField,
 )
@@ -121,6 +123,7 @@ __all__ = [
     "CheckConstraint",
     "Choices",
     "CommaSeparatedIntegerField",
+    "Comparator",
     "CompositePrimaryKey",
     "Count",
     "DateField",
@@ -184,6 +187,7 @@ __all__ = [
     "TextField",
     "TimeField",
     "Transform",
+    "TypedField",
     "URLField",
     "UUIDField",
     "UniqueConstraint",

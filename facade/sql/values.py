@@ -6,6 +6,8 @@ import keyword
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from facade import fields
 from facade.expressions.base import Expression
 from facade.expressions.freezing import Frozen
@@ -66,6 +68,19 @@ def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
     """Return the function that makes a driver parameter of a prepared value, None where there is nothing to do."""
     processor: Converter | None = field.column_type.dialect_impl(dialect).bind_processor(dialect)
     return processor
+
+
+_PLACE = "facade_parameter"
+
+
+def parameter_text(field: Field[Any], dialect: Dialect) -> Callable[[str], str]:
+    """Return what makes of a placeholder the text of a parameter of the field: types may put a function around it."""
+    impl = field.column_type.dialect_impl(dialect)
+    if not impl._has_bind_expression:
+        return str
+    around: Any = impl.bind_expression(sa.literal_column(_PLACE, field.column_type))  # type: ignore[arg-type]
+    text = str(around.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    return lambda placeholder: text.replace(_PLACE, placeholder)
 
 
 class _Text(generated.FunctionText):

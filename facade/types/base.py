@@ -37,7 +37,7 @@ class Base(TypeDecorator[T]):
 
         A list of them is one parameter there, then, else one for each. Types that are stored as numbers or texts survive.
         """
-        return isinstance(_storage(self, dialect), _IN_JSON)
+        return isinstance(storage(self, dialect), _IN_JSON)
 
     def literal_processor(self, dialect: Dialect) -> Callable[[Any], str]:
         """Return the function that writes a value into DDL, where nothing can be bound."""
@@ -71,16 +71,32 @@ _IN_JSON = (
 
 
 @functools.lru_cache(maxsize=256)  # every expression may bring a type of its own
-def _storage(type_: TypeEngine[Any], dialect: Dialect) -> Any:
-    impl = type_.dialect_impl(dialect)
-    return getattr(impl, "impl_instance", None) or impl
+def storage(type_: TypeEngine[Any], dialect: Dialect) -> Any:
+    """Return the type that a column has on a database, without what converts its values."""
+    found = type_.dialect_impl(dialect)
+    while isinstance(found, TypeDecorator):
+        found = found.impl_instance.dialect_impl(dialect)
+    return found
+
+
+def type_key(type_: TypeEngine[Any]) -> Any:
+    """Return what a type has in common with all that bind and read alike: itself alone where that cannot be told."""
+    key = type_._static_cache_key
+    return key if isinstance(key, tuple) else type_
+
+
+def is_own(type_: TypeEngine[Any]) -> bool:
+    """Return whether a type comes with SQLAlchemy or facade: what it derives from says what it is."""
+    return type(type_).__module__.startswith(("sqlalchemy.", "facade."))
 
 
 def survives_json(type_: TypeEngine[Any], dialect: Dialect) -> bool:
     """Return what a type says of its values, one of SQLAlchemy's by what it is stored as."""
     if isinstance(type_, Base):
         return type_.survives_json(dialect)
-    return isinstance(_storage(type_, dialect), _IN_JSON)
+    if type_.dialect_impl(dialect)._has_bind_expression:
+        return False
+    return isinstance(storage(type_, dialect), _IN_JSON)
 
 
 _NUMBERS = (int, float, decimal.Decimal)

@@ -25,7 +25,7 @@ from facade.fields.kinds.typed import TypedField
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement
 
-    from facade.expressions.contracts import Compiler, Query
+    from facade.expressions.contracts import Compiler, Convert, Query, Valued
     from facade.expressions.freezing import Arg
     from facade.expressions.tree import Change
     from facade.fields import Field
@@ -108,7 +108,7 @@ class CoreExpression(Expression):
         for_save: bool = False,
     ) -> Any:
         if self.args:
-            self.element = _without_values(self.element)  # a shape is kept, whatever the values were
+            self.element = without_values(self.element)  # a shape is kept, whatever the values were
         resolved = self.copy()
         resolved.is_summary = summarize
         if query is None:
@@ -145,18 +145,10 @@ class CoreExpression(Expression):
 
     @property
     def conditional(self) -> bool:
-        return _is_condition(self.element)
+        return is_condition(self.element)
 
     def _resolve_output_field(self) -> Field[Any] | None:
-        if self.conditional:
-            return fields.BooleanField()
-        type_ = self.element.type
-        for _, expression in self.columns:
-            field = expression._output_field_or_none
-            if field is not None and field.column_type is type_:
-                return field  # type: ignore[no-any-return]
-        kind = _FIELDS.get(type(type_))
-        return TypedField(type_) if kind is None else kind()
+        return field_of(self.element, [expression for _, expression in self.columns])
 
     # -- SQL ------------------------------------------------------------------------------
 
@@ -169,7 +161,7 @@ class CoreExpression(Expression):
 
         def replaced(item: object, **options: object) -> Any:
             if isinstance(item, sa.BindParameter):
-                return _placed(compiler, item, places[item.key])
+                return placed(compiler, item, places[item.key])
             return known.get(item) if isinstance(item, (sa.Column, sa.Table)) else None
 
         replace: Any = replaced
@@ -208,7 +200,19 @@ def _ordered(element: ColumnElement[Any]) -> OrderBy | None:
     return None if element is given else OrderBy(CoreExpression(element), **options)
 
 
-def _is_condition(element: ColumnElement[Any]) -> bool:
+def field_of(element: ColumnElement[Any], sources: Iterable[Valued]) -> Field[Any]:
+    """Return the field of an expression's values: that of the source whose type it has, else one of its type."""
+    if is_condition(element):
+        return fields.BooleanField()
+    for source in sources:
+        field = source._output_field_or_none
+        if field is not None and field.column_type is element.type:
+            return field  # type: ignore[no-any-return]
+    kind = _FIELDS.get(type(element.type))
+    return TypedField(element.type) if kind is None else kind()
+
+
+def is_condition(element: ColumnElement[Any]) -> bool:
     """Return whether an expression is true or false; SQLAlchemy gives not all that are the type."""
     type_ = element.type
     if isinstance(type_.impl if isinstance(type_, sa.TypeDecorator) else type_, sa.Boolean):
@@ -216,19 +220,21 @@ def _is_condition(element: ColumnElement[Any]) -> bool:
     if isinstance(element, sa.BinaryExpression):
         return operators.is_comparison(element.operator)
     inside = isinstance(element, Grouping) or getattr(element, "operator", None) is operators.inv
-    return inside and _is_condition(element.element)
+    return inside and is_condition(element.element)
 
 
-def _placed(compiler: Compiler, parameter: BindParameter[Any], arg: Arg) -> Any:
+def placed(
+    compiler: Compiler, parameter: BindParameter[Any], arg: Arg, convert: Convert | None = None
+) -> Any:
     """Return the parameter of the statement that takes an argument in the place of one in the expression."""
     if not parameter.expanding:
-        return compiler.bind(arg, parameter.type)
-    placed = compiler.bind_each(arg, parameter.type)
+        return compiler.bind(arg, parameter.type, convert)
+    placed = compiler.bind_each(arg, parameter.type, convert)
     placed.expand_op = parameter.expand_op
     return placed
 
 
-def _without_values(element: ColumnElement[Any]) -> ColumnElement[Any]:
+def without_values(element: ColumnElement[Any]) -> ColumnElement[Any]:
     def forget(parameter: BindParameter[Any]) -> None:
         parameter.value = parameter.callable = None
 

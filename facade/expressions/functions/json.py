@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
-from facade.expressions.documents import document, holds_json
+from facade.expressions.documents import document, holds_json, refuse_unread
 from facade.expressions.functions.vendors import Fixed
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def _part(compiler: Compiler, source: Expression) -> Any:
     """Return an argument."""
     if holds_json(source):
         return compiler.words.json_argument(document(compiler, source), "document")
+    refuse_unread(source)
     return compiler.words.json_argument(compiler.process(source), source.value_kind)
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from facade.expressions.freezing import PLAIN, WideArg, is_long, is_wide
 from facade.types import Decimal
+from facade.types.base import type_key
 from facade.types.shared import BIG_INTEGER, INTEGER
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def literal(value: object, type_: CoreType | None) -> Any:
 
 def same_type(type_: CoreType | None) -> object:
     """Return what two equal types have in common: constants of the same value and type are one parameter."""
-    key = None if type_ is None else type_._static_cache_key
-    return key if isinstance(key, tuple) or key is None else id(type_)
+    return None if type_ is None else type_key(type_)
 
 
 def same_value(value: object) -> object:

@@ -31,8 +31,7 @@ def holds(condition: Valued, values: dict[str, Any], using: str) -> bool | None:
     """
     arguments = Values()
     frozen = Given(condition, values).freeze(arguments)
-    shape = _root.child(("annotate", (("holds", frozen),), True), len(arguments), arguments.keyed)
-    args = shape.bind(arguments)
+    shape, args = _root.advance(("annotate", (("holds", frozen),), True), arguments, arguments.keyed)
     database = connections[using]
     plan = select_plan(shape, database, "flat")
     try:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from facade import configuration
 from facade.configuration import settings
-from facade.expressions.freezing import Arg, ConstantWanted, ItemByItem, NotAnArgument, showing
+from facade.expressions.freezing import (
+    Arg,
+    ConstantWanted,
+    ItemByItem,
+    NotAnArgument,
+    Structured,
+    StructuredArg,
+    showing,
+)
 from facade.expressions.q import AND, Condition, FilteredRelation, mark_argument, refuse_q_options
 from facade.fields import lookup_registry
 from facade.meta import registry
@@ -194,10 +202,13 @@ def _spread(arg: Arg, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
 
 
 def _constant(wanted: ConstantWanted, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
-    """Let a value stand in the step itself; its place stays, unused."""
+    """Let a value stand in the step itself, where its place stays, unused; or what is no value in it."""
     name, children, *rest = _written_out(key)
-    left, mark = list(values), wanted.prepare(values[wanted.arg.index])
-    left[wanted.arg.index] = None
+    index = wanted.arg.index
+    left, made = list(values), wanted.prepare(values[index])
+    mark, left[index] = (
+        (StructuredArg(index, made.structure), made.values) if isinstance(made, Structured) else (made, None)
+    )
     return (name, mark_argument(children, wanted.arg, mark), *rest), left
 
 

@@ -18,6 +18,7 @@ from facade.expressions.freezing import (
     Empty,
     ItemByItem,
     PreparedNone,
+    StructuredArg,
     Values,
 )
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
@@ -344,9 +345,10 @@ class Conditions:
             asked = getattr(
                 lookup_class, "constant_for", None
             )  # what a field gives may be a function that makes lookups
-            if asked is not None and (prepare := asked(left)) is not None:
+            settled = isinstance(value, StructuredArg)
+            if asked is not None and not settled and (prepare := asked(left)) is not None:
                 raise ConstantWanted(value, prepare)
-            lookup = lookup_class(left, Arg(self.query.base + value.index))
+            lookup = lookup_class(left, value.moved(self.query.base))
             self.query.place(value, lookup.preparation)
             return lookup
         if isinstance(value, tuple):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 
+from facade.types.base import is_own, storage
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
@@ -39,17 +41,10 @@ _NAMES: list[tuple[type[types.TypeEngine[Any]], str | None]] = [
 ]
 
 
-def _implementation(type_: types.TypeEngine[Any], dialect: Dialect) -> types.TypeEngine[Any]:
-    found = type_.dialect_impl(dialect)
-    while isinstance(found, types.TypeDecorator):
-        found = found.impl_instance.dialect_impl(dialect)
-    return found
-
-
 def element_type(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
     """Return the SQL name of `type_` as an array's element, None when its values have to travel one by one."""
-    found = _implementation(type_, dialect)
-    if found._has_bind_expression:
+    found = storage(type_, dialect)
+    if type_.dialect_impl(dialect)._has_bind_expression or not is_own(found):
         return None
     if isinstance(found, types.DateTime):
         return "timestamptz" if found.timezone else "timestamp"

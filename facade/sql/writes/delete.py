@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade.db.channels.channel import Statement
-from facade.sql.values import reader, row_binder, value_binder
+from facade.sql.values import parameter_text, reader, row_binder, value_binder
 from facade.sql.writes import arrays
 from facade.sql.writes.table_writer import (
     TableWriter,
@@ -43,31 +43,34 @@ class _Where:
         preparer = database.compile_dialect.identifier_preparer
         self.quote, self.table = preparer.quote, preparer.format_table(self.writer.table)
 
-    def place(self, value: object) -> str:
+    def place(self, value: object, text: Callable[[str], str]) -> str:
         self.params.append(value)
-        return self.database.placeholder(len(self.params))
+        return text(self.database.placeholder(len(self.params)))
 
     def column(self, field: Field[Any]) -> str:
         return f"{self.table}.{self.quote(self.writer.column(field).name)}"
 
     def condition(self, fields: Fields, keys: Sequence[tuple[Any, ...]]) -> str:
         """Return the text for one pair of conditions."""
-        binders = [value_binder(field, self.database.compile_dialect, self.database) for field in fields]
+        dialect = self.database.compile_dialect
+        binders = [value_binder(field, dialect, self.database) for field in fields]
+        texts = [parameter_text(field, dialect) for field in fields]
         bound = [tuple(bind(value) for bind, value in zip(binders, key, strict=True)) for key in keys]
         if len(fields) > 1:
             names = [self.column(field) for field in fields]
             return " OR ".join(
                 "("
                 + " AND ".join(
-                    f"{name} = {self.place(value)}" for name, value in zip(names, key, strict=True)
+                    f"{name} = {self.place(value, text)}"
+                    for name, value, text in zip(names, key, texts, strict=True)
                 )
                 + ")"
                 for key in bound
             )
         values, column = [key[0] for key in bound], self.column(fields[0])
         if element := arrays.element_types([fields[0].column_type], self.database):
-            return f"{column} = ANY({self.place(values)}::{element[0]}[])"
-        return f"{column} IN ({', '.join(map(self.place, values))})"
+            return f"{column} = ANY({self.place(values, str)}::{element[0]}[])"
+        return f"{column} IN ({', '.join(self.place(value, texts[0]) for value in values)})"
 
     def text(self, conditions: Conditions) -> str:
         return " OR ".join(self.condition(fields, keys) for fields, keys in conditions if keys)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from facade.db.channels.channel import Statement
 from facade.expressions.freezing import Frozen
 from facade.sql.core.simultaneous import update_statement
-from facade.sql.values import ExpressionFound, current_value, row_binder
+from facade.sql.values import ExpressionFound, current_value, parameter_text, row_binder
 from facade.sql.writes import arrays
 from facade.sql.writes.table_writer import (
     Columns,
@@ -149,6 +149,7 @@ class UpdateMany:
         ]
         self.bind = row_binder(origins, database.compile_dialect, database)
         self.array_types = arrays.element_types([field.column_type for field, _ in origins], database)
+        self.texts = [parameter_text(field, database.compile_dialect) for field, _ in origins]
         self.cases = not self.array_types and not _updates_from_values(database)
         needed = self.width + len(writer.pk_fields) * len(fields) if self.cases else self.width
         self.rows_max = arrays.ROWS_MAX if self.array_types else max(1, database.max_parameters // needed)
@@ -187,7 +188,7 @@ class UpdateMany:
 
     def _run_values(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
         table, assigned, same = self._assignments(database)
-        groups = ", ".join([f"({', '.join('?' * self.width)})"] * len(rows))
+        groups = ", ".join([f"({', '.join(text('?') for text in self.texts)})"] * len(rows))
         statement = Statement(f"UPDATE {table} SET {assigned} FROM (VALUES {groups}) AS d WHERE {same}")
         return database.execute(statement, list(chain.from_iterable(rows)))
 
@@ -199,18 +200,16 @@ class UpdateMany:
             preparer.quote(self.writer.column(field).name) for field in (*self.writer.pk_fields, *self.fields)
         ]
 
-        def place(value: object) -> str:
+        def place(position: int, value: object) -> str:
             params.append(value)
-            return database.placeholder(len(params))
+            return self.texts[position](database.placeholder(len(params)))
 
         def same(row: tuple[Any, ...]) -> str:
-            return " AND ".join(
-                f"{name} = {place(value)}" for name, value in zip(names, row[:keys], strict=False)
-            )
+            return " AND ".join(f"{names[i]} = {place(i, row[i])}" for i in range(keys))
 
         assigned = []
         for i, field in enumerate(self.fields, keys):
-            cases = " ".join(f"WHEN {same(row)} THEN {place(row[i])}" for row in rows)
+            cases = " ".join(f"WHEN {same(row)} THEN {place(i, row[i])}" for row in rows)
             stored = f"CASE {cases} ELSE {names[i]} END"
             if database.features.infers_types:  # parameters alone would make it a text
                 stored = f"CAST({stored} AS {dialect.type_compiler_instance.process(field.column_type)})"

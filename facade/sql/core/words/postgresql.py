@@ -18,6 +18,7 @@ from facade.sql.core.constants import bound_type, literal
 from facade.sql.core.words.base import Keys, StandardWords, is_before, offset_text, on_conflict
 from facade.timezone import get_default_timezone
 from facade.types import JSON, DateTime, IPAddress
+from facade.types.base import is_own, storage
 from facade.types.shared import INTEGER, TEXT, TRUTH
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class PostgreSQLWords(StandardWords):
     def in_list(
         self, compiler: Compiler, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None
     ) -> Any:
-        if type_ is None:
+        if type_ is None or not _has_arrays(type_, compiler.dialect):
             return super().in_list(compiler, left, arg, type_, convert)
         return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_)), convert))
 
@@ -246,6 +247,23 @@ class PostgreSQLWords(StandardWords):
         if hasattr(postgresql, "distinct_on"):  # SQLAlchemy 2.1
             return statement.ext(postgresql.distinct_on(*columns))
         return statement.distinct(*columns)
+
+
+_IN_ARRAYS = (
+    *(sa.Boolean, sa.Integer, sa.Numeric, sa.String, sa.LargeBinary, sa.Uuid, sa.JSON),
+    *(sa.Date, sa.DateTime, sa.Time, sa.Interval, postgresql.INTERVAL, postgresql.INET),
+)
+
+
+def _has_arrays(type_: CoreType, dialect: Dialect) -> bool:
+    """Return whether both drivers send a list of values of a type as an array, in which they are compared as themselves."""
+    if type_.dialect_impl(dialect)._has_bind_expression:
+        return False
+    found = storage(type_, dialect)
+    return isinstance(found, _IN_ARRAYS) and is_own(found) and not isinstance(found, _NOT_IN_ARRAYS)
+
+
+_NOT_IN_ARRAYS = (sa.Enum, postgresql.CITEXT)
 
 
 def _array_item(type_: CoreType | None) -> Any:

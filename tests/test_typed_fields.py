@@ -1,0 +1,468 @@
+"""Columns of any SQLAlchemy type: the type binds and reads the values wherever they go."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import pickle
+from decimal import Decimal as D
+
+import pgvector.sqlalchemy
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeDecorator
+
+from facade import models
+from facade.exceptions import FieldError, UnsupportedFeature, ValidationError
+from facade.models import BooleanField, Case, Comparator, Count, F, Max, Min, Q, TypedField, Value, When
+from facade.models.functions import Coalesce, JSONObject
+from facade.sql.plan import plan as planning
+from facade.testing import isolate_apps
+
+
+class Money(TypeDecorator):
+    """Stored in cents; PostgreSQL has numbers for it."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+    class comparator_factory(TypeDecorator.Comparator):
+        def near(self, other, by=D(1)):
+            return self.expr.between(other - by, other + by)
+
+        def doubled(self):
+            return sa.type_coerce(self.expr, sa.Integer) * 2
+
+        def text_of(self, operator):
+            return self.op(operator)
+
+    def process_bind_param(self, value, dialect):
+        return value if value is None or dialect.name == "postgresql" else int(value * 100)
+
+    def process_result_value(self, value, dialect):
+        return value if value is None or dialect.name == "postgresql" else D(value) / 100
+
+    def load_dialect_impl(self, dialect):
+        return sa.Numeric(10, 2) if dialect.name == "postgresql" else sa.Integer()
+
+
+class Secret(TypeDecorator):
+    """A text that the database cannot read."""
+
+    impl = sa.String(200)
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return None if value is None else base64.b64encode(value[::-1].encode()).decode()
+
+    def process_result_value(self, value, dialect):
+        return None if value is None else base64.b64decode(value).decode()[::-1]
+
+
+class Shouted(TypeDecorator):
+    """Written and read through functions of the database."""
+
+    impl = sa.String(50)
+    cache_ok = True
+
+    def bind_expression(self, bindparam):
+        return sa.func.upper(bindparam, type_=self)
+
+    def column_expression(self, column):
+        return sa.func.lower(column, type_=self)
+
+
+def not_negative(value):
+    if value < 0:
+        raise ValidationError("negative", code="negative")
+
+
+class Purse(models.Model):
+    price = TypedField(Money(), null=True, lookups=["near"], validators=[not_negative])
+    secret = TypedField(Secret, default="none")
+    shout = TypedField(Shouted(), null=True, db_column="loud")
+    number = TypedField(sa.Integer, null=True)
+    varied = TypedField(
+        sa.Integer().with_variant(sa.String(20), "sqlite"),
+        null=True,
+        db_index=True,
+        choices=[(1, "one"), (2, "two")],
+    )
+
+    class Meta:
+        app_label = "tests"
+
+
+class Sort(models.Model):
+    code = TypedField(Secret(), primary_key=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+class Sample(models.Model):
+    sort = models.ForeignKey(Sort, on_delete=models.CASCADE, related_name="samples", null=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+@pytest.fixture
+def purses(database):
+    database.create(Purse)
+    Purse.objects.create(price=D("1.50"), secret="one", shout="Loud", number=1)
+    Purse.objects.create(price=D("2.25"), secret="two", shout="soft", number=2)
+    Purse.objects.create()
+
+
+def prices(face, queryset):
+    return face.list(queryset.order_by("id").values_list("price", flat=True))
+
+
+# -- values ------------------------------------------------------------------------------------------
+
+
+def test_a_value_is_bound_and_read_by_the_type(face, database, purses):
+    purse = face(Purse.objects.get, price=D("1.50"))
+    assert (purse.price, purse.secret, purse.shout, purse.number) == (D("1.50"), "one", "loud", 1)
+    cents = D("1.50") if database.vendor == "postgresql" else 150
+    assert database.observe("SELECT price, secret, loud, number FROM tests_purse WHERE id = 1") == [
+        (cents, "ZW5v", "LOUD", 1)
+    ]
+    assert face(Purse.objects.get, pk=3).secret == "none"
+
+
+def test_saving_stores_what_the_type_makes_of_a_value(face, database, purses):
+    purse = face(Purse.objects.get, pk=1)
+    purse.price, purse.secret, purse.shout = D(7), "seven", "Seven"
+    face(purse.save)
+    face(purse.refresh_from_db)
+    assert (purse.price, purse.secret, purse.shout) == (D(7), "seven", "seven")
+    assert database.observe("SELECT loud FROM tests_purse WHERE id = 1") == [("SEVEN",)]
+    face(Purse.objects.filter(secret="seven").update, secret="eight", shout="Eight", price=F("price"))
+    assert face(Purse.objects.filter(secret="eight", shout="EIGHT", price=7).count) == 1
+    assert database.observe("SELECT loud FROM tests_purse WHERE id = 1") == [("EIGHT",)]
+
+
+def test_many_rows_are_written_in_one_statement(face, database, purses, assert_queries):
+    with assert_queries(1):
+        made = face(
+            Purse.objects.bulk_create,
+            [Purse(price=D(n), secret=f"s{n}", shout=f"Loud{n}", number=n) for n in range(5)],
+        )
+    assert database.count("tests_purse") == 8
+    found = face.list(Purse.objects.filter(pk__gt=3).order_by("pk"))
+    assert [(row.price, row.secret, row.shout, row.number) for row in found] == [
+        (D(n), f"s{n}", f"loud{n}", n) for n in range(5)
+    ]
+    for row in found:
+        row.secret, row.shout, row.price, row.number = (
+            row.secret * 2,
+            row.shout * 2,
+            row.price * 2,
+            row.number * 2,
+        )
+    assert face(Purse.objects.bulk_update, found, ["secret", "shout", "price", "number"]) == 5
+    assert len(made) == 5
+    assert database.observe("SELECT loud, number FROM tests_purse WHERE id > 3 ORDER BY id") == [
+        (f"LOUD{n}LOUD{n}", 2 * n) for n in range(5)
+    ]
+    again = face.list(Purse.objects.filter(pk__gt=3).order_by("pk"))
+    assert [(row.price, row.secret, row.number) for row in again] == [
+        (D(2 * n), f"s{n}s{n}", 2 * n) for n in range(5)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        ({"price": D("1.50")}, 1),
+        ({"price__in": [D("1.50"), D(9)]}, 1),
+        ({"price__gt": D(2)}, 1),
+        ({"price__range": (D(1), D(2))}, 1),
+        ({"price__isnull": True}, 1),
+        ({"price": None}, 1),
+        ({"price": F("price")}, 2),
+        ({"price": Value(D("2.25"), TypedField(Money()))}, 1),
+        ({"secret": "two"}, 1),
+        ({"secret__in": ["one", "two", "x"]}, 2),
+        ({"shout": "lOUD"}, 1),
+        ({"shout__in": ["lOUD", "Soft"]}, 2),
+        ({"number": 2}, 1),
+        ({"number__in": [1, 2, 3]}, 2),
+        ({"number__lte": 2}, 2),
+    ],
+    ids=str,
+)
+def test_a_filter_compares_with_what_the_type_makes_of_the_value(face, purses, condition, wanted):
+    assert face(Purse.objects.filter(**condition).count) == wanted
+    assert face(Purse.objects.exclude(**condition).count) == 3 - wanted
+
+
+def test_expressions_pass_values_on(face, purses):
+    money = TypedField(Money())
+    found = Purse.objects.order_by("id").values_list(
+        Coalesce("price", Value(D("0.25"), money)),
+        Case(When(secret="one", then=F("price")), default=Value(D(3), money)),
+        Coalesce("shout", Value("None", TypedField(Shouted()))),
+    )
+    assert face.list(found) == [
+        (D("1.5"), D("1.5"), "loud"),
+        (D("2.25"), D(3), "soft"),
+        (D("0.25"), D(3), "none"),
+    ]
+    assert face(Purse.objects.aggregate, Max("price"), Min("price")) == {
+        "price__max": D("2.25"),
+        "price__min": D("1.5"),
+    }
+    by_price = Purse.objects.values("price").annotate(n=Count("id")).order_by("price").filter(price__gt=D(0))
+    assert face.list(by_price) == [{"price": D("1.5"), "n": 1}, {"price": D("2.25"), "n": 1}]
+
+
+def test_unions_and_subqueries_keep_the_type(face, purses):
+    cheap, dear = Purse.objects.filter(price__lt=D(2)), Purse.objects.filter(price__gt=D(2))
+    both = cheap.values_list("price").union(dear.values_list("price")).order_by("price")
+    assert face.list(both) == [(D("1.5"),), (D("2.25"),)]
+    same = Purse.objects.filter(price__in=cheap.values("price"))
+    assert prices(face, same) == [D("1.5")]
+    shouts = cheap.values_list("shout").union(dear.values_list("shout"))
+    assert sorted(face.list(shouts)) == [("loud",), ("soft",)]
+
+
+def test_keys_of_a_type_are_referred_to(face, database, assert_queries):
+    database.create(Sort, Sample)
+    sort = face(Sort.objects.create, code="abc")
+    other = face(Sort.objects.create, code="xyz")
+    face(Sample.objects.create, sort=sort)
+    face(Sample.objects.bulk_create, [Sample(sort=other), Sample(sort_id="xyz")])
+    assert face.list(Sample.objects.filter(sort="abc").values_list("sort_id", flat=True)) == ["abc"]
+    assert face(Sample.objects.filter(sort__in=[sort, other]).count) == 3
+    assert face(Sample.objects.filter(sort__code__in=["xyz"]).count) == 2
+    assert face(other.samples.count) == 2
+    with assert_queries(2):
+        found = face.list(Sort.objects.order_by("-code").prefetch_related("samples"))
+    assert {row.code: len(row.samples.all()) for row in found} == {"abc": 1, "xyz": 2}
+    assert face(Sample.objects.select_related("sort").get, sort="abc").sort == sort
+    face(sort.delete)
+    assert face(Sample.objects.count) == 2
+
+
+def test_json_with_values_that_only_the_type_can_read_is_refused(face, purses):
+    with pytest.raises(UnsupportedFeature, match=r"Purse\.price cannot be part of JSON: .*Money"):
+        face.list(Purse.objects.values_list(JSONObject(price="price")))
+    found = Purse.objects.order_by("id").values_list(JSONObject(n="varied"), flat=True)
+    Purse.objects.filter(pk=1).update(varied=2)
+    assert str(face(found.first)["n"]) == "2"
+
+
+# -- options -----------------------------------------------------------------------------------------
+
+
+def test_options_do_what_they_do_for_every_field(face, database, purses):
+    purse = face(Purse.objects.get, pk=1)
+    purse.price = D(-1)
+    purse.varied = 3
+    with pytest.raises(ValidationError) as raised:
+        face(purse.full_clean)
+    assert set(raised.value.message_dict) == {"price", "varied"}
+    purse.price, purse.varied = D(4), 2
+    purse.clean_fields(exclude=["shout"])
+    assert purse.get_varied_display() == "two"
+    purse.secret = None
+    with pytest.raises(ValidationError, match="cannot be null"):
+        purse.clean_fields()
+    assert Purse._meta.get_field("secret").get_default() == "none"
+    assert Purse().price is None
+    index = {column.name for index in Purse.__table__.indexes for column in index.columns}
+    assert index == {"varied"}
+
+
+@isolate_apps()
+def test_a_default_of_the_database_is_the_types(face, database):
+    class Priced(models.Model):
+        price = TypedField(Money(), db_default=Value(D("1.25"), TypedField(Money())))
+        unique = TypedField(sa.Integer, unique=True)
+
+        class Meta:
+            app_label = "tests"
+
+    database.create(Priced)
+    priced = face(Priced.objects.create, unique=1)
+    face(priced.refresh_from_db)
+    assert priced.price == D("1.25")
+    assert Priced.__table__.c.unique.type.__class__ is sa.Integer
+
+
+def test_a_field_tells_what_it_is_made_of():
+    field = Purse._meta.get_field("price")
+    name, path, args, options = field.deconstruct()
+    assert (name, path, args) == ("price", "facade.models.TypedField", [field.type])
+    assert options == {"null": True, "validators": [not_negative], "lookups": {"near": "near"}}
+    assert field.clone().deconstruct()[2:] == (args, options)
+    assert copy.deepcopy(field).type is field.type
+    again = pickle.loads(pickle.dumps(TypedField(sa.String(5), lookups=["ilike"])))
+    assert (again.type.length, again.lookups) == (5, {"ilike": "ilike"})
+    assert isinstance(TypedField(sa.Text).column_type, sa.Text)
+    assert field.get_internal_type() == "TypedField"
+
+
+@pytest.mark.parametrize("wrong", ["text", int, None, sa.Column("a"), str, D(1)], ids=repr)
+def test_what_is_no_type_is_refused(wrong):
+    with pytest.raises(TypeError, match=r"The first argument of TypedField must be a SQLAlchemy type"):
+        TypedField(wrong)
+
+
+def test_lookups_that_cannot_be_are_refused():
+    with pytest.raises(TypeError, match="has no method 'overlaps'. Did you mean 'overlap'"):
+        TypedField(postgresql.ARRAY(sa.Text), lookups=["overlaps"])
+    with pytest.raises(TypeError, match="has no method '_private'"):
+        TypedField(sa.Integer(), lookups={"private": "_private"})
+    with pytest.raises(TypeError, match="identifier without '__'"):
+        TypedField(sa.Integer(), lookups={"a__b": "in_"})
+    with pytest.raises(TypeError, match="'exact' of a TypedField is there already"):
+        TypedField(sa.Integer(), lookups={"exact": "in_"})
+    with pytest.raises(TypeError, match="list or a mapping"):
+        TypedField(sa.Integer(), lookups="in_")
+    with pytest.raises(TypeError, match="must be a comparator's method or a function, not 3"):
+        TypedField(sa.Integer(), lookups={"x": 3})
+
+
+def test_columns_of_different_types_are_not_mixed(face, purses):
+    with pytest.raises(FieldError, match="mixed types"):
+        face.list(Purse.objects.values_list(Coalesce("price", "number")))
+    one, other = TypedField(sa.String(5)), TypedField(sa.String(6))
+    assert not one.stands_beside(other)
+    assert one.stands_beside(TypedField(sa.String(5)))
+
+
+# -- comparators -------------------------------------------------------------------------------------
+
+
+def test_a_named_method_is_a_lookup(face, purses):
+    near = Purse.objects.filter(price__near=D("1.5"))
+    assert prices(face, near) == [D("1.5"), D("2.25")]
+    assert prices(face, Purse.objects.filter(price__near=D(3))) == [D("2.25")]
+    assert prices(face, Purse.objects.exclude(price__near=D(3))) == [D("1.5"), None]
+    assert prices(face, Purse.objects.filter(Q(price__near=D(3)) | Q(secret="one"))) == [D("1.5"), D("2.25")]
+    assert prices(face, Purse.objects.filter(price__near=F("price"))) == [D("1.5"), D("2.25")]
+    assert prices(face, Purse.objects.filter(price__near=Purse.__table__.c.price)) == [D("1.5"), D("2.25")]
+    marked = Purse.objects.annotate(near=Case(When(price__near=D(3), then=Value(1)), default=Value(0)))
+    assert face.list(marked.order_by("id").values_list("near", flat=True)) == [0, 1, 0]
+    with pytest.raises(ValueError, match="Cannot use None as a query value"):
+        Purse.objects.filter(price__near=None)
+
+
+def test_a_method_that_is_not_named_is_no_lookup():
+    for name in ("doubled", "in_", "op", "like", "contains", "startswith", "regex"):
+        with pytest.raises(FieldError, match=f"Unsupported lookup '{name}' for TypedField"):
+            Purse.objects.filter(**{f"price__{name}": "1"})
+    with pytest.raises(FieldError, match="perhaps you meant near"):
+        Purse.objects.filter(price__nears=1)
+
+
+@isolate_apps()
+def test_a_lookup_may_be_a_function_of_column_and_value(face, database):
+    def within(column, value):
+        middle, by = value
+        return column.between(middle - by, middle + by)
+
+    class Priced(models.Model):
+        price = TypedField(
+            Money(), lookups={"within": within, "same": "is_not_distinct_from", "double": "doubled"}
+        )
+
+        class Meta:
+            app_label = "tests"
+
+    database.create(Priced)
+    face(Priced.objects.bulk_create, [Priced(price=D(n)) for n in range(5)])
+    assert prices(face, Priced.objects.filter(price__within=(D(2), D(1)))) == [D(1), D(2), D(3)]
+    assert prices(face, Priced.objects.filter(price__within=(D(4), D(2)))) == [D(2), D(3), D(4)]
+    assert prices(face, Priced.objects.filter(price__same=D(2))) == [D(2)]
+    with pytest.raises(TypeError):
+        Priced.objects.filter(price__double=1)  # it takes no value
+    with pytest.raises(TypeError, match="not a list with expressions"):
+        face.list(Priced.objects.filter(price__same=[F("price")]))
+
+
+def test_a_lookup_that_is_no_condition_names_what_is(face):
+    @isolate_apps()
+    def declared():
+        class Item(models.Model):
+            embedding = TypedField(pgvector.sqlalchemy.VECTOR(3), lookups=["l2_distance"])
+
+            class Meta:
+                app_label = "tests"
+
+        return Item
+
+    with pytest.raises(FieldError, match="is no condition: .*'l2_distance' gives Float.* models.Comparator"):
+        declared().objects.filter(embedding__l2_distance=[1, 2, 3])
+
+
+def test_an_expression_calls_a_method(face, purses):
+    cents = Purse.objects.annotate(near=Comparator("price", "near", D(3), D("0.5")))
+    assert face.list(cents.order_by("id").values_list("near", flat=True)) == [False, False, None]
+    near = Comparator("price", "near", D(3), output_field=BooleanField())
+    assert prices(face, Purse.objects.filter(near)) == [D("2.25")]
+    assert prices(face, Purse.objects.annotate(near=near).filter(near=True)) == [D("2.25")]
+    of_itself = Purse.objects.annotate(
+        n=Comparator(Coalesce("price", Value(D(1), TypedField(Money()))), "near", F("price"))
+    )
+    assert face.list(of_itself.order_by("id").values_list("n", flat=True)) == [True, True, None]
+    ordered = Purse.objects.filter(price__isnull=False).order_by(
+        Comparator("price", "near", D(2), D("0.3")).desc()
+    )
+    assert face.list(ordered.values_list("price", flat=True)) == [D("2.25"), D("1.5")]
+
+
+def test_a_comparator_that_cannot_be_is_refused():
+    with pytest.raises(FieldError, match="has no method 'nears'. Did you mean 'near'"):
+        Purse.objects.annotate(x=Comparator("price", "nears", 1))
+    with pytest.raises(FieldError, match="has no method '__class__'"):
+        Purse.objects.annotate(x=Comparator("price", "__class__"))
+    for operands in (("op", "); DROP TABLE tests_purse"), ("text_of", "; DROP")):
+        with pytest.raises(FieldError, match="makes no expression"):
+            Purse.objects.annotate(x=Comparator("price", *operands))
+    with pytest.raises(TypeError, match="named by a text"):
+        Comparator("price", F("near"))
+    with pytest.raises(FieldError, match="no field 'nothing'|Cannot resolve keyword 'nothing'"):
+        Purse.objects.annotate(x=Comparator("nothing", "near", 1))
+    assert (
+        repr(Comparator("price", "near", D(1), F("x"))) == "Comparator(F(price), 'near', Decimal('1'), F(x))"
+    )
+
+
+def test_a_queryset_with_a_comparator_is_not_pickled(face, purses):
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(Purse.objects.filter(price__near=D(1)).query)
+
+
+def test_a_repeated_queryset_builds_no_sql(face, purses, monkeypatch):
+    def queries(value):
+        face.list(Purse.objects.filter(price__near=value))
+        face.list(Purse.objects.annotate(n=Comparator("price", "near", value)))
+        face.list(Purse.objects.order_by(Comparator("price", "near", value)))
+        face.list(Purse.objects.annotate(n=Coalesce("price", Value(value, TypedField(Money())))))
+
+    queries(D(1))
+    compiled = []
+    monkeypatch.setattr(planning, "compile_statement", lambda *args, **options: compiled.append(args))
+    queries(D(2))
+    assert compiled == []
+
+
+def test_the_values_decide_where_they_change_the_sql(face, purses):
+    def same(value):
+        return face.list(
+            Purse.objects.annotate(x=Comparator("number", "is_", value))
+            .order_by("id")
+            .values_list("x", flat=True)
+        )
+
+    assert same(None) == [False, False, True]
+    found = Purse.objects.annotate(x=Comparator("number", "in_", [1, 5])).order_by("id")
+    assert face.list(found.values_list("x", flat=True)) == [True, False, None]
+    longer = Purse.objects.annotate(x=Comparator("number", "in_", [1, 2, 3])).order_by("id")
+    assert face.list(longer.values_list("x", flat=True)) == [True, True, None]
