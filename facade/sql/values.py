@@ -6,7 +6,10 @@ import keyword
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from facade import fields
+from facade.expressions.base import Expression
 from facade.expressions.freezing import Frozen
+from facade.expressions.references import Col, Ref
 from facade.fields import Field
 from facade.foundation import generated
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
+    from facade.expressions.contracts import Valued
     from facade.fields.columns import ColumnType
     from facade.fields.contracts import Instance
     from facade.fields.descriptions import Converter, Plain
@@ -142,3 +146,17 @@ def reader(field: Field[Any], dialect: Dialect, database: Database) -> Converter
     if process is None:
         return lambda value: custom(value, None, database)
     return lambda value: custom(process(value), None, database)
+
+
+def converter(expression: Valued, dialect: Dialect, database: Database) -> Converter | None:
+    """Return what makes the Python value of a selected expression, None where the driver's value is right."""
+    while isinstance(expression, Ref):
+        expression = expression.source
+    field = expression if isinstance(expression, fields.Field) else expression._output_field_or_none
+    if field is None or type(field) is fields.Field:
+        return None
+    field = getattr(field, "target_field", field) if field.is_relation else field
+    convert = reader(field, dialect, database)
+    if isinstance(expression, Expression) and not isinstance(expression, Col):
+        return field.computed_reader(convert, dialect)
+    return convert

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet
+from facade.expressions.references import Col
+from facade.fields import Field
 from facade.sql.core.layout import Binds, given_value
 from facade.sql.core.select import Compiler
+from facade.sql.values import converter
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.types import TypeEngine
+
     from facade.db.database import Database
     from facade.expressions.contracts import Convert, CoreType
     from facade.sql.query.query import Query
+    from facade.types.base import Processor
 
 
 class _Valued(Binds):
@@ -21,20 +28,56 @@ class _Valued(Binds):
 
     varies = False
 
-    def __init__(self, args: tuple[Any, ...]) -> None:
+    def __init__(self, args: tuple[Any, ...], database: Database) -> None:
         super().__init__()
-        self.args = args
+        self.args, self.database = args, database
 
     def add(self, index: int | None, type_: CoreType | None, convert: Convert | None, **options: Any) -> Any:
         value = given_value(self.args, index, convert)
         return sa.bindparam(None, value, type_, unique=True, **options)
 
 
+class _Read(sa.types.TypeDecorator[Any]):
+    """The type of a column whose values the queryset makes of what the driver gives."""
+
+    impl: Any = sa.types.NullType
+    cache_ok = True
+
+    def __init__(self, type_: TypeEngine[Any], source: Any, database: Database) -> None:
+        super().__init__()
+        self.type_, self.source, self.database = type_, source, database
+        self.impl = type_
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        return converter(self.source, dialect, self.database)
+
+
+class _Exporter(Compiler):
+    """Compiles a query for whoever runs it: the values of the rows are those that the queryset has."""
+
+    binds: _Valued
+
+    def _read(self, core: Any, source: Any) -> Any:
+        if self.form is None or (isinstance(source, Col | Field) and not _reads(source)):
+            return core
+        read = _Read(core.type, source, self.binds.database)
+        if not isinstance(core, sa.Label):
+            return sa.type_coerce(core, read)
+        core.type = read  # the same label, which the order may name
+        return core
+
+
+def _reads(source: Col | Field[Any]) -> bool:
+    """Return whether the values of a column are made by the field, and not by its type alone."""
+    field = source if isinstance(source, Field) else source.output_field
+    return getattr(field, "from_db_value", None) is not None
+
+
 def exported(query: Query, database: Database, args: tuple[Any, ...]) -> Any:
     """Return a query with its arguments as a select for `database`, one that finds no row where facade would not ask."""
     query.asks_when_empty = True
-    compiler = Compiler(query, database.compile_dialect)
-    compiler.binds = _Valued(args)
+    compiler = _Exporter(query, database.compile_dialect)
+    compiler.binds = _Valued(args, database)
     try:
         statement = compiler.statement()
     except EmptyResultSet:

@@ -316,9 +316,12 @@ class Compiler:
             part = select_parts(query, query.joins.base)
             layout.part = part
             for node in part.walk():
-                columns.extend(self.column(node.alias_of(query, field.model), field) for field in node.fields)
+                columns.extend(
+                    self._read(self.column(node.alias_of(query, field.model), field), field)
+                    for field in node.fields
+                )
         for name, expression in self._selection():
-            columns.append(self._labelled(name, expression))
+            columns.append(self._read(self._labelled(name, expression), expression))
             if query.is_ordered or query.grouping.group_by is not None:
                 with suppress(TypeError):  # an expression that cannot be compared
                     self.positions.setdefault(expression, len(columns))
@@ -347,6 +350,10 @@ class Compiler:
         )
         if name in self.query.annotation_select or self.level:
             core = self.labels[name] = core.label(quoted_name(name, quote=True))
+        return core
+
+    def _read(self, core: Core, source: Field[Any] | Valued) -> Any:
+        """Return a column of the rows, the value of a field or of an expression, as whoever runs the statement reads it."""
         return core
 
     def _wanted_form(self, expression: object) -> Any:

@@ -8,20 +8,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from facade import fields
 from facade.exceptions import NestedTooDeeply
-from facade.expressions.base import Expression
-from facade.expressions.references import Col, Ref
 from facade.foundation.generated import FunctionText
 from facade.foundation.seams import Seam
-from facade.sql.values import reader
+from facade.sql.values import converter
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
     from sqlalchemy.engine import Dialect
 
     from facade.db.database import Database
-    from facade.expressions.contracts import Valued
     from facade.fields.descriptions import Converter
     from facade.sql.core.layout import Layout
     from facade.sql.query.loading import Part
@@ -32,20 +28,6 @@ Loader = Callable[..., list[Any]]  # (rows, alias), and for instances the fetch 
 instance_state: Seam[[], tuple[type[Any], str]] = Seam(
     "where an instance keeps its state", filled_by="facade.orm.querysets.reading"
 )
-
-
-def converter(expression: Valued, dialect: Dialect, database: Database) -> Converter | None:
-    """Return what makes the Python value of a selected expression, None where the driver's value is right."""
-    while isinstance(expression, Ref):
-        expression = expression.source
-    field = expression if isinstance(expression, fields.Field) else expression._output_field_or_none
-    if field is None or type(field) is fields.Field:
-        return None
-    field = getattr(field, "target_field", field) if field.is_relation else field
-    convert = reader(field, dialect, database)
-    if isinstance(expression, Expression) and not isinstance(expression, Col):
-        return field.computed_reader(convert, dialect)
-    return convert
 
 
 MAX_RELATED = 90
