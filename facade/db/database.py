@@ -21,13 +21,12 @@ from facade.db.settings.config import DatabaseSettings, missing_driver
 from facade.db.transactions.blocks import state
 from facade.db.transactions.control import TransactionControl
 from facade.drivers import driver_of
-from facade.exceptions import ImproperlyConfigured, TransactionManagementError
+from facade.exceptions import ImproperlyConfigured, TransactionManagementError, UnsupportedFeature
 from facade.vendors import vendor_named
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from sqlalchemy.engine import Dialect, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from facade.db.pooling.lending import Lender
@@ -44,6 +43,10 @@ _LONE_SETTING = (
     "A setting of a session, outside of a block, would stay on one connection of {!r}'s pool, for whoever gets it next. Set it "
     "for a transaction (SET LOCAL inside atomic()), for a block (inside atomic(); the connection is closed then), or for "
     "all connections (`options` or `init_command` in OPTIONS, or a listener to connect)."
+)
+_NO_LAST_KEY = (
+    "{} tells the key that it has made to no driver but by RETURNING … INTO, which facade does not speak: give the object its "
+    "primary key."
 )
 _NO_BLOCK = "select_for_update cannot be used outside of a transaction."
 
@@ -70,7 +73,7 @@ class Database(TransactionControl):
         self._async_engine: AsyncEngine | None = None
         self._dialects: dict[bool, Dialect] = {}
         self._marking: dict[tuple[Dialect, bool], Dialect] = {}
-        self._anchor: sqlite3.Connection | None = None
+        self._anchor: DBAPIConnection | None = None
         self._making = threading.Lock()
         # How many things there are that may have a schema_translate_map: given engines, joined connections.
         self.schema_maps = len({settings.engine, settings.async_engine} - {None})
@@ -137,6 +140,8 @@ class Database(TransactionControl):
 
     def execute_lastrowid(self, statement: Statement, params: Params) -> int:
         """Run an INSERT and return the generated key, for databases without RETURNING."""
+        if not self.features.has_last_key:
+            raise UnsupportedFeature(_NO_LAST_KEY.format(self.display_name))
         if self.schema_maps:
             statement = self._placed(statement)
         return self._run(lambda channel: channel.execute_lastrowid(statement, params))
@@ -292,7 +297,7 @@ class Database(TransactionControl):
         """Keep an in-memory database in existence while no pool has a connection to it."""
         url = self.settings.url
         if self._anchor is None and self.settings.memory and url is not None:
-            self._anchor = engines.open_sqlite(url)
+            self._anchor = engines.open_memory(url)
 
     @property
     def engine(self) -> Engine:
@@ -419,7 +424,12 @@ class Database(TransactionControl):
     @property
     def can_return_rows_from_insert(self) -> bool:
         """Whether INSERT has a RETURNING clause."""
-        return bool(self.compile_dialect.insert_returning)
+        return bool(self.compile_dialect.insert_returning) and not self.features.returns_into_parameters
+
+    @property
+    def can_return_rows_from_update(self) -> bool:
+        """Whether UPDATE has a RETURNING clause."""
+        return bool(self.compile_dialect.update_returning) and not self.features.returns_into_parameters
 
     @property
     def max_parameters(self) -> int:

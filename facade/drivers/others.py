@@ -17,6 +17,7 @@ def sqlite_defaults(pooled: bool) -> dict[str, Any]:
 OTHER = Driver(name="", databases=frozenset())
 POSTGRESQL = Driver(name="", databases=frozenset({"postgresql"}))
 SQLITE = Driver(name="", databases=frozenset({"sqlite"}), max_parameters=32766, defaults=sqlite_defaults)
+SQLSERVER = Driver(name="", databases=frozenset({"mssql"}), max_parameters=2099)
 MYSQL = Driver(name="", databases=frozenset({"mysql", "mariadb"}), pings=True)
 
-OTHERS = {name: driver for driver in (POSTGRESQL, SQLITE, MYSQL) for name in driver.databases}
+OTHERS = {name: driver for driver in (POSTGRESQL, SQLITE, MYSQL, SQLSERVER) for name in driver.databases}

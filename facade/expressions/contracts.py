@@ -226,6 +226,26 @@ class Words(Protocol):
         """Whether text of JSON is compared letter by letter where other texts are not."""
 
     @property
+    def like_wildcards(self) -> str:
+        """The characters that patterns of LIKE escape."""
+
+    @property
+    def text_aggregate(self) -> str:
+        """The aggregate that joins texts."""
+
+    @property
+    def joins_distinct_texts(self) -> bool:
+        """Whether that aggregate takes each text once where DISTINCT says so."""
+
+    @property
+    def orders_within_group(self) -> bool:
+        """Whether the order of an aggregate stands behind it, as WITHIN GROUP, not among its arguments."""
+
+    @property
+    def remainder(self) -> str:
+        """How the remainder of a division is written."""
+
+    @property
     def arguments_max(self) -> int | None:
         """How many arguments a function of any number of them takes, where that is limited."""
 
@@ -286,11 +306,17 @@ class Words(Protocol):
     def json_scalar(self, core: Core) -> Any:
         """Return JSON in the form in which it is sorted: a number or a text."""
 
+    def sortable_document(self, core: Core) -> Any:
+        """Return JSON in the form in which it is sorted where it is compared with nothing but JSON."""
+
     def beside_document(self, core: Core, kind: Kind | None) -> Core:
         """Return another value in the form in which it is compared with what `json_scalar` returns."""
 
     def json_argument(self, core: Core, kind: Kind | None) -> Core:
         """Return an argument of a function that makes a document of it."""
+
+    def json_call(self, function: str, arguments: list[Any], type_: CoreType | None) -> Any:
+        """Return the document that a function makes of its arguments."""
 
     def json_value(self, document: Core, keys: tuple[str, ...], type_: CoreType | None) -> Any:
         """Return a part of a document as functions of the database use it."""

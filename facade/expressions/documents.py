@@ -63,7 +63,7 @@ def read_form(compiler: Compiler, expression: Expression) -> Any:
 def as_part(compiler: Compiler, expression: Expression) -> Any:
     """Return a value in the form in which databases sort it: on SQLite a number or a text, on PostgreSQL JSON."""
     if compiler.words.compares_documents:
-        return document(compiler, expression)
+        return compiler.words.sortable_document(document(compiler, expression))
     if holds_json(expression) and getattr(expression, "keeps_json", True):
         return compiler.words.json_scalar(document(compiler, expression))
     return compiler.words.beside_document(compiler.process(expression), expression.value_kind)

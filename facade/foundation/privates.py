@@ -49,6 +49,8 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_from_objects",
         "_generate_cache_key",
     ),
+    "sqlalchemy.sql.selectable": ("_OffsetLimitParam",),
+    "sqlalchemy.sql.selectable:Select": ("_distinct", "_order_by_clauses"),
     "sqlalchemy.types:TypeEngine": ("_has_bind_expression", "_static_cache_key"),
 }
 

@@ -23,10 +23,18 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 
+def _number_of_truth(value: bool | None) -> int | None:
+    return None if value is None else int(value)
+
+
 class Boolean(Base[bool]):
     """Truth values."""
 
     impl = sa.Boolean
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        taken = dialect.supports_native_boolean or vendor_of(dialect).takes_truth_values
+        return None if taken else _number_of_truth
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         return None if dialect.supports_native_boolean else int_to_boolean
@@ -71,7 +79,7 @@ def _finite(value: float | None) -> float | None:
 
 
 class UUID(Base[uuid.UUID]):
-    """UUIDs: native on PostgreSQL, elsewhere 32 hexadecimal digits."""
+    """UUIDs: of a type of their own where the database has one, elsewhere 32 hexadecimal digits."""
 
     impl = sa.CHAR
 
@@ -79,14 +87,21 @@ class UUID(Base[uuid.UUID]):
         super().__init__(32)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        native = vendor_of(dialect).has_native_uuid_field
-        return dialect.type_descriptor(postgresql.UUID(as_uuid=True) if native else sa.CHAR(32))
+        return dialect.type_descriptor(vendor_of(dialect).uuid_type())
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return None if vendor_of(dialect).has_native_uuid_field else _hex
+        vendor = vendor_of(dialect)
+        if not vendor.has_native_uuid_field:
+            return _hex
+        return None if vendor.takes_uuids else _text_of_uuid
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return None if vendor_of(dialect).has_native_uuid_field else _uuid_of_hex
+        vendor = vendor_of(dialect)
+        return None if vendor.has_native_uuid_field and vendor.takes_uuids else _uuid_of_hex
+
+
+def _text_of_uuid(value: uuid.UUID | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _hex(value: uuid.UUID | None) -> str | None:

@@ -9,26 +9,48 @@ import functools
 from typing import TYPE_CHECKING
 
 from facade.vendors.base import Vendor
+from facade.vendors.duckdb import DuckDB
 from facade.vendors.mysql import MariaDB, MySQL
-from facade.vendors.postgresql import PostgreSQL
+from facade.vendors.oracle import Oracle
+from facade.vendors.postgresql import CockroachDB, PostgreSQL
 from facade.vendors.sqlite import SQLite
+from facade.vendors.sqlserver import SQLServer
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-__all__ = ["MARIADB", "MYSQL", "POSTGRESQL", "SQLITE", "Vendor", "vendor_named", "vendor_of"]
+__all__ = [
+    "COCKROACHDB",
+    "DUCKDB",
+    "MARIADB",
+    "MYSQL",
+    "ORACLE",
+    "POSTGRESQL",
+    "SQLITE",
+    "SQLSERVER",
+    "Vendor",
+    "vendor_named",
+    "vendor_of",
+]
 
 SQLITE = SQLite("sqlite", "SQLite")
 POSTGRESQL = PostgreSQL("postgresql", "PostgreSQL")
 MYSQL = MySQL("mysql", "MySQL")
 MARIADB = MariaDB("mysql", "MySQL", server="mariadb")
+COCKROACHDB = CockroachDB("postgresql", "CockroachDB", server="cockroachdb")
+DUCKDB = DuckDB("duckdb", "DuckDB")
+ORACLE = Oracle("oracle", "Oracle")
+SQLSERVER = SQLServer("mssql", "SQL Server")
 
 _BY_DIALECT: dict[str, Vendor] = {
     "sqlite": SQLITE,
     "postgresql": POSTGRESQL,
     "mysql": MYSQL,
     "mariadb": MARIADB,
-    "oracle": Vendor("oracle", "Oracle"),
+    "cockroachdb": COCKROACHDB,
+    "duckdb": DUCKDB,
+    "oracle": ORACLE,
+    "mssql": SQLSERVER,
 }
 
 

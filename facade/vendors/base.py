@@ -11,6 +11,7 @@ from facade.exceptions import UnsupportedFeature
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlalchemy.engine import URL
     from sqlalchemy.types import TypeEngine
 
 __all__ = ["Vendor"]
@@ -48,6 +49,7 @@ class Vendor:
     supports_transactions = True
     supports_update_conflicts = False
     supports_update_conflicts_with_target = False
+    uses_savepoints = True
 
     # -- expressions ----------------------------------------------------------------------------
 
@@ -56,6 +58,7 @@ class Vendor:
     supports_aggregate_filter_clause = True
     supports_aggregate_order_by_clause = True
     supports_any_value = True
+    supports_boolean_expr_in_select_clause = True
     supports_default_in_lead_lag = True
     supports_frame_exclusion = True
     supports_json_field_contains = False
@@ -106,6 +109,10 @@ class Vendor:
 
     begins_late = False
     """Whether Python's drivers begin a transaction with its first change only, where nobody begins it."""
+    counts_by_sequence = False
+    """Whether counted keys take their numbers from a sequence that is made with the table, as there is no IDENTITY."""
+    counts_writes_in_rows = False
+    """Whether a write says in a row how many rows it has touched, and the cursor says nothing."""
     cursors_see_writes = False
     """Whether an open cursor sees what is written behind it."""
     ignores_row_locks = False
@@ -128,6 +135,8 @@ class Vendor:
     """Whether an UPDATE makes its assignments from left to right, each of which sees the ones before."""
     checks_documents = True
     """Whether a column of documents takes nothing else."""
+    computes_floats = False
+    """Whether what is computed of decimals comes as floats, though columns hold decimals."""
     computes_texts = False
     """Whether dates and times that are computed of parameters come as text."""
     counts_from_zero = False
@@ -136,10 +145,16 @@ class Vendor:
     """Whether an integer key that is left out, or NULL, is counted on, whatever its default."""
     has_addresses = False
     """Whether there is a type for addresses of the network."""
+    has_bit_aggregates = True
+    """Whether there are BIT_AND, BIT_OR and BIT_XOR."""
     has_default_keyword = False
     """Whether DEFAULT may stand among the values of an INSERT."""
     has_infinity = True
     """Whether there are numbers that are not finite, and NaN."""
+    has_last_key = True
+    """Whether a cursor tells the key that an INSERT has made, where there is no RETURNING."""
+    has_one_result = False
+    """Whether a connection has one result at a time: rows that were not fetched are gone with its next statement."""
     has_socket_word = False
     """Whether a URL names a Unix socket by a word of its own, `unix_socket`."""
     has_unsigned_columns = False
@@ -152,14 +167,22 @@ class Vendor:
     """Whether columns may hold moments, not only what a clock shows."""
     infers_types = False
     """Whether the type of a parameter follows from where it stands: one that stands alone is a text."""
+    insert_rows_max: int | None = None
+    """How many rows one INSERT takes, where parameters are not what limits them."""
     joins_values = False
     """Whether UPDATE joins a table to a list of VALUES, as SQLite's drivers can send it."""
     reads_backslashes = False
     """Whether a backslash in a text may escape what follows, which is up to the session."""
+    returns_into_parameters = False
+    """Whether RETURNING gives what it returns to parameters, not as rows."""
     streams_hold_connection = False
     """Whether a connection can run nothing else while rows are streamed from it."""
     streams_need_transaction = False
     """Whether rows are streamed within a transaction only."""
+    takes_truth_values = False
+    """Whether drivers take True and False also where there is no type for them, but numbers."""
+    takes_uuids = True
+    """Whether drivers take and give UUIDs where there is a type for them."""
     writes_parameters = False
     """Whether drivers write the parameters into the statement."""
     unnests_arrays = False
@@ -186,9 +209,17 @@ class Vendor:
         """Return the type of columns of decimals."""
         return sa.Numeric(max_digits, decimal_places)
 
+    def uuid_type(self) -> TypeEngine[Any]:
+        """Return the type of columns of UUIDs, of 32 hexadecimal digits where there is none of their own."""
+        return sa.CHAR(32)
+
     def document_type(self) -> TypeEngine[Any]:
         """Return the type of columns of documents."""
         return sa.JSON(none_as_null=True)
+
+    def shared_memory(self, url: URL, name: str) -> URL:
+        """Return the URL of a database without a file as one that all connections share under a name."""
+        return url
 
     def explain(self, format: str | None, options: dict[str, Any]) -> str:
         """Return what is put before a statement whose plan is asked for.

@@ -49,6 +49,7 @@ class MySQL(Vendor):
     )
     reads_backslashes = True
     sessions_have_settings = True
+    takes_truth_values = True
     streams_hold_connection = True
     writes_parameters = True
 

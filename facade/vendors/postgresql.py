@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects import postgresql
 
 from facade.vendors.base import Vendor
 
-__all__ = ["PostgreSQL"]
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+__all__ = ["CockroachDB", "PostgreSQL"]
 
 _EXPLAIN_OPTIONS = (
     "ANALYZE",
@@ -68,7 +73,10 @@ class PostgreSQL(Vendor):
     unnests_arrays = True
 
     binary_literal = "'\\x{}'"
-    explain_formats = ("JSON", "TEXT", "XML", "YAML")
+    explain_formats: tuple[str, ...] = ("JSON", "TEXT", "XML", "YAML")
+
+    def uuid_type(self) -> TypeEngine[Any]:
+        return postgresql.UUID(as_uuid=True)
 
     def explain(self, format: str | None, options: dict[str, Any]) -> str:
         self.refuse_options(name for name in options if name.upper() not in _EXPLAIN_OPTIONS)
@@ -76,3 +84,15 @@ class PostgreSQL(Vendor):
         if format:
             words.append(f"FORMAT {format.upper()}")
         return f"EXPLAIN ({', '.join(words)})" if words else "EXPLAIN"
+
+
+class CockroachDB(PostgreSQL):
+    """CockroachDB, where it is another database than PostgreSQL, whose SQL it speaks."""
+
+    can_defer_constraint_checks = False
+    supports_any_value = False
+    supports_deferrable_unique_constraints = False
+    supports_nulls_distinct_unique_constraints = False
+    supports_tablespaces = False
+
+    explain_formats = ()

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from facade.vendors.base import Vendor
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
     from sqlalchemy.types import TypeEngine
 
 __all__ = ["SQLite"]
@@ -49,6 +50,10 @@ class SQLite(Vendor):
     ignores_row_locks = True
     is_embedded = True
     joins_values = True
+    takes_truth_values = True
+
+    def shared_memory(self, url: URL, name: str) -> URL:
+        return url.set(database=f"file:/{name}", query={"vfs": "memdb", "uri": "true"})
 
     def document_type(self) -> TypeEngine[Any]:
         """Return text: a column of the type name JSON would turn the text '1.0' into the number 1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -114,9 +113,9 @@ def _set_up(
     return connect
 
 
-def open_sqlite(url: URL) -> sqlite3.Connection:
+def open_memory(url: URL) -> DBAPIConnection:
     """Open a connection that keeps an in-memory database in existence."""
-    arguments, options = url.get_dialect()().create_connect_args(url)
-    connect: Any = sqlite3.connect
-    connection: sqlite3.Connection = connect(*arguments, **{**options, "check_same_thread": False})
-    return connection
+    kind = url.get_dialect()
+    dialect = kind(dbapi=kind.import_dbapi())  # type: ignore[call-arg]
+    arguments, options = dialect.create_connect_args(url)
+    return dialect.connect(*arguments, **{**driver_of_url(url).defaults(False), **options})

@@ -56,6 +56,12 @@ _AUTOCOMMIT = (
 )
 
 
+_NO_SAVEPOINTS = (
+    "{} has no savepoints, which a block inside another one is: have it be part of the outer one, "
+    "atomic(savepoint=False), or end that before."
+)
+
+
 class GeneralChannel(DriverChannel):
     """A channel on a SQLAlchemy connection, which is its ``token``."""
 
@@ -74,6 +80,8 @@ class GeneralChannel(DriverChannel):
         return self.database.features.streams_need_transaction
 
     def _reads_at_once(self) -> bool:
+        if self.database.features.has_one_result:
+            return True
         return self.database.settings.memory and not self.in_transaction
 
     def _connection(self) -> Connection:
@@ -120,6 +128,8 @@ class GeneralChannel(DriverChannel):
     def _count(self, sql: str, params: Params) -> int:
         result = self._result(sql, _given(params))
         count: int = result.rowcount
+        if self.database.features.counts_writes_in_rows and result.returns_rows:
+            count = sum(number for number, *_ in result.cursor.fetchall() if isinstance(number, int))
         result.close()
         self._lone_end()
         return count
@@ -222,6 +232,8 @@ class GeneralChannel(DriverChannel):
             self._connection().commit()
 
     def savepoint(self, name: str) -> None:
+        if not self.database.features.uses_savepoints:
+            raise UnsupportedFeature(_NO_SAVEPOINTS.format(self.database.features.display_name))
         if self.joined and _autocommits(self._connection()):
             raise TransactionManagementError(_AUTOCOMMIT.format(alias=self.database.alias))
         try:

@@ -266,18 +266,14 @@ def _normal(url: URL, alias: str) -> URL:
     backend = _DIALECTS.get(backend, backend)
     url = url.set(drivername=f"{backend}{plus}{driver}")
     url.get_dialect()  # raises for what SQLAlchemy does not know
-    if backend == "sqlite":
-        return _normal_sqlite(url, alias)
-    return url
-
-
-def _normal_sqlite(url: URL, alias: str) -> URL:
-    name = url.database
-    if name in (None, "", ":memory:"):
+    if url.database in (None, "", ":memory:"):
         # One database for both faces, all connections and threads; each URL that is read gets one of its own.
-        return url.set(
-            database=f"file:/facade-{alias}-{next(_memory_numbers)}", query={"vfs": "memdb", "uri": "true"}
-        )
+        return vendor_named(backend).shared_memory(url, f"facade-{alias}-{next(_memory_numbers)}")
+    return _normal_sqlite(url) if backend == "sqlite" else url
+
+
+def _normal_sqlite(url: URL) -> URL:
+    name = str(url.database)
     if name.startswith("file:") and "uri" not in url.query:
         path, _, query = name.partition("?")
         pairs = dict(part.partition("=")[::2] for part in query.split("&") if part)
@@ -286,10 +282,11 @@ def _normal_sqlite(url: URL, alias: str) -> URL:
 
 
 def is_memory(url: URL) -> bool:
-    """Tell whether a SQLite URL names a database without a file."""
+    """Tell whether a URL names a database without a file."""
     name = url.database
-    return url.get_backend_name() == "sqlite" and (
-        name in (None, "", ":memory:", "file::memory:")
+    return vendor_named(url.get_backend_name()).is_embedded and (
+        name in (None, "", "file::memory:")
+        or str(name).startswith(":memory:")
         or url.query.get("mode") == "memory"
         or url.query.get("vfs") == "memdb"
     )
@@ -311,7 +308,7 @@ def _from_dict(alias: str, given: Mapping[str, Any]) -> DatabaseSettings:
         half,
         pool=pool,
         isolation_level=_isolation_level(half, given, options),
-        init_command=_of_sqlite(options) if half.vendor.is_embedded else None,
+        init_command=_of_sqlite(options) if half.vendor.begins_late else None,
         assume_role=_of_postgresql(options, given) if half.vendor.assumes_roles else None,
         options={**options, **(given.get("SYNC_OPTIONS") or {})},
         async_options={**options, **(given.get("ASYNC_OPTIONS") or {})},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.exceptions import UnsupportedFeature
@@ -54,7 +54,7 @@ class OrderedAggregate(Aggregate):
     def as_core(self, compiler: Compiler) -> Any:
         if self.order_by is not None and not compiler.features.supports_aggregate_order_by_clause:
             raise UnsupportedFeature(
-                "This database backend does not support specifying an order on aggregates."
+                f"{compiler.features.display_name} does not support specifying an order on aggregates."
             )
         arguments = [compiler.process(source) for source in self.source_expressions]
         condition = None if self.filter is None else compiler.condition(self.filter)
@@ -67,7 +67,7 @@ class OrderedAggregate(Aggregate):
             values[0], condition = template("CASE WHEN %s THEN %s END", condition, values[0]), None
         text = f"{self.function}({'DISTINCT ' if self.distinct else ''}{places}"
         if self.order_by is not None:
-            text += " ORDER BY %s"
+            text += ") WITHIN GROUP (ORDER BY %s" if compiler.words.orders_within_group else " ORDER BY %s"
             values.append(compiler.process(self.order_by))
             compiler.binds.compares |= self.distinct and compiler.words.compares_parameters
         text += ")"
@@ -86,7 +86,6 @@ class StringAgg(OrderedAggregate):
     function = "STRING_AGG"
     name = "StringAgg"
     _output_field = fields.TextField()
-    functions: ClassVar[dict[str, str]] = {"sqlite": "GROUP_CONCAT", "mysql": "GROUP_CONCAT"}
 
     def __init__(self, expression: object, delimiter: object, **extra: Any) -> None:
         self.comma = isinstance(delimiter, Value) and delimiter.value == ","
@@ -94,7 +93,11 @@ class StringAgg(OrderedAggregate):
 
     def call(self, compiler: Compiler, arguments: list[Any], condition: object) -> Any:
         called = self.copy()
-        called.function = self.functions.get(compiler.vendor, "STRING_AGG")
+        called.function = compiler.words.text_aggregate
+        if self.distinct and not compiler.words.joins_distinct_texts:
+            raise UnsupportedFeature(
+                f"{self.name} with distinct is not supported on {compiler.features.display_name}."
+            )
         if compiler.words.separates_texts:
             return called._separated(compiler, arguments, condition)
         if self.distinct and not compiler.features.supports_aggregate_distinct_multiple_argument:

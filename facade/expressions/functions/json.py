@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.expressions.base import Expression, Value
@@ -20,12 +18,10 @@ class _JSONFunc(Func):
     """A function whose arguments become parts of a document."""
 
     _output_field = fields.JSONField()
-    spellings: ClassVar[dict[str, str]]
 
     def as_core(self, compiler: Compiler) -> Any:
         arguments = [_part(compiler, source) for source in self._sources()]
-        name = self.spellings.get(compiler.vendor, self.function)
-        return getattr(sa.func, str(name))(*arguments, type_=self.column_type)
+        return compiler.words.json_call(str(self.function), arguments, self.column_type)
 
 
 def _part(compiler: Compiler, source: Expression) -> Any:
@@ -40,14 +36,12 @@ class JSONArray(_JSONFunc):
     """A JSON array of the values."""
 
     function = "JSON_ARRAY"
-    spellings: ClassVar[dict[str, str]] = {"postgresql": "jsonb_build_array"}
 
 
 class JSONObject(_JSONFunc):
     """A JSON object: `JSONObject(name="author__name", books=Count("books"))`."""
 
     function = "JSON_OBJECT"
-    spellings: ClassVar[dict[str, str]] = {"postgresql": "jsonb_build_object"}
 
     def __init__(self, **items: Any) -> None:
         super().__init__(*(part for key, value in items.items() for part in (Fixed(key), value)))

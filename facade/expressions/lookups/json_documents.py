@@ -305,9 +305,11 @@ class _KeyOrder(Lookup):
         if not compiler.words.compares_documents:
             write = _writer(type_)
             type_, convert = AS_IT_IS, lambda value: _plain(write(take(value)))
-        if isinstance(self.rhs, Arg):
-            return compiler.words.as_document(compiler.bind(self.rhs, type_, convert))
-        return compiler.words.as_document(compiler.literal(convert(self.rhs), type_))
+        bound = isinstance(self.rhs, Arg)
+        core = (
+            compiler.bind(self.rhs, type_, convert) if bound else compiler.literal(convert(self.rhs), type_)
+        )
+        return compiler.words.sortable_document(compiler.words.as_document(core))
 
 
 def _plain(text: str | None) -> Any:

@@ -23,9 +23,12 @@ def text(value: object) -> Any:
     return value
 
 
-def escape_like(value: str) -> str:
-    """Return `value` with LIKE's own characters escaped."""
-    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def escape_like(value: str, more: str = "") -> str:
+    """Return `value` with LIKE's own characters escaped, and those that have a meaning on the database alone."""
+    value = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    for character in more:
+        value = value.replace(character, f"\\{character}")
+    return value
 
 
 class PatternLookup(BuiltinLookup):
@@ -43,6 +46,13 @@ class PatternLookup(BuiltinLookup):
         before, after = self.before, self.after
         return lambda value: f"{before}{escape_like(value)}{after}"
 
+    def converter(self, compiler: Compiler) -> Any:
+        more = "".join(set(compiler.words.like_wildcards) - set("\\%_"))
+        if not more:
+            return self.convert
+        before, after = self.before, self.after
+        return lambda value: f"{before}{escape_like(value, more)}{after}"
+
     @property
     def bind_type(self) -> Any:
         return TEXT
@@ -52,7 +62,7 @@ class PatternLookup(BuiltinLookup):
             return super().right(compiler)
         if hasattr(self.rhs, "as_core"):
             return compiler.words.like_pattern(self.before, compiler.process(self.rhs), self.after)
-        return compiler.literal(self.convert(self.prepare(self.rhs)), TEXT)
+        return compiler.literal(self.converter(compiler)(self.prepare(self.rhs)), TEXT)
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         return compiler.words.like(left, right, ignore_case=self.ignore_case)

@@ -36,7 +36,7 @@ class UUIDText(Lookup):
         if compiler.features.has_native_uuid_field:
             return super().right(compiler)
         if isinstance(self.rhs, Arg):
-            convert = self.convert
+            convert = self.converter(compiler)
             return compiler.bind(self.rhs, TEXT, lambda value: convert(value.replace("-", "")))  # type: ignore[misc]
         if isinstance(self.rhs, Expression):
             digits = sa.func.replace(compiler.process(self.rhs), "-", "", type_=TEXT)

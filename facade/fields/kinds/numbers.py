@@ -535,7 +535,9 @@ class DecimalField(Field[DecimalValue]):
         return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
-        if not vendor_of(dialect).holds_decimals and getattr(self, "from_db_value", None) is None:
+        vendor = vendor_of(dialect)
+        floats = vendor.computes_floats or not vendor.holds_decimals
+        if floats and getattr(self, "from_db_value", None) is None:
             return computed_decimal(self.decimal_places)
         return _computed_decimal if convert is None else convert
 

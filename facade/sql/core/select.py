@@ -122,7 +122,8 @@ class Compiler:
     def boolean(self, expression: Valued) -> Any:
         """Return a condition as a value that can be selected."""
         try:
-            return self.condition(expression)
+            core = self.condition(expression)
+            return self.words.truth_value(core) if getattr(expression, "is_condition", False) else core
         except EmptyResultSet:
             return sa.false()
         except FullResultSet:
@@ -443,7 +444,7 @@ class Compiler:
         position = self._ordinal(source) if by_position else None
         if position is not None:
             return position
-        core = self.process(item)
+        core = self.boolean(item) if getattr(item, "is_condition", False) else self.process(item)
         written_in = self.features.writes_parameters and isinstance(core, sa.BindParameter)
         return self._ordinal(source) if written_in or _is_constant(core) else core
 
@@ -580,14 +581,14 @@ class Compiler:
     def limited(self, statement: sa.Select[Any]) -> Any:
         low, high = self.query.slice.low, self.query.slice.high
         if self.query.selection.exists_only and high is None:
-            statement = statement.limit(sa.literal_column("1"))
-        if high is not None:
-            statement = statement.limit(self._limit(high))
-        if low is not None:
-            statement = statement.offset(self._limit(low))
-        return statement
+            high = 1
+        if low is None and high is None:
+            return statement
+        return self.words.limited(statement, self._limit(low), self._limit(high))
 
-    def _limit(self, value: int | Arg) -> Any:
+    def _limit(self, value: int | Arg | None) -> Any:
+        if value is None:
+            return None
         return self.bind(value, BIG_INTEGER) if isinstance(value, Arg) else sa.literal_column(str(int(value)))
 
     def _locked(self, statement: sa.Select[Any]) -> Any:

@@ -173,7 +173,7 @@ class Where(Expression):
         odd = self.connector == XOR and not compiler.features.supports_logical_xor
         connector = _ODD if odd else self.connector
         balanced = compiler.words.nests_conditions or self.connector == XOR
-        combined = _join(connector, parts, balanced)
+        combined = _join(connector, parts, balanced, compiler.words.remainder)
         return sa.not_(combined) if self.negated else combined
 
 
@@ -186,23 +186,25 @@ def _nothing_left(where: Where) -> type[Exception]:
 _FLAT = 200  # SQLite takes `a AND b`, and all databases the sums of XOR, for a tree as deep as it is long
 
 
-def _join(connector: str, parts: list[Any], balanced: bool) -> Any:
+def _join(connector: str, parts: list[Any], balanced: bool, remainder: str) -> Any:
     """Return conditions under one connector; `balanced`: long ones as a tree of groups."""
     if len(parts) == 1 and connector != _ODD:
         return parts[0]
     if balanced and len(parts) > _FLAT:
         size = -(-len(parts) // _FLAT)
         groups = [
-            _join(connector, parts[start : start + size], balanced) for start in range(0, len(parts), size)
+            _join(connector, parts[start : start + size], balanced, remainder)
+            for start in range(0, len(parts), size)
         ]
         parts = [template("(%s)", group, type_=TRUTH) for group in groups]
-    return _JOINERS[connector](parts)
+    return _odd(parts, remainder) if connector == _ODD else _JOINERS[connector](parts)
 
 
-def _odd(parts: list[Any]) -> Any:
+def _odd(parts: list[Any], remainder: str) -> Any:
     """Return whether an odd number of conditions holds; what is unknown does not hold, wherever it stands."""
     numbers = [template("CASE WHEN (%s) THEN 1 ELSE 0 END", part, type_=INTEGER) for part in parts]
-    return template(f"(({' + '.join(['%s'] * len(numbers))}) %% 2 = 1)", *numbers, type_=TRUTH)
+    total = template(f"({' + '.join(['%s'] * len(numbers))})", *numbers)
+    return template(f"({remainder} = 1)", total, sa.literal_column("2"), type_=TRUTH)
 
 
 def _xor(parts: list[Any]) -> Any:
@@ -215,5 +217,4 @@ _JOINERS: dict[str, Callable[[list[Any]], Any]] = {
     AND: lambda parts: sa.and_(*parts),
     OR: lambda parts: sa.or_(*parts),
     XOR: _xor,
-    _ODD: _odd,
 }

@@ -160,12 +160,47 @@ class Reference(sa.ForeignKeyConstraint):
         super().__init__(columns, targets, ondelete=ondelete, deferrable=True, initially="DEFERRED")
 
 
-@compiles(Reference, "mysql")
-@compiles(Reference, "mariadb")
-def _compile_immediate(element: object, compiler: DDLCompiler, **options: Any) -> str:
-    plain = sa.ForeignKeyConstraint.__new__(sa.ForeignKeyConstraint)
-    plain.__dict__.update(element.__dict__, deferrable=None, initially=None)
-    return str(compiler.visit_foreign_key_constraint(plain, **options))
+@compiles(Reference)
+def _compile_reference(element: Reference, compiler: DDLCompiler, **options: Any) -> str:
+    vendor, written = vendor_of(compiler.dialect), element
+    if not vendor.can_defer_constraint_checks:
+        written = sa.ForeignKeyConstraint.__new__(sa.ForeignKeyConstraint)  # type: ignore[assignment]
+        written.__dict__.update(element.__dict__, deferrable=None, initially=None)
+    return str(compiler.visit_foreign_key_constraint(written, **options))
+
+
+class Counted(sa.Identity):
+    """Makes the keys of new rows: an IDENTITY, or the default by a sequence where a database has none."""
+
+    def __init__(self, sequence: str) -> None:
+        super().__init__(always=False)
+        self.sequence = sequence
+
+    def _copy(self, **options: Any) -> Counted:
+        return Counted(self.sequence)
+
+
+@compiles(Counted)
+def _compile_counted(element: Counted, compiler: DDLCompiler, **options: Any) -> str:
+    if vendor_of(compiler.dialect).counts_by_sequence:
+        return f"DEFAULT nextval({_literal(element.sequence, compiler.dialect)})"
+    return str(compiler.visit_identity_column(element, **options))  # type: ignore[no-untyped-call]
+
+
+def _add_sequence(table: sa.Table, name: str) -> None:
+    """Make, and drop, the sequence of a table's keys with it where keys are counted by one."""
+    sequence = sa.Sequence(name, schema=table.schema)
+
+    def create(target: object, connection: sa.Connection, **details: Any) -> None:
+        if vendor_of(connection.dialect).counts_by_sequence:
+            connection.execute(sa.schema.CreateSequence(sequence))
+
+    def drop(target: object, connection: sa.Connection, **details: Any) -> None:
+        if vendor_of(connection.dialect).counts_by_sequence:
+            connection.execute(sa.schema.DropSequence(sequence))
+
+    sa.event.listen(table, "before_create", create)
+    sa.event.listen(table, "after_drop", drop)
 
 
 class PrimaryKey(sa.PrimaryKeyConstraint):
@@ -252,6 +287,8 @@ def _new_table(opts: Options) -> sa.Table:
     table = sa.Table(name, _home(opts, name, schema), *columns, key, **options)
     for field in opts.local_concrete_fields:
         _add_check(table, field)
+    if opts.auto_field in opts.local_concrete_fields:
+        _add_sequence(table, _sequence_name(opts, opts.auto_field))
     return table
 
 
@@ -314,7 +351,7 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
     }
     if field is opts.auto_field:
         options["autoincrement"] = True
-        items.append(sa.Identity(always=False))
+        items.append(Counted(_sequence_name(opts, field)))
     if isinstance(field, GeneratedField):
         items.append(sa.Computed(ModelExpression(opts.model, field.expression), persisted=field.db_persist))
     elif field.has_db_default():
@@ -335,6 +372,11 @@ def _values_left_out(opts: Options, field: Field[Any]) -> dict[str, Any]:
         return {"default": ModelExpression(opts.model, field.default)}
     plain = type(field.default) in _SCALARS and type(field.default) in field.describes
     return {"default": field.default if plain else FieldValue(field, "get_default")}
+
+
+def _sequence_name(opts: Options, field: Field[Any]) -> str:
+    qualified = _QUALIFIED.fullmatch(opts.db_table)
+    return shortened(f"{qualified['name'] if qualified else opts.db_table}_{field.column}_seq")
 
 
 def _server_default(opts: Options, field: Field[Any]) -> Any:
@@ -413,7 +455,8 @@ def _add_references(table: sa.Table, fields: Iterable[Field[Any]]) -> None:
         if field.db_constraint and not target._meta.swapped:
             far = table_for(target._meta.concrete_model).c[field.target_field.column]
             action = getattr(field.remote_field.on_delete, "operation", None)
-            table.append_constraint(Reference([table.c[field.column]], [far], ondelete=action))
+            reference = Reference([table.c[field.column]], [far], ondelete=action)
+            table.append_constraint(_only_where(reference, lambda vendor: vendor.supports_foreign_keys))
 
 
 def _columns(table: sa.Table, opts: Options, names: Iterable[str]) -> list[sa.Column[Any]]:
@@ -484,7 +527,7 @@ def _add_index(
     options: dict[str, Any] = {}
     if index.condition is not None:
         condition = ModelExpression(opts.model, index.condition)
-        options.update(sqlite_where=condition, postgresql_where=condition)
+        options.update(sqlite_where=condition, postgresql_where=condition, mssql_where=condition)
     if index.include:
         options["postgresql_include"] = [column.name for column in _columns(table, opts, index.include)]
     if nulls_distinct is not None:

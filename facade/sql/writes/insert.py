@@ -158,6 +158,8 @@ class InsertMany:
         self.rows_max = (
             arrays.ROWS_MAX if self.array_types else max(1, database.max_parameters // max(1, len(fields)))
         )
+        if (most := database.features.insert_rows_max) is not None:
+            self.rows_max = min(self.rows_max, most)
         self._statements: dict[int, Statement] = {}
 
     def _texts(

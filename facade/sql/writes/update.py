@@ -46,7 +46,7 @@ class UpdateOne:
         made = writer.generated_from(fields)
         statement = sa.update(writer.table).where(*where_pk(writer))
         self.lost: Sequence[Field[Any]] = ()
-        if made and not database.compile_dialect.update_returning:
+        if made and not database.can_return_rows_from_update:
             self.lost, made = made, []
         self.back = Returned(writer, made, database)
         if made:
@@ -102,7 +102,7 @@ def _update_expressions(
     statement = update_statement(
         writer.table, elements, keys, lambda statement: statement.where(*conditions), database.compile_dialect
     )
-    if not database.compile_dialect.update_returning:
+    if not database.can_return_rows_from_update:
         sql, params = compile_values(statement, database.compile_dialect)
         found = database.execute(Statement(sql), params) > 0
         if found:  # else they are values of the row to insert

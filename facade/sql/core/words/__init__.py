@@ -5,10 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facade.sql.core.words.base import StandardWords
+from facade.sql.core.words.duckdb import DuckDBWords
 from facade.sql.core.words.mysql import MariaDBWords, MySQLWords
+from facade.sql.core.words.oracle import OracleWords
 from facade.sql.core.words.postgresql import PostgreSQLWords
 from facade.sql.core.words.sqlite import SQLiteWords
-from facade.vendors import MARIADB, MYSQL, POSTGRESQL, SQLITE, Vendor, vendor_of
+from facade.sql.core.words.sqlserver import SQLServerWords
+from facade.vendors import (
+    COCKROACHDB,
+    DUCKDB,
+    MARIADB,
+    MYSQL,
+    ORACLE,
+    POSTGRESQL,
+    SQLITE,
+    SQLSERVER,
+    Vendor,
+    vendor_of,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -20,6 +34,10 @@ _WORDS: dict[Vendor, StandardWords] = {
     POSTGRESQL: PostgreSQLWords(POSTGRESQL),
     MYSQL: MySQLWords(MYSQL),
     MARIADB: MariaDBWords(MARIADB),
+    COCKROACHDB: PostgreSQLWords(COCKROACHDB),
+    DUCKDB: DuckDBWords(DUCKDB),
+    ORACLE: OracleWords(ORACLE),
+    SQLSERVER: SQLServerWords(SQLSERVER),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,11 +12,12 @@ from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.documents import DOCUMENT
 from facade.expressions.sqltext.fragments import Fragment, template
+from facade.sql.core.words import durations
 from facade.timezone import timezone_name
 from facade.types.shared import INTEGER, TEXT, TRUTH, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
 
     from sqlalchemy.engine import Dialect
@@ -74,6 +76,24 @@ class StandardWords:
     """Whether JSON is compared with nothing but JSON."""
     reads_json_text_exactly = False
     """Whether text of JSON is compared letter by letter where other texts are not."""
+    like_wildcards = "\\%_"
+    """The characters that patterns of LIKE escape."""
+    text_aggregate = "LISTAGG"
+    """The aggregate that joins texts."""
+    joins_distinct_texts = True
+    """Whether that aggregate takes each text once where DISTINCT says so."""
+    orders_within_group = True
+    """Whether the order of an aggregate stands behind it, as WITHIN GROUP, not among its arguments."""
+    remainder = "MOD(%s, %s)"
+    """How the remainder of a division is written."""
+    operators: ClassVar[frozenset[str]] = frozenset("+-*/")
+    """The operators of numbers that are written as they are."""
+    functions: ClassVar[dict[str, str | None]] = {}
+    """What facade's functions, by their classes, are written as, with `{0}` for the first argument; None: there is no such."""
+    aggregates: ClassVar[dict[str, str]] = {}
+    """What aggregate functions are called that have another name."""
+    json_functions: ClassVar[dict[str, str]] = {}
+    """What the functions are called that make documents of their arguments."""
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
@@ -117,12 +137,15 @@ class StandardWords:
 
     def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
         r"""Return `left LIKE right`, wildcards escaped by `\`."""
-        return template("%s LIKE %s ESCAPE '\\'", self.text(left), right, type_=TRUTH)
+        left = self.text(left)
+        if ignore_case:
+            left, right = sa.func.upper(left), sa.func.upper(right)
+        return template("%s LIKE %s ESCAPE '\\'", left, right, type_=TRUTH)
 
     def like_pattern(self, before: str, right: Core, after: str) -> Any:
         """Return an expression's value as a LIKE pattern, its own wildcards escaped."""
         pattern = self.pattern(right)
-        for character in ("\\", "%", "_"):
+        for character in self.like_wildcards:
             pattern = sa.func.replace(pattern, character, "\\" + character, type_=TEXT)
         if before:
             pattern = sa.literal(before) + pattern
@@ -132,10 +155,8 @@ class StandardWords:
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         """Return whether a text matches a regular expression of the database's own dialect."""
-        right = self.pattern(right)
-        if ignore_case:
-            right = template("CONCAT('(?i)', %s)", right)
-        return self.text(left).op("REGEXP", is_comparison=True)(right)
+        flag = " FLAG 'i'" if ignore_case else ""
+        return template(f"%s LIKE_REGEX %s{flag}", self.text(left), self.pattern(right), type_=TRUTH)
 
     def text(self, value: Core) -> Any:
         """Return a value as pattern matching takes it."""
@@ -154,21 +175,32 @@ class StandardWords:
 
     def combine_times(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
         """Return the same for dates, times and durations; None where the operator itself will do."""
-        return None
+        kinds = durations.kind_of(expression.lhs), durations.kind_of(expression.rhs)
+        if "moment" not in kinds:
+            return None
+        raise UnsupportedFeature(
+            f"Arithmetic with dates and times is not supported on {self.vendor.display_name}: {expression}."
+        )
 
     def calculate(self, expression: Combined, left: Core, right: Core, type_: CoreType | None) -> Any:
         """Return the same for numbers."""
         connector = expression.connector
         if connector == "^":
             return sa.func.power(left, right, type_=type_)
-        if connector not in _OPERATORS:
-            raise UnsupportedFeature(f"The operator {connector!r} is not supported on {self.vendor.name}.")
+        if connector == "%%" and "%%" not in self.remainder:
+            return template(self.remainder, left, right, type_=type_)
+        if connector != "%%" and connector not in self.operators:
+            raise UnsupportedFeature(
+                f"The operator {connector!r} is not supported on {self.vendor.display_name}."
+            )
         return _chained(left, "%" if connector == "%%" else connector, right, type_)
 
     # -- functions -----------------------------------------------------------------------------
 
     def function(self, expression: Call, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of a Func: its `template` with `function` and the arguments filled in."""
+        if self.functions and (kind := _own_class(expression, self.functions)) is not None:
+            return self._spelled(kind, arguments, type_)
         data = {**vars(type(expression)), **expression.extra}
         text = data.get("template", expression.template)
         function: Any = data.get("function", expression.function) or expression.function
@@ -182,9 +214,20 @@ class StandardWords:
         }
         return template(filled, *arguments, type_=type_)
 
+    def _spelled(self, name: str, arguments: list[Any], type_: CoreType | None) -> Any:
+        """Return the call of a function of facade's that the database writes in another way."""
+        text = self.functions[name]
+        if text is None:
+            raise UnsupportedFeature(f"{name} is not supported on {self.vendor.display_name}.")
+        places = [int(place) for place in _PLACE.findall(text)]
+        return template(_PLACE.sub("%s", text), *[arguments[place] for place in places], type_=type_)
+
     def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
         """Return the call of an aggregate function."""
-        function = getattr(sa.func, str(expression.function).lower())
+        name = str(expression.function)
+        if name.startswith("BIT_") and not self.vendor.has_bit_aggregates:
+            raise UnsupportedFeature(f"{expression.name} is not supported on {self.vendor.display_name}.")
+        function = getattr(sa.func, self.aggregates.get(name, name).lower())
         return function(*arguments, type_=type_) if type_ is not None else function(*arguments)
 
     def unified(self, core: Core, expression: Valued) -> Any:
@@ -213,6 +256,7 @@ class StandardWords:
 
     def check_uuids(self, name: str, version: int, dialect: Dialect) -> None:
         """Raise UnsupportedFeature for a function `name` if the database makes no UUIDs of a version."""
+        raise UnsupportedFeature(f"{name} is not supported on {self.vendor.display_name}.")
 
     # -- documents -----------------------------------------------------------------------------
 
@@ -222,7 +266,7 @@ class StandardWords:
 
     def comparable_document(self, core: Core) -> Any:
         """Return JSON in the form in which equal values are equal."""
-        return core
+        raise self._without_json()
 
     def json_of(self, core: Core, field: Field[Any] | None) -> Any:
         """Return a number, a text, a truth value, ... as JSON."""
@@ -232,6 +276,10 @@ class StandardWords:
         """Return JSON in the form in which it is sorted: a number or a text."""
         raise self._without_json()
 
+    def sortable_document(self, core: Core) -> Any:
+        """Return JSON in the form in which it is sorted where it is compared with nothing but JSON."""
+        return core
+
     def beside_document(self, core: Core, kind: Kind | None) -> Core:
         """Return another value in the form in which it is compared with what `json_scalar` returns."""
         return core
@@ -239,6 +287,12 @@ class StandardWords:
     def json_argument(self, core: Core, kind: Kind | None) -> Core:
         """Return an argument of a function that makes a document of it."""
         return core
+
+    def json_call(self, function: str, arguments: list[Any], type_: CoreType | None) -> Any:
+        """Return the document that a function makes of its arguments."""
+        if (name := self.json_functions.get(function)) is None:
+            raise self._without_json()
+        return getattr(sa.func, name)(*arguments, type_=type_)
 
     def json_value(self, document: Core, keys: Keys, type_: CoreType | None) -> Any:
         """Return a part of a document as functions of the database use it."""
@@ -310,15 +364,24 @@ class StandardWords:
 
     def extract(self, part: str, core: Core, zone: object) -> Any:
         """Return a part of a date, time, moment or duration; `part` is of a closed list."""
-        text = self.parts.get(part, f"EXTRACT({part.upper()} FROM %s)")
+        text = self.parts.get(part) or self._extraction(part)
         return template(f"CAST({text} AS INTEGER)", self.local(core, zone), type_=INTEGER)
 
     parts: ClassVar[dict[str, str]] = {}
     """How parts are taken that have another name or another meaning than those of EXTRACT."""
+    extracts = frozenset({"year", "month", "day", "hour", "minute", "second"})
+    """The parts that EXTRACT takes by these names."""
+
+    def _extraction(self, part: str) -> str:
+        if part not in self.extracts:
+            raise UnsupportedFeature(
+                f"The part {part!r} of a date is not supported on {self.vendor.display_name}."
+            )
+        return f"EXTRACT({part.upper()} FROM %s)"
 
     def local(self, core: Core, zone: object) -> Any:
         """Return a stored moment as the clocks of a zone show it."""
-        return core
+        return core if zone is None else template("(%s AT TIME ZONE %s)", core, zone)
 
     def trunc(self, kind: str, core: Core, zone: object, result: str) -> Any:
         """Return a date, time or moment cut to a unit; `kind` and `result` are of closed lists."""
@@ -344,12 +407,26 @@ class StandardWords:
         """Return a select as a part of UNION."""
         return select
 
+    def limited(self, statement: sa.Select[Any], low: Core | None, high: Core | None) -> Any:
+        """Return a select of the rows from number `low`, `high` of them at most."""
+        statement = statement if high is None else statement.limit(high)
+        return statement if low is None else statement.offset(low)
+
+    def truth_value(self, condition: Core) -> Any:
+        """Return a condition as a value."""
+        if self.vendor.supports_boolean_expr_in_select_clause:
+            return condition
+        text = "CASE WHEN %s THEN 1 WHEN NOT (%s) THEN 0 END"
+        return template(text, condition, condition, type_=TRUTH)
+
     def distinct_on(self, statement: sa.Select[Any], columns: list[Any]) -> Any:
         """Keep the first of the rows that agree in these columns."""
-        raise UnsupportedFeature("DISTINCT ON fields is not supported by this database backend")
+        raise UnsupportedFeature(f"DISTINCT ON fields is not supported on {self.vendor.display_name}.")
 
     def for_update(self, statement: sa.Select[Any], lock: RowLock, tables: list[Any]) -> Any:
         """Return a select that locks its rows."""
+        if not self.vendor.has_select_for_update:
+            raise UnsupportedFeature(f"select_for_update() is not supported on {self.vendor.display_name}.")
         if lock.no_key and not self.vendor.has_select_for_no_key_update:
             raise UnsupportedFeature("FOR NO KEY UPDATE is not supported on this database backend.")
         return statement.with_for_update(
@@ -357,7 +434,18 @@ class StandardWords:
         )
 
 
-_OPERATORS = {"+", "-", "*", "/", "%%", "&", "|", "<<", ">>", "#"}
+_PLACE = re.compile(r"\{(\d)\}")
+
+
+def _own_class(expression: Call, known: Mapping[str, object]) -> str | None:
+    """Return the class of facade's own that an expression's function is that of, if it is one of the known."""
+    for kind in type(expression).__mro__:
+        if kind.__name__ in known and kind.__module__.startswith("facade.expressions."):
+            same = kind.__dict__.get("function") == expression.function and not expression.extra
+            return kind.__name__ if same else None
+    return None
+
+
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2}
 
 

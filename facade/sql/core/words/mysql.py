@@ -43,6 +43,8 @@ class MySQLWords(StandardWords):
     reads_json_text_exactly = True
     groups_conditions = True
     groups_by_position = True
+    remainder = "%s %% %s"
+    json_functions: ClassVar[dict[str, str]] = {"JSON_ARRAY": "JSON_ARRAY", "JSON_OBJECT": "JSON_OBJECT"}
 
     def random(self) -> Core:
         return sa.func.rand()
@@ -64,7 +66,8 @@ class MySQLWords(StandardWords):
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         if ignore_case:
-            return super().regex(left, right, ignore_case)
+            right = template("CONCAT('(?i)', %s)", right)
+            return left.op("REGEXP", is_comparison=True)(right)
         return left.op("REGEXP BINARY", is_comparison=True)(right)
 
     # -- arithmetic ----------------------------------------------------------------------------

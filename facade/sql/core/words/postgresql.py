@@ -45,6 +45,15 @@ class PostgreSQLWords(StandardWords):
     groups_by_position = True
     orders_by_position = True
     compares_documents = True
+    text_aggregate = "STRING_AGG"
+    orders_within_group = False
+    remainder = "%s %% %s"
+    operators = frozenset({"+", "-", "*", "/", "&", "|", "<<", ">>", "#"})
+    extracts = StandardWords.extracts | {"quarter", "week"}
+    json_functions: ClassVar[dict[str, str]] = {
+        "JSON_ARRAY": "jsonb_build_array",
+        "JSON_OBJECT": "jsonb_build_object",
+    }
 
     def null(self, type_: CoreType | None) -> Core:
         """Return the NULL of a type, by which operators and functions are chosen: a bare one has none."""
@@ -78,12 +87,6 @@ class PostgreSQLWords(StandardWords):
         return sa.tuple_(*left).in_(sa.select(*[rows.c[name] for name in names]))
 
     # -- text ----------------------------------------------------------------------------------
-
-    def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
-        if not ignore_case:
-            return super().like(left, right, ignore_case=False)
-        left, right = sa.func.upper(self.text(left)), sa.func.upper(right)
-        return template("%s LIKE %s ESCAPE '\\'", left, right, type_=TRUTH)
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         operator = self.text(left).op("~*" if ignore_case else "~", is_comparison=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -22,6 +22,8 @@ from facade.types.base import survives_json
 from facade.types.shared import INTEGER, TEXT, TRUTH
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
     from facade.expressions.contracts import Aggregation, Combined, Compiler, Convert, Core, CoreType
     from facade.expressions.freezing import Arg
     from facade.fields import Field
@@ -41,6 +43,11 @@ class SQLiteWords(StandardWords):
     groups_by_position = True
     nests_conditions = True
     has_documents = False
+    text_aggregate = "GROUP_CONCAT"
+    orders_within_group = False
+    remainder = "%s %% %s"
+    operators = frozenset({"+", "-", "*", "/", "&", "|", "<<", ">>"})
+    json_functions: ClassVar[dict[str, str]] = {"JSON_ARRAY": "JSON_ARRAY", "JSON_OBJECT": "JSON_OBJECT"}
 
     # -- lists ---------------------------------------------------------------------------------
 
@@ -68,6 +75,10 @@ class SQLiteWords(StandardWords):
         return sa.tuple_(*left).in_(sa.select(*parts))
 
     # -- text ----------------------------------------------------------------------------------
+
+    def like(self, left: Core, right: Core, *, ignore_case: bool) -> Any:
+        """Return `left LIKE right`, which ignores the case of ASCII, or does not, as connections are set."""
+        return super().like(left, right, ignore_case=False)
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         right = template("('(?i)' || %s)", right) if ignore_case else right
@@ -100,6 +111,9 @@ class SQLiteWords(StandardWords):
             return super().cast(core, source, field)
         core = template(f"FACADE_TRUNC('date', '{result_kind(field)}', %s, NULL)", core)
         return sa.type_coerce(core, field.column_type)
+
+    def check_uuids(self, name: str, version: int, dialect: Dialect) -> None:
+        """Take them as they are: they are functions of facade's."""
 
     # -- documents -----------------------------------------------------------------------------
 
