@@ -64,7 +64,7 @@ class Selection:
 
     def width_of(self, name: str) -> int | None:
         """Return how many columns the value of this name stands for, None where there is none."""
-        found = self.annotations.get(name) or self.select.get(name)
+        found = self.annotations[name] if name in self.annotations else self.select.get(name)
         return None if found is None else len(found) if found.is_composite else 1
 
     @property
