@@ -15,6 +15,7 @@ from facade import connection, transaction
 from facade.exceptions import (
     FieldDoesNotExist,
     FieldError,
+    ImproperlyConfigured,
     IntegrityError,
     UnsupportedFeature,
     ValidationError,
@@ -44,8 +45,9 @@ from facade.models import (
     UUIDField,
     Value,
     When,
+    Window,
 )
-from facade.models.functions import Coalesce
+from facade.models.functions import Coalesce, RowNumber
 from facade.testing import CaptureQueriesContext, isolate_apps
 from facade.timezone import UTC
 
@@ -128,6 +130,7 @@ def test_the_key_is_a_tuple_of_its_parts():
     member.pk = None
     assert member.pk == (None, None)
     assert Member(pk=(1, 2), id=9).pk == (1, 2)
+    assert Member(1, 2, email="x").pk == Member(1, 2, "x").pk == (1, 2)
 
 
 @pytest.mark.parametrize("value", ["ab", 7, True, {1, 2}])
@@ -452,7 +455,7 @@ def test_objects_stand_for_the_parts_of_a_key(face, house):
 
 
 def test_querysets_as_keys(face, house):
-    one, _, members = house
+    members = house[2]
     some = Member.objects.filter(id=1)
     for inner in (some, some.values("pk"), some.values("tenant", "id"), Subquery(some.values("pk"))):
         assert keys(face, Member.objects.filter(pk__in=inner)) == [members[0].pk, members[2].pk]
@@ -580,10 +583,54 @@ def test_unions_of_keys(face, house):
     assert {found.pk for found in face.list(one.union(two))} == {*known[1:]}
 
 
+def test_unions_are_sorted_by_all_columns_of_a_key(face, house):
+    members = house[2]
+    parts = Member.objects.filter(id=2), Member.objects.filter(id=1)
+    known = [member.pk for member in members]
+    for ordered, expected in (("pk", known), ("-pk", known[::-1])):
+        assert [found.pk for found in face.list(parts[0].union(parts[1]).order_by(ordered))] == expected
+        rows = parts[0].values_list("email", "pk").union(parts[1].values_list("email", "pk"))
+        assert [row[1] for row in face.list(rows.order_by(ordered))] == expected
+        assert face.list(rows.values_list("pk", flat=True).order_by(ordered)) == expected
+        assert face.list(rows.order_by(ordered).values_list("pk", "email", "pk"))[0] == (
+            expected[0],
+            members[known.index(expected[0])].email,
+            expected[0],
+        )
+    twice = parts[0].values_list("pk", "pk").union(parts[1].values_list("pk", "pk"))
+    assert face.list(twice.order_by("pk")) == [(key, key) for key in known]
+    notes = Note.objects.filter(id__gt=2).union(Note.objects.filter(id=1))
+    assert [note.id for note in face.list(notes.order_by("-member__pk", "id"))] == [4, 3, 1]
+    assert face(parts[0].union(parts[1]).aggregate, n=Count("pk")) == {"n": 3}
+    assert face(Member.objects.filter(pk__in=parts[0].union(parts[1])).count) == 3
+
+
+def test_a_key_partitions_and_orders_windows(face, house):
+    ranks = Member.objects.annotate(rank=Window(RowNumber(), order_by="pk"))
+    assert face.list(ranks.order_by("-pk").values_list("rank", flat=True)) == [3, 2, 1]
+    ranks = Member.objects.annotate(rank=Window(RowNumber(), partition_by="pk", order_by="-pk"))
+    assert face.list(ranks.values_list("rank", flat=True)) == [1, 1, 1]
+
+
+@pytest.mark.vendors("postgres")
+def test_distinct_on_a_key(face, house):
+    found = Member.objects.filter(notes__isnull=False).order_by("pk", "-notes__id").distinct("pk")
+    assert face.list(found.values_list("pk", "notes__id")) == [
+        (member.pk, last) for member, last in zip(house[2], (2, 3, 4), strict=True)
+    ]
+
+
+def test_a_subquery_that_is_a_value_has_one_column(house):
+    key = Subquery(Note.objects.values("pk")[:1])
+    with pytest.raises(ValueError, match="A subquery that is a value selects one column, not 2"):
+        list(Member.objects.annotate(x=key))
+
+
 def test_distinct_keys_are_counted(face, house):
     assert face(Note.objects.values("member__pk").distinct().count) == 3
     assert face(Member.objects.values("pk", "id").distinct().count) == 3
     assert face(Member.objects.values_list("pk")[:2].count) == 2
+    assert face(Member.objects.annotate(key=F("pk")).distinct().aggregate, n=Count("key")) == {"n": 3}
 
 
 # -- aggregates and functions -------------------------------------------------------------------------------
@@ -832,7 +879,32 @@ def test_foreign_keys_to_composite_keys_are_refused():
     with pytest.raises(
         UnsupportedFeature, match="Refers.member refers to tests.Member, whose primary key has several"
     ):
-        Refers._meta.table
+        _ = Refers._meta.table
+
+
+@isolate_apps("tests")
+def test_a_model_of_its_own_table_cannot_derive_from_one_with_a_composite_key():
+    class Guest(Member):
+        until = IntegerField()
+
+    assert "fields.E347" in {message.id for message in Guest.check()}
+    with pytest.raises(UnsupportedFeature, match="Guest.member_ptr refers to tests.Member"):
+        _ = Guest.__table__
+
+
+@isolate_apps("tests")
+def test_indexes_and_constraints_name_columns():
+    class Indexed(Model):
+        pk = CompositePrimaryKey("a", "b")
+        a = IntegerField()
+        b = IntegerField()
+
+        class Meta:
+            unique_together = [("pk", "a")]
+
+    assert [message.id for message in Indexed.check()] == ["models.E048"]
+    with pytest.raises(ImproperlyConfigured, match="'pk' of tests.Indexed has no column"):
+        _ = Indexed.__table__
 
 
 @isolate_apps("tests")

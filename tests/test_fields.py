@@ -24,7 +24,9 @@ from facade.timezone import UTC
 ALL = [
     kind
     for kind in vars(fields).values()
-    if isinstance(kind, type) and issubclass(kind, fields.Field) and kind is not fields.GeneratedField
+    if isinstance(kind, type)
+    and issubclass(kind, fields.Field)
+    and kind not in (fields.GeneratedField, fields.CompositePrimaryKey)
 ]
 
 

@@ -26,7 +26,7 @@ from facade.fields.relations.reverse import final_target
 from facade.foundation.seams import Seam
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Query
+    from facade.expressions.contracts import Compiler, Query, Valued
     from facade.fields.descriptions import Kind
 
 
@@ -222,7 +222,7 @@ class Expression(Combinable, Compared, Tree, Written, Frozen):
 
     is_summary = False
 
-    def one_value(self, source: Any) -> Any:
+    def one_value(self, source: Valued) -> Any:
         """Return a resolved part; raise ValueError for one that stands for several columns, if this takes none."""
         if getattr(source, "is_composite", False) and not self.allows_composite_expressions:
             raise ValueError(f"{type(self).__name__} expression does not support composite primary keys.")

@@ -550,10 +550,7 @@ class Query(Protocol):
     def refuse_several(self, lookup: str | None, wanted: int = 1) -> None:
         """Raise ValueError where, as the right side of this lookup, it selects another number of columns."""
 
-    def select_only(self, name: str) -> None:
-        """Select one field and nothing else."""
-
-    def select_columns(self, names: Sequence[str]) -> None:
+    def select_only(self, *names: str) -> None:
         """Select these fields and nothing else."""
 
     def clear_ordering(self) -> None:

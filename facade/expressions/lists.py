@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.base import Expression, OrderBy
 from facade.expressions.calls import as_expression
-from facade.expressions.references import F
+from facade.expressions.references import F, parts_of
 from facade.expressions.sqltext.fragments import template
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler
+    from facade.expressions.contracts import Compiler, Ordered, Valued
 
 
 class ExpressionList(Expression):
     """Expressions with commas between them."""
 
     conditional = False
+    allows_composite_expressions = True
 
     def __init__(self, *expressions: Any) -> None:
         self.source_expressions = [as_expression(item) for item in expressions]
@@ -41,7 +44,7 @@ class ExpressionList(Expression):
         return [column for source in self._sources() for column in source.get_group_by_cols()]
 
     def as_core(self, compiler: Compiler) -> Any:
-        parts = [compiler.process(source) for source in self._sources()]
+        parts = [compiler.process(term) for source in self._sources() for term in _terms(source)]
         return template(", ".join(["%s"] * len(parts)), *parts)
 
 
@@ -66,10 +69,26 @@ class OrderByList(ExpressionList):
         )
 
 
+def _terms(source: Valued) -> Iterable[Any]:
+    return by_columns(source) if isinstance(source, OrderBy) else parts_of(source) or (source,)
+
+
+def by_columns(term: Ordered) -> Iterator[Any]:
+    """Yield a term of ORDER BY as it is, or of a row value one for each column."""
+    parts = parts_of(term.expression)
+    if parts is None:
+        yield term
+        return
+    for item in parts:
+        one: Any = copy.copy(term)
+        one.expression = item
+        yield one
+
+
 def _ordering(item: object) -> Any:
     if isinstance(item, str) and item.startswith("-"):
         return OrderBy(F(item[1:]), descending=True)
     return item
 
 
-__all__ = ["ExpressionList", "OrderByList"]
+__all__ = ["ExpressionList", "OrderByList", "by_columns"]

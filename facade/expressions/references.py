@@ -284,13 +284,13 @@ class Col(Placed):
         return compiler.column(self.alias, self.target)
 
 
-class RowValue(Placed):
+class RowValue(Expression):
     """Several expressions as one value: the columns of a composite key, or what they are compared with."""
 
     is_composite = True
     allows_composite_expressions = True
 
-    def __init__(self, items: Iterable[Any], output_field: Any = None) -> None:
+    def __init__(self, items: Iterable[Any], output_field: Field[Any] | None = None) -> None:
         super().__init__(output_field)
         self.items = tuple(items)
 
@@ -305,6 +305,9 @@ class RowValue(Placed):
 
     def set_source_expressions(self, exprs: list[Any]) -> None:
         self.items = tuple(exprs)
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return self.with_sources(lambda item: item.resolve_expression(*args, **kwargs))
 
     def get_lookup(self, lookup: str) -> Any:
         return CompositePrimaryKey.get_class_lookups().get(lookup)
@@ -357,6 +360,17 @@ class Ref(Placed):
 
     def as_core(self, compiler: Compiler) -> Any:
         return compiler.reference(self.refs, self.source)
+
+
+def parts_of(expression: Valued) -> Sequence[Any] | None:
+    """Return what a row value, or a reference to one, consists of; None where it is one value."""
+    if isinstance(expression, RowValue):
+        return expression.items
+    if isinstance(expression, Ref):
+        return parts_of(expression.source)
+    if not isinstance(expression, Outer) or (inner := parts_of(expression.expression)) is None:
+        return None
+    return [Outer(item, expression.crosses_relation) for item in inner]
 
 
 class Star(Expression):

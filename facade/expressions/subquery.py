@@ -50,7 +50,12 @@ class Embedded(Placed):
         return []
 
     def as_core(self, compiler: Compiler) -> Any:
-        return compiler.subquery(self).scalar_subquery()
+        select = compiler.subquery(self)
+        if (count := len(select.selected_columns)) > 1:
+            raise ValueError(
+                f"A subquery that is a value selects one column, not {count}: name it in values()."
+            )
+        return select.scalar_subquery()
 
 
 class Subquery(Expression):

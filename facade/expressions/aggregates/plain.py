@@ -10,10 +10,10 @@ from facade import fields
 from facade.exceptions import FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Value
 from facade.expressions.calls import Func, as_expression
-from facade.expressions.references import Star
+from facade.expressions.references import Star, parts_of
 
 if TYPE_CHECKING:
-    from facade.expressions.contracts import Compiler, Query
+    from facade.expressions.contracts import Compiler, Query, Valued
     from facade.expressions.freezing import Values
     from facade.fields import Field
 
@@ -229,13 +229,13 @@ class Count(Aggregate):
             raise ValueError("Star cannot be used with filter. Please specify a field.")
         super().__init__(expression, filter=filter, **extra)
 
-    def one_value(self, source: Any) -> Any:
+    def one_value(self, source: Valued) -> Any:
         """Return what is counted: of a composite key its first column."""
-        if not source.is_composite:
+        if (parts := parts_of(source)) is None:
             return source
         if self.distinct:
             raise ValueError("COUNT(DISTINCT) doesn't support composite primary keys")
-        return next(iter(source.get_group_by_cols()))
+        return parts[0]
 
     def _resolve_output_field(self) -> Field[Any] | None:
         return fields.IntegerField()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -32,14 +32,17 @@ from facade.expressions.freezing import (
     PreparedNone,
 )
 from facade.expressions.lookups.objects import compatible
-from facade.expressions.references import Outer, ResolvedOuterRef, RowValue
+from facade.expressions.references import ResolvedOuterRef, RowValue, parts_of
 from facade.expressions.sqltext.fragments import template
 from facade.expressions.subquery import Embedded, Subquery, references_outside
 from facade.fields import CompositePrimaryKey
+from facade.fields.relations.reverse import ForeignObjectRel
 from facade.types.shared import TRUTH
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Convert, Core, Query
+    from facade.fields.contracts import Instance
+    from facade.fields.relations.foreign_objects import ForeignObject
 
 
 class NoRow(NotAnArgument):
@@ -57,6 +60,8 @@ class TupleLookup(BuiltinLookup):
     lhs: RowValue
     skips_none = False
     allows_composite_expressions = True
+    problems: ClassVar[tuple[str, str]] = ("must be a tuple or a list", "must have {} elements")
+    """What is said of a value that is no row, and of one of another length."""
 
     def __init__(self, lhs: object, rhs: object) -> None:
         rhs = rhs.queryset if isinstance(rhs, Subquery) and rhs.is_plain else rhs
@@ -87,14 +92,14 @@ class TupleLookup(BuiltinLookup):
     def _row(self, value: object) -> Sequence[Any]:
         """Return a user's value as one for each column; an object is what the relation's columns hold where they refer to it."""
         if hasattr(type(value), "_meta") and self.lhs.output_field.is_relation:
-            return self._key_of(value)
+            return self._key_of(value)  # type: ignore[arg-type]
         if not isinstance(value, (tuple, list)):
-            raise ValueError(f"{self._title} must be a tuple or a list")
+            raise ValueError(f"{self._title} {self.problems[0]}")
         if len(value) != len(self.lhs):
-            raise ValueError(f"{self._title} must have {len(self.lhs)} elements")
+            raise ValueError(f"{self._title} {self.problems[1].format(len(self.lhs))}")
         return value
 
-    def _key_of(self, instance: Any) -> Sequence[Any]:
+    def _key_of(self, instance: Instance) -> Sequence[Any]:
         field = self.lhs.output_field
         if not compatible(type(instance), field):
             name = field.related_model._meta.object_name
@@ -129,7 +134,7 @@ class TupleLookup(BuiltinLookup):
             if field.is_relation and not compatible(query.model, field):
                 names = query.model._meta.object_name, field.related_model._meta.object_name
                 raise ValueError(f'Cannot use QuerySet for "{names[0]}": Use a QuerySet for "{names[1]}".')
-            query.select_columns([target.name for target in _targets(field)])
+            query.select_only(*[target.name for target in _targets(field)])
         query.refuse_several(self.lookup_name, len(self.lhs))
 
     # -- SQL -------------------------------------------------------------------------------
@@ -145,7 +150,7 @@ class TupleLookup(BuiltinLookup):
             return None
         if isinstance(self.rhs, ResolvedOuterRef):
             compiler.process(self.rhs)  # type: ignore[arg-type]  # raises what it has to say
-        columns = columns_of(self.rhs)
+        columns = parts_of(self.rhs)
         if columns is None or len(columns) != len(self.lhs):
             raise ValueError("Composite field lookups only work with composite expressions.")
         return [compiler.process(column) for column in columns]
@@ -189,22 +194,11 @@ class TupleLookup(BuiltinLookup):
         raise NotImplementedError
 
 
-def _targets(field: Any) -> Sequence[Any]:
+def _targets(field: CompositePrimaryKey | ForeignObject[Any] | ForeignObjectRel) -> Sequence[Any]:
     """Return the fields whose values a composite key, or a relation over several columns, has."""
-    if not field.is_relation:
-        return tuple(field.fields)
-    targets: Sequence[Any] = getattr(field, "path_targets", None) or field.foreign_related_fields
-    return targets
-
-
-def columns_of(expression: Any) -> Sequence[Any] | None:
-    """Return what a row, or a reference to one in the query around, consists of; None where it is one value."""
-    if isinstance(expression, RowValue):
-        return expression.items
-    if isinstance(expression, Outer):
-        inner = columns_of(expression.expression)
-        return None if inner is None else [Outer(item, expression.crosses_relation) for item in inner]
-    return None
+    if isinstance(field, CompositePrimaryKey):
+        return field.fields
+    return field.path_targets if isinstance(field, ForeignObjectRel) else field.foreign_related_fields
 
 
 def row_of(values: Sequence[Core]) -> Core:
@@ -316,9 +310,11 @@ class TupleLessThanOrEqual(TupleOrder, LessThanOrEqual):
 class TupleIn(TupleLookup, In):
     """Membership: in a list of tuples, which is one argument however long, or in a queryset."""
 
+    problems = ("must be a collection of tuples or lists", "must have {} elements each")
+
     def prepare(self, value: object) -> Any:
         if not hasattr(value, "__iter__") or isinstance(value, (str, bytes)):
-            raise ValueError(f"{self._title} must be a tuple or a list")
+            raise ValueError(f"{self._title} {TupleLookup.problems[0]}")
         rows = dict[Any, None]()
         for item in value:
             try:
@@ -328,15 +324,6 @@ class TupleIn(TupleLookup, In):
         if not rows:
             raise NoRow
         return [*rows]
-
-    def _row(self, value: object) -> Sequence[Any]:
-        if hasattr(type(value), "_meta") and self.lhs.output_field.is_relation:
-            return self._key_of(value)
-        if not isinstance(value, (tuple, list)):
-            raise ValueError(f"{self._title} must be a collection of tuples or lists")
-        if len(value) != len(self.lhs):
-            raise ValueError(f"{self._title} must have {len(self.lhs)} elements each")
-        return value
 
     @classmethod
     def arranged(cls, left: RowValue, values: tuple[Any, ...], typed: Callable[[Any, Any], Any]) -> Any:

@@ -170,7 +170,7 @@ def construct(instance: Instance, base: type[Any], args: tuple[Any, ...], kwargs
     instance._state = ModelState()
     if len(args) > len(opts.concrete_fields):
         raise IndexError("Number of args exceeds number of fields")
-    fields = iter(opts.fields if kwargs else opts.concrete_fields)
+    fields = iter(opts.concrete_fields)
     # zip() asks the arguments first, so that no field is lost where they end.
     for value, field in zip(args, fields, strict=False):
         if value is DEFERRED:

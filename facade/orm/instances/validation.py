@@ -12,6 +12,7 @@ from facade.exceptions import NON_FIELD_ERRORS, ValidationError
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.given import Given, field_value
 from facade.expressions.names import referenced_names
+from facade.expressions.references import RowValue
 from facade.fields.kinds.numbers import default_vendor
 
 if TYPE_CHECKING:
@@ -254,7 +255,8 @@ class Validation(Whole):
                 value = field_value(getattr(self, field.attname), field)
                 found[field.name] = found[field.attname] = value
         if "pk" not in left_out:
-            found["pk"] = field_value(self._get_pk_val(meta), meta.pk)
+            parts = [field_value(getattr(self, field.attname), field) for field in meta.pk_fields]
+            found["pk"] = RowValue(parts, meta.pk) if meta.is_composite_pk else parts[0]
         given = dict(found)
         for field in fields:
             if field.generated and left_out.isdisjoint(referenced_names(field.expression)):

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
-from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy, Value
 from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
-from facade.expressions.references import Col, Ref, RowValue
-from facade.expressions.sqltext.fragments import template
+from facade.expressions.lists import by_columns
+from facade.expressions.references import Col, Ref, parts_of
 from facade.expressions.sqltext.written import core_of
 from facade.sql.core.constants import bound_type, literal
 from facade.sql.core.layout import Binds, Layout
 from facade.sql.core.qualifying import qualified
 from facade.sql.core.random_order import RandomOrder
 from facade.sql.core.set_operations import Behind, Combination
+from facade.sql.core.terms import is_constant, unique
 from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
 from facade.sql.query.loading import select_parts
@@ -328,11 +327,9 @@ class Compiler:
                     for field in node.fields
                 )
         for name, expression in self._selection():
-            if expression.is_composite:
-                columns.extend(self._row(name, expression))
-                (layout.annotations if layout.part is not None else layout.columns).append((name, expression))
-                continue
-            columns.append(self._read(self._labelled(name, expression), expression))
+            columns += self._row(name, expression) or [
+                self._read(self._labelled(name, expression), expression)
+            ]
             if query.is_ordered or query.grouping.group_by is not None:
                 with suppress(TypeError):  # an expression that cannot be compared
                     self.positions.setdefault(expression, len(columns))
@@ -368,8 +365,8 @@ class Compiler:
         return core
 
     def _row(self, name: str, expression: Valued) -> list[Any]:
-        """Return the columns of a selected row; in a query around this one each has a name of its own."""
-        items = [self.process(item) for item in expression.flatten() if type(item) is Col]
+        """Return the columns of a selected row value, none of one value; queries around know each by a name of its own."""
+        items = [self.process(item) for item in parts_of(expression) or ()]
         if not self.level:
             return items
         return [item.label(quoted_name(f"{name}_{n}", quote=True)) for n, item in enumerate(items, 1)]
@@ -384,9 +381,9 @@ class Compiler:
         if self.query.grouping.group_by is None:
             return statement
         terms = columns[: self._model_width()]
-        for item in _unique(self._group_expressions()):
+        for item in unique(self._group_expressions()):
             term = self._group_term(item)
-            if not _is_constant(term) and all(term is not known for known in terms):
+            if not is_constant(term) and all(term is not known for known in terms):
                 terms.append(term)
         return statement.group_by(*terms) if terms else statement
 
@@ -396,8 +393,7 @@ class Compiler:
         named = query.grouping.named
         names = {item.refs for item in named if isinstance(item, Ref)}
         for item in named:
-            source = item.source if isinstance(item, Ref) else item
-            yield from source.items if isinstance(source, RowValue) else (source,)
+            yield from parts_of(item) or (item.source if isinstance(item, Ref) else item,)
         for name, expression in self._selection():
             if name not in names:
                 yield from expression.get_group_by_cols()
@@ -436,7 +432,7 @@ class Compiler:
         So do constants, which databases would take for positions or refuse; those that are not selected are None.
         """
         source = item.source if isinstance(item, Ref) else item
-        if isinstance(item, Ref) and item.refs in self.labels and not _is_constant(self.labels[item.refs]):
+        if isinstance(item, Ref) and item.refs in self.labels and not is_constant(self.labels[item.refs]):
             if item.refs not in self._model_columns():
                 return self.labels[item.refs]
             item = source  # a column of a related model has that name, too
@@ -446,7 +442,7 @@ class Compiler:
             return position
         core = self.boolean(item) if getattr(item, "is_condition", False) else self.process(item)
         written_in = self.features.writes_parameters and isinstance(core, sa.BindParameter)
-        return self._ordinal(source) if written_in or _is_constant(core) else core
+        return self._ordinal(source) if written_in or is_constant(core) else core
 
     def _order(self) -> list[Any]:
         self.ordered_terms = self._order_terms()
@@ -469,7 +465,7 @@ class Compiler:
         if not items and by_default:
             items = tuple(query.opts.ordering or ())
         terms = [term for item in items for term in self._order_item(item, not order.standard_ordering)]
-        return [one for term in terms for one in (_each(term) if term.expression.is_composite else (term,))]
+        return [one for term in terms for one in by_columns(term)]
 
     def _order_item(self, item: str | Expression, reverse: bool) -> list[OrderBy]:
         query = self.query
@@ -539,9 +535,6 @@ class Compiler:
         return [resolved.reverse_ordering() if descending else resolved]
 
     def ordering(self, item: Ordered, core: Core | None = None) -> Any:
-        if core is None and item.expression.is_composite:
-            terms = [self.ordering(one) for one in _each(item)]
-            return template(", ".join(["%s"] * len(terms)), *terms)
         core = self.process(item.expression) if core is None else core
         term = core.desc() if item.descending else core.asc()
         if item.nulls_first:
@@ -556,7 +549,10 @@ class Compiler:
             return statement
         if query.grouping.distinct_fields:
             self.binds.compares = True
-            fields = [one for name in query.grouping.distinct_fields for one in self._distinct_on(name)]
+            named = [(name, query.resolve_ref(name)) for name in query.grouping.distinct_fields]
+            fields = [
+                self._distinct_field(name, one) for name, item in named for one in parts_of(item) or (item,)
+            ]
             return self.words.distinct_on(statement, fields)
         present = {str(column) for column in columns}
         extra = [
@@ -565,12 +561,6 @@ class Compiler:
             if not isinstance(item.expression, Ref)
         ]
         return statement.add_columns(*[column for column in extra if str(column) not in present]).distinct()
-
-    def _distinct_on(self, name: str) -> list[Any]:
-        expression = self.query.resolve_ref(name)
-        if isinstance(expression, RowValue):
-            return [self.process(item) for item in expression.items]
-        return [self._distinct_field(name, expression)]
 
     def _distinct_field(self, name: str, expression: Valued) -> Any:
         if name in self.query.annotation_select:  # the order, too, speaks of it by its name
@@ -609,24 +599,3 @@ class Compiler:
                 f"query are allowed. Choices are: {', '.join(known)}."
             )
         return [self.table(known[name].alias) for name in names]
-
-
-def _each(term: Ordered) -> Iterator[Any]:
-    """Yield a term of ORDER BY for each column of a row."""
-    row: Any = term.expression.source if isinstance(term.expression, Ref) else term.expression
-    for item in row.items:
-        one: Any = copy.copy(term)
-        one.expression = item
-        yield one
-
-
-def _unique(items: Iterable[Any]) -> list[Any]:
-    unique: list[Any] = []
-    for item in items:
-        if item not in unique:  # compared, not hashed: not every expression has a hash
-            unique.append(item)
-    return unique
-
-
-def _is_constant(core: Core) -> bool:
-    return isinstance(getattr(core, "element", core), (Null, True_, False_))

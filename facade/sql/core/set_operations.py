@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet, FieldError, UnsupportedFeature
 from facade.expressions.base import Expression, OrderBy
-from facade.expressions.references import F
+from facade.expressions.references import F, RowValue
 from facade.sql.query.combined import column_names, keeps_names, spread_names
 from facade.sql.query.paths import split
 
@@ -150,7 +152,8 @@ class Combination:
         columns: list[Any] = [sa.literal_column(str(n + 1)) for n in range(len(statement.selected_columns))]
         if len(selects) == 1 or picked is not None:
             columns = list(statement.subquery().c)
-            statement = sa.select(*(columns if picked is None else [columns[index] for index in picked]))
+            places = range(len(columns)) if picked is None else _places(self.compiler.layout, picked)
+            statement = sa.select(*[columns[place] for place in places])
         self._hide(len(hidden))
         positions = [self._position(item, hidden) for item in order]
         terms = [
@@ -176,8 +179,8 @@ class Combination:
             names = spread_names(self._first)
             layout.columns = [(name, item) for name, (_, item) in zip(names, layout.columns, strict=True)]
         if picked is not None:
+            layout.width = len(_places(layout, picked))
             layout.columns = [layout.columns[index] for index in picked]
-            layout.width = len(picked)
         if picked is not None or not keeps_names(query):
             layout.repeated = query.selection.repeated
 
@@ -188,7 +191,18 @@ class Combination:
         items = query.order.order_by
         if not items and query.order.default_ordering:
             items = tuple(query.opts.ordering or ())
-        return [_as_order(item) for item in items]
+        return [term for item in items for term in self._by_columns(_as_order(item))]
+
+    def _by_columns(self, item: OrderBy) -> list[OrderBy]:
+        """Return a term for each column, where the name in it is that of a composite key."""
+        name = _name(item)
+        if name is None or split(name)[-1] != "pk":
+            return [item]
+        targets = self._first.resolve_path(split(name)).targets
+        if len(targets) == 1:
+            return [item]
+        names = [name.removesuffix("pk") + target.attname for target in targets]
+        return [OrderBy(F(one), item.descending, item.nulls_first, item.nulls_last) for one in names]
 
     def _combined_term(self, item: OrderBy, column: Core) -> Any:
         descending = item.descending == self.query.order.standard_ordering
@@ -229,13 +243,20 @@ def _refuse_transforms(first: Query, hidden: list[OrderBy]) -> None:
             raise NotImplementedError("Ordering combined queries by transforms is not implemented.")
 
 
+def _places(layout: Layout, values: Sequence[int]) -> list[int]:
+    """Return the positions of the columns that these values of a row stand for."""
+    widths = [len(item) if isinstance(item, RowValue) else 1 for _, item in layout.columns]
+    starts = [*accumulate(widths, initial=0)]
+    return [place for index in values for place in range(starts[index], starts[index + 1])]
+
+
 def _spread(select: sa.Select[Any], layout: Layout) -> Any:
     """Return a part with the columns that values_list() repeats repeated: the other parts have columns in their places."""
     if layout.repeated is None:
         return select
     columns = list(select.subquery().c)
-    places, layout.repeated = layout.repeated, None
-    layout.columns = [layout.columns[index] for index in places]
+    places, repeated = _places(layout, layout.repeated), layout.repeated
+    layout.columns, layout.repeated = [layout.columns[index] for index in repeated], None
     layout.width = len(places)
     return sa.select(
         *[

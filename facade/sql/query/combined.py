@@ -40,15 +40,24 @@ def column_names(whole: Query) -> list[set[str]]:
     """Return the names by which the order of a combined query can speak of each column."""
     first = whole.combined[0].query
     if keeps_names(whole):
-        columns = [{name} for name in spread_names(first)]
+        columns = [names for name in spread_names(first) for names in _names_of(first, name)]
     elif whole.selection.selected is not None:
-        columns = [{name} for name in whole.selection.selected]
+        columns = [names for name in whole.selection.selected for names in _names_of(first, name)]
     elif first.source.combinator:
         return column_names(first)
     else:
         return [*_object_columns(first), *({name} for name in first.annotation_select)]
-    key = {"pk", whole.opts.pk.name}
+    key = set() if whole.opts.is_composite_pk else {"pk", whole.opts.pk.name}
     return [names | key if names & key else names for names in columns]
+
+
+def _names_of(first: Query, name: str) -> list[set[str]]:
+    """Return, for each column of a value of this name, the names by which the order can speak of it."""
+    count = first.width_of(name)
+    if count == 1:
+        return [{name}]
+    keys = first.opts.pk_fields if name == "pk" else ()
+    return [{field.name, field.attname} for field in keys] or [set() for _ in range(count)]
 
 
 def combined_columns(query: Query) -> dict[str, Any]:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from facade.exceptions import FieldDoesNotExist, FieldError
 from facade.fields.declarations import LOOKUP_SEP
 from facade.fields.kinds.composite import CompositePrimaryKey
+from facade.fields.relations.reverse import final_target
 
 if TYPE_CHECKING:
+    from facade.expressions.contracts import Valued
+    from facade.fields import Field
     from facade.meta.options import Options
     from facade.meta.relations import Hop
 
@@ -37,6 +40,11 @@ class Path:
     named: dict[int, Any] = field(default_factory=dict)
     """The filtered relations by the position of the hop that leads to their rows."""
 
+    @property
+    def value_field(self) -> Any:
+        """The field that describes the value: that of the column where it is one."""
+        return final_target(self.targets[0]) if len(self.targets) == 1 else self.final_field
+
 
 def unknown_name(name: str, choices: Iterable[str], owner: str = "") -> FieldError:
     """Return the error for a name that is no field."""
@@ -48,6 +56,13 @@ def unknown_name(name: str, choices: Iterable[str], owner: str = "") -> FieldErr
     )
 
 
+def referred(found: Valued) -> Any:
+    """Return what F() refers to; raise FieldError where that is a relation over several columns."""
+    if found.is_composite and getattr(found.output_field, "from_fields", None):
+        raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
+    return found
+
+
 def field_names(opts: Options) -> set[str]:
     """Return every name a path may begin with on this model."""
     names: set[str] = set()
@@ -56,6 +71,16 @@ def field_names(opts: Options) -> set[str]:
         if hasattr(item, "attname"):
             names.add(item.attname)
     return names
+
+
+def no_join(names: list[str], path: Path) -> FieldError:
+    """Return the error for a name behind a field that is no transform of the field's."""
+    if path.final_field.is_relation:
+        return unknown_name(path.rest[0], field_names(path.hops[-1].target._meta))
+    before = names[-len(path.rest) - 1]
+    return FieldError(
+        f"Cannot resolve keyword '{path.rest[0]}' into field. Join on '{before}' not permitted."
+    )
 
 
 def split(name: str) -> list[str]:
@@ -168,6 +193,6 @@ def target_fields(hop: Hop) -> tuple[Any, ...]:
     return tuple(hop.target._meta.pk_fields)
 
 
-def _parts(field: Any) -> tuple[Any, ...]:
+def _parts(field: Field[Any]) -> tuple[Any, ...]:
     """Return the fields that hold the value of one: itself, or the parts of a composite key."""
     return field.fields if isinstance(field, CompositePrimaryKey) else (field,)

@@ -6,7 +6,7 @@ A Query is changed only while a step is applied to a fresh copy (see `sql/plan/s
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -15,10 +15,9 @@ from facade.exceptions import FieldError
 from facade.expressions.base import Expression
 from facade.expressions.names import with_names
 from facade.expressions.q import AND
-from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef, RowValue, columns
+from facade.expressions.references import F, Outer, OuterRef, Ref, ResolvedOuterRef, columns
 from facade.expressions.subquery import Embedded, columns_read
 from facade.expressions.tree import rewritten, unchanged
-from facade.fields.relations.reverse import final_target
 from facade.sql.query import paths
 from facade.sql.query.conditions import Conditions, try_transform
 from facade.sql.query.joins import Joins
@@ -263,32 +262,32 @@ class Query:
             raise FieldError("Joined field references are not permitted in this query")
         if reuse is not None:
             reuse.update(aliases)
-        return self._transformed_by(path, names, _referred(aliases[-1], path, targets))
+        return self._transformed_by(path, names, columns(aliases[-1], targets, path.value_field))
 
     def _transformed_by(self, path: Path, names: list[str], expression: Expression) -> Any:
         """Apply the transforms at the end of a path."""
         for transform in path.rest:
             if expression.get_transform(transform) is None:
-                raise _no_join(names, path)
+                raise paths.no_join(names, path)
             expression = try_transform(expression, transform)
         return expression
 
     def refuse_several(self, lookup: str | None, wanted: int = 1) -> None:
         """Raise ValueError where this query, as a lookup's right side, selects another number of columns."""
-        count = sum(map(self._width_of, self.selection.selected or self.select))
+        count = sum(map(self.width_of, self.selection.selected or self.select))
         if count and count != wanted:
             name = "'in'" if lookup == "in" else lookup
             raise ValueError(
                 f"The QuerySet value for the {name} lookup must have {wanted} selected fields (received {count})"
             )
 
-    def _width_of(self, name: str) -> int:
-        """Return how many columns a selected name stands for."""
-        expression = self.annotations.get(name) or self.select.get(name)
-        if expression is None and self.combined:
-            width: int = self.combined[0].query._width_of(name)
+    def width_of(self, name: str) -> int:
+        """Return how many columns a value of this name stands for, where it is or would be selected."""
+        if (width := self.selection.width_of(name)) is not None:
             return width
-        return len(expression) if isinstance(expression, RowValue) else 1
+        if self.combined:
+            width = self.combined[0].query.width_of(name)
+        return width or len(self.resolve_path(paths.split(name)).targets)
 
     def resolve_prefixed(self, expression: object, prefix: str) -> Any:
         """Resolve an expression that was written for the model to which the relations of `prefix` lead."""
@@ -305,10 +304,7 @@ class Query:
             for transform in rest:
                 annotation = try_transform(annotation, transform, name)
             return annotation
-        found = self.column_of(name, reuse, allow_joins)
-        if isinstance(found, RowValue) and getattr(found.output_field, "from_fields", None):
-            raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
-        return found
+        return paths.referred(self.column_of(name, reuse, allow_joins))
 
     def _annotation_ref(self, name: str, allow_joins: bool, summarize: bool) -> Any:
         annotation = self.annotations[name]
@@ -378,14 +374,10 @@ class Query:
                 raise FieldError(f"Invalid field name: '{name}'") from None
         return columns
 
-    def select_only(self, name: str) -> None:
-        """Select one field: what a queryset that is compared with a column must do."""
-        self.select_columns((name,))
-
-    def select_columns(self, names: Sequence[str]) -> None:
-        """Select these fields and nothing else."""
+    def select_only(self, *names: str) -> None:
+        """Select these fields: what a queryset that is compared with columns must do."""
         if self.source.combinator:  # each of its parts selects them
-            self.set_values(tuple(names))
+            self.set_values(names)
             return
         self.clear_select()
         self.add_fields(names)
@@ -492,7 +484,7 @@ class Query:
             return
         names = paths.split(name)
         path = self.resolve_path(names)
-        self._transformed_by(path, names, _referred("", path, path.targets))
+        self._transformed_by(path, names, columns("", path.targets, path.value_field))
 
     def clear_ordering(self, force: bool = False, clear_default: bool = True) -> None:
         """Forget the order where that cannot change the result, or with `force` anyway."""
@@ -564,13 +556,6 @@ def _resolved_part(part: Embedded, outer: Any, allow_joins: bool, reuse: set[str
     return Embedded(inner, part.offset)
 
 
-def _referred(alias: str, path: Path, targets: tuple[Any, ...]) -> Col | RowValue:
-    """Return what a name that leads to these fields stands for."""
-    if len(targets) == 1:
-        return Col(alias, targets[0], final_target(targets[0]))
-    return columns(alias, targets, path.final_field)
-
-
 class _Through:
     """Stands, for a query two levels down, for the middle query: references stay open by one level."""
 
@@ -579,16 +564,6 @@ class _Through:
 
     def resolve_ref(self, name: str, *args: Any) -> Any:
         return Outer(self.outer.resolve_ref(name, *args))
-
-
-def _no_join(names: list[str], path: Path) -> FieldError:
-    """Return the error for a name behind a field that is no transform of the field's."""
-    if path.final_field.is_relation:
-        return paths.unknown_name(path.rest[0], paths.field_names(path.hops[-1].target._meta))
-    before = names[-len(path.rest) - 1]
-    return FieldError(
-        f"Cannot resolve keyword '{path.rest[0]}' into field. Join on '{before}' not permitted."
-    )
 
 
 class Facts(Query):

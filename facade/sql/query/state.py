@@ -62,6 +62,11 @@ class Selection:
         extra = [name for name in computed if name in self.extra_names]
         return (*extra, *self.select, *[name for name in computed if name not in self.extra_names])
 
+    def width_of(self, name: str) -> int | None:
+        """Return how many columns the value of this name stands for, None where there is none."""
+        found = self.annotations[name] if name in self.annotations else self.select.get(name)
+        return None if found is None else len(found) if found.is_composite else 1
+
     @property
     def expressions(self) -> Iterator[Any]:
         """The resolved expressions in it."""

@@ -460,7 +460,13 @@ def _add_references(table: sa.Table, fields: Iterable[Field[Any]]) -> None:
 
 
 def _columns(table: sa.Table, opts: Options, names: Iterable[str]) -> list[sa.Column[Any]]:
-    return [table.c[opts.get_field(name).column] for name in names]
+    fields = [opts.get_field(name) for name in names]
+    for field in fields:
+        if not field.concrete:
+            raise ImproperlyConfigured(
+                f"'{field.name}' of {opts.label} has no column: name the fields that hold its values."
+            )
+    return [table.c[field.column] for field in fields]
 
 
 def _add_together(table: sa.Table, opts: Options) -> None:
