@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+from sqlalchemy.sql.operators import ColumnOperators
+
 from facade.exceptions import NestedTooDeeply
 from facade.fields import Field
 from facade.foundation.seams import Seam
@@ -200,6 +203,9 @@ class Frozen:
         """Return what stands for this object in a pickled expression."""
         return self
 
+
+CORE: Any = (sa.ClauseElement, ColumnOperators)
+"""What SQLAlchemy's expressions are: those of Core, and attributes of mapped classes."""
 
 core_expression: Seam[[object], Any] = Seam(
     "what stands for an expression of SQLAlchemy Core, and None for anything else",
