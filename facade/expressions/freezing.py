@@ -213,6 +213,9 @@ core_expression: Seam[[object], Any] = Seam(
 )
 
 
+EXPRESSIONS: Any = (Frozen, *CORE)
+
+
 def is_wide(value: object) -> bool:
     """Return whether `value` is a number that 32 bits cannot hold."""
     return isinstance(value, int) and not -(2**31) <= value < 2**31
@@ -249,7 +252,7 @@ def freeze_stored(value: object, values: Values) -> Any:
 
 
 def _freeze_container(items: Iterable[Any], values: Values) -> Any:
-    if any(isinstance(item, Frozen) for item in items):
+    if any(issubclass(kind, EXPRESSIONS) for kind in {*map(type, items)}):
         return tuple(
             values.add_constant(item) if type(item) is int else freeze(item, values) for item in items
         )

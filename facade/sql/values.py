@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.expressions.base import Expression
-from facade.expressions.freezing import CORE, Frozen, core_expression
+from facade.expressions.freezing import CORE, EXPRESSIONS, Frozen, core_expression
 from facade.expressions.references import Col, Ref
 from facade.fields import Field
 from facade.foundation import generated
@@ -26,9 +26,6 @@ Binder = Callable[[Any], tuple[Any, ...]]
 
 # Where a parameter comes from: a field, and whether pre_save is asked for an INSERT (True), an UPDATE (False) or not at all.
 ParameterSource = tuple[Field[Any], bool | None]
-
-
-_EXPRESSIONS: Any = (Frozen, *CORE)
 
 
 class ExpressionFound(Exception):
@@ -54,7 +51,7 @@ def expression_of(field: Field[Any], value: object) -> Any:
 
 def prepared(field: Field[Any], value: Any, database: Database, add: bool | None = True) -> Any:
     """Return `value` as the field stores it, before the column type's own conversion; `add` as in a ParameterSource."""
-    if isinstance(value, _EXPRESSIONS):
+    if isinstance(value, EXPRESSIONS):
         expression_of(field, value)  # a key is refused
         raise ExpressionFound
     if hasattr(value, "prepare_database_save"):
