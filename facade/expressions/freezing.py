@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy as sa
+from sqlalchemy.sql.operators import ColumnOperators
 from sqlalchemy.types import TypeEngine
 
 from facade.exceptions import NestedTooDeeply
@@ -231,10 +233,16 @@ class Frozen:
         return self
 
 
+CORE: Any = (sa.ClauseElement, ColumnOperators)
+"""What SQLAlchemy's expressions are: those of Core, and attributes of mapped classes."""
+
 core_expression: Seam[[object], Any] = Seam(
     "what stands for an expression of SQLAlchemy Core, and None for anything else",
     filled_by="facade.expressions.core.clauses",
 )
+
+
+EXPRESSIONS: Any = (Frozen, *CORE)
 
 
 def is_wide(value: object) -> bool:
@@ -273,7 +281,7 @@ def freeze_stored(value: object, values: Values) -> Any:
 
 
 def _freeze_container(items: Iterable[Any], values: Values) -> Any:
-    if any(isinstance(item, Frozen) for item in items):
+    if any(issubclass(kind, EXPRESSIONS) for kind in {*map(type, items)}):
         return _freeze_items(items, values)
     if type(next(iter(items), None)) in _ROWS and _has_expression(items):
         return tuple(_freeze_items(item, values) for item in items)
@@ -294,7 +302,7 @@ def _has_expression(rows: Iterable[Any]) -> bool:
     """Return whether a list consists of rows, and an expression is in one of them."""
     rows = list(rows)
     return all(type(row) in _ROWS for row in rows) and any(
-        isinstance(item, Frozen) for row in rows for item in row
+        isinstance(item, EXPRESSIONS) for row in rows for item in row
     )
 
 

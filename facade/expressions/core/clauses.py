@@ -21,6 +21,7 @@ from facade.expressions.base import Expression, OrderBy
 from facade.expressions.freezing import Values, core_expression
 from facade.expressions.references import Col
 from facade.fields.kinds.typed import TypedField
+from facade.types import JSON
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement
@@ -79,6 +80,14 @@ class CoreExpression(Expression):
         self.columns = tuple(
             (column, expression) for (column, _), expression in zip(self.columns, exprs, strict=True)
         )
+
+    def flatten(self) -> Iterator[Any]:
+        """Walk this expression and the columns that it reads of its row; selects inside read others of rows of their own."""
+        yield self
+        read = set(_read_of_the_row(self.element, frozenset()))
+        for column, expression in self.columns:
+            if column in read:
+                yield from expression.flatten()
 
     def with_parts(self, change: Change) -> Self:
         changed = self.with_sources(change)
@@ -208,6 +217,8 @@ def field_of(element: ColumnElement[Any], sources: Iterable[Valued]) -> Field[An
         field = source._output_field_or_none
         if field is not None and field.column_type is element.type:
             return field  # type: ignore[no-any-return]
+    if isinstance(element.type, (sa.JSON, JSON)):
+        return fields.JSONField()
     kind = _FIELDS.get(type(element.type))
     return TypedField(element.type) if kind is None else kind()
 
@@ -269,6 +280,16 @@ def _own_columns(element: ClauseElement, query: Query) -> list[tuple[sa.Column[A
                 "subquery."
             )
     return list(found.items())
+
+
+def _read_of_the_row(element: ClauseElement, inside: frozenset[object]) -> Iterator[sa.Column[Any]]:
+    """Yield the columns of an expression but those of the tables `inside`, which a select that is no correlated one reads."""
+    if isinstance(element, sa.Column) and element.table not in inside:
+        yield element
+    if isinstance(element, sa.Select) and len(froms := element.get_final_froms()) == 1:
+        inside |= {item for item in visitors.iterate(froms[0]) if isinstance(item, sa.Table)}
+    for child in element.get_children():
+        yield from _read_of_the_row(child, inside)
 
 
 def _outermost(element: ClauseElement, *, below_aggregates: bool = True) -> Iterator[ClauseElement]:
