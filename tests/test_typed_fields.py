@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.types import TypeDecorator
 
 from facade import connection, models, transaction
-from facade.exceptions import FieldError, UnsupportedFeature, ValidationError
+from facade.exceptions import FieldError, IntegrityError, UnsupportedFeature, ValidationError
 from facade.models import (
     BooleanField,
     Case,
@@ -39,6 +39,7 @@ from facade.models import (
 )
 from facade.models.functions import Coalesce, JSONObject
 from facade.sql.plan import plan as planning
+from facade.sql.tables.schema import create_all, drop_all
 from facade.testing import isolate_apps
 
 
@@ -751,6 +752,35 @@ def test_types_of_postgresql_go_there_and_back(face, database, name):
         (plain(one), plain(one)),
         (plain(other), plain(one)),
     ]
+
+
+@pytest.mark.vendors("postgres")
+@isolate_apps()
+def test_types_with_names_are_made_once(face, database):
+    class First(models.Model):
+        mood = TypedField(sa.Enum(Mood, name="mood"), null=True)
+        moods = TypedField(postgresql.ARRAY(sa.Enum(Mood, name="mood")), null=True)
+
+        class Meta:
+            app_label = "tests"
+
+    class Second(models.Model):
+        mood = TypedField(sa.Enum(Mood, name="mood"), default=Mood.GOOD)
+        small = TypedField(postgresql.DOMAIN("small", sa.Integer, check=sa.text("VALUE < 10")), default=1)
+
+        class Meta:
+            app_label = "tests"
+
+    face(create_all, models=[First])
+    face(create_all, models=[First, Second])
+    face(drop_all, models=[Second])
+    face(create_all, models=[Second])
+    found = face(Second.objects.create)
+    assert face(Second.objects.get, mood=Mood.GOOD).small == found.small == 1
+    assert face(First.objects.create, moods=[Mood.BAD]).moods == [Mood.BAD]
+    assert face(First.objects.get).moods == [Mood.BAD]
+    with pytest.raises(IntegrityError):
+        face(Second.objects.create, small=11)
 
 
 @pytest.mark.vendors("postgres")
