@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.named_types import NamedType
+from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.engine.mock import MockConnection
 
 from facade.bridge import function_twin
@@ -91,7 +91,7 @@ def _create_types(database: Database, bind: MockConnection, tables: Iterable[sa.
     there = {(row[0], row[1]) for row in database.fetch(Statement(_NAMED, reads=True, returns=True), ())}
     for name, type_ in wanted.items():
         if name not in there and type_.create_type:
-            type_.create(bind, checkfirst=False)  # type: ignore[arg-type]
+            type_.create(bind, checkfirst=False)
 
 
 _NAMED = (
@@ -100,13 +100,13 @@ _NAMED = (
 )
 
 
-def _named_types(database: Database, tables: Iterable[sa.Table]) -> Iterator[NamedType]:
+def _named_types(database: Database, tables: Iterable[sa.Table]) -> Iterator[ENUM | DOMAIN]:
     for table in tables:
         for column in table.columns:
             found = storage(column.type, database.compile_dialect)
             if isinstance(found, sa.ARRAY):
                 found = storage(found.item_type, database.compile_dialect)
-            if isinstance(found, NamedType):
+            if isinstance(found, (ENUM, DOMAIN)):
                 yield found
 
 
