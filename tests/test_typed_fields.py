@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import base64
 import copy
+import datetime as dt
+import enum
+import os
 import pickle
+import subprocess
+import sys
 from decimal import Decimal as D
+from pathlib import Path
 
 import pgvector.sqlalchemy
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.types import TypeDecorator
 
-from facade import models
-from facade.exceptions import FieldError, UnsupportedFeature, ValidationError
-from facade.models import BooleanField, Case, Comparator, Count, F, Max, Min, Q, TypedField, Value, When
+from facade import connection, models, transaction
+from facade.exceptions import FieldError, IntegrityError, UnsupportedFeature, ValidationError
+from facade.models import (
+    BooleanField,
+    Case,
+    Comparator,
+    Count,
+    F,
+    FloatField,
+    Func,
+    Max,
+    Min,
+    Q,
+    TypedField,
+    Value,
+    When,
+)
 from facade.models.functions import Coalesce, JSONObject
 from facade.sql.plan import plan as planning
+from facade.sql.tables.schema import create_all, drop_all
 from facade.testing import isolate_apps
 
 
@@ -466,3 +488,395 @@ def test_the_values_decide_where_they_change_the_sql(face, purses):
     assert face.list(found.values_list("x", flat=True)) == [True, False, None]
     longer = Purse.objects.annotate(x=Comparator("number", "in_", [1, 2, 3])).order_by("id")
     assert face.list(longer.values_list("x", flat=True)) == [True, True, None]
+
+
+# -- pgvector ----------------------------------------------------------------------------------------
+
+
+class Item(models.Model):
+    name = models.CharField(max_length=20)
+    embedding = TypedField(
+        pgvector.sqlalchemy.VECTOR(3),
+        null=True,
+        lookups={"near": lambda column, value: column.l2_distance(value) < 2},
+    )
+    half = TypedField(pgvector.sqlalchemy.HALFVEC(2), null=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+def extension(database, name):
+    if not database.observe(f"SELECT 1 FROM pg_available_extensions WHERE name = '{name}'"):
+        pytest.skip(f"the server has no extension {name}")
+    database.observe(f"CREATE EXTENSION {name}")
+
+
+@pytest.fixture
+def items(database):
+    extension(database, "vector")
+    database.create(Item)
+    Item.objects.bulk_create(
+        [
+            Item(name="a", embedding=[1, 0, 0], half=[1, 2]),
+            Item(name="b", embedding=[0, 1, 0]),
+            Item(name="c", embedding=[5, 5, 5]),
+            Item(name="d"),
+        ]
+    )
+
+
+def names(face, queryset):
+    return face.list(queryset.values_list("name", flat=True))
+
+
+@pytest.mark.vendors("postgres")
+def test_vectors_are_stored_and_found(face, items):
+    item = face(Item.objects.get, name="a")
+    assert list(item.embedding) == [1, 0, 0]
+    assert list(item.half) == [1, 2]
+    item.embedding = [0.5, 0.25, 1]
+    face(item.save)
+    face(item.refresh_from_db)
+    assert list(item.embedding) == [0.5, 0.25, 1]
+    assert face(Item.objects.get, embedding=[5, 5, 5]).name == "c"
+    assert names(face, Item.objects.filter(embedding__in=[[5, 5, 5], [0, 1, 0]]).order_by("name")) == [
+        "b",
+        "c",
+    ]
+    assert names(face, Item.objects.exclude(embedding=[5, 5, 5]).order_by("name")) == ["a", "b", "d"]
+    assert face(Item.objects.filter(name="d").update, embedding=[9, 9, 9]) == 1
+    many = face.list(Item.objects.order_by("name"))
+    for row in many:
+        row.embedding = [value * 2 for value in row.embedding]
+    face(Item.objects.bulk_update, many, ["embedding"])
+    assert list(face(Item.objects.get, name="d").embedding) == [18, 18, 18]
+    created, made = face(Item.objects.get_or_create, name="x", defaults={"embedding": [1, 1, 1]})
+    assert (list(created.embedding), made) == ([1, 1, 1], True)
+
+
+@pytest.mark.vendors("postgres")
+def test_rows_are_ordered_by_their_distance(face, items, assert_queries):
+    distance = Comparator("embedding", "l2_distance", [0, 1, 0])
+    with assert_queries(1) as captured:
+        nearest = face.list(Item.objects.order_by(distance)[:2])
+    assert [item.name for item in nearest] == ["b", "a"]
+    assert captured[0]["sql"].count("<->") == 1
+    assert " ASC" in captured[0]["sql"].partition("ORDER BY")[2]
+    annotated = Item.objects.annotate(distance=distance).filter(distance__lt=2).order_by("-distance")
+    assert face.list(annotated.values_list("name", "distance")) == [("a", pytest.approx(2**0.5)), ("b", 0.0)]
+    by_cosine = Item.objects.order_by(
+        Comparator("embedding", "cosine_distance", [1, 0.1, 0]).asc(nulls_last=True)
+    )
+    assert names(face, by_cosine) == ["a", "c", "b", "d"]
+    inner = Item.objects.annotate(
+        inner=Comparator("embedding", "max_inner_product", [1, 1, 1], output_field=FloatField())
+    )
+    assert face(inner.aggregate, Min("inner"), Max("inner")) == {"inner__min": -15.0, "inner__max": -1.0}
+
+
+@pytest.mark.vendors("postgres")
+def test_rows_are_filtered_by_their_distance(face, items):
+    assert names(face, Item.objects.filter(embedding__near=[0, 1, 0]).order_by("name")) == ["a", "b"]
+    assert names(face, Item.objects.filter(embedding__near=[5, 5, 4])) == ["c"]
+    assert names(face, Item.objects.exclude(embedding__near=[5, 5, 4]).order_by("name")) == ["a", "b", "d"]
+    others = Item.objects.filter(embedding__near=Item.objects.filter(name="c").values("embedding")[:1])
+    assert names(face, others) == ["c"]
+    of_each_other = Item.objects.filter(name="a").annotate(
+        d=Comparator("embedding", "l2_distance", F("embedding"))
+    )
+    assert face.list(of_each_other.values_list("d", flat=True)) == [0.0]
+    of_a_row = Comparator("embedding", "l2_distance", Item.objects.filter(name="a").values("embedding")[:1])
+    assert names(face, Item.objects.exclude(embedding=None).order_by(of_a_row))[0] == "a"
+
+
+@pytest.mark.vendors("postgres")
+def test_vectors_pass_through_expressions(face, items):
+    zero = Value([0, 0, 0], Item._meta.get_field("embedding"))
+    known = Item.objects.annotate(known=Coalesce("embedding", zero)).order_by("name")
+    assert [list(vector) for vector in face.list(known.values_list("known", flat=True))][3] == [0, 0, 0]
+    chosen = Item.objects.annotate(
+        v=Case(When(name="a", then=zero), default=Value([1, 1, 1], zero.output_field))
+    )
+    ordered = chosen.order_by(Comparator("v", "l2_distance", [1, 1, 1]), "name")
+    assert names(face, ordered) == ["b", "c", "d", "a"]
+    both = (
+        Item.objects.filter(name="a")
+        .values_list("embedding")
+        .union(Item.objects.filter(name="b").values_list("embedding"))
+    )
+    assert sorted(list(row[0]) for row in face.list(both)) == [[0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.vendors("postgres")
+def test_a_repeated_search_builds_no_sql(face, items, monkeypatch):
+    def search(vector):
+        found = Item.objects.filter(name__lt="d").order_by(Comparator("embedding", "l2_distance", vector))[:1]
+        return names(face, found), names(face, Item.objects.filter(embedding__near=vector))
+
+    assert search([1, 0, 0]) == (["a"], ["a", "b"])
+    compiled = []
+    monkeypatch.setattr(planning, "compile_statement", lambda *args, **options: compiled.append(args))
+    assert search([5, 5, 5]) == (["c"], ["c"])
+    assert compiled == []
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.parametrize("method", ["hnsw", "ivfflat"])
+@isolate_apps()
+def test_an_index_of_core_serves_the_search(face, database, method):
+    class Indexed(models.Model):
+        embedding = TypedField(pgvector.sqlalchemy.VECTOR(3))
+
+        class Meta:
+            app_label = "tests"
+
+    sa.Index(
+        "by_embedding",
+        Indexed.__table__.c.embedding,
+        postgresql_using=method,
+        postgresql_ops={"embedding": "vector_l2_ops"},
+    )
+    extension(database, "vector")
+    database.create(Indexed)
+    face(Indexed.objects.bulk_create, [Indexed(embedding=[n, n, n]) for n in range(1, 9)])
+    nearest = Indexed.objects.order_by(Comparator("embedding", "l2_distance", [3, 3, 3]))[:1]
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "Index Scan using by_embedding" in nearest.explain()
+        assert list(nearest.get().embedding) == [3, 3, 3]
+
+
+# -- what PostgreSQL has ------------------------------------------------------------------------------
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+
+class Rich(models.Model):
+    tags = TypedField(
+        postgresql.ARRAY(sa.Text),
+        null=True,
+        lookups={
+            "overlap": "overlap",
+            "contains": "contains",
+            "contained_by": "contained_by",
+            "any": lambda column, value: value == sa.any_(column),
+        },
+    )
+    grid = TypedField(postgresql.ARRAY(sa.Integer, dimensions=2), null=True)
+    document = TypedField(postgresql.JSONB, null=True, lookups=["has_key", "contains"])
+    address = TypedField(postgresql.INET, null=True)
+    mood = TypedField(sa.Enum(Mood, name="mood"), null=True)
+    own_mood = TypedField(postgresql.ENUM("x", "y", name="own_mood"), null=True)
+    words = TypedField(
+        postgresql.TSVECTOR,
+        null=True,
+        lookups={
+            "search": lambda column, value: column.op("@@", is_comparison=True)(
+                sa.func.to_tsquery("english", value)
+            )
+        },
+    )
+    span = TypedField(postgresql.INT4RANGE, null=True, lookups=["contains", "overlaps"])
+    moments = TypedField(postgresql.TSTZRANGE, null=True)
+    spans = TypedField(postgresql.INT4MULTIRANGE, null=True)
+    bits = TypedField(postgresql.BIT(3), null=True)
+    mac = TypedField(postgresql.MACADDR, null=True)
+    length = TypedField(postgresql.INTERVAL, null=True)
+
+    class Meta:
+        app_label = "tests"
+
+
+class Extended(models.Model):
+    login = TypedField(postgresql.CITEXT, null=True)
+    pairs = TypedField(postgresql.HSTORE, null=True, lookups=["has_key", "contains"])
+
+    class Meta:
+        app_label = "tests"
+
+
+UTC = dt.UTC
+VALUES = {
+    "tags": (["a", "b"], ["c"]),
+    "grid": ([[1, 2], [3, 4]], [[5, 6]]),
+    "document": ({"a": [1, None]}, {"b": "x"}),
+    "address": ("10.0.0.1", "::1"),
+    "mood": (Mood.GOOD, Mood.BAD),
+    "own_mood": ("x", "y"),
+    "span": (Range(1, 5), Range(7, None)),
+    "moments": (
+        Range(dt.datetime(2020, 1, 1, tzinfo=UTC), None),
+        Range(None, dt.datetime(2021, 1, 1, tzinfo=UTC)),
+    ),
+    "spans": ([Range(1, 2), Range(5, 6)], [Range(8, 9)]),
+    "length": (dt.timedelta(days=1, seconds=5), dt.timedelta(seconds=1)),
+    "mac": ("08:00:2b:01:02:03", "08:00:2b:01:02:04"),
+}
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.parametrize("name", VALUES)
+def test_types_of_postgresql_go_there_and_back(face, database, name):
+    database.create(Rich)
+    one, other = VALUES[name]
+    plain = (lambda value: str(value)) if name == "address" else (lambda value: value)
+    made = face(Rich.objects.create, **{name: one})
+    assert plain(getattr(face(Rich.objects.get, pk=made.pk), name)) == plain(one)
+    face(Rich.objects.bulk_create, [Rich(**{name: other}), Rich()])
+    by_id = Rich.objects.order_by("id")
+    assert [plain(value) for value in face.list(by_id.values_list(name, flat=True))][:2] == [
+        plain(one),
+        plain(other),
+    ]
+    assert face(Rich.objects.get, **{name: other}).pk == made.pk + 1
+    assert face(Rich.objects.filter(**{f"{name}__in": [one, other]}).count) == 2
+    assert face(Rich.objects.filter(**{f"{name}__isnull": True}).count) == 1
+    assert face(Rich.objects.filter(pk=made.pk).update, **{name: other}) == 1
+    rows = face.list(by_id)
+    for row in rows:
+        setattr(row, name, one)
+    face(Rich.objects.bulk_update, rows, [name])
+    assert face(Rich.objects.filter(**{name: one}).count) == 3
+    field = Rich._meta.get_field(name)
+    chosen = Rich.objects.annotate(
+        x=Case(When(pk=made.pk, then=Value(one, field)), default=Value(other, field)),
+        y=Coalesce(name, Value(one, field)),
+    )
+    found = face.list(chosen.order_by("id").values_list("x", "y"))
+    assert [tuple(map(plain, row)) for row in found][:2] == [
+        (plain(one), plain(one)),
+        (plain(other), plain(one)),
+    ]
+
+
+@pytest.mark.vendors("postgres")
+@isolate_apps()
+def test_types_with_names_are_made_once(face, database):
+    class First(models.Model):
+        mood = TypedField(sa.Enum(Mood, name="mood"), null=True)
+        moods = TypedField(postgresql.ARRAY(sa.Enum(Mood, name="mood")), null=True)
+
+        class Meta:
+            app_label = "tests"
+
+    class Second(models.Model):
+        mood = TypedField(sa.Enum(Mood, name="mood"), default=Mood.GOOD)
+        small = TypedField(postgresql.DOMAIN("small", sa.Integer, check=sa.text("VALUE < 10")), default=1)
+
+        class Meta:
+            app_label = "tests"
+
+    face(create_all, models=[First])
+    face(create_all, models=[First, Second])
+    face(drop_all, models=[Second])
+    face(create_all, models=[Second])
+    found = face(Second.objects.create)
+    assert face(Second.objects.get, mood=Mood.GOOD).small == found.small == 1
+    assert face(First.objects.create, moods=[Mood.BAD]).moods == [Mood.BAD]
+    assert face(First.objects.get).moods == [Mood.BAD]
+    with pytest.raises(IntegrityError):
+        face(Second.objects.create, small=11)
+
+
+@pytest.mark.vendors("postgres")
+def test_named_methods_of_postgresqls_types_are_lookups(face, database):
+    database.create(Rich)
+    one = face(Rich.objects.create, tags=["a", "b"], document={"k": 1, "l": {"m": 2}}, span=Range(1, 5))
+    other = face(Rich.objects.create, tags=["c"], document={"l": {}}, span=Range(5, 9))
+    face(Rich.objects.filter(pk=one.pk).update, words=Func(Value("quick foxes"), function="to_tsvector"))
+
+    def found(**condition):
+        return [row.pk - one.pk for row in face.list(Rich.objects.filter(**condition).order_by("id"))]
+
+    assert found(tags__overlap=["b", "c"]) == [0, 1]
+    assert found(tags__overlap=["a"]) == [0]
+    assert found(tags__overlap=[]) == []
+    assert found(tags__overlap=F("tags")) == [0, 1]
+    assert found(tags__overlap=sa.cast(postgresql.array(["c"]), postgresql.ARRAY(sa.Text))) == [1]
+    assert found(tags__contains=["a", "b"]) == [0]
+    assert found(tags__contained_by=["a", "b", "x"]) == [0]
+    assert found(tags__any="c") == [1]
+    assert found(document__has_key="k") == [0]
+    assert found(document__has_key="l") == [0, 1]
+    assert found(document__contains={"l": {"m": 2}}) == [0]
+    assert found(span__contains=3) == [0]
+    assert found(span__contains=Range(6, 7)) == [1]
+    assert found(span__overlaps=Range(4, 6)) == [0, 1]
+    assert found(words__search="fox & quick") == [0]
+    assert other.pk == one.pk + 1
+    with pytest.raises(FieldError, match="Unsupported lookup 'startswith'"):
+        found(tags__startswith="a")
+    sizes = Rich.objects.annotate(n=Comparator("tags", "concat", ["z"])).order_by("id")
+    assert face.list(sizes.values_list("n", flat=True)) == [["a", "b", "z"], ["c", "z"]]
+
+
+@pytest.mark.vendors("postgres")
+def test_types_of_extensions_go_there_and_back(face, database):
+    for name in ("citext", "hstore"):
+        extension(database, name)
+    database.create(Extended)
+    face(Extended.objects.create, login="Ada", pairs={"a": "1", "b": None})
+    face(Extended.objects.bulk_create, [Extended(login="bob", pairs={"c": "2"}), Extended()])
+    assert face(Extended.objects.get, login="ADA").pairs == {"a": "1", "b": None}
+    assert face(Extended.objects.filter(login__in=["ADA", "BOB"]).count) == 2
+    assert face(Extended.objects.filter(pairs__has_key="a").count) == 1
+    assert face(Extended.objects.get, pairs__contains={"c": "2"}).login == "bob"
+    assert face(Extended.objects.get, pairs={"c": "2"}).login == "bob"
+    rows = face.list(Extended.objects.order_by("id"))
+    for row in rows:
+        row.login, row.pairs = "Cid", {"d": "4"}
+    face(Extended.objects.bulk_update, rows, ["login", "pairs"])
+    assert face(Extended.objects.filter(login="CID", pairs={"d": "4"}).count) == 3
+    assert face(Extended.objects.filter(login__startswith="C").count) == 3
+
+
+# -- GeoAlchemy2 ---------------------------------------------------------------------------------------
+
+COMPILED = """
+import facade
+import geoalchemy2
+import sqlalchemy as sa
+from facade import connection, models, transaction
+from facade.models import Comparator, F
+
+
+class Place(models.Model):
+    where = models.TypedField(geoalchemy2.Geometry("POINT", srid=4326), null=True, lookups=["intersects"])
+
+    class Meta:
+        app_label = "tests"
+
+
+facade.configure(DATABASES={"default": "postgresql+psycopg://nobody@nowhere/nothing"})
+dialect = sa.create_engine("postgresql+psycopg://").dialect
+
+
+def show(queryset):
+    print(queryset.statement.compile(dialect=dialect))
+
+
+show(Place.objects.filter(where="SRID=4326;POINT(0 0)").values_list("where"))
+show(Place.objects.filter(where__intersects="SRID=4326;POINT(0 0)").values_list("pk"))
+show(Place.objects.order_by(Comparator("where", "distance_centroid", "SRID=4326;POINT(1 1)")).values_list("pk"))
+show(Place.objects.annotate(far=sa.func.ST_Distance(Place.__table__.c.where, "x")).values_list("far"))
+"""
+
+
+def test_geometries_are_compiled():
+    """In a process of its own: GeoAlchemy2 listens to every engine of its process, which takes facade's fast roads away."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    flat = " ".join(done.stdout.split())
+    assert 'SELECT ST_AsEWKB(tests_place."where") AS "where"' in flat
+    assert 'WHERE tests_place."where" = ST_GeomFromEWKT(' in flat
+    assert 'WHERE tests_place."where" && ST_GeomFromEWKT(' in flat
+    assert 'tests_place."where" <-> ST_GeomFromEWKT(' in flat
+    assert 'ST_Distance(tests_place."where"' in flat

@@ -86,8 +86,17 @@ def current_value(obj: Instance, field: Field[Any], add: bool | None) -> Any:
 
 def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
     """Return the function that makes a driver parameter of a prepared value, None where there is nothing to do."""
-    processor: Converter | None = field.column_type.dialect_impl(dialect).bind_processor(dialect)
-    return processor
+    impl = field.column_type.dialect_impl(dialect)
+    processor: Converter | None = impl.bind_processor(dialect)
+    if processor is None or not takes_none(field.column_type, dialect):
+        return processor
+    bind = processor
+    return lambda value: None if value is None else bind(value)
+
+
+def takes_none(type_: ColumnType, dialect: Dialect) -> bool:
+    """Return whether a type would store None as JSON's null, where None is NULL to a field."""
+    return isinstance(type_.dialect_impl(dialect), sa.JSON)
 
 
 _PLACE = "facade_parameter"

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.engine.mock import MockConnection
 
 from facade.bridge import function_twin
@@ -16,6 +17,7 @@ from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.atomic import atomic
 from facade.meta import registry
 from facade.sql.tables.definitions import table_for
+from facade.types.base import storage
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import ExecutableDDLElement
@@ -48,7 +50,9 @@ def create_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_D
     database = connections[using]
     there = existing_tables(using)
     missing = [table for table in _tables(models, using) if _name(table) not in there]
-    _run(using, _statements(database, lambda bind: sa.MetaData().create_all(bind, missing, checkfirst=False)))
+    types = _statements(database, lambda bind: _create_types(database, bind, missing))
+    tables = _statements(database, lambda bind: sa.MetaData().create_all(bind, missing, checkfirst=False))
+    _run(using, [*types, *(statement for statement in tables if not statement.lstrip().startswith(_TYPES))])
 
 
 def drop_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_DB_ALIAS) -> None:
@@ -71,6 +75,39 @@ def existing_tables(using: str = DEFAULT_DB_ALIAS) -> set[tuple[str | None, str]
         inspector = sa.inspect(database.engine)
         return {(None, name) for name in inspector.get_table_names()}
     return {(row[0], row[1]) for row in database.fetch(Statement(query, reads=True, returns=True), ())}
+
+
+_TYPES = (
+    "CREATE TYPE",
+    "CREATE DOMAIN",
+)  # which SQLAlchemy writes from 2.1 on, also for those that are there
+
+
+def _create_types(database: Database, bind: MockConnection, tables: Iterable[sa.Table]) -> None:
+    """Create the enumerations and domains that columns of the tables have, and the database has not."""
+    wanted = {(type_.schema, type_.name): type_ for type_ in _named_types(database, tables)}
+    if not wanted:
+        return
+    there = {(row[0], row[1]) for row in database.fetch(Statement(_NAMED, reads=True, returns=True), ())}
+    for name, type_ in wanted.items():
+        if name not in there and type_.create_type:
+            type_.create(bind, checkfirst=False)
+
+
+_NAMED = (
+    "SELECT CASE WHEN pg_type_is_visible(t.oid) THEN NULL ELSE n.nspname END, t.typname FROM pg_type t "
+    "JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd')"
+)
+
+
+def _named_types(database: Database, tables: Iterable[sa.Table]) -> Iterator[ENUM | DOMAIN]:
+    for table in tables:
+        for column in table.columns:
+            found = storage(column.type, database.compile_dialect)
+            if isinstance(found, sa.ARRAY):
+                found = storage(found.item_type, database.compile_dialect)
+            if isinstance(found, (ENUM, DOMAIN)):
+                yield found
 
 
 def _name(table: sa.Table) -> tuple[str | None, str]:

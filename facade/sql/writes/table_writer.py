@@ -14,7 +14,7 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.foundation.seams import Seam
 from facade.sql.core.parameters import compile_core, compile_statement
-from facade.sql.values import ParameterSource, reader
+from facade.sql.values import ParameterSource, reader, takes_none
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -202,6 +202,8 @@ def column_element(
     if isinstance(value, Frozen):
         return stored_expression(value, writer.model, field, database, new)
     stored = field.stored(value, database)
+    if stored is None and takes_none(field.column_type, database.compile_dialect):
+        return sa.null()
     return sa.bindparam(None, stored, type_=writer.column(field).type, unique=True)
 
 
