@@ -470,6 +470,11 @@ class ExpressionWrapper(Expression):
         return f"{type(self).__name__}({self.expression!r})"
 
     @property
+    def is_condition(self) -> bool:
+        """Whether it is one in SQL, and not a value that is true or false."""
+        return bool(getattr(self.expression, "is_condition", False))
+
+    @property
     def allowed_default(self) -> bool:
         return bool(self.expression.allowed_default)
 
@@ -485,7 +490,7 @@ class ExpressionWrapper(Expression):
 class NegatedExpression(ExpressionWrapper):
     """The negation of a conditional expression."""
 
-    is_condition = True
+    is_condition = True  # type: ignore[assignment]
 
     def __init__(self, expression: object) -> None:
         super().__init__(expression, output_field=fields.BooleanField())

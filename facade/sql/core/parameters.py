@@ -10,9 +10,13 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import CompileError
+
 from facade.drivers import driver_of
+from facade.exceptions import UnsupportedFeature
 from facade.sql.core.constants import same_type, same_value
 from facade.sql.query.depth import refusing_depth
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -24,10 +28,14 @@ if TYPE_CHECKING:
 Pairs = tuple[tuple[str, str], ...]
 
 
-def compile_core(statement: ClauseElement, **options: Any) -> Any:
-    """Compile a Core statement; refuse one that is nested too deeply."""
+def compile_core(statement: ClauseElement, *, dialect: Dialect, **options: Any) -> Any:
+    """Compile a Core statement; refuse one that is nested too deeply, or that the dialect has no words for."""
     with refusing_depth("A statement"):
-        return statement.compile(**options)
+        try:
+            return statement.compile(dialect=dialect, **options)
+        except CompileError as error:
+            name = vendor_of(dialect).display_name
+            raise UnsupportedFeature(f"SQLAlchemy's dialect has no words for it on {name}: {error}") from error
 
 
 def compile_statement(statement: ClauseElement, dialect: Dialect, **options: bool) -> Any:

@@ -15,6 +15,7 @@ from facade.db.connection import connections
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.atomic import atomic
 from facade.meta import registry
+from facade.sql.core.parameters import compile_core
 from facade.sql.tables.definitions import table_for
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _statements(database: Database, generate: Callable[[Any], None]) -> list[str
     found: list[str] = []
 
     def note(ddl: ExecutableDDLElement, *args: Any, **kwargs: Any) -> None:
-        found.append(str(ddl.compile(dialect=dialect)))
+        found.append(str(compile_core(ddl, dialect=dialect)))
 
     generate(MockConnection(dialect, note))
     return found

@@ -76,6 +76,8 @@ class StandardWords:
     """Whether JSON is compared with nothing but JSON."""
     reads_json_text_exactly = False
     """Whether text of JSON is compared letter by letter where other texts are not."""
+    slices_combinations = True
+    """Whether UNION and its like take a LIMIT of their own."""
     like_wildcards = "\\%_"
     """The characters that patterns of LIKE escape."""
     text_aggregate = "LISTAGG"
@@ -204,6 +206,8 @@ class StandardWords:
         text = self.functions[name]
         if text is None:
             raise UnsupportedFeature(f"{name} is not supported on {self.vendor.display_name}.")
+        if "(" not in text:
+            return getattr(sa.func, text)(*arguments, type_=type_)
         places = [int(place) for place in _PLACE.findall(text)]
         return template(_PLACE.sub("%s", text), *[arguments[place] for place in places], type_=type_)
 
@@ -401,6 +405,8 @@ class StandardWords:
         """Return a condition as a value."""
         if self.vendor.supports_boolean_expr_in_select_clause:
             return condition
+        if isinstance(condition, sa.Exists):
+            return template("CASE WHEN %s THEN 1 ELSE 0 END", condition, type_=TRUTH)
         text = "CASE WHEN %s THEN 1 WHEN NOT (%s) THEN 0 END"
         return template(text, condition, condition, type_=TRUTH)
 
