@@ -490,7 +490,7 @@ class ExpressionWrapper(Expression):
 class NegatedExpression(ExpressionWrapper):
     """The negation of a conditional expression."""
 
-    is_condition = True  # type: ignore[assignment]
+    is_condition = True
 
     def __init__(self, expression: object) -> None:
         super().__init__(expression, output_field=fields.BooleanField())

@@ -243,6 +243,11 @@ class Vendor:
         self.display_name = name if display_name is None else display_name
         self.server = name if server is None else server
 
+    @property
+    def called(self) -> str:
+        """How the server itself is called in a sentence, MariaDB as well."""
+        return self.display_name
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.server}>"
 

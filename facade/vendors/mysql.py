@@ -79,6 +79,8 @@ class MySQL(Vendor):
 class MariaDB(MySQL):
     """MariaDB, where it is another database than MySQL."""
 
+    called = "MariaDB"
+
     has_select_for_update_of = False
     supports_any_value = False
     supports_default_in_lead_lag = False

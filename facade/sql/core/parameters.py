@@ -35,7 +35,9 @@ def compile_core(statement: ClauseElement, *, dialect: Dialect, **options: Any) 
             return statement.compile(dialect=dialect, **options)
         except CompileError as error:
             name = vendor_of(dialect).display_name
-            raise UnsupportedFeature(f"SQLAlchemy's dialect has no words for it on {name}: {error}") from error
+            raise UnsupportedFeature(
+                f"SQLAlchemy's dialect has no words for it on {name}: {error}"
+            ) from error
 
 
 def compile_statement(statement: ClauseElement, dialect: Dialect, **options: bool) -> Any:

@@ -74,6 +74,8 @@ class StandardWords:
     """Whether JSON is a kind of value of its own, not text."""
     compares_documents = False
     """Whether JSON is compared with nothing but JSON."""
+    sorts_documents = True
+    """Whether JSON is sorted by what it holds, and not as text."""
     reads_json_text_exactly = False
     """Whether text of JSON is compared letter by letter where other texts are not."""
     slices_combinations = True
@@ -142,8 +144,7 @@ class StandardWords:
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         """Return whether a text matches a regular expression of the database's own dialect."""
-        flag = " FLAG 'i'" if ignore_case else ""
-        return template(f"%s LIKE_REGEX %s{flag}", self.text(left), self.pattern(right), type_=TRUTH)
+        raise UnsupportedFeature(f"Regular expressions are not supported on {self.vendor.display_name}.")
 
     def text(self, value: Core) -> Any:
         """Return a value as pattern matching takes it."""
@@ -388,7 +389,9 @@ class StandardWords:
 
     def insert(self, table: sa.Table, conflict: Conflict) -> Any:
         """Return the Core INSERT that passes over rows that are there, or updates them."""
-        raise UnsupportedFeature("This database backend does not support ignoring conflicts.")
+        raise UnsupportedFeature(
+            f"This database backend does not support ignoring conflicts. It is {self.vendor.called}."
+        )
 
     # -- combinations and locks ------------------------------------------------------------------
 
@@ -412,7 +415,9 @@ class StandardWords:
 
     def distinct_on(self, statement: sa.Select[Any], columns: list[Any]) -> Any:
         """Keep the first of the rows that agree in these columns."""
-        raise UnsupportedFeature(f"DISTINCT ON fields is not supported on {self.vendor.display_name}.")
+        raise UnsupportedFeature(
+            f"DISTINCT ON fields is not supported by this database backend. It is {self.vendor.called}."
+        )
 
     def for_update(self, statement: sa.Select[Any], lock: RowLock, tables: list[Any]) -> Any:
         """Return a select that locks its rows."""

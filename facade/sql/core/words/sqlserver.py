@@ -66,9 +66,6 @@ class SQLServerWords(StandardWords):
 
     # -- text ----------------------------------------------------------------------------------
 
-    def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
-        raise UnsupportedFeature("Regular expressions are not supported on SQL Server.")
-
     def text(self, value: Core) -> Any:
         if isinstance(value.type, UUID):
             return template("LOWER(CAST(%s AS CHAR(36)))", value, type_=TEXT)
