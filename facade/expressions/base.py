@@ -502,6 +502,11 @@ class ExpressionWrapper(Expression):
         return f"{type(self).__name__}({self.expression!r})"
 
     @property
+    def is_condition(self) -> bool:
+        """Whether it is one in SQL, and not a value that is true or false."""
+        return bool(getattr(self.expression, "is_condition", False))
+
+    @property
     def allowed_default(self) -> bool:
         return bool(self.expression.allowed_default)
 

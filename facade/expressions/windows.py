@@ -138,7 +138,9 @@ class WindowFrame(Expression):
     def as_core(self, compiler: Compiler) -> Any:
         self.window_frame_start_end(compiler.features, self.start.value, self.end.value)
         if self.exclusion is not None and not compiler.features.supports_frame_exclusion:
-            raise UnsupportedFeature("This backend does not support window frame exclusions.")
+            raise UnsupportedFeature(
+                f"This backend does not support window frame exclusions. It is {compiler.features.called}."
+            )
         return template(str(self))
 
 

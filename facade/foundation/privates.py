@@ -7,6 +7,7 @@ driver's record.
 from __future__ import annotations
 
 SQLALCHEMY: dict[str, tuple[str, ...]] = {
+    "sqlalchemy.dialects.mssql.base:MSDialect": ("_setup_version_attributes",),
     "sqlalchemy.dialects.mysql.base:MySQLDialect": ("_json_deserializer", "_json_serializer"),
     "sqlalchemy.dialects.postgresql.base:PGDialect": ("_json_deserializer", "_json_serializer"),
     "sqlalchemy.dialects.sqlite.base:SQLiteDialect": ("_json_deserializer", "_json_serializer"),

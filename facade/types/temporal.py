@@ -141,7 +141,13 @@ class Date(Base[dt.date]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if vendor_of(dialect).computes_texts:
             return _read_either(_date_of_text, _same)
+        if vendor_of(dialect).gives_days_as_moments:
+            return _date_of_moment
         return _date_of_text if vendor_of(dialect).holds_clocks_as_text else None
+
+
+def _date_of_moment(value: dt.date | None) -> dt.date | None:
+    return value.date() if isinstance(value, dt.datetime) else value
 
 
 def _text_of_date(value: dt.date | None) -> str | None:

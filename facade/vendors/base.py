@@ -11,7 +11,7 @@ from facade.exceptions import UnsupportedFeature
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy.engine import URL
+    from sqlalchemy.engine import URL, Dialect
     from sqlalchemy.types import TypeEngine
 
 __all__ = ["Vendor"]
@@ -134,7 +134,7 @@ class Vendor:
     assigns_in_turn = False
     """Whether an UPDATE makes its assignments from left to right, each of which sees the ones before."""
     checks_documents = True
-    """Whether a column of documents takes nothing else."""
+    """Whether a column of documents takes nothing else, or is one of texts that nobody looks at."""
     computes_floats = False
     """Whether what is computed of decimals comes as floats, though columns hold decimals."""
     computes_texts = False
@@ -143,6 +143,8 @@ class Vendor:
     """Whether a counted key that is given as 0 is counted on."""
     counts_left_out_keys = False
     """Whether an integer key that is left out, or NULL, is counted on, whatever its default."""
+    gives_days_as_moments = False
+    """Whether what is read of a column of days has a time."""
     has_addresses = False
     """Whether there is a type for addresses of the network."""
     has_bit_aggregates = True
@@ -214,12 +216,16 @@ class Vendor:
         return sa.CHAR(32)
 
     def document_type(self) -> TypeEngine[Any]:
-        """Return the type of columns of documents."""
-        return sa.JSON(none_as_null=True)
+        """Return the type of columns of documents: texts, where there is no type of their own."""
+        return sa.Text()
 
     def shared_memory(self, url: URL, name: str) -> URL:
         """Return the URL of a database without a file as one that all connections share under a name."""
         return url
+
+    def supported(self, dialect: Dialect) -> Dialect:
+        """Return a dialect as it is for the versions that facade knows, if it does not know its server's."""
+        return dialect
 
     def explain(self, format: str | None, options: dict[str, Any]) -> str:
         """Return what is put before a statement whose plan is asked for.
@@ -238,6 +244,11 @@ class Vendor:
         self.name = name
         self.display_name = name if display_name is None else display_name
         self.server = name if server is None else server
+
+    @property
+    def called(self) -> str:
+        """How the server itself is called in a sentence, MariaDB as well."""
+        return self.display_name
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.server}>"

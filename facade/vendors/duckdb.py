@@ -65,6 +65,9 @@ class DuckDB(Vendor):
     def shared_memory(self, url: URL, name: str) -> URL:
         return url.set(database=f":memory:{name}")
 
+    def document_type(self) -> TypeEngine[Any]:
+        return sa.JSON(none_as_null=True)
+
     def explain(self, format: str | None, options: dict[str, Any]) -> str:
         if set(options) != {"analyze"}:
             self.refuse_options(options)

@@ -67,6 +67,9 @@ class MySQL(Vendor):
     def decimal_type(self, max_digits: int | None, decimal_places: int | None) -> TypeEngine[Any]:
         return sa.Numeric(65, 30) if max_digits is None else super().decimal_type(max_digits, decimal_places)
 
+    def document_type(self) -> TypeEngine[Any]:
+        return sa.JSON(none_as_null=True)
+
     def explain(self, format: str | None, options: dict[str, Any]) -> str:
         if set(options) != {"analyze"}:
             self.refuse_options(options)
@@ -77,6 +80,8 @@ class MySQL(Vendor):
 
 class MariaDB(MySQL):
     """MariaDB, where it is another database than MySQL."""
+
+    called = "MariaDB"
 
     has_select_for_update_of = False
     supports_any_value = False

@@ -31,6 +31,7 @@ class Oracle(Vendor):
     supports_timezones = True
     supports_virtual_generated_columns = True
 
+    gives_days_as_moments = True
     has_bit_aggregates = False
     has_default_keyword = True
     has_last_key = False
@@ -45,7 +46,3 @@ class Oracle(Vendor):
 
     def time_type(self) -> TypeEngine[Any]:
         raise UnsupportedFeature("Oracle has no type for times of day: use a DateTimeField.")
-
-    def document_type(self) -> TypeEngine[Any]:
-        """Return texts of any length."""
-        return sa.Text()

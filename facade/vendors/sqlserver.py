@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,9 +11,12 @@ from sqlalchemy.dialects import mssql
 from facade.vendors.base import Vendor
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
 
 __all__ = ["SQLServer"]
+
+_VERSION = (16,)  # 2022
 
 
 class SQLServer(Vendor):
@@ -45,6 +49,15 @@ class SQLServer(Vendor):
     takes_uuids = False
 
     binary_literal = "0x{}"
+
+    def supported(self, dialect: Dialect) -> Dialect:
+        if getattr(dialect, "server_version_info", None):
+            return dialect
+        known: Any = copy.copy(dialect)
+        known.server_version_info = _VERSION
+        known._setup_version_attributes()
+        known.type_compiler_instance = known.type_compiler_cls(known)
+        return known  # type: ignore[no-any-return]
 
     def moment_type(self, timezone: bool) -> TypeEngine[Any]:
         return mssql.DATETIME2(6)  # type: ignore[no-untyped-call]

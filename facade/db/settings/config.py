@@ -225,7 +225,7 @@ def _with_driver(url: URL, face: Face, options: Mapping[str, Any]) -> URL | None
 
 def missing_driver(settings: DatabaseSettings, face: Face) -> str:
     """Say what a face lacks."""
-    if settings.memory:
+    if settings.memory and not (settings.engine is None and settings.async_engine is None):
         return (
             f"Database {settings.alias!r} is an engine on a private in-memory database, which has no {face} face. "
             "Configure 'sqlite://' instead of the engine, or use a file."

@@ -54,7 +54,8 @@ class OrderedAggregate(Aggregate):
     def as_core(self, compiler: Compiler) -> Any:
         if self.order_by is not None and not compiler.features.supports_aggregate_order_by_clause:
             raise UnsupportedFeature(
-                f"{compiler.features.display_name} does not support specifying an order on aggregates."
+                "This database backend does not support specifying an order on aggregates. "
+                f"It is {compiler.features.called}."
             )
         arguments = [compiler.process(source) for source in self.source_expressions]
         condition = None if self.filter is None else compiler.condition(self.filter)
@@ -96,7 +97,7 @@ class StringAgg(OrderedAggregate):
         called.function = compiler.words.text_aggregate
         if self.distinct and not compiler.words.joins_distinct_texts:
             raise UnsupportedFeature(
-                f"{self.name} with distinct is not supported on {compiler.features.display_name}."
+                f"{self.name} with distinct is not supported on {compiler.features.called}."
             )
         if compiler.words.separates_texts:
             return called._separated(compiler, arguments, condition)

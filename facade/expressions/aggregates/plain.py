@@ -314,7 +314,7 @@ class AnyValue(Aggregate):
 
     def as_core(self, compiler: Compiler) -> Any:
         if not compiler.features.supports_any_value:
-            raise UnsupportedFeature(f"AnyValue is not supported on {compiler.features.server}.")
+            raise UnsupportedFeature(f"AnyValue is not supported on {compiler.features.called}.")
         return super().as_core(compiler)
 
 

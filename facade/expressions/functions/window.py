@@ -76,7 +76,7 @@ class Lag(_OfOtherRow):
     def as_core(self, compiler: Compiler) -> Any:
         if len(self.source_expressions) > 2 and not compiler.features.supports_default_in_lead_lag:
             raise UnsupportedFeature(
-                f"{type(self).__name__} with a default is not supported on {compiler.features.server}."
+                f"{type(self).__name__} with a default is not supported on {compiler.features.called}."
             )
         return super().as_core(compiler)
 

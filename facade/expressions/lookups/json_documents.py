@@ -165,7 +165,9 @@ class DataContains(Lookup):
 
     def as_core(self, compiler: Compiler) -> Any:
         if not compiler.features.supports_json_field_contains:
-            raise UnsupportedFeature(f"{self.lookup_name} lookup is not supported on this database backend.")
+            raise UnsupportedFeature(
+                f"{self.lookup_name} lookup is not supported on this database backend. It is {compiler.features.called}."
+            )
         right = self.rhs
         other = document(compiler, right) if isinstance(right, Expression) else self.right(compiler)
         return self._asked(compiler.words, document(compiler, self.lhs), compiler.words.as_document(other))

@@ -26,15 +26,19 @@ from facade.orm.querysets.explaining import explain_sql
 from facade.orm.querysets.raw import RawQuerySet
 from facade.orm.querysets.reading import Reading
 from facade.sql.core.exported import exported
+from facade.sql.core.parameters import compile_core
 from facade.sql.core.readable import readable
 from facade.sql.plan.mass_writes import delete_plan, update_plan
 from facade.sql.plan.plan import sliced_query
 from facade.sql.plan.shape import root
 from facade.sql.query.assignments import check_sources, tables_of
+from facade.vendors import vendor_of
 from facade.version import VERSION_KEY, __version__, warn_of_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
+
+    from sqlalchemy.engine import Dialect
 
     from facade.db.channels.channel import Params
     from facade.db.database import Database
@@ -349,9 +353,30 @@ class QuerySet(Reading[M, R]):
         Sessions, connections and `pandas.read_sql()` run it; other Core statements take it, and the queryset itself, as a part.
         Its rows are those of `values_list()`, or of all columns. See https://docs.sqlalchemy.org/en/21/core/selectable.html
         """
-        database = connections[self.db]
+        return self._exported(None)
+
+    def _exported(self, dialect: Dialect | None) -> Any:
         query = sliced_query(self._shape, bool(self._low), self._high is not None)
-        return exported(query, database, self._plan_args())
+        return exported(query, connections[self.db], self._plan_args(), dialect)
+
+    def compile(self, dialect: Dialect | None = None, **options: Any) -> Any:
+        """Return SQLAlchemy's compiled form of the query for a dialect, that of its own database by default; nothing connects.
+
+        `str()` of it is the SQL, `params` are the values; `options` are those of SQLAlchemy's `compile()`. Raises UnsupportedFeature for what
+        the dialect's database cannot do.
+
+        >>> from facade.models import Model, CharField
+        >>> from sqlalchemy.dialects import oracle
+        >>> class Compiled(Model):
+        ...     name = CharField(max_length=10)
+        >>> compiled = Compiled.objects.filter(name__startswith="A").values("id").compile(oracle.dialect())
+        >>> print(compiled)
+        """
+        if dialect is None:
+            dialect = connections[self.db].compile_dialect
+        dialect = vendor_of(dialect).supported(dialect)
+        options["compile_kwargs"] = {"render_postcompile": True, **options.get("compile_kwargs", {})}
+        return compile_core(self._exported(dialect), dialect=dialect, **options)
 
     def __clause_element__(self) -> Any:
         return self.statement

@@ -73,10 +73,13 @@ def _reads(source: Col | Field[Any]) -> bool:
     return getattr(field, "from_db_value", None) is not None
 
 
-def exported(query: Query, database: Database, args: tuple[Any, ...]) -> Any:
-    """Return a query with its arguments as a select for `database`, one that finds no row where facade would not ask."""
+def exported(query: Query, database: Database, args: tuple[Any, ...], dialect: Dialect | None = None) -> Any:
+    """Return a query with its arguments as a select for `database`, one that finds no row where facade would not ask.
+
+    It is in the words of the database, or of another `dialect`.
+    """
     query.asks_when_empty = True
-    compiler = Exporter(query, database.compile_dialect)
+    compiler = Exporter(query, database.compile_dialect if dialect is None else dialect)
     compiler.binds = ValuedBinds(args, database)
     try:
         statement = compiler.statement()

@@ -10,10 +10,14 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import CompileError
+
 from facade.drivers import driver_of
+from facade.exceptions import UnsupportedFeature
 from facade.sql.core.constants import same_type, same_value
 from facade.sql.core.defaults import knowing_values
 from facade.sql.query.depth import refusing_depth
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -25,16 +29,22 @@ if TYPE_CHECKING:
 Pairs = tuple[tuple[str, str], ...]
 
 
-def compile_core(statement: ClauseElement, **options: Any) -> Any:
-    """Compile a statement of facade's own; refuse one that is nested too deeply."""
+def compile_core(statement: ClauseElement, *, dialect: Dialect, **options: Any) -> Any:
+    """Compile a statement of facade's own; refuse one that is nested too deeply, or that the dialect has no words for."""
     with knowing_values():
-        return compile_given(statement, **options)
+        return compile_given(statement, dialect=dialect, **options)
 
 
-def compile_given(statement: ClauseElement, **options: Any) -> Any:
-    """Compile a statement that users made, with its columns' defaults; refuse one that is nested too deeply."""
+def compile_given(statement: ClauseElement, *, dialect: Dialect, **options: Any) -> Any:
+    """Compile a statement that users made, with its columns' defaults; refuse what `compile_core` refuses."""
     with refusing_depth("A statement"):
-        return statement.compile(**options)
+        try:
+            return statement.compile(dialect=dialect, **options)
+        except CompileError as error:
+            name = vendor_of(dialect).display_name
+            raise UnsupportedFeature(
+                f"SQLAlchemy's dialect has no words for it on {name}: {error}"
+            ) from error
 
 
 def compile_statement(statement: ClauseElement, dialect: Dialect, **options: bool) -> Any:

@@ -25,7 +25,7 @@ class Ordering(Protocol):
         """The terms of ORDER BY."""
 
     def process(self, expression: Valued) -> Any: ...
-    def condition(self, expression: Valued) -> Any: ...
+    def boolean(self, expression: Valued) -> Any: ...
     def ordering(self, item: OrderBy, core: Core | None = None) -> Any: ...
 
 
@@ -33,7 +33,7 @@ def qualified(compiler: Ordering, statement: sa.Select[Any], columns: list[Any],
     """Return the select of the rows of `statement` that meet `condition`, in the query's order."""
     keys = [_order_key(compiler, item) for item in compiler.ordered_terms]
     added = [key.label(f"order{index}") for index, key in enumerate(keys) if key not in _Identities(columns)]
-    rows = statement.add_columns(compiler.condition(condition).label("qualified"), *added).subquery("rows")
+    rows = statement.add_columns(compiler.boolean(condition).label("qualified"), *added).subquery("rows")
     found = list(rows.c)
     width = len(columns)
     outer = sa.select(*found[:width]).where(found[width])

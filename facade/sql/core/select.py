@@ -432,6 +432,8 @@ class Compiler:
         So do constants, which databases would take for positions or refuse; those that are not selected are None.
         """
         source = item.source if isinstance(item, Ref) else item
+        if not self.words.sorts_documents and getattr(source, "value_kind", None) == "document":
+            return self.words.sortable_document(self.process(source))
         if isinstance(item, Ref) and item.refs in self.labels and not is_constant(self.labels[item.refs]):
             if item.refs not in self._model_columns():
                 return self.labels[item.refs]

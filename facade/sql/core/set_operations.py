@@ -150,7 +150,8 @@ class Combination:
         picked = self._picked()
         statement = combine[query.source.combinator](*selects) if len(selects) > 1 else selects[0]
         columns: list[Any] = [sa.literal_column(str(n + 1)) for n in range(len(statement.selected_columns))]
-        if len(selects) == 1 or picked is not None:
+        wrapped = query.is_sliced and not self.compiler.words.slices_combinations
+        if len(selects) == 1 or picked is not None or wrapped:
             columns = list(statement.subquery().c)
             places = range(len(columns)) if picked is None else _places(self.compiler.layout, picked)
             statement = sa.select(*[columns[place] for place in places])

@@ -16,6 +16,7 @@ from facade.db.connection import connections
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.atomic import atomic
 from facade.meta import registry
+from facade.sql.core.parameters import compile_core
 from facade.sql.tables.definitions import table_for
 from facade.types.base import storage
 
@@ -141,7 +142,7 @@ def _statements(database: Database, generate: Callable[[Any], None]) -> list[str
     found: list[str] = []
 
     def note(ddl: ExecutableDDLElement, *args: Any, **kwargs: Any) -> None:
-        found.append(str(ddl.compile(dialect=dialect)))
+        found.append(str(compile_core(ddl, dialect=dialect)))
 
     generate(MockConnection(dialect, note))
     return found

@@ -74,8 +74,12 @@ class StandardWords:
     """Whether JSON is a kind of value of its own, not text."""
     compares_documents = False
     """Whether JSON is compared with nothing but JSON."""
+    sorts_documents = True
+    """Whether JSON is sorted by what it holds, and not as text."""
     reads_json_text_exactly = False
     """Whether text of JSON is compared letter by letter where other texts are not."""
+    slices_combinations = True
+    """Whether UNION and its like take a LIMIT of their own."""
     like_wildcards = "\\%_"
     """The characters that patterns of LIKE escape."""
     text_aggregate = "LISTAGG"
@@ -155,8 +159,7 @@ class StandardWords:
 
     def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
         """Return whether a text matches a regular expression of the database's own dialect."""
-        flag = " FLAG 'i'" if ignore_case else ""
-        return template(f"%s LIKE_REGEX %s{flag}", self.text(left), self.pattern(right), type_=TRUTH)
+        raise UnsupportedFeature(f"Regular expressions are not supported on {self.vendor.display_name}.")
 
     def text(self, value: Core) -> Any:
         """Return a value as pattern matching takes it."""
@@ -219,6 +222,8 @@ class StandardWords:
         text = self.functions[name]
         if text is None:
             raise UnsupportedFeature(f"{name} is not supported on {self.vendor.display_name}.")
+        if "(" not in text:
+            return getattr(sa.func, text)(*arguments, type_=type_)
         places = [int(place) for place in _PLACE.findall(text)]
         return template(_PLACE.sub("%s", text), *[arguments[place] for place in places], type_=type_)
 
@@ -399,7 +404,9 @@ class StandardWords:
 
     def insert(self, table: sa.Table, conflict: Conflict) -> Any:
         """Return the Core INSERT that passes over rows that are there, or updates them."""
-        raise UnsupportedFeature("This database backend does not support ignoring conflicts.")
+        raise UnsupportedFeature(
+            f"This database backend does not support ignoring conflicts. It is {self.vendor.called}."
+        )
 
     # -- combinations and locks ------------------------------------------------------------------
 
@@ -416,12 +423,16 @@ class StandardWords:
         """Return a condition as a value."""
         if self.vendor.supports_boolean_expr_in_select_clause:
             return condition
+        if isinstance(condition, sa.Exists):
+            return template("CASE WHEN %s THEN 1 ELSE 0 END", condition, type_=TRUTH)
         text = "CASE WHEN %s THEN 1 WHEN NOT (%s) THEN 0 END"
         return template(text, condition, condition, type_=TRUTH)
 
     def distinct_on(self, statement: sa.Select[Any], columns: list[Any]) -> Any:
         """Keep the first of the rows that agree in these columns."""
-        raise UnsupportedFeature(f"DISTINCT ON fields is not supported on {self.vendor.display_name}.")
+        raise UnsupportedFeature(
+            f"DISTINCT ON fields is not supported by this database backend. It is {self.vendor.called}."
+        )
 
     def for_update(self, statement: sa.Select[Any], lock: RowLock, tables: list[Any]) -> Any:
         """Return a select that locks its rows."""

@@ -38,6 +38,7 @@ class DuckDBWords(StandardWords):
     groups_by_position = True
     orders_by_position = True
     compares_documents = True
+    sorts_documents = False
     text_aggregate = "STRING_AGG"
     orders_within_group = False
     remainder = "%s %% %s"
@@ -111,8 +112,9 @@ class DuckDBWords(StandardWords):
         kind = "CASE JSON_TYPE(d) WHEN 'NULL' THEN 0 WHEN 'VARCHAR' THEN 1 WHEN 'BOOLEAN' THEN 3 "
         kind += "WHEN 'ARRAY' THEN 4 WHEN 'OBJECT' THEN 5 ELSE 2 END"
         number = "CASE WHEN JSON_TYPE(d) IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN CAST(d AS DOUBLE) END"
-        text = f"(SELECT {{'kind': {kind}, 'number': {number}, 'text': d ->> '$'}} FROM (SELECT CAST(%s AS JSON) AS d) WHERE d IS NOT NULL)"
-        return template(text, core)
+        text = "CASE WHEN JSON_TYPE(d) NOT IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN d ->> '$' END"
+        made = f"{{'kind': {kind}, 'number': {number}, 'text': {text}}}"
+        return template(f"(SELECT {made} FROM (SELECT CAST(%s AS JSON) AS d) WHERE d IS NOT NULL)", core)
 
     def json_of(self, core: Core, field: Field[Any] | None) -> Any:
         return template("TO_JSON(%s)", core, type_=DOCUMENT)

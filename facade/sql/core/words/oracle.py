@@ -34,6 +34,7 @@ class OracleWords(StandardWords):
         "Repeat": "RPAD({0}, LENGTH({0}) * {1}, {0})",
         "Right": "SUBSTR({0}, -({1}))",
         "SHA1": "LOWER(RAWTOHEX(STANDARD_HASH({0}, 'SHA1')))",
+        "Substr": "SUBSTR",
         "SHA224": None,
         "SHA256": "LOWER(RAWTOHEX(STANDARD_HASH({0}, 'SHA256')))",
         "SHA384": "LOWER(RAWTOHEX(STANDARD_HASH({0}, 'SHA384')))",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class SQLServerWords(StandardWords):
     """The words of SQL Server."""
 
+    slices_combinations = False
     like_wildcards = "\\%_["
     text_aggregate = "STRING_AGG"
     joins_distinct_texts = False
@@ -64,9 +65,6 @@ class SQLServerWords(StandardWords):
         return template("NEWID()")
 
     # -- text ----------------------------------------------------------------------------------
-
-    def regex(self, left: Core, right: Core, ignore_case: bool) -> Any:
-        raise UnsupportedFeature("Regular expressions are not supported on SQL Server.")
 
     def text(self, value: Core) -> Any:
         if isinstance(value.type, UUID):
@@ -157,14 +155,13 @@ class SQLServerWords(StandardWords):
 
     def limited(self, statement: sa.Select[Any], low: Core | None, high: Core | None) -> Any:
         """Return a select of some rows: TOP, or OFFSET and FETCH, which belong to ORDER BY."""
-        top = low is None and isinstance(statement, sa.Select)
-        if not (top or statement._order_by_clauses):
-            # Where rows are distinct, or of several selects, they are sorted by what is selected alone.
-            distinct = getattr(statement, "_distinct", True)
-            statement = statement.order_by(sa.literal_column("1" if distinct else "(SELECT NULL)"))
         if high is not None:
             statement = statement.limit(_number(high))
-        return statement if top else statement.offset(0 if low is None else _number(low))
+        if low is None:
+            return statement
+        if not statement._order_by_clauses:  # rows that are distinct are sorted by what is selected alone
+            statement = statement.order_by(sa.literal_column("1" if statement._distinct else "(SELECT NULL)"))
+        return statement.offset(_number(low))
 
 
 def _number(given: Core) -> Any:
