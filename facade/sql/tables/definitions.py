@@ -179,6 +179,8 @@ def table_for(model: type[Any]) -> sa.Table:
     that is not defined.
     """
     opts: Options = model._meta
+    if opts.existing_table is not None:
+        return opts.existing_table
     made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
     columns = list(opts.local_concrete_fields)
     if made is not None:
@@ -332,7 +334,7 @@ def _add_references(table: sa.Table, opts: Options) -> None:
             continue
         target = field.remote_field.model
         if field.db_constraint and not target._meta.swapped:
-            far = table_for(target._meta.concrete_model).c[field.target_field.column]
+            far = field.target_field.column_in(table_for(target._meta.concrete_model))
             action = getattr(field.remote_field.on_delete, "operation", None)
             table.append_constraint(Reference([table.c[field.column]], [far], ondelete=action))
 
@@ -458,7 +460,7 @@ def metadata(apps: registry.Apps | None = None) -> sa.MetaData:
     """
     apps = registry.apps if apps is None else apps
     for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy:
+        if not (model._meta.proxy or model._meta.stands_on):
             table_for(model)
     return apps.metadata
 

@@ -63,6 +63,7 @@ class TableWriter:
 
     def __init__(self, model: type[Any]) -> None:
         opts = model._meta
+        opts.check_writable()
         self.model, self.generation = model, Generation.number
         self.table: sa.Table = opts.table
         local = tuple(opts.local_concrete_fields)
@@ -77,19 +78,36 @@ class TableWriter:
         self.fields_without_auto = self.columns(
             field for field in self.fields if field is not self.auto_field
         )
-        self.updatable = self.columns(field for field in self.fields if field not in self.pk_fields)
+        # What every UPDATE changes, named or not: in Python, or in the database, which is left to do so.
+        self.refreshed = tuple(field for field in opts.self_updating_fields if field.on_update)
+        self.remade = tuple(field for field in opts.self_updating_fields if not field.on_update)
+        self.updatable = self.columns(
+            field for field in self.fields if field not in self.pk_fields and field not in self.remade
+        )
         self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
         self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
         self.plans: dict[Any, Any] = {}
 
     def generated_from(self, fields: Iterable[Field[Any]]) -> list[Field[Any]]:
-        """Return the columns that the database computes from `fields`."""
+        """Return the columns that the database computes when `fields` are updated."""
         names = {name for field in fields for name in (field.name, field.attname)}
-        return [field for field in self.generated if not names.isdisjoint(referenced_names(field.expression))]
+        computed = [
+            field
+            for field in self.generated
+            if field.existing is not None or not names.isdisjoint(referenced_names(field.expression))
+        ]
+        return [*computed, *(field for field in self.remade if field not in fields)]
+
+    def with_refreshed(self, fields: Sequence[Field[Any]]) -> tuple[Field[Any], ...]:
+        """Return the fields that an UPDATE of `fields` names."""
+        return (*fields, *(field for field in self.refreshed if field not in fields))
+
+    def keeps_default(self, field: Field[Any]) -> bool:
+        """Whether the database itself has the default of a column, and not the statement."""
+        return field in self.defaulted and (field.existing is None or field.existing.default is None)
 
     def column(self, field: Field[Any]) -> sa.Column[Any]:
-        column: sa.Column[Any] = self.table.c[field.column]
-        return column
+        return field.column_in(self.table)
 
     def columns(self, fields: Iterable[Field[Any]]) -> Columns:
         """Return the object that stands for these fields in statements."""
@@ -196,7 +214,7 @@ def column_element(
 ) -> sa.ColumnElement[Any]:
     """Return the Core form of one value to store, be it a plain one or an expression."""
     if isinstance(value, DatabaseDefault):
-        if new and field in writer.defaulted and database.features.has_default_keyword:
+        if new and writer.keeps_default(field) and database.features.has_default_keyword:
             return sa.literal_column("DEFAULT")
         value = value.expression
     if isinstance(value, Frozen):

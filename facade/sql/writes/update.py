@@ -43,6 +43,7 @@ class UpdateOne:
     __slots__ = ("back", "bind", "lost", "statement")
 
     def __init__(self, writer: TableWriter, database: Database, fields: Fields, add: bool | None) -> None:
+        fields = writer.with_refreshed(fields)
         made = writer.generated_from(fields)
         statement = sa.update(writer.table).where(*where_pk(writer))
         self.lost: Sequence[Field[Any]] = ()
@@ -87,7 +88,7 @@ def _update_expressions(
     writer: TableWriter, obj: Instance, database: Database, fields: Fields, add: bool | None
 ) -> bool:
     """Update a row with values that the database computes; they come back, or are forgotten."""
-    values = {field: current_value(obj, field, add) for field in fields}
+    values = {field: current_value(obj, field, add) for field in writer.with_refreshed(fields)}
     computed = [field for field, value in values.items() if isinstance(value, Frozen)]
     computed += writer.generated_from(fields)
     elements = {

@@ -136,7 +136,11 @@ class PostgreSQLWords(StandardWords):
     # -- documents -----------------------------------------------------------------------------
 
     def as_document(self, core: Core) -> Core:
-        return core if getattr(core.type, "stored_as", None) is None else sa.cast(core, postgresql.JSONB())
+        given = core.type
+        is_other = getattr(given, "stored_as", None) is not None or (
+            isinstance(given, sa.JSON) and not isinstance(given, postgresql.JSONB)
+        )
+        return sa.cast(core, postgresql.JSONB()) if is_other else core
 
     def comparable_document(self, core: Core) -> Any:
         return self.as_document(core)
