@@ -132,8 +132,8 @@ class ColumnDescription:
 
     def column_in(self, table: sa.FromClause) -> sa.Column[Any]:
         """Return the field's column in the model's `Table`, or in an alias of it."""
-        found: sa.Column[Any] = table.c[self.column_key]
-        return found
+        found: Any = table.c[self.column_key]
+        return found  # type: ignore[no-any-return]
 
     @property
     def rel_column_type(self) -> ColumnType:

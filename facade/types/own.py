@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.types.base import Processor
 from facade.types.json import JSON
 from facade.types.temporal import DateTime, aware, clock_of, datetime_of_clock, datetime_of_moment
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
+
+    from facade.types.base import Processor
 
 __all__ = ["OwnJSON", "OwnMoment", "is_clock", "own_type"]
 
@@ -57,6 +58,8 @@ class OwnJSON(JSON):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         own = self.own.dialect_impl(dialect).result_processor(dialect, coltype)
+        if own is None:
+            return None
 
         def process(value: Any) -> Any:
             try:
@@ -64,7 +67,7 @@ class OwnJSON(JSON):
             except (TypeError, ValueError):
                 return value  # a part that the database has already taken out of its document
 
-        return own and process
+        return process
 
 
 def is_clock(type_: TypeEngine[Any]) -> bool:
@@ -84,5 +87,3 @@ def own_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
 
 def _is_sqlalchemys(type_: TypeEngine[Any]) -> bool:
     return type(type_).__module__.startswith("sqlalchemy.")
-
-

@@ -36,7 +36,8 @@ def field_for(column: sa.Column[Any], counts: bool, **options: Any) -> fields.Fi
     arguments |= options
     if kind is TypedField:
         return TypedField(column.type, **arguments)
-    return kind(**arguments)
+    made: fields.Field[Any] = kind(**arguments)
+    return made
 
 
 def kinds_of(column: sa.Column[Any]) -> tuple[Any, ...]:
@@ -70,9 +71,11 @@ def _text(type_: sa.String) -> tuple[type[fields.Field[Any]], dict[str, Any]]:
 def _number(type_: sa.Numeric[Any]) -> tuple[type[fields.Field[Any]], dict[str, Any]]:
     if not type_.asdecimal:
         return fields.FloatField, {}
-    if isinstance(type_, sa.Float):
-        return TypedField, {}
     return fields.DecimalField, {"max_digits": type_.precision, "decimal_places": type_.scale}
+
+
+def _float(type_: sa.Float[Any]) -> tuple[type[fields.Field[Any]], dict[str, Any]]:
+    return (TypedField if type_.asdecimal else fields.FloatField), {}
 
 
 def _uuid(type_: sa.Uuid[Any]) -> tuple[type[fields.Field[Any]], dict[str, Any]]:
@@ -87,6 +90,7 @@ _KINDS: tuple[tuple[Any, Make], ...] = (
     (sa.SmallInteger, _plainly(fields.SmallIntegerField)),
     (sa.BigInteger, _plainly(fields.BigIntegerField)),
     (sa.Integer, _plainly(fields.IntegerField)),
+    (sa.Float, _float),
     (sa.Numeric, _number),
     (sa.DateTime, _plainly(fields.DateTimeField)),
     (sa.Date, _plainly(fields.DateField)),

@@ -31,14 +31,14 @@ class MadeByDatabase(Expression):
 
     def __init__(self, field: Field[Any]) -> None:
         super().__init__(field)
-        self.field = field
+        self.of = field
 
     def __repr__(self) -> str:
-        return f"MadeByDatabase({self.field})"
+        return f"MadeByDatabase({self.of})"
 
     def as_core(self, compiler: Compiler) -> Any:
         raise UnsupportedFeature(
-            f"The database makes the value of {self.field} where an INSERT leaves the column out, and SQLite has no other word "
+            f"The database makes the value of {self.of} where an INSERT leaves the column out, and SQLite has no other word "
             "for it: insert the rows that give it a value apart from those that leave it out."
         )
 
@@ -94,7 +94,9 @@ def python_value(opts: Options, column: sa.Column[Any], default: ColumnDefault) 
 
 def _asks_for_a_context(function: Callable[..., Any]) -> bool:
     code = getattr(function, "__code__", None)
-    return code is None or code.co_filename != _OF_SQLALCHEMY  # which puts the parameter before functions without one
+    return (
+        code is None or code.co_filename != _OF_SQLALCHEMY
+    )  # which puts the parameter before functions without one
 
 
 def _server_expression(field: Field[Any], default: FetchedValue) -> Expression:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import sqlalchemy as sa
-
 from facade.exceptions import ImproperlyConfigured
 from facade.orm.existing.columns import field_for, field_name, kinds_of
 from facade.orm.existing.defaults import take_defaults
@@ -20,6 +18,8 @@ from facade.orm.existing.tables import (
 )
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from facade.fields import Field
     from facade.meta.options import Options
 
@@ -92,7 +92,8 @@ class _Standing:
             column = self._column_of(field)
             if column in taken:
                 raise refuse(
-                    self.opts, f"the fields {taken[column].name!r} and {field.name!r} are the column {column.name!r}."
+                    self.opts,
+                    f"the fields {taken[column].name!r} and {field.name!r} are the column {column.name!r}.",
                 )
             self._check_kind(field, column)
             self._check_unique(field, column)
@@ -137,7 +138,8 @@ class _Standing:
             raise refuse(self.opts, f"{field.name!r} is no primary key: that of the table is {names}.")
         if field.unique and not field.primary_key and column not in self.unique:
             raise refuse(
-                self.opts, f"{field.name!r} is unique=True, and the column {column.name!r} is not. Say so on the Column."
+                self.opts,
+                f"{field.name!r} is unique=True, and the column {column.name!r} is not. Say so on the Column.",
             )
         field._unique = field._unique or column in self.unique
 
@@ -185,14 +187,20 @@ class _Standing:
         elif opts.pk is None:
             opts.read_only = f"the table {self.table.table.fullname!r} has no primary key"
         if self.table.mapper is not None and self.table.mapper.version_id_col is not None:
-            opts.read_only = (
-                f"{self.table.mapper.class_.__name__} counts versions of its rows (version_id_col), which facade does not"
-            )
+            opts.read_only = f"{self.table.mapper.class_.__name__} counts versions of its rows (version_id_col), which facade does not"
 
     def _set_together(self) -> None:
         """Let validation know what no two rows have in common."""
-        names = {column: field.name for field in self.opts.local_fields if (column := field.existing) is not None}
-        groups = [tuple(names[column] for column in columns) for columns in unique_columns(self.table.table)
-                  if len(columns) > 1 and set(columns) != set(self.key)]
+        names = {
+            column: field.name for field in self.opts.local_fields if (column := field.existing) is not None
+        }
+        groups = [
+            tuple(names[column] for column in columns)
+            for columns in unique_columns(self.table.table)
+            if len(columns) > 1 and set(columns) != set(self.key)
+        ]
         declared = {frozenset(group) for group in self.opts.unique_together}
-        self.opts.unique_together = (*self.opts.unique_together, *(group for group in groups if frozenset(group) not in declared))
+        self.opts.unique_together = (
+            *self.opts.unique_together,
+            *(group for group in groups if frozenset(group) not in declared),
+        )

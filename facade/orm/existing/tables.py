@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -42,7 +42,10 @@ class Existing(NamedTuple):
     @property
     def key(self) -> tuple[sa.Column[Any], ...]:
         """The columns of the primary key; a mapped class may name some where the table has none."""
-        return tuple(self.table.primary_key.columns if self.mapper is None else self.mapper.primary_key)
+        key: Iterable[Any] = (
+            self.table.primary_key.columns if self.mapper is None else self.mapper.primary_key
+        )
+        return tuple(key)
 
     def name_of(self, column: sa.Column[Any]) -> str:
         return self.names.get(column) or str(column.key)
@@ -63,7 +66,9 @@ def existing(opts: Options, given: object) -> Existing:
         )
     table = mapper.local_table
     if not isinstance(table, sa.Table):
-        raise refuse(opts, f"{mapper.class_.__name__} is mapped to {type(table).__name__}, which is no Table.")
+        raise refuse(
+            opts, f"{mapper.class_.__name__} is mapped to {type(table).__name__}, which is no Table."
+        )
     if mapper.inherits is not None:
         raise refuse(
             opts,
@@ -71,9 +76,7 @@ def existing(opts: Options, given: object) -> Existing:
             f"{mapper.base_mapper.class_.__name__}, too. Give the Table itself, {table.name!r}, and filter.",
         )
     names = {
-        column: name
-        for name, column in mapper.columns.items()
-        if isinstance(column, sa.Column) and column.table is table
+        column: name for name, column in mapper.columns.items() if getattr(column, "table", None) is table
     }
     return Existing(table, mapper, names)
 
@@ -94,12 +97,15 @@ def check_meta(opts: Options) -> None:
         raise refuse(opts, "a proxy stands on the table of its base. Leave Meta.table out.")
     if opts.parents:
         parents = ", ".join(parent.__name__ for parent in opts.parents)
-        raise refuse(opts, f"it inherits the columns of other tables ({parents}). Refer to them by relations.")
+        raise refuse(
+            opts, f"it inherits the columns of other tables ({parents}). Refer to them by relations."
+        )
 
 
 def check_promises(opts: Options, table: sa.Table) -> None:
     """Refuse constraints and indexes in `class Meta` that the table does not have."""
-    names = {item.name for item in (*table.constraints, *table.indexes)}
+    items: Iterable[Any] = (*table.constraints, *table.indexes)
+    names = {item.name for item in items}
     for option in ("constraints", "indexes"):
         for item in getattr(opts, option):
             if item.name not in names:

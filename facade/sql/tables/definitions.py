@@ -460,7 +460,7 @@ def metadata(apps: registry.Apps | None = None) -> sa.MetaData:
     """
     apps = registry.apps if apps is None else apps
     for model in apps.get_models(include_auto_created=True):
-        if not (model._meta.proxy or model._meta.stands_on):
+        if not (model._meta.proxy or model._meta.stands_on is not None):
             table_for(model)
     return apps.metadata
 

@@ -14,7 +14,7 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.foundation.seams import Seam
 from facade.sql.core.parameters import compile_core, compile_statement
-from facade.sql.values import ParameterSource, reader
+from facade.sql.values import Constant, ParameterSource, reader
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -102,6 +102,10 @@ class TableWriter:
         """Return the fields that an UPDATE of `fields` names."""
         return (*fields, *(field for field in self.refreshed if field not in fields))
 
+    def fills_in(self, fields: Sequence[Field[Any]]) -> bool:
+        """Whether an INSERT of `fields` writes defaults of other columns, which the database itself does not know."""
+        return any(not self.keeps_default(field) for field in self.defaulted if field not in fields)
+
     def keeps_default(self, field: Field[Any]) -> bool:
         """Whether the database itself has the default of a column, and not the statement."""
         return field in self.defaulted and (field.existing is None or field.existing.default is None)
@@ -156,17 +160,29 @@ def table_writer(model: type[Any]) -> TableWriter:
 
 
 class Text(NamedTuple):
-    """SQL with its parameters' names in order."""
+    """SQL with its parameters' names in order, and the driver's values of those that are constants of the statement."""
 
     sql: str
     names: Sequence[str]
+    constants: Mapping[str, Any] = {}
 
 
 def compile_text(statement: sa.ClauseElement, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
     """Compile a Core statement whose parameters come later; `columns` are those an INSERT or UPDATE names."""
     names = None if columns is None else list(columns)
     compiled = compile_core(statement, dialect=dialect, column_keys=names)
-    return Text(str(compiled), tuple(compiled.positiontup or ()))
+    return Text(str(compiled), tuple(compiled.positiontup or ()), _constants(compiled))
+
+
+def _constants(compiled: SQLCompiler) -> dict[str, Any]:
+    """Return the parameters that an existing table's defaults bring along."""
+    given = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    processors: Mapping[str, Any] = compiled._bind_processors
+    return {
+        name: processors[name](value) if name in processors else value
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def compile_values(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Params]:
@@ -201,12 +217,15 @@ def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
 
 
 def sources(
-    writer: TableWriter, fields: Sequence[Field[Any]], names: Iterable[str], add: bool | None
+    writer: TableWriter, fields: Sequence[Field[Any]], text: Text, add: bool | None
 ) -> list[ParameterSource]:
-    """Return where each parameter called `names` comes from: a column of `fields` or a part of the primary key."""
-    known: dict[str, ParameterSource] = {writer.column(field).key: (field, add) for field in fields}
+    """Return where each parameter of a text comes from: a column of `fields`, a part of the primary key, or a constant."""
+    known: dict[str, ParameterSource] = {
+        name: (Constant(value), None) for name, value in text.constants.items()
+    }
+    known.update({writer.column(field).key: (field, add) for field in fields})
     known.update({f"{WHERE}{i}": (field, None) for i, field in enumerate(writer.pk_fields)})
-    return [known[name] for name in names]
+    return [known[name] for name in text.names]
 
 
 def column_element(

@@ -56,7 +56,7 @@ class UpdateOne:
             statement, database.compile_dialect, [writer.column(field).key for field in fields]
         )
         self.statement = Statement(text.sql, returns=bool(made))
-        self.bind = row_binder(sources(writer, fields, text.names, add), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, fields, text, add), database.compile_dialect, database)
 
     def run(self, obj: Instance, database: Database) -> bool:
         """Update the row of `obj`; return whether there is one."""
@@ -127,7 +127,7 @@ class RowExists:
         )
         text = compile_text(question, database.compile_dialect)
         self.statement = Statement(text.sql, reads=True, returns=True)
-        self.bind = row_binder(sources(writer, (), text.names, None), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
 
 
 def row_exists(obj: Instance, model: type[Any], database: Database) -> bool:

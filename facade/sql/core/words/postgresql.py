@@ -242,7 +242,7 @@ def _array_item(type_: CoreType | None) -> Any:
 
 def _is_naive(core: Core) -> bool:
     """Return whether a value is a clock without a time zone: what a day and a duration make."""
-    return isinstance(core.type, DateTime) and not core.type.timezone
+    return isinstance(core.type, (DateTime, sa.DateTime)) and not core.type.timezone
 
 
 def _part(document: Core, keys: Keys, type_: CoreType | None, arrow: str = "->") -> Any:
