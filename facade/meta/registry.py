@@ -17,7 +17,7 @@ from sqlalchemy import MetaData
 
 from facade import configuration
 from facade.exceptions import ImproperlyConfigured
-from facade.foundation.seams import Changes
+from facade.foundation.seams import Changes, Seam
 from facade.signals import ModelSignal, post_init, pre_init
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ NAMING_CONVENTION = {
 #: registry, an option is changed after its model was made, and when somebody begins or ceases to listen to ``pre_init`` or
 #: ``post_init``, which decides how instances are made.
 on_change: Changes[[]] = Changes("models")
+
+
+# (registry) -> None; removes the models from `unsettled`.
+settle_relations: Seam[[Any], None] = Seam(
+    "which relations the foreign keys of existing tables are", filled_by="facade.orm.existing.relations"
+)
 
 
 def model_key(model: type[Instance] | str) -> ModelKey:
@@ -173,8 +179,10 @@ class Apps:
         self.stored_app_configs: list[dict[str, AppConfig]] = []
         #: Tables of models without a ``Meta.metadata`` of their own.
         self.metadata = MetaData(naming_convention=NAMING_CONVENTION)
-        #: The models that stand on tables which are there already.
+        #: The models that stand on tables which are there already, and those whose foreign keys are no relations yet.
         self.on_tables: dict[Table, Any] = {}
+        self.unsettled: list[Any] = []
+        self._is_settling = False
         self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
         self._lock = threading.RLock()
         self.install(installed_apps or ())
@@ -300,6 +308,17 @@ class Apps:
             if (swapped and swapped.lower() == wanted) or (opts.swappable and opts.label_lower == wanted):
                 return str(opts.swappable)
         return None
+
+    def settle(self) -> None:
+        """Make relations of the foreign keys of existing tables, before the fields of a model are looked at."""
+        if self.unsettled:
+            with self._lock:  # in which the fields that are being made are looked at, too
+                if self.unsettled and not self._is_settling:
+                    self._is_settling = True
+                    try:
+                        settle_relations(self)
+                    finally:
+                        self._is_settling = False
 
     # -- waiting for models -------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ NO_RELATIONS: tuple[Any, ...] = ()
 
 def related_fields(registry: Apps) -> dict[Any, list[Any]]:
     """Map each concrete model to the fields of the registry's models that point at it."""
+    registry.settle()
     graph: dict[Any, list[Any]] = defaultdict(list)
     for model in registry.get_models(include_auto_created=True, include_swapped=True):
         opts = model._meta

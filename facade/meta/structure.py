@@ -258,7 +258,7 @@ class Structure:
     @cached_property
     def pk_fields(self) -> list[Any]:
         """The fields that make up the primary key; none where the model reads a view or another table without one."""
-        return [] if self.pk is None else [self.pk]
+        return [] if self.pk is None or not self.pk.concrete else [self.pk]
 
     @property
     def is_composite_pk(self) -> bool:

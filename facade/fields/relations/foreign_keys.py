@@ -126,8 +126,11 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
         if self.remote_field.field_name is None:
             self.remote_field.field_name = cls._meta.pk.name
 
+    existing_attname: str | None = None
+    """The attribute of the key, where it is called as the column of an existing table is."""
+
     def get_attname(self) -> str:
-        return f"{self.name}_id"
+        return self.existing_attname or f"{self.name}_id"
 
     def get_attname_column(self) -> tuple[str, str | None]:
         attname = self.get_attname()

@@ -12,6 +12,8 @@ from facade.fields.descriptions import ValueDescription
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import sqlalchemy as sa
+
     from facade.fields.contracts import Instance, Relation
 
 
@@ -305,15 +307,15 @@ class ManyToManyRel(ForeignObjectRel):
         field: Relation,
         to: type[Instance] | str,
         symmetrical: bool = True,
-        through: type[Instance] | str | None = None,
+        through: type[Instance] | sa.Table | str | None = None,
         through_fields: Sequence[Any] | None = None,
         db_constraint: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(field, to, **options)
-        if through and not db_constraint:
+        if through is not None and not db_constraint:
             raise ValueError("Can't supply a through model and db_constraint=False")
-        if through_fields and not through:
+        if through_fields and through is None:
             raise ValueError("Cannot specify through_fields without a through model")
         self.through: Any = through
         self.through_fields = through_fields

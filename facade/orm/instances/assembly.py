@@ -19,6 +19,7 @@ from facade.exceptions import (
 from facade.fields.relations.foreign_keys import OneToOneField, lazy_related_operation, resolve_relation
 from facade.meta import registry
 from facade.meta.options import Options
+from facade.orm.existing.relations import expect_relations
 from facade.orm.existing.standing import stand
 from facade.orm.instances.on_delete import CASCADE
 from facade.orm.querysets.manager import Manager
@@ -116,7 +117,17 @@ class ModelBase(type):
         opts.apps.register_model(opts.app_label, cls)
         if opts.metadata is not None and not opts.proxy:
             declare(cls)
+        if opts.stands_on is not None:
+            expect_relations(opts.apps)
         return cls
+
+    def __getattr__(cls, name: str) -> Any:
+        """Look again for an attribute that relations of existing tables may add, which are not made before they are needed."""
+        opts = None if name.startswith("_") else cls.__dict__.get("_meta")
+        if opts is not None and opts.apps.unsettled and opts.concrete_model._meta.stands_on is not None:
+            opts.apps.settle()
+            return getattr(cls, name)
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     def add_to_class(cls, name: str, value: object) -> None:
         """Set an attribute; fields, managers and their like add themselves in their own way."""

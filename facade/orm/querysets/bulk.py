@@ -140,7 +140,8 @@ def _conflict(
 
 def _by_key(model: type[Model], objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Separate the instances that have a primary key, or make one themselves, from those that get it by the database."""
-    counted = table_writer(model._meta.concrete_model).counts_keys
+    writer = table_writer(model._meta.concrete_model)
+    counted = writer.counts_keys or not writer.pk_fields
     with_key: list[Any] = []
     without_key: list[Any] = []
     for obj in objs:
