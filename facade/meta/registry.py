@@ -183,6 +183,9 @@ class Apps:
         self.on_tables: dict[Table, Any] = {}
         self.unsettled: list[Any] = []
         self._is_settling = False
+        #: The tables that models know by name, as the database describes them; and the models that take one over just now.
+        self.reflected = MetaData()
+        self._standing: set[Any] = set()
         self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
         self._lock = threading.RLock()
         self.install(installed_apps or ())
@@ -319,6 +322,21 @@ class Apps:
                         settle_relations(self)
                     finally:
                         self._is_settling = False
+
+    @contextmanager
+    def standing(self, model: type[Instance]) -> Iterator[None]:
+        """Let this thread alone look at the fields of a model, which are being made of its table."""
+        with self._lock:
+            self._standing.add(model)
+            try:
+                yield
+            finally:
+                self._standing.discard(model)
+
+    def is_standing(self, model: type[Instance]) -> bool:
+        """Return whether this thread makes the model's fields; waits for another that does."""
+        with self._lock:
+            return model in self._standing
 
     # -- waiting for models -------------------------------------------------------------------------
 

@@ -280,12 +280,15 @@ class ManyToOneRel(ForeignObjectRel):
 
     def get_related_field(self) -> Any:
         """Return the field pointed at; ``FieldDoesNotExist`` if it is no column."""
-        field = self.model._meta.get_field(self.field_name)
+        field = self.model._meta.get_field(self.field_name or self.model._meta.pk.name)
         if not field.concrete:
             raise FieldDoesNotExist(f"No related field named '{self.field_name}'")
         return field
 
     def set_field_name(self) -> None:
+        self.model._meta.when_reflected(self._take_key_name)
+
+    def _take_key_name(self) -> None:
         self.field_name = self.field_name or self.model._meta.pk.name
 
 

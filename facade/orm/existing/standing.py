@@ -31,7 +31,11 @@ def stand(model: type[Any]) -> None:
     opts: Options = model._meta
     check_meta(opts)
     opts.managed = False
-    stand_on(model, existing(opts, opts.stands_on))
+    if isinstance(opts.stands_on, str):
+        schema, _, name = opts.stands_on.rpartition(".")
+        opts.db_table = f'"{schema}"."{name}"' if schema else name
+    else:
+        stand_on(model, existing(opts, opts.stands_on))
 
 
 def stand_on(model: type[Any], table: Existing) -> None:
