@@ -17,10 +17,12 @@ from sqlalchemy import MetaData
 
 from facade import configuration
 from facade.exceptions import ImproperlyConfigured
-from facade.foundation.seams import Changes
+from facade.foundation.seams import Changes, Seam
 from facade.signals import ModelSignal, post_init, pre_init
 
 if TYPE_CHECKING:
+    from sqlalchemy import Table
+
     from facade.fields.contracts import Instance
 
 
@@ -41,6 +43,12 @@ NAMING_CONVENTION = {
 #: registry, an option is changed after its model was made, and when somebody begins or ceases to listen to ``pre_init`` or
 #: ``post_init``, which decides how instances are made.
 on_change: Changes[[]] = Changes("models")
+
+
+# (registry) -> None; removes the models from `unsettled`.
+settle_relations: Seam[[Any], None] = Seam(
+    "which relations the foreign keys of existing tables are", filled_by="facade.orm.existing.relations"
+)
 
 
 def model_key(model: type[Instance] | str) -> ModelKey:
@@ -171,6 +179,13 @@ class Apps:
         self.stored_app_configs: list[dict[str, AppConfig]] = []
         #: Tables of models without a ``Meta.metadata`` of their own.
         self.metadata = MetaData(naming_convention=NAMING_CONVENTION)
+        #: The models that stand on tables which are there already, and those whose foreign keys are no relations yet.
+        self.on_tables: dict[Table, Any] = {}
+        self.unsettled: list[Any] = []
+        self._is_settling = False
+        #: The tables that models know by name, as the database describes them; and the models that take one over just now.
+        self.reflected = MetaData()
+        self._standing: set[Any] = set()
         self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
         self._lock = threading.RLock()
         self.install(installed_apps or ())
@@ -296,6 +311,32 @@ class Apps:
             if (swapped and swapped.lower() == wanted) or (opts.swappable and opts.label_lower == wanted):
                 return str(opts.swappable)
         return None
+
+    def settle(self) -> None:
+        """Make relations of the foreign keys of existing tables, before the fields of a model are looked at."""
+        if self.unsettled:
+            with self._lock:  # in which the fields that are being made are looked at, too
+                if self.unsettled and not self._is_settling:
+                    self._is_settling = True
+                    try:
+                        settle_relations(self)
+                    finally:
+                        self._is_settling = False
+
+    @contextmanager
+    def standing(self, model: type[Instance]) -> Iterator[None]:
+        """Let this thread alone look at the fields of a model, which are being made of its table."""
+        with self._lock:
+            self._standing.add(model)
+            try:
+                yield
+            finally:
+                self._standing.discard(model)
+
+    def is_standing(self, model: type[Instance]) -> bool:
+        """Return whether this thread makes the model's fields; waits for another that does."""
+        with self._lock:
+            return model in self._standing
 
     # -- waiting for models -------------------------------------------------------------------------
 

@@ -19,6 +19,9 @@ from facade.exceptions import (
 from facade.fields.relations.foreign_keys import OneToOneField, lazy_related_operation, resolve_relation
 from facade.meta import registry
 from facade.meta.options import Options
+from facade.orm.existing.reflection import expect_table
+from facade.orm.existing.relations import expect_relations
+from facade.orm.existing.standing import stand
 from facade.orm.instances.on_delete import CASCADE
 from facade.orm.querysets.manager import Manager
 from facade.orm.relations.ordering import make_foreign_order_accessors
@@ -104,16 +107,33 @@ class ModelBase(type):
         opts = cls._meta
         opts.indexes = [copy.deepcopy(index) for index in opts.indexes]
         _check_twins(cls)
+        if opts.stands_on is not None and not opts.abstract:
+            stand(cls)
         if opts.abstract:
             # What inherits this Meta is not abstract itself.
             declared_meta.abstract = False
             cls.Meta = declared_meta
             return cls
         cls._prepare()
+        if isinstance(opts.stands_on, str):
+            expect_table(cls)
         opts.apps.register_model(opts.app_label, cls)
         if opts.metadata is not None and not opts.proxy:
             declare(cls)
+        if opts.stands_on is not None:
+            expect_relations(opts.apps)
         return cls
+
+    def __getattr__(cls, name: str) -> Any:
+        """Look again for an attribute that relations of existing tables may add, which are not made before they are needed."""
+        opts = None if name.startswith("_") else cls.__dict__.get("_meta")
+        if opts is not None and not opts.is_reflected:
+            opts.look_up()
+            return getattr(cls, name)
+        if opts is not None and opts.apps.unsettled and opts.concrete_model._meta.stands_on is not None:
+            opts.apps.settle()
+            return getattr(cls, name)
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     def add_to_class(cls, name: str, value: object) -> None:
         """Set an attribute; fields, managers and their like add themselves in their own way."""

@@ -265,7 +265,11 @@ class Validation(Whole):
             found["pk"] = RowValue(parts, meta.pk) if meta.is_composite_pk else parts[0]
         given = dict(found)
         for field in fields:
-            if field.generated and left_out.isdisjoint(referenced_names(field.expression)):
+            if (
+                field.generated
+                and field.existing is None
+                and left_out.isdisjoint(referenced_names(field.expression))
+            ):
                 found[field.name] = Given(field.expression, given, field.output_field)
         return found
 

@@ -68,7 +68,7 @@ def combined_columns(query: Query) -> dict[str, Any]:
             return combined_columns(first)
         fields = {name: field for field in query.opts.concrete_fields for name in (field.name, field.attname)}
         columns: dict[str, Any] = {
-            name: Ref(field.column, _Value(final_target(field))) for name, field in fields.items()
+            name: Ref(field.column_key, _Value(final_target(field))) for name, field in fields.items()
         }
         key = [columns[field.name] for field in query.opts.pk_fields]
         columns["pk"] = RowValue(key, query.opts.pk) if query.opts.is_composite_pk else key[0]
