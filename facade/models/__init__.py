@@ -40,6 +40,7 @@ from facade.fields import (
     DateField,
     DateTimeField,
     DecimalField,
+    DeferredAttribute,
     DurationField,
     EmailField,
     Field,
@@ -63,7 +64,6 @@ from facade.fields import (
     UUIDField,
 )
 from facade.fields.relations.foreign_keys import ForeignKey, ForeignObject, OneToOneField
-from facade.fields.relations.many_to_many import ManyToManyField
 from facade.fields.relations.reverse import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from facade.meta.constraints import BaseConstraint, CheckConstraint, Deferrable, UniqueConstraint
 from facade.meta.indexes import Index
@@ -85,6 +85,8 @@ from facade.orm.querysets.manager import Manager
 from facade.orm.querysets.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from facade.orm.querysets.queryset import QuerySet
 from facade.orm.relations import many_to_many_managers  # noqa: F401 - it makes many-to-many fields work
+from facade.orm.relations.related_managers import RelatedManager
+from facade.orm.relations.typed_fields import ManyToManyField
 from facade.sql.plan import condition_check  # noqa: F401 - it registers itself
 from facade.sql.writes import standalone  # noqa: F401 - it registers itself
 
@@ -125,6 +127,7 @@ __all__ = [
     "DateTimeField",
     "DecimalField",
     "Deferrable",
+    "DeferredAttribute",
     "DurationField",
     "EmailField",
     "Exists",
@@ -169,6 +172,7 @@ __all__ = [
     "Q",
     "QuerySet",
     "RawSQL",
+    "RelatedManager",
     "RestrictedError",
     "RowRange",
     "SlugField",
