@@ -222,9 +222,9 @@ class TestRoundTrip:
 
 
 class TestAttribute:
-    def test_the_class_has_the_field_itself(self):
-        assert EachField.number is EachField._meta.get_field("number")
-        assert EachField.number.field is EachField.number
+    def test_the_class_attribute_knows_its_field(self):
+        assert type(EachField.number) is fields.DeferredAttribute
+        assert EachField.number.field is EachField._meta.get_field("number")
 
     def test_the_type_of_the_attribute_is_for_type_checkers_only(self):
         assert models.CharField[str] is models.CharField
@@ -344,8 +344,8 @@ class TestIdentity:
         assert pickle.loads(pickle.dumps(field)).deconstruct() == field.deconstruct()
 
     def test_it_reads_as_its_place(self):
-        assert str(EachField.name) == "tests.EachField.name"
-        assert repr(EachField.name) == "<facade.models.fields.CharField: name>"
+        assert str(EachField.name.field) == "tests.EachField.name"
+        assert repr(EachField.name.field) == "<facade.models.fields.CharField: name>"
         assert repr(models.CharField()) == str(models.CharField()) == "<facade.models.fields.CharField>"
 
 
@@ -484,7 +484,7 @@ class TestTimeZones:
             with pytest.warns(
                 RuntimeWarning, match=r"EachField.moment received a naive datetime .* is active"
             ):
-                found = EachField.moment.get_prep_value(naive)
+                found = EachField.moment.field.get_prep_value(naive)
             assert found == dt.datetime(2024, 7, 1, 10, tzinfo=UTC)
 
     def test_a_day_is_its_midnight(self):

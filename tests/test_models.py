@@ -384,9 +384,8 @@ def test_a_copy_has_a_state_of_its_own():
 # -- fields -------------------------------------------------------------------------------------------------
 
 
-def test_the_class_attribute_is_the_field():
-    assert Author.name is Author._meta.get_field("name")
-    assert Author.name.field is Author.name
+def test_the_class_attribute_knows_its_field():
+    assert Author.name.field is Author._meta.get_field("name")
     assert Book.author.field is Book.author_id.field is Book._meta.get_field("author")
 
 

@@ -123,17 +123,17 @@ def test_a_foreign_key_knows_both_ends():
     field = City._meta.get_field("twin_country")
     assert (field.attname, field.column) == ("twin_country_id", "twin")
     assert field.target_field is Country._meta.get_field("name")
-    assert field.related_fields == [(field, Country.name)]
-    assert field.remote_field.get_related_field() is Country.name
+    assert field.related_fields == [(field, Country.name.field)]
+    assert field.remote_field.get_related_field() is Country.name.field
     assert field.remote_field.get_accessor_name() == "twin_cities"
     assert (field.many_to_one, field.one_to_one, field.one_to_many) == (True, False, False)
 
 
 def test_hops_describe_the_joins():
     field = Book._meta.get_field("publisher")
-    assert field.hops == (Hop(Book, Publisher, ((field, Publisher.id),), field, False, True, True),)
+    assert field.hops == (Hop(Book, Publisher, ((field, Publisher.id.field),), field, False, True, True),)
     (back,) = field.remote_field.hops
-    assert back == Hop(Publisher, Book, ((Publisher.id, field),), field.remote_field, True, False, True)
+    assert back == Hop(Publisher, Book, ((Publisher.id.field, field),), field.remote_field, True, False, True)
     (single,) = Profile._meta.get_field("author").remote_field.hops
     assert not single.many
     assert not Book._meta.get_field("author").hops[0].nullable

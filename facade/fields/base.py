@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, overload
 from facade.choices import BlankChoiceIterator, CallableChoiceIterator, flatten_choices, normalize_choices
 from facade.configuration import settings
 from facade.exceptions import UnsupportedFeature
+from facade.fields.attributes import DeferredAttribute, Operand
 from facade.fields.cleaning import Cleaning
 from facade.fields.columns import ColumnDescription, DialectView
 from facade.fields.declarations import FieldChecks
@@ -34,28 +35,6 @@ database_default: Seam[[Any], Any] = Seam(
 
 BLANK_CHOICE_LABEL = "- Select an option -"
 BLANK_CHOICE_DASH = [("", "---------")]
-
-
-class Operand:
-    """Something that the database computes; expressions derive from it.
-
-    Type checkers let an attribute take one: ``book.price = F("price") * 2``.
-    """
-
-    __slots__ = ()
-
-
-class DeferredAttribute:
-    """The attribute of a field on its model, for a field that needs another than itself.
-
-    Such a field names a subclass in `descriptor_class`, which is made with the field.
-    """
-
-    def __init__(self, field: Field[Any]) -> None:
-        self.field: Any = field
-
-    def __get__(self, instance: Instance | None, owner: type[object] | None = None) -> Any:
-        return self if instance is None else self.field.__get__(instance, owner)
 
 
 # Attribute, keyword of the constructor, default: what deconstruct() tells, in this order.
@@ -95,7 +74,7 @@ class Field(
 ):
     """A column of a model, and the rules for its values.
 
-    On a class the attribute is the field itself, on an instance its value. A subclass overrides
+    On a class the attribute is a column (`DeferredAttribute`), on an instance its value. A subclass overrides
     `to_python` and `get_prep_value` for the values, and `get_internal_type`, `column_type` or `db_type` for the column.
     What else it may tell, of the values that the database computes among others, is in `ValueDescription`.
     """
@@ -132,8 +111,8 @@ class Field(
     column: Any
     model: Any
 
-    descriptor_class: Any = None
-    """Makes the class attribute, where it is not the field itself."""
+    descriptor_class: Any = DeferredAttribute
+    """Makes the attribute of the model's class."""
 
     description: Any = property(lambda self: f"Field of type: {type(self).__name__}")
 
@@ -200,22 +179,14 @@ class Field(
             self.creation_counter = Field.creation_counter
             Field.creation_counter += 1
 
-    # The attribute of a class and of its instances: a descriptor without __set__, so that a value in the
-    # instance's __dict__ is read without coming by here.
-
-    @overload
-    def __get__(self, instance: None, owner: type[object] | None) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type[object] | None = None) -> AnyValue: ...
-    def __get__(self, instance: object, owner: object = None) -> Any:
-        # In a class that is no model a field is a plain attribute: `output_field = DateTimeField()`.
-        if not isinstance(instance, self.__dict__.get("model", ())):
-            return self
-        if self.attname not in instance.__dict__:
-            instance._fetch_deferred(self)
-        return instance.__dict__[self.attname]
-
     if TYPE_CHECKING:
+        # The attribute of a class and of its instances is its `descriptor_class`.
+
+        @overload
+        def __get__(self, instance: None, owner: type[object] | None) -> DeferredAttribute[AnyValue]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object] | None = None) -> AnyValue: ...
+        def __get__(self, instance: object, owner: object = None) -> Any: ...
 
         def __set__(self, instance: object, value: AnyValue | Operand) -> None: ...
 
@@ -223,11 +194,6 @@ class Field(
 
         def __class_getitem__(cls, value: object) -> Any:
             return cls  # the type of the attribute is for type checkers only
-
-    @property
-    def field(self) -> Self:
-        """The field itself."""
-        return self
 
     def slice_expression(self, expression: object, start: int, length: int | None) -> Any:
         """Return the expression of the part from position `start`, counted from 1. Texts have parts."""
@@ -240,7 +206,7 @@ class Field(
         self.__dict__.pop("column_type", None)
         cls._meta.add_field(self, private=private_only)
         if self.column:
-            setattr(cls, self.attname, self.descriptor_class(self) if self.descriptor_class else self)
+            setattr(cls, self.attname, self.descriptor_class(self))
         # A method that the class itself defines wins over this one, and this one over an inherited one.
         if self.choices is not None and f"get_{self.name}_display" not in cls.__dict__:
             display = partialmethod(cls._get_FIELD_display, field=self)

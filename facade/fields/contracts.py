@@ -70,6 +70,14 @@ class Contributed(Protocol):
         """Set an attribute; fields, managers and their like add themselves in their own way."""
 
 
+class RelationAttribute(Protocol):
+    """The attribute of a relation on its model: `Book.author`."""
+
+    @property
+    def field(self) -> Any:
+        """The relation."""
+
+
 class Relation(Protocol):
     """A field that refers to a model, as the other end of the relation knows it."""
 

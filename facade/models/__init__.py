@@ -42,6 +42,7 @@ from facade.fields import (
     DateField,
     DateTimeField,
     DecimalField,
+    DeferredAttribute,
     DurationField,
     EmailField,
     Field,
@@ -66,7 +67,6 @@ from facade.fields import (
     UUIDField,
 )
 from facade.fields.relations.foreign_keys import ForeignKey, ForeignObject, OneToOneField
-from facade.fields.relations.many_to_many import ManyToManyField
 from facade.fields.relations.reverse import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from facade.meta.constraints import BaseConstraint, CheckConstraint, Deferrable, UniqueConstraint
 from facade.meta.indexes import Index
@@ -88,6 +88,8 @@ from facade.orm.querysets.manager import Manager
 from facade.orm.querysets.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from facade.orm.querysets.queryset import QuerySet
 from facade.orm.relations import many_to_many_managers  # noqa: F401 - it makes many-to-many fields work
+from facade.orm.relations.related_managers import RelatedManager
+from facade.orm.relations.typed_fields import ManyToManyField
 from facade.sql.plan import clause, condition_check  # noqa: F401 - they register themselves
 from facade.sql.writes import standalone  # noqa: F401 - it registers itself
 
@@ -130,6 +132,7 @@ __all__ = [
     "DateTimeField",
     "DecimalField",
     "Deferrable",
+    "DeferredAttribute",
     "DurationField",
     "EmailField",
     "Exists",
@@ -174,6 +177,7 @@ __all__ = [
     "Q",
     "QuerySet",
     "RawSQL",
+    "RelatedManager",
     "RestrictedError",
     "RowRange",
     "SlugField",

@@ -116,10 +116,10 @@ def others(row: Row) -> None:
     assert_type(row.file, FieldFile)
 
 
-def a_class_has_its_fields() -> None:
-    assert_type(Row.name, models.CharField[str])
-    assert_type(Row.maybe, models.IntegerField[int | None])
-    assert_type(Row.name.max_length, int | None)
+def a_class_has_columns() -> None:
+    assert_type(Row.name, models.DeferredAttribute[str])
+    assert_type(Row.maybe, models.DeferredAttribute[int | None])
+    assert_type(Row.file, models.DeferredAttribute[FieldFile])
 
 
 def an_attribute_takes_its_type_or_an_expression(row: Row) -> None:

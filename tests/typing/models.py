@@ -40,9 +40,8 @@ def a_relation_takes_its_model(book: Book, author: Author) -> None:
     book.author = 3  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def a_class_has_its_fields() -> None:
-    assert_type(Book.author, models.ForeignKey[Author])
-    assert_type(Author.name, models.CharField[str])
+def a_class_has_columns() -> None:
+    assert_type(Author.name, models.DeferredAttribute[str])
 
 
 def a_manager_belongs_to_its_model() -> None:

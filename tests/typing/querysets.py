@@ -28,7 +28,7 @@ def rows() -> None:
     assert_type(readers.in_bulk([1]), dict[Any, Reader])
     assert_type(readers.get_or_create(name="x"), tuple[Reader, bool])
     assert_type(readers.aggregate(), dict[str, Any])
-    assert_type(readers.bulk_create([Reader()]), list[Any])
+    assert_type(readers.bulk_create([Reader()]), list[Reader])
     assert_type(readers.bulk_insert(iter([Reader()]), 100), int)
     assert_type(readers.delete(), tuple[int, dict[str, int]])
 
@@ -41,7 +41,7 @@ def values() -> None:
     assert_type(list(Reader.objects.values_list(Reader.age, flat=True)), list[int | None])
 
 
-async def awaited(readers: QuerySet[Reader, Reader]) -> None:
+async def awaited(readers: QuerySet[Reader]) -> None:
     assert_type(await readers, list[Reader])
     assert_type(await readers.aget(pk=1), Reader)
     assert_type(await readers.alast(), Reader | None)
@@ -50,11 +50,11 @@ async def awaited(readers: QuerySet[Reader, Reader]) -> None:
     assert_type([reader async for reader in readers], list[Reader])
     assert_type([reader async for reader in readers.aiterator()], list[Reader])
     assert_type(await readers.aget_or_create(name="x"), tuple[Reader, bool])
-    assert_type(await readers.abulk_create([Reader()]), list[Any])
+    assert_type(await readers.abulk_create([Reader()]), list[Reader])
     assert_type(await readers.abulk_insert(readers.aiterator(), 100), int)
 
 
-def mistakes(readers: QuerySet[Reader, Reader]) -> None:
+def mistakes(readers: QuerySet[Reader]) -> None:
     readers.count(1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     readers.in_bulk(field="name")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     name: int = readers.get().name  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]

@@ -182,7 +182,10 @@ def as_core_expression(value: object) -> CoreExpression | OrderBy | None:
     """Return a Core expression, or what stands for one (an attribute of a mapped class), as an expression; else None."""
     element: Any = value
     if not isinstance(value, sa.sql.ClauseElement):
-        if (asked := getattr(type(value), "__clause_element__", None)) is None:
+        asked = getattr(type(value), "__clause_element__", None)
+        if asked is None or getattr(asked, "__self__", None) is type(
+            value
+        ):  # the table of an instance's model
             return None
         element = asked(value)
     if isinstance(element, sa.Select | sa.CompoundSelect):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from facade import bridge
 from facade.exceptions import FieldError
-from facade.fields.base import DeferredAttribute, Field, Operand
+from facade.fields.attributes import DeferredAttribute, Operand
+from facade.fields.base import Field
 from facade.fields.columns import text_column
 from facade.fields.kinds.text import storable_text, text_of
 from facade.files import ContentFile, File, Storage, default_storage, validate_file_name
@@ -134,9 +135,9 @@ class FieldFile(File):
 class FileDescriptor(DeferredAttribute):
     """The attribute of a file field: whatever is assigned is read as a file of the field."""
 
-    def __get__(self, instance: Instance | None, owner: type[object] | None = None) -> Any:
+    def __get__(self, instance: Instance | None, owner: type[object] | None = None) -> Any:  # type: ignore[override]
         if instance is None:
-            return self.field
+            return self
         file = super().__get__(instance, owner)
         if not isinstance(file, FieldFile):
             file = instance.__dict__[self.field.attname] = self._wrapped(instance, file)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
 
 from facade.db.routing import router
 from facade.exceptions import FieldError, ValidationError
+from facade.fields.attributes import DeferredAttribute
 from facade.fields.keywords import AnyValue
 from facade.fields.relations.foreign_objects import (
     RECURSIVE_RELATIONSHIP_CONSTANT,
@@ -39,18 +40,18 @@ __all__ = [
 M = TypeVar("M")
 
 
-class ForeignKeyAttribute:
+class ForeignKeyAttribute(DeferredAttribute):
     """The attribute that holds a foreign key's value, such as ``book.author_id``.
 
     Setting another value forgets the object that belonged to the old one.
     """
 
     def __init__(self, field: ForeignKey[Any]) -> None:
-        self.field = field
+        super().__init__(field)
         self.attname = field.attname
         self.cache_name = field.cache_name
 
-    def __get__(self, instance: Instance | None, owner: object = None) -> Any:
+    def __get__(self, instance: Instance | None, owner: object = None) -> Any:  # type: ignore[override]
         if instance is None:
             return self
         try:
@@ -58,7 +59,7 @@ class ForeignKeyAttribute:
         except KeyError:
             return instance._fetch_deferred(self.field)
 
-    def __set__(self, instance: Instance, value: object) -> None:
+    def __set__(self, instance: Instance, value: object) -> None:  # type: ignore[override]
         data = instance.__dict__
         if data.get(self.attname) != value:
             instance._state.fields_cache.pop(self.cache_name, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 from facade.exceptions import FieldError
 from facade.fields.base import Field
@@ -17,7 +17,7 @@ from facade.foundation.seams import Seam
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from facade.fields.contracts import Instance, OnDelete
+    from facade.fields.contracts import Instance, OnDelete, RelationAttribute
     from facade.meta.options import Options
 
 
@@ -116,6 +116,14 @@ class RelatedField(RelationChecks, FieldCacheMixin, Field[AnyValue]):
         self._related_query_name = related_query_name
         self._limit_choices_to = limit_choices_to
         super().__init__(rel=rel, **options)
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def __get__(self, instance: None, owner: type[object] | None) -> RelationAttribute: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object] | None = None) -> AnyValue: ...
+        def __get__(self, instance: object, owner: object = None) -> Any: ...
 
     def __copy__(self) -> Self:
         new = super().__copy__()

@@ -7,6 +7,8 @@ import inspect
 from functools import partialmethod
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
+from sqlalchemy.util import ReadOnlyProperties
+
 from facade import configuration
 from facade.bridge import check_twins
 from facade.exceptions import (
@@ -31,7 +33,7 @@ from facade.sql.tables.definitions import declare
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Table
+    from sqlalchemy import Column, Table
 
     from facade.fields import Field
     from facade.fields.contracts import Contributing
@@ -84,10 +86,31 @@ def _is_model(base: object) -> bool:
     return hasattr(base, "_meta")
 
 
+class _Columns:
+    """`Author.c`, which gives way to an attribute of the model."""
+
+    def __get__(self, model: ModelBase | None, owner: object = None) -> Any:
+        if model is None:
+            return self
+        opts = model._meta.concrete_model._meta
+        return ReadOnlyProperties(
+            {field.attname: opts.table.c[field.column] for field in opts.local_concrete_fields}
+        )
+
+
 class ModelBase(type):
     """The metaclass of models: reads the class body and registers the class."""
 
     _meta: Options
+
+    if TYPE_CHECKING:
+
+        @property
+        def c(cls) -> ReadOnlyProperties[Column[Any]]:
+            """The columns of the model's table, by the names of the attributes."""
+
+    else:
+        c = _Columns()
 
     def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> Any:
         parents = [base for base in bases if isinstance(base, ModelBase)]
@@ -241,6 +264,12 @@ class ModelBase(type):
         Core and SQLAlchemy's ORM may use it: its columns have the fields' ``default``, ``auto_now`` and
         ``auto_now_add`` as defaults of their own, and name the field as ``column.info["facade.field"]``.
         """
+        return cls._meta.table
+
+    def __clause_element__(cls) -> Table:
+        """Return the table: what `select(Author)` selects from."""
+        if cls._meta.abstract:
+            raise TypeError(f"{cls.__name__} is abstract and has no table.")
         return cls._meta.table
 
 

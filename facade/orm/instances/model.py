@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from facade.bridge import twin
 from facade.exceptions import FieldDoesNotExist, MultipleObjectsReturned, ObjectDoesNotExist, ObjectNotUpdated
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from facade.checks import CheckMessage
     from facade.fields import Field
+    from facade.fields.attributes import DeferredAttribute
     from facade.fields.contracts import Keyed
     from facade.meta.options import Options
 
@@ -51,6 +52,8 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         MultipleObjectsReturned: ClassVar[type[MultipleObjectsReturned]]
         NotUpdated: ClassVar[type[ObjectNotUpdated]]
         pk: Any
+        # A key of one's own is of another type: then this is Any.
+        id = DeferredAttribute[int | Any](cast("Any", None))
     else:
         _state = StateAttribute()
         _prefetched_objects_cache = PrefetchedAttribute()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from facade.expressions.contracts import Resolvable
+    from facade.fields.contracts import Instance
 
 
 def freeze_condition_argument(arg: object, values: Values) -> Any:
@@ -30,11 +31,19 @@ def freeze_condition_argument(arg: object, values: Values) -> Any:
     return freeze(arg, values)
 
 
-def name_of(item: object) -> Any:
-    """Return the name of a field given as `"name"` or as `Model.name`."""
-    if isinstance(item, model_fields.Field):
-        return item.name
-    return item
+def name_of(item: object, model: type[Instance]) -> Any:
+    """Return the name of a field given as `"name"` or as `Model.name`, and anything else as it is.
+
+    FieldError for the field of a model that `model` does not inherit from.
+    """
+    if not isinstance(item, (model_fields.DeferredAttribute, model_fields.Field)):
+        return item
+    field: Any = item.field  # type: ignore[union-attr]
+    if not issubclass(model._meta.concrete_model, field.model._meta.concrete_model):
+        raise FieldError(
+            f"{field.model.__name__}.{field.name} is no field of {model.__name__}: name it by its path, 'relation__{field.name}'."
+        )
+    return field.attname if isinstance(item, model_fields.DeferredAttribute) else field.name
 
 
 def is_expression(item: object) -> bool:
@@ -52,14 +61,16 @@ def as_annotation(item: Frozen | Resolvable | sa.ClauseElement) -> Any:
     return Subquery(item) if isinstance(item, Frozen) else core_expression(item)
 
 
-def value_names(items: Iterable[Any], taken: set[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+def value_names(
+    items: Iterable[Any], model: type[Instance], taken: set[str]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the names of values_list(), its expressions under names of their own."""
     names: list[str] = []
     expressions: dict[str, Any] = {}
     counter = 1
     for item in items:
-        if not is_expression(item):
-            names.append(name_of(item))
+        if isinstance(item, model_fields.DeferredAttribute) or not is_expression(item):
+            names.append(name_of(item, model))
             continue
         prefix = (
             getattr(item, "default_alias", None)

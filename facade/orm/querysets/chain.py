@@ -280,7 +280,7 @@ class Chain(Combining):
 
     def values(self, *fields: Any, **expressions: Any) -> Self:
         """Return dicts instead of objects."""
-        names = tuple(dict.fromkeys((*map(name_of, fields), *expressions)))
+        names = tuple(dict.fromkeys((*self._names(fields), *expressions)))
         clone = self._values(*names, **expressions)
         clone._kind = "dicts"
         return clone
@@ -294,7 +294,7 @@ class Chain(Combining):
         if flat and not fields:
             fields = (self.model._meta.concrete_fields[0].attname,)
         names, expressions = value_names(
-            fields, set(self._shape.query.annotations) | field_names(self.model._meta)
+            fields, self.model, set(self._shape.query.annotations) | field_names(self.model._meta)
         )
         clone = self._values(*names, **expressions)
         clone._kind = "named" if named else "flat" if flat else "tuples"
@@ -320,11 +320,11 @@ class Chain(Combining):
         found = annotated.values_list("datefield", flat=True).distinct().filter(plain_field__isnull=False)
         return found.order_by(("-" if order == "DESC" else "") + "datefield")
 
-    def distinct(self, *field_names: str) -> Self:
+    def distinct(self, *field_names: Any) -> Self:
         """Drop repeated rows; with names (PostgreSQL) keep the first row of each combination."""
         self._refuse_combined("distinct")
         self._refuse_sliced("create distinct fields")
-        return self._step(("distinct", field_names))
+        return self._step(("distinct", self._names(field_names)))
 
     def order_by(self, *field_names: Any) -> Self:
         """Order by fields, `-` before a name for descending, `?` for random, or by expressions."""
@@ -336,7 +336,7 @@ class Chain(Combining):
 
     def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
         values = Values()
-        frozen = tuple(freeze(item, values) if is_expression(item) else name_of(item) for item in items)
+        frozen = tuple(freeze(item, values) if is_expression(item) else item for item in self._names(items))
         clone = self._clone()
         clone._shape, clone._args = self._expressions_shape("order_by", frozen, values)
         return clone
@@ -376,14 +376,14 @@ class Chain(Combining):
         self._refuse_combined("select_related")
         if self._fields is not None:
             raise TypeError("Cannot call select_related() after .values() or .values_list()")
-        if fields == (None,):
+        if _is_none(fields):
             return self._step(("select_related", False))
         return self._step(("select_related", fields or True))
 
     def prefetch_related(self, *lookups: Any) -> Self:
         """Load related objects of all results with one more query per relation; `None` takes it back."""
         self._refuse_combined("prefetch_related")
-        if lookups == (None,):
+        if _is_none(lookups):
             return self._with(_prefetch_related_lookups=())
         self._refuse_filtered("prefetch_related", (getattr(one, "prefetch_to", one) for one in lookups))
         return self._with(_prefetch_related_lookups=self._prefetch_related_lookups + lookups)
@@ -393,17 +393,18 @@ class Chain(Combining):
         self._refuse_combined("defer")
         if self._fields is not None:
             raise TypeError("Cannot call defer() after .values() or .values_list()")
-        return self._step(("defer", None if fields == (None,) else fields))
+        return self._step(("defer", None if _is_none(fields) else self._names(fields)))
 
     def only(self, *fields: Any) -> Self:
         """Load nothing but these fields (and the primary key)."""
         self._refuse_combined("only")
         if self._fields is not None:
             raise TypeError("Cannot call only() after .values() or .values_list()")
-        if fields == (None,):
+        if _is_none(fields):
             raise TypeError("Cannot pass None as an argument to only().")
-        self._refuse_filtered("only", map(name_of, fields))
-        return self._step(("only", fields))
+        names = self._names(fields)
+        self._refuse_filtered("only", names)
+        return self._step(("only", names))
 
     def select_for_update(
         self, nowait: bool = False, skip_locked: bool = False, of: tuple[str, ...] = (), no_key: bool = False
@@ -419,6 +420,10 @@ class Chain(Combining):
     def fetch_mode(self, fetch_mode: object) -> Self:
         """Say how fields and relations that were not loaded are fetched later."""
         return self._with(_fetch_mode=None if fetch_mode is FETCH_ONE else fetch_mode)
+
+    def _names(self, fields: Iterable[Any]) -> tuple[Any, ...]:
+        """Return the names of fields that may be given as attributes of the model; what is neither stays."""
+        return tuple([item if type(item) is str else name_of(item, self.model) for item in fields])
 
     # -- questions ------------------------------------------------------------------------------------------
 
@@ -448,3 +453,8 @@ class Chain(Combining):
     def _refuse_values(self, operation: str) -> None:
         if self._fields is not None:
             raise TypeError(f"Cannot call {operation}() after .values() or .values_list()")
+
+
+def _is_none(items: tuple[Any, ...]) -> bool:
+    """Return whether None is all that was given; what columns compare as is no truth."""
+    return len(items) == 1 and items[0] is None

@@ -12,6 +12,8 @@ from facade.sql.plan.shape import Shape, root
 from facade.sql.query.state import Placement, Slice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from facade.sql.query.query import Query as SQLQuery
 
 
@@ -89,13 +91,7 @@ class Combining(Frozen):
     """The half of a queryset that combines it with others."""
 
     if TYPE_CHECKING:
-        _clone: Any
-        _chain: Any
-        _with: Any
-        _step: Any
         _frozen: Any
-        filter: Any
-        values: Any
         _shape: Shape
         _args: tuple[Any, ...]
         _db: str | None
@@ -107,30 +103,33 @@ class Combining(Frozen):
         _known_related_objects: Any
         model: Any
 
-    def union(self, *other_qs: Any, all: bool = False) -> Any:
+        def _clone(self) -> Self: ...
+        def _chain(self) -> Self: ...
+        def _with(self, **changes: object) -> Self: ...
+        def _step(self, key: tuple[Any, ...], values: Sequence[Any] = ..., keyed: bool = ...) -> Self: ...
+        def filter(self, *args: Any, **kwargs: Any) -> Self: ...
+        def values(self, *fields: Any, **expressions: Any) -> Any: ...
+
+    def union(self, *other_qs: Any, all: bool = False) -> Self:
         """Return the rows of all the querysets, repeated ones once, or each time with `all`."""
         return self._combinator("union", other_qs, all)
 
-    def intersection(self, *other_qs: Any) -> Any:
+    def intersection(self, *other_qs: Any) -> Self:
         """Return the rows that are in each of the querysets."""
         return self._combinator("intersection", other_qs, False)
 
-    def difference(self, *other_qs: Any) -> Any:
+    def difference(self, *other_qs: Any) -> Self:
         """Return the rows that are in none of the other querysets."""
         return self._combinator("difference", other_qs, False)
 
-    def _combinator(self, name: str, others: tuple[Any, ...], all: bool) -> Any:
-        parts = (self, *others)
+    def _combinator(self, name: str, others: tuple[Any, ...], all: bool) -> Self:
+        parts: tuple[Self, ...] = (self, *others)
         if name == "union":
             parts = tuple(part for part in parts if not part._shape.query.is_empty) or (self,)
         elif self._shape.query.is_empty or (
             name == "intersection" and any(part._shape.query.is_empty for part in others)
         ):
-            return (
-                self
-                if self._shape.query.is_empty
-                else next(part for part in others if part._shape.query.is_empty)
-            )
+            return next(part for part in parts if part._shape.query.is_empty)
         if len(parts) == 1 and (parts[0] is not self or self._can_filter()):
             return parts[0] if parts[0] is not self else self._chain()
         values = Values()
@@ -149,14 +148,14 @@ class Combining(Frozen):
         ordered = query.order.order_by or (query.order.default_ordering and query.opts.ordering)
         return self if self._low or self._high is not None or not ordered else self._step(("unordered",))
 
-    def __and__(self, other: object) -> Any:
-        return self._combine(other, AND)
+    def __and__(self, other: object) -> Self:
+        return self._combine(other, AND)  # type: ignore[no-any-return]
 
-    def __or__(self, other: object) -> Any:
-        return self._combine(other, OR)
+    def __or__(self, other: object) -> Self:
+        return self._combine(other, OR)  # type: ignore[no-any-return]
 
-    def __xor__(self, other: object) -> Any:
-        return self._combine(other, XOR)
+    def __xor__(self, other: object) -> Self:
+        return self._combine(other, XOR)  # type: ignore[no-any-return]
 
     def _combine(self, other: object, connector: str) -> Any:
         symbol = {AND: "&", OR: "|", XOR: "^"}[connector]

@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from facade.db.routing import router
 from facade.db.scopes.binding import Using, alias_of
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from facade.orm.instances.model import Model
 
 M = TypeVar("M", bound="Model")
+Q = TypeVar("Q", covariant=True)
+S = TypeVar("S")
 
 
 class BaseManager:
@@ -88,7 +90,9 @@ class BaseManager:
         return methods
 
     @classmethod
-    def from_queryset(cls, queryset_class: type[Any], class_name: str | None = None) -> type[Any]:
+    def from_queryset(
+        cls, queryset_class: type[S], class_name: str | None = None
+    ) -> type[QuerySetManager[S]]:
         """Return a manager class whose methods are those of `queryset_class`."""
         name = class_name or f"{cls.__name__}From{queryset_class.__name__}"
         return type(
@@ -204,10 +208,23 @@ def _bare_signature(method: Callable[..., Any]) -> inspect.Signature:
 
 if TYPE_CHECKING:
 
+    class QuerySetManager(BaseManager, Generic[Q]):
+        """What `as_manager` and `from_queryset` make, for type checkers: the model has the queryset's methods."""
+
+        def __get__(self, instance: None, owner: type[object] | None) -> Q: ...  # type: ignore[override]
+
     class Manager(QuerySet[M, M], BaseManager, Generic[M]):
         """The default manager."""
 
-        def __get__(self, instance: None, owner: type[object] | None) -> Self: ...  # type: ignore[override]
+        # As an annotation, `books: models.Manager[Book]`, it tells of the objects at the other end of a relation.
+        @overload  # type: ignore[override]
+        def __get__(self, instance: None, owner: type[object] | None) -> Self: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object] | None = None) -> Self: ...
+        def __get__(self, instance: object, owner: type[object] | None = None) -> Self: ...
+
+        def all(self) -> QuerySet[M]: ...  # type: ignore[override]
+        def get_queryset(self) -> QuerySet[M]: ...
 
 else:
 
@@ -248,7 +265,7 @@ class EmptyManager(Manager):  # type: ignore[type-arg]
         return super().get_queryset().none()
 
 
-def _make_manager(queryset_class: type[Any]) -> type[Any]:
+def _make_manager(queryset_class: type[S]) -> type[QuerySetManager[S]]:
     return Manager.from_queryset(queryset_class)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import sqlalchemy as sa
+from typing_extensions import TypeVar
 
 from facade.bridge import twin
 from facade.db.connection import connections
@@ -42,17 +43,22 @@ if TYPE_CHECKING:
 
     from facade.db.channels.channel import Params
     from facade.db.database import Database
-    from facade.fields import Field
     from facade.fields.contracts import Instance
     from facade.meta.options import Options
+    from facade.orm.querysets.manager import QuerySetManager
     from facade.sql.plan.shape import Shape
 
-M = TypeVar("M", bound=Any)
-R = TypeVar("R", covariant=True)
+    Typed = sa.SQLColumnExpression  # a column or Core expression that has a type, as `Author.name` has
+
+M = TypeVar("M")
+R = TypeVar("R", covariant=True, default=M)
+Q = TypeVar("Q")
 T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+T6 = TypeVar("T6")
 
 _new = object.__new__
 
@@ -106,15 +112,15 @@ class QuerySet(Reading[M, R]):
 
     def bulk_create(
         self,
-        objs: Iterable[Any] | AsyncIterable[Any],
+        objs: Iterable[M] | AsyncIterable[M],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,
         update_conflicts: bool = False,
         update_fields: Iterable[str] | None = None,
         unique_fields: Iterable[str] | None = None,
-    ) -> list[Any]:
+    ) -> list[M]:
         """Insert the objects, one statement per batch, and return them with their primary keys."""
-        created: list[Any] = bulk.bulk_create(
+        created: list[M] = bulk.bulk_create(
             self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
         )
         return created
@@ -123,7 +129,7 @@ class QuerySet(Reading[M, R]):
 
     def bulk_insert(
         self,
-        objs: Iterable[Any] | AsyncIterable[Any],
+        objs: Iterable[M] | AsyncIterable[M],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,
         update_conflicts: bool = False,
@@ -148,7 +154,7 @@ class QuerySet(Reading[M, R]):
 
     abulk_insert = twin(bulk_insert)
 
-    def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> int:
+    def bulk_update(self, objs: Iterable[M], fields: Iterable[str], batch_size: int | None = None) -> int:
         """Write the named fields of the objects, one statement per batch; return how many rows were found."""
         return bulk.bulk_update(self, objs, fields, batch_size)
 
@@ -388,11 +394,11 @@ class QuerySet(Reading[M, R]):
         return self.statement._execute_on_connection(*args)
 
     @classmethod
-    def as_manager(cls) -> Any:
+    def as_manager(cls) -> QuerySetManager[Self]:
         """Return a manager with this queryset class's methods."""
-        manager = manager_class(cls)()
+        manager: Any = manager_class(cls)()
         manager._built_with_asmanager = True
-        return manager
+        return manager  # type: ignore[no-any-return]
 
     as_manager.queryset_only = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
@@ -473,23 +479,35 @@ class QuerySet(Reading[M, R]):
 
         def values(self, *fields: Any, **expressions: Any) -> QuerySet[M, dict[str, Any]]: ...  # type: ignore[override]
         @overload
-        def values_list(self, f1: Field[T1], /, *, flat: Literal[True]) -> QuerySet[M, T1]: ...
+        def values_list(self, f1: Typed[T1], /, *, flat: Literal[True]) -> QuerySet[M, T1]: ...
+        @overload
+        def values_list(self, f1: Typed[T1], /) -> QuerySet[M, tuple[T1]]: ...
+        @overload
+        def values_list(self, f1: Typed[T1], f2: Typed[T2], /) -> QuerySet[M, tuple[T1, T2]]: ...
         @overload
         def values_list(
-            self, f1: Field[T1], /, *, flat: Literal[False] = ..., named: Literal[False] = ...
-        ) -> QuerySet[M, tuple[T1]]: ...
-        @overload
-        def values_list(self, f1: Field[T1], f2: Field[T2], /) -> QuerySet[M, tuple[T1, T2]]: ...
-        @overload
-        def values_list(
-            self, f1: Field[T1], f2: Field[T2], f3: Field[T3], /
+            self, f1: Typed[T1], f2: Typed[T2], f3: Typed[T3], /
         ) -> QuerySet[M, tuple[T1, T2, T3]]: ...
         @overload
         def values_list(
-            self, f1: Field[T1], f2: Field[T2], f3: Field[T3], f4: Field[T4], /
+            self, f1: Typed[T1], f2: Typed[T2], f3: Typed[T3], f4: Typed[T4], /
         ) -> QuerySet[M, tuple[T1, T2, T3, T4]]: ...
         @overload
+        def values_list(
+            self, f1: Typed[T1], f2: Typed[T2], f3: Typed[T3], f4: Typed[T4], f5: Typed[T5], /
+        ) -> QuerySet[M, tuple[T1, T2, T3, T4, T5]]: ...
+        @overload
+        def values_list(
+            self, f1: Typed[T1], f2: Typed[T2], f3: Typed[T3], f4: Typed[T4], f5: Typed[T5], f6: Typed[T6], /
+        ) -> QuerySet[M, tuple[T1, T2, T3, T4, T5, T6]]: ...
+        @overload
         def values_list(self, *fields: Any, flat: Literal[True]) -> QuerySet[M, Any]: ...
+        @overload
+        def values_list(self, *fields: Any, named: Literal[True]) -> QuerySet[M, Any]: ...
+        @overload
+        def values_list(
+            self, *fields: Any, flat: Literal[False] = ..., named: Literal[False] = ...
+        ) -> QuerySet[M, tuple[Any, ...]]: ...
         @overload
         def values_list(self, *fields: Any, flat: bool = ..., named: bool = ...) -> QuerySet[M, Any]: ...
         def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Any: ...

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, overload
+
+from typing_extensions import TypeVar
 
 from facade.bridge import iterate_chunks, spawn, twin
 from facade.db.channels.execution import NO_OPTIONS
@@ -25,12 +27,11 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
 
 
-M = TypeVar("M", bound=Any)
-R = TypeVar("R", covariant=True)
+M = TypeVar("M")
+R = TypeVar(
+    "R", covariant=True, default=M
+)  # what one result is: an object of the model, unless values are asked for
 T1 = TypeVar("T1")
-T2 = TypeVar("T2")
-T3 = TypeVar("T3")
-T4 = TypeVar("T4")
 
 REPR_OUTPUT_SIZE = 20
 DEFAULT_CHUNK = 2000

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic
 from facade.orm.instances.state import remember, some_unset
-from facade.orm.querysets.manager import BaseManager
+from facade.orm.querysets.manager import BaseManager, Manager
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, prefetched_objects
 
 if TYPE_CHECKING:
     from facade.db.channels.execution import Execution
     from facade.fields.contracts import Instance
     from facade.fields.relations.reverse import ForeignObjectRel
+    from facade.orm.instances.model import Model
     from facade.orm.querysets.queryset import QuerySet
 
     class Whole(BaseManager):
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 else:
     Whole = object
 
-__all__ = ["create_reverse_many_to_one_manager"]
+__all__ = ["RelatedManager", "create_reverse_many_to_one_manager"]
+
+M = TypeVar("M", bound="Model")
 
 
 class ToMany(Whole):
@@ -39,6 +42,9 @@ class ToMany(Whole):
 
     do_not_call_in_templates = True
 
+    def __class_getitem__(cls, model: object) -> Any:
+        return cls  # the model is for type checkers only
+
     def _prefetched_from(self, instances: list[Any], querysets: Sequence[Any] | None) -> Any:
         """Return the queryset that a prefetch was given, or that of all objects."""
         if querysets and len(querysets) != 1:
@@ -46,6 +52,37 @@ class ToMany(Whole):
         queryset = querysets[0] if querysets else super().get_queryset()
         queryset._add_hints(instance=instances[0])
         return queryset.using(queryset._db or self._db)
+
+
+if TYPE_CHECKING:
+
+    class RelatedManager(Manager[M]):
+        """The manager of an object's related objects: `author.books`, `book.tags`.
+
+        As an annotation, `books: models.RelatedManager["Book"]`, it tells type checkers of what the other model declares.
+        """
+
+        def add(
+            self, *objs: Any, bulk: bool = ..., through_defaults: Mapping[str, Any] | None = ...
+        ) -> None: ...
+        def set(
+            self,
+            objs: Iterable[Any],
+            *,
+            bulk: bool = ...,
+            clear: bool = ...,
+            through_defaults: Mapping[str, Any] | None = ...,
+        ) -> None: ...
+        def remove(self, *objs: Any, bulk: bool = ...) -> None: ...
+        def clear(self, *, bulk: bool = ...) -> None: ...
+
+        aadd = twin(add)
+        aset = twin(set)
+        aremove = twin(remove)
+        aclear = twin(clear)
+
+else:
+    RelatedManager = ToMany
 
 
 class ReverseManager(ToMany):
