@@ -166,8 +166,8 @@ def check_method(type_: ColumnType, name: str) -> None:
 # Of SQLAlchemy's types, those whose values are others in the database than in Python.
 _CONVERTING = (sa.Enum, sa.Interval, sa.LargeBinary, sa.PickleType)
 
-# Those whose values are found by pieces of their text, as those of all fields are.
-_WRITTEN = (sa.String, sa.Integer, sa.Numeric, sa.Date, sa.DateTime, sa.Time, sa.Uuid, sa.Boolean)
+# Those whose values are found by pieces of their text, as those of all fields are; and what Core knows no type of.
+_WRITTEN = (sa.String, sa.types.NullType, sa.Integer, sa.Numeric, sa.Date, sa.DateTime, sa.Time, sa.Uuid, sa.Boolean)
 
 _KINDS: tuple[tuple[type[ColumnType], Kind], ...] = (
     (sa.Boolean, "truth"),
