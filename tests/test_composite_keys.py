@@ -445,6 +445,11 @@ def test_expressions_in_a_key(face, house):
     assert face(Member.objects.filter(pk=(F("tenant_id"), F("id"))).count) == 3
     assert face(Member.objects.filter(pk__gte=(F("tenant_id"), 2)).count) == 1
     assert face(Note.objects.filter(pk=F("member__pk")).count) == 1
+    assert face(Member.objects.filter(pk=(one, F("id"))).count) == 2
+    assert face(Member.objects.filter(pk__in=[(F("tenant_id"), 2**70), (one, F("id"))]).count) == 2
+    assert face(Member.objects.filter(pk=(F("tenant_id"), 2**70)).count) == 0
+    with pytest.raises(ValueError, match="Field 'id' expected a number"):
+        Member.objects.filter(pk=(F("tenant_id"), "x"))
 
 
 def test_objects_stand_for_the_parts_of_a_key(face, house):

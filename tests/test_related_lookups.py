@@ -41,6 +41,7 @@ def titles(face, *conditions, **lookups):
         (lambda ada, bob, north: {"author__in": [bob.pk, ada]}, ["Alpha", "Beta", "Gamma"]),
         (lambda ada, bob, north: {"author__in": {bob}}, ["Gamma"]),
         (lambda ada, bob, north: {"author__in": []}, []),
+        (lambda ada, bob, north: {"author__in": [bob, F("publisher_id")]}, ["Alpha", "Gamma"]),
         (lambda ada, bob, north: {"author__gt": ada}, ["Gamma"]),
         (lambda ada, bob, north: {"author__gte": ada}, ["Alpha", "Beta", "Gamma"]),
         (lambda ada, bob, north: {"author__lt": bob.pk}, ["Alpha", "Beta"]),

@@ -122,7 +122,7 @@ class TupleLookup(BuiltinLookup):
         """Return values and expressions, as many as columns, as one row."""
         if len(values) != len(left):
             cls(left, OutOfRange(high=True))._row(values)
-        if None in values:
+        if any(value is None or isinstance(value, OutOfRange) for value in values):
             return OutOfRange(high=True)
         return RowValue([typed(value, column) for value, column in zip(values, left.items, strict=True)])
 

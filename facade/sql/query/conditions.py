@@ -17,6 +17,7 @@ from facade.expressions.freezing import (
     ConstantWanted,
     Empty,
     ItemByItem,
+    OutOfRange,
     PreparedNone,
     StructuredArg,
     Values,
@@ -377,8 +378,17 @@ class Conditions:
         """Return the values of a list, or of a row, some of which are expressions, each with its type."""
         arranged = getattr(lookup_class, "arranged", None)
         if arranged is not None:
-            return arranged(left, values, self._typed)
-        return tuple(self._typed(item, left) for item in values)
+            return arranged(left, values, self._compared)
+        field = left._output_field_or_none
+        typed = self._compared if field is not None and field.is_relation else self._typed
+        return tuple(typed(item, left) for item in values if not isinstance(item, OutOfRange))
+
+    def _compared(self, item: object, left: Valued) -> Any:
+        """Return an item whose value is prepared as one that is compared with `left`: it may be an object."""
+        typed = self._typed(item, left)
+        if isinstance(item, Arg):
+            self.query.place(item, left.get_lookup("exact")(left, item).prepare)
+        return typed
 
     def _typed(self, item: object, left: Valued) -> Any:
         if not isinstance(item, Arg):
