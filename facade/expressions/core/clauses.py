@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators, visitors
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.expressions.tree import Change
     from facade.fields import Field
+
+Clause = TypeVar("Clause", bound="ClauseElement")
 
 # A field that reads the same values adds lookups and transforms of its own.
 _FIELDS: dict[type[Any], type[Field[Any]]] = {
@@ -117,7 +119,7 @@ class CoreExpression(Expression):
         for_save: bool = False,
     ) -> Any:
         if self.args:
-            self.element = _without_values(self.element)  # a shape is kept, whatever the values were
+            self.element = without_values(self.element)  # a shape is kept, whatever the values were
         resolved = self.copy()
         resolved.is_summary = summarize
         if query is None:
@@ -239,9 +241,11 @@ def _placed(compiler: Compiler, parameter: BindParameter[Any], arg: Arg) -> Any:
     return placed
 
 
-def _without_values(element: ColumnElement[Any]) -> ColumnElement[Any]:
+def without_values(element: Clause) -> Clause:
+    """Return the same clause to be kept, whatever its values were: those of another one take their places."""
+
     def forget(parameter: BindParameter[Any]) -> None:
-        parameter.value = parameter.callable = None
+        parameter.value = None
 
     return visitors.cloned_traverse(element, {"maintain_key": True}, {"bindparam": forget})
 
