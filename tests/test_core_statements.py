@@ -29,22 +29,27 @@ def core_rows(face, database, statements):
     def run(connection):
         return {name: connection.execute(statement).all() for name, statement in statements.items()}
 
+    return run_by_sqlalchemy(face, database, run)
+
+
+def run_by_sqlalchemy(face, database, work):
+    """Return what `work(connection)` does, on a connection of an engine of SQLAlchemy's that the face would have."""
     if face.is_async:
-        return face.wait(_run_async(database, run))
+        return face.wait(_run_async(database, work))
     engine = connections["default"].engine if teaches(database) else sa.create_engine(url_for(database, face))
     with engine.connect() as connection:
-        rows = run(connection)
+        done = work(connection)
     engine.dispose()
-    return rows
+    return done
 
 
-async def _run_async(database, run):
+async def _run_async(database, work):
     url = both_urls(database)[1]
     engine = connections["default"].async_engine if teaches(database) else create_async_engine(url)
     async with engine.connect() as connection:
-        rows = await connection.run_sync(run)
+        done = await connection.run_sync(work)
     await engine.dispose()
-    return rows
+    return done
 
 
 def teaches(database):
