@@ -296,8 +296,21 @@ def _outermost(element: ClauseElement, *, below_aggregates: bool = True) -> Iter
     while todo:
         item = todo.pop()
         yield item
-        if not isinstance(item, sa.SelectBase) and (below_aggregates or not _is_aggregate(item)):
+        if isinstance(item, sa.Over):
+            todo += _below_window(item)
+        elif not isinstance(item, sa.SelectBase) and (below_aggregates or not _is_aggregate(item)):
             todo += item.get_children()
+
+
+def _below_window(window: sa.Over[Any]) -> list[Any]:
+    """Return the parts of a window and of its function, but the function: over a window, it makes no group."""
+    function: Any = window.element
+    parts = [part for part in window.get_children() if part is not function]
+    while isinstance(function, sa.FunctionFilter | sa.WithinGroup):
+        wrapped = function.func if isinstance(function, sa.FunctionFilter) else function.element
+        parts += [part for part in function.get_children() if part is not wrapped]
+        function = wrapped
+    return [*parts, *function.get_children()]
 
 
 def _is_aggregate(element: object) -> bool:
