@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators, visitors
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.expressions.tree import Change
     from facade.fields import Field
+
+Clause = TypeVar("Clause", bound="ClauseElement")
 
 # A field that reads the same values adds lookups and transforms of its own.
 _FIELDS: dict[type[Any], type[Field[Any]]] = {
@@ -248,9 +250,11 @@ def placed(
     return placed
 
 
-def without_values(element: ColumnElement[Any]) -> ColumnElement[Any]:
+def without_values(element: Clause) -> Clause:
+    """Return the same clause to be kept, whatever its values were: those of another one take their places."""
+
     def forget(parameter: BindParameter[Any]) -> None:
-        parameter.value = parameter.callable = None
+        parameter.value = None
 
     return visitors.cloned_traverse(element, {"maintain_key": True}, {"bindparam": forget})
 
@@ -301,8 +305,21 @@ def _outermost(element: ClauseElement, *, below_aggregates: bool = True) -> Iter
     while todo:
         item = todo.pop()
         yield item
-        if not isinstance(item, sa.SelectBase) and (below_aggregates or not _is_aggregate(item)):
+        if isinstance(item, sa.Over):
+            todo += _below_window(item)
+        elif not isinstance(item, sa.SelectBase) and (below_aggregates or not _is_aggregate(item)):
             todo += item.get_children()
+
+
+def _below_window(window: sa.Over[Any]) -> list[Any]:
+    """Return the parts of a window and of its function, but the function: over a window, it makes no group."""
+    function: Any = window.element
+    parts = [part for part in window.get_children() if part is not function]
+    while isinstance(function, sa.FunctionFilter | sa.WithinGroup):
+        wrapped = function.func if isinstance(function, sa.FunctionFilter) else function.element
+        parts += [part for part in function.get_children() if part is not wrapped]
+        function = wrapped
+    return [*parts, *function.get_children()]
 
 
 def _is_aggregate(element: object) -> bool:

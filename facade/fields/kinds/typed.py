@@ -167,7 +167,17 @@ def check_method(type_: ColumnType, name: str) -> None:
 _CONVERTING = (sa.Enum, sa.Interval, sa.LargeBinary, sa.PickleType)
 
 # Those whose values are found by pieces of their text, as those of all fields are; and what Core knows no type of.
-_WRITTEN = (sa.String, sa.types.NullType, sa.Integer, sa.Numeric, sa.Date, sa.DateTime, sa.Time, sa.Uuid, sa.Boolean)
+_WRITTEN = (
+    sa.String,
+    sa.types.NullType,
+    sa.Integer,
+    sa.Numeric,
+    sa.Date,
+    sa.DateTime,
+    sa.Time,
+    sa.Uuid,
+    sa.Boolean,
+)
 
 _KINDS: tuple[tuple[type[ColumnType], Kind], ...] = (
     (sa.Boolean, "truth"),

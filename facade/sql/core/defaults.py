@@ -87,11 +87,11 @@ class Executing:
         return self.current_parameters
 
 
-def values_left_out(compiled: SQLCompiler) -> dict[str, Any]:
-    """Return the values that the columns' defaults make for a compiled INSERT or UPDATE, by their parameters' names."""
+def values_left_out(compiled: SQLCompiler, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the columns' defaults make for an INSERT or UPDATE with these values, by their parameters' names."""
     made: list[tuple[Any, Any]] = [(column, column.default) for column in compiled.insert_prefetch]
     made += [(column, column.onupdate) for column in compiled.update_prefetch]
-    context = Executing(compiled.dialect, compiled.params)
+    context = Executing(compiled.dialect, values)
     return {
         compiled._within_exec_param_key_getter(column): default.arg(context)
         if default.is_callable
