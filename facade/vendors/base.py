@@ -150,6 +150,8 @@ class Vendor:
     """Whether columns may hold moments, not only what a clock shows."""
     infers_types = False
     """Whether the type of a parameter follows from where it stands: one that stands alone is a text."""
+    names_types = False
+    """Whether enumerations and domains are types of the database, made before the tables that have them."""
     joins_values = False
     """Whether UPDATE joins a table to a list of VALUES, as SQLite's drivers can send it."""
     reads_backslashes = False

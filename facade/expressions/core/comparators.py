@@ -16,7 +16,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Grouping
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Expression
+from facade.expressions.base import Constant, Expression
 from facade.expressions.calls import as_expression
 from facade.expressions.comparisons import Lookup
 from facade.expressions.core.clauses import field_of, is_condition, placed, without_values
@@ -268,8 +268,9 @@ class ComparatorLookup(Lookup):
                 f"The lookup {self.lookup_name!r} takes a value or an expression, not a list with expressions in it: {rhs!r}."
             )
         type_ = _type(self.lhs)
-        if not isinstance(rhs, Expression):
-            return self._call(type_, rhs).as_core(compiler, [left], None)
+        if type(rhs) is Constant or not isinstance(rhs, Expression):
+            given = rhs.value if type(rhs) is Constant else rhs
+            return self._call(type_, given).as_core(compiler, [left], None)
         made = self._call(type_, Place(1), rhs.column_type)
         return made.as_core(compiler, [left, self.right(compiler)], None)
 
