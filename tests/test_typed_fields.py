@@ -44,8 +44,7 @@ from facade.models.functions import Coalesce, JSONObject, RowNumber
 from facade.sql.plan import plan as planning
 from facade.sql.tables.schema import create_all, drop_all
 from facade.testing import isolate_apps
-from tests.fix_face import Face
-from tests.test_sqlalchemy import url_for
+from tests.test_core_expressions import rows_of_core
 
 
 class Money(TypeDecorator):
@@ -531,10 +530,9 @@ def test_relations_are_crossed_to_a_lookup(face, database):
     assert face.list(Sort.objects.exclude(samples__sort__code__ilike="a").values_list("code")) == [("b",)]
 
 
-def test_core_runs_a_queryset_with_a_comparator(database, purses):
+def test_core_runs_a_queryset_with_a_comparator(face, database, purses):
     statement = Purse.objects.filter(price__near=D(3), secret="two").values_list("price", "shout").statement
-    with sa.create_engine(url_for(database, Face("sync"))).connect() as running:
-        assert [tuple(row) for row in running.execute(statement)] == [(D("2.25"), "soft")]
+    assert rows_of_core(database, face, statement) == [(D("2.25"), "soft")]
 
 
 @isolate_apps()
