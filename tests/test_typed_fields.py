@@ -21,26 +21,31 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.types import TypeDecorator
 
 from facade import connection, models, transaction
+from facade.configuration import override
 from facade.exceptions import FieldError, IntegrityError, UnsupportedFeature, ValidationError
 from facade.models import (
     BooleanField,
     Case,
     Comparator,
     Count,
+    Exists,
     F,
     FloatField,
     Func,
     Max,
     Min,
+    OuterRef,
     Q,
     TypedField,
     Value,
     When,
+    Window,
 )
-from facade.models.functions import Coalesce, JSONObject
+from facade.models.functions import Coalesce, JSONObject, RowNumber
 from facade.sql.plan import plan as planning
 from facade.sql.tables.schema import create_all, drop_all
 from facade.testing import isolate_apps
+from tests.test_core_expressions import rows_of_core
 
 
 class Money(TypeDecorator):
@@ -117,7 +122,7 @@ class Purse(models.Model):
 
 
 class Sort(models.Model):
-    code = TypedField(Secret(), primary_key=True)
+    code = TypedField(Secret(), primary_key=True, lookups=["ilike"])
 
     class Meta:
         app_label = "tests"
@@ -468,11 +473,26 @@ def test_a_repeated_queryset_builds_no_sql(face, purses, monkeypatch):
         face.list(Purse.objects.order_by(Comparator("price", "near", value)))
         face.list(Purse.objects.annotate(n=Coalesce("price", Value(value, TypedField(Money())))))
 
-    queries(D(1))
-    compiled = []
-    monkeypatch.setattr(planning, "compile_statement", lambda *args, **options: compiled.append(args))
-    queries(D(2))
+    with override(FACADE_SHAPE_CACHE=True):
+        queries(D(1))
+        compiled = []
+        monkeypatch.setattr(planning, "compile_statement", lambda *args, **options: compiled.append(args))
+        queries(D(2))
     assert compiled == []
+
+
+def test_a_shape_keeps_no_value_of_a_comparator(purses):
+    near = Purse.objects.filter(price__near=D(1)).annotate(x=Comparator("price", "near", D(12345)))
+    kept = calls(tuple(key for key, _ in near._shape.steps()))
+    assert [set(call.element.compile().params.values()) for call in kept] == [{None}, {None}]
+
+
+def calls(part):
+    """Find the calls in the keys of a shape's steps."""
+    if isinstance(part, tuple):
+        return [found for item in part for found in calls(item)]
+    structure = getattr(getattr(part, "arg", part), "structure", None)
+    return [] if structure is None else [structure]
 
 
 def test_the_values_decide_where_they_change_the_sql(face, purses):
@@ -488,6 +508,71 @@ def test_the_values_decide_where_they_change_the_sql(face, purses):
     assert face.list(found.values_list("x", flat=True)) == [True, False, None]
     longer = Purse.objects.annotate(x=Comparator("number", "in_", [1, 2, 3])).order_by("id")
     assert face.list(longer.values_list("x", flat=True)) == [True, True, None]
+
+
+def test_comparators_stand_wherever_conditions_and_expressions_do(face, purses):
+    cheap, dear = Purse.objects.filter(price__near=D(1)), Purse.objects.filter(price__near=D(3))
+    assert prices(face, cheap | dear) == [D("1.5"), D("2.25")]
+    assert prices(face, cheap & Purse.objects.filter(price__near=D(2))) == [D("1.5")]
+    inside = Purse.objects.filter(secret="one", pk__in=Purse.objects.filter(secret="one", price__near=D(1)))
+    assert prices(face, inside) == [D("1.5")]
+    there = Purse.objects.filter(pk=OuterRef("pk"), price__near=D(3))
+    assert prices(face, Purse.objects.filter(Exists(there), number__gt=0)) == [D("2.25")]
+    counted = Purse.objects.aggregate(
+        n=Count("pk", filter=Q(price__near=D(1))),
+        m=Max(Comparator("price", "doubled"), filter=Q(secret="one")),
+    )
+    assert counted["n"] == 1
+    numbered = Purse.objects.annotate(
+        n=Window(
+            RowNumber(),
+            order_by=Coalesce(Comparator("price", "near", D(3), output_field=BooleanField()), False),
+        )
+    )
+    assert sorted(face.list(numbered.values_list("n", "price")))[2] == (3, D("2.25"))
+    assert face(Purse.objects.filter(price__near=D(3)).update, number=F("number") + 5) == 1
+    assert face(Purse.objects.filter(price__near=D(3)).get).number == 7
+    assert face(Purse.objects.filter(price__near=D(3)).delete)[0] == 1
+    both = cheap.values_list("secret").union(Purse.objects.filter(price=None).values_list("secret"))
+    assert sorted(face.list(both)) == [("none",), ("one",)]
+
+
+def test_relations_are_crossed_to_a_lookup(face, database):
+    database.create(Sort, Sample)
+    for code in ("a", "b"):
+        Sample.objects.create(sort=Sort.objects.create(code=code))
+    assert face.list(Sample.objects.filter(sort__code__ilike="a").values_list("sort_id")) == [("a",)]
+    assert face(Sample.objects.exclude(sort__code__ilike="a").count) == 1
+    assert face.list(Sort.objects.exclude(samples__sort__code__ilike="a").values_list("code")) == [("b",)]
+
+
+def test_core_runs_a_queryset_with_a_comparator(face, database, purses):
+    statement = Purse.objects.filter(price__near=D(3), secret="two").values_list("price", "shout").statement
+    assert rows_of_core(database, face, statement) == [(D("2.25"), "soft")]
+
+
+@isolate_apps()
+def test_definitions_of_tables_call_methods(face, database):
+    class Bounded(models.Model):
+        price = TypedField(Money(), lookups=["near"])
+        cents = models.GeneratedField(
+            expression=Comparator("price", "doubled"), output_field=models.IntegerField(), db_persist=True
+        )
+
+        class Meta:
+            app_label = "tests"
+            ordering = [Comparator("price", "near", D(5), output_field=BooleanField())]
+            constraints = [models.CheckConstraint(condition=Q(price__near=D(5)), name="about_five")]
+
+    database.create(Bounded)
+    face(Bounded.objects.create, price=D(5))
+    face(Bounded.objects.create, price=D("5.5"))
+    with pytest.raises(IntegrityError):
+        face(Bounded.objects.create, price=D(7))
+    assert face(Bounded.objects.first).price == D(5)
+    with pytest.raises(ValidationError, match="about_five"):
+        face(Bounded(price=D(9)).full_clean)
+    face(Bounded(price=D(4)).full_clean)
 
 
 # -- pgvector ----------------------------------------------------------------------------------------
@@ -614,10 +699,11 @@ def test_a_repeated_search_builds_no_sql(face, items, monkeypatch):
         found = Item.objects.filter(name__lt="d").order_by(Comparator("embedding", "l2_distance", vector))[:1]
         return names(face, found), names(face, Item.objects.filter(embedding__near=vector))
 
-    assert search([1, 0, 0]) == (["a"], ["a", "b"])
-    compiled = []
-    monkeypatch.setattr(planning, "compile_statement", lambda *args, **options: compiled.append(args))
-    assert search([5, 5, 5]) == (["c"], ["c"])
+    with override(FACADE_SHAPE_CACHE=True):
+        assert search([1, 0, 0]) == (["a"], ["a", "b"])
+        compiled = []
+        monkeypatch.setattr(planning, "compile_statement", lambda *args, **options: compiled.append(args))
+        assert search([5, 5, 5]) == (["c"], ["c"])
     assert compiled == []
 
 
@@ -842,6 +928,7 @@ import facade
 import geoalchemy2
 import sqlalchemy as sa
 from facade import connection, models, transaction
+from facade.configuration import override
 from facade.models import Comparator, F
 
 

@@ -445,6 +445,10 @@ class Value(Expression):
         return compiler.literal(value if convert is None else convert(value), type_)
 
 
+class Constant(Value):
+    """A value in a condition that is part of a table's definition, where there are no arguments."""
+
+
 def as_value(value: object) -> Any:
     """Return `value` as it is if it freezes itself, an expression of Core as one of facade's, anything else as a constant."""
     return value if isinstance(value, Frozen) else core_expression(value) or Value(value)

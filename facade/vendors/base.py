@@ -171,6 +171,8 @@ class Vendor:
     """Whether the type of a parameter follows from where it stands: one that stands alone is a text."""
     insert_rows_max: int | None = None
     """How many rows one INSERT takes, where parameters are not what limits them."""
+    names_types = False
+    """Whether enumerations and domains are types of the database, made before the tables that have them."""
     joins_values = False
     """Whether UPDATE joins a table to a list of VALUES, as SQLite's drivers can send it."""
     reads_backslashes = False

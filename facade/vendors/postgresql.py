@@ -67,6 +67,7 @@ class PostgreSQL(Vendor):
     has_addresses = True
     has_default_keyword = True
     infers_types = True
+    names_types = True
     sessions_have_settings = True
     settings_end_with_transaction = True
     streams_need_transaction = True

@@ -16,7 +16,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Grouping
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Expression
+from facade.expressions.base import Constant, Expression
 from facade.expressions.calls import as_expression
 from facade.expressions.comparisons import Lookup
 from facade.expressions.core.clauses import field_of, is_condition, placed, without_values
@@ -41,15 +41,17 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """What a method has returned, without the values: columns called `place(0)`, `place(1)`, … stand for expressions."""
+    """What a method has returned: columns called `place(0)`, `place(1)`, … stand in it for expressions.
+
+    Two are equal whose SQL is, whatever the values.
+    """
 
     __slots__ = ("element", "key", "names")
 
     def __init__(self, element: Core) -> None:
         self.element = element
-        key = element._generate_cache_key()
-        self.key = None if key is None else key.key
-        self.names = () if key is None else tuple(dict.fromkeys(item.key for item in key.bindparams))
+        self.key: Any = None
+        self.names: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(other) is Call and self.key is not None and self.key == other.key)
@@ -64,13 +66,18 @@ class Call:
         )
 
     def structured(self) -> Structured:
-        """Return the call without its values, and these."""
-        key = self.element._generate_cache_key()
-        given = {} if key is None else {item.key: item.effective_value for item in key.bindparams}
-        bare = Call.__new__(Call)
-        bare.element = without_values(self.element) if given else self.element
-        bare.key, bare.names = self.key, tuple(given)
-        return Structured(bare, tuple(given.values()))
+        """Return the call, its values apart; one that SQLAlchemy cannot compare with others keeps them."""
+        if (key := self.element._generate_cache_key()) is None:
+            return Structured(self, ())
+        given = {item.key: item.effective_value for item in key.bindparams}
+        self.key, self.names = key.key, tuple(given)
+        return Structured(self, tuple(given.values()))
+
+    def without_values(self) -> Call:
+        """Return the call as a query may keep it."""
+        if self.names:
+            self.element = without_values(self.element)
+        return self
 
     def as_core(self, compiler: Compiler, operands: Sequence[Core], arg: Arg | None) -> Any:
         """Return it with these operands in the places; `arg` is where its values are, None where they are in it."""
@@ -209,7 +216,7 @@ class Comparator(Expression):
             return resolved
         types = [_type(source) for source in resolved.expressions]
         if isinstance(self.arg, StructuredArg):
-            resolved.arg, resolved.call = query.place(self.arg, None), self.arg.structure
+            resolved.arg, resolved.call = query.place(self.arg, None), self.arg.structure.without_values()
         elif self.arg is not None:
             raise ConstantWanted(self.arg, lambda given: self._structured(types, given))
         else:
@@ -245,6 +252,11 @@ class ComparatorLookup(Lookup):
     method: ClassVar[Method]
     prepare_rhs = False
 
+    def __init__(self, lhs: object, rhs: object) -> None:
+        if isinstance(rhs, StructuredArg):
+            rhs.structure.without_values()
+        super().__init__(lhs, rhs)
+
     @classmethod
     def constant_for(cls, left: Valued) -> Callable[[Any], Any] | None:
         return lambda value: cls._call(_type(left), value).structured()
@@ -268,8 +280,9 @@ class ComparatorLookup(Lookup):
                 f"The lookup {self.lookup_name!r} takes a value or an expression, not a list with expressions in it: {rhs!r}."
             )
         type_ = _type(self.lhs)
-        if not isinstance(rhs, Expression):
-            return self._call(type_, rhs).as_core(compiler, [left], None)
+        if type(rhs) is Constant or not isinstance(rhs, Expression):
+            given = rhs.value if type(rhs) is Constant else rhs
+            return self._call(type_, given).as_core(compiler, [left], None)
         made = self._call(type_, Place(1), rhs.column_type)
         return made.as_core(compiler, [left, self.right(compiler)], None)
 

@@ -152,7 +152,7 @@ def _lookups_of(type_: ColumnType, given: Mapping[str, Method] | Iterable[str]) 
 
 def check_method(type_: ColumnType, name: str) -> None:
     """Raise TypeError unless values of a type have a comparator's method of that name."""
-    comparator = type_.comparator_factory
+    comparator = type(sa.column("", type_).comparator)
     if not name.startswith("_") and callable(getattr(comparator, name, None)):
         return
     known = [item for item in dir(comparator) if not item.startswith("_")]

@@ -98,7 +98,10 @@ class Shape:
             return self._build(key, count, keyed=False)
         except RecursionError as error:
             raise too_deep(self.query, key[0]) from error
-        built = self._build(key, count, keyed=True)
+        try:
+            built = self._build(key, count, keyed=True)
+        except ConstantWanted as error:
+            built = Detour(self, key, error)
         try:
             built.number = hash((self.number, key))
             with _lock:
@@ -120,16 +123,20 @@ class Shape:
         except ItemByItem as error:
             return self.advance(*_spread(error.arg, key, values), keyed)
         except ConstantWanted as error:
-            return self.advance(*_constant(error, key, values), keyed)
+            wanted = error.arg, error.prepare
         except Exception as error:
             if "Arg(" in str(error):
                 with showing(self.query.arity, values):
                     self._build(key, len(values), keyed=False)  # raises it in the user's own words
             raise
-        try:
-            return shape, shape.bind(values)
-        except NotAnArgument:
-            return self.advance(*_marked(shape, key, values), keyed)
+        else:
+            try:
+                return shape, shape.bind(values)
+            except NotAnArgument:
+                return self.advance(*_marked(shape, key, values), keyed)
+            except ConstantWanted as error:
+                wanted = error.arg, error.prepare
+        return self.advance(*_constant(*wanted, key, values), keyed)
 
     def _build(self, key: tuple[Any, ...], count: int, keyed: bool) -> Shape:
         try:
@@ -172,6 +179,19 @@ class Shape:
         )
 
 
+class Detour(Shape):
+    """Stands where a step leads to no shape, but to another step: a value in it says something about the SQL."""
+
+    __slots__ = ("arg", "made")
+
+    def __init__(self, parent: Shape, key: tuple[Any, ...], wanted: ConstantWanted) -> None:
+        super().__init__(parent.query, parent=parent, key=key)
+        self.arg, self.made = wanted.arg, wanted.prepare
+
+    def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        raise ConstantWanted(self.arg, self.made)
+
+
 Advance = tuple[tuple[Any, ...], list[Any]]
 
 
@@ -201,15 +221,16 @@ def _spread(arg: Arg, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
     return (name, mark_argument(children, arg, tuple(items)), *rest), spread
 
 
-def _constant(wanted: ConstantWanted, key: tuple[Any, ...], values: Sequence[Any]) -> Advance:
+def _constant(
+    arg: Arg, prepare: Callable[[Any], Any], key: tuple[Any, ...], values: Sequence[Any]
+) -> Advance:
     """Let a value stand in the step itself, where its place stays, unused; or what is no value in it."""
     name, children, *rest = _written_out(key)
-    index = wanted.arg.index
-    left, made = list(values), wanted.prepare(values[index])
-    mark, left[index] = (
-        (StructuredArg(index, made.structure), made.values) if isinstance(made, Structured) else (made, None)
-    )
-    return (name, mark_argument(children, wanted.arg, mark), *rest), left
+    left, made = list(values), prepare(values[arg.index])
+    mark, left[arg.index] = made, None
+    if isinstance(made, Structured):
+        mark, left[arg.index] = StructuredArg(arg.index, made.structure), made.values
+    return (name, mark_argument(children, arg, mark), *rest), left
 
 
 def _written_out(key: tuple[Any, ...]) -> tuple[Any, ...]:

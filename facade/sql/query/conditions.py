@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Expression, Value
+from facade.expressions.base import Constant, Expression, Value
 from facade.expressions.comparisons import Exact, Lookup
 from facade.expressions.contracts import Query
 from facade.expressions.freezing import (
@@ -352,6 +352,8 @@ class Conditions:
             lookup = lookup_class(left, value.moved(self.query.base))
             self.query.place(value, lookup.preparation)
             return lookup
+        if type(value) is Constant and lookup_class.prepare_rhs:
+            value = _as_compared(value, left, lookup_class)
         if isinstance(value, tuple):
             value = self._items(lookup_class, left, value)
         elif (
@@ -468,7 +470,16 @@ class _Constants(Values):
     """Freezes nothing: the constants of a condition outside a step stay where they are."""
 
     def add(self, value: object) -> Any:
-        return Value(value)
+        return Constant(value)
+
+
+def _as_compared(constant: Constant, left: Valued, lookup_class: type[Lookup]) -> Any:
+    """Return a constant, or those in a list, as the field of the left side takes them."""
+    if (field := left._output_field_or_none) is None:
+        return constant
+    if lookup_class.lookup_name in ("in", "range"):
+        return tuple(Value(item, field) for item in constant.value)
+    return Value(constant.value, field)
 
 
 def adapt_query(lookup: Lookup, query: Query) -> None:

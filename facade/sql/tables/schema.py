@@ -86,6 +86,8 @@ _TYPES = (
 
 def _create_types(database: Database, bind: MockConnection, tables: Iterable[sa.Table]) -> None:
     """Create the enumerations and domains that columns of the tables have, and the database has not."""
+    if not database.features.names_types:
+        return
     wanted = {(type_.schema, type_.name): type_ for type_ in _named_types(database, tables)}
     if not wanted:
         return
