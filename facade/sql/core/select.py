@@ -23,7 +23,7 @@ from facade.sql.core.random_order import RandomOrder
 from facade.sql.core.set_operations import Behind, Combination
 from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
-from facade.sql.query.loading import Part, select_parts
+from facade.sql.query.loading import named_parts, select_parts
 from facade.sql.query.paths import split
 from facade.types.shared import BIG_INTEGER, TRUTH
 
@@ -555,8 +555,6 @@ class Compiler:
         low, high = self.query.slice.low, self.query.slice.high
         if self.query.selection.exists_only and high is None:
             high = 1
-        if low is None and high is None:
-            return statement
         return self.words.limited(statement, self._limit(low), self._limit(high))
 
     def _limit(self, value: int | Arg | None) -> Any:
@@ -568,29 +566,8 @@ class Compiler:
         lock = self.query.lock
         if lock is None:
             return statement
-        return self.words.for_update(statement, lock, self._lock_tables(lock.of))
-
-    def _lock_tables(self, names: tuple[str, ...]) -> list[Any]:
-        """Return the tables that select_for_update(of=…) names."""
-        if not names:
-            return []
-        part = self.layout.part
-        known: dict[str, Part] = {}
-        if part is not None:
-            _name_parts(part, "", known)
-        if unknown := [name for name in names if name not in known]:
-            raise FieldError(
-                f"Invalid field name(s) given in select_for_update(of=(...)): {', '.join(unknown)}. Only relational fields followed in the "
-                f"query are allowed. Choices are: {', '.join(known)}."
-            )
-        return [self.table(known[name].alias) for name in names]
-
-
-def _name_parts(part: Part, prefix: str, known: dict[str, Part]) -> None:
-    known[prefix or "self"] = part
-    for child in part.parts:
-        name = child.link.name if not child.reverse else child.link.field.related_query_name()
-        _name_parts(child, f"{prefix}__{name}" if prefix else name, known)
+        tables = [self.table(part.alias) for part in named_parts(self.layout.part, lock.of)]
+        return self.words.for_update(statement, lock, tables)
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:
