@@ -339,6 +339,14 @@ def test_a_model_that_needs_what_it_has_not_is_refused(duck):
         with pytest.raises(UnsupportedFeature, match="duckdb.* cannot keep the constraint 'partly'"):
             facade.create_all([Partial])
 
+        class Stored(models.Model):
+            twice = models.GeneratedField(
+                expression=F("id") * 2, output_field=models.IntegerField(), db_persist=True
+            )
+
+        with pytest.raises(UnsupportedFeature, match="DuckDB stores no generated columns"):
+            facade.create_all([Stored])
+
 
 def test_explain(duck):
     assert Gauge.objects.filter(level=1).explain().startswith("physical_plan")

@@ -41,7 +41,7 @@ from tests.models import Author, Book, Category, Everything, Place, Profile, Pub
 
 # What touches no database: it returns another queryset or manager, or tells something about this one.
 WITHOUT_TWIN = {
-    "QuerySet": "alias all annotate as_manager complex_filter dates datetimes db defer distinct exclude execution_options "
+    "QuerySet": "alias all annotate as_manager compile complex_filter dates datetimes db defer distinct exclude execution_options "
     "extra fetch_mode filter freeze intersection difference none only order_by ordered prefetch_related query reverse select_for_update "
     "select_related timeout totally_ordered union using from_statement statement",
     "RawQuerySet": "columns db model_fields prefetch_related resolve_model_init_order using",

@@ -439,7 +439,7 @@ class Database(TransactionControl):
     def placeholder(self, number: int) -> str:
         """Write the placeholder of the nth value, counted from 1, for the running face's driver."""
         style = self.compile_dialect.paramstyle
-        return {"qmark": "?", "numeric_dollar": f"${number}"}.get(style, "%s")
+        return {"qmark": "?", "numeric": f":{number}", "numeric_dollar": f"${number}"}.get(style, "%s")
 
     @property
     def can_return_rows_from_insert(self) -> bool:

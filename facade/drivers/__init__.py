@@ -8,6 +8,7 @@ from facade.drivers.aiomysql import AIOMYSQL
 from facade.drivers.aiosqlite import AIOSQLITE
 from facade.drivers.asyncmy import ASYNCMY
 from facade.drivers.asyncpg import ASYNCPG
+from facade.drivers.libsql import LIBSQL
 from facade.drivers.mysqldb import MYSQLDB
 from facade.drivers.others import OTHER, OTHERS
 from facade.drivers.psycopg import PSYCOPG
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from facade.drivers.driver import Driver, Face
 
-DRIVERS = (ASYNCPG, PSYCOPG, PSYCOPG2, PYSQLITE, AIOSQLITE, PYMYSQL, MYSQLDB, ASYNCMY, AIOMYSQL)
+DRIVERS = (ASYNCPG, PSYCOPG, PSYCOPG2, PYSQLITE, AIOSQLITE, LIBSQL, PYMYSQL, MYSQLDB, ASYNCMY, AIOMYSQL)
 """All of them. A face takes the first one that is installed."""
 
 _NAMED = {name: driver for driver in DRIVERS for name in (driver.name, *driver.aliases)}

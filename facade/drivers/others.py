@@ -18,6 +18,7 @@ OTHER = Driver(name="", databases=frozenset())
 POSTGRESQL = Driver(name="", databases=frozenset({"postgresql"}))
 SQLITE = Driver(name="", databases=frozenset({"sqlite"}), max_parameters=32766, defaults=sqlite_defaults)
 SQLSERVER = Driver(name="", databases=frozenset({"mssql"}), max_parameters=2099)
+ORACLE = Driver(name="", databases=frozenset({"oracle"}), paramstyle="numeric")
 MYSQL = Driver(name="", databases=frozenset({"mysql", "mariadb"}), pings=True)
 
-OTHERS = {name: driver for driver in (POSTGRESQL, SQLITE, MYSQL, SQLSERVER) for name in driver.databases}
+OTHERS = {name: driver for driver in (POSTGRESQL, SQLITE, MYSQL, ORACLE, SQLSERVER) for name in driver.databases}

@@ -13,7 +13,7 @@ from facade.vendors.duckdb import DuckDB
 from facade.vendors.mysql import MariaDB, MySQL
 from facade.vendors.oracle import Oracle
 from facade.vendors.postgresql import CockroachDB, PostgreSQL
-from facade.vendors.sqlite import SQLite
+from facade.vendors.sqlite import LibSQL, SQLite
 from facade.vendors.sqlserver import SQLServer
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COCKROACHDB",
     "DUCKDB",
+    "LIBSQL",
     "MARIADB",
     "MYSQL",
     "ORACLE",
@@ -39,6 +40,7 @@ MYSQL = MySQL("mysql", "MySQL")
 MARIADB = MariaDB("mysql", "MySQL", server="mariadb")
 COCKROACHDB = CockroachDB("postgresql", "CockroachDB", server="cockroachdb")
 DUCKDB = DuckDB("duckdb", "DuckDB")
+LIBSQL = LibSQL("sqlite", "SQLite", server="libsql")
 ORACLE = Oracle("oracle", "Oracle")
 SQLSERVER = SQLServer("mssql", "SQL Server")
 
@@ -61,6 +63,8 @@ def vendor_of(dialect: Dialect) -> Vendor:
     """
     if getattr(dialect, "is_mariadb", False):
         return MARIADB
+    if getattr(dialect, "driver", None) == "libsql":
+        return LIBSQL
     return _BY_DIALECT.get(dialect.name) or _other(dialect.name)
 
 

@@ -30,6 +30,8 @@ class Vendor:
     """What it is, more exactly: `mysql` or `mariadb`."""
     display_name: str
     """How it is called in a sentence."""
+    called: str
+    """How the server itself is called there: MariaDB by its own name."""
 
     # -- transactions and rows ------------------------------------------------------------------
 
@@ -246,11 +248,7 @@ class Vendor:
         self.name = name
         self.display_name = name if display_name is None else display_name
         self.server = name if server is None else server
-
-    @property
-    def called(self) -> str:
-        """How the server itself is called in a sentence, MariaDB as well."""
-        return self.display_name
+        self.called = getattr(type(self), "called", self.display_name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.server}>"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["SQLite"]
+__all__ = ["LibSQL", "SQLite"]
 
 
 class SQLite(Vendor):
@@ -62,3 +62,13 @@ class SQLite(Vendor):
     def explain(self, format: str | None, options: dict[str, Any]) -> str:
         self.refuse_options(options)
         return "EXPLAIN QUERY PLAN"
+
+
+class LibSQL(SQLite):
+    """libsql, where it is another database than SQLite: it has none of the functions that facade gives to that."""
+
+    called = "libsql"
+
+    supports_any_value = False
+
+    has_bit_aggregates = False

@@ -17,6 +17,7 @@ from facade.db.channels.retry import delays, may_connect_later, reconnect_delays
 from facade.db.pooling.inventory import Inventory
 from facade.db.roads import channel_class
 from facade.db.roads.general import AsyncGeneralChannel, GeneralChannel
+from facade.drivers import driver_of
 from facade.exceptions import PoolExhausted, TransactionManagementError
 
 if TYPE_CHECKING:
@@ -356,7 +357,8 @@ class GivenLender(Lender):
         if self.dialect.positional:
             return self.dialect
         if self._compiles is None:
-            twin: Dialect = type(self.dialect)(paramstyle="format", dbapi=self.dialect.dbapi)  # type: ignore[call-arg]
+            style = driver_of(self.dialect).paramstyle or "format"
+            twin: Dialect = type(self.dialect)(paramstyle=style, dbapi=self.dialect.dbapi)  # type: ignore[call-arg]
             for name in _LEARNT:
                 if hasattr(self.dialect, name):
                     setattr(twin, name, getattr(self.dialect, name))

@@ -373,12 +373,15 @@ class QuerySet(Reading[M, R]):
         `str()` of it is the SQL, `params` are the values; `options` are those of SQLAlchemy's `compile()`. Raises UnsupportedFeature for what
         the dialect's database cannot do.
 
-        >>> from facade.models import Model, CharField
+        >>> from facade import configure, models
         >>> from sqlalchemy.dialects import oracle
-        >>> class Compiled(Model):
-        ...     name = CharField(max_length=10)
-        >>> compiled = Compiled.objects.filter(name__startswith="A").values("id").compile(oracle.dialect())
-        >>> print(compiled)
+        >>> configure(DATABASES={"default": "sqlite://"})
+        >>> class Compiled(models.Model):
+        ...     class Meta:
+        ...         app_label, managed = "library", False
+        >>> print(Compiled.objects.values("id")[:3].compile(oracle.dialect()))
+        SELECT library_compiled.id
+        FROM library_compiled FETCH FIRST :param_1 ROWS ONLY
         """
         if dialect is None:
             dialect = connections[self.db].compile_dialect

@@ -24,7 +24,7 @@ from facade.sql.core.set_operations import Behind, Combination
 from facade.sql.core.terms import is_constant, unique
 from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
-from facade.sql.query.loading import select_parts
+from facade.sql.query.loading import named_parts, select_parts
 from facade.sql.query.paths import split
 from facade.types.shared import BIG_INTEGER, TRUTH
 
@@ -574,8 +574,6 @@ class Compiler:
         low, high = self.query.slice.low, self.query.slice.high
         if self.query.selection.exists_only and high is None:
             high = 1
-        if low is None and high is None:
-            return statement
         return self.words.limited(statement, self._limit(low), self._limit(high))
 
     def _limit(self, value: int | Arg | None) -> Any:
@@ -587,17 +585,5 @@ class Compiler:
         lock = self.query.lock
         if lock is None:
             return statement
-        return self.words.for_update(statement, lock, self._lock_tables(lock.of))
-
-    def _lock_tables(self, names: tuple[str, ...]) -> list[Any]:
-        """Return the tables that select_for_update(of=…) names."""
-        if not names:
-            return []
-        part = self.layout.part
-        known = {} if part is None else dict(part.by_path())
-        if unknown := [name for name in names if name not in known]:
-            raise FieldError(
-                f"Invalid field name(s) given in select_for_update(of=(...)): {', '.join(unknown)}. Only relational fields followed in the "
-                f"query are allowed. Choices are: {', '.join(known)}."
-            )
-        return [self.table(known[name].alias) for name in names]
+        tables = [self.table(part.alias) for part in named_parts(self.layout.part, lock.of)]
+        return self.words.for_update(statement, lock, tables)

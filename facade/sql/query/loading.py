@@ -281,3 +281,14 @@ def check_select_related(opts: Options, requested: Mask, filtered: Container[str
     for name, below in requested.items():
         if below and name in known:
             check_select_related(known[name].hops[-1].target._meta, below)
+
+
+def named_parts(whole: Part | None, names: tuple[str, ...]) -> list[Part]:
+    """Return the parts of a row that select_for_update(of=…) names; raises FieldError for a name of none."""
+    known = {} if whole is None or not names else dict(whole.by_path())
+    if unknown := [name for name in names if name not in known]:
+        raise FieldError(
+            f"Invalid field name(s) given in select_for_update(of=(...)): {', '.join(unknown)}. Only relational fields followed in the "
+            f"query are allowed. Choices are: {', '.join(known)}."
+        )
+    return [known[name] for name in names]

@@ -187,6 +187,18 @@ def _compile_counted(element: Counted, compiler: DDLCompiler, **options: Any) ->
     return str(compiler.visit_identity_column(element, **options))  # type: ignore[no-untyped-call]
 
 
+class Generated(sa.Computed):
+    """What the database computes of a row's other columns."""
+
+
+@compiles(Generated, "duckdb")
+def _compile_generated(element: Generated, compiler: DDLCompiler, **options: Any) -> str:
+    if element.persisted:
+        raise UnsupportedFeature("DuckDB stores no generated columns: give the field db_persist=False.")
+    text = compiler.sql_compiler.process(element.sqltext, include_table=False, literal_binds=True)
+    return f"GENERATED ALWAYS AS ({text}) VIRTUAL"
+
+
 def _add_sequence(table: sa.Table, name: str) -> None:
     """Make, and drop, the sequence of a table's keys with it where keys are counted by one."""
     sequence = sa.Sequence(name, schema=table.schema)
@@ -355,7 +367,7 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
         options["autoincrement"] = True
         items.append(Counted(_sequence_name(opts, field)))
     if isinstance(field, GeneratedField):
-        items.append(sa.Computed(ModelExpression(opts.model, field.expression), persisted=field.db_persist))
+        items.append(Generated(ModelExpression(opts.model, field.expression), persisted=field.db_persist))
     elif field.has_db_default():
         options["server_default"] = _server_default(opts, field)
     options |= _values_left_out(opts, field)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from facade.sql.core.words.base import StandardWords
 from facade.sql.core.words.duckdb import DuckDBWords
+from facade.sql.core.words.libsql import LibSQLWords
 from facade.sql.core.words.mysql import MariaDBWords, MySQLWords
 from facade.sql.core.words.oracle import OracleWords
 from facade.sql.core.words.postgresql import PostgreSQLWords
@@ -14,6 +15,7 @@ from facade.sql.core.words.sqlserver import SQLServerWords
 from facade.vendors import (
     COCKROACHDB,
     DUCKDB,
+    LIBSQL,
     MARIADB,
     MYSQL,
     ORACLE,
@@ -36,6 +38,7 @@ _WORDS: dict[Vendor, StandardWords] = {
     MARIADB: MariaDBWords(MARIADB),
     COCKROACHDB: PostgreSQLWords(COCKROACHDB),
     DUCKDB: DuckDBWords(DUCKDB),
+    LIBSQL: LibSQLWords(LIBSQL),
     ORACLE: OracleWords(ORACLE),
     SQLSERVER: SQLServerWords(SQLSERVER),
 }

@@ -221,7 +221,7 @@ class StandardWords:
         """Return the call of a function of facade's that the database writes in another way."""
         text = self.functions[name]
         if text is None:
-            raise UnsupportedFeature(f"{name} is not supported on {self.vendor.display_name}.")
+            raise UnsupportedFeature(f"{name} is not supported on {self.vendor.called}.")
         if "(" not in text:
             return getattr(sa.func, text)(*arguments, type_=type_)
         places = [int(place) for place in _PLACE.findall(text)]
@@ -231,7 +231,7 @@ class StandardWords:
         """Return the call of an aggregate function."""
         name = str(expression.function)
         if name.startswith("BIT_") and not self.vendor.has_bit_aggregates:
-            raise UnsupportedFeature(f"{expression.name} is not supported on {self.vendor.display_name}.")
+            raise UnsupportedFeature(f"{expression.name} is not supported on {self.vendor.called}.")
         function = getattr(sa.func, self.aggregates.get(name, name).lower())
         return function(*arguments, type_=type_) if type_ is not None else function(*arguments)
 
