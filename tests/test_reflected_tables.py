@@ -16,14 +16,21 @@ from tests.test_existing_tables import made
 def shop_tables():
     metadata = sa.MetaData()
     customers = sa.Table(
-        "customers", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(30), nullable=False),
-        sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()), sa.Column("Rest Of It", sa.Text),
+        "customers",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(30), nullable=False),
+        sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("Rest Of It", sa.Text),
         sa.Column("data", sa.JSON),
     )
     orders = sa.Table(
-        "orders", metadata, sa.Column("id", sa.Integer, primary_key=True),
+        "orders",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("customer_id", sa.ForeignKey("customers.id", ondelete="CASCADE"), nullable=False),
-        sa.Column("total", sa.Numeric(8, 2)), sa.Column("at", sa.DateTime),
+        sa.Column("total", sa.Numeric(8, 2)),
+        sa.Column("at", sa.DateTime),
     )
     return customers, orders
 
@@ -32,13 +39,15 @@ def shop_tables():
 def shop(database):
     engine = made(database, *shop_tables())
     with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE VIEW big_orders AS SELECT id AS number, total FROM orders WHERE total > 10")
+        connection.exec_driver_sql(
+            "CREATE VIEW big_orders AS SELECT id AS number, total FROM orders WHERE total > 10"
+        )
     with isolate_apps():
         yield database
     engine.dispose()
 
 
-def model(name, table, **attributes):
+def model(name, table, /, **attributes):
     meta = type("Meta", (), {"app_label": "shop", "table": table, **attributes.pop("meta", {})})
     return type(name, (models.Model,), {"__module__": __name__, "Meta": meta, **attributes})
 
@@ -68,7 +77,10 @@ def test_the_table_is_looked_up_once(face, shop, assert_queries):
 
 async def test_code_that_may_not_wait_is_told_to_look_before(shop):
     customer = model("Customer", "customers")
-    with pytest.raises(SynchronousOnlyOperation, match=r"Looking up the table of shop\.Customer .* await facade\.areflect\(\) before"):
+    with pytest.raises(
+        SynchronousOnlyOperation,
+        match=r"Looking up the table of shop\.Customer .* await facade\.areflect\(\) before",
+    ):
         customer.objects.filter(name="Ada")
     assert await customer.objects.acount() == 0
     customer.objects.filter(name="Ada")
@@ -80,7 +92,9 @@ async def test_code_that_may_not_wait_is_told_to_look_before(shop):
 def test_a_table_that_is_not_there(face, shop):
     nothing, customer = model("Nothing", "nothing"), model("Customer", "customers")
     assert face(customer.objects.count) == 0
-    with pytest.raises(ImproperlyConfigured, match=r"shop\.Nothing stands on the table 'nothing' .* 'default' has none"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"shop\.Nothing stands on the table 'nothing' .* 'default' has none"
+    ):
         face(nothing.objects.count)
     with pytest.raises(ImproperlyConfigured, match="'nothing'"):
         face(facade.reflect)
@@ -88,7 +102,10 @@ def test_a_table_that_is_not_there(face, shop):
 
 def test_declared_fields_stand_on_columns_by_name(face, shop):
     customer = model(
-        "Customer", "customers", name=models.SlugField(max_length=5), notes=models.TextField(db_column="Rest Of It", default="-")
+        "Customer",
+        "customers",
+        name=models.SlugField(max_length=5),
+        notes=models.TextField(db_column="Rest Of It", default="-"),
     )
     ada = face(customer.objects.create, name="Ada")
     assert ada.notes == "-"
@@ -115,15 +132,30 @@ def test_ordinary_models_refer_to_reflected_ones(face, shop):
 def test_the_inspector_looks_at_a_database(face, shop):
     names = face(connections["default"].inspect, lambda inspector: inspector.get_table_names())
     assert {"customers", "orders"} <= set(names)
-    assert face(connections["default"].inspect, lambda inspector: inspector.get_view_names()) == ["big_orders"]
+    assert face(connections["default"].inspect, lambda inspector: inspector.get_view_names()) == [
+        "big_orders"
+    ]
 
 
 @pytest.mark.vendors("postgres")
 def test_tables_in_schemas(face, database):
     metadata = sa.MetaData()
-    table = sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer), schema="store")
-    other = sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("thing_id", sa.ForeignKey("store.things.id")))
-    engine = sa.create_engine(sa.make_url(database.url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+    table = sa.Table(
+        "things",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("n", sa.Integer),
+        schema="store",
+    )
+    other = sa.Table(
+        "things",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("thing_id", sa.ForeignKey("store.things.id")),
+    )
+    engine = sa.create_engine(
+        sa.make_url(database.url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool
+    )
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA store")
         metadata.create_all(connection)
@@ -141,7 +173,11 @@ def test_tables_in_schemas(face, database):
 
 
 def test_a_view_is_read(face, shop):
-    customer, order, big = model("Customer", "customers"), model("Order", "orders"), model("Big", "big_orders")
+    customer, order, big = (
+        model("Customer", "customers"),
+        model("Order", "orders"),
+        model("Big", "big_orders"),
+    )
     ada = face(customer.objects.create, name="Ada")
     for total in (5, 20, 30):
         face(order.objects.create, customer=ada, total=total)
@@ -173,16 +209,32 @@ WRITES = {
 
 @pytest.mark.parametrize("write", WRITES)
 def test_what_has_no_key_is_not_written(face, shop, write):
-    customer, order, big = model("Customer", "customers"), model("Order", "orders"), model("Big", "big_orders")
+    customer, order, big = (
+        model("Customer", "customers"),
+        model("Order", "orders"),
+        model("Big", "big_orders"),
+    )
     face(order.objects.create, customer=face(customer.objects.create, name="Ada"), total=50)
-    with pytest.raises(UnsupportedFeature, match=r"shop\.Big can only be read: the table 'big_orders' has no primary key"):
+    with pytest.raises(
+        UnsupportedFeature, match=r"shop\.Big can only be read: the table 'big_orders' has no primary key"
+    ):
         WRITES[write](face, big)
 
 
-@pytest.mark.parametrize("ask", [lambda rows: rows.first(), lambda rows: rows.get(pk=1), lambda rows: rows.in_bulk([1]), lambda rows: rows.order_by("pk")[0]])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda rows: rows.first(),
+        lambda rows: rows.get(pk=1),
+        lambda rows: rows.in_bulk([1]),
+        lambda rows: rows.order_by("pk")[0],
+    ],
+)
 def test_rows_without_a_key_are_not_found_by_one(shop, ask):
     big = model("Big", "big_orders")
-    with pytest.raises(UnsupportedFeature, match="has no primary key, by which this query would tell rows apart"):
+    with pytest.raises(
+        UnsupportedFeature, match="has no primary key, by which this query would tell rows apart"
+    ):
         ask(big.objects.all())
 
 

@@ -184,7 +184,7 @@ class Apps:
         self.unsettled: list[Any] = []
         self._is_settling = False
         #: The tables that models know by name, as the database describes them; and the models that take one over just now.
-        self.reflected = MetaData()
+        self.reflected: dict[str, Table] = {}
         self._standing: set[Any] = set()
         self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
         self._lock = threading.RLock()
