@@ -376,6 +376,8 @@ class Apps:
 
     def field_added(self, model: type[Instance]) -> None:
         """Tell those who watch that a model has a new field, unless its class is still being made."""
+        if self._is_settling:  # which forgets everything at its end
+            return
         if self.all_models[model._meta.app_label].get(model._meta.model_name) is model:
             self._forget_relations()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from facade.exceptions import ImproperlyConfigured
 from facade.orm.existing.tables import unique_columns
 from facade.orm.instances.on_delete import DB_CASCADE
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from facade.fields.contracts import Instance
     from facade.fields.relations.foreign_keys import ForeignKey
     from facade.fields.relations.many_to_many import ManyToManyField
