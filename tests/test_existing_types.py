@@ -27,7 +27,8 @@ class Mood(enum.Enum):
 def diary(database):
     metadata = sa.MetaData()
     table = sa.Table(
-        "diary", metadata,
+        "diary",
+        metadata,
         sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
         sa.Column("mood", postgresql.ENUM(Mood, name="mood")),
         sa.Column("word", postgresql.CITEXT(), unique=True),
@@ -40,7 +41,9 @@ def diary(database):
         sa.Column("other", sa.Integer, sa.Identity(start=30)),
         sa.Column("filled", sa.Text, server_default=sa.FetchedValue(), server_onupdate=sa.FetchedValue()),
     )
-    engine = sa.create_engine(sa.make_url(database.url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+    engine = sa.create_engine(
+        sa.make_url(database.url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool
+    )
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP EXTENSION IF EXISTS citext CASCADE")
         connection.exec_driver_sql("DROP TYPE IF EXISTS mood CASCADE")
@@ -64,32 +67,64 @@ def diary(database):
 
 @pytest.mark.vendors("postgres")
 def test_types_of_postgresql(face, diary):
-    day = {"mood": Mood.GOOD, "word": "Ada", "raw": {"a": [1]}, "doc": {"b": None}, "tags": ["x", "y"], "address": ipaddress.ip_address("10.0.0.1"), "small": 0.1}
+    day = {
+        "mood": Mood.GOOD,
+        "word": "Ada",
+        "raw": {"a": [1]},
+        "doc": {"b": None},
+        "tags": ["x", "y"],
+        "address": ipaddress.ip_address("10.0.0.1"),
+        "small": 0.1,
+    }
     first = face(diary.objects.create, **day)
     assert (first.number, first.other, first.filled) == (7, 30, "INSERT")
     face(diary.objects.bulk_create, [diary(word="eve", mood=Mood.BAD), diary(word="Bob")])
     found = face(diary.objects.get, pk=first.pk)
     assert {name: getattr(found, name) for name in day} == {**day, "small": pytest.approx(0.1)}
     for condition, count in (
-        ({"mood": Mood.GOOD}, 1), ({"mood__in": [Mood.GOOD, Mood.BAD]}, 2), ({"word": "ADA"}, 1), ({"word__in": ["ADA", "EVE"]}, 2),
-        ({"raw": {"a": [1]}}, 1), ({"raw__a__0": 1}, 1), ({"raw__has_key": "a"}, 1), ({"raw__contains": {"a": [1]}}, 1),
-        ({"raw__in": [{"a": [1]}]}, 1), ({"doc__b": None}, 1), ({"tags": ["x", "y"]}, 1), ({"address": ipaddress.ip_address("10.0.0.1")}, 1),
-        ({"small__in": [0.1]}, 1), ({"small": 0.1}, 1),
+        ({"mood": Mood.GOOD}, 1),
+        ({"mood__in": [Mood.GOOD, Mood.BAD]}, 2),
+        ({"word": "ADA"}, 1),
+        ({"word__in": ["ADA", "EVE"]}, 2),
+        ({"raw": {"a": [1]}}, 1),
+        ({"raw__a__0": 1}, 1),
+        ({"raw__has_key": "a"}, 1),
+        ({"raw__contains": {"a": [1]}}, 1),
+        ({"raw__in": [{"a": [1]}]}, 1),
+        ({"doc__b": None}, 1),
+        ({"tags": ["x", "y"]}, 1),
+        ({"tags__in": [["x", "y"], ["z"]]}, 1),
+        ({"address": ipaddress.ip_address("10.0.0.1")}, 1),
+        ({"small__in": [0.1]}, 1),
     ):
         assert face(diary.objects.filter(**condition).count) == count, condition
     assert face(diary.objects.exclude(word__in=["ADA"]).count) == 2
-    assert face.list(diary.objects.order_by("word").values_list("word", "mood")) == [("Ada", Mood.GOOD), ("Bob", None), ("eve", Mood.BAD)]
+    assert face.list(diary.objects.order_by("word").values_list("word", "mood")) == [
+        ("Ada", Mood.GOOD),
+        ("Bob", None),
+        ("eve", Mood.BAD),
+    ]
     found.mood, found.raw = Mood.BAD, ["new"]
     face(found.save)
     assert (found.filled, found.number) == ("UPDATE", 7)
     assert face(diary.objects.filter(word="BOB").update, mood=Mood.GOOD, tags=["z"], raw={"k": 1}) == 1
     rows = face.list(diary.objects.order_by("number"))
-    assert [(row.mood, row.raw, row.tags) for row in rows] == [(Mood.BAD, ["new"], ["x", "y"]), (Mood.BAD, None, None), (Mood.GOOD, {"k": 1}, ["z"])]
+    assert [(row.mood, row.raw, row.tags) for row in rows] == [
+        (Mood.BAD, ["new"], ["x", "y"]),
+        (Mood.BAD, None, None),
+        (Mood.GOOD, {"k": 1}, ["z"]),
+    ]
     for row in rows:
         row.mood, row.word = Mood.GOOD, row.word.upper()
     face(diary.objects.bulk_update, rows, ["mood", "word", "raw", "tags"])
     assert face(diary.objects.filter(mood=Mood.GOOD, word__in=["ada", "eve", "bob"]).count) == 3
-    face(diary.objects.bulk_create, [diary(word="ADA", mood=Mood.BAD)], update_conflicts=True, unique_fields=["word"], update_fields=["mood"])
+    face(
+        diary.objects.bulk_create,
+        [diary(word="ADA", mood=Mood.BAD)],
+        update_conflicts=True,
+        unique_fields=["word"],
+        update_fields=["mood"],
+    )
     assert face(diary.objects.get, word="ada").mood == Mood.BAD
     face(diary.objects.filter(word="eve").delete)
     assert face(diary.objects.count) == 2
@@ -101,7 +136,13 @@ def test_types_of_postgresql_as_the_database_describes_them(face, diary):
     with isolate_apps():
         again = standing("diary")
         found = face(again.objects.get, word="ADA")
-        assert (found.mood, found.raw, found.tags, found.number, found.other) == ("GOOD", {"a": 1}, ["x"], 7, 30)
+        assert (found.mood, found.raw, found.tags, found.number, found.other) == (
+            "GOOD",
+            {"a": 1},
+            ["x"],
+            7,
+            30,
+        )
         made = face(again.objects.create, mood="BAD")
         assert (made.number, made.other, made.filled) == (None, 31, None)
 
@@ -148,7 +189,11 @@ def test_defaults_of_dataclasses(face, database):
 
 
 def test_a_key_with_a_default_of_its_own(face, database):
-    table = sa.Table("tokens", sa.MetaData(), sa.Column("code", sa.String(10), primary_key=True, default=iter("abc").__next__))
+    table = sa.Table(
+        "tokens",
+        sa.MetaData(),
+        sa.Column("code", sa.String(10), primary_key=True, default=iter("abc").__next__),
+    )
     made(database, table).dispose()
     with isolate_apps():
         token = standing(table)
@@ -182,21 +227,38 @@ def test_facade_and_the_orm_share_a_transaction(database):
 
 
 def test_composite_keys_are_refused_as_yet():
-    table = sa.Table("seats", sa.MetaData(), sa.Column("row", sa.Integer, primary_key=True), sa.Column("number", sa.Integer, primary_key=True))
-    with isolate_apps(), pytest.raises(ImproperlyConfigured, match=r"its primary key has several columns \(row, number\)"):
+    table = sa.Table(
+        "seats",
+        sa.MetaData(),
+        sa.Column("row", sa.Integer, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+    )
+    with (
+        isolate_apps(),
+        pytest.raises(ImproperlyConfigured, match=r"its primary key has several columns \(row, number\)"),
+    ):
         standing(table)
 
 
 def test_three_hundred_models_are_made_and_used():
     metadata = sa.MetaData()
     tables = [
-        sa.Table(f"t{n}", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(20)),
-                 sa.Column("before_id", sa.ForeignKey(f"t{n - 1}.id") if n else sa.Integer))
+        sa.Table(
+            f"t{n}",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("name", sa.String(20)),
+            sa.Column("before_id", sa.ForeignKey(f"t{n - 1}.id") if n else sa.Integer),
+        )
         for n in range(300)
     ]
     with isolate_apps():
         found = [
-            type(f"M{n}", (models.Model,), {"__module__": __name__, "Meta": type("Meta", (), {"table": table, "app_label": "many"})})
+            type(
+                f"M{n}",
+                (models.Model,),
+                {"__module__": __name__, "Meta": type("Meta", (), {"table": table, "app_label": "many"})},
+            )
             for n, table in enumerate(tables)
         ]
         assert [model._meta.get_field("before").related_model for model in found[1:]] == found[:-1]

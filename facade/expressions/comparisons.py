@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -440,7 +440,7 @@ class In(BuiltinLookup):
         if integers and min(value) >= LOWEST and max(value) <= HIGHEST:  # as they nearly always are
             return [*dict.fromkeys(value)]
         prepared = [self._prepare_item(item) for item in value if item is not None]
-        return [item for item in dict.fromkeys(prepared) if _fits(field, item)]
+        return [item for item in _unique(prepared) if _fits(field, item)]
 
     def _prepare_item(self, item: object) -> Any:
         return super().prepare(item)
@@ -474,6 +474,13 @@ class In(BuiltinLookup):
     def selected(self, compiler: Compiler, queryset: Embedded) -> Any:
         """Return the select whose values they are."""
         return selected_beside(compiler, queryset, self.lhs)
+
+
+def _unique(items: list[Any]) -> Iterable[Any]:
+    try:
+        return dict.fromkeys(items)
+    except TypeError:  # of lists, which a column of arrays is compared with
+        return items
 
 
 def _fits(field: Field[Any], value: object) -> bool:
