@@ -205,7 +205,7 @@ def plain_tables():
     return people, cities, friends, visits
 
 
-def model(name, table, **attributes):
+def model(name, table, /, **attributes):
     meta = type("Meta", (), {"app_label": "plain", "table": table})
     return type(name, (models.Model,), {"__module__": __name__, "Meta": meta, **attributes})
 

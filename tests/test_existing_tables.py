@@ -14,9 +14,9 @@ from sqlalchemy import orm
 
 import facade
 from facade import models
-from facade.exceptions import FieldError, ImproperlyConfigured
+from facade.exceptions import FieldError, ImproperlyConfigured, UnsupportedFeature
 from facade.meta.registry import isolate_apps
-from facade.models import F, Max, Value
+from facade.models import F, Max, Sum, Value
 from facade.models.functions import ExtractHour, TruncDay
 
 
@@ -308,6 +308,24 @@ def test_clocks_have_no_zone(face, users):
 def test_a_moment_is_no_clock():
     with pytest.raises(ValueError, match="'clock' cannot hold .* without a time zone"):
         User.objects.filter(clock=MOMENT)
+
+
+@pytest.mark.without("postgres", reason="it has a type for durations")
+def test_intervals_are_not_computed_with_where_they_are_moments(face, users):
+    face(User.objects.create, full_name="a", patience=dt.timedelta(2), visits=3)
+    assert face(User.objects.filter(patience__gt=dt.timedelta(1)).count) == 1
+    assert face(User.objects.aggregate, m=Max("patience")) == {"m": dt.timedelta(2)}
+    day = Value(dt.timedelta(days=1))
+    computed = (
+        lambda: face.list(User.objects.annotate(x=F("patience") * 2)),
+        lambda: face.list(User.objects.annotate(x=F("clock") + F("patience"))),
+        lambda: face(User.objects.aggregate, m=Sum("patience")),
+        lambda: face(User.objects.filter(patience__gt=F("visits") * day).count),
+        lambda: face(User.objects.update, patience=F("visits") * day),
+    )
+    for compute in computed:
+        with pytest.raises(UnsupportedFeature, match="moments after 1970"):
+            compute()
 
 
 # -- defaults --------------------------------------------------------------------------------------

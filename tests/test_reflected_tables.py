@@ -47,7 +47,7 @@ def shop(database):
     engine.dispose()
 
 
-def model(name, table, **attributes):
+def model(name, table, /, **attributes):
     meta = type("Meta", (), {"app_label": "shop", "table": table, **attributes.pop("meta", {})})
     return type(name, (models.Model,), {"__module__": __name__, "Meta": meta, **attributes})
 

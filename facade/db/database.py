@@ -483,5 +483,6 @@ class Database(TransactionControl):
 
 
 def _inspected(channel: Channel, work: Callable[[Inspector], R]) -> R:
-    connection: Any = channel.token  # type: ignore[attr-defined]
-    return work(sqlalchemy.inspect(connection))
+    general: Any = channel
+    inspector: Inspector = sqlalchemy.inspect(general.token)
+    return work(inspector)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FullResultSet
+from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import beside, selected_beside, unknown_if_null
@@ -23,6 +23,7 @@ from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.lookup_registry import RegisterLookupMixin
 from facade.fields.relations.reverse import final_target
+from facade.types import Duration
 from facade.types.shared import BIG_INTEGER
 
 if TYPE_CHECKING:
@@ -186,11 +187,23 @@ class Lookup(Expression):
         return "%s", [self.right(compiler.core)]
 
     def as_core(self, compiler: Compiler) -> Any:
-        return self.compare(self.left(compiler), self.right(compiler), compiler)
+        left, right = self.left(compiler), self.right(compiler)
+        check_durations(compiler, self, left, right)
+        return self.compare(left, right, compiler)
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         """Return the Core condition of two Core expressions."""
         raise NotImplementedError(f"{type(self).__name__} must implement compare().")
+
+
+def check_durations(compiler: Compiler, of: object, one: Core, other: Core) -> None:
+    """Refuse to put durations of SQLAlchemy's Interval beside those that are numbers, where a database has no type for them."""
+    mixed = {type(one.type), type(other.type)} == {sa.Interval, Duration}
+    if mixed and not compiler.features.has_native_duration_field:
+        raise UnsupportedFeature(
+            f"{of!r}: a column of the type Interval holds moments after 1970 on {compiler.features.display_name}, and what facade "
+            "computes is a number of microseconds. Compute in Python."
+        )
 
 
 def _is_expression(item: object) -> bool:

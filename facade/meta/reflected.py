@@ -48,6 +48,7 @@ class Unreflected(Options):
     """Options of a model on a table that is known by its name only, until the first look at what the table tells."""
 
     is_reflected = False
+    waiting: list[Callable[[], object]]
 
     local_fields = _of_the_table("local_fields")
     local_many_to_many = _of_the_table("local_many_to_many")

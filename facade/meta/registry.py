@@ -184,7 +184,7 @@ class Apps:
         self.unsettled: list[Any] = []
         self._is_settling = False
         #: The tables that models know by name, as the database describes them; and the models that take one over just now.
-        self.reflected = MetaData()
+        self.reflected: dict[str, Table] = {}
         self._standing: set[Any] = set()
         self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
         self._lock = threading.RLock()
@@ -376,6 +376,8 @@ class Apps:
 
     def field_added(self, model: type[Instance]) -> None:
         """Tell those who watch that a model has a new field, unless its class is still being made."""
+        if self._is_settling:  # which forgets everything at its end
+            return
         if self.all_models[model._meta.app_label].get(model._meta.model_name) is model:
             self._forget_relations()
 

@@ -7,7 +7,7 @@ made when somebody looks at the fields of a model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -117,7 +117,7 @@ class _Relations:
 
     def _known_key(self, field: Field[Any], key: sa.ForeignKey) -> _Key | None:
         """Return a foreign key as a relation; None where its other model is not known, or there is no name for it."""
-        far = _column_referred_to(key)
+        far = self._column_referred_to(key)
         target = None if far is None else self.models.get(far.table)
         if far is None or target is None:
             return None
@@ -126,6 +126,15 @@ class _Relations:
         if name == field.attname or _has_attribute(self.model, name):
             return None  # a declared field can have one
         return _Key(field, key, name, target, far, backward)
+
+    def _column_referred_to(self, key: sa.ForeignKey) -> sa.Column[Any] | None:
+        """Return the column that a foreign key refers to; None where its table is not known."""
+        try:
+            return key.column
+        except (sa.exc.NoReferencedTableError, sa.exc.NoReferencedColumnError):
+            name, _, column = key.target_fullname.rpartition(".")
+            table = self.opts.apps.reflected.get(name)
+            return None if table is None else table.columns.get(column)
 
     def _replace(self, key: _Key, backward: str | None) -> None:
         """Put a relation in the place of the plain field."""
@@ -198,8 +207,8 @@ class _Relations:
             symmetrical=False,
             through=between,
             through_fields=[
-                pairs[0][1].key
-                for pairs in (relationship.synchronize_pairs, relationship.secondary_synchronize_pairs)
+                _column_of(relationship.synchronize_pairs),
+                _column_of(relationship.secondary_synchronize_pairs),
             ],
         )
         field.inferred, field.blank = True, True
@@ -207,16 +216,13 @@ class _Relations:
         return True
 
 
+def _column_of(pairs: Sequence[tuple[Any, Any]] | None) -> str:
+    """Return what a column of an association table is called that one side's key is copied to."""
+    return str((pairs or ())[0][1].key)
+
+
 def _has_attribute(model: type[Any], name: str) -> bool:
     return any(name in vars(base) for base in model.__mro__)
-
-
-def _column_referred_to(key: sa.ForeignKey) -> sa.Column[Any] | None:
-    """Return the column that a foreign key refers to; None where its table is not defined."""
-    try:
-        return key.column
-    except (sa.exc.NoReferencedTableError, sa.exc.NoReferencedColumnError):
-        return None
 
 
 def _related_name(target: type[Any], opts: Options, named: str | None, single: bool) -> str:

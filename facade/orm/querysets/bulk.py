@@ -233,6 +233,7 @@ def bulk_update(
         raise ValueError("Field names must be given to bulk_update().")
     objs = tuple(objs)
     if not all(obj._is_pk_set() for obj in objs):
+        queryset.model._meta.check_writable()
         raise ValueError("All bulk_update() objects must have a primary key set.")
     chosen = _updatable(queryset.model._meta, fields)
     if not objs:

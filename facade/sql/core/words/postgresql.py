@@ -64,7 +64,7 @@ class PostgreSQLWords(StandardWords):
     def in_list(
         self, compiler: Compiler, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None
     ) -> Any:
-        if type_ is None or not _has_arrays(type_, compiler.dialect):
+        if not _has_arrays(type_, compiler.dialect):
             return super().in_list(compiler, left, arg, type_, convert)
         return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_)), convert))
 
@@ -76,7 +76,7 @@ class PostgreSQLWords(StandardWords):
         types: Sequence[CoreType | None],
         convert: Convert,
     ) -> Any:
-        if None in types:
+        if not all(_has_arrays(one, compiler.dialect) for one in types):
             return super().in_rows(compiler, left, arg, types, convert)
         arrays = []
         for position, item in enumerate(types):
@@ -262,9 +262,9 @@ _IN_ARRAYS = (
 )
 
 
-def _has_arrays(type_: CoreType, dialect: Dialect) -> bool:
+def _has_arrays(type_: CoreType | None, dialect: Dialect) -> bool:
     """Return whether both drivers send a list of values of a type as an array, in which they are compared as themselves."""
-    if type_.dialect_impl(dialect)._has_bind_expression:
+    if type_ is None or type_.dialect_impl(dialect)._has_bind_expression:
         return False
     found = storage(type_, dialect)
     return isinstance(found, _IN_ARRAYS) and is_own(found) and not isinstance(found, _NOT_IN_ARRAYS)
