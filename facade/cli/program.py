@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from facade.cli.demo import Unusable, run
+from facade.cli.stubs import ForeignStub, write_stub
 
 app = typer.Typer(
     help="Django's ORM language on SQLAlchemy Core.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -32,3 +35,34 @@ def demo(
     except Unusable as error:
         Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def stubs(
+    modules: Annotated[list[str], typer.Argument(help="Modules with models, such as library.models.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write them; beside the modules without it.")
+    ] = None,
+    depth: Annotated[
+        int, typer.Option(min=0, help="How many relations the keywords of filter() go over.")
+    ] = 1,
+    check: Annotated[bool, typer.Option(help="Write nothing; fail where a stub is not up to date.")] = False,
+) -> None:
+    """Write .pyi files for modules with models: what type checkers cannot infer, the keywords of filter() and create() above all."""
+    sys.path.insert(0, "")
+    stale = False
+    for module in modules:
+        try:
+            written = write_stub(module, out, depth, check)
+        except (ImportError, ForeignStub) as error:
+            typer.echo(f"{module}: {error}", err=True)
+            raise typer.Exit(1) from None
+        if written is None:
+            typer.echo(f"{module}: no models")
+            continue
+        path, changed = written
+        stale = stale or changed
+        typer.echo(f"{path}: {('not up to date' if check else 'written') if changed else 'up to date'}")
+    if check and stale:
+        raise typer.Exit(1)

@@ -15,7 +15,7 @@ from facade.orm.instances.construction import DEFERRED, Initialiser, construct, 
 from facade.orm.instances.persistence import Persistence
 from facade.orm.instances.state import ModelState, StateAttribute, is_unset
 from facade.orm.instances.validation import Validation
-from facade.orm.querysets.manager import BaseManager, Manager
+from facade.orm.querysets.manager import Manager
 from facade.orm.querysets.prefetch import prefetch_related_objects
 from facade.orm.querysets.prefetched import PREFETCHED, PrefetchedAttribute
 from facade.orm.relations.descriptors import DeferredFetcher, fetch_missing
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from facade.fields.attributes import DeferredAttribute
     from facade.fields.contracts import Keyed
     from facade.meta.options import Options
+    from facade.orm.querysets.manager import DefaultManager
 
 __all__ = ["DEFERRED", "Model", "ModelBase", "model_unpickle"]
 
@@ -47,7 +48,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     if TYPE_CHECKING:
         _meta: ClassVar[Options]
         _state: ModelState
-        objects = BaseManager()
+        objects = DefaultManager()
         DoesNotExist: ClassVar[type[ObjectDoesNotExist]]
         MultipleObjectsReturned: ClassVar[type[MultipleObjectsReturned]]
         NotUpdated: ClassVar[type[ObjectNotUpdated]]

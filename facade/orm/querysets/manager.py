@@ -37,10 +37,6 @@ class BaseManager:
     _hints: dict[str, Any]
     _constructor_args: tuple[tuple[Any, ...], dict[str, Any]]
 
-    if TYPE_CHECKING:
-        # `Model.objects` is declared as one of these: any manager may take its place.
-        def __get__(self, instance: None, owner: type[M]) -> Manager[M]: ...
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         obj = super().__new__(cls)
         obj._constructor_args = (args, kwargs)
@@ -208,16 +204,29 @@ def _bare_signature(method: Callable[..., Any]) -> inspect.Signature:
 
 if TYPE_CHECKING:
 
+    class DefaultManager:
+        """`Model.objects` for type checkers: a manager, of which an instance has none; any other may take its place."""
+
+        @overload
+        def __get__(self, instance: None, owner: type[M]) -> Manager[M]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object] | None = None) -> object: ...
+        def __get__(self, instance: object, owner: object = None) -> object: ...
+
     class QuerySetManager(BaseManager, Generic[Q]):
         """What `as_manager` and `from_queryset` make, for type checkers: the model has the queryset's methods."""
 
-        def __get__(self, instance: None, owner: type[object] | None) -> Q: ...  # type: ignore[override]
+        @overload
+        def __get__(self, instance: None, owner: type[object] | None) -> Q: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object] | None = None) -> object: ...
+        def __get__(self, instance: object, owner: object = None) -> object: ...
 
     class Manager(QuerySet[M, M], BaseManager, Generic[M]):
         """The default manager."""
 
         # As an annotation, `books: models.Manager[Book]`, it tells of the objects at the other end of a relation.
-        @overload  # type: ignore[override]
+        @overload
         def __get__(self, instance: None, owner: type[object] | None) -> Self: ...
         @overload
         def __get__(self, instance: object, owner: type[object] | None = None) -> Self: ...

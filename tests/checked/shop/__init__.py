@@ -1,0 +1,1 @@
+"""An application whose models, programs and mistakes type checkers look at."""
