@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from facade.expressions.base import Combinable, Expression, Placed
 from facade.expressions.freezing import Frozen, Values
 from facade.fields.declarations import LOOKUP_SEP
+from facade.fields.kinds.generated import GeneratedField
 
 if TYPE_CHECKING:
     from facade.expressions.contracts import Compiler, Query, Valued
@@ -258,7 +259,7 @@ class Col(Placed):
 
     def __init__(self, alias: str, target: Field[Any], output_field: Field[Any] | None = None) -> None:
         field: Any = target if output_field is None else output_field
-        super().__init__(field.output_field if getattr(field, "generated", False) else field)
+        super().__init__(field.output_field if isinstance(field, GeneratedField) else field)
         self.alias, self.target = alias, target
 
     def __repr__(self) -> str:

@@ -278,7 +278,7 @@ class Field(
     @property
     def db_returning(self) -> bool:
         """Whether the database makes values that an INSERT has to return."""
-        return self.has_db_default()
+        return self.generated or self.has_db_default()
 
     @property
     def choices(self) -> Any:
@@ -455,12 +455,14 @@ class Field(
 
     def pre_save(self, model_instance: Instance, add: bool) -> Any:
         """Return the value to store, on INSERT (`add`) or UPDATE; may set it on the instance."""
+        if self.on_update is not None and not add:
+            setattr(model_instance, self.attname, self.on_update())
         return getattr(model_instance, self.attname)
 
     @property
     def sets_itself(self) -> bool:
         """Whether `pre_save` may do anything but read the attribute."""
-        return type(self).pre_save is not Field.pre_save
+        return self.on_update is not None or type(self).pre_save is not Field.pre_save
 
     def value_from_object(self, obj: Instance) -> Any:
         """Return the value of this field in an instance."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
+from facade.types.own import own_type
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -82,7 +83,17 @@ class ColumnDescription:
     """The part of a field that describes its column."""
 
     name: Any
+    column: Any
     max_length: int | None
+
+    existing: sa.Column[Any] | None = None
+    """The column of a table that is somebody else's (`Meta.table`), where the field stands on one."""
+    inferred = False
+    """Whether the field was made of its existing column, and not declared."""
+    on_update: Callable[[], Any] | None = None
+    """What makes the value that every UPDATE of a row gives the existing column."""
+    made_on_update = False
+    """Whether the database makes that value."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -108,6 +119,21 @@ class ColumnDescription:
             if "get_internal_type" in vars(kind):
                 break
         return column_named(self.get_internal_type(), self)
+
+    def stand_on(self, column: sa.Column[Any]) -> None:
+        """Take a column of somebody else's table: its own type binds and reads the values."""
+        self.existing, self.column = column, column.name
+        self.__dict__["column_type"] = own_type(column.type)
+
+    @property
+    def column_key(self) -> str:
+        """What the column is called among those of its `Table`."""
+        return str(self.column if self.existing is None else self.existing.key)
+
+    def column_in(self, table: sa.FromClause) -> sa.Column[Any]:
+        """Return the field's column in the model's `Table`, or in an alias of it."""
+        found: Any = table.c[self.column_key]
+        return found  # type: ignore[no-any-return]
 
     @property
     def rel_column_type(self) -> ColumnType:

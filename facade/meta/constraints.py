@@ -37,7 +37,7 @@ def refers_to(expression: object, model: type[Instance], names: Iterable[str] | 
         field = model._meta.pk if name == "pk" else model._meta.get_field(name)
         if name in names or field.name in names:
             return True
-        if field.generated and refers_to(field.expression, model, names):
+        if field.generated and field.existing is None and refers_to(field.expression, model, names):
             return True
     return False
 
@@ -342,6 +342,8 @@ class UniqueConstraint(BaseConstraint):
         conditions = [self.condition] if self.condition else []
         for name in self.fields:
             field = model._meta.get_field(name)
+            if field.generated and field.name not in values:  # only the database knows what it will be
+                return None
             if field.generated:
                 conditions.append(self._same(F(name), values[field.name]))
                 continue

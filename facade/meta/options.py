@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facade import configuration
-from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured, UnsupportedFeature
 from facade.fields.kinds.auto import AutoField
 from facade.fields.kinds.order import OrderWrt
 from facade.foundation.seams import Seam
@@ -58,7 +58,10 @@ DEFAULT_NAMES = (
     "indexes",
     "constraints",
     "metadata",
+    "table",
 )
+#: Where an option is kept whose name stands for what follows from it.
+_ATTRIBUTES = {"table": "stands_on"}
 
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<!^)(?=[A-Z][a-z])")
 
@@ -145,6 +148,11 @@ class Options(Structure):
         self.auto_created: Any = False
         self.apps: registry.Apps = registry.current()
         self.metadata: MetaData | None = None
+        #: What ``Meta.table`` says: the table that is there already, a class mapped to it, or its name.
+        self.stands_on: Any = None
+        self.existing_table: Table | None = None
+        #: Why rows cannot be written; empty where they can.
+        self.read_only = ""
 
     @property
     def ordering(self) -> Any:
@@ -210,7 +218,7 @@ class Options(Structure):
         for name in DEFAULT_NAMES:
             if hasattr(meta, name):
                 value = getattr(meta, name)
-                setattr(self, name, value)
+                setattr(self, _ATTRIBUTES.get(name, name), value)
                 self.original_attrs[name] = value
         self.app_label = self.app_label or label
         self.unique_together = normalize_together(self.unique_together)
@@ -234,7 +242,7 @@ class Options(Structure):
     def _prepare(self, model: Contributed) -> None:
         """Add what the model did not declare itself: the order column and the primary key."""
         self._prepare_order(model)
-        if self.pk is not None:
+        if self.pk is not None or self.stands_on is not None:
             return
         if self.parents:
             inherited = next(iter(self.parents.values()))
@@ -295,6 +303,11 @@ class Options(Structure):
     def table(self) -> Table:
         """The SQLAlchemy ``Table`` that holds the model's own columns."""
         return type(self).build_table(self.concrete_model)
+
+    def check_writable(self) -> None:
+        """Raise ``UnsupportedFeature`` where the model's rows can only be read, as those of a view."""
+        if self.read_only:
+            raise UnsupportedFeature(f"{self.label} can only be read: {self.read_only}.")
 
     @cached_property
     def swapped(self) -> str | None:

@@ -21,6 +21,8 @@ from facade.foundation.seams import Changes
 from facade.signals import ModelSignal, post_init, pre_init
 
 if TYPE_CHECKING:
+    from sqlalchemy import Table
+
     from facade.fields.contracts import Instance
 
 
@@ -171,6 +173,8 @@ class Apps:
         self.stored_app_configs: list[dict[str, AppConfig]] = []
         #: Tables of models without a ``Meta.metadata`` of their own.
         self.metadata = MetaData(naming_convention=NAMING_CONVENTION)
+        #: The models that stand on tables which are there already.
+        self.on_tables: dict[Table, Any] = {}
         self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
         self._lock = threading.RLock()
         self.install(installed_apps or ())

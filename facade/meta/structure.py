@@ -74,6 +74,7 @@ class Structure:
             "managers_map",
             "many_to_many",
             "pk_fields",
+            "self_updating_fields",
             "plain_from_db",
             "plain_init",
             "swapped",
@@ -256,8 +257,8 @@ class Structure:
 
     @cached_property
     def pk_fields(self) -> list[Any]:
-        """The fields that make up the primary key."""
-        return [self.pk]
+        """The fields that make up the primary key; none where the model reads a view or another table without one."""
+        return [] if self.pk is None else [self.pk]
 
     @property
     def is_composite_pk(self) -> bool:
@@ -274,6 +275,11 @@ class Structure:
         """The fields of the model's own table that the database fills in on insert."""
         fields = self._get_fields(reverse=False, include_parents=PROXY_PARENTS)
         return [field for field in fields if getattr(field, "db_returning", False)]
+
+    @cached_property
+    def self_updating_fields(self) -> list[Any]:
+        """The fields of an existing table that every UPDATE of a row changes, be they named or not."""
+        return [field for field in self.local_concrete_fields if field.made_on_update or field.on_update]
 
     @cached_property
     def _property_names(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facade.expressions.freezing import Frozen
 from facade.fields import Field
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
 Binder = Callable[[Any], tuple[Any, ...]]
 
+
+class Constant(NamedTuple):
+    """A driver parameter that is the same for every row."""
+
+    value: Any
+
+
 # Where a parameter comes from: a field, and whether pre_save is asked for an INSERT (True), an UPDATE (False) or not at all.
-ParameterSource = tuple[Field[Any], bool | None]
+ParameterSource = tuple[Field[Any] | Constant, bool | None]
 
 
 class ExpressionFound(Exception):
@@ -80,8 +87,10 @@ class _Text(generated.FunctionText):
             return f"obj.{attname}"
         return f"getattr(obj, {attname!r})"
 
-    def parameter(self, field: Field[Any], add: bool | None) -> str:
+    def parameter(self, field: Field[Any] | Constant, add: bool | None) -> str:
         """Return the source that makes a driver parameter of one value."""
+        if isinstance(field, Constant):
+            return self.name("constant", field.value)
         value, known = self.value(field, add), self.name("field", field)
         if (plain := field.unprepared(self.vendor)) is None:
             text = f"prepared({known}, {value}, database, {add})"
@@ -107,9 +116,10 @@ def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: D
     """
     text = _Text(dialect, database)
     sources = list(sources)
+    models = [field.model.__name__ for field, _ in sources if isinstance(field, Field)]
     body = "".join(f"{text.parameter(field, add)}, " for field, add in sources)
     text.lines = ["def bind(obj):", f"    return ({body})"]
-    binder: Binder = text.build(f"row binder of {sources[0][0].model.__name__ if sources else 'nothing'}")
+    binder: Binder = text.build(f"row binder of {models[0] if models else 'nothing'}")
     return binder
 
 

@@ -43,7 +43,7 @@ class DateTime(Base[dt.datetime]):
         return self.timezone and vendor_of(dialect).holds_moments
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        convert = _aware if self._has_moments(dialect) else _clock
+        convert = aware if self._has_moments(dialect) else clock_of
         moment = driver_of(dialect).moment
         if moment is not None:
             return moment(convert)
@@ -53,21 +53,21 @@ class DateTime(Base[dt.datetime]):
         if vendor_of(dialect).holds_clocks_as_text:
             return _datetime_of_text
         if vendor_of(dialect).computes_texts:
-            return _read_either(_datetime_of_text, _datetime_of_clock)
+            return _read_either(_datetime_of_text, datetime_of_clock)
         if not self._has_moments(dialect):
-            return _datetime_of_clock
+            return datetime_of_clock
         if driver_of(dialect).gives_utc and settings.USE_TZ:
             return None
         return datetime_of_moment
 
 
-def _aware(value: dt.datetime | None) -> dt.datetime | None:
+def aware(value: dt.datetime | None) -> dt.datetime | None:
     if value is None or value.tzinfo is not None:
         return value
     return value.replace(tzinfo=UTC if settings.USE_TZ else get_default_timezone())
 
 
-def _clock(value: dt.datetime | None, backend: str = "The") -> dt.datetime | None:
+def clock_of(value: dt.datetime | None, backend: str = "The") -> dt.datetime | None:
     if value is None or value.tzinfo is None:
         return value
     if not settings.USE_TZ:
@@ -76,7 +76,7 @@ def _clock(value: dt.datetime | None, backend: str = "The") -> dt.datetime | Non
 
 
 def _text_of_datetime(value: dt.datetime | None) -> str | None:
-    naive = _clock(value, "SQLite")
+    naive = clock_of(value, "SQLite")
     return None if naive is None else naive.isoformat(" ")
 
 
@@ -89,7 +89,7 @@ def _datetime_of_text(value: str | None) -> dt.datetime | None:
     try:
         return _read_datetime(value + "Z") if settings.USE_TZ else _read_datetime(value)
     except (TypeError, ValueError):
-        return _datetime_of_clock(_read(parse_datetime, value))
+        return datetime_of_clock(_read(parse_datetime, value))
 
 
 def _read(parse: Callable[[str], T | None], value: object) -> T:
@@ -115,7 +115,7 @@ def _same(value: dt.date | None) -> dt.date | None:
     return value
 
 
-def _datetime_of_clock(value: dt.datetime | None) -> dt.datetime | None:
+def datetime_of_clock(value: dt.datetime | None) -> dt.datetime | None:
     if value is None or not settings.USE_TZ:
         return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -124,7 +124,7 @@ def _datetime_of_clock(value: dt.datetime | None) -> dt.datetime | None:
 def datetime_of_moment(value: dt.datetime | None) -> dt.datetime | None:
     """Read what PostgreSQL gives for a moment."""
     if value is None or value.tzinfo is None:  # a day and a duration make a clock
-        return _datetime_of_clock(value)
+        return datetime_of_clock(value)
     if settings.USE_TZ:
         return value if value.tzinfo is UTC else value.astimezone(UTC)
     return value.astimezone(get_default_timezone()).replace(tzinfo=None)

@@ -248,7 +248,7 @@ def _own_columns(element: ClauseElement, query: Query) -> list[tuple[sa.Column[A
     """
     model: Any = query.model
     names = {
-        field.model._meta.table.c[field.column]: field.name
+        field.column_in(field.model._meta.table): field.name
         for field in (model._meta.concrete_fields if model else ())
     }
     found: dict[sa.Column[Any], str] = {}

@@ -14,6 +14,7 @@ from facade.expressions.comparisons import Transform
 from facade.expressions.functions import clocks
 from facade.expressions.functions.clocks import MOMENTS
 from facade.expressions.references import F
+from facade.fields.kinds.temporal import ClockField
 from facade.timezone import get_current_timezone
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Zoned(Transform):
 
     def zone(self, compiler: Compiler) -> Any:
         """Return the name of the zone as a parameter: a given one, or the one that is current when the query runs."""
-        if self.lhs.output_field.value_kind != "moment":
+        if not clocks.is_zoned(self.lhs.output_field):
             if self.tzinfo is not None:
                 raise ValueError("tzinfo can only be used with DateTimeField.")
             return None
@@ -235,7 +236,10 @@ class TruncBase(Zoned):
         own = type(self)._output_field
         target = own or (result if type(source) is not type(result) else fields.DateTimeField())
         _check_truncation(source, result, resolved.kind, type(target).__name__)
-        if type(result) in (fields.DateTimeField, LocalDateTimeField) and settings.USE_TZ:
+        if result.value_kind == "moment" and source.value_kind == "moment" and not clocks.is_zoned(source):
+            resolved = resolved.copy()
+            resolved._output_field = ClockField()
+        elif type(result) in (fields.DateTimeField, LocalDateTimeField) and settings.USE_TZ:
             resolved = resolved.copy()
             resolved._output_field = LocalDateTimeField(self.tzinfo)
         return resolved

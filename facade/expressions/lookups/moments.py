@@ -17,6 +17,7 @@ from facade.expressions.comparisons import (
     Lookup,
 )
 from facade.expressions.freezing import Arg, OutOfRange
+from facade.expressions.functions.clocks import is_zoned
 from facade.expressions.functions.datetime import (
     Extract,
     ExtractDay,
@@ -96,10 +97,8 @@ class YearLookup(Lookup):
 
 def year_bound(year_of: Extract, end: str) -> Callable[[int], dt.date]:
     """Return a function from a year to its first or last day, or moment; the current time zone is that of the call."""
-    moments, iso = (
-        final_target(year_of.lhs.output_field).value_kind == "moment",
-        isinstance(year_of, ExtractIsoYear),
-    )
+    field, iso = final_target(year_of.lhs.output_field), isinstance(year_of, ExtractIsoYear)
+    moments, zoned = field.value_kind == "moment", settings.USE_TZ and is_zoned(field)
     day_of = _first_day if end == "first" else _last_day
 
     def bound(year: int) -> dt.date:
@@ -107,7 +106,7 @@ def year_bound(year_of: Extract, end: str) -> Callable[[int], dt.date]:
         if not moments:
             return day
         clock = dt.datetime.combine(day, dt.time() if end == "first" else _LAST_MOMENT)
-        return _in_zone(clock, year_of.tzinfo or get_current_timezone()) if settings.USE_TZ else clock
+        return _in_zone(clock, year_of.tzinfo or get_current_timezone()) if zoned else clock
 
     return bound
 

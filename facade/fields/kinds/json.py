@@ -95,19 +95,25 @@ class JSONField(Field[AnyValue]):
     def get_db_prep_value(self, value: object, connection: Database, prepared: bool = False) -> Any:
         """Return the document as its text."""
         value = super().get_db_prep_value(value, connection, prepared)
+        if self.existing is not None:  # the column's own type writes it
+            return value
         if value is None or value is sa.JSON.NULL or isinstance(value, Operand):
             return value
         dialect = getattr(connection, "compile_dialect", None)  # some call it without a database
-        return _written(self.column_type.bind_processor(dialect)(value))
+        return self._written(self.column_type.bind_processor(dialect)(value))
 
     def db_preparation(
         self, connection: Database | DialectView, for_save: bool = False
     ) -> Callable[[Any], Any] | None:
         prepare = super().db_preparation(connection, for_save)
-        return None if prepare is None else lambda value: _written(prepare(value))
+        return None if prepare is None else lambda value: self._written(prepare(value))
 
     def stored(self, value: object, connection: Database | DialectView) -> Any:
-        return _written(super().stored(value, connection))
+        return self._written(super().stored(value, connection))
+
+    def _written(self, value: object) -> Any:
+        """Return what `get_db_prep_value` or `get_db_prep_save` made of a document: a text is JSON already."""
+        return JSONText(value) if type(value) is str and self.existing is None else value
 
     def validate(self, value: object, model_instance: Instance | None) -> None:
         super().validate(value, model_instance)
@@ -134,8 +140,3 @@ class JSONField(Field[AnyValue]):
             hint = "Use a callable instead, e.g., use `dict` instead of `{}`."
             found.append(self._warning(msg, "E010", hint))
         return found
-
-
-def _written(value: object) -> Any:
-    """Return what `get_db_prep_value` or `get_db_prep_save` made of a document: a text is JSON already."""
-    return JSONText(value) if type(value) is str else value

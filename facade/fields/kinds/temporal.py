@@ -7,10 +7,12 @@ import warnings
 from functools import partialmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
+import sqlalchemy as sa
+
 from facade import types
 from facade.configuration import settings
 from facade.drivers import driver_of
-from facade.exceptions import NumericValueOutOfRange
+from facade.exceptions import ImproperlyConfigured, NumericValueOutOfRange
 from facade.fields.base import Field
 from facade.fields.descriptions import Plain
 from facade.fields.keywords import (
@@ -27,6 +29,7 @@ from facade.fields.kinds.numbers import DecimalField, FloatField, IntegerField
 from facade.foundation.promises import kept
 from facade.parsing.dates import duration_string, parse_date, parse_datetime, parse_duration, parse_time
 from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive, now
+from facade.types.own import is_clock
 from facade.types.temporal import LONGEST, datetime_of_moment
 from facade.vendors import vendor_named
 
@@ -68,7 +71,7 @@ class _Clocked(Field[AnyValue]):
     def sets_itself(self) -> bool:
         if type(self).pre_save is not _Clocked.pre_save:
             return super().sets_itself
-        return self.auto_now or self.auto_now_add
+        return self.auto_now or self.auto_now_add or self.on_update is not None
 
     def get_prep_value(self, value: object) -> Any:
         return self.to_python(kept(value))
@@ -200,6 +203,8 @@ class DateTimeField(DateField[DateTimeValue]):
 
     describes = (dt.datetime,)
     value_kind = "moment"
+    is_clock = False
+    """Whether values are clocks without a zone: those of a column of somebody else's that has none."""
     default_error_messages: ClassVar[dict[str, str]] = {
         "invalid": (
             "“%(value)s” value has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format."
@@ -237,6 +242,15 @@ class DateTimeField(DateField[DateTimeValue]):
     def column_of(field: Declared) -> ColumnType:
         return types.DateTime()
 
+    def stand_on(self, column: sa.Column[Any]) -> None:
+        super().stand_on(column)
+        self.is_clock = is_clock(column.type)
+        if self.is_clock and (self.auto_now or self.auto_now_add):
+            raise ImproperlyConfigured(
+                f"{self} cannot have auto_now or auto_now_add: the column {column.name!r} has no time zone, and whose clock is meant "
+                "nobody says. Give the field a default, and the Column an onupdate, that do."
+            )
+
     def present(self) -> Any:
         return now()
 
@@ -245,7 +259,7 @@ class DateTimeField(DateField[DateTimeValue]):
             return value
         if isinstance(value, dt.date):
             midnight = dt.datetime.combine(value, dt.time.min)
-            return self._located(midnight) if settings.USE_TZ else midnight
+            return self._located(midnight) if settings.USE_TZ and not self.is_clock else midnight
         found = self._parsed(parse_datetime, value, "invalid_datetime")
         if found is None:
             return dt.datetime.combine(self._read(parse_date, value, "invalid_date"), dt.time.min)
@@ -253,6 +267,8 @@ class DateTimeField(DateField[DateTimeValue]):
 
     def get_prep_value(self, value: object) -> Any:
         prepared = super().get_prep_value(value)
+        if self.is_clock:
+            return self._clock(prepared)
         if isinstance(prepared, dt.datetime) and prepared.tzinfo is not None:
             return self._in_reach(prepared)
         if prepared is not None and prepared.tzinfo is None and settings.USE_TZ:
@@ -260,10 +276,24 @@ class DateTimeField(DateField[DateTimeValue]):
         return prepared
 
     def plain_values(self, vendor: str) -> Plain:
+        if self.is_clock:
+            return Plain(dt.datetime, "v.tzinfo is None")
         return Plain(dt.datetime, "v.tzinfo is not None and 1 < v.year < 9999")
 
+    def combined(self, connector: str, right: ValueDescription) -> Any:
+        found = super().combined(connector, right)
+        return ClockField() if self.is_clock and type(found) is DateTimeField else found
+
+    def _clock(self, value: dt.datetime | None) -> dt.datetime | None:
+        if value is not None and value.tzinfo is not None:
+            raise ValueError(
+                f"Field '{self.name}' cannot hold {value}: its column holds clocks without a time zone. Give it a naive datetime: "
+                "the clock of the zone that is meant there."
+            )
+        return value
+
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter | None:
-        if not driver_of(dialect).gives_utc:
+        if self.is_clock or not driver_of(dialect).gives_utc:
             return convert
         custom = getattr(self, "from_db_value", None)
         if custom is None:
@@ -294,6 +324,19 @@ class DateTimeField(DateField[DateTimeValue]):
 
     def _is_present(self, default: object) -> bool:
         return isinstance(default, dt.date) and _is_near(default, _naive_utc(now()))
+
+
+class ClockField(DateTimeField[DateTimeValue]):
+    """What is computed of clocks without a time zone."""
+
+    is_clock = True
+
+    @staticmethod
+    def column_of(field: Declared) -> ColumnType:
+        return _CLOCK
+
+
+_CLOCK = sa.DateTime()
 
 
 class TimeField(_Clocked[TimeValue]):

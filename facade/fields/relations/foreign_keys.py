@@ -203,8 +203,8 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
 
     @property
     def column_type(self) -> Any:
-        """The type of the column referred to, without its auto-increment."""
-        return self.target_field.rel_column_type
+        """The type of the column referred to, without its auto-increment; of an existing column its own."""
+        return self.target_field.rel_column_type if self.existing is None else self.existing.type
 
     @property
     def rel_column_type(self) -> Any:

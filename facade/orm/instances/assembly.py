@@ -19,6 +19,7 @@ from facade.exceptions import (
 from facade.fields.relations.foreign_keys import OneToOneField, lazy_related_operation, resolve_relation
 from facade.meta import registry
 from facade.meta.options import Options
+from facade.orm.existing.standing import stand
 from facade.orm.instances.on_delete import CASCADE
 from facade.orm.querysets.manager import Manager
 from facade.orm.relations.ordering import make_foreign_order_accessors
@@ -104,6 +105,8 @@ class ModelBase(type):
         opts = cls._meta
         opts.indexes = [copy.deepcopy(index) for index in opts.indexes]
         _check_twins(cls)
+        if opts.stands_on is not None and not opts.abstract:
+            stand(cls)
         if opts.abstract:
             # What inherits this Meta is not abstract itself.
             declared_meta.abstract = False

@@ -257,7 +257,11 @@ class Validation(Whole):
             found["pk"] = field_value(self._get_pk_val(meta), meta.pk)
         given = dict(found)
         for field in fields:
-            if field.generated and left_out.isdisjoint(referenced_names(field.expression)):
+            if (
+                field.generated
+                and field.existing is None
+                and left_out.isdisjoint(referenced_names(field.expression))
+            ):
                 found[field.name] = Given(field.expression, given, field.output_field)
         return found
 

@@ -28,7 +28,7 @@ from facade.signals import post_save, pre_save
 from facade.sql.core.conflict import Conflict, check_ignore, check_update
 from facade.sql.values import ExpressionFound
 from facade.sql.writes.insert import BulkInsert
-from facade.sql.writes.table_writer import table_writer
+from facade.sql.writes.table_writer import forget, table_writer
 from facade.sql.writes.update import update_many
 
 if TYPE_CHECKING:
@@ -239,15 +239,30 @@ def bulk_update(
         return 0
     for obj in objs:
         obj._prepare_related_fields_for_save(operation_name="bulk_update", fields=chosen)
+    remade = _refresh(queryset.model._meta, objs, chosen)
     queryset._for_write = True
     alias = queryset.db
     with atomic(using=alias, savepoint=False):
-        if not queryset._has_filters():
+        if not queryset._has_filters() and not remade:
             try:
                 return update_many(objs, _by_table(chosen), connections[alias], batch_size)
             except ExpressionFound:
                 pass
         return _update_filtered(queryset.using(alias), objs, chosen, batch_size)
+
+
+def _refresh(opts: Options, objs: Sequence[Any], chosen: list[Any]) -> bool:
+    """Give objects what every UPDATE of their existing table changes; return whether the UPDATE itself has to say so, too."""
+    others = [field for field in opts.self_updating_fields if field not in chosen]
+    for field in others:
+        if field.on_update:
+            chosen.append(field)
+            for obj in objs:
+                field.pre_save(obj, False)
+        else:
+            for obj in objs:
+                forget(obj, [field])
+    return any(field.existing.onupdate is not None for field in others if not field.on_update)
 
 
 def _updatable(opts: Options, names: Iterable[str]) -> list[Any]:

@@ -30,7 +30,7 @@ from facade.sql.core.readable import readable
 from facade.sql.plan.mass_writes import delete_plan, update_plan
 from facade.sql.plan.plan import sliced_query
 from facade.sql.plan.shape import root
-from facade.sql.query.assignments import check_sources, tables_of
+from facade.sql.query.assignments import check_sources, tables_of, with_refreshed
 from facade.version import VERSION_KEY, __version__, warn_of_version
 
 if TYPE_CHECKING:
@@ -182,6 +182,8 @@ class QuerySet(Reading[M, R]):
             tables = tables_of(self.model._meta, kwargs)
             if tables.keys() != {self.model._meta.concrete_model}:
                 return self._update_tables(tables, kwargs)
+        if fields := self.model._meta.self_updating_fields:
+            kwargs = with_refreshed(fields, kwargs)
         return self._run_update(*_frozen(kwargs))
 
     aupdate = twin(update)

@@ -78,7 +78,7 @@ class Compiler:
         PostgreSQL knows an expression again only where its constants are the same parameters.
         """
         if type(expression) is Col:  # a column and a parameter are one and the same anyway
-            return self.table(expression.alias).c[expression.target.column]
+            return expression.target.column_in(self.table(expression.alias))
         if type(expression) is Value and isinstance(expression.value, Arg):
             return expression.as_core(self)
         if isinstance(expression, Arg):
@@ -127,7 +127,7 @@ class Compiler:
             return sa.true()
 
     def column(self, alias: str, field: Field[Any]) -> Any:
-        return self.table(alias).c[field.column]
+        return field.column_in(self.table(alias))
 
     def present(self, expression: Valued, core: Core) -> Any:
         if isinstance(expression, Col) and self._always_has(expression):

@@ -48,6 +48,7 @@ def _plan(shape: Shape, database: Database, kind: str, make: Callable[..., Any])
 def _make_plan(
     query: SQLQuery, database: Database, make: Callable[..., Any], beyond: Beyond | None = None
 ) -> Plan:
+    query.opts.check_writable()
     compiler = Compiler(query, database.compile_dialect, beyond=beyond)
     again = functools.partial(_make_plan, query, database, make)
     try:
@@ -66,11 +67,11 @@ def _update(compiler: Compiler) -> Any:
     table = compiler.table(query.initial_alias())
     values = {}
     for field, value in query.updates:
-        values[table.c[field.column]] = stored_value(compiler, field, value)
+        values[field.column_in(table)] = stored_value(compiler, field, value)
     if not values:
         raise EmptyResultSet
     restricted = functools.partial(_where, compiler, table)
-    keys = [table.c[field.column] for field in query.opts.pk_fields]
+    keys = [field.column_in(table) for field in query.opts.pk_fields]
     order = functools.partial(_order, compiler)
     return update_statement(table, values, keys, restricted, compiler.dialect, order)
 
@@ -117,4 +118,4 @@ def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any] | sa.U
     inner.updates = ()
     inner.select_only("pk")
     keys = compiler.words.listed(compiler.subquery(Embedded(inner, 0)), apart=True)
-    return statement.where(table.c[query.opts.pk.column].in_(keys))
+    return statement.where(query.opts.pk.column_in(table).in_(keys))

@@ -35,6 +35,16 @@ def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     query.updates = tuple(updates)
 
 
+def with_refreshed(fields: Iterable[Field[Any]], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the assignments of update() with those that every UPDATE of an existing table makes in Python."""
+    made = {
+        field.attname: field.on_update()
+        for field in fields
+        if field.on_update and values.keys().isdisjoint((field.name, field.attname))
+    }
+    return {**values, **made}
+
+
 def set_stored(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     """Resolve what a row's columns are assigned when an instance is saved."""
     fields = ((_known_field(query.opts, name), value) for name, value in values)

@@ -58,7 +58,7 @@ def combined_columns(query: Query) -> dict[str, Any]:
         if first.source.combinator:
             return combined_columns(first)
         fields = {name: field for field in query.opts.concrete_fields for name in (field.name, field.attname)}
-        columns = {name: Ref(field.column, _Value(final_target(field))) for name, field in fields.items()}
+        columns = {name: Ref(field.column_key, _Value(final_target(field))) for name, field in fields.items()}
         return {**columns, "pk": columns[query.opts.pk.name], **_named(first, first.annotation_select)}
     source = first if keeps_names(query) else query
     return _named(source, query.selection.selected or source.selection.result_names)

@@ -194,6 +194,8 @@ def table_for(model: type[Any]) -> sa.Table:
     proxy of the other, or has ``managed = False`` (and a Table in a MetaData apart).
     """
     opts: Options = model._meta
+    if opts.existing_table is not None:
+        return opts.existing_table
     made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
     columns = list(opts.local_concrete_fields)
     if made is not None and made[1] == columns:
@@ -404,7 +406,7 @@ def _add_references(table: sa.Table, fields: Iterable[Field[Any]]) -> None:
             continue
         target = field.remote_field.model
         if field.db_constraint and not target._meta.swapped:
-            far = table_for(target._meta.concrete_model).c[field.target_field.column]
+            far = field.target_field.column_in(table_for(target._meta.concrete_model))
             action = getattr(field.remote_field.on_delete, "operation", None)
             table.append_constraint(Reference([table.c[field.column]], [far], ondelete=action))
 
@@ -530,7 +532,7 @@ def metadata(apps: registry.Apps | None = None) -> sa.MetaData:
     """
     apps = registry.apps if apps is None else apps
     for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy:
+        if not (model._meta.proxy or model._meta.stands_on is not None):
             table_for(model)
     return apps.metadata
 

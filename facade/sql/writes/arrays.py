@@ -18,14 +18,13 @@ ROWS_MAX = 30_000  # arrays need few parameters, but the whole statement is held
 # The element's type name, without length or precision: the column itself judges what is too long. The order matters
 # where one type derives from another. A type that is not here travels as single parameters.
 _NAMES: list[tuple[type[types.TypeEngine[Any]], str | None]] = [
-    (types.Enum, None),
-    (postgresql.CITEXT, None),
     (types.String, "text"),
     (types.Boolean, "boolean"),
     (types.SmallInteger, "smallint"),
     (types.BigInteger, "bigint"),
     (types.Integer, "integer"),
     (types.Double, "double precision"),
+    (types.REAL, "real"),
     (types.Float, "double precision"),
     (types.Numeric, "numeric"),
     (types.Date, "date"),
@@ -51,6 +50,10 @@ def element_type(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
     found = _implementation(type_, dialect)
     if found._has_bind_expression:
         return None
+    if isinstance(found, postgresql.CITEXT) or (
+        isinstance(found, types.Enum) and found.native_enum
+    ):  # equal texts of these are equal as such only
+        return str(dialect.type_compiler_instance.process(found))
     if isinstance(found, types.DateTime):
         return "timestamptz" if found.timezone else "timestamp"
     if isinstance(found, types.Time):

@@ -123,6 +123,10 @@ def update_rows(
 ) -> int:
     """Give the rows of the table of `model` that meet one of the conditions the same values; return how many there were."""
     writer = table_writer(model)
+    values = {
+        **values,
+        **{field: field.on_update() for field in writer.refreshed if field.on_update and field not in values},
+    }
     elements = {
         writer.column(field).key: column_element(writer, field, value, database, new=False)
         for field, value in values.items()
@@ -142,7 +146,7 @@ class DeleteOne:
     def __init__(self, writer: TableWriter, database: Database) -> None:
         text = compile_text(sa.delete(writer.table).where(*where_pk(writer)), database.compile_dialect)
         self.statement = Statement(text.sql)
-        self.bind = row_binder(sources(writer, (), text.names, None), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
 
 
 def delete_one(obj: Instance, model: type[Any], database: Database) -> int:

@@ -68,7 +68,7 @@ class InsertOne:
             statement, database.compile_dialect, [writer.column(field).key for field in fields]
         )
         self.statement = Statement(text.sql, returns=bool(returned))
-        self.bind = row_binder(sources(writer, fields, text.names, add), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, fields, text, add), database.compile_dialect, database)
 
     def run(self, obj: Instance, database: Database) -> None:
         """Insert `obj` and set what the database has made up."""
@@ -149,14 +149,17 @@ class InsertMany:
         dialect = database.compile_dialect
         self.returned = Returned(writer, returned, database)
         bare, whole = self._texts(writer, database, fields, conflict)
-        origins = sources(writer, fields, bare.names, add=True)
+        origins = sources(writer, fields, bare, add=True)
         self.bind = row_binder(origins, dialect, database)
         self.head, self.group, self.tail = _parts(bare.sql, whole.sql)
-        self.array_types = arrays.element_types([field.column_type for field, _ in origins], database)
+        # Among the parameters of a group may be defaults of an existing table, which no array has.
+        alone = len(origins) == len(fields) and not writer.fills_in(fields)
+        kinds = [field.column_type for field in fields] if alone else []
+        self.array_types = arrays.element_types(kinds, database)
         if self.array_types:
             self.statement = Statement(self._unnest(database), returns=bool(returned))
         self.rows_max = (
-            arrays.ROWS_MAX if self.array_types else max(1, database.max_parameters // max(1, len(fields)))
+            arrays.ROWS_MAX if self.array_types else max(1, database.max_parameters // max(1, len(origins)))
         )
         self._statements: dict[int, Statement] = {}
 

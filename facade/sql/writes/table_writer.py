@@ -14,7 +14,7 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.foundation.seams import Seam
 from facade.sql.core.parameters import compile_core, compile_statement
-from facade.sql.values import ParameterSource, reader
+from facade.sql.values import Constant, ParameterSource, reader
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -63,6 +63,7 @@ class TableWriter:
 
     def __init__(self, model: type[Any]) -> None:
         opts = model._meta
+        opts.check_writable()
         self.model, self.generation = model, Generation.number
         self.table: sa.Table = opts.table
         local = tuple(opts.local_concrete_fields)
@@ -77,19 +78,40 @@ class TableWriter:
         self.fields_without_auto = self.columns(
             field for field in self.fields if field is not self.auto_field
         )
-        self.updatable = self.columns(field for field in self.fields if field not in self.pk_fields)
+        # What every UPDATE changes, named or not: in Python, or in the database, which is left to do so.
+        self.refreshed = tuple(field for field in opts.self_updating_fields if field.on_update)
+        self.remade = tuple(field for field in opts.self_updating_fields if not field.on_update)
+        self.updatable = self.columns(
+            field for field in self.fields if field not in self.pk_fields and field not in self.remade
+        )
         self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
         self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
         self.plans: dict[Any, Any] = {}
 
     def generated_from(self, fields: Iterable[Field[Any]]) -> list[Field[Any]]:
-        """Return the columns that the database computes from `fields`."""
+        """Return the columns that the database computes when `fields` are updated."""
         names = {name for field in fields for name in (field.name, field.attname)}
-        return [field for field in self.generated if not names.isdisjoint(referenced_names(field.expression))]
+        computed = [
+            field
+            for field in self.generated
+            if field.existing is not None or not names.isdisjoint(referenced_names(field.expression))
+        ]
+        return [*computed, *(field for field in self.remade if field not in fields)]
+
+    def with_refreshed(self, fields: Sequence[Field[Any]]) -> tuple[Field[Any], ...]:
+        """Return the fields that an UPDATE of `fields` names."""
+        return (*fields, *(field for field in self.refreshed if field not in fields))
+
+    def fills_in(self, fields: Sequence[Field[Any]]) -> bool:
+        """Whether an INSERT of `fields` writes defaults of other columns, which the database itself does not know."""
+        return any(not self.keeps_default(field) for field in self.defaulted if field not in fields)
+
+    def keeps_default(self, field: Field[Any]) -> bool:
+        """Whether the database itself has the default of a column, and not the statement."""
+        return field in self.defaulted and (field.existing is None or field.existing.default is None)
 
     def column(self, field: Field[Any]) -> sa.Column[Any]:
-        column: sa.Column[Any] = self.table.c[field.column]
-        return column
+        return field.column_in(self.table)
 
     def columns(self, fields: Iterable[Field[Any]]) -> Columns:
         """Return the object that stands for these fields in statements."""
@@ -138,17 +160,29 @@ def table_writer(model: type[Any]) -> TableWriter:
 
 
 class Text(NamedTuple):
-    """SQL with its parameters' names in order."""
+    """SQL with its parameters' names in order, and the driver's values of those that are constants of the statement."""
 
     sql: str
     names: Sequence[str]
+    constants: Mapping[str, Any] = {}
 
 
 def compile_text(statement: sa.ClauseElement, dialect: Dialect, columns: Iterable[str] | None = None) -> Text:
     """Compile a Core statement whose parameters come later; `columns` are those an INSERT or UPDATE names."""
     names = None if columns is None else list(columns)
     compiled = compile_core(statement, dialect=dialect, column_keys=names)
-    return Text(str(compiled), tuple(compiled.positiontup or ()))
+    return Text(str(compiled), tuple(compiled.positiontup or ()), _constants(compiled))
+
+
+def _constants(compiled: SQLCompiler) -> dict[str, Any]:
+    """Return the parameters that an existing table's defaults bring along."""
+    given = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    processors: Mapping[str, Any] = compiled._bind_processors
+    return {
+        name: processors[name](value) if name in processors else value
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def compile_values(statement: sa.ClauseElement, dialect: Dialect) -> tuple[str, Params]:
@@ -183,12 +217,15 @@ def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
 
 
 def sources(
-    writer: TableWriter, fields: Sequence[Field[Any]], names: Iterable[str], add: bool | None
+    writer: TableWriter, fields: Sequence[Field[Any]], text: Text, add: bool | None
 ) -> list[ParameterSource]:
-    """Return where each parameter called `names` comes from: a column of `fields` or a part of the primary key."""
-    known: dict[str, ParameterSource] = {writer.column(field).key: (field, add) for field in fields}
+    """Return where each parameter of a text comes from: a column of `fields`, a part of the primary key, or a constant."""
+    known: dict[str, ParameterSource] = {
+        name: (Constant(value), None) for name, value in text.constants.items()
+    }
+    known.update({writer.column(field).key: (field, add) for field in fields})
     known.update({f"{WHERE}{i}": (field, None) for i, field in enumerate(writer.pk_fields)})
-    return [known[name] for name in names]
+    return [known[name] for name in text.names]
 
 
 def column_element(
@@ -196,7 +233,7 @@ def column_element(
 ) -> sa.ColumnElement[Any]:
     """Return the Core form of one value to store, be it a plain one or an expression."""
     if isinstance(value, DatabaseDefault):
-        if new and field in writer.defaulted and database.features.has_default_keyword:
+        if new and writer.keeps_default(field) and database.features.has_default_keyword:
             return sa.literal_column("DEFAULT")
         value = value.expression
     if isinstance(value, Frozen):

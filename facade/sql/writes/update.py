@@ -43,6 +43,7 @@ class UpdateOne:
     __slots__ = ("back", "bind", "lost", "statement")
 
     def __init__(self, writer: TableWriter, database: Database, fields: Fields, add: bool | None) -> None:
+        fields = writer.with_refreshed(fields)
         made = writer.generated_from(fields)
         statement = sa.update(writer.table).where(*where_pk(writer))
         self.lost: Sequence[Field[Any]] = ()
@@ -55,7 +56,7 @@ class UpdateOne:
             statement, database.compile_dialect, [writer.column(field).key for field in fields]
         )
         self.statement = Statement(text.sql, returns=bool(made))
-        self.bind = row_binder(sources(writer, fields, text.names, add), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, fields, text, add), database.compile_dialect, database)
 
     def run(self, obj: Instance, database: Database) -> bool:
         """Update the row of `obj`; return whether there is one."""
@@ -87,7 +88,7 @@ def _update_expressions(
     writer: TableWriter, obj: Instance, database: Database, fields: Fields, add: bool | None
 ) -> bool:
     """Update a row with values that the database computes; they come back, or are forgotten."""
-    values = {field: current_value(obj, field, add) for field in fields}
+    values = {field: current_value(obj, field, add) for field in writer.with_refreshed(fields)}
     computed = [field for field, value in values.items() if isinstance(value, Frozen)]
     computed += writer.generated_from(fields)
     elements = {
@@ -126,7 +127,7 @@ class RowExists:
         )
         text = compile_text(question, database.compile_dialect)
         self.statement = Statement(text.sql, reads=True, returns=True)
-        self.bind = row_binder(sources(writer, (), text.names, None), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
 
 
 def row_exists(obj: Instance, model: type[Any], database: Database) -> bool:

@@ -396,9 +396,9 @@ def on_conflict(statement: Any, table: sa.Table, conflict: Conflict) -> Any:
     """Return an INSERT with ON CONFLICT, as PostgreSQL and SQLite have it."""
     if not conflict.update:
         return statement.on_conflict_do_nothing()
-    keys = [table.c[field.column].key for field in conflict.update]
+    keys = [field.column_key for field in conflict.update]
     return statement.on_conflict_do_update(
-        index_elements=[table.c[field.column] for field in conflict.unique],
+        index_elements=[field.column_in(table) for field in conflict.unique],
         set_={key: statement.excluded[key] for key in keys},
     )
 

@@ -113,7 +113,7 @@ class MySQLWords(StandardWords):
         if not conflict.update:
             return sa.insert(table).inline().prefix_with("IGNORE")
         statement = mysql.insert(table).inline()
-        keys = [table.c[field.column].key for field in conflict.update]
+        keys = [field.column_key for field in conflict.update]
         return statement.on_duplicate_key_update({key: statement.inserted[key] for key in keys})
 
     # -- documents -----------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Models on tables that are somebody else's: what `Meta.table` says."""

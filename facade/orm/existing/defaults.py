@@ -1,0 +1,133 @@
+"""What fills columns in that a write leaves out: a Column's `default`, `server_default`, `onupdate` and the like."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facade.exceptions import UnsupportedFeature
+from facade.expressions.base import Expression
+from facade.expressions.core.clauses import CoreExpression
+from facade.orm.existing.tables import refuse
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.schema import ColumnDefault, FetchedValue
+
+    from facade.expressions.contracts import Compiler
+    from facade.fields import Field
+    from facade.meta.options import Options
+    from facade.orm.existing.tables import Existing
+
+__all__ = ["take_defaults"]
+
+_OF_SQLALCHEMY = sa.sql.schema.__file__
+
+
+class MadeByDatabase(Expression):
+    """Stands for a value that only the database knows how to make, by a trigger or by counting."""
+
+    def __init__(self, field: Field[Any]) -> None:
+        super().__init__(field)
+        self.of = field
+
+    def __repr__(self) -> str:
+        return f"MadeByDatabase({self.of})"
+
+    def as_core(self, compiler: Compiler) -> Any:
+        raise UnsupportedFeature(
+            f"The database makes the value of {self.of} where an INSERT leaves the column out, and SQLite has no other word "
+            "for it: insert the rows that give it a value apart from those that leave it out."
+        )
+
+
+def take_defaults(opts: Options, field: Field[Any], column: sa.Column[Any], table: Existing) -> None:
+    """Let a field do what its column says of values that are left out; what the field itself says goes first."""
+    field.generated = field.generated or column.computed is not None
+    if field.generated:
+        field.editable, field.blank = False, True
+        return
+    if not field.has_default() and not field.has_db_default():
+        _take_default(opts, field, column, table)
+    if column.onupdate is not None:
+        _take_on_update(opts, field, column.onupdate)
+    field.made_on_update = field.made_on_update or column.server_onupdate is not None
+    if field.inferred and (field.has_default() or field.has_db_default() or field.on_update):
+        field.blank = True
+
+
+def _take_default(opts: Options, field: Field[Any], column: sa.Column[Any], table: Existing) -> None:
+    default: Any = column.default
+    if default is not None:
+        if default.is_sequence:
+            if field is not opts.auto_field:
+                field.db_default = CoreExpression(default.next_value())
+        elif default.is_clause_element:
+            field.db_default = CoreExpression(default.arg)
+        else:
+            field.default = python_value(opts, column, default)
+    elif field is opts.auto_field:
+        return
+    elif column.server_default is not None:
+        field.db_default = _server_expression(field, column.server_default)
+    elif (given := _of_mapped_class(column, table)) is not dataclasses.MISSING:
+        field.default = given
+    field.__dict__.pop("_get_default", None)
+
+
+def python_value(opts: Options, column: sa.Column[Any], default: ColumnDefault) -> Any:
+    """Return a default or an `onupdate` of Python's: a constant, or a function without parameters."""
+    if default.is_scalar:
+        return default.arg
+    function = default.arg  # takes a context, whatever it was made of
+    if _asks_for_a_context(function):
+        raise refuse(
+            opts,
+            f"the column {column} has a default that is called with SQLAlchemy's context of the statement "
+            f"({function.__name__}), which facade has not. Declare the field beside it, with a default of its own.",
+        )
+    given: Callable[[], Any] = getattr(function, "__wrapped__", None) or (lambda: function(None))
+    return given
+
+
+def _asks_for_a_context(function: Callable[..., Any]) -> bool:
+    code = getattr(function, "__code__", None)
+    return (
+        code is None or code.co_filename != _OF_SQLALCHEMY
+    )  # which puts the parameter before functions without one
+
+
+def _server_expression(field: Field[Any], default: FetchedValue) -> Expression:
+    """Return what stands for a server default: where it is an expression, what it computes."""
+    given = getattr(default, "arg", None)
+    if isinstance(given, str):
+        return CoreExpression(sa.literal(given))
+    if isinstance(given, sa.TextClause):
+        return CoreExpression(sa.literal_column(given.text))
+    return MadeByDatabase(field) if given is None else CoreExpression(given)
+
+
+def _of_mapped_class(column: sa.Column[Any], table: Existing) -> Any:
+    """Return the default that a mapped class gives its instances itself: as a dataclass, or as what tells classes apart."""
+    mapper = table.mapper
+    if mapper is None:
+        return dataclasses.MISSING
+    if mapper.polymorphic_on is column:
+        return mapper.polymorphic_identity
+    if not dataclasses.is_dataclass(mapper.class_):
+        return dataclasses.MISSING
+    named = {item.name: item for item in dataclasses.fields(mapper.class_)}
+    item = named.get(table.name_of(column))
+    if item is None or (item.default is None and not column.nullable):
+        return dataclasses.MISSING
+    return item.default if item.default_factory is dataclasses.MISSING else item.default_factory
+
+
+def _take_on_update(opts: Options, field: Field[Any], default: Any) -> None:
+    if default.is_scalar or default.is_callable:
+        value = python_value(opts, default.column, default)
+        field.on_update = value if callable(value) else lambda: value
+    else:
+        field.made_on_update = True
