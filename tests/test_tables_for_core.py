@@ -217,7 +217,7 @@ def test_a_column_names_its_field_and_so_its_model():
 def test_scalars_are_there_to_be_read(parcel):
     assert parcel.__table__.c.size.default.arg == 18
     assert parcel.__table__.c.both.default.arg == "python"
-    assert repr(parcel.__table__.c.key.default.arg) == "<get_default of tests.Parcel.key>"
+    assert repr(parcel.__table__.c.key.default.arg.__wrapped__) == "<get_default of tests.Parcel.key>"
     assert parcel.__table__.c.note.default is None
     assert parcel.__table__.c.name.default is None, "an empty text is nobody's default"
 
@@ -324,6 +324,24 @@ def test_new_objects_of_the_orm_have_the_defaults(face, database, in_session, pa
     assert before < changed
     row = face(parcel.objects.get, pk=number)
     assert (row.name, row.key, row.weight, row.made, row.changed) == ("b", key, 1, made, changed)
+
+
+def test_a_model_may_stand_on_the_table_of_another_registry(face, database, parcel):
+    with isolate_apps("tests") as other:
+
+        class Seen(models.Model):
+            place = Coordinate(default=(3, 4))
+
+            class Meta:
+                table = parcel.__table__
+
+    database.create(parcel)
+    seen = face(Seen.objects.create, name="a", shout="ho", weight=1)
+    face(Seen.objects.update, name="b")
+    row = face(parcel.objects.get)
+    assert (row.size, row.key, row.place, row.tags, row.shout) == (18, seen.key, (3, 4), {}, "ho")
+    assert row.changed > row.made
+    assert not other.metadata.tables
 
 
 def test_mapped_classes_and_foreign_keys_outlive_a_field_that_is_added(face, database, in_session):

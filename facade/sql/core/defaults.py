@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from facade.fields import Field
 
-__all__ = ["FieldColumn", "FieldValue", "knowing_values", "values_left_out"]
+__all__ = ["FieldColumn", "FieldValue", "PreparedFieldValue", "knowing_values", "values_left_out"]
 
 
 class _Compiling(threading.local):
@@ -65,15 +65,20 @@ class FieldValue:
     """Makes a field's value where a statement of SQLAlchemy's gives none: `get_default` or `present` says which."""
 
     def __init__(self, field: Field[Any], source: str) -> None:
-        self.field, self.source = field, source
+        self.field, self.source, self.__name__ = field, source, source
 
     def __repr__(self) -> str:
         return f"<{self.source} of {self.field}>"
 
-    def __call__(self, context: Executing) -> Any:
-        value = getattr(self.field, self.source)()
-        prepare = self.field.db_preparation(DialectView(context.dialect), for_save=True)
-        return self.field.get_prep_value(value) if prepare is None else prepare(value)
+    def __call__(self) -> Any:
+        return self.field.get_prep_value(getattr(self.field, self.source)())
+
+
+class PreparedFieldValue(FieldValue):
+    """The same for a field of one's own that asks the database how values are stored: SQLAlchemy tells which it is."""
+
+    def __call__(self, context: Executing) -> Any:  # type: ignore[override]
+        return self.field.stored(getattr(self.field, self.source)(), DialectView(context.dialect))
 
 
 class Executing:

@@ -20,12 +20,13 @@ from facade.expressions.sqltext.fragments import Fragment
 from facade.fields.kinds.composite import CompositePrimaryKey
 from facade.fields.kinds.generated import GeneratedField
 from facade.fields.relations.foreign_keys import ForeignKey, lazy_related_operation
+from facade.fields.relations.reverse import final_target
 from facade.foundation.seams import Seam
 from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint
 from facade.meta.indexes import shortened
 from facade.meta.options import Options
-from facade.sql.core.defaults import FieldColumn, FieldValue
+from facade.sql.core.defaults import FieldColumn, FieldValue, PreparedFieldValue
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ def _make_room(opts: Options, there: sa.Table) -> None:
     if owner is None:
         raise ImproperlyConfigured(
             f"{opts.label} has the table {there.fullname!r}, which its MetaData has already: one that facade did not "
-            "make. Give the model another db_table."
+            "make. Say Meta.table instead of db_table for a model on that table, or give the model another name for its own."
         )
     other: Options = owner._meta
     if other.apps.all_models[other.app_label].get(other.model_name) is owner:
@@ -376,16 +377,17 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
 
 def _values_left_out(opts: Options, field: Field[Any]) -> dict[str, Any]:
     """Return the Column's default and onupdate: what the field makes where a statement of SQLAlchemy's gives no value."""
+    made = PreparedFieldValue if final_target(field).prepares_itself(for_save=True) else FieldValue
     if getattr(field, "auto_now", False):
-        return {"default": FieldValue(field, "present"), "onupdate": FieldValue(field, "present")}
+        return {"default": made(field, "present"), "onupdate": made(field, "present")}
     if getattr(field, "auto_now_add", False):
-        return {"default": FieldValue(field, "present")}
+        return {"default": made(field, "present")}
     if not field.has_default() or field.default is None:
         return {}
     if isinstance(field.default, (Expression, F, Q)):
         return {"default": ModelExpression(opts.model, field.default)}
     plain = type(field.default) in _SCALARS and type(field.default) in field.describes
-    return {"default": field.default if plain else FieldValue(field, "get_default")}
+    return {"default": field.default if plain else made(field, "get_default")}
 
 
 def _sequence_name(opts: Options, field: Field[Any]) -> str:
