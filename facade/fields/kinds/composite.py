@@ -117,7 +117,7 @@ class CompositePrimaryKey(Field[tuple[Any, ...]]):
 
     # -- the attribute --------------------------------------------------------------------------------
 
-    @overload
+    @overload  # type: ignore[override]  # it is no column, but several
     def __get__(self, instance: None, owner: type[object] | None) -> Self: ...
     @overload
     def __get__(self, instance: object, owner: type[object] | None = None) -> tuple[Any, ...]: ...

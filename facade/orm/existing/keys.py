@@ -11,12 +11,12 @@ from facade.fields.kinds.composite import CompositePrimaryKey
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from facade.fields.contracts import Instance
+    from facade.fields.contracts import Contributed, Instance
 
 __all__ = ["NoKey", "composite_key"]
 
 
-def composite_key(model: type[Instance], names: list[str]) -> None:
+def composite_key(model: Contributed, names: list[str]) -> None:
     """Give a model the primary key that several fields make up."""
     if not model._meta.is_composite_pk:
         model.add_to_class("pk", CompositePrimaryKey(*names))
