@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from facade.exceptions import UnsupportedFeature
 from facade.fields import Field
@@ -11,12 +11,12 @@ from facade.fields.kinds.composite import CompositePrimaryKey
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from facade.fields.contracts import Contributed, Instance
+    from facade.fields.contracts import Instance
 
 __all__ = ["NoKey", "composite_key"]
 
 
-def composite_key(model: Contributed, names: list[str]) -> None:
+def composite_key(model: type[Any], names: list[str]) -> None:
     """Give a model the primary key that several fields make up."""
     if not model._meta.is_composite_pk:
         model.add_to_class("pk", CompositePrimaryKey(*names))
