@@ -57,7 +57,7 @@ class PostgreSQLWords(StandardWords):
     ) -> Any:
         if type_ is None or not _has_arrays(type_, compiler.dialect):
             return super().in_list(compiler, left, arg, type_, convert)
-        return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_)), convert))
+        return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_), dimensions=1), convert))
 
     # -- text ----------------------------------------------------------------------------------
 
