@@ -283,6 +283,45 @@ def test_json_with_values_that_only_the_type_can_read_is_refused(face, purses):
     assert str(face(found.first)["n"]) == "2"
 
 
+class Vague(list):
+    """A list that, as an array, is neither equal to another value nor unequal."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise ValueError("ambiguous")
+
+
+def test_values_that_cannot_be_compared_are_taken(face, database):
+    class Listed(TypeDecorator):
+        impl = sa.String(20)
+        cache_ok = True
+
+        def process_bind_param(self, value, dialect):
+            return None if value is None else ",".join(value)
+
+        def process_result_value(self, value, dialect):
+            return None if value is None else Vague(value.split(","))
+
+    with isolate_apps():
+
+        class Row(models.Model):
+            words = TypedField(Listed(), null=True, blank=True)
+
+            class Meta:
+                app_label = "tests"
+
+    database.create(Row)
+    row = face(Row.objects.create, words=Vague("ab"))
+    face(Row(words=Vague("c")).full_clean)
+    assert list(face(Row.objects.get, words=Vague("ab")).words) == ["a", "b"]
+    assert face(Row.objects.filter(words__in=[Vague("ab"), Vague("cd")]).count) == 1
+    row.words = Vague("x")
+    face(row.save)
+    assert face(Row.objects.filter(words__in=[Vague("x"), None]).count) == 1
+    assert face(Row.objects.bulk_update, [row], ["words"]) == 1
+
+
 # -- options -----------------------------------------------------------------------------------------
 
 

@@ -288,7 +288,7 @@ def _freeze_container(items: Iterable[Any], values: Values) -> Any:
     arg = values.add(items)
     if not items:
         return EMPTY
-    if None not in items:
+    if not _holds_none(items):
         return arg
     return ArgWithNone(arg.index, all(item is None for item in items))
 
@@ -304,6 +304,13 @@ def _has_expression(rows: Iterable[Any]) -> bool:
     return all(type(row) in _ROWS for row in rows) and any(
         isinstance(item, EXPRESSIONS) for row in rows for item in row
     )
+
+
+def _holds_none(items: Iterable[Any]) -> bool:
+    try:
+        return None in items
+    except ValueError:  # arrays are not equal to None, nor unequal
+        return any(item is None for item in items)
 
 
 class HashedOnce(tuple[Any, ...]):  # noqa: SLOT001 - it keeps its hash, for which no tuple has a slot

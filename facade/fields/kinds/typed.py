@@ -100,7 +100,7 @@ class TypedField(Field[Any]):
     @property
     def _is_text(self) -> bool:
         """Whether a value is found by its text, as the database writes it."""
-        return self.reads_as_stored and isinstance(self.type, _WRITTEN)
+        return self.reads_as_stored and isinstance(getattr(self.type, "impl_instance", self.type), _WRITTEN)
 
     def stands_beside(self, first: ValueDescription) -> bool:
         return isinstance(first, TypedField) and type_key(first.type) == type_key(self.type)
@@ -166,17 +166,10 @@ def check_method(type_: ColumnType, name: str) -> None:
 # Of SQLAlchemy's types, those whose values are others in the database than in Python.
 _CONVERTING = (sa.Enum, sa.Interval, sa.LargeBinary, sa.PickleType)
 
-# Those whose values are found by pieces of their text, as those of all fields are; and what Core knows no type of.
+# Those whose values are found by pieces of their text, as those of all fields are.
 _WRITTEN = (
-    sa.String,
-    sa.types.NullType,
-    sa.Integer,
-    sa.Numeric,
-    sa.Date,
-    sa.DateTime,
-    sa.Time,
-    sa.Uuid,
-    sa.Boolean,
+    *(sa.String, sa.Integer, sa.Numeric, sa.Boolean, sa.Uuid),
+    *(sa.Date, sa.DateTime, sa.Time, sa.types.NullType),
 )
 
 _KINDS: tuple[tuple[type[ColumnType], Kind], ...] = (

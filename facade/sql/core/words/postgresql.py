@@ -66,7 +66,7 @@ class PostgreSQLWords(StandardWords):
     ) -> Any:
         if not _has_arrays(type_, compiler.dialect):
             return super().in_list(compiler, left, arg, type_, convert)
-        return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_)), convert))
+        return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_), dimensions=1), convert))
 
     def in_rows(
         self,
