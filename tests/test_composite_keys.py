@@ -48,6 +48,7 @@ from facade.models import (
     Window,
 )
 from facade.models.functions import Coalesce, RowNumber
+from facade.models.lookups import TupleExact, TupleGreaterThan
 from facade.testing import CaptureQueriesContext, isolate_apps
 from facade.timezone import UTC
 
@@ -418,6 +419,9 @@ def test_a_value_that_no_column_holds_finds_nothing(face, house):
         ({"pk": ("a", 1)}, "Field 'id' expected a number but got 'a'"),
         ({"pk__isnull": 1}, "must be True or False"),
         ({"pk": Value(1)}, "'exact' subquery lookup of 'pk' only supports OuterRef and QuerySet objects"),
+        ({"pk__in": F("pk")}, "'in' subquery lookup of 'pk' must be a Query object"),
+        ({"pk__in": OuterRef("pk")}, "'in' subquery lookup of 'pk' must be a Query object"),
+        ({"pk__in": [(1, F("id")), 5]}, "'in' lookup of 'pk' must be a collection of tuples or lists"),
         ({"pk": (1, F("id"), 3)}, "'exact' lookup of 'pk' must have 2 elements"),
         ({"pk__in": [(1, F("id"), 3)]}, "'in' lookup of 'pk' must have 2 elements each"),
         ({"email": F("pk")}, "CompositePrimaryKey cannot be used as a lookup value"),
@@ -445,6 +449,8 @@ def test_expressions_in_a_key(face, house):
     assert face(Member.objects.filter(pk=(F("tenant_id"), F("id"))).count) == 3
     assert face(Member.objects.filter(pk__gte=(F("tenant_id"), 2)).count) == 1
     assert face(Note.objects.filter(pk=F("member__pk")).count) == 1
+    assert face(Note.objects.filter(TupleExact(F("pk"), (one.pk, 1))).count) == 1
+    assert face(Note.objects.filter(TupleGreaterThan(F("pk"), F("member__pk"))).count) == 3
     assert face(Member.objects.filter(pk=(one, F("id"))).count) == 2
     assert face(Member.objects.filter(pk__in=[(F("tenant_id"), 2**70), (one, F("id"))]).count) == 2
     assert face(Member.objects.filter(pk=(F("tenant_id"), 2**70)).count) == 0
@@ -922,3 +928,18 @@ def test_a_key_can_be_added_to_a_model():
     line = Line(pk=(1, 2))
     assert (line.number, line.order) == (1, 2)
     assert [column.name for column in Line.__table__.primary_key] == ["number", "order"]
+
+
+@isolate_apps("tests")
+def test_a_key_that_is_added_takes_the_place_of_the_one_that_facade_added():
+    class Line(Model):
+        order = IntegerField()
+        number = IntegerField()
+
+    assert Line._meta.pk.name == "id"
+    Line.add_to_class("pk", CompositePrimaryKey("order", "number"))
+    assert [column.name for column in Line.__table__.columns] == ["order", "number"]
+    assert Line.check() == []
+    assert Line(1, 2).pk == (1, 2)
+    with pytest.raises(TypeError, match="unexpected keyword arguments: 'id'"):
+        Line(id=1)

@@ -103,6 +103,11 @@ def _resolved(query: SQLQuery, field: Field[Any], value: object) -> Any:
         else value
     )
     check_assigned(field, resolved)
+    if resolved.is_composite:
+        name = getattr(value, "name", value)
+        raise FieldError(
+            f"Composite primary keys expressions are not allowed in this query ({field.name}=F({name!r}))."
+        )
     if isinstance(resolved, Embedded):
         resolved = Embedded(resolved.query.clone(), resolved.offset)
         if not resolved.query.has_select_fields and not resolved.query.select:
@@ -111,11 +116,7 @@ def _resolved(query: SQLQuery, field: Field[Any], value: object) -> Any:
 
 
 def check_assigned(field: Field[Any], resolved: Expression) -> None:
-    """Raise FieldError where a row would be assigned what is known of many rows only, or several columns at once."""
-    if resolved.is_composite:
-        raise FieldError(
-            f"Composite primary keys expressions are not allowed in this query ({field.name}=F('pk'))."
-        )
+    """Raise FieldError where a row would be assigned what is known of many rows only."""
     for kind, has in (
         ("Aggregate functions", resolved.contains_aggregate),
         ("Window expressions", resolved.contains_over_clause),
