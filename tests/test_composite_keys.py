@@ -22,14 +22,18 @@ from facade.exceptions import (
 )
 from facade.models import (
     CASCADE,
+    BooleanField,
     Case,
     CharField,
     CompositePrimaryKey,
     Count,
+    DateField,
     DateTimeField,
     DecimalField,
+    DurationField,
     Exists,
     F,
+    FloatField,
     ForeignKey,
     ForeignObject,
     IntegerField,
@@ -92,6 +96,15 @@ class Ticket(Model):
     price = DecimalField(max_digits=6, decimal_places=2)
     sold = DateTimeField()
     label = CharField(max_length=20, default="")
+
+
+class Mixture(Model):
+    pk = CompositePrimaryKey("flag", "day", "name", "number", "length")
+    flag = BooleanField()
+    day = DateField()
+    name = CharField(max_length=10)
+    number = FloatField()
+    length = DurationField()
 
 
 class NamedMember(Member):
@@ -362,6 +375,18 @@ def test_an_order_of_three_columns(face, house, monkeypatch):
     assert face(Ticket.objects.get, pk__in=[(str(code), "1", middle[2])]).pk == middle
 
 
+def test_keys_of_all_kinds_of_values(face, database):
+    database.create(Mixture)
+    known = (True, dt.date(2026, 1, 2), "it's", 1.5, dt.timedelta(seconds=3))
+    other = (True, dt.date(2026, 1, 2), "it's", 1.5, dt.timedelta(seconds=4))
+    face(Mixture.objects.bulk_create, [Mixture(pk=known), Mixture(pk=other)])
+    assert face(Mixture.objects.get, pk=known).pk == known
+    assert keys(face, Mixture.objects.filter(pk__in=[known, (False, *known[1:])])) == [known]
+    assert keys(face, Mixture.objects.filter(pk__gt=known)) == [other]
+    assert keys(face, Mixture.objects.filter(pk__in=Mixture.objects.filter(pk__lte=known))) == [known]
+    assert face(Mixture.objects.filter(pk=other).delete)[0] == 1
+
+
 def test_membership_is_one_statement_for_lists_of_any_length(face, house, assert_queries):
     known = [member.pk for member in house[2]]
     for wanted in ([], known[:1], known[1:], [*known, (99, 99)], {*known}, known * 2):
@@ -370,7 +395,7 @@ def test_membership_is_one_statement_for_lists_of_any_length(face, house, assert
         assert {one.pk for one in found} == {*wanted} & {*known}
     assert keys(face, Member.objects.exclude(pk__in=known[:2])) == known[2:]
     one, two = Member.objects.filter(pk__in=known[:1]), Member.objects.filter(pk__in=known)
-    assert one._shape is two._shape
+    assert one._shape.steps() == two._shape.steps()
 
 
 def test_no_row_has_a_key_with_none_in_it(face, house, assert_queries):
@@ -621,6 +646,9 @@ def test_a_key_partitions_and_orders_windows(face, house):
     assert face.list(ranks.order_by("-pk").values_list("rank", flat=True)) == [3, 2, 1]
     ranks = Member.objects.annotate(rank=Window(RowNumber(), partition_by="pk", order_by="-pk"))
     assert face.list(ranks.values_list("rank", flat=True)) == [1, 1, 1]
+    last = Member.objects.annotate(rank=Window(RowNumber(), order_by="-pk")).filter(rank=1)
+    assert face.list(last.values_list("pk", "id", "rank")) == [(house[2][2].pk, 1, 1)]
+    assert face(Member.objects.get, pk__in=last.values("pk")) == house[2][2]
 
 
 @pytest.mark.vendors("postgres")
