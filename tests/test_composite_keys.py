@@ -22,14 +22,18 @@ from facade.exceptions import (
 )
 from facade.models import (
     CASCADE,
+    BooleanField,
     Case,
     CharField,
     CompositePrimaryKey,
     Count,
+    DateField,
     DateTimeField,
     DecimalField,
+    DurationField,
     Exists,
     F,
+    FloatField,
     ForeignKey,
     ForeignObject,
     IntegerField,
@@ -48,6 +52,7 @@ from facade.models import (
     Window,
 )
 from facade.models.functions import Coalesce, RowNumber
+from facade.models.lookups import TupleExact, TupleGreaterThan
 from facade.testing import CaptureQueriesContext, isolate_apps
 from facade.timezone import UTC
 
@@ -91,6 +96,15 @@ class Ticket(Model):
     price = DecimalField(max_digits=6, decimal_places=2)
     sold = DateTimeField()
     label = CharField(max_length=20, default="")
+
+
+class Mixture(Model):
+    pk = CompositePrimaryKey("flag", "day", "name", "number", "length")
+    flag = BooleanField()
+    day = DateField()
+    name = CharField(max_length=10)
+    number = FloatField()
+    length = DurationField()
 
 
 class NamedMember(Member):
@@ -361,6 +375,18 @@ def test_an_order_of_three_columns(face, house, monkeypatch):
     assert face(Ticket.objects.get, pk__in=[(str(code), "1", middle[2])]).pk == middle
 
 
+def test_keys_of_all_kinds_of_values(face, database):
+    database.create(Mixture)
+    known = (True, dt.date(2026, 1, 2), "it's", 1.5, dt.timedelta(seconds=3))
+    other = (True, dt.date(2026, 1, 2), "it's", 1.5, dt.timedelta(seconds=4))
+    face(Mixture.objects.bulk_create, [Mixture(pk=known), Mixture(pk=other)])
+    assert face(Mixture.objects.get, pk=known).pk == known
+    assert keys(face, Mixture.objects.filter(pk__in=[known, (False, *known[1:])])) == [known]
+    assert keys(face, Mixture.objects.filter(pk__gt=known)) == [other]
+    assert keys(face, Mixture.objects.filter(pk__in=Mixture.objects.filter(pk__lte=known))) == [known]
+    assert face(Mixture.objects.filter(pk=other).delete)[0] == 1
+
+
 def test_membership_is_one_statement_for_lists_of_any_length(face, house, assert_queries):
     known = [member.pk for member in house[2]]
     for wanted in ([], known[:1], known[1:], [*known, (99, 99)], {*known}, known * 2):
@@ -369,7 +395,7 @@ def test_membership_is_one_statement_for_lists_of_any_length(face, house, assert
         assert {one.pk for one in found} == {*wanted} & {*known}
     assert keys(face, Member.objects.exclude(pk__in=known[:2])) == known[2:]
     one, two = Member.objects.filter(pk__in=known[:1]), Member.objects.filter(pk__in=known)
-    assert one._shape is two._shape
+    assert one._shape.steps() == two._shape.steps()
 
 
 def test_no_row_has_a_key_with_none_in_it(face, house, assert_queries):
@@ -418,6 +444,9 @@ def test_a_value_that_no_column_holds_finds_nothing(face, house):
         ({"pk": ("a", 1)}, "Field 'id' expected a number but got 'a'"),
         ({"pk__isnull": 1}, "must be True or False"),
         ({"pk": Value(1)}, "'exact' subquery lookup of 'pk' only supports OuterRef and QuerySet objects"),
+        ({"pk__in": F("pk")}, "'in' subquery lookup of 'pk' must be a Query object"),
+        ({"pk__in": OuterRef("pk")}, "'in' subquery lookup of 'pk' must be a Query object"),
+        ({"pk__in": [(1, F("id")), 5]}, "'in' lookup of 'pk' must be a collection of tuples or lists"),
         ({"pk": (1, F("id"), 3)}, "'exact' lookup of 'pk' must have 2 elements"),
         ({"pk__in": [(1, F("id"), 3)]}, "'in' lookup of 'pk' must have 2 elements each"),
         ({"email": F("pk")}, "CompositePrimaryKey cannot be used as a lookup value"),
@@ -445,6 +474,8 @@ def test_expressions_in_a_key(face, house):
     assert face(Member.objects.filter(pk=(F("tenant_id"), F("id"))).count) == 3
     assert face(Member.objects.filter(pk__gte=(F("tenant_id"), 2)).count) == 1
     assert face(Note.objects.filter(pk=F("member__pk")).count) == 1
+    assert face(Note.objects.filter(TupleExact(F("pk"), (one.pk, 1))).count) == 1
+    assert face(Note.objects.filter(TupleGreaterThan(F("pk"), F("member__pk"))).count) == 3
     assert face(Member.objects.filter(pk=(one, F("id"))).count) == 2
     assert face(Member.objects.filter(pk__in=[(F("tenant_id"), 2**70), (one, F("id"))]).count) == 2
     assert face(Member.objects.filter(pk=(F("tenant_id"), 2**70)).count) == 0
@@ -615,6 +646,9 @@ def test_a_key_partitions_and_orders_windows(face, house):
     assert face.list(ranks.order_by("-pk").values_list("rank", flat=True)) == [3, 2, 1]
     ranks = Member.objects.annotate(rank=Window(RowNumber(), partition_by="pk", order_by="-pk"))
     assert face.list(ranks.values_list("rank", flat=True)) == [1, 1, 1]
+    last = Member.objects.annotate(rank=Window(RowNumber(), order_by="-pk")).filter(rank=1)
+    assert face.list(last.values_list("pk", "id", "rank")) == [(house[2][2].pk, 1, 1)]
+    assert face(Member.objects.get, pk__in=last.values("pk")) == house[2][2]
 
 
 @pytest.mark.vendors("postgres")
@@ -922,3 +956,18 @@ def test_a_key_can_be_added_to_a_model():
     line = Line(pk=(1, 2))
     assert (line.number, line.order) == (1, 2)
     assert [column.name for column in Line.__table__.primary_key] == ["number", "order"]
+
+
+@isolate_apps("tests")
+def test_a_key_that_is_added_takes_the_place_of_the_one_that_facade_added():
+    class Line(Model):
+        order = IntegerField()
+        number = IntegerField()
+
+    assert Line._meta.pk.name == "id"
+    Line.add_to_class("pk", CompositePrimaryKey("order", "number"))
+    assert [column.name for column in Line.__table__.columns] == ["order", "number"]
+    assert Line.check() == []
+    assert Line(1, 2).pk == (1, 2)
+    with pytest.raises(TypeError, match="unexpected keyword arguments: 'id'"):
+        Line(id=1)

@@ -284,7 +284,9 @@ def _freeze_container(items: Iterable[Any], values: Values) -> Any:
     if any(issubclass(kind, EXPRESSIONS) for kind in {*map(type, items)}):
         return _freeze_items(items, values)
     if type(next(iter(items), None)) in _ROWS and _has_expression(items):
-        return tuple(_freeze_items(item, values) for item in items)
+        return tuple(
+            _freeze_items(item, values) if type(item) in _ROWS else freeze(item, values) for item in items
+        )
     arg = values.add(items)
     if not items:
         return EMPTY
@@ -298,12 +300,9 @@ def _freeze_items(items: Iterable[Any], values: Values) -> Any:
     return tuple(values.add_constant(item) if type(item) is int else freeze(item, values) for item in items)
 
 
-def _has_expression(rows: Iterable[Any]) -> bool:
-    """Return whether a list consists of rows, and an expression is in one of them."""
-    rows = list(rows)
-    return all(type(row) in _ROWS for row in rows) and any(
-        isinstance(item, EXPRESSIONS) for row in rows for item in row
-    )
+def _has_expression(items: Iterable[Any]) -> bool:
+    """Return whether an expression is in one of the rows of a list."""
+    return any(isinstance(item, EXPRESSIONS) for row in items if type(row) in _ROWS for item in row)
 
 
 def _holds_none(items: Iterable[Any]) -> bool:

@@ -129,6 +129,16 @@ class Structure:
             self.pk = field
             field.serialize = False
 
+    def replace_pk(self, field: Field[Any]) -> None:
+        """Make ``field`` the primary key; one that was added as the model declared none goes."""
+        old, self.pk = self.pk, field
+        if old in self.local_fields and old.auto_created and not old.is_relation:
+            self.local_fields.remove(old)
+            delattr(self.model, old.attname)
+            self.auto_field = None
+            self._expire_cache()
+            self.apps.field_added(self.model)
+
     def _expire_cache(self, forward: bool = True, reverse: bool = True) -> None:
         """Forget what was derived from this model's fields, and from those of the other models."""
         cache = self.__dict__

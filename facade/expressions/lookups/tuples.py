@@ -32,7 +32,7 @@ from facade.expressions.freezing import (
     PreparedNone,
 )
 from facade.expressions.lookups.objects import compatible
-from facade.expressions.references import ResolvedOuterRef, RowValue, parts_of
+from facade.expressions.references import F, ResolvedOuterRef, RowValue, parts_of
 from facade.expressions.sqltext.fragments import template
 from facade.expressions.subquery import Embedded, Subquery, references_outside
 from facade.fields import CompositePrimaryKey
@@ -60,24 +60,28 @@ class TupleLookup(BuiltinLookup):
     lhs: RowValue
     skips_none = False
     allows_composite_expressions = True
-    problems: ClassVar[tuple[str, str]] = ("must be a tuple or a list", "must have {} elements")
-    """What is said of a value that is no row, and of one of another length."""
+    problems: ClassVar[tuple[str, str, str]] = (
+        "must be a tuple or a list",
+        "must have {} elements",
+        "only supports OuterRef and QuerySet objects",
+    )
+    """What is said of a value that is no row, of one of another length, and of an expression that is no row."""
 
     def __init__(self, lhs: object, rhs: object) -> None:
         rhs = rhs.queryset if isinstance(rhs, Subquery) and rhs.is_plain else rhs
         super().__init__(lhs, rhs)
-        if isinstance(rhs, Expression) and not (isinstance(rhs, Embedded) or rhs.is_composite):
-            raise ValueError(
-                f"{self._named} only supports OuterRef and QuerySet objects (received '{type(rhs).__name__}')"
-            )
+        if isinstance(rhs, (Expression, F)) and not self._takes(rhs):
+            title = self._title.replace("lookup", "subquery lookup", 1)
+            raise ValueError(f"{title} {self.problems[2]} (received '{type(rhs).__name__}')")
+
+    @staticmethod
+    def _takes(rhs: Expression | F) -> bool:
+        """Whether an expression can stand on the right side: a queryset, a row, or a name that may be one of a row."""
+        return isinstance(rhs, (Embedded, F)) or rhs.is_composite
 
     @property
     def _title(self) -> str:
         return f"'{self.lookup_name}' lookup of '{getattr(self.lhs.output_field, 'name', None)}'"
-
-    @property
-    def _named(self) -> str:
-        return self._title.replace("lookup", "subquery lookup", 1)
 
     # -- the values ------------------------------------------------------------------------
 
@@ -310,7 +314,11 @@ class TupleLessThanOrEqual(TupleOrder, LessThanOrEqual):
 class TupleIn(TupleLookup, In):
     """Membership: in a list of tuples, which is one argument however long, or in a queryset."""
 
-    problems = ("must be a collection of tuples or lists", "must have {} elements each")
+    problems = (
+        "must be a collection of tuples or lists",
+        "must have {} elements each",
+        "must be a Query object",
+    )
 
     def prepare(self, value: object) -> Any:
         if not hasattr(value, "__iter__") or isinstance(value, (str, bytes)):
@@ -324,6 +332,10 @@ class TupleIn(TupleLookup, In):
         if not rows:
             raise NoRow
         return [*rows]
+
+    @staticmethod
+    def _takes(rhs: Expression | F) -> bool:
+        return isinstance(rhs, Embedded)
 
     @classmethod
     def arranged(cls, left: RowValue, values: tuple[Any, ...], typed: Callable[[Any, Any], Any]) -> Any:
@@ -343,8 +355,6 @@ class TupleIn(TupleLookup, In):
         if isinstance(self.rhs, tuple):
             rows = [[compiler.process(item) for item in row.items] for row in self.rhs]
             return sa.or_(*[sa.and_(*[a == b for a, b in zip(left, row, strict=True)]) for row in rows])
-        if not isinstance(self.rhs, Embedded):
-            raise ValueError(f"{self._named} must be a Query object (received '{type(self.rhs).__name__}')")
         select = compiler.words.listed(self._select(compiler, self.rhs), self.rhs.query.is_sliced)
         if not compiler.features.supports_tuple_lookups:
             return self._among(left, select)

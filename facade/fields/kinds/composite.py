@@ -75,7 +75,7 @@ class CompositePrimaryKey(Field[tuple[Any, ...]]):
 
     def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=private_only)
-        cls._meta.pk = self
+        cls._meta.replace_pk(self)
         setattr(cls, self.attname, self)
 
     def get_attname_column(self) -> tuple[str, str | None]:

@@ -114,6 +114,11 @@ def _resolved(query: SQLQuery, field: Field[Any], value: object) -> Any:
         else value
     )
     check_assigned(field, resolved)
+    if resolved.is_composite:
+        name = getattr(value, "name", value)
+        raise FieldError(
+            f"Composite primary keys expressions are not allowed in this query ({field.name}=F({name!r}))."
+        )
     if isinstance(resolved, Embedded):
         resolved = Embedded(resolved.query.clone(), resolved.offset)
         if not resolved.query.has_select_fields and not resolved.query.select:
@@ -122,13 +127,9 @@ def _resolved(query: SQLQuery, field: Field[Any], value: object) -> Any:
 
 
 def check_assigned(field: Field[Any], resolved: Expression) -> None:
-    """Raise FieldError where a row would be assigned an order, several columns, or what is known of many rows only."""
+    """Raise FieldError where a row would be assigned an order, or what is known of many rows only."""
     if isinstance(resolved, OrderBy):
         raise FieldError(f"{field.name}={resolved!r} is an order, which no column can be assigned.")
-    if resolved.is_composite:
-        raise FieldError(
-            f"Composite primary keys expressions are not allowed in this query ({field.name}=F('pk'))."
-        )
     for kind, has in (
         ("Aggregate functions", resolved.contains_aggregate),
         ("Window expressions", resolved.contains_over_clause),
