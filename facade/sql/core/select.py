@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
-from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy, Value
@@ -16,7 +15,7 @@ from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
 from facade.expressions.references import Col, Ref
 from facade.expressions.sqltext.written import core_of
-from facade.sql.core.constants import bound_type, literal
+from facade.sql.core.constants import bound_type, is_constant, literal
 from facade.sql.core.layout import Binds, Layout
 from facade.sql.core.qualifying import qualified
 from facade.sql.core.random_order import RandomOrder
@@ -231,8 +230,8 @@ class Compiler:
         columns = self._columns()
         conditions, over = query.where.split_windows()
         where, having = conditions.split_having(must_group_by=query.grouping.group_by is not None)
-        if having and self.words.groups_conditions:
-            having = having.of_groups()
+        if having:
+            having = self._of_groups(having)
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
         statement = sa.select(*columns).select_from(*self._tables())
@@ -247,6 +246,16 @@ class Compiler:
         if order:
             statement = statement.order_by(*order)
         return self._locked(self.limited(statement))
+
+    def _of_groups(self, having: Where) -> Where:
+        """Return conditions on aggregates as the database takes them. Raises FieldError where rows of objects make no groups."""
+        grouping = self.query.grouping
+        if grouping.group_by is None and self.query.selection.default_cols and not self.query.source.inner:
+            raise FieldError(
+                f"A filter of {self.query.model.__name__} compares an aggregate, and nothing makes groups: annotate() the aggregate, "
+                "and filter by its name."
+            )
+        return having.of_groups() if self.words.groups_conditions else having
 
     def _criteria(self, where: Where | None) -> Any:
         if not where:
@@ -367,7 +376,7 @@ class Compiler:
         terms = columns[: self._model_width()]
         for item in _unique(self._group_expressions()):
             term = self._group_term(item)
-            if not _is_constant(term) and all(term is not known for known in terms):
+            if not is_constant(term) and all(term is not known for known in terms):
                 terms.append(term)
         return statement.group_by(*terms) if terms else statement
 
@@ -415,7 +424,7 @@ class Compiler:
         So do constants, which databases would take for positions or refuse; those that are not selected are None.
         """
         source = item.source if isinstance(item, Ref) else item
-        if isinstance(item, Ref) and item.refs in self.labels and not _is_constant(self.labels[item.refs]):
+        if isinstance(item, Ref) and item.refs in self.labels and not is_constant(self.labels[item.refs]):
             if item.refs not in self._model_columns():
                 return self.labels[item.refs]
             item = source  # a column of a related model has that name, too
@@ -425,7 +434,7 @@ class Compiler:
             return position
         core = self.process(item)
         written_in = self.features.writes_parameters and isinstance(core, sa.BindParameter)
-        return self._ordinal(source) if written_in or _is_constant(core) else core
+        return self._ordinal(source) if written_in or is_constant(core) else core
 
     def _order(self) -> list[Any]:
         self.ordered_terms = self._order_terms()
@@ -587,7 +596,3 @@ def _unique(items: Iterable[Any]) -> list[Any]:
         if item not in unique:  # compared, not hashed: not every expression has a hash
             unique.append(item)
     return unique
-
-
-def _is_constant(core: Core) -> bool:
-    return isinstance(getattr(core, "element", core), (Null, True_, False_))
