@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from facade.exceptions import FieldError
 from facade.models import Avg, Count, F, Max, Min, Q, Sum, Window
 from facade.models.functions import RowNumber
+from facade.models.lookups import GreaterThan
 from tests.corpus import MODELS, Album, Artist, Track, fill
 from tests.test_core_statements import core_rows
 
@@ -160,6 +161,20 @@ def test_what_has_no_group_is_refused_by_name(face, records, assert_queries):
     with assert_queries(0):
         with pytest.raises(FieldError, match=r"track\.id is not one of Album's: name it by its path"):
             Album.objects.annotate(n=sa.func.count(track.c.id))
+        for condition in (
+            sa.func.count(album.c.id) > 1,
+            GreaterThan(Count("id"), 1),
+            Q(copies=sa.func.max(album.c.copies)),
+        ):
+            with pytest.raises(
+                FieldError,
+                match=r"A filter of Album compares an aggregate, and nothing makes groups: annotate\(\)",
+            ):
+                face.list(Album.objects.filter(condition))
+        with pytest.raises(
+            FieldError, match=r"Using an aggregate in order_by\(\) without also including it in annotate"
+        ):
+            Album.objects.order_by(sa.func.max(album.c.copies))
         with pytest.raises(FieldError, match="Aggregate functions are not allowed in this query"):
             face(Album.objects.update, copies=sa.func.max(album.c.copies))
     assert face(Album.objects.aggregate, mean=Avg(album.c.copies)) == face(

@@ -103,9 +103,11 @@ class _Writer:
             for handler in node.handlers:
                 of = "" if handler.type is None else f" {ast.unparse(handler.type)}"
                 yield from (f"except{of}:", *_indented(self.statements(handler.body)))
-        elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            if getattr(node, "module", None) != "__future__":
-                yield from ast.unparse(node).splitlines()
+        elif (
+            isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign))
+            and getattr(node, "module", None) != "__future__"
+        ):
+            yield from ast.unparse(node).splitlines()
 
     def _branches(self, node: ast.If) -> Iterator[str]:
         yield from (f"if {ast.unparse(node.test)}:", *_indented(self.statements(node.body)))

@@ -238,8 +238,8 @@ class Compiler:
         columns = self._columns()
         conditions, over = query.where.split_windows()
         where, having = conditions.split_having(must_group_by=query.grouping.group_by is not None)
-        if having and self.words.groups_conditions:
-            having = having.of_groups()
+        if having:
+            having = self._of_groups(having)
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
         statement = sa.select(*columns).select_from(*self._tables())
@@ -254,6 +254,16 @@ class Compiler:
         if order:
             statement = statement.order_by(*order)
         return self._locked(self.limited(statement))
+
+    def _of_groups(self, having: Where) -> Where:
+        """Return conditions on aggregates as the database takes them. Raises FieldError where rows of objects make no groups."""
+        grouping = self.query.grouping
+        if grouping.group_by is None and self.query.selection.default_cols and not self.query.source.inner:
+            raise FieldError(
+                f"A filter of {self.query.model.__name__} compares an aggregate, and nothing makes groups: annotate() the aggregate, "
+                "and filter by its name."
+            )
+        return having.of_groups() if self.words.groups_conditions else having
 
     def _criteria(self, where: Where | None) -> Any:
         if not where:
