@@ -21,4 +21,6 @@ SQLSERVER = Driver(name="", databases=frozenset({"mssql"}), max_parameters=2099)
 ORACLE = Driver(name="", databases=frozenset({"oracle"}), paramstyle="numeric")
 MYSQL = Driver(name="", databases=frozenset({"mysql", "mariadb"}), pings=True)
 
-OTHERS = {name: driver for driver in (POSTGRESQL, SQLITE, MYSQL, ORACLE, SQLSERVER) for name in driver.databases}
+OTHERS = {
+    name: driver for driver in (POSTGRESQL, SQLITE, MYSQL, ORACLE, SQLSERVER) for name in driver.databases
+}
