@@ -117,6 +117,22 @@ class Combinable(Operand):
     def __invert__(self) -> Any:
         return NegatedExpression(self)
 
+    def resolve(self, model: type[Any], using: object = None) -> Any:
+        """Return what this is in a statement of SQLAlchemy Core on the table of `model`, its constants bound parameters.
+
+        It is written for the database that `using` names (an alias, session or connection), by default the model's own. Columns of a
+        parent are those of the parent's table. Raises FieldError for names over a relation, which Core has no join for.
+
+        >>> from facade import models
+        >>> class Pupil(models.Model):
+        ...     age = models.IntegerField()
+        ...     class Meta:
+        ...         app_label = "resolving"
+        >>> print((models.F("age") + 1).resolve(Pupil) > 18)
+        resolving_pupil.age + :param_1 > :param_2
+        """
+        return in_core(self, model, using)
+
     def asc(self, **options: Any) -> OrderBy:
         """Return an ordering, smallest first."""
         return OrderBy(self, **options)
@@ -128,6 +144,12 @@ class Combinable(Operand):
 
 as_condition: Seam[[object], Any] = Seam(
     "how a conditional expression becomes a Q", filled_by="facade.expressions.q"
+)
+
+
+# (Q or expression, model, alias, session or connection) -> a clause
+in_core: Seam[[object, type[Any], Any], Any] = Seam(
+    "what an expression is in a statement of SQLAlchemy Core", filled_by="facade.sql.plan.clause"
 )
 
 

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+from sqlalchemy.sql.operators import ColumnOperators
+
 from facade.exceptions import NestedTooDeeply
 from facade.fields import Field
 from facade.foundation.seams import Seam
@@ -201,10 +204,16 @@ class Frozen:
         return self
 
 
+CORE: Any = (sa.ClauseElement, ColumnOperators)
+"""What SQLAlchemy's expressions are: those of Core, and attributes of mapped classes."""
+
 core_expression: Seam[[object], Any] = Seam(
     "what stands for an expression of SQLAlchemy Core, and None for anything else",
     filled_by="facade.expressions.core.clauses",
 )
+
+
+EXPRESSIONS: Any = (Frozen, *CORE)
 
 
 def is_wide(value: object) -> bool:
@@ -243,7 +252,7 @@ def freeze_stored(value: object, values: Values) -> Any:
 
 
 def _freeze_container(items: Iterable[Any], values: Values) -> Any:
-    if any(isinstance(item, Frozen) for item in items):
+    if any(issubclass(kind, EXPRESSIONS) for kind in {*map(type, items)}):
         return tuple(
             values.add_constant(item) if type(item) is int else freeze(item, values) for item in items
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facade.bridge import twin
 from facade.exceptions import NestedTooDeeply
-from facade.expressions.base import Value, as_condition
+from facade.expressions.base import Value, as_condition, in_core
 from facade.expressions.freezing import Arg, Empty, Frozen, OutOfRange, Values, freeze, hashable
 from facade.expressions.identity import laid_out, put_together
 from facade.expressions.tree import rewritten, unchanged
@@ -274,6 +274,10 @@ class Q(Branches, Frozen):
         return condition_holds(self, against, using) is True
 
     acheck = twin(check)
+
+    def resolve(self, model: type[Any], using: object = None) -> Any:
+        """Return the condition for a statement of SQLAlchemy Core on the table of `model`, as `F.resolve()` does."""
+        return in_core(self, model, using)
 
     def flatten(self) -> Iterator[Any]:
         """Walk this condition and all below it, values and expressions included."""

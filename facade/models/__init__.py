@@ -85,7 +85,7 @@ from facade.orm.querysets.manager import Manager
 from facade.orm.querysets.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from facade.orm.querysets.queryset import QuerySet
 from facade.orm.relations import many_to_many_managers  # noqa: F401 - it makes many-to-many fields work
-from facade.sql.plan import condition_check  # noqa: F401 - it registers itself
+from facade.sql.plan import clause, condition_check  # noqa: F401 - they register themselves
 from facade.sql.writes import standalone  # noqa: F401 - it registers itself
 
 __all__ = [

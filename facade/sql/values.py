@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade import fields
 from facade.expressions.base import Expression
-from facade.expressions.freezing import Frozen
+from facade.expressions.freezing import CORE, EXPRESSIONS, Frozen, core_expression
 from facade.expressions.references import Col, Ref
 from facade.fields import Field
 from facade.foundation import generated
@@ -32,9 +32,27 @@ class ExpressionFound(Exception):
     """A row holds an expression where a compiled plan needs a value."""
 
 
+def expression_of(field: Field[Any], value: object) -> Any:
+    """Return the expression that a value is, one of SQLAlchemy's as facade's own, else None.
+
+    Raises TypeError for one of SQLAlchemy's as a key: the row is found by it.
+    """
+    if isinstance(value, Frozen):
+        return value
+    if not isinstance(value, CORE):
+        return None
+    if field.primary_key:
+        raise TypeError(
+            f"{field.model.__name__}.{field.name} is the primary key, and cannot be the SQLAlchemy expression {str(value)!r}: "
+            "give a value, or let the database make the key (db_default)."
+        )
+    return core_expression(value)
+
+
 def prepared(field: Field[Any], value: Any, database: Database, add: bool | None = True) -> Any:
     """Return `value` as the field stores it, before the column type's own conversion; `add` as in a ParameterSource."""
-    if isinstance(value, Frozen):
+    if isinstance(value, EXPRESSIONS):
+        expression_of(field, value)  # a key is refused
         raise ExpressionFound
     if hasattr(value, "prepare_database_save"):
         value = _key_of(field, value, add)
@@ -59,7 +77,9 @@ def no_value(field: Field[Any], instance: object) -> TypeError:
 
 def current_value(obj: Instance, field: Field[Any], add: bool | None) -> Any:
     """Return the value of `field` that a write of `obj` has to store."""
-    return getattr(obj, field.attname) if add is None else field.pre_save(obj, add)
+    value = getattr(obj, field.attname) if add is None else field.pre_save(obj, add)
+    expression = expression_of(field, value)
+    return value if expression is None else expression
 
 
 def bind_processor(field: Field[Any], dialect: Dialect) -> Converter | None:
@@ -148,7 +168,7 @@ def reader(field: Field[Any], dialect: Dialect, database: Database) -> Converter
     return lambda value: custom(process(value), None, database)
 
 
-def converter(expression: Valued, dialect: Dialect, database: Database) -> Converter | None:
+def converter(expression: Field[Any] | Valued, dialect: Dialect, database: Database) -> Converter | None:
     """Return what makes the Python value of a selected expression, None where the driver's value is right."""
     while isinstance(expression, Ref):
         expression = expression.source

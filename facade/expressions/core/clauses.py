@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators, visitors
@@ -21,6 +21,7 @@ from facade.expressions.base import Expression, OrderBy
 from facade.expressions.freezing import Values, core_expression
 from facade.expressions.references import Col
 from facade.fields.kinds.typed import TypedField
+from facade.types import JSON
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from facade.expressions.freezing import Arg
     from facade.expressions.tree import Change
     from facade.fields import Field
+
+Clause = TypeVar("Clause", bound="ClauseElement")
 
 # A field that reads the same values adds lookups and transforms of its own.
 _FIELDS: dict[type[Any], type[Field[Any]]] = {
@@ -80,6 +83,14 @@ class CoreExpression(Expression):
             (column, expression) for (column, _), expression in zip(self.columns, exprs, strict=True)
         )
 
+    def flatten(self) -> Iterator[Any]:
+        """Walk this expression and the columns that it reads of its row; selects inside read others of rows of their own."""
+        yield self
+        read = set(_read_of_the_row(self.element, frozenset()))
+        for column, expression in self.columns:
+            if column in read:
+                yield from expression.flatten()
+
     def with_parts(self, change: Change) -> Self:
         changed = self.with_sources(change)
         changed.args = tuple((name, change(arg)) for name, arg in self.args)
@@ -108,7 +119,7 @@ class CoreExpression(Expression):
         for_save: bool = False,
     ) -> Any:
         if self.args:
-            self.element = _without_values(self.element)  # a shape is kept, whatever the values were
+            self.element = without_values(self.element)  # a shape is kept, whatever the values were
         resolved = self.copy()
         resolved.is_summary = summarize
         if query is None:
@@ -151,6 +162,8 @@ class CoreExpression(Expression):
         if self.conditional:
             return fields.BooleanField()
         type_ = self.element.type
+        if isinstance(type_, (sa.JSON, JSON)):
+            return fields.JSONField()
         for _, expression in self.columns:
             field = expression._output_field_or_none
             if field is not None and field.column_type is type_:
@@ -228,9 +241,11 @@ def _placed(compiler: Compiler, parameter: BindParameter[Any], arg: Arg) -> Any:
     return placed
 
 
-def _without_values(element: ColumnElement[Any]) -> ColumnElement[Any]:
+def without_values(element: Clause) -> Clause:
+    """Return the same clause to be kept, whatever its values were: those of another one take their places."""
+
     def forget(parameter: BindParameter[Any]) -> None:
-        parameter.value = parameter.callable = None
+        parameter.value = None
 
     return visitors.cloned_traverse(element, {"maintain_key": True}, {"bindparam": forget})
 
@@ -265,14 +280,37 @@ def _own_columns(element: ClauseElement, query: Query) -> list[tuple[sa.Column[A
     return list(found.items())
 
 
+def _read_of_the_row(element: ClauseElement, inside: frozenset[object]) -> Iterator[sa.Column[Any]]:
+    """Yield the columns of an expression but those of the tables `inside`, which a select that is no correlated one reads."""
+    if isinstance(element, sa.Column) and element.table not in inside:
+        yield element
+    if isinstance(element, sa.Select) and len(froms := element.get_final_froms()) == 1:
+        inside |= {item for item in visitors.iterate(froms[0]) if isinstance(item, sa.Table)}
+    for child in element.get_children():
+        yield from _read_of_the_row(child, inside)
+
+
 def _outermost(element: ClauseElement, *, below_aggregates: bool = True) -> Iterator[ClauseElement]:
     """Yield the parts of an expression that are not inside a select of its own."""
     todo = [element]
     while todo:
         item = todo.pop()
         yield item
-        if not isinstance(item, sa.SelectBase) and (below_aggregates or not _is_aggregate(item)):
+        if isinstance(item, sa.Over):
+            todo += _below_window(item)
+        elif not isinstance(item, sa.SelectBase) and (below_aggregates or not _is_aggregate(item)):
             todo += item.get_children()
+
+
+def _below_window(window: sa.Over[Any]) -> list[Any]:
+    """Return the parts of a window and of its function, but the function: over a window, it makes no group."""
+    function: Any = window.element
+    parts = [part for part in window.get_children() if part is not function]
+    while isinstance(function, sa.FunctionFilter | sa.WithinGroup):
+        wrapped = function.func if isinstance(function, sa.FunctionFilter) else function.element
+        parts += [part for part in function.get_children() if part is not wrapped]
+        function = wrapped
+    return [*parts, *function.get_children()]
 
 
 def _is_aggregate(element: object) -> bool:

@@ -66,8 +66,7 @@ def text_of(field: Field[Any], value: object) -> str:
     """Return a value as text; raise TypeError for an expression of SQLAlchemy's, whose text is no value."""
     if isinstance(value, ClauseElement):
         raise TypeError(
-            f"Field '{field.name}' got the SQLAlchemy expression {str(value)!r}, which is no value. Write it with facade's "
-            "functions (facade.models.functions), F() and Value()."
+            f"Field '{field.name}' got the SQLAlchemy expression {str(value)!r}, where only a value can stand."
         )
     return str(value)
 

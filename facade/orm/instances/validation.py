@@ -10,6 +10,7 @@ from facade.db.connection import connections
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
 from facade.expressions.calls import DatabaseDefault
+from facade.expressions.freezing import CORE
 from facade.expressions.given import Given, field_value
 from facade.expressions.names import referenced_names
 from facade.fields.kinds.numbers import default_vendor
@@ -85,6 +86,11 @@ class Validation(Whole):
             if field.name in left_out or field.generated:
                 continue
             value = getattr(self, field.attname)
+            if isinstance(value, CORE):
+                raise TypeError(
+                    f"{type(self).__name__}.{field.name} holds the SQLAlchemy expression {str(value)!r}, which has no value before "
+                    f"it is saved: full_clean(exclude=[{field.name!r}]) leaves it out."
+                )
             if isinstance(value, DatabaseDefault) or (field.blank and value in field.empty_values):
                 continue
             try:

@@ -18,7 +18,6 @@ from facade.expressions.aggregates.plain import Max
 from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.conditional import Case, When
-from facade.expressions.freezing import Frozen
 from facade.expressions.functions.comparison import Cast, Stored
 from facade.expressions.q import Q
 from facade.fields import AutoField, Field
@@ -26,7 +25,7 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.persistence import Persistence
 from facade.signals import post_save, pre_save
 from facade.sql.core.conflict import Conflict, check_ignore, check_update
-from facade.sql.values import ExpressionFound
+from facade.sql.values import ExpressionFound, expression_of
 from facade.sql.writes.insert import BulkInsert
 from facade.sql.writes.table_writer import table_writer
 from facade.sql.writes.update import update_many
@@ -294,8 +293,9 @@ def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
             current = current.value
         if current is None:
             return Value(None)  # NULL, also of a column of documents
-        stored = Stored if isinstance(current, Frozen) else Value
-        return stored(current, output_field=field)
+        if (expression := expression_of(field, current)) is not None:
+            return Stored(expression, output_field=field)
+        return Value(current, output_field=field)
 
     return Case(*(When(pk=obj.pk, then=value(obj)) for obj in objs), output_field=field)
 

@@ -351,7 +351,8 @@ class QuerySet(Reading[M, R]):
         """The query as a SQLAlchemy select with its values in it, for the queryset's database.
 
         Sessions, connections and `pandas.read_sql()` run it; other Core statements take it, and the queryset itself, as a part.
-        Its rows are those of `values_list()`, or of all columns. See https://docs.sqlalchemy.org/en/21/core/selectable.html
+        Its rows are those of `values_list()`, or of all columns; a column that is named twice is in them once, and what only the
+        order of a `distinct()` reads comes behind the others. See https://docs.sqlalchemy.org/en/21/core/selectable.html
         """
         return self._exported(None)
 

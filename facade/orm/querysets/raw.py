@@ -11,11 +11,55 @@ from facade.db.routing import router
 from facade.db.scopes.binding import Using, alias_of
 from facade.exceptions import FieldDoesNotExist
 from facade.orm.querysets.prefetch import Prefetching
-from facade.sql.values import reader
+from facade.sql.values import reader, type_reader
 
 if TYPE_CHECKING:
     from facade.db.database import Database
+    from facade.fields.columns import ColumnType
+    from facade.meta.options import Options
     from facade.sql.query.query import Query as SQLQuery
+
+
+class RowLoader:
+    """Makes objects of rows whose columns have these names: those of fields, by their columns' names, and others, of `types`."""
+
+    def __init__(
+        self,
+        model: type[Any],
+        columns: Sequence[str],
+        database: Database,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> None:
+        opts: Options = model._meta
+        known = {
+            name.lower(): field for field in opts.concrete_fields for name in (field.attname, field.column)
+        }
+        fields = [known.get(name.lower()) for name in columns]
+        present = {field.attname: index for index, field in enumerate(fields) if field is not None}
+        if opts.pk.attname not in present:
+            raise FieldDoesNotExist("Raw query must include the primary key")
+        loaded = [field for field in opts.concrete_fields if field.attname in present]
+        dialect = database.compile_dialect
+        self.model = model
+        self.names = [field.attname for field in loaded]
+        self.read = [(present[field.attname], reader(field, dialect, database)) for field in loaded]
+        types = types or {}
+        self.extra = [
+            (name, index, type_reader(types[name], dialect) if name in types else None)
+            for index, (name, field) in enumerate(zip(columns, fields, strict=True))
+            if field is None
+        ]
+
+    def objects(self, rows: Iterable[Sequence[Any]], alias: str) -> list[Any]:
+        """Return the objects of rows of the database `alias`."""
+        return [self._object(row, alias) for row in rows]
+
+    def _object(self, row: Sequence[Any], alias: str) -> Any:
+        values = [row[index] if fit is None else fit(row[index]) for index, fit in self.read]
+        obj = self.model.from_db(alias, self.names, values)
+        for name, index, fit in self.extra:
+            setattr(obj, name, row[index] if fit is None else fit(row[index]))
+        return obj
 
 
 class RawQuerySet(Prefetching):
@@ -86,46 +130,12 @@ class RawQuerySet(Prefetching):
     # -- loading -------------------------------------------------------------------------------
 
     def _load(self) -> list[Any]:
+        """Run the SQL and return its rows as objects."""
         database = connections[self.db]
-        return self._objects(*self._rows(database), database)
-
-    def _rows(self, database: Database) -> tuple[list[str], Iterable[Sequence[Any]]]:
-        """Run the SQL; return the names of its columns, and its rows."""
         with database.cursor() as cursor:
             cursor.execute(self.raw_query, self.params or None)
             columns = [self.translations.get(item[0], item[0]) for item in cursor.description or ()]
-            return columns, cursor.fetchall()
-
-    def _objects(self, columns: list[str], rows: Iterable[Sequence[Any]], database: Database) -> list[Any]:
-        fields = [self._field(name) for name in columns]
-        present = {field.attname: index for index, field in enumerate(fields) if field is not None}
-        opts = self.model._meta
-        if opts.pk.attname not in present:
-            raise FieldDoesNotExist("Raw query must include the primary key")
-        loaded = [field for field in opts.concrete_fields if field.attname in present]
-        read = [(present[f.attname], reader(f, database.compile_dialect, database)) for f in loaded]
-        extra = [
-            (name, index)
-            for index, (name, field) in enumerate(zip(columns, fields, strict=True))
-            if field is None
-        ]
-        names = [field.attname for field in loaded]
-        found = []
-        for row in rows:
-            obj = self.model.from_db(
-                database.home, names, [row[i] if fit is None else fit(row[i]) for i, fit in read]
-            )
-            for name, index in extra:
-                setattr(obj, name, row[index])
-            found.append(obj)
-        return found
-
-    def _field(self, column: str) -> Any:
-        lowered = column.lower()
-        for field in self.model._meta.concrete_fields:
-            if lowered in (field.column.lower(), field.attname.lower()):
-                return field
-        return None
+            return RowLoader(self.model, columns, database).objects(cursor.fetchall(), database.home)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._results())

@@ -11,7 +11,7 @@ from facade.db.channels.execution import NO_OPTIONS
 from facade.db.connection import connections
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.aggregates.plain import Count
-from facade.expressions.freezing import Arg, Values, freeze
+from facade.expressions.freezing import CORE, Arg, Values, freeze
 from facade.orm.instances.fetching import adopt
 from facade.orm.instances.state import LOADED_FROM, ModelState
 from facade.orm.querysets.arguments import named_expressions
@@ -346,6 +346,10 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         elif not (wanted := tuple(id_list)):
             return {}
         else:
+            if core := [key for key in wanted if isinstance(key, CORE)]:
+                raise TypeError(
+                    f"in_bulk() takes values, not the SQLAlchemy expression {str(core[0])!r}: filter() by it."
+                )
             queryset = self.filter(**{f"{field_name}__in": wanted})
         return queryset._by_name(field_name)
 

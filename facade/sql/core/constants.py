@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.expressions.freezing import PLAIN, WideArg, is_long, is_wide
 from facade.types import Decimal
@@ -60,3 +61,8 @@ def same_value(value: object) -> object:
     if kind is list or kind is tuple:
         return kind, tuple(same_value(item) for item in value)  # type: ignore[attr-defined]
     return id(value)
+
+
+def is_constant(core: sa.ColumnElement[Any]) -> bool:
+    """Return whether a Core expression is NULL, TRUE or FALSE."""
+    return isinstance(getattr(core, "element", core), (Null, True_, False_))

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from facade.db.database import Database
-    from facade.expressions.contracts import Convert, CoreType
+    from facade.expressions.contracts import Convert, Core, CoreType, Valued
     from facade.sql.query.query import Query
     from facade.types.base import Processor
 
 
-class _Valued(Binds):
+class ValuedBinds(Binds):
     """Parameters that hold their values. Their names are SQLAlchemy's affair: other statements have parameters, too."""
 
     varies = False
@@ -43,7 +43,7 @@ class _Read(sa.types.TypeDecorator[Any]):
     impl: Any = sa.types.NullType
     cache_ok = True
 
-    def __init__(self, type_: TypeEngine[Any], source: Any, database: Database) -> None:
+    def __init__(self, type_: TypeEngine[Any], source: Field[Any] | Valued, database: Database) -> None:
         super().__init__()
         self.type_, self.source, self.database = type_, source, database
         self.impl = type_
@@ -52,12 +52,12 @@ class _Read(sa.types.TypeDecorator[Any]):
         return converter(self.source, dialect, self.database)
 
 
-class _Exporter(Compiler):
+class Exporter(Compiler):
     """Compiles a query for whoever runs it: the values of the rows are those that the queryset has."""
 
-    binds: _Valued
+    binds: ValuedBinds
 
-    def _read(self, core: Any, source: Any) -> Any:
+    def _read(self, core: Core, source: Field[Any] | Valued) -> Any:
         if self.form is None or (isinstance(source, Col | Field) and not _reads(source)):
             return core
         read = _Read(core.type, source, self.binds.database)
@@ -79,8 +79,8 @@ def exported(query: Query, database: Database, args: tuple[Any, ...], dialect: D
     It is in the words of the database, or of another `dialect`.
     """
     query.asks_when_empty = True
-    compiler = _Exporter(query, database.compile_dialect if dialect is None else dialect)
-    compiler.binds = _Valued(args, database)
+    compiler = Exporter(query, database.compile_dialect if dialect is None else dialect)
+    compiler.binds = ValuedBinds(args, database)
     try:
         statement = compiler.statement()
     except EmptyResultSet:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
-from sqlalchemy.sql.elements import False_, Null, True_
 
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.base import OrderBy, Value
@@ -16,14 +15,14 @@ from facade.expressions.documents import read_form
 from facade.expressions.freezing import Arg, HashedOnce, OutOfRange
 from facade.expressions.references import Col, Ref
 from facade.expressions.sqltext.written import core_of
-from facade.sql.core.constants import bound_type, literal
+from facade.sql.core.constants import bound_type, is_constant, literal
 from facade.sql.core.layout import Binds, Layout
 from facade.sql.core.qualifying import qualified
 from facade.sql.core.random_order import RandomOrder
 from facade.sql.core.set_operations import Behind, Combination
 from facade.sql.core.words import words_of
 from facade.sql.query.extra import QualifiedColumn
-from facade.sql.query.loading import named_parts, select_parts
+from facade.sql.query.loading import select_parts
 from facade.sql.query.paths import split
 from facade.types.shared import BIG_INTEGER, TRUTH
 
@@ -232,8 +231,8 @@ class Compiler:
         columns = self._columns()
         conditions, over = query.where.split_windows()
         where, having = conditions.split_having(must_group_by=query.grouping.group_by is not None)
-        if having and self.words.groups_conditions:
-            having = having.of_groups()
+        if having:
+            having = self._of_groups(having)
         order = self._order()
         criteria = self._criteria(where), self._criteria(having)
         statement = sa.select(*columns).select_from(*self._tables())
@@ -248,6 +247,16 @@ class Compiler:
         if order:
             statement = statement.order_by(*order)
         return self._locked(self.limited(statement))
+
+    def _of_groups(self, having: Where) -> Where:
+        """Return conditions on aggregates as the database takes them. Raises FieldError where rows of objects make no groups."""
+        grouping = self.query.grouping
+        if grouping.group_by is None and self.query.selection.default_cols and not self.query.source.inner:
+            raise FieldError(
+                f"A filter of {self.query.model.__name__} compares an aggregate, and nothing makes groups: annotate() the aggregate, "
+                "and filter by its name."
+            )
+        return having.of_groups() if self.words.groups_conditions else having
 
     def _criteria(self, where: Where | None) -> Any:
         if not where:
@@ -368,7 +377,7 @@ class Compiler:
         terms = columns[: self._model_width()]
         for item in _unique(self._group_expressions()):
             term = self._group_term(item)
-            if not _is_constant(term) and all(term is not known for known in terms):
+            if not is_constant(term) and all(term is not known for known in terms):
                 terms.append(term)
         return statement.group_by(*terms) if terms else statement
 
@@ -418,7 +427,7 @@ class Compiler:
         source = item.source if isinstance(item, Ref) else item
         if not self.words.sorts_documents and getattr(source, "value_kind", None) == "document":
             return self.words.sortable_document(self.process(source))
-        if isinstance(item, Ref) and item.refs in self.labels and not _is_constant(self.labels[item.refs]):
+        if isinstance(item, Ref) and item.refs in self.labels and not is_constant(self.labels[item.refs]):
             if item.refs not in self._model_columns():
                 return self.labels[item.refs]
             item = source  # a column of a related model has that name, too
@@ -428,7 +437,7 @@ class Compiler:
             return position
         core = self.boolean(item) if getattr(item, "is_condition", False) else self.process(item)
         written_in = self.features.writes_parameters and isinstance(core, sa.BindParameter)
-        return self._ordinal(source) if written_in or _is_constant(core) else core
+        return self._ordinal(source) if written_in or is_constant(core) else core
 
     def _order(self) -> list[Any]:
         self.ordered_terms = self._order_terms()
@@ -566,8 +575,20 @@ class Compiler:
         lock = self.query.lock
         if lock is None:
             return statement
-        tables = [self.table(part.alias) for part in named_parts(self.layout.part, lock.of)]
-        return self.words.for_update(statement, lock, tables)
+        return self.words.for_update(statement, lock, self._lock_tables(lock.of))
+
+    def _lock_tables(self, names: tuple[str, ...]) -> list[Any]:
+        """Return the tables that select_for_update(of=…) names."""
+        if not names:
+            return []
+        part = self.layout.part
+        known = {} if part is None else dict(part.by_path())
+        if unknown := [name for name in names if name not in known]:
+            raise FieldError(
+                f"Invalid field name(s) given in select_for_update(of=(...)): {', '.join(unknown)}. Only relational fields followed in the "
+                f"query are allowed. Choices are: {', '.join(known)}."
+            )
+        return [self.table(known[name].alias) for name in names]
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:
@@ -576,7 +597,3 @@ def _unique(items: Iterable[Any]) -> list[Any]:
         if item not in unique:  # compared, not hashed: not every expression has a hash
             unique.append(item)
     return unique
-
-
-def _is_constant(core: Core) -> bool:
-    return isinstance(getattr(core, "element", core), (Null, True_, False_))

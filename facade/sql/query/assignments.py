@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
+from facade.expressions.base import OrderBy
 from facade.expressions.freezing import Arg
 from facade.expressions.names import referenced_names
 from facade.expressions.subquery import Embedded
@@ -108,7 +109,9 @@ def _resolved(query: SQLQuery, field: Field[Any], value: object) -> Any:
 
 
 def check_assigned(field: Field[Any], resolved: Expression) -> None:
-    """Raise FieldError where a row would be assigned what is known of many rows only."""
+    """Raise FieldError where a row would be assigned an order, or what is known of many rows only."""
+    if isinstance(resolved, OrderBy):
+        raise FieldError(f"{field.name}={resolved!r} is an order, which no column can be assigned.")
     for kind, has in (
         ("Aggregate functions", resolved.contains_aggregate),
         ("Window expressions", resolved.contains_over_clause),

@@ -57,6 +57,13 @@ class Part:
         found = dict((*self.parent.columns, *own))
         return [(item, found[item]) for item in self.model._meta.concrete_fields if item in found]
 
+    def by_path(self, path: str = "") -> Iterator[tuple[str, Part]]:
+        """Yield this part and all that hang on it by the names that `select_related()` knows them by, itself as "self"."""
+        yield path or "self", self
+        for child in self.parts:
+            name = child.link.field.related_query_name() if child.reverse else child.link.name
+            yield from child.by_path(f"{path}__{name}" if path else name)
+
     @property
     def knows_parent(self) -> bool:
         """Whether the object this one hangs on is the one that this one is related to."""
@@ -272,23 +279,3 @@ def check_select_related(opts: Options, requested: Mask, filtered: Container[str
     for name, below in requested.items():
         if below and name in known:
             check_select_related(known[name].hops[-1].target._meta, below)
-
-
-def named_parts(whole: Part | None, names: tuple[str, ...]) -> list[Part]:
-    """Return the parts of a row that select_for_update(of=…) names; raises FieldError for a name of none."""
-    known: dict[str, Part] = {}
-    if whole is not None and names:
-        _name_parts(whole, "", known)
-    if unknown := [name for name in names if name not in known]:
-        raise FieldError(
-            f"Invalid field name(s) given in select_for_update(of=(...)): {', '.join(unknown)}. Only relational fields followed in the "
-            f"query are allowed. Choices are: {', '.join(known)}."
-        )
-    return [known[name] for name in names]
-
-
-def _name_parts(part: Part, prefix: str, known: dict[str, Part]) -> None:
-    known[prefix or "self"] = part
-    for child in part.parts:
-        name = child.link.name if not child.reverse else child.link.field.related_query_name()
-        _name_parts(child, f"{prefix}__{name}" if prefix else name, known)

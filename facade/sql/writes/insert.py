@@ -301,7 +301,8 @@ def _insert_many_expressions(
     conflict: Conflict | None,
 ) -> Inserted:
     rows = [
-        _elements(writer, {field: field.pre_save(obj, True) for field in fields}, database) for obj in batch
+        _elements(writer, {field: current_value(obj, field, True) for field in fields}, database)
+        for obj in batch
     ]
     statement = _insert_into(writer.table, database, conflict).values(rows)
     if returned.columns:
