@@ -10,7 +10,7 @@ import uuid
 import pytest
 
 import facade
-from facade import models, transaction
+from facade import models, transaction, using_connection
 from facade.configuration import override
 from facade.db.connection import connections
 from facade.exceptions import ImproperlyConfigured, UnsupportedFeature
@@ -162,6 +162,37 @@ def test_a_block_inside_a_block_is_refused(duck):
             raise AssertionError("this is not reached")
         Gauge.objects.create(name="kept, too")
     assert Gauge.objects.count() == 2
+
+
+def test_objects_are_found_or_made(duck):
+    made, is_new = Gauge.objects.get_or_create(name="a", defaults={"level": 1})
+    assert (Gauge.objects.get_or_create(name="a"), is_new) == ((made, False), True)
+    assert Gauge.objects.update_or_create(name="a", defaults={"level": 2}) == (made, False)
+    with transaction.atomic():
+        assert Gauge.objects.update_or_create(name="b", defaults={"level": 3})[1]
+        assert Gauge.objects.get_or_create(name="c")[1]
+    assert sorted(Gauge.objects.values_list("name", "level")) == [("a", 2), ("b", 3), ("c", 7)]
+
+
+def test_a_connection_of_ones_own_is_joined(duck):
+    with duck.engine.connect() as connection:
+        with using_connection(connection):
+            Gauge.objects.create(name="a")
+            Gauge.objects.bulk_create([Gauge(name="b")])
+            assert Gauge.objects.count() == 2
+        connection.rollback()
+    assert Gauge.objects.count() == 0
+
+
+def test_sql_by_hand_tells_its_rows(duck):
+    Gauge.objects.bulk_create([Gauge(name=name) for name in "abc"])
+    with duck.cursor() as cursor:
+        cursor.execute("UPDATE tests_gauge SET level = %s WHERE name < %s", [1, "c"])
+        assert cursor.rowcount == 2
+        cursor.execute("SELECT name FROM tests_gauge WHERE level = %s ORDER BY name", [1])
+        assert (cursor.fetchall(), cursor.rowcount) == ([("a",), ("b",)], 2)
+        cursor.execute("DELETE FROM tests_gauge RETURNING name")
+        assert (len(cursor.fetchall()), cursor.rowcount) == (3, 3)
 
 
 def test_row_locks_are_refused(duck):

@@ -6,6 +6,7 @@ What SQLAlchemy would do for its own statements happens here: its transactions, 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -149,6 +150,8 @@ class GeneralChannel(DriverChannel):
         result: Any = self._result(sql, _given(params))
         outcome = outcome_of(result.cursor) if result.returns_rows else Outcome()
         outcome.rowcount = result.rowcount
+        if self.database.features.counts_writes_in_rows:
+            outcome = _counted(outcome, sql)
         result.close()
         self._lone_end()
         return outcome
@@ -396,6 +399,20 @@ def _kill(pool: Any, number: int) -> None:
         cursor.close()
     finally:
         connection.close()
+
+
+_WRITES = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+
+
+def _counted(outcome: Outcome, sql: str) -> Outcome:
+    """Return what a statement gave; DuckDB says in a row how many rows a write has touched."""
+    if outcome.columns is None or not _WRITES.match(sql):
+        outcome.rowcount = -1 if outcome.columns is None else len(outcome.rows)
+        return outcome
+    if list(outcome.columns) == ["Count"]:
+        return Outcome(rowcount=outcome.rows[0][0])
+    outcome.rowcount = len(outcome.rows)  # those that RETURNING gives
+    return outcome
 
 
 def _given(params: Params) -> Any:

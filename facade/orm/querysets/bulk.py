@@ -336,7 +336,7 @@ def get_or_create(
         params = _params(queryset.model, kwargs, defaults or {})
     try:
         # In a transaction a block is a savepoint: a failed INSERT leaves the rest intact. A lone INSERT needs none.
-        with nullcontext() if _is_lone_insert(queryset) else atomic(using=queryset.db):
+        with nullcontext() if _is_lone_insert(queryset) else _undoable(queryset):
             return queryset.create(**_called(params)), True
     except IntegrityError:
         try:
@@ -344,6 +344,11 @@ def get_or_create(
         except queryset.model.DoesNotExist:
             pass
         raise
+
+
+def _undoable(queryset: QuerySet[Any, Any]) -> Any:
+    """Return a block that can be undone by itself, where the database can do that."""
+    return atomic(using=queryset.db, savepoint=connections[queryset.db].features.uses_savepoints)
 
 
 def _is_lone_insert(queryset: QuerySet[Any, Any]) -> bool:
@@ -370,8 +375,9 @@ def update_or_create(
     queryset.filter(**kwargs)  # bad lookups fail before the block begins
     if isinstance(values, dict):
         _check_settable(queryset.model, values)
-    with atomic(using=queryset.db):
-        locked = queryset.select_for_update()
+    with _undoable(queryset):
+        lockable = connections[queryset.db].features.has_select_for_update
+        locked = queryset.select_for_update() if lockable else queryset
         obj, created = locked.get_or_create(values if create_defaults is None else create_defaults, **kwargs)
         if not created:
             for name, value in _called(values).items():
