@@ -282,7 +282,8 @@ class Database(TransactionControl):
         """
         block = state.current(self.alias)
         if block is not None and getattr(block.transaction.channel, "is_general", False):
-            return block.run(_inspected, block.transaction.channel, work)
+            found: R = block.run(_inspected, block.transaction.channel, work)
+            return found
         channel = self.lend_general()
         try:
             return _inspected(channel, work)

@@ -52,7 +52,7 @@ def take_defaults(opts: Options, field: Field[Any], column: sa.Column[Any], tabl
     if not field.has_default() and not field.has_db_default():
         _take_default(opts, field, column, table)
     if column.onupdate is not None:
-        _take_on_update(opts, field, column.onupdate)
+        _take_on_update(opts, field, column, column.onupdate)
     field.made_on_update = field.made_on_update or column.server_onupdate is not None
     if field.inferred and (field.has_default() or field.has_db_default() or field.on_update):
         field.blank = True
@@ -122,9 +122,10 @@ def _take_mapped_default(field: Field[Any], column: sa.Column[Any], table: Exist
                 field.default = item.default_factory
 
 
-def _take_on_update(opts: Options, field: Field[Any], default: Any) -> None:
+def _take_on_update(opts: Options, field: Field[Any], column: sa.Column[Any], given: object) -> None:
+    default: Any = given
     if default.is_scalar or default.is_callable:
-        value = python_value(opts, default.column, default)
+        value = python_value(opts, column, default)
         field.on_update = value if callable(value) else lambda: value
     else:
         field.made_on_update = True
