@@ -82,12 +82,13 @@ class ModelStub:
             if field.concrete:
                 yield field.attname, self._column(field)
         if opts.pk is not None and not opts.abstract:
-            yield "pk", or_none(opts.pk, types_of(opts.pk, self.names)[0])
+            yield "pk", _key(types_of(opts.pk, self.names)[0])
 
     def _column(self, field: Field[Any]) -> str:
         if is_of_ones_own(field):
             return self.names.of(type(field))
-        return f"_models.DeferredAttribute[{or_none(field, types_of(field, self.names)[0])}]"
+        type_ = types_of(field, self.names)[0]
+        return f"_models.DeferredAttribute[{_key(type_) if field.primary_key else or_none(field, type_)}]"
 
     def _related(self, field: Field[Any]) -> str:
         model = field.related_model
@@ -195,6 +196,11 @@ class ModelStub:
 
     def _names_of(self, opts: Options) -> list[str]:
         return [name for field in opts.concrete_fields for name in dict.fromkeys((field.name, field.attname))]
+
+
+def _key(type_: str) -> str:
+    """Return the type of a key's attribute, which may be set to None: then the next save() makes another row."""
+    return type_ if type_ == "_Any" else f"{type_} | _Any"
 
 
 def _key_type(model: type[Any], names: Names) -> str:

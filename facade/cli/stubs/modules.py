@@ -16,7 +16,7 @@ from facade.orm.instances.model import Model
 HEADER = "# Written by `facade stubs`; what is changed here is lost when it runs again."
 _SILENCED = """\
 # mypy: disable-error-code="override, misc, assignment, no-untyped-def, no-untyped-call, type-arg"
-# ty: ignore[incompatible-method-override]
+# ty: ignore[incompatible-method-override, incompatible-attribute-override]
 # pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false, reportInvalidStubStatement=false
 from collections.abc import Iterable as _Iterable, Sequence as _Sequence
 from typing import Any as _Any, ClassVar as _ClassVar, Literal as _Literal, TypedDict as _TypedDict
