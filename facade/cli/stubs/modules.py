@@ -31,6 +31,7 @@ _Expression: _TypeAlias = _fields.Operand | _Column[_Any] | _models.QuerySet[_An
 _Condition: _TypeAlias = _models.Q | _fields.Operand | _Column[bool]"""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_KEPT = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 
 class ForeignStub(Exception):
@@ -103,9 +104,8 @@ class _Writer:
             for handler in node.handlers:
                 of = "" if handler.type is None else f" {ast.unparse(handler.type)}"
                 yield from (f"except{of}:", *_indented(self.statements(handler.body)))
-        elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            if getattr(node, "module", None) != "__future__":
-                yield from ast.unparse(node).splitlines()
+        elif isinstance(node, _KEPT) and getattr(node, "module", None) != "__future__":
+            yield from ast.unparse(node).splitlines()
 
     def _branches(self, node: ast.If) -> Iterator[str]:
         yield from (f"if {ast.unparse(node.test)}:", *_indented(self.statements(node.body)))
