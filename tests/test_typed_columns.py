@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from facade import models
 from facade.apps import isolate_apps
-from facade.exceptions import FieldError
+from facade.exceptions import FieldError, UnsupportedFeature
 from facade.models import Avg, Case, Count, F, Q, Value, When
 from tests.models import Author, Book, City, Country, Everything, Place, Publisher, Restaurant
 from tests.test_core_expressions import library, rows_of_core  # noqa: F401 - a fixture
@@ -177,6 +177,34 @@ def test_an_abstract_model_has_no_table(isolated):
             statement()
     assert Cat.name.field.model is Cat
     assert str(sa.select(Cat.name)).startswith("SELECT")
+
+
+def test_values_of_fields_of_ones_own(isolated):
+    class Doubled(models.IntegerField):
+        def get_prep_value(self, value):
+            return super().get_prep_value(value) * 2
+
+    class Local(models.IntegerField):
+        def get_db_prep_value(self, value, connection, prepared=False):
+            return 3
+
+    class Row(models.Model):
+        double = Doubled()
+        local = Local()
+
+    assert (Row.double == "4").right.value == 8
+    with pytest.raises(UnsupportedFeature, match=r"in get_db_prep_value\(\), and Core asks for none"):
+        Row.local == 3  # noqa: B015
+    assert str(Row.local.is_(None)).endswith("IS NULL")
+
+
+def test_documents(face, database):
+    database.create(Everything)
+    face(Everything.objects.create, json={"a": [1, 2]}, datetime=None)
+    assert (
+        face(Everything.objects.filter(Everything.json.is_not(None), Everything.datetime.is_(None)).count)
+        == 1
+    )
 
 
 # -- as an object --------------------------------------------------------------------------------------------

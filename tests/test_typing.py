@@ -1,21 +1,114 @@
-"""Type checkers, without a plugin, agree with what `tests/typing` says of the public types."""
+"""What type checkers know without a plugin: `tests/typing` and the tutorial are right, `tests/checked` has mistakes that they find."""
 
+from __future__ import annotations
+
+import doctest
 import importlib.util
+import os
+import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CHECKS = {"mypy": ["--strict", "tests/typing"], "pyright": ["tests/typing"]}
+# mypy is quick where it has read SQLAlchemy before.
+CACHE = ["--cache-dir", str(ROOT / ".pytest_cache" / "mypy")]
+CHECKS = {
+    "mypy": ["--strict", *CACHE, "tests/typing"],
+    "pyright": ["--pythonpath", sys.executable, "tests/typing"],
+}
+PROJECT = {
+    "mypy": ["--strict", *CACHE, "."],
+    "pyright": ["--pythonpath", sys.executable, "."],
+    "ty": ["check", "--output-format=concise", f"--python={sys.prefix}", f"--extra-search-path={ROOT}", "."],
+}
+FOUND = re.compile(r"^\s*(\S+\.pyi?):(\d+)(?::\d+)?(?: -|:) error(.*)$", re.MULTILINE)
+# The functions of the tutorial's session are written as at a prompt, without annotations.
+SETTINGS = """\
+[mypy]
+[mypy-session]
+disallow_untyped_defs = False
+disallow_untyped_calls = False
+"""
+MARK = re.compile(r"# error(: stubs)?$")
+FENCE = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def checked(checker, arguments, folder):
+    """Return what a checker prints, and whether it found nothing."""
+    if importlib.util.find_spec(checker) is None:
+        pytest.skip(f"{checker} is not installed")
+    command = [sys.executable, "-m", checker, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr, done.returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", CHECKS)
 def test_a_type_checker_agrees(checker):
-    if importlib.util.find_spec(checker) is None:
-        pytest.skip(f"{checker} is not installed")
-    command = [sys.executable, "-m", checker, *CHECKS[checker]]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    printed, is_right = checked(checker, CHECKS[checker], ROOT)
+    assert is_right, printed
+
+
+# -- a project: programs that are right, the tutorial, and mistakes ------------------------------------------
+
+
+def write_tutorial(folder):
+    """Write the tutorial's models and its session, examples of errors aside, as two modules."""
+    blocks = FENCE.findall((ROOT / "docs" / "tutorial.md").read_text())
+    (_, models), *others = blocks
+    (folder / "library").mkdir()
+    (folder / "library" / "__init__.py").touch()
+    (folder / "library" / "models.py").write_text(f"from __future__ import annotations\n\n{models}")
+    lines = ["from library.models import *", "", "", "async def session():"]
+    for kind, source in others:
+        parts = [source] if kind == "python" else [
+            example.source for example in doctest.DocTestParser().get_examples(source) if not example.exc_msg
+        ]  # fmt: skip
+        lines += [textwrap.indent(part, "    ") for part in parts]
+    (folder / "session.py").write_text("\n".join(lines))
+
+
+@pytest.fixture
+def project(tmp_path):
+    shutil.copytree(ROOT / "tests" / "checked", tmp_path, dirs_exist_ok=True)
+    write_tutorial(tmp_path)
+    (tmp_path / "mypy.ini").write_text(SETTINGS)
+    return tmp_path
+
+
+def write_stubs(project, *options):
+    command = [sys.executable, "-m", "facade.cli", "stubs", "shop.models", "library.models", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def marked(project, with_stubs):
+    """Return the lines with mistakes that a checker is to find."""
+    lines = enumerate((project / "shop" / "mistakes.py").read_text().splitlines(), 1)
+    marks = {number: mark for number, line in lines if (mark := MARK.search(line))}
+    return {number for number, mark in marks.items() if with_stubs or not mark[1]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_stubs", [False, True], ids=["plain", "stubs"])
+@pytest.mark.parametrize("checker", PROJECT)
+def test_mistakes_are_found_and_nothing_else(project, checker, with_stubs):
+    if with_stubs:
+        assert write_stubs(project).returncode == 0
+    printed, _ = checked(checker, PROJECT[checker], project)
+    found = {(Path(path).name, int(line), words) for path, line, words in FOUND.findall(printed)}
+    assert {item for item in found if item[0] != "mistakes.py"} == set(), printed
+    lines = {line for _, line, _ in found}
+    wanted = marked(project, with_stubs)
+    assert len(wanted) >= 25
+    assert lines - wanted == set()
+    if checker == "ty":  # it takes any keyword where some are listed, and looks at no option of a field
+        assert len(wanted - lines) <= (20 if with_stubs else 1)
+    else:
+        assert wanted - lines == set()

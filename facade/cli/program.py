@@ -50,7 +50,8 @@ def stubs(
     check: Annotated[bool, typer.Option(help="Write nothing; fail where a stub is not up to date.")] = False,
 ) -> None:
     """Write .pyi files for modules with models: what type checkers cannot infer, the keywords of filter() and create() above all."""
-    sys.path.insert(0, "")
+    if "" not in sys.path:  # a command, other than `python -m`, does not look into the folder it is called in
+        sys.path.insert(0, "")
     stale = False
     for module in modules:
         try:

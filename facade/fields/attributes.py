@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import operators
 from typing_extensions import TypeVar
 
+from facade.exceptions import UnsupportedFeature
 from facade.foundation.promises import kept
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class OfColumn(Protocol):
     @property
     def column_type(self) -> Any: ...
     def get_prep_value(self, value: object) -> Any: ...
+    def prepares_itself(self) -> bool: ...
 
 
 class Operand:
@@ -137,7 +139,14 @@ _OF_COLUMNS = frozenset({"key", "table", "type"})
 
 def _compared(field: OfColumn, value: object) -> Any:
     value = kept(value)
-    return value if value is None or _is_core(value) else field.get_prep_value(value)
+    if value is None or _is_core(value):
+        return value
+    if field.prepares_itself():
+        raise UnsupportedFeature(
+            f"{field} prepares its values for each database, in get_db_prep_value(), and Core asks for none: compare it by a "
+            f"lookup, filter({field.name}=…)."
+        )
+    return field.get_prep_value(value)
 
 
 def _compared_each(field: OfColumn, values: object) -> Any:

@@ -43,7 +43,7 @@ class _Counted:
         return self._captured.__enter__()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException, traceback: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._captured.__exit__(kind, error, traceback)
         if kind is None and not self._accept(len(self._captured)):
@@ -56,7 +56,7 @@ class _Counted:
         return self.__enter__()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException, traceback: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, traceback)
 

@@ -14,6 +14,7 @@ from facade.orm.querysets.queryset import QuerySet
 if TYPE_CHECKING:
     from facade.cli.stubs.names import Names
     from facade.fields import Field
+    from facade.fields.relations.reverse import ForeignObjectRel
     from facade.meta.options import Options
     from facade.orm.querysets.manager import BaseManager
 
@@ -82,14 +83,15 @@ class ModelStub:
             if field.concrete:
                 yield field.attname, self._column(field)
         if opts.pk is not None and not opts.abstract:
-            yield "pk", or_none(opts.pk, types_of(opts.pk, self.names)[0])
+            yield "pk", _key(types_of(opts.pk, self.names)[0])
 
     def _column(self, field: Field[Any]) -> str:
         if is_of_ones_own(field):
             return self.names.of(type(field))
-        return f"_models.DeferredAttribute[{or_none(field, types_of(field, self.names)[0])}]"
+        type_ = types_of(field, self.names)[0]
+        return f"_models.DeferredAttribute[{_key(type_) if field.primary_key else or_none(field, type_)}]"
 
-    def _related(self, field: Field[Any]) -> str:
+    def _related(self, field: Field[Any] | ForeignObjectRel) -> str:
         model = field.related_model
         return "_Any" if isinstance(model, str) or not is_importable(model) else self.names.of(model)
 
@@ -147,12 +149,13 @@ class ModelStub:
             found[field.attname] = given
             if field.primary_key:
                 found["pk"] = given
-        for name, value in (
-            (name, value) for kind in reversed(self.model.__mro__) for name, value in vars(kind).items()
-        ):
-            if isinstance(value, property) and value.fset is not None and name != "pk":
-                found[name] = "_Any"
-        return found
+        settable = [
+            name
+            for kind in self.model.__mro__
+            for name, value in vars(kind).items()
+            if isinstance(value, property) and value.fset is not None
+        ]
+        return {**dict.fromkeys(settable, "_Any"), **found}
 
     def _lookups(self) -> Iterator[tuple[str, str]]:
         yield from self._columns_of(self.opts, "")
@@ -166,30 +169,23 @@ class ModelStub:
                 yield from ((f"{path}{prefix}{rest}", type_) for rest, type_ in lookups(field, given))
 
     def _over(self, opts: Options, path: str, depth: int) -> Iterator[tuple[str, str]]:
-        for relation in opts.get_fields():
-            if not relation.is_relation or isinstance(relation.related_model, (str, type(None))):
-                continue
-            other = relation.related_model
-            given = (
-                f"{self.names.of(other) if is_importable(other) else '_Any'} | {_key_type(other, self.names)}"
-            )
-            yield f"{path}{relation.name}", f"{given} | _Expression | None"
-            yield f"{path}{relation.name}__exact", f"{given} | _Expression | None"
-            yield f"{path}{relation.name}__in", f"_Iterable[{given}] | _Expression"
-            yield f"{path}{relation.name}__isnull", "bool"
+        for relation in _relations(opts):
+            name, other = f"{path}{relation.name}", relation.related_model
+            key = relation if relation.concrete else other._meta.pk
+            given = f"{self._related(relation)} | {'_Any' if key is None else types_of(key, self.names)[1]}"
+            yield name, f"{given} | _Expression | None"
+            yield f"{name}__exact", f"{given} | _Expression | None"
+            yield f"{name}__in", f"_Iterable[{given}] | _Expression"
+            yield f"{name}__isnull", "bool"
             if depth:
-                yield from self._columns_of(other._meta, f"{path}{relation.name}__")
-                yield from self._over(other._meta, f"{path}{relation.name}__", depth - 1)
+                yield from self._columns_of(other._meta, f"{name}__")
+                yield from self._over(other._meta, f"{name}__", depth - 1)
 
     def _orders(self) -> list[str]:
         names = ["pk", *self._names_of(self.opts)]
-        for relation in self.opts.get_fields():
-            if relation.is_relation and not isinstance(relation.related_model, (str, type(None))):
-                names += [relation.name]
-                names += [
-                    f"{relation.name}__{name}"
-                    for name in ("pk", *self._names_of(relation.related_model._meta))
-                ]
+        for relation in _relations(self.opts):
+            others = ("pk", *self._names_of(relation.related_model._meta))
+            names += [relation.name, *(f"{relation.name}__{name}" for name in others)]
         names = list(dict.fromkeys(names))
         return ["?", *names, *(f"-{name}" for name in names)]
 
@@ -197,8 +193,16 @@ class ModelStub:
         return [name for field in opts.concrete_fields for name in dict.fromkeys((field.name, field.attname))]
 
 
-def _key_type(model: type[Any], names: Names) -> str:
-    return types_of(model._meta.pk, names)[1]
+def _key(type_: str) -> str:
+    """Return the type of a key's attribute, which may be set to None: then the next save() makes another row."""
+    return type_ if type_ == "_Any" else f"{type_} | _Any"
+
+
+def _relations(opts: Options) -> list[Any]:
+    """Return the relations of a model, either end of them, whose other model is there."""
+    return [
+        field for field in opts.get_fields() if field.is_relation and isinstance(field.related_model, type)
+    ]
 
 
 def _importable(kind: type[Any]) -> Any:

@@ -16,7 +16,7 @@ from facade.orm.instances.model import Model
 HEADER = "# Written by `facade stubs`; what is changed here is lost when it runs again."
 _SILENCED = """\
 # mypy: disable-error-code="override, misc, assignment, no-untyped-def, no-untyped-call, type-arg"
-# ty: ignore[incompatible-method-override]
+# ty: ignore[incompatible-method-override, incompatible-attribute-override]
 # pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false, reportInvalidStubStatement=false
 from collections.abc import Iterable as _Iterable, Sequence as _Sequence
 from typing import Any as _Any, ClassVar as _ClassVar, Literal as _Literal, TypedDict as _TypedDict
@@ -31,6 +31,7 @@ _Expression: _TypeAlias = _fields.Operand | _Column[_Any] | _models.QuerySet[_An
 _Condition: _TypeAlias = _models.Q | _fields.Operand | _Column[bool]"""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_KEPT = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 
 class ForeignStub(Exception):
@@ -103,10 +104,7 @@ class _Writer:
             for handler in node.handlers:
                 of = "" if handler.type is None else f" {ast.unparse(handler.type)}"
                 yield from (f"except{of}:", *_indented(self.statements(handler.body)))
-        elif (
-            isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign))
-            and getattr(node, "module", None) != "__future__"
-        ):
+        elif isinstance(node, _KEPT) and getattr(node, "module", None) != "__future__":
             yield from ast.unparse(node).splitlines()
 
     def _branches(self, node: ast.If) -> Iterator[str]:

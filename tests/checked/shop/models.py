@@ -45,8 +45,24 @@ class Author(models.Model):
         return self.name
 
 
+class TagQuerySet(models.QuerySet["Tag"]):
+    def short(self) -> TagQuerySet:
+        return self.filter(label__regex="^.{1,3}$")
+
+
+class LongTags(models.Manager["Tag"]):
+    def get_queryset(self) -> models.QuerySet[Tag]:
+        return super().get_queryset().filter(label__regex=".{4}")
+
+    def longest(self) -> Tag | None:
+        return self.order_by("-label").first()
+
+
 class Tag(models.Model):
     label = models.CharField(max_length=30)
+
+    objects = models.Manager.from_queryset(TagQuerySet)()
+    long = LongTags()
 
 
 class BookQuerySet(models.QuerySet["Book"]):

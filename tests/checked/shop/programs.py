@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from facade import models
 from facade.models import Count, F, Q
-from shop.models import Author, Book, BookQuerySet, Genre, Point, Tag, cheapest
+from shop.models import Author, Book, BookQuerySet, Genre, Point, Tag, TagQuerySet, cheapest
 
 TODAY = dt.date(2024, 7, 1)
 
@@ -57,6 +57,17 @@ def rows(author: Author) -> None:
 def annotated() -> None:
     author = Author.objects.annotate(titles=Count("books")).filter(titles__gt=3).order_by("titles")[0]
     assert_type(author.titles, int)
+
+
+def managers(data: dict[str, Any], tag: Tag) -> None:
+    assert_type(Tag.objects.short(), TagQuerySet)
+    assert_type(Tag.objects.short().filter(label="x").get(), Tag)
+    assert_type(Tag.long.longest(), Tag | None)
+    assert_type(Tag.long.filter(label="x")[0], Tag)
+    assert_type(Tag.long.get_queryset().get(), Tag)
+    Author(**data).save()
+    Author.objects.filter(Q(**data), **data).exclude(Q(books__tags__label="x")).update(**data)
+    tag.pk = None
 
 
 def columns() -> None:
