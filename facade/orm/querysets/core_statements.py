@@ -41,7 +41,7 @@ class StatementQuerySet(RawQuerySet):
 
     def _rows(self, database: Database) -> tuple[list[str], Iterable[Sequence[Any]]]:
         dialect = database.compile_dialect
-        compiled = compile_given(self.statement, dialect=dialect)
+        compiled = compile_given(self.statement, dialect)
         sql, params = written_out(compiled, {}, values_left_out(compiled))
         outcome = database.perform(Statement(sql), params)
         columns = list(outcome.columns or ())

@@ -27,14 +27,14 @@ Pairs = tuple[tuple[str, str], ...]
 
 def compile_core(statement: ClauseElement, **options: Any) -> Any:
     """Compile a statement of facade's own; refuse one that is nested too deeply."""
-    with knowing_values():
-        return compile_given(statement, **options)
+    with refusing_depth("A statement"), knowing_values():
+        return statement.compile(**options)
 
 
-def compile_given(statement: ClauseElement, **options: Any) -> Any:
+def compile_given(statement: ClauseElement, dialect: Dialect) -> Any:
     """Compile a statement that users made, with its columns' defaults; refuse one that is nested too deeply."""
     with refusing_depth("A statement"):
-        return statement.compile(**options)
+        return statement.compile(dialect=dialect)
 
 
 def compile_statement(statement: ClauseElement, dialect: Dialect, **options: bool) -> Any:
