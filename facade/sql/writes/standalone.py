@@ -18,7 +18,7 @@ from facade.sql.plan.mass_writes import stored_value
 from facade.sql.plan.shape import root
 from facade.sql.query.depth import refusing_depth
 from facade.sql.query.query import Query
-from facade.sql.tables import definitions
+from facade.sql.tables import elements
 from facade.sql.writes import table_writer
 
 if TYPE_CHECKING:
@@ -83,5 +83,5 @@ def _stored_expression(
     return stored_value(compiler, field, resolved)
 
 
-definitions.table_expression.fill(table_expression)
+elements.table_expression.fill(table_expression)
 table_writer.stored_expression.fill(stored_expression)
