@@ -120,8 +120,8 @@ class Combinable(Operand):
     def resolve(self, model: type[Any], using: object = None) -> Any:
         """Return what this is in a statement of SQLAlchemy Core on the table of `model`, its constants bound parameters.
 
-        It is written for the database that `using` names (an alias, session or connection), by default the model's own. Columns of a
-        parent are those of the parent's table. Raises FieldError for names over a relation, which Core has no join for.
+        It is for the database that `using` names (an alias, session or connection), by default the model's own. Columns of a parent
+        are those of its table. Raises FieldError for names over a relation, which Core has no join for.
 
         >>> from facade import models
         >>> class Pupil(models.Model):
@@ -147,9 +147,10 @@ as_condition: Seam[[object], Any] = Seam(
 )
 
 
-# (Q or expression, model, alias, session or connection) -> a clause
-in_core: Seam[[object, type[Any], Any], Any] = Seam(
-    "what an expression is in a statement of SQLAlchemy Core", filled_by="facade.sql.plan.clause"
+in_core: Seam[[object, type[Any], Any], Any] = (
+    Seam(  # (expression, model, alias, session or connection) -> a clause
+        "what an expression is in a statement of SQLAlchemy Core", filled_by="facade.sql.plan.clause"
+    )
 )
 
 
@@ -443,10 +444,6 @@ class Value(Expression):
             return compiler.literal(sa.JSON.NULL, type_) if json else sa.null()
         value = self._prepare(self.value)
         return compiler.literal(value if convert is None else convert(value), type_)
-
-
-class Constant(Value):
-    """A value in a condition that is part of a table's definition, where there are no arguments."""
 
 
 def as_value(value: object) -> Any:

@@ -23,6 +23,10 @@ class Null(Value):
         return compiler.words.null(self.column_type)
 
 
+class Constant(Value):
+    """A value in a condition that is part of a table's definition, where there are no arguments."""
+
+
 class Given(Expression):
     """`expression`, the names in it standing for the expressions of `values`."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Constant, Expression, Value
+from facade.expressions.base import Expression, Value
 from facade.expressions.comparisons import Exact, Lookup
 from facade.expressions.contracts import Query
 from facade.expressions.freezing import (
@@ -22,6 +22,7 @@ from facade.expressions.freezing import (
     StructuredArg,
     Values,
 )
+from facade.expressions.given import Constant
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef, RowValue, columns
 from facade.expressions.subquery import Embedded, Exists
