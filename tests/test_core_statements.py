@@ -131,6 +131,11 @@ def test_a_statement_is_compiled_once_whatever_its_values(face, database, record
         (other,) = face.list(corpus.Track.objects.from_statement(sa.select(track).where(track.c.id == 11)))
         assert other.seconds == 21
         assert len(made) == 2
+        for low in (21, 41):  # a parameter whose value a function gives
+            given = sa.bindparam(None, callable_=lambda low=low: low, type_=sa.Integer)
+            late = sa.select(track).where(track.c.seconds == given)
+            assert [one.seconds for one in face.list(corpus.Track.objects.from_statement(late))] == [low]
+        assert len(made) == 3
 
 
 @pytest.mark.parametrize("chunk_size", [2, 100])

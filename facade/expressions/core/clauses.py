@@ -255,8 +255,14 @@ def without_values(element: Clause) -> Clause:
 
     def forget(parameter: BindParameter[Any]) -> None:
         parameter.value = None
+        if parameter.callable is not None:
+            parameter.callable = _no_value
 
     return visitors.cloned_traverse(element, {"maintain_key": True}, {"bindparam": forget})
+
+
+def _no_value() -> None:
+    """Stand where a function was that gives a value."""
 
 
 def _value(parameter: BindParameter[Any]) -> Any:
