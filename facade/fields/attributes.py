@@ -55,8 +55,10 @@ class DeferredAttribute(sa.SQLColumnExpression[V]):
     A field with an attribute of another kind names a subclass in `descriptor_class`, which is made with the field.
     """
 
+    field: Any = None
+
     def __init__(self, field: OfColumn) -> None:
-        self.field: Any = field
+        self.field = field
 
     # A descriptor without __set__: a value in the instance's __dict__ is read without coming by here.
 
