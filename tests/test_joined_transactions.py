@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, registry, scoped_session, sessionmaker
 
 from facade import acreate_all, atomic, configure, connections, transaction, using_connection
 from facade.db.channels.capture import CaptureQueriesContext
-from facade.exceptions import ImproperlyConfigured, TransactionManagementError
+from facade.exceptions import DatabaseError, ImproperlyConfigured, TransactionManagementError
 from tests.models import Author, Book, Publisher
 from tests.test_sqlalchemy import url_for
 
@@ -122,6 +122,21 @@ def test_blocks_that_name_it_are_savepoints(face, database, owner):
     assert stored(database) == []
     owner.commit()
     assert stored(database) == ["kept"]
+
+
+@owned
+def test_rows_are_locked_until_the_owner_ends_its_transaction(face, database, owner):
+    ada = face(Author.objects.using(owner.given).create, name="Ada")
+    owner.commit()
+    locked = Author.objects.using(owner.given).select_for_update()
+    assert face(locked.get) == ada
+    assert list(face.iterate(locked.iterator, 1)) == [ada]
+    if database.vendor == "postgresql":
+        with pytest.raises(DatabaseError), face.block(atomic()):
+            face(Author.objects.select_for_update(nowait=True).get)
+    owner.commit()
+    with face.block(atomic()):
+        assert face(Author.objects.select_for_update().get) == ada
 
 
 @owned
@@ -306,6 +321,9 @@ def test_a_connection_in_autocommit_mode_has_no_blocks(face, database):
             face(Author.objects.create, name="Ada")
             with pytest.raises(TransactionManagementError, match="AUTOCOMMIT"), face.block(atomic()):
                 face(Author.objects.create, name="Bob")
+        if database.vendor != "sqlite":  # which has no locks of rows
+            with pytest.raises(TransactionManagementError, match="outside of a transaction"):
+                face(Author.objects.using(owner.given).select_for_update().get)
         assert stored(database) == ["Ada"]
 
 

@@ -178,7 +178,7 @@ class GeneralChannel(DriverChannel):
 
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
         connection = self._connection()
-        if isolation_level is None and _autocommits(connection):
+        if isolation_level is None and autocommits(connection):
             isolation_level = connection.default_isolation_level
         if isolation_level is not None:
             connection.execution_options(isolation_level=isolation_level)
@@ -237,7 +237,7 @@ class GeneralChannel(DriverChannel):
     def savepoint(self, name: str) -> None:
         if not self.database.features.uses_savepoints:
             raise UnsupportedFeature(_NO_SAVEPOINTS.format(self.database.features.display_name))
-        if self.joined and _autocommits(self._connection()):
+        if self.joined and autocommits(self._connection()):
             raise TransactionManagementError(_AUTOCOMMIT.format(alias=self.database.alias))
         try:
             if self.database.features.begins_late:
@@ -420,7 +420,7 @@ def _given(params: Params) -> Any:
     return params if isinstance(params, dict) else tuple(params)
 
 
-def _autocommits(connection: Connection) -> bool:
+def autocommits(connection: Connection) -> bool:
     """Tell whether SQLAlchemy was asked for AUTOCOMMIT: on the connection, its engine, or when that was made."""
     level = connection.get_execution_options().get("isolation_level")
     return (level or getattr(connection.dialect, "_on_connect_isolation_level", None)) == "AUTOCOMMIT"

@@ -90,6 +90,10 @@ class BoundDatabase(Database):
         check_callback(func, bridge.in_worker())
         self._bound.lend().after_commit([(set(), func, robust)])
 
+    def _check_locks(self) -> None:
+        if not self._bound.lend().keeps_locks():
+            super()._check_locks()
+
     def _set(self, statement: Statement, params: Params) -> Outcome:
         return self._run(lambda channel: channel.perform(statement, params))  # it is the owner's session
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, scoped_session
 from facade import bridge
 from facade.db.handler import connections
 from facade.db.roads import channel_class
-from facade.db.roads.general import AsyncGeneralChannel, GeneralChannel
+from facade.db.roads.general import AsyncGeneralChannel, GeneralChannel, autocommits
 from facade.db.scopes.owners import watch
 from facade.db.transactions.blocks import Block, entered, state
 from facade.db.transactions.callbacks import run_hooks
@@ -111,6 +111,10 @@ class JoinedChannel(GeneralChannel):
         return connection
 
     _connection = connection
+
+    def keeps_locks(self) -> bool:
+        """Return whether what a statement locks stays locked after it: there is a transaction, or one begins now."""
+        return not autocommits(self.connection())
 
     def _is_closed(self) -> bool:
         return self._latest is not None and (self._latest.closed or self._latest.invalidated)

@@ -16,7 +16,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Grouping
 
 from facade.exceptions import FieldError
-from facade.expressions.base import Constant, Expression
+from facade.expressions.base import Expression
 from facade.expressions.calls import as_expression
 from facade.expressions.comparisons import Lookup
 from facade.expressions.core.clauses import field_of, is_condition, placed, without_values
@@ -29,6 +29,7 @@ from facade.expressions.freezing import (
     Values,
     core_expression,
 )
+from facade.expressions.given import Constant
 from facade.fields.kinds.typed import check_method, comparator_lookup
 
 if TYPE_CHECKING:
