@@ -22,7 +22,7 @@ from tests.fix_databases import free_port
 
 pytestmark = pytest.mark.vendors("postgres")
 
-WAYS = ["sqlalchemy/sync", "sqlalchemy/async"]
+WAYS = ["sqlalchemy/sync", "sqlalchemy/async", "facade/sync", "facade/async"]
 LONG_AGO = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 SEA, OWL, TEA, FOG = (uuid.UUID(int=number) for number in (1, 2, 3, 4))
 FAIR = dt.datetime(2026, 3, 19, 10, 30)  # noqa: DTZ001 - the clock of the fair's town

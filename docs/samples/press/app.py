@@ -21,7 +21,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from press import statements, statements_async
+import facade
+from press import querysets, querysets_async, statements, statements_async
 from press.errors import NotThere
 from press.schemas import Filters, NewOrder, NewTitle, Receipt, Statistics, Title, TitleChanges, TitlePage
 from press.ways import AsyncWay, Way
@@ -131,6 +132,7 @@ def create_app(url: str | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.engine = sa.create_engine(address.set(drivername="postgresql+psycopg"))
         app.state.async_engine = create_async_engine(address.set(drivername="postgresql+asyncpg"))
+        facade.configure(DATABASES={"default": (app.state.engine, app.state.async_engine)})
         yield
         app.state.engine.dispose()
         await app.state.async_engine.dispose()
@@ -138,6 +140,8 @@ def create_app(url: str | None = None) -> FastAPI:
     app = FastAPI(title="Press", lifespan=lifespan)
     app.include_router(routes(statements), prefix="/sqlalchemy/sync")
     app.include_router(async_routes(statements_async), prefix="/sqlalchemy/async")
+    app.include_router(routes(querysets), prefix="/facade/sync")
+    app.include_router(async_routes(querysets_async), prefix="/facade/async")
 
     @app.exception_handler(NotThere)
     async def tell_what_is_missing(request: Request, error: NotThere) -> JSONResponse:
