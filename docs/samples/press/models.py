@@ -71,10 +71,10 @@ class Title(models.Model):
     changed: dt.datetime
     shelf_name: str
 
-    imprint = models.ForeignKey(Imprint, models.PROTECT, related_name="titles", db_column="imprint_code")
-    authors = models.ManyToManyField(Author, through="Writing", related_name="titles")
-    tags = models.ManyToManyField(Tag, through="Labelling", related_name="titles")
-    editions: models.Manager[Edition]
+    imprint: Imprint
+    authors: models.RelatedManager[Author]
+    tags: models.RelatedManager[Tag]
+    editions: models.RelatedManager[Edition]
 
     class Meta:
         app_label = "press"
@@ -84,24 +84,6 @@ class Title(models.Model):
     def is_for_sale(self) -> bool:
         """Whether shops can order it."""
         return self.status == tables.Status.OUT
-
-
-class Writing(models.Model):
-    title = models.ForeignKey(Title, models.CASCADE)
-    author = models.ForeignKey(Author, models.CASCADE)
-
-    class Meta:
-        app_label = "press"
-        table = tables.writing
-
-
-class Labelling(models.Model):
-    title = models.ForeignKey(Title, models.CASCADE)
-    tag = models.ForeignKey(Tag, models.CASCADE)
-
-    class Meta:
-        app_label = "press"
-        table = tables.labelling
 
 
 class Edition(models.Model):
@@ -115,7 +97,7 @@ class Edition(models.Model):
     left: int
     released: dt.date | None
 
-    title = models.ForeignKey(Title, models.CASCADE, related_name="editions")
+    title: Title
 
     class Meta:
         app_label = "press"
@@ -133,7 +115,7 @@ class Order(models.Model):
     amount: decimal.Decimal
     placed: dt.datetime
 
-    title = models.ForeignKey(Title, models.CASCADE, related_name="orders")
+    title = models.ForeignKey(Title, models.DB_CASCADE, related_name="orders")
 
     class Meta:
         app_label = "press"

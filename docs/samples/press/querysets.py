@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from facade.models import Avg, Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value, Window
-from facade.models.functions import Coalesce, Concat, Rank, Round, TruncDate
-from press import models, schemas
+from facade.models import Avg, Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Window
+from facade.models.functions import Coalesce, Rank, Round, TruncDate
+from press import models, schemas, tables
 from press.errors import NotThere
 from press.schemas import Filters, NewOrder, NewTitle, Receipt, Statistics, TitleChanges, TitlePage
 
@@ -40,8 +40,8 @@ def matching(session: AnySession, filters: Filters) -> QuerySet[models.Title]:
     if filters.author is not None:
         found = found.filter(authors__email=filters.author)
     if filters.q is not None:
-        by_name = models.Author.objects.annotate(name=Concat("given_name", Value(" "), "family_name"))
-        wrote = by_name.filter(titles=OuterRef("pk"), name__icontains=filters.q)
+        called = tables.AuthorORM.full_name.icontains(filters.q, autoescape=True)  # the hybrid's expression
+        wrote = models.Author.objects.filter(called, titles=OuterRef("pk"))
         found = found.filter(Q(name__icontains=filters.q) | Exists(wrote))
     if filters.feature is not None:
         found = found.filter(features__has_key=filters.feature)
@@ -56,11 +56,11 @@ def on_page(found: QuerySet[models.Title], filters: Filters) -> Any:
     """Return the rows of a page."""
     order = filters.order.replace("name", "shelf_name")
     start = (filters.page - 1) * filters.size
-    writings = models.Writing.objects.filter(title=OuterRef("pk")).values("title")
+    authors = models.Author.objects.filter(titles=OuterRef("pk")).values("titles")
     stock = models.Edition.objects.filter(title=OuterRef("pk")).order_by().values("title")
     rows = found.annotate(
         imprint_name=F("imprint__name"),
-        number_of_authors=Coalesce(Subquery(writings.annotate(number=Count("*")).values("number")), 0),
+        number_of_authors=Coalesce(Subquery(authors.annotate(number=Count("*")).values("number")), 0),
         copies_left=Coalesce(Subquery(stock.annotate(copies=Sum("left")).values("copies")), 0),
     )
     return rows.order_by(order, "id")[start : start + filters.size].values()
@@ -109,7 +109,7 @@ def create_title(session: Session, new: NewTitle) -> schemas.Title:
     """Store a title with its editions."""
     authors = models.Author.objects.using(session).filter(pk__in=new.authors)
     check_authors(new, authors)
-    title = models.Title.objects.using(session).create(imprint_id=new.imprint, **own_values(new))
+    title = models.Title.objects.using(session).create(imprint_code=new.imprint, **own_values(new))
     title.authors.set(authors)
     title.tags.set(_tags(session, new.tags))
     models.Edition.objects.using(session).bulk_create(editions(title, new))

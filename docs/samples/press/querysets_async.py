@@ -31,7 +31,7 @@ async def create_title(session: AsyncSession, new: NewTitle) -> schemas.Title:
     authors = [author async for author in models.Author.objects.using(session).filter(pk__in=new.authors)]
     querysets.check_authors(new, authors)
     title = await models.Title.objects.using(session).acreate(
-        imprint_id=new.imprint, **querysets.own_values(new)
+        imprint_code=new.imprint, **querysets.own_values(new)
     )
     await title.authors.aset(authors)
     await title.tags.aset(await _tags(session, new.tags))
