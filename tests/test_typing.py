@@ -1,4 +1,4 @@
-"""Type checkers, without a plugin, agree with what `tests/typing` says of the public types."""
+"""Type checkers, without a plugin, agree with what `tests/typing` says of the public types, and with the sample application."""
 
 import importlib.util
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CHECKS = {"mypy": ["--strict", "tests/typing"], "pyright": ["tests/typing"]}
+CHECKED = ["tests/typing", "docs/samples/press"]
+CHECKS = {"mypy": ["--strict", *CHECKED], "pyright": CHECKED}
 
 
 @pytest.mark.slow
