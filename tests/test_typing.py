@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHECKED = ["tests/typing", "docs/samples/press"]
-CHECKS = {"mypy": ["--strict", *CHECKED], "pyright": CHECKED}
+CHECKS = {"mypy": ["--strict", *CHECKED], "pyright": ["--pythonpath", sys.executable, *CHECKED]}
 
 
 @pytest.mark.slow
