@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -21,7 +21,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from press import statements, statements_async
+import facade
+from press import querysets, querysets_async, statements, statements_async
 from press.errors import NotThere
 from press.schemas import Filters, NewOrder, NewTitle, Receipt, Statistics, Title, TitleChanges, TitlePage
 from press.ways import AsyncWay, Way
@@ -128,9 +129,10 @@ def create_app(url: str | None = None) -> FastAPI:
     address = sa.make_url(url or os.environ["PRESS_URL"])
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         app.state.engine = sa.create_engine(address.set(drivername="postgresql+psycopg"))
         app.state.async_engine = create_async_engine(address.set(drivername="postgresql+asyncpg"))
+        facade.configure(DATABASES={"default": (app.state.engine, app.state.async_engine)})
         yield
         app.state.engine.dispose()
         await app.state.async_engine.dispose()
@@ -138,6 +140,8 @@ def create_app(url: str | None = None) -> FastAPI:
     app = FastAPI(title="Press", lifespan=lifespan)
     app.include_router(routes(statements), prefix="/sqlalchemy/sync")
     app.include_router(async_routes(statements_async), prefix="/sqlalchemy/async")
+    app.include_router(routes(querysets), prefix="/facade/sync")
+    app.include_router(async_routes(querysets_async), prefix="/facade/async")
 
     @app.exception_handler(NotThere)
     async def tell_what_is_missing(request: Request, error: NotThere) -> JSONResponse:
