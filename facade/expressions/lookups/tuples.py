@@ -90,6 +90,10 @@ class TupleLookup(BuiltinLookup):
         """The comparison of each column with the argument, which prepares its part of the value."""
         return tuple(column.get_lookup("exact")(column, self.rhs) for column in self.lhs.items)
 
+    @cached_property
+    def _fits(self) -> tuple[Callable[[Any], Any], ...]:
+        return tuple(part.preparation for part in self.parts)
+
     def prepare(self, value: object) -> Any:
         return self._prepared(self._row(value))
 
@@ -117,7 +121,7 @@ class TupleLookup(BuiltinLookup):
         if None in row:
             raise OutOfRange(high=True)
         try:
-            return tuple([part.prepare(item) for part, item in zip(self.parts, row, strict=True)])
+            return tuple([fit(item) for fit, item in zip(self._fits, row, strict=True)])
         except PreparedNone:
             raise OutOfRange(high=True) from None
 
@@ -351,7 +355,8 @@ class TupleIn(TupleLookup, In):
         if isinstance(self.rhs, Arg):
             converters = [part.converter(compiler) for part in self.parts]
             types = [part.bind_type for part in self.parts]
-            return compiler.in_rows(left, self.rhs, types, partial(_converted, converters))
+            convert = partial(_converted, converters) if any(converters) else list
+            return compiler.in_rows(left, self.rhs, types, convert)
         if isinstance(self.rhs, tuple):
             rows = [[compiler.process(item) for item in row.items] for row in self.rhs]
             return sa.or_(*[sa.and_(*[a == b for a, b in zip(left, row, strict=True)]) for row in rows])
