@@ -123,13 +123,14 @@ class Combinable(Operand):
         It is for the database that `using` names (an alias, session or connection), by default the model's own. Columns of a parent
         are those of its table. Raises FieldError for names over a relation, which Core has no join for.
 
-        >>> from facade import models
+        >>> from facade import configure, models
+        >>> configure(DATABASES={"default": "sqlite://"})
         >>> class Pupil(models.Model):
         ...     age = models.IntegerField()
         ...     class Meta:
         ...         app_label = "resolving"
-        >>> print((models.F("age") + 1).resolve(Pupil) > 18)
-        resolving_pupil.age + :param_1 > :param_2
+        >>> print(models.F("age").resolve(Pupil) > 18)
+        resolving_pupil.age > :age_1
         """
         return in_core(self, model, using)
 
