@@ -59,12 +59,13 @@ class _Key(NamedTuple):
 
 def expect_relations(apps: Apps) -> None:
     """Look for relations again: a model has come to stand on a table that others may refer to."""
-    for model in dict.fromkeys(apps.on_tables.values()):
-        opts = model._meta
-        if type(opts) is Options and opts.existing_table is not None:
-            opts.__class__ = Unsettled
-            opts._expire_cache()
-            apps.unsettled.append(model)
+    with apps.standing(()):
+        for model in dict.fromkeys(apps.on_tables.values()):
+            opts = model._meta
+            if type(opts) is Options:
+                apps.unsettled.append(model)  # before anybody can ask
+                opts.__class__ = Unsettled
+                opts._expire_cache()
 
 
 @registry.settle_relations.fill
