@@ -691,3 +691,35 @@ def test_an_abstract_class_gives_each_child_its_own_table():
         assert (
             first._meta.get_field("n").verbose_name == second._meta.get_field("n").verbose_name == "a number"
         )
+
+
+def test_a_proxy_updates_and_refuses_as_its_model(face, notes):
+    with isolate_apps():
+
+        class Draft(Note):
+            class Meta:
+                app_label = "existing"
+                proxy = True
+
+        note = face(Draft.objects.create, text="a")
+        face(Draft.objects.update, text="b")
+        assert changed(face, note) == ("touched", 1)
+
+
+def test_a_sequence_counts_the_key(face, database):
+    metadata = sa.MetaData()
+    table = sa.Table(
+        "counted",
+        metadata,
+        sa.Column("id", sa.Integer, sa.Sequence("counted_seq", metadata=metadata), primary_key=True),
+        sa.Column("n", sa.Integer),
+    )
+    engine = made(database, table)
+    metadata.create_all(engine)
+    with isolate_apps():
+        model = standing(table)
+        first, second = face(model.objects.create, n=1), face(model.objects.create, n=2)
+        assert (first.pk, second.pk) == (1, 2)
+        face(model.objects.bulk_create, [model(n=3), model(n=4)])
+        assert sorted(face.list(model.objects.values_list("pk", flat=True))) == [1, 2, 3, 4]
+    metadata.drop_all(engine)

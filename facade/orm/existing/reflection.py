@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from facade.bridge import function_twin
+from facade import bridge
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.exceptions import ImproperlyConfigured
@@ -19,7 +22,7 @@ from facade.orm.existing.standing import stand_on
 from facade.orm.existing.tables import Existing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from sqlalchemy import Inspector
 
@@ -41,14 +44,15 @@ def reflect(models: Iterable[type[Any]] | None = None, using: str | None = None)
     awaited method, or shall not, it is done before: when the program begins. `using` names the database to ask, by
     default the one that each model is read from. Raises ImproperlyConfigured for a table that is not there.
     """
-    chosen = registry.current().get_models() if models is None else models
-    for error in _look_up(
-        [model for model in chosen if isinstance(model._meta, Unreflected)], using
-    ).values():
-        raise error
+    chosen = registry.current().get_models() if models is None else list(models)
+    with _alone():
+        for error in _look_up(
+            [model for model in chosen if isinstance(model._meta, Unreflected)], using
+        ).values():
+            raise error
 
 
-areflect = function_twin(reflect)
+areflect = bridge.function_twin(reflect)
 
 
 @reflected.reflect_table.fill
@@ -57,10 +61,24 @@ def reflect_at_first_use(model: type[Any]) -> None:
 
     What is wrong with one of the others is told to who uses it.
     """
-    others = (other for other in model._meta.apps.get_models() if isinstance(other._meta, Unreflected))
-    errors = _look_up([model, *(other for other in others if other is not model)], None)
+    with _alone():
+        known = dict.fromkeys([model, *model._meta.apps.get_models()])
+        waiting = [one for one in known if isinstance(one._meta, Unreflected) and one._meta.fault is None]
+        errors = _look_up(waiting, None) if model in waiting else {}
     if model in errors:
         raise errors[model]
+
+
+_threads = threading.Lock()
+_tasks: WeakKeyDictionary[object, bridge.Lock] = WeakKeyDictionary()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let the other threads, or tasks of the event loop, wait that would ask the same at the same time."""
+    lock: Any = _tasks.setdefault(bridge.running_loop(), bridge.Lock()) if bridge.in_worker() else _threads
+    with lock:
+        yield
 
 
 def _missing(model: type[Any], alias: str) -> ImproperlyConfigured:
