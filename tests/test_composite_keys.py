@@ -74,7 +74,7 @@ class Member(Owned):
     email = CharField(max_length=40, default="")
 
 
-class Note(Model):
+class Memo(Model):
     pk = CompositePrimaryKey("tenant", "id")
     tenant = ForeignKey(Tenant, on_delete=CASCADE, related_name="notes")
     id = IntegerField(db_column="note_id")
@@ -90,7 +90,7 @@ class Note(Model):
     text = CharField(max_length=40, default="")
 
 
-class Ticket(Model):
+class Voucher(Model):
     pk = CompositePrimaryKey("code", "price", "sold")
     code = UUIDField(default=uuid.uuid4)
     price = DecimalField(max_digits=6, decimal_places=2)
@@ -114,14 +114,14 @@ class NamedMember(Member):
 
 @pytest.fixture
 def house(database):
-    database.create(Tenant, Member, Note, Ticket)
+    database.create(Tenant, Member, Memo, Voucher)
     one, two = Tenant.objects.create(name="one"), Tenant.objects.create(name="two")
     members = [Member(tenant=tenant, id=number) for tenant, number in ((one, 1), (one, 2), (two, 1))]
     for member in members:
         member.email = f"{member.tenant_id}.{member.id}@example.org"
     Member.objects.bulk_create(members)
-    Note.objects.bulk_create(
-        Note(id=number, tenant_id=member.tenant_id, member_id=member.id, text=f"note {number}")
+    Memo.objects.bulk_create(
+        Memo(id=number, tenant_id=member.tenant_id, member_id=member.id, text=f"note {number}")
         for number, member in ((1, members[0]), (2, members[0]), (3, members[1]), (4, members[2]))
     )
     return one, two, members
@@ -178,7 +178,7 @@ def test_the_model_tells_its_key():
     assert [field.name for field in Member._meta.pk_fields] == ["tenant", "id"]
     assert not Tenant._meta.is_composite_pk
     assert key.columns == ("tenant_id", "id")
-    assert Note._meta.pk.columns == ("tenant_id", "note_id")
+    assert Memo._meta.pk.columns == ("tenant_id", "note_id")
     assert len(key) == 2
     assert [*key] == Member._meta.pk_fields
     assert "pk" not in [field.name for field in Member._meta.concrete_fields]
@@ -186,14 +186,14 @@ def test_the_model_tells_its_key():
 
 
 def test_the_table_has_one_primary_key_in_the_order_of_the_names():
-    assert [column.name for column in Note.__table__.primary_key] == ["tenant_id", "note_id"]
-    assert isinstance(Note.__table__.primary_key, sa.PrimaryKeyConstraint)
-    assert not Note.__table__.c.note_id.nullable
-    assert Note.__table__.c.note_id.autoincrement is not True
+    assert [column.name for column in Memo.__table__.primary_key] == ["tenant_id", "note_id"]
+    assert isinstance(Memo.__table__.primary_key, sa.PrimaryKeyConstraint)
+    assert not Memo.__table__.c.note_id.nullable
+    assert Memo.__table__.c.note_id.autoincrement is not True
 
 
 def test_a_key_can_be_deconstructed_and_copied():
-    name, path, args, options = Note._meta.pk.deconstruct()
+    name, path, args, options = Memo._meta.pk.deconstruct()
     assert (name, path, args) == ("pk", "facade.models.CompositePrimaryKey", ["tenant", "id"])
     assert CompositePrimaryKey(*args, **options).field_names == ("tenant", "id")
     copied = copy.deepcopy(Member._meta.pk)
@@ -242,9 +242,9 @@ def test_saving_an_instance_with_a_key_updates_its_row_or_inserts_it(face, house
 
 
 def test_a_default_completes_the_key(face, house, assert_queries):
-    ticket = Ticket(price=decimal.Decimal("1.50"), sold=dt.datetime(2026, 1, 2, tzinfo=UTC))
+    ticket = Voucher(price=decimal.Decimal("1.50"), sold=dt.datetime(2026, 1, 2, tzinfo=UTC))
     face(ticket.save)
-    assert face(Ticket.objects.get, pk=ticket.pk) == ticket
+    assert face(Voucher.objects.get, pk=ticket.pk) == ticket
     assert isinstance(ticket.pk[0], uuid.UUID)
 
 
@@ -362,7 +362,7 @@ def test_keys_are_compared_column_by_column(face, house, monkeypatch, lookup, ex
 def test_an_order_of_three_columns(face, house, monkeypatch):
     code, start = uuid.UUID(int=5), dt.datetime(2026, 1, 1, tzinfo=UTC)
     for price, hours in ((1, 0), (1, 5), (2, 0)):
-        face(Ticket.objects.create, code=code, price=price, sold=start + dt.timedelta(hours=hours))
+        face(Voucher.objects.create, code=code, price=price, sold=start + dt.timedelta(hours=hours))
     middle = (code, decimal.Decimal("1.00"), start + dt.timedelta(hours=5))
     for supported in (True, False):
         monkeypatch.setattr(type(connection.features), "supports_tuple_lookups", supported)
@@ -370,9 +370,9 @@ def test_an_order_of_three_columns(face, house, monkeypatch):
             conditions = (
                 {f"pk__{name}": middle, "label": ""} if supported else {"label": "", f"pk__{name}": middle}
             )
-            assert face(Ticket.objects.filter(**conditions).count) == count
-    assert face(Ticket.objects.get, pk__in=[middle]).pk == middle
-    assert face(Ticket.objects.get, pk__in=[(str(code), "1", middle[2])]).pk == middle
+            assert face(Voucher.objects.filter(**conditions).count) == count
+    assert face(Voucher.objects.get, pk__in=[middle]).pk == middle
+    assert face(Voucher.objects.get, pk__in=[(str(code), "1", middle[2])]).pk == middle
 
 
 def test_keys_of_all_kinds_of_values(face, database):
@@ -473,9 +473,9 @@ def test_expressions_in_a_key(face, house):
     assert face(Member.objects.get, pk__in=[key, (99, 1)]) == members[1]
     assert face(Member.objects.filter(pk=(F("tenant_id"), F("id"))).count) == 3
     assert face(Member.objects.filter(pk__gte=(F("tenant_id"), 2)).count) == 1
-    assert face(Note.objects.filter(pk=F("member__pk")).count) == 1
-    assert face(Note.objects.filter(TupleExact(F("pk"), (one.pk, 1))).count) == 1
-    assert face(Note.objects.filter(TupleGreaterThan(F("pk"), F("member__pk"))).count) == 3
+    assert face(Memo.objects.filter(pk=F("member__pk")).count) == 1
+    assert face(Memo.objects.filter(TupleExact(F("pk"), (one.pk, 1))).count) == 1
+    assert face(Memo.objects.filter(TupleGreaterThan(F("pk"), F("member__pk"))).count) == 3
     assert face(Member.objects.filter(pk=(one, F("id"))).count) == 2
     assert face(Member.objects.filter(pk__in=[(F("tenant_id"), 2**70), (one, F("id"))]).count) == 2
     assert face(Member.objects.filter(pk=(F("tenant_id"), 2**70)).count) == 0
@@ -559,10 +559,10 @@ def test_keys_among_values(face, house):
 
 def test_values_of_a_key_are_those_of_its_columns(face, house):
     ticket = face(
-        Ticket.objects.create, price=decimal.Decimal("2.50"), sold=dt.datetime(2026, 1, 2, tzinfo=UTC)
+        Voucher.objects.create, price=decimal.Decimal("2.50"), sold=dt.datetime(2026, 1, 2, tzinfo=UTC)
     )
-    assert face.list(Ticket.objects.values_list("pk", flat=True)) == [ticket.pk]
-    assert face.list(Ticket.objects.values_list("pk").distinct()) == [(ticket.pk,)]
+    assert face.list(Voucher.objects.values_list("pk", flat=True)) == [ticket.pk]
+    assert face.list(Voucher.objects.values_list("pk").distinct()) == [(ticket.pk,)]
 
 
 def test_a_key_can_be_annotated(face, house):
@@ -582,7 +582,7 @@ def test_the_key_orders(face, house):
     assert Member.objects.order_by("pk").totally_ordered
     assert Member.objects.order_by("id", "tenant_id").totally_ordered
     assert not Member.objects.order_by("id").totally_ordered
-    assert face.list(Note.objects.order_by("-member__pk", "pk").values_list("id", flat=True)) == [4, 3, 1, 2]
+    assert face.list(Memo.objects.order_by("-member__pk", "pk").values_list("id", flat=True)) == [4, 3, 1, 2]
 
 
 def test_in_bulk_contains_and_exists(face, house, assert_queries):
@@ -635,7 +635,7 @@ def test_unions_are_sorted_by_all_columns_of_a_key(face, house):
         )
     twice = parts[0].values_list("pk", "pk").union(parts[1].values_list("pk", "pk"))
     assert face.list(twice.order_by("pk")) == [(key, key) for key in known]
-    notes = Note.objects.filter(id__gt=2).union(Note.objects.filter(id=1))
+    notes = Memo.objects.filter(id__gt=2).union(Memo.objects.filter(id=1))
     assert [note.id for note in face.list(notes.order_by("-member__pk", "id"))] == [4, 3, 1]
     assert face(parts[0].union(parts[1]).aggregate, n=Count("pk")) == {"n": 3}
     assert face(Member.objects.filter(pk__in=parts[0].union(parts[1])).count) == 3
@@ -660,13 +660,13 @@ def test_distinct_on_a_key(face, house):
 
 
 def test_a_subquery_that_is_a_value_has_one_column(house):
-    key = Subquery(Note.objects.values("pk")[:1])
+    key = Subquery(Memo.objects.values("pk")[:1])
     with pytest.raises(ValueError, match="A subquery that is a value selects one column, not 2"):
         list(Member.objects.annotate(x=key))
 
 
 def test_distinct_keys_are_counted(face, house):
-    assert face(Note.objects.values("member__pk").distinct().count) == 3
+    assert face(Memo.objects.values("member__pk").distinct().count) == 3
     assert face(Member.objects.values("pk", "id").distinct().count) == 3
     assert face(Member.objects.values_list("pk")[:2].count) == 2
     assert face(Member.objects.annotate(key=F("pk")).distinct().aggregate, n=Count("key")) == {"n": 3}
@@ -723,8 +723,8 @@ def test_rows_are_updated_by_their_keys(face, house, assert_queries):
     with assert_queries(1):
         assert face(Member.objects.filter(pk=house[2][0].pk).update, email="one") == 1
     with assert_queries(1):
-        assert face(Note.objects.filter(member__email="one").update, text="changed") == 2
-    assert face(Note.objects.filter(text="changed").count) == 2
+        assert face(Memo.objects.filter(member__email="one").update, text="changed") == 2
+    assert face(Memo.objects.filter(text="changed").count) == 2
 
 
 def test_the_parts_of_a_key_are_updated_one_by_one(face, house):
@@ -734,14 +734,14 @@ def test_the_parts_of_a_key_are_updated_one_by_one(face, house):
         FieldError, match=r"Composite primary keys expressions are not allowed in this query \(email"
     ):
         Member.objects.update(email=F("pk"))
-    face(Ticket.objects.create, price=1, sold=dt.datetime(2026, 1, 2, tzinfo=UTC))
-    assert face(Ticket.objects.update, price=2) == 1
+    face(Voucher.objects.create, price=1, sold=dt.datetime(2026, 1, 2, tzinfo=UTC))
+    assert face(Voucher.objects.update, price=2) == 1
 
 
 def test_rows_are_deleted_with_what_refers_to_them(face, house):
     one, _, members = house
-    assert face(Member.objects.filter(pk=members[0].pk).delete) == (3, {"tests.Member": 1, "tests.Note": 2})
-    assert face(Note.objects.filter(member__email__startswith=f"{one.pk}.2").delete) == (1, {"tests.Note": 1})
+    assert face(Member.objects.filter(pk=members[0].pk).delete) == (3, {"tests.Member": 1, "tests.Memo": 2})
+    assert face(Memo.objects.filter(member__email__startswith=f"{one.pk}.2").delete) == (1, {"tests.Memo": 1})
     assert face(one.delete) == (2, {"tests.Tenant": 1, "tests.Member": 1})
     assert face(Member.objects.count) == 1
 
@@ -751,21 +751,21 @@ def test_rows_are_deleted_with_what_refers_to_them(face, house):
 
 def test_a_relation_over_the_columns_of_a_key(face, house, assert_queries):
     _, _, members = house
-    note = face(Note.objects.get, id=3)
+    note = face(Memo.objects.get, id=3)
     with assert_queries(1):
         assert note.member == members[1]
     assert [one.id for one in face.list(members[0].notes.order_by("id"))] == [1, 2]
-    made = Note(id=9, member=members[2])
+    made = Memo(id=9, member=members[2])
     assert (made.tenant_id, made.member_id) == members[2].pk
     face(made.save)
-    assert face(Note.objects.get, pk=(members[2].tenant_id, 9)).member_id == 1
+    assert face(Memo.objects.get, pk=(members[2].tenant_id, 9)).member_id == 1
 
 
 def test_a_relation_over_several_columns_is_compared_with_objects_and_keys(face, house):
     _, _, members = house
 
     def ids(**lookups):
-        return face.list(Note.objects.filter(**lookups).order_by("id").values_list("id", flat=True))
+        return face.list(Memo.objects.filter(**lookups).order_by("id").values_list("id", flat=True))
 
     assert ids(member=members[0]) == [1, 2]
     assert ids(member=members[0].pk) == [1, 2]
@@ -775,51 +775,51 @@ def test_a_relation_over_several_columns_is_compared_with_objects_and_keys(face,
     assert ids(member__in=Member.objects.filter(id=1)) == [1, 2, 4]
     assert ids(member__gt=members[0]) == [3, 4]
     assert ids(member__isnull=True) == []
-    face(Note.objects.create, id=7, tenant=house[0])
+    face(Memo.objects.create, id=7, tenant=house[0])
     assert ids(member__isnull=True) == [7]
     assert ids(member=None) == [7]
-    assert face.list(Note.objects.exclude(member=members[0]).order_by("id").values_list("id", flat=True)) == [
+    assert face.list(Memo.objects.exclude(member=members[0]).order_by("id").values_list("id", flat=True)) == [
         3,
         4,
         7,
     ]
-    assert keys(face, Member.objects.filter(notes=face(Note.objects.get, id=3))) == [members[1].pk]
-    assert keys(face, Member.objects.filter(notes__in=Note.objects.filter(id__gt=2))) == [
+    assert keys(face, Member.objects.filter(notes=face(Memo.objects.get, id=3))) == [members[1].pk]
+    assert keys(face, Member.objects.filter(notes__in=Memo.objects.filter(id__gt=2))) == [
         members[1].pk,
         members[2].pk,
     ]
     assert keys(face, Member.objects.exclude(notes__text="note 1")) == [members[1].pk, members[2].pk]
     assert keys(face, Member.objects.filter(notes__isnull=True)) == []
-    assert face.list(Note.objects.filter(id=3).values_list("member", flat=True)) == [members[1].pk]
+    assert face.list(Memo.objects.filter(id=3).values_list("member", flat=True)) == [members[1].pk]
 
 
 def test_a_key_at_the_end_of_a_relation_needs_no_join(face, house):
     with CaptureQueriesContext(connection) as captured:
-        face.list(Note.objects.filter(member__pk=house[2][0].pk))
+        face.list(Memo.objects.filter(member__pk=house[2][0].pk))
     assert "JOIN" not in captured[0]["sql"]
 
 
 def test_what_is_no_object_of_the_relation_is_refused(house):
     with pytest.raises(ValueError, match='Must be "Member" instance'):
-        Note.objects.filter(member=house[0])
+        Memo.objects.filter(member=house[0])
     with pytest.raises(ValueError, match="Model instances passed to related filters must be saved"):
-        Note.objects.filter(member=Member(tenant_id=1))
+        Memo.objects.filter(member=Member(tenant_id=1))
     with pytest.raises(ValueError, match='Cannot use QuerySet for "Tenant": Use a QuerySet for "Member"'):
-        Note.objects.filter(member__in=Tenant.objects.all())
+        Memo.objects.filter(member__in=Tenant.objects.all())
     with pytest.raises(FieldError, match="multicolumn fields"):
-        Note.objects.annotate(x=F("member"))
+        Memo.objects.annotate(x=F("member"))
 
 
 def test_related_objects_are_loaded_together(face, house, assert_queries):
     _, _, members = house
-    face(Note.objects.create, id=7, tenant=house[0])
+    face(Memo.objects.create, id=7, tenant=house[0])
     with assert_queries(1):
-        found = face.list(Note.objects.select_related("member").order_by("id"))
+        found = face.list(Memo.objects.select_related("member").order_by("id"))
         assert [one.member for one in found] == [*members[:1] * 2, *members[1:], None]
     with assert_queries(2):
-        found = face.list(Note.objects.prefetch_related("member").order_by("id"))
+        found = face.list(Memo.objects.prefetch_related("member").order_by("id"))
         assert [one.member for one in found] == [*members[:1] * 2, *members[1:], None]
-    notes = Prefetch("notes", Note.objects.order_by("-id"))
+    notes = Prefetch("notes", Memo.objects.order_by("-id"))
     with assert_queries(2):
         found = face.list(Member.objects.prefetch_related(notes).order_by("pk"))
         assert [[note.id for note in one.notes.all()] for one in found] == [[2, 1], [3], [4]]
@@ -905,14 +905,14 @@ def test_checks_of_keys():
     assert found(Child) == [("models.E042", "'far' field is not a local field.")]
     assert found(Named) == [("fields.E013", None)]
     assert found(Constrained) == [("models.E026", None), ("models.E048", None)]
-    assert found(Member) == found(Note) == []
+    assert found(Member) == found(Memo) == []
 
 
 @isolate_apps("tests")
 def test_foreign_keys_to_composite_keys_are_refused():
     class Refers(Model):
         member = ForeignKey(Member, on_delete=CASCADE)
-        many = ManyToManyField(Note)
+        many = ManyToManyField(Memo)
 
     assert {message.id for message in Refers.check()} >= {"fields.E347"}
     with pytest.raises(

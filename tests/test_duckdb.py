@@ -41,7 +41,7 @@ class Gauge(models.Model):
         indexes = [models.Index(fields=["level"], name="gauge_level")]
 
 
-class Note(models.Model):
+class Jotting(models.Model):
     gauge = models.ForeignKey(Gauge, models.CASCADE, related_name="notes")
     text = models.TextField()
 
@@ -49,7 +49,7 @@ class Note(models.Model):
 @pytest.fixture
 def duck():
     with override(DATABASES={"default": "duckdb:///:memory:"}):
-        facade.create_all([Gauge, Note])
+        facade.create_all([Gauge, Jotting])
         yield connections["default"]
         connections["default"].close()
 
@@ -126,22 +126,22 @@ def test_conflicts_are_passed_over_or_update(duck):
 
 def test_keys_are_counted_by_a_sequence_that_goes_with_its_table(duck):
     gauge = Gauge.objects.create(name="a")
-    made = [Note.objects.create(gauge=gauge, text="x") for _ in range(2)]
+    made = [Jotting.objects.create(gauge=gauge, text="x") for _ in range(2)]
     assert [note.pk for note in made] == [1, 2]
     assert [
         note.pk
-        for note in Note.objects.bulk_create([Note(gauge=gauge, text="y"), Note(gauge=gauge, text="z")])
+        for note in Jotting.objects.bulk_create([Jotting(gauge=gauge, text="y"), Jotting(gauge=gauge, text="z")])
     ] == [3, 4]
-    facade.drop_all([Note])
-    facade.create_all([Note])
-    assert Note.objects.create(gauge=gauge, text="x").pk == 1
+    facade.drop_all([Jotting])
+    facade.create_all([Jotting])
+    assert Jotting.objects.create(gauge=gauge, text="x").pk == 1
 
 
 def test_what_refers_to_a_deleted_object_is_deleted_in_its_transaction(duck):
     gauge = Gauge.objects.create(name="a")
     gauge.notes.create(text="x")
     assert gauge.delete()[0] == 2
-    assert not Note.objects.exists()
+    assert not Jotting.objects.exists()
 
 
 def test_a_block_is_kept_or_undone(duck):

@@ -283,3 +283,40 @@ def test_of_several_keys_to_one_model_only_those_with_a_name_are_seen_from_there
     names = {field.name: field.remote_field.related_name for field in Book._meta.fields if field.is_relation}
     assert names == {"writer": "books", "editor": "+", "reviewer": "+", "prequel": "sequels"}
     assert not hasattr(Author, "book_set")
+
+
+def test_a_model_of_ones_own_on_the_association_table(face, database):
+    class Registry(orm.DeclarativeBase):
+        pass
+
+    between = sa.Table(
+        "enrolments",
+        Registry.metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("pupil_id", sa.ForeignKey("pupils.id")),
+        sa.Column("course_id", sa.ForeignKey("courses.id")),
+        sa.Column("grade", sa.Integer),
+    )
+
+    class PupilORM(Registry):
+        __tablename__ = "pupils"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        courses = orm.relationship("CourseORM", secondary=between, back_populates="pupils")
+
+    class CourseORM(Registry):
+        __tablename__ = "courses"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        pupils = orm.relationship("PupilORM", secondary=between, back_populates="courses")
+
+    made(database, *Registry.metadata.sorted_tables).dispose()
+    with isolate_apps():
+        pupil, course, enrolment = (
+            model("Pupil", PupilORM),
+            model("Course", CourseORM),
+            model("Enrolment", between),
+        )
+        ada, logic = face(pupil.objects.create), face(course.objects.create)
+        face(ada.courses.add, logic, through_defaults={"grade": 1})
+        assert face(enrolment.objects.get, pupil=ada).grade == 1
+        assert face.list(logic.pupils.all()) == [ada]
+        assert face(pupil.objects.filter(courses=logic, enrolment__grade=1).get) == ada

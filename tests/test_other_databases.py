@@ -54,7 +54,7 @@ from tests import corpus
 PAGE = Path(facade.__file__).parent.parent / "docs" / "other-databases.md"
 
 
-class Sample(models.Model):
+class Specimen(models.Model):
     whole = models.IntegerField(unique=True)
     price = models.DecimalField(max_digits=8, decimal_places=2)
     ratio = models.FloatField()
@@ -104,7 +104,7 @@ def dialect_of(database):
 
 
 def samples():
-    return Sample.objects.order_by("id").values_list("id")
+    return Specimen.objects.order_by("id").values_list("id")
 
 
 # -- what is asked -----------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ EXPRESSIONS = {
     "the time between two moments": ExpressionWrapper(F("moment") - F("moment"), models.DurationField()),
     "a sum of lengths of time": ExpressionWrapper(F("length") + F("length"), models.DurationField()),
     "a condition as a value": ExpressionWrapper(Q(whole__gt=1), models.BooleanField()),
-    "EXISTS as a value": Exists(Sample.objects.filter(whole=1)),
+    "EXISTS as a value": Exists(Specimen.objects.filter(whole=1)),
     "a frame of rows": Window(Sum("whole"), order_by="id", frame=RowRange(-1, 1)),
     "a frame of values": Window(Sum("whole"), order_by="id", frame=ValueRange(None, 0)),
     "a frame without rows": Window(
@@ -226,7 +226,7 @@ TRANSFORMS = {name: getattr(functions, name) for name in functions.__all__}
 def lookups():
     """Yield every lookup of every field, with a value that it takes."""
     for name, right in RIGHT.items():
-        field = Sample._meta.get_field(name)
+        field = Specimen._meta.get_field(name)
         for lookup, made in field.get_lookups().items():
             if getattr(made, "get_bilateral_transforms", None) is None:
                 yield f"{name}__{lookup}", {f"{name}__{lookup}": _right(name, lookup, right)}
@@ -277,16 +277,16 @@ def _right(name, lookup, right):
 QUESTIONS = {
     **{name: (lambda ask=ask: ask(lambda model: model.objects.all())) for name, ask in corpus.QUERYSETS.items()},
     **{f"functions: {name}": (lambda made=made: samples().values_list(made)) for name, made in calls()},
-    **{f"aggregates: {name}": (lambda made=made: Sample.objects.values("truth").annotate(made=made)) for name, made in AGGREGATES.items()},
+    **{f"aggregates: {name}": (lambda made=made: Specimen.objects.values("truth").annotate(made=made)) for name, made in AGGREGATES.items()},
     **{f"expressions: {name}": (lambda made=made: samples().annotate(made=made).values_list("made")) for name, made in EXPRESSIONS.items()},
     **{f"lookups: {name}": (lambda made=made: samples().filter(**made)) for name, made in lookups()},
     "order: at random": lambda: samples().order_by("?"),
     "order: by a condition": lambda: samples().order_by(ExpressionWrapper(Q(whole__gt=1), models.BooleanField()), "id"),
-    "order: by EXISTS": lambda: samples().order_by(Exists(Sample.objects.filter(whole=1)), "id"),
+    "order: by EXISTS": lambda: samples().order_by(Exists(Specimen.objects.filter(whole=1)), "id"),
     "distinct: fields": lambda: samples().order_by("name").distinct("name"),
     "locks: of rows": lambda: samples().select_for_update(),
     "locks: not waiting": lambda: samples().select_for_update(nowait=True),
-    "slices: of what has no order": lambda: Sample.objects.order_by().values_list("name").distinct()[2:4],
+    "slices: of what has no order": lambda: Specimen.objects.order_by().values_list("name").distinct()[2:4],
 }  # fmt: skip
 
 
@@ -353,13 +353,13 @@ def test_sql_server_has_words_of_its_own():
         "ORDER BY tests_sample.id ASC OFFSET ? ROWS FETCH FIRST ? ROWS ONLY"
     )
     assert "ORDER BY (SELECT NULL) OFFSET ? ROWS" in compiled(
-        Sample.objects.order_by().values("id")[2:], "SQL Server"
+        Specimen.objects.order_by().values("id")[2:], "SQL Server"
     )
-    exists = samples().annotate(there=Exists(Sample.objects.filter(whole=1))).values_list("there")
+    exists = samples().annotate(there=Exists(Specimen.objects.filter(whole=1))).values_list("there")
     assert "CASE WHEN EXISTS (SELECT TOP 1 1 AS a FROM " in compiled(exists, "SQL Server")
-    union = samples().order_by().union(Sample.objects.values_list("whole")).order_by("id")[:2]
+    union = samples().order_by().union(Specimen.objects.values_list("whole")).order_by("id")[:2]
     assert compiled(union, "SQL Server").startswith("SELECT TOP 2 anon_1.id FROM (SELECT ")
-    within = Sample.objects.filter(pk__in=Sample.objects.order_by("name")[:2].values("pk")).values("id")
+    within = Specimen.objects.filter(pk__in=Specimen.objects.order_by("name")[:2].values("pk")).values("id")
     assert "(SELECT TOP 2 [U0].id AS [pk] FROM tests_sample AS [U0] ORDER BY [U0].name ASC)" in compiled(
         within, "SQL Server"
     )
@@ -367,7 +367,7 @@ def test_sql_server_has_words_of_its_own():
 
 
 def test_sql_server_has_types_of_its_own():
-    made = created(Sample, "SQL Server")
+    made = created(Specimen, "SQL Server")
     for written in (
         "id BIGINT NOT NULL IDENTITY",
         "UNIQUEIDENTIFIER",
@@ -395,7 +395,7 @@ def test_oracle_has_words_and_types_of_its_own():
     assert "DEFERRABLE INITIALLY DEFERRED" in made
     assert "notes CLOB" in made
     with pytest.raises(UnsupportedFeature, match="Oracle has no type for times of day"):
-        created(Sample, "Oracle")
+        created(Specimen, "Oracle")
 
 
 def test_cockroachdb_checks_references_at_once():

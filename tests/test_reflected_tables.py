@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 import sqlalchemy as sa
 
@@ -244,3 +247,37 @@ def test_a_declared_key_identifies_the_rows_of_a_view(face, shop):
     made = face(order.objects.create, customer=face(customer.objects.create, name="Ada"), total=50)
     assert face(big.objects.get, pk=made.pk).total == 50
     assert face(big.objects.first) == face(big.objects.get)
+
+
+def test_a_table_that_does_not_fit_is_no_fault_of_the_others(face, shop):
+    customer, order = model("Customer", "customers"), model("Order", "orders", nothing=models.IntegerField())
+    assert face(customer.objects.count) == 0
+    for _ in range(2):
+        with pytest.raises(ImproperlyConfigured, match="'orders' has no column 'nothing'"):
+            face(order.objects.count)
+    with pytest.raises(ImproperlyConfigured, match="'orders' has no column 'nothing'"):
+        face(facade.reflect)
+
+
+def test_models_are_first_used_by_many_at_once(shop):
+    customer, order = model("Customer", "customers"), model("Order", "orders")
+    counts = []
+
+    def use():
+        counts.append(
+            order.objects.filter(customer__name="Ada").count()
+            + customer.objects.filter(order__total=1).count()
+        )
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [0] * 8
+
+
+async def test_models_are_first_used_by_many_tasks_at_once(shop):
+    customer, order = model("Customer", "customers"), model("Order", "orders")
+    uses = [facade.run(lambda: order.objects.filter(customer__name="Ada").count()) for _ in range(8)]
+    assert await asyncio.gather(*uses, customer.objects.acount()) == [0] * 9

@@ -313,8 +313,9 @@ class Options(Structure):
 
     def check_writable(self) -> None:
         """Raise ``UnsupportedFeature`` where the model's rows can only be read, as those of a view."""
-        if self.read_only:
-            raise UnsupportedFeature(f"{self.label} can only be read: {self.read_only}.")
+        reason = self.concrete_model._meta.read_only
+        if reason:
+            raise UnsupportedFeature(f"{self.label} can only be read: {reason}.")
 
     @cached_property
     def swapped(self) -> str | None:

@@ -49,6 +49,8 @@ class Unreflected(Options):
 
     is_reflected = False
     waiting: list[Callable[[], object]]
+    fault: Exception | None = None
+    """Why the model cannot stand on its table, once that was tried."""
 
     local_fields = _of_the_table("local_fields")
     local_many_to_many = _of_the_table("local_many_to_many")
@@ -59,12 +61,15 @@ class Unreflected(Options):
 
     def look_up(self) -> None:
         """Look the table up, unless it is being taken over just now."""
+        if self.fault is not None:
+            raise self.fault
         if not self.apps.is_standing(self.model) and not self.__class__.is_reflected:
             reflect_table(self.model)
 
     def _get_fields(self, *args: Any, **options: Any) -> FieldList:
         self.look_up()
-        return Options._get_fields(self, *args, **options)
+        kind: type[Options] = type(self)  # another one by now, unless the fields are being made
+        return (Options if kind is Unreflected else kind)._get_fields(self, *args, **options)
 
     def when_reflected(self, function: Callable[[], object]) -> None:
         self.waiting.append(function)

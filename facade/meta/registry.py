@@ -6,7 +6,7 @@ import sys
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -324,14 +324,14 @@ class Apps:
                         self._is_settling = False
 
     @contextmanager
-    def standing(self, model: type[Instance]) -> Iterator[None]:
-        """Let this thread alone look at the fields of a model, which are being made of its table."""
+    def standing(self, models: Collection[type[Instance]]) -> Iterator[None]:
+        """Let this thread alone look at the fields of models, which are being made of their tables."""
         with self._lock:
-            self._standing.add(model)
+            self._standing.update(models)
             try:
                 yield
             finally:
-                self._standing.discard(model)
+                self._standing.difference_update(models)
 
     def is_standing(self, model: type[Instance]) -> bool:
         """Return whether this thread makes the model's fields; waits for another that does."""

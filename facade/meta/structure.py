@@ -292,7 +292,8 @@ class Structure:
     @cached_property
     def self_updating_fields(self) -> list[Any]:
         """The fields of an existing table that every UPDATE of a row changes, be they named or not."""
-        return [field for field in self.local_concrete_fields if field.made_on_update or field.on_update]
+        fields = self.concrete_model._meta.local_concrete_fields
+        return [field for field in fields if field.made_on_update or field.on_update]
 
     @cached_property
     def _property_names(self) -> frozenset[str]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from facade.bridge import function_twin
+from facade import bridge
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.exceptions import ImproperlyConfigured
 from facade.meta import reflected, registry
-from facade.meta.options import Options
-from facade.meta.reflected import Unreflected
+from facade.meta.reflected import Unreflected, Unsettled
 from facade.orm.existing.relations import expect_relations
 from facade.orm.existing.standing import stand_on
 from facade.orm.existing.tables import Existing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from sqlalchemy import Inspector
 
@@ -42,30 +44,48 @@ def reflect(models: Iterable[type[Any]] | None = None, using: str | None = None)
     awaited method, or shall not, it is done before: when the program begins. `using` names the database to ask, by
     default the one that each model is read from. Raises ImproperlyConfigured for a table that is not there.
     """
-    chosen = registry.current().get_models() if models is None else models
-    for model in _look_up([model for model in chosen if isinstance(model._meta, Unreflected)], using):
-        raise _missing(model, using)
+    chosen = registry.current().get_models() if models is None else list(models)
+    with _alone():
+        for error in _look_up(
+            [model for model in chosen if isinstance(model._meta, Unreflected)], using
+        ).values():
+            raise error
 
 
-areflect = function_twin(reflect)
+areflect = bridge.function_twin(reflect)
 
 
 @reflected.reflect_table.fill
 def reflect_at_first_use(model: type[Any]) -> None:
     """Look up the model's table, and those of the others that are known by name: their relations belong together.
 
-    That one of the others is not there is told to who uses it.
+    What is wrong with one of the others is told to who uses it.
     """
-    others = (other for other in model._meta.apps.get_models() if isinstance(other._meta, Unreflected))
-    if model in _look_up([model, *(other for other in others if other is not model)], None):
-        raise _missing(model, None)
+    with _alone():
+        known = dict.fromkeys([model, *model._meta.apps.get_models()])
+        waiting = [one for one in known if isinstance(one._meta, Unreflected) and one._meta.fault is None]
+        errors = _look_up(waiting, None) if model in waiting else {}
+    if model in errors:
+        raise errors[model]
 
 
-def _missing(model: type[Any], using: str | None) -> ImproperlyConfigured:
+_threads = threading.Lock()
+_tasks: WeakKeyDictionary[object, bridge.Lock] = WeakKeyDictionary()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let the other threads, or tasks of the event loop, wait that would ask the same at the same time."""
+    lock: Any = _tasks.setdefault(bridge.running_loop(), bridge.Lock()) if bridge.in_worker() else _threads
+    with lock:
+        yield
+
+
+def _missing(model: type[Any], alias: str) -> ImproperlyConfigured:
     opts = model._meta
     return ImproperlyConfigured(
-        f"{opts.label} stands on the table {opts.stands_on!r} (Meta.table), and the database {_alias(model, using)!r} has none of "
-        "that name. Create it, or give the schema as well: 'schema.name'."
+        f"{opts.label} stands on the table {opts.stands_on!r} (Meta.table), and the database {alias!r} has none of that name. "
+        "Create it, or give the schema as well: 'schema.name'."
     )
 
 
@@ -73,39 +93,54 @@ def _alias(model: type[Any], using: str | None) -> str:
     return using or router.db_for_read(model)
 
 
-def _look_up(models: list[Any], using: str | None) -> list[Any]:
-    """Let models stand on the tables that they name; return those whose tables are not there."""
+def _look_up(models: list[Any], using: str | None) -> dict[Any, Exception]:
+    """Let models stand on the tables that they name; return what is wrong with those that cannot."""
     by_alias: dict[str, list[Any]] = {}
     for model in models:
         by_alias.setdefault(_alias(model, using), []).append(model)
-    missing = []
+    errors: dict[Any, Exception] = {}
     for alias, group in by_alias.items():
         database = connections[alias]
         database.check_blocking(
             f"Looking up the table of {group[0]._meta.label}", "await facade.areflect() before"
         )
         tables = database.inspect(partial(_tables, {model._meta.stands_on for model in group}))
-        for model in group:
-            table = tables.get(model._meta.stands_on)
-            if table is None:
-                missing.append(model)
-            else:
-                _take_over(model, table)
-    return missing
+        found = {model: tables[name] for model in group if (name := model._meta.stands_on) in tables}
+        errors |= {model: _missing(model, alias) for model in group if model not in found}
+        errors |= _take_over(found)
+    return errors
 
 
-def _take_over(model: type[Any], table: sa.Table) -> None:
+def _take_over(tables: dict[Any, sa.Table]) -> dict[Any, Exception]:
+    """Let models stand on their tables: all of them, before anybody asks what their relations are."""
+    errors: dict[Any, Exception] = {}
+    for apps in {model._meta.apps for model in tables}:
+        with apps.standing(tables):
+            # Somebody else may have done it meanwhile.
+            new = [
+                model for model in tables if model._meta.apps is apps and isinstance(model._meta, Unreflected)
+            ]
+            for model in new:
+                try:
+                    stand_on(model, Existing(tables[model], None, {}))
+                except ImproperlyConfigured as error:
+                    errors[model] = model._meta.fault = error
+            for model in new:
+                if model not in errors:
+                    _unveil(model, tables[model])
+            expect_relations(apps)
+            apps.clear_cache()
+    return errors
+
+
+def _unveil(model: type[Any], table: sa.Table) -> None:
+    """Let everybody see the fields of a model, which has its table now."""
     opts = model._meta
-    with opts.apps.standing(model):
-        if not isinstance(model._meta, Unreflected):
-            return  # somebody else has done it meanwhile
-        stand_on(model, Existing(table, None, {}))
-        opts.apps.reflected[table.fullname] = table
-        opts.__class__ = Options
-        expect_relations(opts.apps)
-        for function in opts.__dict__.pop("waiting"):
-            function()
-        opts.apps.clear_cache()
+    opts.apps.reflected[table.fullname] = table
+    opts.apps.unsettled.append(model)
+    opts.__class__ = Unsettled
+    for function in opts.__dict__.pop("waiting"):
+        function()
 
 
 def _tables(names: Collection[str], inspector: Inspector) -> dict[str, sa.Table]:

@@ -59,12 +59,13 @@ class _Key(NamedTuple):
 
 def expect_relations(apps: Apps) -> None:
     """Look for relations again: a model has come to stand on a table that others may refer to."""
-    for model in dict.fromkeys(apps.on_tables.values()):
-        opts = model._meta
-        if type(opts) is Options and opts.existing_table is not None:
-            opts.__class__ = Unsettled
-            opts._expire_cache()
-            apps.unsettled.append(model)
+    with apps.standing(()):
+        for model in dict.fromkeys(apps.on_tables.values()):
+            opts = model._meta
+            if type(opts) is Options:
+                apps.unsettled.append(model)  # before anybody can ask
+                opts.__class__ = Unsettled
+                opts._expire_cache()
 
 
 @registry.settle_relations.fill
@@ -199,21 +200,28 @@ class _Relations:
         target = self.models.get(far) if isinstance(far, sa.Table) else None
         if not isinstance(between, sa.Table) or target is None or relationship.viewonly:
             return False
-        if _has_attribute(self.model, relationship.key) or between in self.models:
+        if _has_attribute(self.model, relationship.key) or _is_made(target, between):
             return False
+        own = self.models.get(between)  # a model of the user's own on the table between
+        if own is not None and target is self.model:
+            return False  # which of its keys is which, a declared field can say
+        names = (relationship.synchronize_pairs, relationship.secondary_synchronize_pairs)
         field: Any = ManyToManyField(
             target,
             related_name=_related_name(target, self.opts, relationship.back_populates, False),
             symmetrical=False,
-            through=between,
-            through_fields=[
-                _column_of(relationship.synchronize_pairs),
-                _column_of(relationship.secondary_synchronize_pairs),
-            ],
+            through=between if own is None else own,
+            through_fields=[*map(_column_of, names)] if own is None else None,
         )
         field.inferred, field.blank = True, True
         self.model.add_to_class(relationship.key, field)
         return True
+
+
+def _is_made(target: type[Any], between: sa.Table) -> bool:
+    """Return whether the other side has made the relation over a table."""
+    fields = target._meta.local_many_to_many
+    return any(getattr(field.remote_field.through, "__table__", None) is between for field in fields)
 
 
 def _column_of(pairs: Sequence[tuple[Any, Any]] | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from facade.exceptions import ImproperlyConfigured
 from facade.orm.existing.columns import field_for, field_name, kinds_of
 from facade.orm.existing.defaults import take_defaults
 from facade.orm.existing.keys import NoKey, composite_key
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.meta.options import Options
 
-__all__ = ["stand"]
+__all__ = ["refuse_children", "stand", "stand_on"]
+
+
+def refuse_children(opts: Options) -> None:
+    """Refuse a table of its own for the rest of an existing table's columns."""
+    for parent in opts.parents:
+        if not opts.proxy and parent._meta.stands_on is not None:
+            raise ImproperlyConfigured(
+                f"{opts.label} cannot inherit the columns of {parent._meta.label}, which stands on an existing table (Meta.table). "
+                "Make it a proxy, or refer to it by a OneToOneField."
+            )
 
 
 def stand(model: type[Any]) -> None:

@@ -23,7 +23,7 @@ from facade.meta import registry
 from facade.meta.options import Options
 from facade.orm.existing.reflection import expect_table
 from facade.orm.existing.relations import expect_relations
-from facade.orm.existing.standing import stand
+from facade.orm.existing.standing import refuse_children, stand
 from facade.orm.instances.on_delete import CASCADE
 from facade.orm.querysets.manager import Manager
 from facade.orm.relations.ordering import make_foreign_order_accessors
@@ -130,6 +130,7 @@ class ModelBase(type):
         opts = cls._meta
         opts.indexes = [copy.deepcopy(index) for index in opts.indexes]
         _check_twins(cls)
+        refuse_children(opts)
         if opts.stands_on is not None and not opts.abstract:
             stand(cls)
         if opts.abstract:

@@ -107,7 +107,8 @@ class TableWriter:
 
     def fills_in(self, fields: Sequence[Field[Any]]) -> bool:
         """Whether an INSERT of `fields` writes defaults of other columns, which the database itself does not know."""
-        return any(not self.keeps_default(field) for field in self.defaulted if field not in fields)
+        others = (field.existing for field in self.fields if field not in fields)
+        return any(column is not None and column.default is not None for column in others)
 
     def keeps_default(self, field: Field[Any]) -> bool:
         """Whether the database itself has the default of a column, and not the statement."""
