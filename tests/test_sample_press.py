@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import importlib.util
 import re
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -402,3 +406,23 @@ def test_one_request_after_another(house):
     answers, _ = house.write(work)
     assert [status for status, _ in answers] == [201, 200, 409, 200, 200, 204, 200]
     assert answers[-1][1]["total"] == 4
+
+
+# -- types -----------------------------------------------------------------------------------------------------------------
+
+SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
+CHECKS = {
+    "mypy": ["--strict", "press"],
+    "pyright": ["--pythonpath", sys.executable, "press"],
+    "ty": ["check", f"--python={sys.prefix}", f"--extra-search-path={SAMPLES}", "press"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", CHECKS)
+def test_type_checkers_find_nothing(checker):
+    if importlib.util.find_spec(checker) is None:
+        pytest.skip(f"{checker} is not installed")
+    command = [sys.executable, "-m", checker, *CHECKS[checker]]
+    done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

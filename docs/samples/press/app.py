@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -129,7 +129,7 @@ def create_app(url: str | None = None) -> FastAPI:
     address = sa.make_url(url or os.environ["PRESS_URL"])
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         app.state.engine = sa.create_engine(address.set(drivername="postgresql+psycopg"))
         app.state.async_engine = create_async_engine(address.set(drivername="postgresql+asyncpg"))
         facade.configure(DATABASES={"default": (app.state.engine, app.state.async_engine)})

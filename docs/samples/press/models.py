@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import uuid
 from typing import Any, ClassVar
 
 from facade import models
@@ -28,7 +27,6 @@ class Imprint(models.Model):
 class Author(models.Model):
     """Who writes."""
 
-    id: int
     email: str
     given_name: str
     family_name: str
@@ -49,7 +47,6 @@ class Author(models.Model):
 class Tag(models.Model):
     """What a title is about."""
 
-    id: int
     label: str
 
     class Meta:
@@ -60,7 +57,6 @@ class Tag(models.Model):
 class Title(models.Model):
     """A book, whatever its editions."""
 
-    id: uuid.UUID
     name: str
     status: tables.Status
     price: decimal.Decimal
@@ -108,7 +104,6 @@ class Edition(models.Model):
 class Order(models.Model):
     """What a shop has ordered of one edition."""
 
-    id: int
     number: int
     shop: str
     copies: int
