@@ -130,7 +130,9 @@ def test_keys_are_counted_by_a_sequence_that_goes_with_its_table(duck):
     assert [note.pk for note in made] == [1, 2]
     assert [
         note.pk
-        for note in Jotting.objects.bulk_create([Jotting(gauge=gauge, text="y"), Jotting(gauge=gauge, text="z")])
+        for note in Jotting.objects.bulk_create(
+            [Jotting(gauge=gauge, text="y"), Jotting(gauge=gauge, text="z")]
+        )
     ] == [3, 4]
     facade.drop_all([Jotting])
     facade.create_all([Jotting])

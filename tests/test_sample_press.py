@@ -414,7 +414,7 @@ SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
 CHECKS = {
     "mypy": ["--strict", "press"],
     "pyright": ["--pythonpath", sys.executable, "press"],
-    "ty": ["check", f"--python={sys.prefix}", "press"],
+    "ty": ["check", f"--python={sys.prefix}", f"--extra-search-path={SAMPLES.parent.parent}", "press"],
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -210,6 +213,29 @@ def test_a_field_that_is_replaced_makes_the_table_anew_and_those_that_refer_to_i
     assert Note.__table__.c.target_id.references(Target.__table__.c.id)
     assert Apart.__table__ is apart
     assert set(isolated.metadata.tables.values()) == {Target.__table__, Note.__table__, apart}
+
+
+def test_threads_that_ask_at_once_get_one_table(isolated):
+    class Target(models.Model):
+        pass
+
+    asked = [
+        type(f"Note{number}", (models.Model,), {"__module__": __name__, "target": models.ForeignKey(Target, models.CASCADE)})
+        for number in range(30)
+    ]  # fmt: skip
+    barrier = threading.Barrier(8)
+
+    def ask(number):
+        barrier.wait()
+        return [model.__table__ for model in (asked if number % 2 else reversed(asked))]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    for tables in found:
+        assert {table.name: table for table in tables} == {
+            model.__table__.name: model.__table__ for model in asked
+        }
+    assert len(isolated.metadata.tables) == 31
 
 
 def test_two_models_with_one_table_are_refused_when_it_is_asked_for(isolated):

@@ -54,6 +54,7 @@ FIELD = "facade.field"
 # Constants that fields of their own kind take as they are.
 _SCALARS = (str, int, bool, float)
 
+# Held while a Table gets its place in a MetaData, so that no name is taken twice.
 _making = threading.RLock()
 
 
@@ -76,29 +77,33 @@ def table_for(model: type[Any]) -> sa.Table:
         return opts.existing_table
     made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
     columns = list(opts.local_concrete_fields)
-    if made is not None and made[1] == columns:
-        return made[0]
-    with _making:
-        return _made_table(opts, columns)
-
-
-def _made_table(opts: Options, columns: list[Any]) -> sa.Table:
-    made: tuple[sa.Table, list[Any]] | None = opts.__dict__.get(_TABLE)
     if made is not None:
         table, known = made
+        if known == columns:
+            return table
         if all(field in columns for field in known):
             return _grown(table, opts, columns, [field for field in columns if field not in known])
         _forget_table(opts)
+    return _made(opts, columns)
+
+
+def _made(opts: Options, fields: list[Any]) -> sa.Table:
     if opts.abstract:
         raise TypeError(f"{opts.object_name} is abstract and has no table.")
     _check_targets(opts)
-    table = _new_table(opts)
-    opts.__dict__[_TABLE] = (table, columns)
+    columns = [_column(opts, field) for field in fields]
+    with _making:
+        if _TABLE in opts.__dict__:  # another thread has made it meanwhile
+            return opts.__dict__[_TABLE][0]  # type: ignore[no-any-return]
+        table = _new_table(opts, columns)
+        opts.__dict__[_TABLE] = (table, fields)
     try:
-        _add_references(table, columns)
+        _add_references(table, fields)
     except BaseException:
         _forget_table(opts)
         raise
+    for field in fields:
+        _add_check(table, field)
     _add_together(table, opts)
     for constraint in opts.constraints:
         _add_constraint(table, opts, constraint)
@@ -107,18 +112,23 @@ def _made_table(opts: Options, columns: list[Any]) -> sa.Table:
     return table
 
 
-def _grown(table: sa.Table, opts: Options, columns: list[Any], added: Sequence[Field[Any]]) -> sa.Table:
+def _grown(table: sa.Table, opts: Options, fields: list[Any], added: Sequence[Field[Any]]) -> sa.Table:
     """Give the table the columns of fields that the model has gained."""
     _check_targets(opts)
+    columns = [_column(opts, field) for field in added]
+    with _making:
+        if opts.__dict__[_TABLE][1] == fields:
+            return table
+        for column in columns:
+            table.append_column(column)
+        opts.__dict__[_TABLE] = (table, fields)
     for field in added:
-        table.append_column(_column(opts, field))
         _add_check(table, field)
-    opts.__dict__[_TABLE] = (table, columns)
     _add_references(table, added)
     return table
 
 
-def _new_table(opts: Options) -> sa.Table:
+def _new_table(opts: Options, columns: Sequence[sa.Column[Any]]) -> sa.Table:
     qualified = _QUALIFIED.fullmatch(opts.db_table)
     schema, name = (qualified["schema"], qualified["name"]) if qualified else (None, opts.db_table)
     options: dict[str, Any] = {"schema": schema, "comment": opts.db_table_comment or None}
@@ -126,11 +136,8 @@ def _new_table(opts: Options) -> sa.Table:
         options["postgresql_tablespace"] = opts.db_tablespace
     if opts.auto_field is not None and opts.auto_field.model is opts.concrete_model:
         options["sqlite_autoincrement"] = True
-    columns = [_column(opts, field) for field in opts.local_concrete_fields]
     key = PrimaryKey(*[field.column for field in opts.pk_fields])
     table = sa.Table(name, _home(opts, name, schema), *columns, key, **options)
-    for field in opts.local_concrete_fields:
-        _add_check(table, field)
     if opts.auto_field in opts.local_concrete_fields:
         add_sequence(table, _sequence_name(opts, opts.auto_field))
     return table
