@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from facade import atomic, connections, transaction
+from facade import atomic, connections, models, transaction
 from facade.db.channels.capture import CaptureQueriesContext
 from facade.exceptions import FieldDoesNotExist, FieldError, TransactionManagementError
 from facade.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, StringAgg, Subquery, Sum, Value, When
@@ -448,7 +448,7 @@ def test_wildcards_in_values_are_escaped(database, tables):
         assert found(name__icontains=needle) == sorted(n for n in names if folded in n.translate(ascii_lower))
         assert found(name__iexact=needle) == sorted(n for n in names if folded == n.translate(ascii_lower))
         # The same with the pattern computed by the database.
-        other = AUTHORS.annotate(needle=Cast(Value(needle), Author.name.__class__(max_length=20)))
+        other = AUTHORS.annotate(needle=Cast(Value(needle), models.CharField(max_length=20)))
         assert sorted(a.name for a in other.filter(name__contains=F("needle"))) == found(
             name__contains=needle
         )
