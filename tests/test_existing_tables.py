@@ -18,7 +18,7 @@ from facade import models
 from facade.exceptions import FieldError, ImproperlyConfigured, UnsupportedFeature, ValidationError
 from facade.meta.registry import isolate_apps
 from facade.models import Count, Exists, F, Max, OuterRef, Sum, Value
-from facade.models.functions import ExtractHour, TruncDay
+from facade.models.functions import ExtractHour, Now, TruncDay
 
 
 class Base(orm.DeclarativeBase):
@@ -306,7 +306,17 @@ def test_clocks_have_no_zone(face, users):
     assert face(User.objects.aggregate, m=Max("clock")) == {"m": late}
 
 
-def test_a_moment_is_no_clock():
+def test_a_moment_is_no_clock(users):
+    for condition in (
+        {"clock__lt": Now()},
+        {"clock": F("moment")},
+        {"moment__gt": F("clock") + Value(dt.timedelta(1))},
+    ):
+        with pytest.raises(UnsupportedFeature, match="compares a moment with a clock that has no time zone"):
+            User.objects.filter(**condition).count()
+    with pytest.raises(FieldError):
+        list(User.objects.annotate(x=F("clock") - F("moment")))
+    assert User.objects.filter(clock__lte=F("clock")).count() == 0
     with pytest.raises(ValueError, match="'clock' cannot hold .* without a time zone"):
         User.objects.filter(clock=MOMENT)
 

@@ -189,7 +189,18 @@ class Lookup(Expression):
     def as_core(self, compiler: Compiler) -> Any:
         left, right = self.left(compiler), self.right(compiler)
         check_durations(compiler, self, left, right)
+        self._check_clocks()
         return self.compare(left, right, compiler)
+
+    def _check_clocks(self) -> None:
+        """Refuse to compare moments with clocks without a zone: a database would take that of the session, or any."""
+        sides = [getattr(side, "_output_field_or_none", None) for side in (self.lhs, self.rhs)]
+        kinds = [final_target(side) for side in sides if side is not None and side.value_kind == "moment"]
+        if len({getattr(kind, "is_clock", False) for kind in kinds}) > 1:
+            raise UnsupportedFeature(
+                f"{self!r} compares a moment with a clock that has no time zone. Give the moment as a naive value, or make one of them "
+                "the other in a Func that names the zone."
+            )
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         """Return the Core condition of two Core expressions."""

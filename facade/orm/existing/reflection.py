@@ -43,6 +43,8 @@ def reflect(models: Iterable[type[Any]] | None = None, using: str | None = None)
     It is done by itself when such a model is first used; where that may not wait, as in async code outside of an
     awaited method, or shall not, it is done before: when the program begins. `using` names the database to ask, by
     default the one that each model is read from. Raises ImproperlyConfigured for a table that is not there.
+
+    >>> reflect([])  # of no models: nothing is asked
     """
     chosen = registry.current().get_models() if models is None else list(models)
     with _alone():

@@ -150,13 +150,15 @@ class ModelBase(type):
 
     def __getattr__(cls, name: str) -> Any:
         """Look again for an attribute that relations of existing tables may add, which are not made before they are needed."""
-        opts = None if name.startswith("_") else cls.__dict__.get("_meta")
-        if opts is not None and not opts.is_reflected:
-            opts.look_up()
-            return getattr(cls, name)
-        if opts is not None and opts.apps.unsettled and opts.concrete_model._meta.stands_on is not None:
-            opts.apps.settle()
-            return getattr(cls, name)
+        opts: Any = None if name.startswith("_") else cls.__dict__.get("_meta")
+        concrete = None if opts is None else opts.concrete_model
+        if concrete is not None and concrete._meta.stands_on is not None:
+            waits = not concrete._meta.is_reflected
+            if waits:
+                concrete._meta.look_up()
+            if waits or opts.apps.unsettled:
+                opts.apps.settle()
+                return type.__getattribute__(cls, name)
         raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     def add_to_class(cls, name: str, value: object) -> None:
