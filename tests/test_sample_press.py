@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -406,6 +407,26 @@ def test_one_request_after_another(house):
     answers, _ = house.write(work)
     assert [status for status, _ in answers] == [201, 200, 409, 200, 200, 204, 200]
     assert answers[-1][1]["total"] == 4
+
+
+def test_requests_of_all_ways_at_once_keep_apart(house):
+    def order(number):
+        """Order one copy of an edition of which there are enough, and every third time of one that is sold out, too."""
+        lines = [{"title": str(SEA), "number": 2, "copies": 1}]
+        if number % 3 == 0:
+            lines.append({"title": str(OWL), "number": 1, "copies": 1})
+        return house.ask(
+            WAYS[number % 4], "POST", "/orders", json={"shop": f"Shop {number}", "lines": lines}
+        )[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(order, range(48)))
+    assert statuses == [409 if number % 3 == 0 else 201 for number in range(48)]
+    rows = house.contents()
+    assert [row[5] for row in rows["edition"]] == [90, 10 + 32, 50]
+    assert sorted(row[3] for row in rows["order"] if row[3].startswith("Shop")) == sorted(
+        f"Shop {number}" for number in range(48) if number % 3
+    )
 
 
 # -- types -----------------------------------------------------------------------------------------------------------------
