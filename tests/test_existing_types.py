@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 import facade
 from facade import models
-from facade.exceptions import ImproperlyConfigured, UnsupportedFeature
+from facade.exceptions import UnsupportedFeature
 from facade.meta.registry import isolate_apps
 from facade.models import F
 from tests.test_existing_tables import made, small, standing
@@ -224,20 +224,6 @@ def test_facade_and_the_orm_share_a_transaction(database):
             session.rollback()
         assert model.objects.count() == 0
     engine.dispose()
-
-
-def test_composite_keys_are_refused_as_yet():
-    table = sa.Table(
-        "seats",
-        sa.MetaData(),
-        sa.Column("row", sa.Integer, primary_key=True),
-        sa.Column("number", sa.Integer, primary_key=True),
-    )
-    with (
-        isolate_apps(),
-        pytest.raises(ImproperlyConfigured, match=r"its primary key has several columns \(row, number\)"),
-    ):
-        standing(table)
 
 
 def test_three_hundred_models_are_made_and_used():
