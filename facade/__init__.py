@@ -19,6 +19,7 @@ from facade.db.connection import (
 )
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.atomic import aatomic, atomic
+from facade.orm.existing.reflection import areflect, reflect
 from facade.sql.tables.schema import acreate_all, adrop_all, create_all, drop_all
 from facade.version import __version__
 
@@ -31,6 +32,7 @@ __all__ = [
     "acreate_all",
     "adrop_all",
     "ahealth_check",
+    "areflect",
     "atomic",
     "close_all",
     "close_all_async",
@@ -42,6 +44,7 @@ __all__ = [
     "health_check",
     "models",
     "pool_stats",
+    "reflect",
     "router",
     "run",
     "settings",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import pickle
 import uuid
 
 import pytest
@@ -14,10 +15,10 @@ from sqlalchemy import orm
 
 import facade
 from facade import models
-from facade.exceptions import FieldError, ImproperlyConfigured
+from facade.exceptions import FieldError, ImproperlyConfigured, UnsupportedFeature, ValidationError
 from facade.meta.registry import isolate_apps
-from facade.models import F, Max, Value
-from facade.models.functions import ExtractHour, TruncDay
+from facade.models import Count, Exists, F, Max, OuterRef, Sum, Value
+from facade.models.functions import ExtractHour, Now, TruncDay
 
 
 class Base(orm.DeclarativeBase):
@@ -305,9 +306,37 @@ def test_clocks_have_no_zone(face, users):
     assert face(User.objects.aggregate, m=Max("clock")) == {"m": late}
 
 
-def test_a_moment_is_no_clock():
+def test_a_moment_is_no_clock(users):
+    for condition in (
+        {"clock__lt": Now()},
+        {"clock": F("moment")},
+        {"moment__gt": F("clock") + Value(dt.timedelta(1))},
+    ):
+        with pytest.raises(UnsupportedFeature, match="compares a moment with a clock that has no time zone"):
+            User.objects.filter(**condition).count()
+    with pytest.raises(FieldError):
+        list(User.objects.annotate(x=F("clock") - F("moment")))
+    assert User.objects.filter(clock__lte=F("clock")).count() == 0
     with pytest.raises(ValueError, match="'clock' cannot hold .* without a time zone"):
         User.objects.filter(clock=MOMENT)
+
+
+@pytest.mark.without("postgres", reason="it has a type for durations")
+def test_intervals_are_not_computed_with_where_they_are_moments(face, users):
+    face(User.objects.create, full_name="a", patience=dt.timedelta(2), visits=3)
+    assert face(User.objects.filter(patience__gt=dt.timedelta(1)).count) == 1
+    assert face(User.objects.aggregate, m=Max("patience")) == {"m": dt.timedelta(2)}
+    day = Value(dt.timedelta(days=1))
+    computed = (
+        lambda: face.list(User.objects.annotate(x=F("patience") * 2)),
+        lambda: face.list(User.objects.annotate(x=F("clock") + F("patience"))),
+        lambda: face(User.objects.aggregate, m=Sum("patience")),
+        lambda: face(User.objects.filter(patience__gt=F("visits") * day).count),
+        lambda: face(User.objects.update, patience=F("visits") * day),
+    )
+    for compute in computed:
+        with pytest.raises(UnsupportedFeature, match="moments after 1970"):
+            compute()
 
 
 # -- defaults --------------------------------------------------------------------------------------
@@ -550,3 +579,157 @@ def test_facade_neither_creates_nor_drops_the_table(face, database):
     with pytest.raises(sa.exc.DBAPIError):
         face(Note.objects.count)
     assert "notes" not in facade.sql.tables.definitions.metadata().tables
+
+
+# -- with everything else ----------------------------------------------------------------------------
+
+
+def test_attributes_of_the_mapped_class_mean_the_models_columns(face, users):
+    face(
+        User.objects.bulk_create, [User(full_name=name, age=age) for name, age in (("Ada", 36), ("Bob", 20))]
+    )
+    older = User.objects.filter(UserORM.full_name.like("A%"), UserORM.age > 30).order_by(UserORM.age.desc())
+    assert face(older.get).full_name == "Ada"
+    assert face.list(User.objects.order_by(UserORM.full_name.desc()).values_list("full_name", flat=True)) == [
+        "Bob",
+        "Ada",
+    ]
+    with orm.Session(users) as session:
+        found = session.execute(User.objects.filter(age=20).statement).all()
+        assert [row.name for row in found] == ["Bob"]
+
+
+def test_columns_with_another_name_than_their_attribute(face, notes):
+    face(Note.objects.bulk_create, [Note(text=text, odd=odd) for text, odd in (("a", 1), ("b", 2), ("c", 2))])
+    assert face.list(Note.objects.values("odd").annotate(n=Count("pk")).order_by("odd")) == [
+        {"odd": 1, "n": 1},
+        {"odd": 2, "n": 2},
+    ]
+    same = Note.objects.filter(odd=OuterRef("odd")).exclude(pk=OuterRef("pk"))
+    assert face.list(Note.objects.filter(Exists(same)).order_by("text").values_list("text", flat=True)) == [
+        "b",
+        "c",
+    ]
+    both = Note.objects.filter(odd=1).union(Note.objects.filter(text="c")).order_by("odd")
+    assert [note.text for note in face.list(both)] == ["a", "c"]
+    assert face(Note.objects.filter(odd__in=[2]).update, odd=F("odd") + 1) == 2
+    assert face(Note.objects.aggregate, m=Max("odd")) == {"m": 3}
+    (note,) = face.list(Note.objects.filter(odd=1).only("text"))
+    assert "odd" not in vars(note)
+    face(note.fetch, "odd")
+    assert note.odd == 1
+    raw = Note.objects.raw("SELECT id, text FROM notes WHERE text = %s", ["a"])
+    assert [one.text for one in face.list(raw)] == ["a"]
+    assert (
+        face.list(Note.objects.filter(odd=3).order_by("text").values_list("odd", "text", named=True))[0].odd
+        == 3
+    )
+
+
+def test_instances_are_validated(face, notes):
+    note = Note(text="x" * 30)
+    with pytest.raises(ValidationError) as caught:
+        face(note.full_clean)
+    assert set(caught.value.message_dict) == {"text"}
+    note.text = "x"
+    face(note.full_clean)
+    face(note.save)
+    face(note.full_clean)
+
+
+def test_declarations_are_without_fault():
+    assert [message for model in (User, Note) for message in model.check()] == []
+
+
+def test_instances_are_pickled(face, users):
+    user = face(User.objects.create, full_name="Ada", color=Color.RED)
+    again = pickle.loads(pickle.dumps(user))
+    assert (again, again.color) == (user, Color.RED)
+
+
+def test_ordinary_models_refer_to_existing_tables(face, users):
+    with isolate_apps():
+
+        class Member(models.Model):
+            user = models.ForeignKey(User, models.CASCADE, related_name="+")
+
+            class Meta:
+                app_label = "existing"
+
+        face(facade.create_all, [Member])
+        user = face(User.objects.create, full_name="Ada")
+        member = face(Member.objects.create, user=user)
+        assert face(Member.objects.filter(user__full_name="Ada").get) == member
+        with pytest.raises(sa.exc.IntegrityError):
+            face(Member.objects.create, user_id=77)
+
+
+def test_a_proxy_stands_on_the_same_table(face, users):
+    with isolate_apps():
+
+        class Adult(User):
+            class Meta:
+                app_label = "existing"
+                proxy = True
+
+        assert face(Adult.objects.create, full_name="Ada").full_name == "Ada"
+        assert Adult.__table__ is UserORM.__table__
+        assert face(User.objects.count) == 1
+        with pytest.raises(ImproperlyConfigured, match="cannot inherit the columns of existing.User"):
+
+            class Child(User):
+                class Meta:
+                    app_label = "existing"
+
+
+def test_an_abstract_class_gives_each_child_its_own_table():
+    with isolate_apps():
+
+        class Stamped(models.Model):
+            n = models.IntegerField(verbose_name="a number")
+
+            class Meta:
+                app_label = "existing"
+                abstract = True
+
+        found = []
+        for name in ("First", "Second"):
+            meta = type("Meta", (), {"app_label": "existing", "table": small(sa.Column("n", sa.Integer))})
+            found.append(type(name, (Stamped,), {"__module__": __name__, "Meta": meta}))
+        first, second = found
+        assert first.__table__ is not second.__table__
+        assert (
+            first._meta.get_field("n").verbose_name == second._meta.get_field("n").verbose_name == "a number"
+        )
+
+
+def test_a_proxy_updates_and_refuses_as_its_model(face, notes):
+    with isolate_apps():
+
+        class Draft(Note):
+            class Meta:
+                app_label = "existing"
+                proxy = True
+
+        note = face(Draft.objects.create, text="a")
+        face(Draft.objects.update, text="b")
+        assert changed(face, note) == ("touched", 1)
+
+
+def test_a_sequence_counts_the_key(face, database):
+    metadata = sa.MetaData()
+    table = sa.Table(
+        "counted",
+        metadata,
+        sa.Column("id", sa.Integer, sa.Sequence("counted_seq", metadata=metadata), primary_key=True),
+        sa.Column("n", sa.Integer),
+    )
+    engine = made(database, table)
+    metadata.create_all(engine)
+    with isolate_apps():
+        model = standing(table)
+        first, second = face(model.objects.create, n=1), face(model.objects.create, n=2)
+        assert (first.pk, second.pk) == (1, 2)
+        face(model.objects.bulk_create, [model(n=3), model(n=4)])
+        assert sorted(face.list(model.objects.values_list("pk", flat=True))) == [1, 2, 3, 4]
+    metadata.drop_all(engine)

@@ -7,7 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy
 
 from facade import bridge
 from facade.configuration import settings as project
@@ -27,6 +29,7 @@ from facade.vendors import vendor_named
 if TYPE_CHECKING:
     import sqlite3
 
+    from sqlalchemy import Inspector
     from sqlalchemy.engine import Dialect, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -266,6 +269,24 @@ class Database(TransactionControl):
         with self._making:
             self.schema_maps += more
 
+    def inspect(self, work: Callable[[Inspector], R]) -> R:
+        """Return what `work(inspector)` finds out with SQLAlchemy's inspector, on a connection of this database's.
+
+        A block's own connection is asked where it is one of SQLAlchemy's, as those of `using_connection()` are; tables that an
+        open block has just made are seen there only.
+        """
+        block = state.current(self.alias)
+        if block is not None and getattr(block.transaction.channel, "is_general", False):
+            found: R = block.run(_inspected, block.transaction.channel, work)
+            return found
+        channel = self.lend_general()
+        try:
+            return _inspected(channel, work)
+        finally:
+            channel.check_in()
+
+    ainspect = bridge.twin(inspect)
+
     def _check_locks(self) -> None:
         if not self.features.ignores_row_locks:
             raise TransactionManagementError(_NO_BLOCK)
@@ -450,3 +471,9 @@ class Database(TransactionControl):
     def execute_wrapper(self, wrapper: capture.Wrapper) -> capture.Watch:
         """Call ``wrapper(execute, sql, params, many, context)`` around each statement inside a ``with`` block."""
         return capture.Watch(self.alias, wrapper)
+
+
+def _inspected(channel: Channel, work: Callable[[Inspector], R]) -> R:
+    general: Any = channel
+    inspector: Inspector = sqlalchemy.inspect(general.token)
+    return work(inspector)

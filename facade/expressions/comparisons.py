@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import sqlalchemy as sa
 
 from facade import fields
-from facade.exceptions import EmptyResultSet, FullResultSet
+from facade.exceptions import EmptyResultSet, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Expression, Value
 from facade.expressions.calls import Func
 from facade.expressions.documents import beside, selected_beside, unknown_if_null
@@ -23,6 +23,7 @@ from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.lookup_registry import RegisterLookupMixin
 from facade.fields.relations.reverse import final_target
+from facade.types import Duration
 from facade.types.shared import BIG_INTEGER
 
 if TYPE_CHECKING:
@@ -186,11 +187,34 @@ class Lookup(Expression):
         return "%s", [self.right(compiler.core)]
 
     def as_core(self, compiler: Compiler) -> Any:
-        return self.compare(self.left(compiler), self.right(compiler), compiler)
+        left, right = self.left(compiler), self.right(compiler)
+        check_durations(compiler, self, left, right)
+        self._check_clocks()
+        return self.compare(left, right, compiler)
+
+    def _check_clocks(self) -> None:
+        """Refuse to compare moments with clocks without a zone: a database would take that of the session, or any."""
+        sides = [getattr(side, "_output_field_or_none", None) for side in (self.lhs, self.rhs)]
+        kinds = [final_target(side) for side in sides if side is not None and side.value_kind == "moment"]
+        if len({getattr(kind, "is_clock", False) for kind in kinds}) > 1:
+            raise UnsupportedFeature(
+                f"{self!r} compares a moment with a clock that has no time zone. Give the moment as a naive value, or make one of them "
+                "the other in a Func that names the zone."
+            )
 
     def compare(self, left: Core, right: Core, compiler: Compiler) -> Any:
         """Return the Core condition of two Core expressions."""
         raise NotImplementedError(f"{type(self).__name__} must implement compare().")
+
+
+def check_durations(compiler: Compiler, of: object, one: Core, other: Core) -> None:
+    """Refuse to put durations of SQLAlchemy's Interval beside those that are numbers, where a database has no type for them."""
+    mixed = {type(one.type), type(other.type)} == {sa.Interval, Duration}
+    if mixed and not compiler.features.has_native_duration_field:
+        raise UnsupportedFeature(
+            f"{of!r}: a column of the type Interval holds moments after 1970 on {compiler.features.display_name}, and what facade "
+            "computes is a number of microseconds. Compute in Python."
+        )
 
 
 def _is_expression(item: object) -> bool:
@@ -427,7 +451,7 @@ class In(BuiltinLookup):
         if integers and min(value) >= LOWEST and max(value) <= HIGHEST:  # as they nearly always are
             return [*dict.fromkeys(value)]
         prepared = [self._prepare_item(item) for item in value if item is not None]
-        return [item for item in dict.fromkeys(prepared) if _fits(field, item)]
+        return [item for item in _unique(prepared) if _fits(field, item)]
 
     def _prepare_item(self, item: object) -> Any:
         return super().prepare(item)
@@ -461,6 +485,13 @@ class In(BuiltinLookup):
     def selected(self, compiler: Compiler, queryset: Embedded) -> Any:
         """Return the select whose values they are."""
         return selected_beside(compiler, queryset, self.lhs)
+
+
+def _unique(items: list[Any]) -> Iterable[Any]:
+    try:
+        return dict.fromkeys(items)
+    except TypeError:  # of lists, which a column of arrays is compared with
+        return items
 
 
 def _fits(field: Field[Any], value: object) -> bool:

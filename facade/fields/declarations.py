@@ -19,6 +19,7 @@ class FieldChecks:
     choices: Any
     db_index: Any
     db_default: Any
+    existing: Any
     primary_key: bool
     null: bool
     max_length: int | None
@@ -86,7 +87,7 @@ class FieldChecks:
             yield self._error("'db_index' must be None, True or False.", "E006")
 
     def _check_db_default(self) -> Iterator[CheckMessage]:
-        if not getattr(self.db_default, "allowed_default", True):
+        if self.existing is None and not getattr(self.db_default, "allowed_default", True):
             yield self._error(f"{self.db_default} cannot be used in db_default.", "E012")
 
     def _check_null_allowed_for_primary_keys(self) -> Iterator[CheckMessage]:

@@ -304,10 +304,18 @@ class Options(Structure):
         """The SQLAlchemy ``Table`` that holds the model's own columns."""
         return type(self).build_table(self.concrete_model)
 
+    is_reflected = True
+    """Whether the table is known: one that `Meta.table` names is looked up when it is needed."""
+
+    def when_reflected(self, function: Callable[[], object]) -> None:
+        """Call a function as soon as the table is known."""
+        function()
+
     def check_writable(self) -> None:
         """Raise ``UnsupportedFeature`` where the model's rows can only be read, as those of a view."""
-        if self.read_only:
-            raise UnsupportedFeature(f"{self.label} can only be read: {self.read_only}.")
+        reason = self.concrete_model._meta.read_only
+        if reason:
+            raise UnsupportedFeature(f"{self.label} can only be read: {reason}.")
 
     @cached_property
     def swapped(self) -> str | None:

@@ -6,7 +6,7 @@ import sys
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -17,7 +17,7 @@ from sqlalchemy import MetaData
 
 from facade import configuration
 from facade.exceptions import ImproperlyConfigured
-from facade.foundation.seams import Changes
+from facade.foundation.seams import Changes, Seam
 from facade.signals import ModelSignal, post_init, pre_init
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ NAMING_CONVENTION = {
 #: registry, an option is changed after its model was made, and when somebody begins or ceases to listen to ``pre_init`` or
 #: ``post_init``, which decides how instances are made.
 on_change: Changes[[]] = Changes("models")
+
+
+# (registry) -> None; removes the models from `unsettled`.
+settle_relations: Seam[[Any], None] = Seam(
+    "which relations the foreign keys of existing tables are", filled_by="facade.orm.existing.relations"
+)
 
 
 def model_key(model: type[Instance] | str) -> ModelKey:
@@ -173,8 +179,13 @@ class Apps:
         self.stored_app_configs: list[dict[str, AppConfig]] = []
         #: Tables of models without a ``Meta.metadata`` of their own.
         self.metadata = MetaData(naming_convention=NAMING_CONVENTION)
-        #: The models that stand on tables which are there already.
+        #: The models that stand on tables which are there already, and those whose foreign keys are no relations yet.
         self.on_tables: dict[Table, Any] = {}
+        self.unsettled: list[Any] = []
+        self._is_settling = False
+        #: The tables that models know by name, as the database describes them; and the models that take one over just now.
+        self.reflected: dict[str, Table] = {}
+        self._standing: set[Any] = set()
         self._pending_operations: dict[ModelKey, list[Operation]] = defaultdict(list)
         self._lock = threading.RLock()
         self.install(installed_apps or ())
@@ -301,6 +312,32 @@ class Apps:
                 return str(opts.swappable)
         return None
 
+    def settle(self) -> None:
+        """Make relations of the foreign keys of existing tables, before the fields of a model are looked at."""
+        if self.unsettled:
+            with self._lock:  # in which the fields that are being made are looked at, too
+                if self.unsettled and not self._is_settling:
+                    self._is_settling = True
+                    try:
+                        settle_relations(self)
+                    finally:
+                        self._is_settling = False
+
+    @contextmanager
+    def standing(self, models: Collection[type[Instance]]) -> Iterator[None]:
+        """Let this thread alone look at the fields of models, which are being made of their tables."""
+        with self._lock:
+            self._standing.update(models)
+            try:
+                yield
+            finally:
+                self._standing.difference_update(models)
+
+    def is_standing(self, model: type[Instance]) -> bool:
+        """Return whether this thread makes the model's fields; waits for another that does."""
+        with self._lock:
+            return model in self._standing
+
     # -- waiting for models -------------------------------------------------------------------------
 
     def lazy_model_operation(self, function: Operation, *model_keys: ModelKey) -> None:
@@ -339,6 +376,8 @@ class Apps:
 
     def field_added(self, model: type[Instance]) -> None:
         """Tell those who watch that a model has a new field, unless its class is still being made."""
+        if self._is_settling:  # which forgets everything at its end
+            return
         if self.all_models[model._meta.app_label].get(model._meta.model_name) is model:
             self._forget_relations()
 

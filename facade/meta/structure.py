@@ -258,7 +258,7 @@ class Structure:
     @cached_property
     def pk_fields(self) -> list[Any]:
         """The fields that make up the primary key; none where the model reads a view or another table without one."""
-        return [] if self.pk is None else [self.pk]
+        return [] if self.pk is None or not self.pk.concrete else [self.pk]
 
     @property
     def is_composite_pk(self) -> bool:
@@ -279,7 +279,8 @@ class Structure:
     @cached_property
     def self_updating_fields(self) -> list[Any]:
         """The fields of an existing table that every UPDATE of a row changes, be they named or not."""
-        return [field for field in self.local_concrete_fields if field.made_on_update or field.on_update]
+        fields = self.concrete_model._meta.local_concrete_fields
+        return [field for field in fields if field.made_on_update or field.on_update]
 
     @cached_property
     def _property_names(self) -> frozenset[str]:

@@ -61,7 +61,7 @@ class OwnJSON(JSON):
         if own is None:
             return None
 
-        def process(value: Any) -> Any:
+        def process(value: object) -> Any:
             try:
                 return own(value)
             except (TypeError, ValueError):

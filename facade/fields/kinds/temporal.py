@@ -281,6 +281,8 @@ class DateTimeField(DateField[DateTimeValue]):
         return Plain(dt.datetime, "v.tzinfo is not None and 1 < v.year < 9999")
 
     def combined(self, connector: str, right: ValueDescription) -> Any:
+        if isinstance(right, DateTimeField) and right.is_clock is not self.is_clock:
+            return None  # nobody knows which moment a clock without a zone shows
         found = super().combined(connector, right)
         return ClockField() if self.is_clock and type(found) is DateTimeField else found
 

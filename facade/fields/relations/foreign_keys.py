@@ -123,11 +123,13 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
 
     def contribute_to_related_class(self, cls: type[Instance], related: ForeignObjectRel) -> None:
         super().contribute_to_related_class(cls, related)
-        if self.remote_field.field_name is None:
-            self.remote_field.field_name = cls._meta.pk.name
+        self.remote_field.set_field_name()
+
+    existing_attname: str | None = None
+    """The attribute of the key, where it is called as the column of an existing table is."""
 
     def get_attname(self) -> str:
-        return f"{self.name}_id"
+        return self.existing_attname or f"{self.name}_id"
 
     def get_attname_column(self) -> tuple[str, str | None]:
         attname = self.get_attname()
@@ -241,6 +243,8 @@ class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
 def _target_name(field: Field[Any], to: type[Instance] | str, to_field: str | None) -> str | None:
     opts = getattr(to, "_meta", None)
     if opts is not None:
+        if not opts.is_reflected:
+            return to_field
         return to_field or (opts.pk and opts.pk.name)
     if not isinstance(to, str):
         raise TypeError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import sqlalchemy as sa
+
 from facade.fields.relations.foreign_objects import (
     RECURSIVE_RELATIONSHIP_CONSTANT,
     RelatedField,
@@ -33,7 +35,8 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
     ``to`` is a model, its name or ``"self"``. The attribute is a manager with ``add``, ``remove``, ``set``, ``clear`` and
     ``create``; the other model gets one, too, called ``<model>_set`` or as ``related_name`` says. A relation to ``"self"``
     is mutual unless ``symmetrical=False``. ``through`` names a model for the table between, with a foreign key to either
-    side (``through_fields`` chooses, where there are several); else one is made, called after ``db_table``.
+    side (``through_fields`` chooses, where there are several), or is a SQLAlchemy ``Table`` that is there already;
+    else one is made, called after ``db_table``.
     """
 
     many_to_many = True
@@ -59,7 +62,7 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
         related_query_name: str | None = None,
         limit_choices_to: object = None,
         symmetrical: bool | None = None,
-        through: type[Instance] | str | None = None,
+        through: type[Instance] | sa.Table | str | None = None,
         through_fields: Sequence[Any] | None = None,
         db_constraint: bool = True,
         db_table: str | None = None,
@@ -100,7 +103,9 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
             remote.related_name = f"_{opts.app_label}_{cls.__name__.lower()}_{name}_+"
         super().contribute_to_class(cls, name, private_only=private_only)
         if not opts.abstract:
-            if remote.through:
+            if isinstance(remote.through, sa.Table):
+                lazy_related_operation(_build_between, cls, remote.model, field=self)
+            elif remote.through:
                 lazy_related_operation(_set_through, cls, remote.through, field=self)
             elif not opts.swapped:
                 remote.through = type(self).build_through(self, cls)
@@ -208,6 +213,10 @@ class ManyToManyField(ManyToManyChecks, RelatedField[T]):
         if remote.through_fields:
             kwargs["through_fields"] = remote.through_fields
         return name, path, args, kwargs
+
+
+def _build_between(model: type[Instance], _: object, field: ManyToManyField[Any]) -> None:
+    field.remote_field.through = type(field).build_through(field, model)
 
 
 def _set_through(_: object, through: type[Instance], field: ManyToManyField[Any]) -> None:

@@ -12,6 +12,8 @@ from facade.fields.descriptions import ValueDescription
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import sqlalchemy as sa
+
     from facade.fields.contracts import Instance, Relation
 
 
@@ -278,12 +280,15 @@ class ManyToOneRel(ForeignObjectRel):
 
     def get_related_field(self) -> Any:
         """Return the field pointed at; ``FieldDoesNotExist`` if it is no column."""
-        field = self.model._meta.get_field(self.field_name)
+        field = self.model._meta.get_field(self.field_name or self.model._meta.pk.name)
         if not field.concrete:
             raise FieldDoesNotExist(f"No related field named '{self.field_name}'")
         return field
 
     def set_field_name(self) -> None:
+        self.model._meta.when_reflected(self._take_key_name)
+
+    def _take_key_name(self) -> None:
         self.field_name = self.field_name or self.model._meta.pk.name
 
 
@@ -305,15 +310,15 @@ class ManyToManyRel(ForeignObjectRel):
         field: Relation,
         to: type[Instance] | str,
         symmetrical: bool = True,
-        through: type[Instance] | str | None = None,
+        through: type[Instance] | sa.Table | str | None = None,
         through_fields: Sequence[Any] | None = None,
         db_constraint: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(field, to, **options)
-        if through and not db_constraint:
+        if through is not None and not db_constraint:
             raise ValueError("Can't supply a through model and db_constraint=False")
-        if through_fields and not through:
+        if through_fields and through is None:
             raise ValueError("Cannot specify through_fields without a through model")
         self.through: Any = through
         self.through_fields = through_fields

@@ -25,7 +25,7 @@ _COUNTING = {
 }
 
 
-def field_for(column: sa.Column[Any], counts: bool, **options: Any) -> fields.Field[Any]:
+def field_for(column: sa.Column[Any], counts: bool, **options: object) -> fields.Field[Any]:
     """Return the field of a column; the column's own type binds and reads its values in any case.
 
     `counts`: the database makes the column's numbers.

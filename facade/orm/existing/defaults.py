@@ -52,7 +52,7 @@ def take_defaults(opts: Options, field: Field[Any], column: sa.Column[Any], tabl
     if not field.has_default() and not field.has_db_default():
         _take_default(opts, field, column, table)
     if column.onupdate is not None:
-        _take_on_update(opts, field, column.onupdate)
+        _take_on_update(opts, field, column, column.onupdate)
     field.made_on_update = field.made_on_update or column.server_onupdate is not None
     if field.inferred and (field.has_default() or field.has_db_default() or field.on_update):
         field.blank = True
@@ -72,8 +72,8 @@ def _take_default(opts: Options, field: Field[Any], column: sa.Column[Any], tabl
         return
     elif column.server_default is not None:
         field.db_default = _server_expression(field, column.server_default)
-    elif (given := _of_mapped_class(column, table)) is not dataclasses.MISSING:
-        field.default = given
+    else:
+        _take_mapped_default(field, column, table)
     field.__dict__.pop("_get_default", None)
 
 
@@ -109,25 +109,23 @@ def _server_expression(field: Field[Any], default: FetchedValue) -> Expression:
     return MadeByDatabase(field) if given is None else CoreExpression(given)
 
 
-def _of_mapped_class(column: sa.Column[Any], table: Existing) -> Any:
-    """Return the default that a mapped class gives its instances itself: as a dataclass, or as what tells classes apart."""
+def _take_mapped_default(field: Field[Any], column: sa.Column[Any], table: Existing) -> None:
+    """Take what a mapped class gives its instances without telling the Column."""
     mapper = table.mapper
     if mapper is None:
-        return dataclasses.MISSING
-    if mapper.polymorphic_on is column:
-        return mapper.polymorphic_identity
-    if not dataclasses.is_dataclass(mapper.class_):
-        return dataclasses.MISSING
-    named = {item.name: item for item in dataclasses.fields(mapper.class_)}
-    item = named.get(table.name_of(column))
-    if item is None or (item.default is None and not column.nullable):
-        return dataclasses.MISSING
-    return item.default if item.default_factory is dataclasses.MISSING else item.default_factory
+        return
+    if mapper.polymorphic_on is column:  # what tells the rows of its subclasses apart
+        field.default = mapper.polymorphic_identity
+    elif dataclasses.is_dataclass(mapper.class_):
+        for item in dataclasses.fields(mapper.class_):
+            if item.name == table.name_of(column) and item.default_factory is not dataclasses.MISSING:
+                field.default = item.default_factory
 
 
-def _take_on_update(opts: Options, field: Field[Any], default: Any) -> None:
+def _take_on_update(opts: Options, field: Field[Any], column: sa.Column[Any], given: object) -> None:
+    default: Any = given
     if default.is_scalar or default.is_callable:
-        value = python_value(opts, default.column, default)
+        value = python_value(opts, column, default)
         field.on_update = value if callable(value) else lambda: value
     else:
         field.made_on_update = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import ImproperlyConfigured
 from facade.orm.existing.columns import field_for, field_name, kinds_of
 from facade.orm.existing.defaults import take_defaults
+from facade.orm.existing.keys import NoKey, composite_key
 from facade.orm.existing.tables import (
     Existing,
     check_meta,
@@ -23,14 +24,17 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.meta.options import Options
 
-__all__ = ["composite_key", "stand"]
+__all__ = ["refuse_children", "stand", "stand_on"]
 
 
-def composite_key(model: type[Any], names: list[str]) -> NoReturn:
-    """Give a model the primary key that several fields make up."""
-    raise ImproperlyConfigured(
-        f"{model._meta.label} cannot stand on Meta.table: its primary key has several columns ({', '.join(names)})."
-    )
+def refuse_children(opts: Options) -> None:
+    """Refuse a table of its own for the rest of an existing table's columns."""
+    for parent in opts.parents:
+        if not opts.proxy and parent._meta.stands_on is not None:
+            raise ImproperlyConfigured(
+                f"{opts.label} cannot inherit the columns of {parent._meta.label}, which stands on an existing table (Meta.table). "
+                "Make it a proxy, or refer to it by a OneToOneField."
+            )
 
 
 def stand(model: type[Any]) -> None:
@@ -38,7 +42,11 @@ def stand(model: type[Any]) -> None:
     opts: Options = model._meta
     check_meta(opts)
     opts.managed = False
-    stand_on(model, existing(opts, opts.stands_on))
+    if isinstance(opts.stands_on, str):
+        schema, _, name = opts.stands_on.rpartition(".")
+        opts.db_table = f'"{schema}"."{name}"' if schema else name
+    else:
+        stand_on(model, existing(opts, opts.stands_on))
 
 
 def stand_on(model: type[Any], table: Existing) -> None:
@@ -147,7 +155,7 @@ class _Standing:
 
     def _infer(self, column: sa.Column[Any], taken: dict[sa.Column[Any], Field[Any]]) -> Field[Any]:
         name = field_name(self.table.name_of(column), self._is_reserved)
-        if hasattr(self.model, name):
+        if any(name in vars(base) for base in self.model.__mro__):
             raise refuse(
                 self.opts,
                 f"the column {column.name!r} would be the field {name!r}, and the class has an attribute of that name. Declare a "
@@ -182,10 +190,12 @@ class _Standing:
             field = taken[self.key[0]]
             field.primary_key, field.null = True, False
             opts.setup_pk(field)
-        elif self.key:
+        elif self.key and not opts.auto_created:
             composite_key(self.model, [taken[column].name for column in self.key])
         elif opts.pk is None:
-            opts.read_only = f"the table {self.table.table.fullname!r} has no primary key"
+            self.model.add_to_class("_no_key", NoKey())
+            if not opts.auto_created:  # pairs are found by their two columns
+                opts.read_only = f"the table {self.table.table.fullname!r} has no primary key"
         if self.table.mapper is not None and self.table.mapper.version_id_col is not None:
             opts.read_only = f"{self.table.mapper.class_.__name__} counts versions of its rows (version_id_col), which facade does not"
 

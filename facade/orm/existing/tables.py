@@ -13,7 +13,16 @@ from facade.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from facade.meta.options import Options
 
-__all__ = ["Existing", "existing", "qualified_name", "refuse"]
+__all__ = [
+    "Existing",
+    "check_meta",
+    "check_promises",
+    "existing",
+    "qualified_name",
+    "refuse",
+    "table_of",
+    "unique_columns",
+]
 
 _NOT_WITH_A_TABLE = (
     "db_table",
@@ -79,6 +88,11 @@ def existing(opts: Options, given: object) -> Existing:
         column: name for name, column in mapper.columns.items() if getattr(column, "table", None) is table
     }
     return Existing(table, mapper, names)
+
+
+def table_of(opts: Options) -> Existing:
+    """Return the table that a model stands on."""
+    return existing(opts, opts.existing_table if isinstance(opts.stands_on, str) else opts.stands_on)
 
 
 def qualified_name(table: sa.Table) -> str:

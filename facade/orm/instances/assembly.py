@@ -19,7 +19,9 @@ from facade.exceptions import (
 from facade.fields.relations.foreign_keys import OneToOneField, lazy_related_operation, resolve_relation
 from facade.meta import registry
 from facade.meta.options import Options
-from facade.orm.existing.standing import stand
+from facade.orm.existing.reflection import expect_table
+from facade.orm.existing.relations import expect_relations
+from facade.orm.existing.standing import refuse_children, stand
 from facade.orm.instances.on_delete import CASCADE
 from facade.orm.querysets.manager import Manager
 from facade.orm.relations.ordering import make_foreign_order_accessors
@@ -105,6 +107,7 @@ class ModelBase(type):
         opts = cls._meta
         opts.indexes = [copy.deepcopy(index) for index in opts.indexes]
         _check_twins(cls)
+        refuse_children(opts)
         if opts.stands_on is not None and not opts.abstract:
             stand(cls)
         if opts.abstract:
@@ -113,10 +116,27 @@ class ModelBase(type):
             cls.Meta = declared_meta
             return cls
         cls._prepare()
+        if isinstance(opts.stands_on, str):
+            expect_table(cls)
         opts.apps.register_model(opts.app_label, cls)
         if opts.metadata is not None and not opts.proxy:
             declare(cls)
+        if opts.stands_on is not None:
+            expect_relations(opts.apps)
         return cls
+
+    def __getattr__(cls, name: str) -> Any:
+        """Look again for an attribute that relations of existing tables may add, which are not made before they are needed."""
+        opts: Any = None if name.startswith("_") else cls.__dict__.get("_meta")
+        concrete = None if opts is None else opts.concrete_model
+        if concrete is not None and concrete._meta.stands_on is not None:
+            waits = not concrete._meta.is_reflected
+            if waits:
+                concrete._meta.look_up()
+            if waits or opts.apps.unsettled:
+                opts.apps.settle()
+                return type.__getattribute__(cls, name)
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     def add_to_class(cls, name: str, value: object) -> None:
         """Set an attribute; fields, managers and their like add themselves in their own way."""

@@ -394,6 +394,7 @@ class Persistence(Whole):
         model label. Raises ``ProtectedError`` or ``RestrictedError`` if rows forbid it.
         """
         if not self._is_pk_set():
+            self._meta.check_writable()
             raise ValueError(
                 f"{self._meta.object_name} object can't be deleted because its {self._meta.pk.attname} attribute is set "
                 "to None."

@@ -140,7 +140,8 @@ def _conflict(
 
 def _by_key(model: type[Model], objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Separate the instances that have a primary key, or make one themselves, from those that get it by the database."""
-    counted = table_writer(model._meta.concrete_model).counts_keys
+    writer = table_writer(model._meta.concrete_model)
+    counted = writer.counts_keys or not writer.pk_fields
     with_key: list[Any] = []
     without_key: list[Any] = []
     for obj in objs:
@@ -233,6 +234,7 @@ def bulk_update(
         raise ValueError("Field names must be given to bulk_update().")
     objs = tuple(objs)
     if not all(obj._is_pk_set() for obj in objs):
+        queryset.model._meta.check_writable()
         raise ValueError("All bulk_update() objects must have a primary key set.")
     chosen = _updatable(queryset.model._meta, fields)
     if not objs:

@@ -8,6 +8,8 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import sqlalchemy as sa
+
 from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import router
@@ -17,6 +19,7 @@ from facade.expressions.references import F
 from facade.fields.relations.foreign_keys import ForeignKey
 from facade.fields.relations.foreign_objects import lazy_related_operation, resolve_relation
 from facade.fields.relations.many_to_many import ManyToManyField
+from facade.orm.existing.pairs import association, is_distinct, stand_between
 from facade.orm.instances.model import Model, ModelBase
 from facade.orm.instances.on_delete import CASCADE
 from facade.orm.instances.state import some_unset
@@ -56,31 +59,41 @@ def create_many_to_many_intermediary_model(field: ManyToManyField[Any], model: t
     near, far = opts.model_name, _model_name(target)
     if near == far:
         near, far = f"from_{near}", f"to_{far}"
-    meta = type(
-        "Meta",
-        (),
-        {
-            "db_table": field.db_table or _table_name(f"{opts.db_table}_{field.name}"),
-            "auto_created": model,
-            "app_label": opts.app_label,
-            "db_tablespace": opts.db_tablespace,
-            "unique_together": (near, far),
-            "verbose_name": f"{near}-{far} relationship",
-            "verbose_name_plural": f"{near}-{far} relationships",
-            "apps": opts.apps,
-            **({} if opts.metadata is None else {"metadata": opts.metadata}),
-        },
-    )
-    options = {
+    options: dict[str, Any] = {
         "related_name": f"{name}+",
         "db_constraint": field.remote_field.db_constraint,
         "db_tablespace": field.db_tablespace,
         "on_delete": CASCADE,
     }
-    lazy_related_operation(_set_managed, model, target, name)
     keys = {near: ForeignKey(model, **options), far: ForeignKey(target, **options)}
-    made: type[Any] = ModelBase(name, (Model,), {"Meta": meta, "__module__": model.__module__, **keys})
+    meta = {
+        "auto_created": model,
+        "app_label": opts.app_label,
+        "verbose_name": f"{near}-{far} relationship",
+        "verbose_name_plural": f"{near}-{far} relationships",
+        "apps": opts.apps,
+    }
+    if isinstance(table := field.remote_field.through, sa.Table):
+        meta["table"] = table
+        for key, column in zip(keys.values(), association(field, table), strict=True):
+            stand_between(key, column)
+        field.remote_field.through_fields = (near, far)
+    else:
+        meta |= _new_table_between(field, (near, far))
+        lazy_related_operation(_set_managed, model, target, name)
+    space = {"Meta": type("Meta", (), meta), "__module__": model.__module__, **keys}
+    made: type[Any] = ModelBase(name, (Model,), space)
     return made
+
+
+def _new_table_between(field: ManyToManyField[Any], names: tuple[str, str]) -> dict[str, Any]:
+    opts = field.model._meta
+    options = {
+        "db_table": field.db_table or _table_name(f"{opts.db_table}_{field.name}"),
+        "db_tablespace": opts.db_tablespace,
+        "unique_together": names,
+    }
+    return options if opts.metadata is None else {**options, "metadata": opts.metadata}
 
 
 def _model_name(model: type[Model] | str) -> str:
@@ -419,7 +432,7 @@ class ManyRelatedManager(ToMany):
         values = {name: value() if callable(value) else value for name, value in (defaults or {}).items()}
         keys = self._target_keys(target, objs)
         # A model of the user's own may forbid a pair for other reasons than being there: those must be seen.
-        ignore = self.through._meta.auto_created and connections[alias].features.supports_ignore_conflicts
+        ignore = is_distinct(self.through) and connections[alias].features.supports_ignore_conflicts
         # The mirrored pairs of a symmetrical relation are no news.
         announced = (self.reverse or source is self.source_field) and m2m_changed.has_listeners(self.through)
         manager = self.through._default_manager.using(alias)

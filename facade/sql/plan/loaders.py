@@ -41,7 +41,8 @@ def converter(expression: Valued, dialect: Dialect, database: Database) -> Conve
     field = expression if isinstance(expression, fields.Field) else expression._output_field_or_none
     if field is None or type(field) is fields.Field:
         return None
-    field = getattr(field, "target_field", field) if field.is_relation else field
+    if field.is_relation and field.existing is None:
+        field = getattr(field, "target_field", field)
     convert = reader(field, dialect, database)
     if isinstance(expression, Expression) and not isinstance(expression, Col):
         return field.computed_reader(convert, dialect)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import EmptyResultSet
+from facade.expressions.comparisons import check_durations
 from facade.expressions.freezing import Arg
 from facade.expressions.functions.comparison import as_column
 from facade.expressions.subquery import Embedded
@@ -93,7 +94,10 @@ def stored_value(compiler: Compiler, field: Field[Any], value: Arg | Valued | No
         return compiler.bind(value, field.column_type, _fitted(field, DialectView(compiler.dialect)))
     if value is None:
         return sa.null()
-    return as_column(compiler, value, field)
+    core = as_column(compiler, value, field)
+    if field.existing is not None:
+        check_durations(compiler, field, field.existing, core)
+    return core
 
 
 def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None:

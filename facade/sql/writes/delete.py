@@ -16,6 +16,7 @@ from facade.sql.writes.table_writer import (
     compile_head,
     compile_text,
     compile_values,
+    identifying,
     sources,
     table_writer,
     where_pk,
@@ -157,5 +158,5 @@ def delete_one(obj: Instance, model: type[Any], database: Database) -> int:
 
 def by_primary_key(model: type[Any], objs: Iterable[Any]) -> Conditions:
     """Return the condition that finds the rows of `objs` in the table of `model`."""
-    fields = table_writer(model).pk_fields
+    fields = identifying(table_writer(model))
     return [(fields, [tuple(getattr(obj, field.attname) for field in fields) for obj in objs])]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from facade import configuration
+from facade.exceptions import UnsupportedFeature
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
 from facade.expressions.names import referenced_names
@@ -71,7 +72,9 @@ class TableWriter:
         self.auto_field = opts.auto_field
         # The key is counted by the database, and nothing in Python has a say in it.
         self.counts_keys = opts.pk is self.auto_field and not opts.pk.has_default()
-        self.makes_keys = all(field.has_default() or field.has_db_default() for field in self.pk_fields)
+        self.makes_keys = bool(self.pk_fields) and all(
+            field.has_default() or field.has_db_default() for field in self.pk_fields
+        )
         self.generated = tuple(field for field in local if field.generated)
         self._columns: dict[tuple[str, ...], Columns] = {}
         self.fields = self.columns(field for field in local if not field.generated)
@@ -104,7 +107,8 @@ class TableWriter:
 
     def fills_in(self, fields: Sequence[Field[Any]]) -> bool:
         """Whether an INSERT of `fields` writes defaults of other columns, which the database itself does not know."""
-        return any(not self.keeps_default(field) for field in self.defaulted if field not in fields)
+        others = (field.existing for field in self.fields if field not in fields)
+        return any(column is not None and column.default is not None for column in others)
 
     def keeps_default(self, field: Field[Any]) -> bool:
         """Whether the database itself has the default of a column, and not the statement."""
@@ -210,9 +214,18 @@ def _with_values(compiled: SQLCompiler) -> tuple[str, Params]:
     return str(compiled), {escaped.get(name, name): driven(name) for name in values}
 
 
+def identifying(writer: TableWriter) -> tuple[Field[Any], ...]:
+    """Return the fields of the primary key; UnsupportedFeature where there is none, and all rows would be meant."""
+    if not writer.pk_fields:
+        raise UnsupportedFeature(
+            f"{writer.model._meta.label} has no primary key by which a row could be written or deleted."
+        )
+    return writer.pk_fields
+
+
 def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that single out one row, with parameters named by `WHERE` and the field's number."""
-    columns = [writer.column(field) for field in writer.pk_fields]
+    columns = [writer.column(field) for field in identifying(writer)]
     return [column == sa.bindparam(f"{WHERE}{i}", type_=column.type) for i, column in enumerate(columns)]
 
 

@@ -80,6 +80,8 @@ class MySQLWords(StandardWords):
     # -- functions -----------------------------------------------------------------------------
 
     def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
+        if expression.calculates:
+            durations.check_counted(expression, *arguments)
         call = super().aggregate(expression, arguments, type_)
         return Whole(call, type_) if expression.calculates and expression.value_kind == "duration" else call
 

@@ -54,9 +54,10 @@ class PostgreSQLWords(StandardWords):
     def in_list(
         self, compiler: Compiler, left: Core, arg: Arg, type_: CoreType | None, convert: Convert | None
     ) -> Any:
-        if type_ is None:
+        item = None if type_ is None else _array_item(type_, compiler.dialect)
+        if item is None:
             return super().in_list(compiler, left, arg, type_, convert)
-        return left == sa.any_(compiler.bind(arg, sa.ARRAY(_array_item(type_)), convert))
+        return left == sa.any_(compiler.bind(arg, sa.ARRAY(item), convert))
 
     # -- text ----------------------------------------------------------------------------------
 
@@ -234,8 +235,12 @@ class PostgreSQLWords(StandardWords):
         return statement.distinct(*columns)
 
 
-def _array_item(type_: CoreType | None) -> Any:
-    if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
+def _array_item(type_: CoreType, dialect: sa.Dialect) -> Any:
+    """Return the type of the items of a list; None for those that no array has."""
+    made = type_.dialect_impl(dialect)
+    if isinstance(getattr(made, "impl_instance", made), sa.ARRAY) or type_._has_bind_expression:
+        return None
+    if isinstance(type_, sa.String) and not isinstance(made, (sa.Enum, postgresql.CITEXT)):
         return TEXT
     return bound_type(type_, None)
 

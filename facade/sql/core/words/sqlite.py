@@ -73,6 +73,8 @@ class SQLiteWords(StandardWords):
     # -- functions -----------------------------------------------------------------------------
 
     def aggregate(self, expression: Aggregation, arguments: list[Any], type_: CoreType | None) -> Any:
+        if expression.calculates:
+            durations.check_counted(expression, *arguments)
         # Values of mixed types are numbers.
         if expression.calculates and expression.get_source_expressions()[0].value_kind in MOMENTS:
             raise UnsupportedFeature(
