@@ -368,6 +368,7 @@ FAILURES = {
         NEW | {"editions": [NEW["editions"][0] | {"isbn": "9780000000011"}]},
         409,
     ),
+    "a moment with a zone": ("POST", "/titles", NEW | {"announced_for": "2027-01-02T09:00:00Z"}, 422),
     "an author who is not there": ("POST", "/titles", NEW | {"authors": [1, 7]}, 404),
     "an imprint that is not there": ("POST", "/titles", NEW | {"imprint": "X"}, 409),
     "a price that cannot be": ("PATCH", f"/titles/{TEA}", {"price": "-1.00", "tags": ["Drinks"]}, 409),

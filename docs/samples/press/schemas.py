@@ -7,7 +7,7 @@ import decimal
 import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime
 
 from press.tables import Binding, Status
 
@@ -138,7 +138,7 @@ class Filters(BaseModel):
     q: str | None = None
     feature: str | None = None
     cheaper_than: decimal.Decimal | None = None
-    announced_until: dt.datetime | None = None
+    announced_until: NaiveDatetime | None = None
     order: Order = "name"
     page: Annotated[int, Field(ge=1)] = 1
     size: Annotated[int, Field(ge=1, le=100)] = 20
@@ -162,7 +162,7 @@ class NewTitle(BaseModel):
     price: decimal.Decimal | None = None
     pages: int | None = None
     features: dict[str, Any] | None = None
-    announced_for: dt.datetime | None = None
+    announced_for: NaiveDatetime | None = None
 
 
 class TitleChanges(BaseModel):
