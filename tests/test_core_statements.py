@@ -107,11 +107,11 @@ def tracks_of(low, names):
 
 def test_a_statement_is_compiled_once_whatever_its_values(face, database, records, monkeypatch):
     made = []
-    compile_core = core_statements.compile_core
+    compile_given = core_statements.compile_given
     monkeypatch.setattr(
         core_statements,
-        "compile_core",
-        lambda *args, **options: made.append(args) or compile_core(*args, **options),
+        "compile_given",
+        lambda *args, **options: made.append(args) or compile_given(*args, **options),
     )
 
     def ask(low, *names):

@@ -26,7 +26,7 @@ ALL = [
     for kind in vars(fields).values()
     if isinstance(kind, type)
     and issubclass(kind, fields.Field)
-    and kind not in (fields.GeneratedField, fields.CompositePrimaryKey)
+    and kind not in (fields.GeneratedField, fields.CompositePrimaryKey, fields.TypedField)
 ]
 
 

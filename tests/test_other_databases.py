@@ -350,7 +350,7 @@ def created(model, kind):
 def test_sql_server_has_words_of_its_own():
     assert compiled(samples()[:3], "SQL Server").startswith("SELECT TOP 3 ")
     assert compiled(samples()[2:3], "SQL Server").endswith(
-        "ORDER BY tests_sample.id ASC OFFSET ? ROWS FETCH FIRST ? ROWS ONLY"
+        "ORDER BY tests_specimen.id ASC OFFSET ? ROWS FETCH FIRST ? ROWS ONLY"
     )
     assert "ORDER BY (SELECT NULL) OFFSET ? ROWS" in compiled(
         Specimen.objects.order_by().values("id")[2:], "SQL Server"
@@ -360,7 +360,7 @@ def test_sql_server_has_words_of_its_own():
     union = samples().order_by().union(Specimen.objects.values_list("whole")).order_by("id")[:2]
     assert compiled(union, "SQL Server").startswith("SELECT TOP 2 anon_1.id FROM (SELECT ")
     within = Specimen.objects.filter(pk__in=Specimen.objects.order_by("name")[:2].values("pk")).values("id")
-    assert "(SELECT TOP 2 [U0].id AS [pk] FROM tests_sample AS [U0] ORDER BY [U0].name ASC)" in compiled(
+    assert "(SELECT TOP 2 [U0].id AS [pk] FROM tests_specimen AS [U0] ORDER BY [U0].name ASC)" in compiled(
         within, "SQL Server"
     )
     assert compiled(samples().filter(whole__gt=1), "SQL Server").count("?") == 1
@@ -388,7 +388,7 @@ def test_a_class_of_characters_in_a_pattern_is_none_on_sql_server():
 
 def test_oracle_has_words_and_types_of_its_own():
     assert compiled(samples()[:3], "Oracle").endswith("FETCH FIRST :param_1 ROWS ONLY")
-    assert "MOD(tests_sample.whole, :param_1)" in compiled(
+    assert "MOD(tests_specimen.whole, :param_1)" in compiled(
         samples().annotate(m=F("whole") % 7).values("m"), "Oracle"
     )
     made = created(corpus.Album, "Oracle")

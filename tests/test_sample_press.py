@@ -436,7 +436,12 @@ SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
 CHECKS = {
     "mypy": ["--strict", "press"],
     "pyright": ["--pythonpath", sys.executable, "press"],
-    "ty": ["check", f"--python={sys.prefix}", f"--extra-search-path={SAMPLES.parent.parent}", "press"],
+    "ty": [
+        "check",
+        f"--python={sys.prefix}",
+        *(f"--extra-search-path={folder}" for folder in (SAMPLES, SAMPLES.parent.parent)),
+        "press",
+    ],
 }
 
 

@@ -148,10 +148,9 @@ as_condition: Seam[[object], Any] = Seam(
 )
 
 
-in_core: Seam[[object, type[Any], Any], Any] = (
-    Seam(  # (expression, model, alias, session or connection) -> a clause
-        "what an expression is in a statement of SQLAlchemy Core", filled_by="facade.sql.plan.clause"
-    )
+# (expression, model, alias, session or connection) -> a clause
+in_core: Seam[[object, type[Any], Any], Any] = Seam(
+    "what an expression is in a statement of SQLAlchemy Core", filled_by="facade.sql.plan.clause"
 )
 
 

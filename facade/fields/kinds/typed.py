@@ -168,7 +168,7 @@ _CONVERTING = (sa.Enum, sa.Interval, sa.LargeBinary, sa.PickleType)
 
 # Those whose values are found by pieces of their text, as those of all fields are.
 _WRITTEN = (
-    *(sa.String, sa.Integer, sa.Numeric, sa.Boolean, sa.Uuid),
+    *(sa.String, sa.Integer, sa.Numeric, sa.Float, sa.Boolean, sa.Uuid),
     *(sa.Date, sa.DateTime, sa.Time, sa.types.NullType),
 )
 

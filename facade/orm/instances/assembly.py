@@ -148,18 +148,19 @@ class ModelBase(type):
             expect_relations(opts.apps)
         return cls
 
-    def __getattr__(cls, name: str) -> Any:
-        """Look again for an attribute that relations of existing tables may add, which are not made before they are needed."""
-        opts: Any = None if name.startswith("_") else cls.__dict__.get("_meta")
-        concrete = None if opts is None else opts.concrete_model
-        if concrete is not None and concrete._meta.stands_on is not None:
-            waits = not concrete._meta.is_reflected
-            if waits:
-                concrete._meta.look_up()
-            if waits or opts.apps.unsettled:
-                opts.apps.settle()
-                return type.__getattribute__(cls, name)
-        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+    if not TYPE_CHECKING:  # a checker would take any name for an attribute
+
+        def __getattr__(cls, name: str) -> Any:
+            """Look again for an attribute that relations of existing tables may add, which are not made before they are needed."""
+            opts = None if name.startswith("_") else cls.__dict__.get("_meta")
+            concrete = None if opts is None else opts.concrete_model
+            if concrete is not None and concrete._meta.stands_on is not None:
+                if not concrete._meta.is_reflected:
+                    concrete._meta.look_up()
+                    opts.apps.settle()
+                elif opts.apps.unsettled:
+                    opts.apps.settle()
+            return type.__getattribute__(cls, name)
 
     def add_to_class(cls, name: str, value: object) -> None:
         """Set an attribute; fields, managers and their like add themselves in their own way."""

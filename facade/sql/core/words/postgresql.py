@@ -257,7 +257,7 @@ class PostgreSQLWords(StandardWords):
 
 
 _IN_ARRAYS = (
-    *(sa.Boolean, sa.Integer, sa.Numeric, sa.String, sa.LargeBinary, sa.Uuid, sa.JSON),
+    *(sa.Boolean, sa.Integer, sa.Numeric, sa.Float, sa.String, sa.LargeBinary, sa.Uuid, sa.JSON),
     *(sa.Date, sa.DateTime, sa.Time, sa.Interval, postgresql.INTERVAL, postgresql.INET),
 )
 
