@@ -194,7 +194,7 @@ class Lookup(Expression):
 
     def _check_clocks(self) -> None:
         """Refuse to compare moments with clocks without a zone: a database would take that of the session, or any."""
-        sides = [getattr(side, "_output_field_or_none", None) for side in (self.lhs, self.rhs)]
+        sides = [getattr(side, "known_field", None) for side in (self.lhs, self.rhs)]
         kinds = [final_target(side) for side in sides if side is not None and side.value_kind == "moment"]
         if len({getattr(kind, "is_clock", False) for kind in kinds}) > 1:
             raise UnsupportedFeature(
