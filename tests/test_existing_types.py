@@ -12,7 +12,6 @@ from sqlalchemy.dialects import postgresql
 
 import facade
 from facade import models
-from facade.exceptions import UnsupportedFeature
 from facade.meta.registry import isolate_apps
 from facade.models import F
 from tests.test_existing_tables import made, small, standing
@@ -148,25 +147,6 @@ def test_types_of_postgresql_as_the_database_describes_them(face, diary):
 
 
 # -- what SQLAlchemy's ORM says of classes -----------------------------------------------------------
-
-
-def test_a_class_that_counts_versions_is_read_only(face, database):
-    class Registry(orm.DeclarativeBase):
-        pass
-
-    class Page(Registry):
-        __tablename__ = "pages"
-        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
-        version: orm.Mapped[int] = orm.mapped_column()
-        __mapper_args__ = {"version_id_col": version}
-
-    with made(database, Page.__table__).begin() as connection:
-        connection.execute(sa.insert(Page).values(version=1))
-    with isolate_apps():
-        page = standing(Page)
-        row = face(page.objects.get)
-        with pytest.raises(UnsupportedFeature, match="Page counts versions of its rows"):
-            face(row.save)
 
 
 def test_defaults_of_dataclasses(face, database):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import Expression
 from facade.expressions.core.clauses import CoreExpression
+from facade.expressions.functions.comparison import Coalesce
+from facade.expressions.references import F
+from facade.meta.versions import Version
 from facade.orm.existing.tables import refuse
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from facade.meta.options import Options
     from facade.orm.existing.tables import Existing
 
-__all__ = ["take_defaults"]
+__all__ = ["take_defaults", "take_version"]
 
 _OF_SQLALCHEMY = sa.sql.schema.__file__
 
@@ -56,6 +61,36 @@ def take_defaults(opts: Options, field: Field[Any], column: sa.Column[Any], tabl
     field.made_on_update = field.made_on_update or column.server_onupdate is not None
     if field.inferred and (field.has_default() or field.has_db_default() or field.on_update):
         field.blank = True
+
+
+def take_version(
+    opts: Options, fields: Mapping[sa.Column[Any], Field[Any]], table: Existing
+) -> Version | None:
+    """Let a model tell versions of its rows as the mapped class does (`version_id_col`)."""
+    mapper = table.mapper
+    column: Any = None if mapper is None else mapper.version_id_col
+    if mapper is None or column is None:
+        return None
+    field, following = fields[column], mapper.version_id_generator or None
+    if field.inferred:
+        field.blank = True
+    counted = None
+    if following is None:
+        if column.server_default is None and column.server_onupdate is None:
+            opts.read_only = (
+                f"{mapper.class_.__name__} leaves the versions of its rows to the program (version_id_generator=False), and the "
+                f"column {column.name!r} has neither a server_default nor a server_onupdate"
+            )
+            return None
+        field.made_on_update = True
+    elif getattr(following, "__module__", None) == orm.Mapper.__module__:  # its own, which counts
+        counted = partial(_next_number, field.name, bool(column.nullable))
+    opts.version = Version(field, following, counted)
+    return opts.version
+
+
+def _next_number(name: str, nullable: bool) -> Expression:
+    return (Coalesce(F(name), 0) if nullable else F(name)) + 1
 
 
 def _take_default(opts: Options, field: Field[Any], column: sa.Column[Any], table: Existing) -> None:

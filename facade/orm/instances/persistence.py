@@ -19,6 +19,7 @@ from facade.signals import post_save, pre_save
 from facade.sql.writes.insert import insert_one
 from facade.sql.writes.table_writer import Columns, table_writer
 from facade.sql.writes.update import row_exists, update_one
+from facade.sql.writes.versions import lost_update
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
     from facade.fields.relations.foreign_objects import ForeignObject
     from facade.meta.options import Options
+    from facade.meta.versions import Version
     from facade.orm.instances.state import ModelState
     from facade.orm.querysets.queryset import QuerySet
 
@@ -245,6 +247,8 @@ class Persistence(Whole):
                 cls, database, fields, raw, bool(force_update or update_fields), update_fields is not None
             ):
                 return False
+            if writer.version is not None and not raw:
+                self._check_unchanged(cls, database, writer.version)
             if force_update:
                 raise self.NotUpdated("Forced update did not affect any rows.")
             if update_fields:
@@ -274,7 +278,15 @@ class Persistence(Whole):
         # Triggers may make an UPDATE report no row though there is one.
         if not row_exists(self, cls, database):
             return False
-        return update_one(self, cls, database, fields, raw) or row_exists(self, cls, database)
+        found = update_one(self, cls, database, fields, raw)
+        return found or (cls._meta.version is None and row_exists(self, cls, database))
+
+    def _check_unchanged(self, cls: type[Any], database: Database, version: Version) -> None:
+        """Raise `NotUpdated` if an UPDATE has found no row because somebody else has changed or deleted it."""
+        state = self._state
+        loaded = not state.adding and state.db == home_of(database.alias)
+        if loaded or row_exists(self, cls, database):
+            raise lost_update(self, version)
 
     def _set_next_order(self, cls: type[Any], using: str) -> None:
         field = cls._meta.order_with_respect_to

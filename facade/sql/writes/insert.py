@@ -27,6 +27,7 @@ from facade.sql.writes.table_writer import (
     sources,
     table_writer,
 )
+from facade.sql.writes.versions import Changing, first
 
 if TYPE_CHECKING:
     from facade.db.channels.channel import Params
@@ -89,12 +90,22 @@ def insert_one(obj: Instance, model: type[Any], database: Database, pk_set: bool
     `raw` stores the attributes as they are, past `pre_save`.
     """
     writer = table_writer(model)
+    if writer.version is None or raw:
+        _insert_row(writer, obj, database, pk_set, None if raw else True)
+        return
+    with Changing([obj], writer.version, first(writer.version), new=True):
+        _insert_row(writer, obj, database, pk_set, True)
+
+
+def _insert_row(
+    writer: TableWriter, obj: Instance, database: Database, pk_set: bool, add: bool | None
+) -> None:
     fields = writer.insert_fields(obj, pk_set, database.features)
-    plan = writer.plan(InsertOne, database, fields, None if raw else True)
+    plan = writer.plan(InsertOne, database, fields, add)
     try:
         plan.run(obj, database)
     except ExpressionFound:
-        _insert_expressions(writer, obj, database, fields, None if raw else True)
+        _insert_expressions(writer, obj, database, fields, add)
 
 
 def _insert_expressions(
@@ -261,6 +272,17 @@ class BulkInsert:
 
         Rows that conflicted and were updated count as one each, which is not what every database says of them.
         """
+        version = self.writer.version
+        if version is None:
+            return self._run(batch)
+        with Changing(batch, version, first(version), new=True):
+            count = self._run(batch)
+        if self.conflict is not None:  # nobody knows whose row is there
+            for obj in batch:
+                forget(obj, [version.field])
+        return count
+
+    def _run(self, batch: Sequence[Any]) -> int:
         fields = _named_fields(self.writer, batch, self.fields, self.database.features)
         plan = self._plan(fields)
         try:
