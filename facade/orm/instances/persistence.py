@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from facade.meta.versions import Version
     from facade.orm.instances.state import ModelState
     from facade.orm.querysets.queryset import QuerySet
+    from facade.sql.writes.table_writer import TableWriter
 
     Whole = Instance
 else:
@@ -244,18 +245,18 @@ class Persistence(Whole):
                     one for one in fields if one.name in update_fields or one.attname in update_fields
                 )
             if self._update_row(
-                cls, database, fields, raw, bool(force_update or update_fields), update_fields is not None
+                writer, database, fields, raw, bool(force_update or update_fields), update_fields is not None
             ):
                 return False
             if writer.version is not None and not raw:
-                self._check_unchanged(cls, database, writer.version)
+                self._check_unchanged(writer, database, writer.version)
             if force_update:
                 raise self.NotUpdated("Forced update did not affect any rows.")
             if update_fields:
                 raise self.NotUpdated("Save with update_fields did not affect any rows.")
         if meta.order_with_respect_to:
             self._set_next_order(cls, using)
-        insert_one(self, cls, database, pk_set, raw)
+        insert_one(self, writer, database, pk_set, raw)
         return True
 
     def _make_key(self, meta: Options) -> bool:
@@ -267,25 +268,25 @@ class Persistence(Whole):
         return self._is_pk_set(meta)
 
     def _update_row(
-        self, cls: type[Any], database: Database, fields: Columns, raw: bool, forced: bool, named: bool
+        self, writer: TableWriter, database: Database, fields: Columns, raw: bool, forced: bool, named: bool
     ) -> bool:
-        """Update the row in the table of `cls`; return whether there is one."""
+        """Update the row in one table; return whether there is one."""
         if not fields:
             # The table holds nothing but the key, or `update_fields` names fields of other tables only.
-            return named or row_exists(self, cls, database)
+            return named or row_exists(self, writer, database)
         if not self._meta.select_on_save or forced:
-            return update_one(self, cls, database, fields, raw)
+            return update_one(self, writer, database, fields, raw)
         # Triggers may make an UPDATE report no row though there is one.
-        if not row_exists(self, cls, database):
+        if not row_exists(self, writer, database):
             return False
-        found = update_one(self, cls, database, fields, raw)
-        return found or (cls._meta.version is None and row_exists(self, cls, database))
+        found = update_one(self, writer, database, fields, raw)
+        return found or (writer.version is None and row_exists(self, writer, database))
 
-    def _check_unchanged(self, cls: type[Any], database: Database, version: Version) -> None:
+    def _check_unchanged(self, writer: TableWriter, database: Database, version: Version) -> None:
         """Raise `NotUpdated` if an UPDATE has found no row because somebody else has changed or deleted it."""
         state = self._state
         loaded = not state.adding and state.db == home_of(database.alias)
-        if loaded or row_exists(self, cls, database):
+        if loaded or row_exists(self, writer, database):
             raise lost_update(self, version)
 
     def _set_next_order(self, cls: type[Any], using: str) -> None:

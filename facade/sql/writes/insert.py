@@ -84,12 +84,13 @@ class InsertOne:
         forget(obj, self.lost)
 
 
-def insert_one(obj: Instance, model: type[Any], database: Database, pk_set: bool, raw: bool = False) -> None:
-    """Insert the row of `obj` into the table of `model`, which is its class or one of its parents.
+def insert_one(
+    obj: Instance, writer: TableWriter, database: Database, pk_set: bool, raw: bool = False
+) -> None:
+    """Insert the row of `obj` into the table of its class or of one of its parents.
 
     `raw` stores the attributes as they are, past `pre_save`.
     """
-    writer = table_writer(model)
     if writer.version is None or raw:
         _insert_row(writer, obj, database, pk_set, None if raw else True)
         return

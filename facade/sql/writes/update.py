@@ -75,13 +75,12 @@ class UpdateOne:
 
 
 def update_one(
-    obj: Instance, model: type[Any], database: Database, fields: Columns, raw: bool = False
+    obj: Instance, writer: TableWriter, database: Database, fields: Columns, raw: bool = False
 ) -> bool:
-    """Update `fields` of the row of `obj` in the table of `model`; return whether the row exists.
+    """Update `fields` of the row of `obj` in one table; return whether the row exists.
 
     A row with versions is none unless it is in the state that `obj` was loaded in; `raw` looks at no versions.
     """
-    writer = table_writer(model)
     if writer.version is None or raw:
         return _update_row(writer, obj, database, fields, None if raw else False)
     with Changing([obj], writer.version, writer.version.following) as changing:
@@ -150,9 +149,9 @@ class RowExists:
         self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
 
 
-def row_exists(obj: Instance, model: type[Any], database: Database) -> bool:
-    """Return whether the table of `model` holds a row with the primary key of `obj`."""
-    plan = table_writer(model).plan(RowExists, database)
+def row_exists(obj: Instance, writer: TableWriter, database: Database) -> bool:
+    """Return whether the table holds a row with the primary key of `obj`."""
+    plan = writer.plan(RowExists, database)
     return bool(database.fetch(plan.statement, plan.bind(obj)))
 
 
