@@ -101,6 +101,8 @@ def _take_default(opts: Options, field: Field[Any], column: sa.Column[Any], tabl
                 field.db_default = CoreExpression(default.next_value())
         elif default.is_clause_element:
             field.db_default = CoreExpression(default.arg)
+        elif default.is_callable and _asks_for_a_context(default.arg):
+            field.default, field.default_in_context = None, default.arg
         else:
             field.default = python_value(opts, column, default)
     elif field is opts.auto_field:
@@ -120,8 +122,8 @@ def python_value(opts: Options, column: sa.Column[Any], default: ColumnDefault) 
     if _asks_for_a_context(function):
         raise refuse(
             opts,
-            f"the column {column} has a default that is called with SQLAlchemy's context of the statement "
-            f"({function.__name__}), which facade has not. Declare the field beside it, with a default of its own.",
+            f"the column {column} has an onupdate that is called with SQLAlchemy's context of the statement "
+            f"({function.__name__}), which facade has for defaults only. Declare the field beside it, and set it in save().",
         )
     given: Callable[[], Any] = getattr(function, "__wrapped__", None) or (lambda: function(None))
     return given

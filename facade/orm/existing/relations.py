@@ -38,6 +38,7 @@ _ON_DELETE: dict[str | None, Any] = {
 _KEPT = (
     "default",
     "db_default",
+    "default_in_context",
     "on_update",
     "made_on_update",
     "creation_counter",

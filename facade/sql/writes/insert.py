@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ from facade.expressions.freezing import Frozen
 from facade.sql.core.words import words_of
 from facade.sql.values import ExpressionFound, current_value, row_binder
 from facade.sql.writes import arrays
+from facade.sql.writes.defaults import filled_in
 from facade.sql.writes.table_writer import (
     Columns,
     Returned,
@@ -91,11 +93,22 @@ def insert_one(
 
     `raw` stores the attributes as they are, past `pre_save`.
     """
-    if writer.version is None or raw:
+    if writer.inserts_plainly or raw:
         _insert_row(writer, obj, database, pk_set, None if raw else True)
         return
-    with Changing([obj], writer.version, first(writer.version), new=True):
+    with _completed([obj], writer, database):
         _insert_row(writer, obj, database, pk_set, True)
+
+
+@contextmanager
+def _completed(objs: Sequence[Any], writer: TableWriter, database: Database) -> Iterator[None]:
+    """Give instances what is made for their rows in Python; take it back if they are not stored."""
+    version = writer.version
+    with ExitStack() as stack:
+        if version is not None:
+            stack.enter_context(Changing(objs, version, first(version), new=True))
+        stack.enter_context(filled_in(objs, writer.in_context, database.compile_dialect))
+        yield
 
 
 def _insert_row(
@@ -273,12 +286,12 @@ class BulkInsert:
 
         Rows that conflicted and were updated count as one each, which is not what every database says of them.
         """
-        version = self.writer.version
-        if version is None:
+        if self.writer.inserts_plainly:
             return self._run(batch)
-        with Changing(batch, version, first(version), new=True):
+        with _completed(batch, self.writer, self.database):
             count = self._run(batch)
-        if self.conflict is not None:  # nobody knows whose row is there
+        version = self.writer.version
+        if version is not None and self.conflict is not None:  # nobody knows whose row is there
             for obj in batch:
                 forget(obj, [version.field])
         return count

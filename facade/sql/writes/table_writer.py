@@ -92,6 +92,9 @@ class TableWriter:
         )
         self.version: Version | None = model._meta.concrete_model._meta.version
         self.seen_version = None if self.version is None else seen_field(self.version)
+        self.in_context = tuple(field for field in local if field.default_in_context is not None)
+        # Whether instances can be bound to an INSERT as they are.
+        self.inserts_plainly = self.version is None and not self.in_context
         self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
         self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
         self.plans: dict[Any, Any] = {}
