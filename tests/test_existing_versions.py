@@ -245,6 +245,30 @@ def test_the_version_is_always_loaded(face, engine):
     assert stored(face, page) == ("one!!", 3)
 
 
+def test_loading_a_part_keeps_the_version_of_the_rest(face, engine):
+    face(Page.objects.create, title="one", words=1)
+    page = face(Page.objects.only("title").get)
+    other = face(Page.objects.get)
+    other.title, other.words = "two", 2
+    face(other.save)
+    if face.is_async:
+        face(page.refresh_from_db, fields=["words"])
+    assert (page.title, page.words, page.version) == ("one", 2, 1)
+    with pytest.raises(Page.NotUpdated):
+        face(page.save)
+    face(page.refresh_from_db, fields=["title", "version"])
+    face(page.save)
+    assert stored(face, page) == ("two", 3)
+
+
+def test_an_expression_is_no_version_that_was_seen(face, engine):
+    page = face(Page.objects.create, title="one")
+    page.version = F("version")
+    with pytest.raises(Page.NotUpdated):
+        face(page.save)
+    assert stored(face, page) == ("one", 1)
+
+
 def test_update_or_create(face, engine):
     face(Page.objects.update_or_create, title="one", defaults={"words": 1})
     page, created = face(Page.objects.update_or_create, title="one", defaults={"words": 2})
@@ -356,6 +380,8 @@ def test_versions_that_the_database_makes(face, database):
         row = face(model.objects.create, title="one")
         assert row.number == 1
         other = face(model.objects.get)
+        with pytest.raises(model.NotUpdated):
+            face(model(pk=row.pk, title="unseen").save)
         face(row.save)
         if not connections["default"].can_return_rows_from_update:
             with pytest.raises(FieldError, match="not loaded"):

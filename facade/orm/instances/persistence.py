@@ -379,6 +379,13 @@ class Persistence(Whole):
     def _take_over(self, fresh: Persistence, names: set[str] | None) -> None:
         """Copy what `fresh`, the same row just loaded, has."""
         missing = fresh.get_deferred_fields()
+        version = self._meta.concrete_model._meta.version
+        if (
+            version is not None
+            and names is not None
+            and names.isdisjoint((version.field.name, version.field.attname))
+        ):
+            missing.add(version.field.attname)  # the other values are of the state that was seen before
         for field in self._meta.fields:
             if field.attname in missing:
                 continue

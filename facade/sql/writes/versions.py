@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from facade.exceptions import FieldError
+from facade.expressions.freezing import EXPRESSIONS
 
 if TYPE_CHECKING:
     from facade.fields import Field
@@ -60,13 +61,14 @@ class Changing:
         if not new and _ABSENT in self.before:
             label, name = version.field.model._meta.label, version.field.name
             raise FieldError(
-                f"{label}.{name} is not loaded, and without it nobody knows whether the row was changed meanwhile: load it "
-                f"first, as by refresh_from_db(fields=[{name!r}])."
+                f"{label}.{name} is not loaded, and without it nobody knows whether the row was changed meanwhile: load the "
+                "object again, as by refresh_from_db(), before it is changed."
             )
 
     def __enter__(self) -> Self:
         for obj, before in zip(self.objs, self.before, strict=True):
-            seen = obj.__dict__[_SEEN] = None if before is _ABSENT else before
+            known = before is not _ABSENT and not isinstance(before, EXPRESSIONS)
+            seen = obj.__dict__[_SEEN] = before if known else None
             if self.following is not None:
                 obj.__dict__[self.attname] = self.following(seen)
         return self
