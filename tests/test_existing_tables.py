@@ -408,16 +408,16 @@ def test_computed_columns_are_not_written(face, notes):
         Note.objects.update(twice=3)
 
 
-def test_defaults_with_a_context_are_refused():
+def test_an_onupdate_with_a_context_is_refused():
     table = sa.Table(
         "t",
         sa.MetaData(),
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("n", sa.Integer, default=lambda context: context.get_current_parameters()["id"]),
+        sa.Column("n", sa.Integer, onupdate=lambda context: context.get_current_parameters()["id"]),
     )
     with (
         isolate_apps(),
-        pytest.raises(ImproperlyConfigured, match=r"the column t\.n has a default .* context"),
+        pytest.raises(ImproperlyConfigured, match=r"the column t\.n has an onupdate .* context"),
     ):
         standing(table)
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 import facade
 from facade import models
-from facade.exceptions import UnsupportedFeature
+from facade.exceptions import IntegrityError
 from facade.meta.registry import isolate_apps
 from facade.models import F
 from tests.test_existing_tables import made, small, standing
@@ -150,25 +150,6 @@ def test_types_of_postgresql_as_the_database_describes_them(face, diary):
 # -- what SQLAlchemy's ORM says of classes -----------------------------------------------------------
 
 
-def test_a_class_that_counts_versions_is_read_only(face, database):
-    class Registry(orm.DeclarativeBase):
-        pass
-
-    class Page(Registry):
-        __tablename__ = "pages"
-        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
-        version: orm.Mapped[int] = orm.mapped_column()
-        __mapper_args__ = {"version_id_col": version}
-
-    with made(database, Page.__table__).begin() as connection:
-        connection.execute(sa.insert(Page).values(version=1))
-    with isolate_apps():
-        page = standing(Page)
-        row = face(page.objects.get)
-        with pytest.raises(UnsupportedFeature, match="Page counts versions of its rows"):
-            face(row.save)
-
-
 def test_defaults_of_dataclasses(face, database):
     class Registry(orm.MappedAsDataclass, orm.DeclarativeBase):
         pass
@@ -186,6 +167,73 @@ def test_defaults_of_dataclasses(face, database):
         assert (card().front, card().back, card().note) == ("front", "back", None)
         face(card.objects.create)
         assert face(card.objects.values_list("front", "back", "note").get) == ("front", "back", None)
+
+
+def test_defaults_that_look_at_the_row(face, database, assert_queries):
+    def slug(context):
+        return context.get_current_parameters()["title"].lower()
+
+    def code(context):
+        return f"{context.get_current_parameters()['slug key']}-{context.dialect.name}"
+
+    table = sa.Table(
+        "posts",
+        sa.MetaData(),
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("title", sa.String(10), nullable=False, unique=True),
+        sa.Column("slug", sa.String(10), key="slug key", nullable=False, default=slug),
+        sa.Column("code", sa.String(30), default=code),
+    )
+    engine = made(database, table)
+    with engine.begin() as connection:
+        connection.execute(table.insert().values(title="CORE"))
+    with isolate_apps():
+        post = standing(table)
+        assert post().slug_key is None
+        with assert_queries(1):
+            one = face(post.objects.create, title="ONE")
+        name = engine.dialect.name
+        assert (one.slug_key, one.code) == ("one", f"one-{name}")
+        own = face(post.objects.create, title="OWN", slug_key="mine", code="own")
+        with assert_queries(1):
+            face(post.objects.bulk_create, [post(title="TWO"), post(title="THREE", code="3")])
+        found = face.list(post.objects.order_by("pk").values_list("slug_key", "code"))
+        assert found == [
+            ("core", f"core-{name}"),
+            ("one", f"one-{name}"),
+            ("mine", "own"),
+            ("two", f"two-{name}"),
+            ("three", "3"),
+        ]
+        again = post(title="ONE")
+        with pytest.raises(IntegrityError):
+            face(again.save)
+        assert (again.slug_key, again.code) == (None, None)
+        again.title = "FOUR"
+        face(again.full_clean)
+        face(again.save)
+        assert face(post.objects.get, pk=again.pk).slug_key == "four"
+        own.code = None
+        face(own.save)  # an UPDATE stores what the object has
+        assert face(post.objects.get, pk=own.pk).code is None
+    engine.dispose()
+
+
+def test_a_key_that_looks_at_the_row(face, database):
+    table = sa.Table(
+        "keyed",
+        sa.MetaData(),
+        sa.Column(
+            "code", sa.String(10), primary_key=True, default=lambda row: row.current_parameters["name"][:2]
+        ),
+        sa.Column("name", sa.String(10)),
+    )
+    made(database, table).dispose()
+    with isolate_apps():
+        keyed = standing(table)
+        assert face(keyed.objects.create, name="Ada").pk == "Ad"
+        face(keyed.objects.bulk_create, [keyed(name="Eve"), keyed(pk="own", name="Bob")])
+        assert sorted(face.list(keyed.objects.values_list("pk", flat=True))) == ["Ad", "Ev", "own"]
 
 
 def test_a_key_with_a_default_of_its_own(face, database):

@@ -90,6 +90,8 @@ class ColumnDescription:
     """The column of a table that is somebody else's (`Meta.table`), where the field stands on one."""
     inferred = False
     """Whether the field was made of its existing column, and not declared."""
+    default_in_context: Callable[[Any], Any] | None = None
+    """What makes the value of the existing column in an INSERT that gives none, of the row's other values."""
     on_update: Callable[[], Any] | None = None
     """What makes the value that every UPDATE of a row gives the existing column."""
     made_on_update = False

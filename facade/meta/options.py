@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from facade.db.database import Database
     from facade.fields.contracts import Contributed, Instance
+    from facade.meta.versions import Version
 
 __all__ = ["Options", "normalize_together"]
 
@@ -151,6 +152,8 @@ class Options(Structure):
         #: What ``Meta.table`` says: the table that is there already, a class mapped to it, or its name.
         self.stands_on: Any = None
         self.existing_table: Table | None = None
+        #: The column of the existing table that tells one state of a row from the next.
+        self.version: Version | None = None
         #: Why rows cannot be written; empty where they can.
         self.read_only = ""
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import Expression
 from facade.expressions.core.clauses import CoreExpression
+from facade.expressions.functions.comparison import Coalesce
+from facade.expressions.references import F
+from facade.meta.versions import Version
 from facade.orm.existing.tables import refuse
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from facade.meta.options import Options
     from facade.orm.existing.tables import Existing
 
-__all__ = ["take_defaults"]
+__all__ = ["take_defaults", "take_version"]
 
 _OF_SQLALCHEMY = sa.sql.schema.__file__
 
@@ -58,6 +63,36 @@ def take_defaults(opts: Options, field: Field[Any], column: sa.Column[Any], tabl
         field.blank = True
 
 
+def take_version(
+    opts: Options, fields: Mapping[sa.Column[Any], Field[Any]], table: Existing
+) -> Version | None:
+    """Let a model tell versions of its rows as the mapped class does (`version_id_col`)."""
+    mapper = table.mapper
+    column: Any = None if mapper is None else mapper.version_id_col
+    if mapper is None or column is None:
+        return None
+    field, following = fields[column], mapper.version_id_generator or None
+    if field.inferred:
+        field.blank = True
+    counted = None
+    if following is None:
+        if column.server_default is None and column.server_onupdate is None:
+            opts.read_only = (
+                f"{mapper.class_.__name__} leaves the versions of its rows to the program (version_id_generator=False), and the "
+                f"column {column.name!r} has neither a server_default nor a server_onupdate"
+            )
+            return None
+        field.made_on_update = True
+    elif getattr(following, "__module__", None) == orm.Mapper.__module__:  # its own, which counts
+        counted = partial(_next_number, field.name, bool(column.nullable))
+    opts.version = Version(field, following, counted)
+    return opts.version
+
+
+def _next_number(name: str, nullable: bool) -> Expression:
+    return (Coalesce(F(name), 0) if nullable else F(name)) + 1
+
+
 def _take_default(opts: Options, field: Field[Any], column: sa.Column[Any], table: Existing) -> None:
     default: Any = column.default
     if default is not None:
@@ -66,6 +101,8 @@ def _take_default(opts: Options, field: Field[Any], column: sa.Column[Any], tabl
                 field.db_default = CoreExpression(default.next_value())
         elif default.is_clause_element:
             field.db_default = CoreExpression(default.arg)
+        elif default.is_callable and _asks_for_a_context(default.arg):
+            field.default, field.default_in_context = None, default.arg
         else:
             field.default = python_value(opts, column, default)
     elif field is opts.auto_field:
@@ -85,8 +122,8 @@ def python_value(opts: Options, column: sa.Column[Any], default: ColumnDefault) 
     if _asks_for_a_context(function):
         raise refuse(
             opts,
-            f"the column {column} has a default that is called with SQLAlchemy's context of the statement "
-            f"({function.__name__}), which facade has not. Declare the field beside it, with a default of its own.",
+            f"the column {column} has an onupdate that is called with SQLAlchemy's context of the statement "
+            f"({function.__name__}), which facade has for defaults only. Declare the field beside it, and set it in save().",
         )
     given: Callable[[], Any] = getattr(function, "__wrapped__", None) or (lambda: function(None))
     return given

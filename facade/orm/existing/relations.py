@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import RelationshipDirection
 
 from facade.fields.relations.foreign_keys import ForeignKey, OneToOneField
+from facade.fields.relations.foreign_objects import ForeignObject
 from facade.fields.relations.many_to_many import ManyToManyField
 from facade.meta import registry
 from facade.meta.options import Options
@@ -37,6 +38,7 @@ _ON_DELETE: dict[str | None, Any] = {
 _KEPT = (
     "default",
     "db_default",
+    "default_in_context",
     "on_update",
     "made_on_update",
     "creation_counter",
@@ -98,7 +100,8 @@ class _Relations:
             # Of several that nobody has named, none can have the name that a single one has.
             self._replace(key, "+" if unnamed[key.target] > 1 and key.backward is None else key.backward)
         pairs = [self._make_pairs(relationship) for relationship in self._relationships()]
-        return bool(keys) or any(pairs)
+        composite = [self._make_composite(relationship) for relationship in self._relationships()]
+        return bool(keys) or any(pairs) or any(composite)
 
     def _relationships(self) -> list[RelationshipProperty[Any]]:
         return [] if self.table.mapper is None else list(self.table.mapper.relationships)
@@ -192,6 +195,62 @@ class _Relations:
                 break
         return forward, backward
 
+    # -- foreign keys of several columns ----------------------------------------------------------------
+
+    def _make_composite(self, relationship: RelationshipProperty[Any]) -> bool:
+        """Make the relation of a `relationship()` over a foreign key of several columns, which keep fields of their own."""
+        constraint = self._composite_key(relationship)
+        if constraint is None or _has_attribute(self.model, relationship.key):
+            return False
+        far: list[Any] = [self._column_referred_to(key) for key in constraint.elements]
+        if (target := self.models.get(far[0].table)) is None:
+            return False
+        near = [key.parent for key in constraint.elements]
+        own, others = _by_column(self.opts), _by_column(target._meta)
+        nullable = any(column.nullable for column in near)
+        field: Any = ForeignObject(
+            target,
+            on_delete=_ON_DELETE.get((constraint.ondelete or "").upper(), DO_NOTHING),
+            from_fields=[own[column].attname for column in near],
+            to_fields=[others[column].attname for column in far],
+            related_name=_related_name(target, self.opts, self._backward(relationship), False),
+            null=nullable,
+            blank=nullable,
+        )
+        field.inferred = True
+        self.model.add_to_class(relationship.key, field)
+        return True
+
+    def _composite_key(self, relationship: RelationshipProperty[Any]) -> sa.ForeignKeyConstraint | None:
+        """Return the foreign key of several columns that a relationship follows, and nothing besides."""
+        if relationship.direction is not RelationshipDirection.MANYTOONE or relationship.viewonly:
+            return None
+        condition = relationship.primaryjoin
+        parts = list(condition.clauses) if isinstance(condition, sa.BooleanClauseList) else [condition]
+        pairs = {frozenset(pair) for pair in relationship.local_remote_pairs or ()}
+        if len(parts) != len(pairs) or len(pairs) < 2:
+            return None
+        for constraint in self.table.table.foreign_key_constraints:
+            if pairs == {
+                frozenset((key.parent, self._column_referred_to(key))) for key in constraint.elements
+            }:
+                return constraint
+        return None
+
+    def _backward(self, relationship: RelationshipProperty[Any]) -> str | None:
+        """Return what the other side calls a relation: "+" where it has one object, of which a ForeignObject cannot know."""
+        mapper = relationship.mapper
+        for one in mapper.relationships:
+            opposite = one.mapper is relationship.parent and not one.viewonly
+            if (
+                opposite
+                and {(far, near) for near, far in one.local_remote_pairs or ()}
+                == set(relationship.local_remote_pairs or ())
+                and one.direction is RelationshipDirection.ONETOMANY
+            ):
+                return one.key if one.uselist else "+"
+        return None
+
     # -- association tables ----------------------------------------------------------------------------
 
     def _make_pairs(self, relationship: RelationshipProperty[Any]) -> bool:
@@ -222,6 +281,10 @@ def _is_made(target: type[Any], between: sa.Table) -> bool:
     """Return whether the other side has made the relation over a table."""
     fields = target._meta.local_many_to_many
     return any(getattr(field.remote_field.through, "__table__", None) is between for field in fields)
+
+
+def _by_column(opts: Options) -> dict[Any, Field[Any]]:
+    return {field.existing: field for field in opts.local_fields if field.existing is not None}
 
 
 def _column_of(pairs: Sequence[tuple[Any, Any]] | None) -> str:

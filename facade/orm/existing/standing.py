@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import ImproperlyConfigured
 from facade.orm.existing.columns import field_for, field_name, kinds_of
-from facade.orm.existing.defaults import take_defaults
+from facade.orm.existing.defaults import take_defaults, take_version
 from facade.orm.existing.keys import NoKey, composite_key
 from facade.orm.existing.tables import (
     Existing,
@@ -84,8 +84,10 @@ class _Standing:
             if column not in taken:
                 taken[column] = self._infer(column, taken)
         self._set_key(taken)
+        version = take_version(self.opts, taken, self.table)
         for column, field in taken.items():
-            take_defaults(self.opts, field, column, self.table)
+            if version is None or field is not version.field or version.following is None:
+                take_defaults(self.opts, field, column, self.table)
         for column in self.table.columns():  # the fields come in the order of the columns
             taken[column]._take_number()
         self.opts.local_fields.sort()
@@ -196,8 +198,6 @@ class _Standing:
             self.model.add_to_class("_no_key", NoKey())
             if not opts.auto_created:  # pairs are found by their two columns
                 opts.read_only = f"the table {self.table.table.fullname!r} has no primary key"
-        if self.table.mapper is not None and self.table.mapper.version_id_col is not None:
-            opts.read_only = f"{self.table.mapper.class_.__name__} counts versions of its rows (version_id_col), which facade does not"
 
     def _set_together(self) -> None:
         """Let validation know what no two rows have in common."""

@@ -425,10 +425,14 @@ class Collector:
 
     def _delete_instances(self, model: type[Any], instances: Sequence[Any]) -> int:
         table = model._meta.concrete_model
-        keys = table_writer(table).pk_fields
-        count = sum(
-            delete_rows(table, by_primary_key(table, batch), connections[self.using])
-            for batch in self.get_del_batches(instances, keys)
+        writer, database = table_writer(table), connections[self.using]
+        # The versions that others have were read just now.
+        checked: list[Any] = [obj for obj in instances if obj is self.origin] if writer.version else []
+        count: int = sum(delete_one(obj, table, database) for obj in checked)
+        unchecked = [obj for obj in instances if obj not in checked] if checked else instances
+        count += sum(
+            delete_rows(table, by_primary_key(table, batch), database)
+            for batch in self.get_del_batches(unchecked, writer.pk_fields)
         )
         self._announce(post_delete, ((model, obj) for obj in instances))
         return count

@@ -19,6 +19,7 @@ from facade.signals import post_save, pre_save
 from facade.sql.writes.insert import insert_one
 from facade.sql.writes.table_writer import Columns, table_writer
 from facade.sql.writes.update import row_exists, update_one
+from facade.sql.writes.versions import lost_update
 
 if TYPE_CHECKING:
     from facade.db.database import Database
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
     from facade.fields.relations.foreign_objects import ForeignObject
     from facade.meta.options import Options
+    from facade.meta.versions import Version
     from facade.orm.instances.state import ModelState
     from facade.orm.querysets.queryset import QuerySet
+    from facade.sql.writes.table_writer import TableWriter
 
     Whole = Instance
 else:
@@ -242,16 +245,18 @@ class Persistence(Whole):
                     one for one in fields if one.name in update_fields or one.attname in update_fields
                 )
             if self._update_row(
-                cls, database, fields, raw, bool(force_update or update_fields), update_fields is not None
+                writer, database, fields, raw, bool(force_update or update_fields), update_fields is not None
             ):
                 return False
+            if writer.version is not None and not raw:
+                self._check_unchanged(writer, database, writer.version)
             if force_update:
                 raise self.NotUpdated("Forced update did not affect any rows.")
             if update_fields:
                 raise self.NotUpdated("Save with update_fields did not affect any rows.")
         if meta.order_with_respect_to:
             self._set_next_order(cls, using)
-        insert_one(self, cls, database, pk_set, raw)
+        insert_one(self, writer, database, pk_set, raw)
         return True
 
     def _make_key(self, meta: Options) -> bool:
@@ -263,18 +268,26 @@ class Persistence(Whole):
         return self._is_pk_set(meta)
 
     def _update_row(
-        self, cls: type[Any], database: Database, fields: Columns, raw: bool, forced: bool, named: bool
+        self, writer: TableWriter, database: Database, fields: Columns, raw: bool, forced: bool, named: bool
     ) -> bool:
-        """Update the row in the table of `cls`; return whether there is one."""
+        """Update the row in one table; return whether there is one."""
         if not fields:
             # The table holds nothing but the key, or `update_fields` names fields of other tables only.
-            return named or row_exists(self, cls, database)
+            return named or row_exists(self, writer, database)
         if not self._meta.select_on_save or forced:
-            return update_one(self, cls, database, fields, raw)
+            return update_one(self, writer, database, fields, raw)
         # Triggers may make an UPDATE report no row though there is one.
-        if not row_exists(self, cls, database):
+        if not row_exists(self, writer, database):
             return False
-        return update_one(self, cls, database, fields, raw) or row_exists(self, cls, database)
+        found = update_one(self, writer, database, fields, raw)
+        return found or (writer.version is None and row_exists(self, writer, database))
+
+    def _check_unchanged(self, writer: TableWriter, database: Database, version: Version) -> None:
+        """Raise `NotUpdated` if an UPDATE has found no row because somebody else has changed or deleted it."""
+        state = self._state
+        loaded = not state.adding and state.db == home_of(database.alias)
+        if loaded or row_exists(self, writer, database):
+            raise lost_update(self, version)
 
     def _set_next_order(self, cls: type[Any], using: str) -> None:
         field = cls._meta.order_with_respect_to
@@ -366,6 +379,13 @@ class Persistence(Whole):
     def _take_over(self, fresh: Persistence, names: set[str] | None) -> None:
         """Copy what `fresh`, the same row just loaded, has."""
         missing = fresh.get_deferred_fields()
+        version = self._meta.concrete_model._meta.version
+        if (
+            version is not None
+            and names is not None
+            and names.isdisjoint((version.field.name, version.field.attname))
+        ):
+            missing.add(version.field.attname)  # the other values are of the state that was seen before
         for field in self._meta.fields:
             if field.attname in missing:
                 continue

@@ -84,7 +84,8 @@ class Validation(Whole):
         """Let each field clean its value; raises ``ValidationError`` with a dict of the errors by field."""
         left_out, errors = _names(exclude), dict[str, list[ValidationError]]()
         for field in self._meta.fields:
-            if field.name in left_out or field.generated:
+            made = field.inferred and not field.concrete  # of columns that have fields of their own
+            if field.name in left_out or field.generated or made:
                 continue
             value = getattr(self, field.attname)
             if isinstance(value, CORE):

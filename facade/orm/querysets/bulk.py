@@ -13,7 +13,7 @@ from facade.bridge import in_worker, wait_for_chunks
 from facade.db.connection import connections
 from facade.db.scopes.atomic import atomic
 from facade.db.settings.aliases import home_of
-from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError
+from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, UnsupportedFeature
 from facade.expressions.aggregates.plain import Max
 from facade.expressions.base import Value
 from facade.expressions.calls import DatabaseDefault
@@ -29,9 +29,11 @@ from facade.sql.values import ExpressionFound, expression_of
 from facade.sql.writes.insert import BulkInsert
 from facade.sql.writes.table_writer import forget, table_writer
 from facade.sql.writes.update import update_many
+from facade.sql.writes.versions import Changing
 
 if TYPE_CHECKING:
     from facade.meta.options import Options
+    from facade.meta.versions import Version
     from facade.orm.instances.model import Model
     from facade.orm.querysets.queryset import QuerySet
     from facade.vendors import Vendor
@@ -126,6 +128,11 @@ def _conflict(
     if not update_fields:
         raise ValueError(
             "Fields that will be updated when a row insertion fails on conflicts must be provided."
+        )
+    if (version := model._meta.concrete_model._meta.version) is not None:
+        raise UnsupportedFeature(
+            f"bulk_create(update_conflicts=True) would change rows of {model._meta.label} whose versions ({version.field.name}) it has "
+            "not seen. Load those that are there, and save() or bulk_update() them."
         )
     check_update(features, bool(unique_fields))
     if not all(field.concrete for field in update_fields):
@@ -240,8 +247,10 @@ def bulk_update(
         return 0
     for obj in objs:
         obj._prepare_related_fields_for_save(operation_name="bulk_update", fields=chosen)
-    remade = _refresh(queryset.model._meta, objs, chosen)
     queryset._for_write = True
+    if (version := queryset.model._meta.concrete_model._meta.version) is not None:
+        return _update_versions(queryset, objs, chosen, version, batch_size)
+    remade = _refresh(queryset.model._meta, objs, chosen)
     alias = queryset.db
     with atomic(using=alias, savepoint=False):
         if not queryset._has_filters() and not remade:
@@ -250,6 +259,39 @@ def bulk_update(
             except ExpressionFound:
                 pass
         return _update_filtered(queryset.using(alias), objs, chosen, batch_size)
+
+
+def _update_versions(
+    queryset: QuerySet[Any, Any],
+    objs: Sequence[Any],
+    chosen: list[Any],
+    version: Version,
+    batch_size: int | None,
+) -> int:
+    """Update rows that have versions: all of them, or none if one was changed meanwhile."""
+    refused = UnsupportedFeature(
+        f"bulk_update() of {queryset.model._meta.label} names the version that each object has ({version.field.name}), which it "
+        "cannot beside filters, expressions, or an onupdate that is one. save() each object, or update()."
+    )
+    if queryset._has_filters():
+        raise refused
+    alias = queryset.db
+    with Changing(objs, version, version.following), atomic(using=alias, savepoint=False):
+        if _refresh(queryset.model._meta, objs, chosen):
+            raise refused
+        fields = [field for field in chosen if field is not version.field]
+        if version.following is not None:
+            fields.append(version.field)  # MySQL assigns in turn, and finds the rows by what it was
+        try:
+            found = update_many(objs, _by_table(fields), connections[alias], batch_size)
+        except ExpressionFound:
+            raise refused from None
+        if found != (wanted := len({obj.pk for obj in objs})):
+            raise queryset.model.NotUpdated(
+                f"Of {wanted} objects of {queryset.model._meta.label}, {wanted - found} were changed or deleted meanwhile: no "
+                f"rows have the {version.field.name} that they have. Nothing was written. Load them again to change them."
+            )
+    return found
 
 
 def _refresh(opts: Options, objs: Sequence[Any], chosen: list[Any]) -> bool:

@@ -192,8 +192,8 @@ class QuerySet(Reading[M, R]):
             tables = tables_of(self.model._meta, kwargs)
             if tables.keys() != {self.model._meta.concrete_model}:
                 return self._update_tables(tables, kwargs)
-        if fields := self.model._meta.self_updating_fields:
-            kwargs = with_refreshed(fields, kwargs)
+        if self.model._meta.concrete_model._meta.stands_on is not None:
+            kwargs = with_refreshed(self.model._meta, kwargs)
         return self._run_update(*_frozen(kwargs))
 
     aupdate = twin(update)

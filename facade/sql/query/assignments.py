@@ -37,12 +37,15 @@ def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
     query.updates = tuple(updates)
 
 
-def with_refreshed(fields: Iterable[Field[Any]], values: dict[str, Any]) -> dict[str, Any]:
-    """Return the assignments of update() with those that every UPDATE of an existing table makes in Python."""
+def with_refreshed(opts: Options, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the assignments of update() with those that every UPDATE of an existing table makes."""
+    makers = {field: field.on_update for field in opts.self_updating_fields}
+    if (version := opts.concrete_model._meta.version) is not None and version.following is not None:
+        makers[version.field] = version.next_of_many
     made = {
-        field.attname: field.on_update()
-        for field in fields
-        if field.on_update and values.keys().isdisjoint((field.name, field.attname))
+        field.attname: make()
+        for field, make in makers.items()
+        if make and values.keys().isdisjoint((field.name, field.attname))
     }
     return {**values, **made}
 

@@ -131,7 +131,8 @@ def loaded_fields(opts: Options, tree: Mask, deferring: bool) -> list[Any]:
     if not tree:
         return fields
     named = {_field(opts, name): below for name, below in tree.items()}
-    always = opts.pk_fields
+    version = opts.concrete_model._meta.version
+    always = opts.pk_fields if version is None else [*opts.pk_fields, version.field]
     if deferring:
         return [item for item in fields if item in always or item not in named or named[item]]
     return [item for item in fields if item in always or item in named]

@@ -19,8 +19,9 @@ from facade.sql.writes.table_writer import (
     identifying,
     sources,
     table_writer,
-    where_pk,
+    where_seen,
 )
+from facade.sql.writes.versions import Changing, lost_update, same
 
 if TYPE_CHECKING:
     from facade.db.connection import Database
@@ -131,6 +132,9 @@ def update_rows(
         **values,
         **{field: field.on_update() for field in writer.refreshed if field.on_update and field not in values},
     }
+    version = writer.version
+    if version is not None and version.following is not None and version.field not in values:
+        values[version.field] = version.next_of_many()
     elements = {
         writer.column(field).key: column_element(writer, field, value, database, new=False)
         for field, value in values.items()
@@ -143,20 +147,30 @@ def update_rows(
 
 
 class DeleteOne:
-    """The compiled DELETE of the row that has the instance's primary key."""
+    """The compiled DELETE of the row that has the instance's primary key, and its version if it has one."""
 
     __slots__ = ("bind", "statement")
 
     def __init__(self, writer: TableWriter, database: Database) -> None:
-        text = compile_text(sa.delete(writer.table).where(*where_pk(writer)), database.compile_dialect)
+        text = compile_text(sa.delete(writer.table).where(*where_seen(writer)), database.compile_dialect)
         self.statement = Statement(text.sql)
         self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
 
 
 def delete_one(obj: Instance, model: type[Any], database: Database) -> int:
-    """Delete the row of `obj` in the table of `model`; return 1, or 0 if there was none."""
-    plan = table_writer(model).plan(DeleteOne, database)
-    return database.execute(plan.statement, plan.bind(obj))
+    """Delete the row of `obj` in the table of `model`; return 1, or 0 if there was none.
+
+    Raises `NotUpdated` if the row has versions, and is not in the state that `obj` was loaded in.
+    """
+    writer = table_writer(model)
+    plan = writer.plan(DeleteOne, database)
+    if writer.version is None:
+        return database.execute(plan.statement, plan.bind(obj))
+    with Changing([obj], writer.version, same):
+        count = database.execute(plan.statement, plan.bind(obj))
+    if not count:
+        raise lost_update(obj, writer.version, "delete")
+    return count
 
 
 def by_primary_key(model: type[Any], objs: Iterable[Any]) -> Conditions:

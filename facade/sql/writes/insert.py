@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ from facade.expressions.freezing import Frozen
 from facade.sql.core.words import words_of
 from facade.sql.values import ExpressionFound, current_value, row_binder
 from facade.sql.writes import arrays
+from facade.sql.writes.defaults import filled_in
 from facade.sql.writes.table_writer import (
     Columns,
     Returned,
@@ -27,6 +29,7 @@ from facade.sql.writes.table_writer import (
     sources,
     table_writer,
 )
+from facade.sql.writes.versions import Changing, first
 
 if TYPE_CHECKING:
     from facade.db.channels.channel import Params
@@ -83,18 +86,40 @@ class InsertOne:
         forget(obj, self.lost)
 
 
-def insert_one(obj: Instance, model: type[Any], database: Database, pk_set: bool, raw: bool = False) -> None:
-    """Insert the row of `obj` into the table of `model`, which is its class or one of its parents.
+def insert_one(
+    obj: Instance, writer: TableWriter, database: Database, pk_set: bool, raw: bool = False
+) -> None:
+    """Insert the row of `obj` into the table of its class or of one of its parents.
 
     `raw` stores the attributes as they are, past `pre_save`.
     """
-    writer = table_writer(model)
+    if writer.inserts_plainly or raw:
+        _insert_row(writer, obj, database, pk_set, None if raw else True)
+        return
+    with _completed([obj], writer, database):
+        _insert_row(writer, obj, database, pk_set, True)
+
+
+@contextmanager
+def _completed(objs: Sequence[Any], writer: TableWriter, database: Database) -> Iterator[None]:
+    """Give instances what is made for their rows in Python; take it back if they are not stored."""
+    version = writer.version
+    with ExitStack() as stack:
+        if version is not None:
+            stack.enter_context(Changing(objs, version, first(version), new=True))
+        stack.enter_context(filled_in(objs, writer.in_context, database.compile_dialect))
+        yield
+
+
+def _insert_row(
+    writer: TableWriter, obj: Instance, database: Database, pk_set: bool, add: bool | None
+) -> None:
     fields = writer.insert_fields(obj, pk_set, database.features)
-    plan = writer.plan(InsertOne, database, fields, None if raw else True)
+    plan = writer.plan(InsertOne, database, fields, add)
     try:
         plan.run(obj, database)
     except ExpressionFound:
-        _insert_expressions(writer, obj, database, fields, None if raw else True)
+        _insert_expressions(writer, obj, database, fields, add)
 
 
 def _insert_expressions(
@@ -261,6 +286,17 @@ class BulkInsert:
 
         Rows that conflicted and were updated count as one each, which is not what every database says of them.
         """
+        if self.writer.inserts_plainly:
+            return self._run(batch)
+        with _completed(batch, self.writer, self.database):
+            count = self._run(batch)
+        version = self.writer.version
+        if version is not None and self.conflict is not None:  # nobody knows whose row is there
+            for obj in batch:
+                forget(obj, [version.field])
+        return count
+
+    def _run(self, batch: Sequence[Any]) -> int:
         fields = _named_fields(self.writer, batch, self.fields, self.database.features)
         plan = self._plan(fields)
         try:

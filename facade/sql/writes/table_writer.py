@@ -16,6 +16,7 @@ from facade.fields import Field
 from facade.foundation.seams import Seam
 from facade.sql.core.parameters import compile_core, compile_statement
 from facade.sql.values import Constant, ParameterSource, reader, takes_none
+from facade.sql.writes.versions import seen_field
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields.contracts import Instance
     from facade.fields.descriptions import Converter
+    from facade.meta.versions import Version
     from facade.vendors import Vendor
 
 P = TypeVar("P")
@@ -35,6 +37,7 @@ stored_expression: Seam[[Any, type[Any], Field[Any], Database, bool], sa.ColumnE
 )
 
 WHERE = "facade_where_"
+_SEEN = f"{WHERE}version"
 PLANS_MAX = 256  # per table; a program that saves ever new sets of fields starts again
 
 
@@ -87,6 +90,11 @@ class TableWriter:
         self.updatable = self.columns(
             field for field in self.fields if field not in self.pk_fields and field not in self.remade
         )
+        self.version: Version | None = model._meta.concrete_model._meta.version
+        self.seen_version = None if self.version is None else seen_field(self.version)
+        self.in_context = tuple(field for field in local if field.default_in_context is not None)
+        # Whether instances can be bound to an INSERT as they are.
+        self.inserts_plainly = self.version is None and not self.in_context
         self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
         self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
         self.plans: dict[Any, Any] = {}
@@ -103,7 +111,10 @@ class TableWriter:
 
     def with_refreshed(self, fields: Sequence[Field[Any]]) -> tuple[Field[Any], ...]:
         """Return the fields that an UPDATE of `fields` names."""
-        return (*fields, *(field for field in self.refreshed if field not in fields))
+        changed = self.refreshed
+        if self.version is not None and self.version.following is not None:
+            changed = (*changed, self.version.field)
+        return (*fields, *(field for field in changed if field not in fields))
 
     def fills_in(self, fields: Sequence[Field[Any]]) -> bool:
         """Whether an INSERT of `fields` writes defaults of other columns, which the database itself does not know."""
@@ -229,6 +240,16 @@ def where_pk(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
     return [column == sa.bindparam(f"{WHERE}{i}", type_=column.type) for i, column in enumerate(columns)]
 
 
+def where_seen(writer: TableWriter) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that single out one row, in the state that the instance was loaded in if rows have versions."""
+    conditions = where_pk(writer)
+    if (field := writer.seen_version) is not None:
+        column = writer.column(field)
+        seen = sa.bindparam(_SEEN, type_=column.type)
+        conditions.append(column.is_not_distinct_from(seen) if column.nullable else column == seen)
+    return conditions
+
+
 def sources(
     writer: TableWriter, fields: Sequence[Field[Any]], text: Text, add: bool | None
 ) -> list[ParameterSource]:
@@ -238,6 +259,8 @@ def sources(
     }
     known.update({writer.column(field).key: (field, add) for field in fields})
     known.update({f"{WHERE}{i}": (field, None) for i, field in enumerate(writer.pk_fields)})
+    if writer.seen_version is not None:
+        known[_SEEN] = (writer.seen_version, None)
     return [known[name] for name in text.names]
 
 

@@ -24,7 +24,9 @@ from facade.sql.writes.table_writer import (
     sources,
     table_writer,
     where_pk,
+    where_seen,
 )
+from facade.sql.writes.versions import Changing
 
 if TYPE_CHECKING:
     from facade.db.connection import Database
@@ -45,7 +47,8 @@ class UpdateOne:
     def __init__(self, writer: TableWriter, database: Database, fields: Fields, add: bool | None) -> None:
         fields = writer.with_refreshed(fields)
         made = writer.generated_from(fields)
-        statement = sa.update(writer.table).where(*where_pk(writer))
+        where = where_pk(writer) if add is None else where_seen(writer)
+        statement = sa.update(writer.table).where(*where)
         self.lost: Sequence[Field[Any]] = ()
         if made and not database.can_return_rows_from_update:
             self.lost, made = made, []
@@ -72,11 +75,24 @@ class UpdateOne:
 
 
 def update_one(
-    obj: Instance, model: type[Any], database: Database, fields: Columns, raw: bool = False
+    obj: Instance, writer: TableWriter, database: Database, fields: Columns, raw: bool = False
 ) -> bool:
-    """Update `fields` of the row of `obj` in the table of `model`; return whether the row exists."""
-    writer = table_writer(model)
-    add = None if raw else False
+    """Update `fields` of the row of `obj` in one table; return whether the row exists.
+
+    A row with versions is none unless it is in the state that `obj` was loaded in; `raw` looks at no versions.
+    """
+    if writer.version is None or raw:
+        return _update_row(writer, obj, database, fields, None if raw else False)
+    with Changing([obj], writer.version, writer.version.following) as changing:
+        found = _update_row(writer, obj, database, fields, False)
+        if not found:
+            changing.undo()
+    return found
+
+
+def _update_row(
+    writer: TableWriter, obj: Instance, database: Database, fields: Columns, add: bool | None
+) -> bool:
     plan = writer.plan(UpdateOne, database, fields, add)
     try:
         return plan.run(obj, database)
@@ -100,6 +116,9 @@ def _update_expressions(
         key == column_element(writer, field, getattr(obj, field.attname), database, new=False)
         for key, field in zip(keys, writer.pk_fields, strict=True)
     ]
+    if add is not None and (seen := writer.seen_version) is not None:
+        version = column_element(writer, seen, getattr(obj, seen.attname), database, new=False)
+        conditions.append(writer.column(seen).is_not_distinct_from(version))
     statement = update_statement(
         writer.table, elements, keys, lambda statement: statement.where(*conditions), database.compile_dialect
     )
@@ -130,9 +149,9 @@ class RowExists:
         self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
 
 
-def row_exists(obj: Instance, model: type[Any], database: Database) -> bool:
-    """Return whether the table of `model` holds a row with the primary key of `obj`."""
-    plan = table_writer(model).plan(RowExists, database)
+def row_exists(obj: Instance, writer: TableWriter, database: Database) -> bool:
+    """Return whether the table holds a row with the primary key of `obj`."""
+    plan = writer.plan(RowExists, database)
     return bool(database.fetch(plan.statement, plan.bind(obj)))
 
 
@@ -144,15 +163,16 @@ class UpdateMany:
 
     def __init__(self, writer: TableWriter, database: Database, fields: Fields) -> None:
         self.writer, self.fields = writer, fields
-        self.width = len(writer.pk_fields) + len(fields)
-        origins: list[tuple[Field[Any], bool | None]] = [
-            (field, None) for field in (*writer.pk_fields, *fields)
-        ]
+        self.keys = (
+            writer.pk_fields if writer.seen_version is None else (*writer.pk_fields, writer.seen_version)
+        )
+        self.width = len(self.keys) + len(fields)
+        origins: list[tuple[Field[Any], bool | None]] = [(field, None) for field in (*self.keys, *fields)]
         self.bind = row_binder(origins, database.compile_dialect, database)
         self.array_types = arrays.element_types([field.column_type for field, _ in origins], database)
         self.texts = [parameter_text(field, database.compile_dialect) for field, _ in origins]
         self.cases = not self.array_types and not _updates_from_values(database)
-        needed = self.width + len(writer.pk_fields) * len(fields) if self.cases else self.width
+        needed = self.width + len(self.keys) * len(fields) if self.cases else self.width
         self.rows_max = arrays.ROWS_MAX if self.array_types else max(1, database.max_parameters // needed)
 
     @property
@@ -164,10 +184,8 @@ class UpdateMany:
         """Return the quoted table, the SET list and the join condition against `d`."""
         preparer = database.compile_dialect.identifier_preparer
         table = preparer.format_table(self.writer.table)
-        keys = len(self.writer.pk_fields)
-        columns = [
-            preparer.quote(self.writer.column(field).name) for field in (*self.writer.pk_fields, *self.fields)
-        ]
+        keys = len(self.keys)
+        columns = [preparer.quote(self.writer.column(field).name) for field in (*self.keys, *self.fields)]
         assigned = ", ".join(
             f"{column} = d.{name}" for column, name in zip(columns[keys:], self._names[keys:], strict=True)
         )
@@ -196,10 +214,8 @@ class UpdateMany:
     def _run_cases(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
         """The road of databases without UPDATE … FROM: a CASE over the key for each column."""
         dialect, params = database.compile_dialect, list[Any]()
-        preparer, keys = dialect.identifier_preparer, len(self.writer.pk_fields)
-        names = [
-            preparer.quote(self.writer.column(field).name) for field in (*self.writer.pk_fields, *self.fields)
-        ]
+        preparer, keys = dialect.identifier_preparer, len(self.keys)
+        names = [preparer.quote(self.writer.column(field).name) for field in (*self.keys, *self.fields)]
 
         def place(position: int, value: object) -> str:
             params.append(value)
