@@ -164,8 +164,6 @@ def channel_on(database: Database, given: Joinable) -> JoinedChannel:
     one = _unscoped(given)
     kind = AsyncJoinedChannel if bridge.in_worker() else JoinedChannel
     find = _finder(database, one)
-    if isinstance(one, (Connection, sqlalchemy_asyncio.AsyncConnection)):
-        _check_driver(database, find())
     channel = kind(JoinedOrigin(database), find, None)
     channel.whole, channel.owner = database, lambda: _owner(one)
     return channel
@@ -285,10 +283,12 @@ def _unscoped(given: Joinable) -> _One:
 
 
 def _finder(database: Database, given: _One) -> Callable[[], Connection]:
-    """Return what finds the connection to use, each time it is used."""
+    """Return what finds the connection to use, each time it is used; a session's is looked at when it is there."""
     if isinstance(given, Connection):
+        _check_driver(database, given)
         return lambda: given
     if isinstance(given, sqlalchemy_asyncio.AsyncConnection):
+        _check_driver(database, _started(given))
         return lambda: _started(given)
     session = given.sync_session if isinstance(given, sqlalchemy_asyncio.AsyncSession) else given
     return lambda: _of_session(database, session)
