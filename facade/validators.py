@@ -87,7 +87,8 @@ class _Expression:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._compiled, name)
 
-    __class__ = property(lambda self: re.Pattern)
+    if not TYPE_CHECKING:
+        __class__ = property(lambda self: re.Pattern)
 
     def __eq__(self, other: object) -> bool:
         return self._compiled == (other._compiled if type(other) is _Expression else other)

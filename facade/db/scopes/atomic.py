@@ -292,10 +292,10 @@ def atomic(
     if execution_options is not None or timeout is not None:
         execution = Execution(execution_options, timeout)
     options = Atomic(None, savepoint, durable, isolation_level, read_only, retries, execution)
-    if callable(using) and not is_joinable(using):
-        return options(using)
-    options.using = block_alias(using)
-    return options
+    if is_joinable(using) or not callable(using):
+        options.using = block_alias(using)
+        return options
+    return options(using)
 
 
 aatomic = atomic

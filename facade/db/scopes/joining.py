@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import UnboundExecutionError
@@ -244,7 +244,7 @@ STRAYED = (
 )
 
 
-def is_joinable(given: object) -> bool:
+def is_joinable(given: object) -> TypeGuard[Joinable]:
     """Tell what has a connection; nobody has a session who did not import SQLAlchemy's ORM."""
     return (
         isinstance(given, Connection)
