@@ -6,7 +6,6 @@ import contextlib
 import os
 import posixpath
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from io import BytesIO, StringIO, UnsupportedOperation
@@ -17,9 +16,13 @@ from urllib.parse import quote, urljoin
 from facade.configuration import settings
 from facade.exceptions import SuspiciousFileOperation
 from facade.foundation.deconstruct import Deconstructible
+from facade.foundation.imports import later
 
 if TYPE_CHECKING:
+    import secrets
     from os import PathLike
+else:
+    secrets = later("secrets")
 
 __all__ = ["ContentFile", "File", "FileSystemStorage", "Storage", "default_storage", "validate_file_name"]
 

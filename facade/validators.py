@@ -7,6 +7,7 @@ import importlib.util
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from urllib.parse import urlsplit
@@ -73,6 +74,35 @@ class _Counted(str):
         return str.__mod__(self.singular if single else self, values)
 
 
+class _Expression:
+    """A regular expression that is compiled when it is first used: those of hosts take longer than to import all the rest."""
+
+    def __init__(self, pattern: str, flags: int = 0) -> None:
+        self._given = (pattern, flags)
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(*self._given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._compiled, name)
+
+    if not TYPE_CHECKING:
+        __class__ = property(lambda self: re.Pattern)
+
+    def __eq__(self, other: object) -> bool:
+        return self._compiled == (other._compiled if type(other) is _Expression else other)
+
+    def __hash__(self) -> int:
+        return hash(self._compiled)
+
+    def __repr__(self) -> str:
+        return repr(self._compiled)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return re.compile, self._given
+
+
 class _Validator(Deconstructible):
     """Base of the validators: equal are those of one class with the same settings."""
 
@@ -129,7 +159,7 @@ class RegexValidator(_Validator):
         pattern = self.regex if regex is None else regex
         if self.flags and not isinstance(pattern, str):
             raise TypeError("If the flags are set, regex must be a regular expression string.")
-        self.regex = re.compile(pattern, self.flags)
+        self.regex = pattern if type(pattern) is _Expression else re.compile(pattern, self.flags)
 
     def __call__(self, value: object) -> None:
         if bool(self.regex.search(str(value))) is self.inverse_match:
@@ -146,6 +176,8 @@ _TOP_LEVEL = rf"(?:(?!-)[{_LETTER}-]{{2,63}}(?<!-)|xn--[a-z0-9]{{1,59}}(?<!-))"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.{_TOP_LEVEL}"
 _ASCII_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _ASCII_DOMAIN = rf"{_ASCII_LABEL}(?:\.{_ASCII_LABEL})*\.(?!-)[a-z0-9-]{{2,63}}(?<!-)"
+_DOMAIN_NAME: Any = _Expression(rf"\A{_DOMAIN}\.?\Z", re.IGNORECASE)
+_ASCII_DOMAIN_NAME: Any = _Expression(rf"\A{_ASCII_DOMAIN}\.?\Z", re.IGNORECASE)
 
 
 class DomainNameValidator(RegexValidator):
@@ -161,8 +193,8 @@ class DomainNameValidator(RegexValidator):
 
     def __init__(self, *, accept_idna: bool = True, **options: Any) -> None:
         self.accept_idna = accept_idna
-        domain = _DOMAIN if accept_idna else _ASCII_DOMAIN
-        super().__init__(rf"\A{domain}\.?\Z", flags=re.IGNORECASE, **options)
+        super().__init__(_DOMAIN_NAME if accept_idna else _ASCII_DOMAIN_NAME, **options)
+        self.flags = re.IGNORECASE
 
     def __call__(self, value: object) -> None:
         if not isinstance(value, str) or len(value) > self.max_length:
@@ -173,7 +205,7 @@ class DomainNameValidator(RegexValidator):
 
 
 _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_URL = re.compile(
+_URL = _Expression(
     r"\A[a-z0-9.+-]*://"
     r"(?:[^\s:@/]+(?::[^\s:@/]*)?@)?"  # user, password
     rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}|\[[0-9a-f:.]+\]|{_DOMAIN}\.?|localhost)"
@@ -226,13 +258,13 @@ class EmailValidator(_Validator):
     """The text must be an email address; domains of `allowlist` need no top-level domain."""
 
     message = "Enter a valid email address."
-    user_regex = re.compile(
+    user_regex = _Expression(
         r"[-!#$%&'*+/=?^_`{}|~0-9A-Z]+(?:\.[-!#$%&'*+/=?^_`{}|~0-9A-Z]+)*"
         r'|"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*"',
         re.IGNORECASE,
     )
-    domain_regex = re.compile(_DOMAIN, re.IGNORECASE)
-    literal_regex = re.compile(r"\[([A-F0-9:.]+)\]", re.IGNORECASE)
+    domain_regex = _Expression(_DOMAIN, re.IGNORECASE)
+    literal_regex = _Expression(r"\[([A-F0-9:.]+)\]", re.IGNORECASE)
     domain_allowlist: Collection[str] = ("localhost",)
     max_length = 320
 

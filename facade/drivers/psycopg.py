@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -21,9 +20,14 @@ from facade.drivers.postgresql import (
     plain,
     session_zone,
 )
+from facade.foundation.imports import later
 
 if TYPE_CHECKING:
+    import secrets
+
     from sqlalchemy.engine.interfaces import DBAPIConnection
+else:
+    secrets = later("secrets")
 
 _OBJECTS = frozenset({"context", "cursor_factory"})
 _OWN = LIBPQ | _OBJECTS | {"async_creator_fn"}

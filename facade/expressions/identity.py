@@ -104,6 +104,17 @@ def within_reach(show: Callable[[Any], str]) -> Callable[[Any], str]:
     return shown
 
 
+def _derived(cls: type) -> frozenset[str]:
+    """Return the names of a class's own attributes that are made of others."""
+    return frozenset(name for name, item in vars(cls).items() if isinstance(item, functools.cached_property))
+
+
+def _all_derived(base: type) -> frozenset[str]:
+    if issubclass(base, Compared):
+        return base._derived
+    return frozenset().union(*map(_derived, base.__mro__))
+
+
 class Compared:
     """The part of an expression that says which others it equals: those of its class with equal attributes."""
 
@@ -115,12 +126,7 @@ class Compared:
         for name in ("__repr__", "__str__"):
             if show := vars(cls).get(name):
                 setattr(cls, name, within_reach(show))
-        cls._derived = frozenset(
-            name
-            for base in cls.__mro__
-            for name, item in vars(base).items()
-            if isinstance(item, functools.cached_property)
-        )
+        cls._derived = _derived(cls).union(*map(_all_derived, cls.__bases__))
 
     if TYPE_CHECKING:
 

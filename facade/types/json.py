@@ -10,15 +10,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
+from facade.foundation.imports import is_imported, later
 from facade.types.base import Base, Processor, cast_where_bound
 from facade.types.deep_json import read_deep, read_json
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 
 class JSONText(str):
@@ -58,7 +61,11 @@ class JSON(Base[Any]):
 
     def column_expression(self, column: object) -> Any:
         """Select text where PostgreSQL's drivers would decode with their own decoder instead of the wanted one."""
-        if self.decoder is not None and isinstance(self.impl_instance, postgresql.JSONB):
+        if (
+            self.decoder is not None
+            and is_imported(postgresql)
+            and isinstance(self.impl_instance, postgresql.JSONB)
+        ):
             return sa.type_coerce(sa.cast(column, sa.Text()), self)
         return column
 

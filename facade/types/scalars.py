@@ -9,18 +9,21 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.processors import int_to_boolean
 
 from facade.drivers import driver_of
 from facade.exceptions import NumericValueOutOfRange
+from facade.foundation.imports import later
 from facade.parsing.addresses import address_text
 from facade.types.base import Base, Processor, cast_where_bound
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 
 def _number_of_truth(value: bool | None) -> int | None:

@@ -8,19 +8,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from facade.configuration import settings
 from facade.drivers import driver_of
 from facade.exceptions import NumericValueOutOfRange
+from facade.foundation.imports import later
 from facade.parsing.dates import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
 from facade.types.base import Base, Processor, T
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 
 class DateTime(Base[dt.datetime]):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
+from facade.foundation.imports import later
 from facade.vendors.base import Vendor
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import URL
     from sqlalchemy.types import TypeEngine
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 __all__ = ["DuckDB"]
 

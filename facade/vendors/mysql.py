@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
+from facade.foundation.imports import later
 from facade.vendors.base import Vendor
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import mysql
     from sqlalchemy.types import TypeEngine
+else:
+    mysql = later("sqlalchemy.dialects.mysql")
 
 __all__ = ["MariaDB", "MySQL"]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.dialects import postgresql
-
+from facade.foundation.imports import later
 from facade.vendors.base import Vendor
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.types import TypeEngine
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 __all__ = ["CockroachDB", "PostgreSQL"]
 

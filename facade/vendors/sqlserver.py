@@ -6,13 +6,16 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql
 
+from facade.foundation.imports import later
 from facade.vendors.base import Vendor
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import mssql
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
+else:
+    mssql = later("sqlalchemy.dialects.mssql")
 
 __all__ = ["SQLServer"]
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import event
-from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
 
 from facade.db.channels.base import DriverChannel
 from facade.db.pooling import session_role
@@ -17,6 +16,7 @@ from facade.db.roads import channel_class
 from facade.db.settings.words import check_arguments, completed, for_driver
 from facade.drivers import driver_of, driver_of_url
 from facade.exceptions import ImproperlyConfigured
+from facade.foundation.imports import later
 from facade.types.deep_json import read_json
 from facade.vendors import vendor_named
 
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
 
     from facade.db.channels.place import Place
     from facade.db.settings.config import DatabaseSettings
+else:
+    sqlalchemy_asyncio = later("sqlalchemy.ext.asyncio")
 
 
 def sync_lender(database: Place, fast: bool) -> Lender:
@@ -42,7 +44,7 @@ def sync_lender(database: Place, fast: bool) -> Lender:
     return _lender(Lender, database, sqlalchemy.create_engine(url, poolclass=ThreadPool, **options), fast)
 
 
-def async_lender(database: Place, fast: bool) -> tuple[Lender, AsyncEngine]:
+def async_lender(database: Place, fast: bool) -> tuple[Lender, sqlalchemy_asyncio.AsyncEngine]:
     """Make the lender of a database's async face, and the engine to show for it."""
     settings = database.settings
     if settings.async_engine is not None:

@@ -17,7 +17,7 @@ from facade.db.channels.execution import AS_USUAL, SCHEMAS, Execution
 from facade.db.handler import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.db.scopes.binding import Using, block_alias
-from facade.db.scopes.joining import JOINABLE, STRAYED
+from facade.db.scopes.joining import STRAYED, is_joinable
 from facade.db.transactions import blocks
 from facade.db.transactions.blocks import OUTER_DECIDES, state
 from facade.exceptions import DeadlockDetected, SerializationFailure, TransactionManagementError
@@ -292,10 +292,10 @@ def atomic(
     if execution_options is not None or timeout is not None:
         execution = Execution(execution_options, timeout)
     options = Atomic(None, savepoint, durable, isolation_level, read_only, retries, execution)
-    if callable(using) and not isinstance(using, JOINABLE):
-        return options(using)
-    options.using = block_alias(using)
-    return options
+    if is_joinable(using) or not callable(using):
+        options.using = block_alias(using)
+        return options
+    return options(using)
 
 
 aatomic = atomic

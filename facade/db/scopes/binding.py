@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from facade import bridge
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from facade.db.pooling.lending import Lender
     from facade.db.scopes.joining import JoinedChannel
 
-Using = str | Joinable
+Using: TypeAlias = "str | Joinable"
 
 _GONE = (
     "The {kind} on {alias!r} that this belongs to does not exist any more. Name the database to use: using({alias!r}), "

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import UnboundExecutionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
-from sqlalchemy.orm import Session, scoped_session
 
 from facade import bridge
 from facade.db.handler import connections
@@ -21,22 +19,28 @@ from facade.db.transactions.callbacks import run_hooks
 from facade.db.transactions.control import Joined
 from facade.db.transactions.turns import Transaction
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
+from facade.foundation.imports import is_imported, later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from sqlalchemy import orm
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
+    from sqlalchemy.orm import Session, scoped_session
 
     from facade.db.channels.place import Place
     from facade.db.database import Database
     from facade.db.transactions.callbacks import Hook
+else:
+    orm, sqlalchemy_asyncio = later("sqlalchemy.orm"), later("sqlalchemy.ext.asyncio")
 
-Joinable = (
-    Connection | AsyncConnection | Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
+Joinable: TypeAlias = (
+    "Connection | AsyncConnection | Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]"
 )
-_One = Connection | AsyncConnection | Session | AsyncSession
-JOINABLE = (Connection, AsyncConnection, Session, AsyncSession, scoped_session, async_scoped_session)
+_One: TypeAlias = "Connection | AsyncConnection | Session | AsyncSession"
 
 _SEVERAL = (
     "The session that {alias!r} is to use has several binds, and none for facade's tables: configure {alias!r} with the "
@@ -157,11 +161,9 @@ class JoinedOrigin:
 def channel_on(database: Database, given: Joinable) -> JoinedChannel:
     """Return a channel on a connection or session of somebody else's: of a scoped session, on that of the running code."""
     check_joinable(given)
-    one: _One = given() if isinstance(given, (scoped_session, async_scoped_session)) else given
+    one = _unscoped(given)
     kind = AsyncJoinedChannel if bridge.in_worker() else JoinedChannel
     find = _finder(database, one)
-    if isinstance(one, Connection | AsyncConnection):
-        _check_driver(database, find())
     channel = kind(JoinedOrigin(database), find, None)
     channel.whole, channel.owner = database, lambda: _owner(one)
     return channel
@@ -242,30 +244,63 @@ STRAYED = (
 )
 
 
+def is_joinable(given: object) -> TypeGuard[Joinable]:
+    """Tell what has a connection; nobody has a session who did not import SQLAlchemy's ORM."""
+    return (
+        isinstance(given, Connection)
+        or (is_imported(orm) and isinstance(given, (orm.Session, orm.scoped_session)))
+        or (
+            is_imported(sqlalchemy_asyncio)
+            and isinstance(
+                given,
+                (
+                    sqlalchemy_asyncio.AsyncConnection,
+                    sqlalchemy_asyncio.AsyncSession,
+                    sqlalchemy_asyncio.async_scoped_session,
+                ),
+            )
+        )
+    )
+
+
 def check_joinable(given: object) -> None:
     """Raise TypeError for what has no connection."""
-    if not isinstance(given, JOINABLE):
+    if not is_joinable(given):
         raise TypeError(
             "A Connection, AsyncConnection, Session, AsyncSession or a scoped session is wanted here, not "
             f"{type(given).__name__}."
         )
 
 
-def _finder(database: Database, given: _One) -> Callable[[], Connection]:
-    """Return what finds the connection to use, each time it is used."""
+def _unscoped(given: Joinable) -> _One:
+    """Return the session that a scoped session has for the running code, and any other as it is."""
     if isinstance(given, Connection):
+        return given
+    if isinstance(given, (orm.scoped_session, sqlalchemy_asyncio.async_scoped_session)):
+        session: Session | AsyncSession = given()
+        return session
+    return given
+
+
+def _finder(database: Database, given: _One) -> Callable[[], Connection]:
+    """Return what finds the connection to use, each time it is used; a session's is looked at when it is there."""
+    if isinstance(given, Connection):
+        _check_driver(database, given)
         return lambda: given
-    if isinstance(given, AsyncConnection):
+    if isinstance(given, sqlalchemy_asyncio.AsyncConnection):
+        _check_driver(database, _started(given))
         return lambda: _started(given)
-    session = given.sync_session if isinstance(given, AsyncSession) else given
+    session = given.sync_session if isinstance(given, sqlalchemy_asyncio.AsyncSession) else given
     return lambda: _of_session(database, session)
 
 
 def _owner(given: _One) -> Session | Connection:
     """Return the session or connection that commits, in SQLAlchemy's sync form."""
-    if isinstance(given, AsyncConnection):
+    if isinstance(given, Connection):
+        return given
+    if isinstance(given, sqlalchemy_asyncio.AsyncConnection):
         return _started(given)
-    return given.sync_session if isinstance(given, AsyncSession) else given
+    return given.sync_session if isinstance(given, sqlalchemy_asyncio.AsyncSession) else given
 
 
 def _started(connection: AsyncConnection) -> Connection:

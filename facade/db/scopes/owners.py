@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import event
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.engine import Connection
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.orm import Session, SessionTransaction
 
 Ending = Callable[[bool], None]
 
@@ -27,10 +27,10 @@ _endings: WeakKeyDictionary[Session, list[Ending]] = WeakKeyDictionary()
 
 def watch(owner: Session | Connection, ended: Ending) -> None:
     """Call ``ended(committed)`` once, when the present or next transaction of a session or connection has ended."""
-    if isinstance(owner, Session):
-        _watch_session(owner, ended)
-    else:
+    if isinstance(owner, Connection):
         _watch_connection(owner, ended)
+    else:
+        _watch_session(owner, ended)
 
 
 def _watch_session(session: Session, ended: Ending) -> None:

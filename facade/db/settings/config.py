@@ -12,16 +12,20 @@ from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from facade.db.settings.words import check_words, is_honoured, split_server
 from facade.drivers import drivers_for, named
 from facade.drivers.others import OTHER
 from facade.exceptions import ImproperlyConfigured
+from facade.foundation.imports import is_imported, later
 from facade.vendors import Vendor, vendor_named
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
+
     from facade.drivers.driver import Driver, Face
+else:
+    sqlalchemy_asyncio = later("sqlalchemy.ext.asyncio")
 
 _DIALECTS = {
     "postgres": "postgresql",
@@ -69,7 +73,7 @@ class DatabaseSettings:
     url: URL | None = None
     async_url: URL | None = None
     engine: Engine | None = None
-    async_engine: AsyncEngine | None = None
+    async_engine: sqlalchemy_asyncio.AsyncEngine | None = None
     pool: PoolSettings = PoolSettings()
     options: Mapping[str, Any] = field(default_factory=dict)
     async_options: Mapping[str, Any] = field(default_factory=dict)
@@ -155,7 +159,7 @@ def read(alias: str, value: object) -> DatabaseSettings:
 def _half(alias: str, value: object) -> DatabaseSettings:
     if isinstance(value, Engine):
         return DatabaseSettings(alias, engine=value)
-    if isinstance(value, AsyncEngine):
+    if is_imported(sqlalchemy_asyncio) and isinstance(value, sqlalchemy_asyncio.AsyncEngine):
         return DatabaseSettings(alias, async_engine=value)
     if not isinstance(value, (str, URL)):
         raise TypeError(

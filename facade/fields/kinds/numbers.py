@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Unpack, overload
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
 from facade import types
 from facade.exceptions import CheckViolation, NumericValueOutOfRange, shown
@@ -17,6 +16,7 @@ from facade.fields.base import Field
 from facade.fields.columns import unsigned
 from facade.fields.descriptions import Plain
 from facade.fields.keywords import DecimalOptions, DecimalValue, FieldOptions, FloatValue, IntegerValue, Name
+from facade.foundation.imports import later
 from facade.foundation.promises import kept
 from facade.foundation.seams import Seam
 from facade.types.decimals import WIDE, computed_decimal
@@ -25,6 +25,7 @@ from facade.vendors import vendor_named, vendor_of
 
 if TYPE_CHECKING:
     from _typeshed import ConvertibleToInt
+    from sqlalchemy.dialects import mysql
     from sqlalchemy.engine import Dialect
 
     from facade.checks import CheckMessage
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from facade.fields.columns import ColumnType, Declared, DialectView
     from facade.fields.descriptions import Converter, Kind, ValueDescription
     from facade.validators import BaseValidator
+else:
+    mysql = later("sqlalchemy.dialects.mysql")
 
 
 default_vendor: Seam[[], str | None] = Seam(

@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy.sql import ClauseElement
 
 from facade.fields.base import Field
 from facade.fields.columns import text_column
 from facade.fields.descriptions import Plain
 from facade.fields.keywords import FilePathOptions, Name, SlugOptions, TextOptions, TextValue
+from facade.foundation.imports import later
 from facade.foundation.promises import kept
 from facade.foundation.seams import Seam
 from facade.validators import (
@@ -28,8 +28,12 @@ from facade.validators import (
 if TYPE_CHECKING:
     from os import PathLike
 
+    from sqlalchemy.dialects import mysql
+
     from facade.checks import CheckMessage
     from facade.fields.columns import ColumnType, Declared
+else:
+    mysql = later("sqlalchemy.dialects.mysql")
 
 
 # (expression, first position counted from 1, length) -> the expression of that part.

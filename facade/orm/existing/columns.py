@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, get_args
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
 
 from facade import fields
 from facade.fields.descriptions import Kind
 from facade.fields.kinds.typed import TypedField
+from facade.foundation.imports import is_imported, later
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import mysql, postgresql
+else:
+    mysql = later("sqlalchemy.dialects.mysql")
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 __all__ = ["field_for", "field_name", "kinds_of"]
 
@@ -52,7 +58,7 @@ def kinds_of(column: sa.Column[Any]) -> tuple[Any, ...]:
 def _kind_of(type_: sa.types.TypeEngine[Any]) -> tuple[Any, dict[str, Any]]:
     if not type(type_).__module__.startswith("sqlalchemy."):  # what it binds is its own affair
         return TypedField, {}
-    for known, make in _KINDS:
+    for known, make in (*_kinds_of_dialects(), *_KINDS):
         if isinstance(type_, known):
             return make(type_)
     return TypedField, {}
@@ -84,7 +90,7 @@ def _uuid(type_: sa.Uuid[Any]) -> tuple[type[fields.Field[Any]], dict[str, Any]]
 
 # The first that fits; a type that is not here is bound and read as it is.
 _KINDS: tuple[tuple[Any, Make], ...] = (
-    ((sa.Enum, postgresql.CITEXT, mysql.SET, mysql.YEAR, mysql.BIT), _plainly(TypedField)),
+    (sa.Enum, _plainly(TypedField)),
     (sa.String, _text),
     (sa.Boolean, _plainly(fields.BooleanField)),
     (sa.SmallInteger, _plainly(fields.SmallIntegerField)),
@@ -95,11 +101,20 @@ _KINDS: tuple[tuple[Any, Make], ...] = (
     (sa.DateTime, _plainly(fields.DateTimeField)),
     (sa.Date, _plainly(fields.DateField)),
     (sa.Time, _plainly(fields.TimeField)),
-    ((sa.Interval, postgresql.INTERVAL), _plainly(fields.DurationField)),
+    (sa.Interval, _plainly(fields.DurationField)),
     (sa.LargeBinary, _plainly(fields.BinaryField)),
     (sa.Uuid, _uuid),
     (sa.JSON, _plainly(fields.JSONField)),
 )
+
+
+def _kinds_of_dialects() -> Iterator[tuple[Any, Make]]:
+    """Yield what comes before the types that dialects derive theirs from; of one that nobody imported there are none."""
+    if is_imported(postgresql):
+        yield postgresql.CITEXT, _plainly(TypedField)
+        yield postgresql.INTERVAL, _plainly(fields.DurationField)
+    if is_imported(mysql):
+        yield (mysql.SET, mysql.YEAR, mysql.BIT), _plainly(TypedField)
 
 
 def field_name(key: str, reserved: Callable[[str], bool]) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
 from facade import bridge
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.exceptions import ImproperlyConfigured
+from facade.foundation.imports import later
 from facade.meta import reflected, registry
 from facade.meta.reflected import Unreflected, Unsettled
 from facade.orm.existing.relations import expect_relations
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from sqlalchemy import Inspector
+    from sqlalchemy.dialects import mysql
+else:
+    mysql = later("sqlalchemy.dialects.mysql")
 
 __all__ = ["areflect", "expect_table", "reflect"]
 

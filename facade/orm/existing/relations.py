@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import RelationshipDirection
 
 from facade.fields.relations.foreign_keys import ForeignKey, OneToOneField
 from facade.fields.relations.foreign_objects import ForeignObject
 from facade.fields.relations.many_to_many import ManyToManyField
+from facade.foundation.imports import later
 from facade.meta import registry
 from facade.meta.options import Options
 from facade.meta.reflected import Unsettled
@@ -23,10 +23,12 @@ from facade.orm.existing.tables import table_of
 from facade.orm.instances.on_delete import DB_CASCADE, DB_SET_DEFAULT, DB_SET_NULL, DO_NOTHING
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import RelationshipProperty
+    from sqlalchemy import orm
 
     from facade.fields import Field
     from facade.meta.registry import Apps
+else:
+    orm = later("sqlalchemy.orm")
 
 __all__ = ["expect_relations", "settle"]
 
@@ -103,7 +105,7 @@ class _Relations:
         composite = [self._make_composite(relationship) for relationship in self._relationships()]
         return bool(keys) or any(pairs) or any(composite)
 
-    def _relationships(self) -> list[RelationshipProperty[Any]]:
+    def _relationships(self) -> list[orm.RelationshipProperty[Any]]:
         return [] if self.table.mapper is None else list(self.table.mapper.relationships)
 
     # -- foreign keys ---------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ class _Relations:
         columns, forward, backward = {field.existing}, None, None
         for one in self._relationships():
             if (
-                one.direction is RelationshipDirection.MANYTOONE
+                one.direction is orm.RelationshipDirection.MANYTOONE
                 and one.local_columns == columns
                 and not one.viewonly
             ):
@@ -187,7 +189,7 @@ class _Relations:
         mapper = table_of(target._meta).mapper
         for one in [] if mapper is None or backward else mapper.relationships:
             if (
-                one.direction is RelationshipDirection.ONETOMANY
+                one.direction is orm.RelationshipDirection.ONETOMANY
                 and one.remote_side == columns
                 and not one.viewonly
             ):
@@ -253,7 +255,7 @@ class _Relations:
 
     # -- association tables ----------------------------------------------------------------------------
 
-    def _make_pairs(self, relationship: RelationshipProperty[Any]) -> bool:
+    def _make_pairs(self, relationship: orm.RelationshipProperty[Any]) -> bool:
         """Make the many-to-many relation of `relationship(secondary=…)`, unless the other side has made it."""
         between, far = relationship.secondary, relationship.mapper.local_table
         target = self.models.get(far) if isinstance(far, sa.Table) else None

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapper
 
 from facade.exceptions import ImproperlyConfigured
+from facade.foundation.imports import later
 
 if TYPE_CHECKING:
+    from sqlalchemy import orm
+
     from facade.meta.options import Options
+else:
+    orm = later("sqlalchemy.orm")
 
 __all__ = [
     "Existing",
@@ -44,7 +48,7 @@ class Existing(NamedTuple):
     """A table that a model stands on, with what a mapped class tells of it."""
 
     table: sa.Table
-    mapper: Mapper[Any] | None
+    mapper: orm.Mapper[Any] | None
     names: Mapping[sa.Column[Any], str]
     """The attributes of the mapped class, by the columns that they hold."""
 
@@ -68,7 +72,7 @@ def existing(opts: Options, given: object) -> Existing:
     if isinstance(given, sa.Table):
         return Existing(given, None, {})
     mapper = sa.inspect(given, raiseerr=False)
-    if not isinstance(mapper, Mapper):
+    if not isinstance(mapper, orm.Mapper):
         raise refuse(
             opts,
             f"{given!r} is neither a Table, nor a mapped class, nor the name of a table. Of another selectable make a view.",

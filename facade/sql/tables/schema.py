@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.engine.mock import MockConnection
 
 from facade.bridge import function_twin
@@ -15,15 +14,19 @@ from facade.db.channels.channel import Statement
 from facade.db.connection import connections
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.atomic import atomic
+from facade.foundation.imports import later
 from facade.meta import registry
 from facade.sql.core.parameters import compile_core
 from facade.sql.tables.definitions import table_for
 from facade.types.base import storage
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.schema import ExecutableDDLElement
 
     from facade.db.database import Database
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 
 __all__ = ["acreate_all", "adrop_all", "create_all", "drop_all", "existing_tables"]
@@ -103,13 +106,15 @@ _NAMED = (
 )
 
 
-def _named_types(database: Database, tables: Iterable[sa.Table]) -> Iterator[ENUM | DOMAIN]:
+def _named_types(
+    database: Database, tables: Iterable[sa.Table]
+) -> Iterator[postgresql.ENUM | postgresql.DOMAIN]:
     for table in tables:
         for column in table.columns:
             found = storage(column.type, database.compile_dialect)
             if isinstance(found, sa.ARRAY):
                 found = storage(found.item_type, database.compile_dialect)
-            if isinstance(found, (ENUM, DOMAIN)):
+            if isinstance(found, (postgresql.ENUM, postgresql.DOMAIN)):
                 yield found
 
 

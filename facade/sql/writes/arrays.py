@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import types
-from sqlalchemy.dialects import postgresql
 
+from facade.foundation.imports import later
 from facade.types.base import is_own, storage
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Dialect
 
     from facade.db.connection import Database
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 ROWS_MAX = 30_000  # arrays need few parameters, but the whole statement is held in memory
 
+
 # The element's type name, without length or precision: the column itself judges what is too long. The order matters
 # where one type derives from another. A type that is not here travels as single parameters.
-_NAMES: list[tuple[type[types.TypeEngine[Any]], str | None]] = [
-    (types.String, "text"),
-    (types.Boolean, "boolean"),
-    (types.SmallInteger, "smallint"),
-    (types.BigInteger, "bigint"),
-    (types.Integer, "integer"),
-    (types.Double, "double precision"),
-    (types.REAL, "real"),
-    (types.Float, "double precision"),
-    (types.Numeric, "numeric"),
-    (types.Date, "date"),
-    (types.Uuid, "uuid"),
-    (types.LargeBinary, "bytea"),
-    (types.Interval, "interval"),
-    (postgresql.INTERVAL, "interval"),
-    (postgresql.JSONB, "jsonb"),
-    (types.JSON, "json"),
-    (postgresql.INET, "inet"),
-]
+@functools.cache
+def _names() -> list[tuple[type[types.TypeEngine[Any]], str]]:
+    return [
+        (types.String, "text"),
+        (types.Boolean, "boolean"),
+        (types.SmallInteger, "smallint"),
+        (types.BigInteger, "bigint"),
+        (types.Integer, "integer"),
+        (types.Double, "double precision"),
+        (types.REAL, "real"),
+        (types.Float, "double precision"),
+        (types.Numeric, "numeric"),
+        (types.Date, "date"),
+        (types.Uuid, "uuid"),
+        (types.LargeBinary, "bytea"),
+        (types.Interval, "interval"),
+        (postgresql.INTERVAL, "interval"),
+        (postgresql.JSONB, "jsonb"),
+        (types.JSON, "json"),
+        (postgresql.INET, "inet"),
+    ]
 
 
 def element_type(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
@@ -53,7 +60,7 @@ def element_type(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
         return "timestamptz" if found.timezone else "timestamp"
     if isinstance(found, types.Time):
         return "timetz" if found.timezone else "time"
-    return next((name for kind, name in _NAMES if isinstance(found, kind)), None)
+    return next((name for kind, name in _names() if isinstance(found, kind)), None)
 
 
 def element_types(kinds: Iterable[types.TypeEngine[Any]], database: Database) -> tuple[str, ...]:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from facade.sql.core.words.base import StandardWords
-from facade.sql.core.words.duckdb import DuckDBWords
-from facade.sql.core.words.libsql import LibSQLWords
-from facade.sql.core.words.mysql import MariaDBWords, MySQLWords
-from facade.sql.core.words.oracle import OracleWords
-from facade.sql.core.words.postgresql import PostgreSQLWords
-from facade.sql.core.words.sqlite import SQLiteWords
-from facade.sql.core.words.sqlserver import SQLServerWords
 from facade.vendors import (
     COCKROACHDB,
     DUCKDB,
@@ -31,22 +25,33 @@ if TYPE_CHECKING:
 
 __all__ = ["StandardWords", "words_of"]
 
-_WORDS: dict[Vendor, StandardWords] = {
-    SQLITE: SQLiteWords(SQLITE),
-    POSTGRESQL: PostgreSQLWords(POSTGRESQL),
-    MYSQL: MySQLWords(MYSQL),
-    MARIADB: MariaDBWords(MARIADB),
-    COCKROACHDB: PostgreSQLWords(COCKROACHDB),
-    DUCKDB: DuckDBWords(DUCKDB),
-    LIBSQL: LibSQLWords(LIBSQL),
-    ORACLE: OracleWords(ORACLE),
-    SQLSERVER: SQLServerWords(SQLSERVER),
+_CLASSES = {
+    SQLITE: "sqlite:SQLiteWords",
+    POSTGRESQL: "postgresql:PostgreSQLWords",
+    MYSQL: "mysql:MySQLWords",
+    MARIADB: "mysql:MariaDBWords",
+    COCKROACHDB: "postgresql:PostgreSQLWords",
+    DUCKDB: "duckdb:DuckDBWords",
+    LIBSQL: "libsql:LibSQLWords",
+    ORACLE: "oracle:OracleWords",
+    SQLSERVER: "sqlserver:SQLServerWords",
 }
+"""Where the words of each stand, as ``module:class``: they are imported when a statement is first compiled for it."""
+
+_WORDS: dict[Vendor, StandardWords] = {}
 
 
 def words_of(dialect: Dialect) -> StandardWords:
     """Return the words of the databases that a dialect speaks to."""
     vendor = vendor_of(dialect)
     if (known := _WORDS.get(vendor)) is None:
-        known = _WORDS[vendor] = StandardWords(vendor)
+        known = _WORDS.setdefault(vendor, _class_for(vendor)(vendor))
     return known
+
+
+def _class_for(vendor: Vendor) -> type[StandardWords]:
+    if vendor not in _CLASSES:
+        return StandardWords
+    module, _, name = _CLASSES[vendor].partition(":")
+    cls: type[StandardWords] = getattr(import_module(f"{__name__}.{module}"), name)
+    return cls
