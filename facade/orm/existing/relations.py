@@ -218,6 +218,8 @@ class _Relations:
             related_name=_related_name(target, self.opts, self._backward(relationship), False),
             null=nullable,
             blank=nullable,
+            editable=False,  # the fields of its columns are
+            serialize=False,
         )
         field.inferred = True
         self.model.add_to_class(relationship.key, field)
@@ -239,19 +241,14 @@ class _Relations:
                 return constraint
         return None
 
-    def _backward(self, relationship: RelationshipProperty[Any]) -> str | None:
-        """Return what the other side calls a relation: "+" where it has one object, of which a ForeignObject cannot know."""
-        mapper = relationship.mapper
-        for one in mapper.relationships:
-            opposite = one.mapper is relationship.parent and not one.viewonly
-            if (
-                opposite
-                and {(far, near) for near, far in one.local_remote_pairs or ()}
-                == set(relationship.local_remote_pairs or ())
-                and one.direction is RelationshipDirection.ONETOMANY
-            ):
-                return one.key if one.uselist else "+"
-        return None
+    def _backward(self, relationship: RelationshipProperty[Any]) -> str:
+        """Return what the other side calls its list of the objects that refer to it; "+" where it has none."""
+        pairs = {(far, near) for near, far in relationship.local_remote_pairs or ()}
+        for one in relationship.mapper.relationships:
+            is_list = one.direction is RelationshipDirection.ONETOMANY and one.uselist and not one.viewonly
+            if is_list and one.mapper is relationship.parent and pairs == set(one.local_remote_pairs or ()):
+                return one.key
+        return "+"
 
     # -- association tables ----------------------------------------------------------------------------
 

@@ -89,7 +89,8 @@ class Persistence(Whole):
         never written. ``using`` names the database, by default the one the instance came from.
 
         Raises ``ValueError`` for names that are no fields of the model and for related objects that are not
-        saved yet, ``NotUpdated`` if an update was insisted on and there is no such row.
+        saved yet, ``NotUpdated`` if an update was insisted on and there is no such row, or if the rows have versions
+        (``version_id_col``) and somebody else has changed or deleted this one meanwhile.
         """
         self._prepare_related_fields_for_save(operation_name="save")
         using = (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
