@@ -199,7 +199,7 @@ class _Relations:
 
     # -- foreign keys of several columns ----------------------------------------------------------------
 
-    def _make_composite(self, relationship: RelationshipProperty[Any]) -> bool:
+    def _make_composite(self, relationship: orm.RelationshipProperty[Any]) -> bool:
         """Make the relation of a `relationship()` over a foreign key of several columns, which keep fields of their own."""
         constraint = self._composite_key(relationship)
         if constraint is None or _has_attribute(self.model, relationship.key):
@@ -225,9 +225,9 @@ class _Relations:
         self.model.add_to_class(relationship.key, field)
         return True
 
-    def _composite_key(self, relationship: RelationshipProperty[Any]) -> sa.ForeignKeyConstraint | None:
+    def _composite_key(self, relationship: orm.RelationshipProperty[Any]) -> sa.ForeignKeyConstraint | None:
         """Return the foreign key of several columns that a relationship follows, and nothing besides."""
-        if relationship.direction is not RelationshipDirection.MANYTOONE or relationship.viewonly:
+        if relationship.direction is not orm.RelationshipDirection.MANYTOONE or relationship.viewonly:
             return None
         condition = relationship.primaryjoin
         parts = list(condition.clauses) if isinstance(condition, sa.BooleanClauseList) else [condition]
@@ -241,11 +241,13 @@ class _Relations:
                 return constraint
         return None
 
-    def _backward(self, relationship: RelationshipProperty[Any]) -> str:
+    def _backward(self, relationship: orm.RelationshipProperty[Any]) -> str:
         """Return what the other side calls its list of the objects that refer to it; "+" where it has none."""
         pairs = {(far, near) for near, far in relationship.local_remote_pairs or ()}
         for one in relationship.mapper.relationships:
-            is_list = one.direction is RelationshipDirection.ONETOMANY and one.uselist and not one.viewonly
+            is_list = (
+                one.direction is orm.RelationshipDirection.ONETOMANY and one.uselist and not one.viewonly
+            )
             if is_list and one.mapper is relationship.parent and pairs == set(one.local_remote_pairs or ()):
                 return one.key
         return "+"
