@@ -8,23 +8,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.base import Expression
 from facade.expressions.core.clauses import CoreExpression
 from facade.expressions.functions.comparison import Coalesce
 from facade.expressions.references import F
+from facade.foundation.imports import later
 from facade.meta.versions import Version
 from facade.orm.existing.tables import refuse
 
 if TYPE_CHECKING:
+    from sqlalchemy import orm
     from sqlalchemy.sql.schema import ColumnDefault, FetchedValue
 
     from facade.expressions.contracts import Compiler
     from facade.fields import Field
     from facade.meta.options import Options
     from facade.orm.existing.tables import Existing
+else:
+    orm = later("sqlalchemy.orm")
 
 __all__ = ["take_defaults", "take_version"]
 
