@@ -320,3 +320,36 @@ def test_a_model_of_ones_own_on_the_association_table(face, database):
         assert face(enrolment.objects.get, pupil=ada).grade == 1
         assert face.list(logic.pupils.all()) == [ada]
         assert face(pupil.objects.filter(courses=logic, enrolment__grade=1).get) == ada
+
+
+ABOUT_BOOKS = {
+    "has": lambda word: BookORM.writer.has(AuthorORM.name == word),
+    "has_by_keyword": lambda word: BookORM.writer.has(name=word),
+    "any_over_an_association": lambda word: BookORM.tags.any(TagORM.word == word),
+    "none_over_an_association": lambda word: ~BookORM.tags.any(TagORM.word == word),
+    "any_of_the_same_table": lambda word: BookORM.sequels.any(BookORM.title == word),
+    "has_one_of_the_same_table": lambda word: BookORM.prequel.has(title=word),
+    "any_within_has": lambda word: BookORM.writer.has(AuthorORM.books.any(BookORM.title == word)),
+    "none_at_all": lambda word: BookORM.prequel == None,  # noqa: E711
+    "a_select": lambda word: sa.exists().where(AuthorORM.id == BookORM.editor_id, AuthorORM.name == word),
+}
+
+
+@pytest.mark.parametrize("condition", ABOUT_BOOKS.values(), ids=ABOUT_BOOKS)
+def test_conditions_of_relationships_find_what_sessions_find(face, shelf, condition):
+    with orm.Session(shelf) as session:
+        ada, bob = AuthorORM(name="Ada"), AuthorORM(name="Bob")
+        one = BookORM(title="One", writer=ada, tags=[TagORM(word="Ada"), TagORM(word="Two")])
+        session.add_all(
+            [one, BookORM(title="Two", writer=bob, prequel=one), BookORM(title="Bob", writer=ada)]
+        )
+        session.flush()
+        one.editor_id = bob.id
+        session.commit()
+        for word in ("Ada", "Bob", "One", "Two", "nobody"):
+            wanted = session.scalars(sa.select(BookORM.id).where(condition(word)).order_by(BookORM.id)).all()
+            found = Book.objects.filter(condition(word)).order_by("id").values_list("id", flat=True)
+            assert face.list(found) == wanted, word
+            inside = Book.objects.filter(pk__in=Book.objects.filter(condition(word))).order_by("id")
+            assert face.list(inside.values_list("id", flat=True)) == wanted, word
+            assert face(Book.objects.exclude(condition(word)).count) == 3 - len(wanted), word

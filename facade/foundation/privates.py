@@ -45,7 +45,9 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_within_exec_param_key_getter",
     ),
     "sqlalchemy.sql.elements:ClauseElement": (
+        "_clone",
         "_compiler_dispatch",
+        "_copy_internals",
         "_execute_on_connection",
         "_from_objects",
         "_generate_cache_key",

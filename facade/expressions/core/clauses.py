@@ -8,7 +8,7 @@ cache key tells that.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
@@ -170,13 +170,12 @@ class CoreExpression(Expression):
                 known[column.table] = compiler.table(expression.alias)
         places = dict(self.args)
 
-        def replaced(item: object, **options: object) -> Any:
+        def replaced(item: object) -> Any:
             if isinstance(item, sa.BindParameter):
                 return placed(compiler, item, places[item.key])
             return known.get(item) if isinstance(item, (sa.Column, sa.Table)) else None
 
-        replace: Any = replaced
-        return visitors.replacement_traverse(self.element, {}, replace)
+        return replaced_throughout(self.element, replaced)
 
 
 @core_expression.fill
@@ -248,6 +247,27 @@ def placed(
     placed = compiler.bind_each(arg, parameter.type, convert)
     placed.expand_op = parameter.expand_op
     return placed
+
+
+def replaced_throughout(element: Clause, replace: Callable[[object], Any]) -> Clause:
+    """Return a copy of a clause with what `replace` gives in the place of its parts, where it does not return None.
+
+    SQLAlchemy's `replacement_traverse` leaves out what `relationship.any()` and `has()` were given.
+    """
+    cloned: dict[int, Any] = {}
+
+    def clone(item: Any, **options: Any) -> Any:
+        if (found := replace(item)) is not None:
+            return found
+        if id(item) not in cloned:
+            cloned[id(item)] = made = item._clone(**options)
+            made._copy_internals(clone=clone, **options)
+        return cloned[id(item)]
+
+    def later(item: Clause) -> Clause:
+        return replaced_throughout(item, replace)
+
+    return clone(element, deferred_copy_internals=later)  # type: ignore[no-any-return]
 
 
 def without_values(element: Clause) -> Clause:
