@@ -16,7 +16,7 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import Grouping
 
 from facade import fields
-from facade.exceptions import FieldError
+from facade.exceptions import FieldError, UnsupportedFeature
 from facade.expressions.base import Expression, OrderBy
 from facade.expressions.freezing import Values, core_expression
 from facade.expressions.references import Col
@@ -168,14 +168,20 @@ class CoreExpression(Expression):
         for column, expression in self.columns:
             if isinstance(expression, Col):  # a select inside may read the table, or say that it does not
                 known[column.table] = compiler.table(expression.alias)
-        places = dict(self.args)
+        places, missing = dict(self.args), {name for name, _ in self.args}
 
         def replaced(item: object) -> Any:
             if isinstance(item, sa.BindParameter):
+                missing.discard(item.key)
                 return placed(compiler, item, places[item.key])
             return known.get(item) if isinstance(item, (sa.Column, sa.Table)) else None
 
-        return replaced_throughout(self.element, replaced)
+        made = replaced_throughout(self.element, replaced)
+        if missing:  # its value would be NULL
+            raise UnsupportedFeature(
+                f"{self!r} has parameters that a queryset cannot reach: {', '.join(sorted(missing))}."
+            )
+        return made
 
 
 @core_expression.fill
@@ -260,8 +266,13 @@ def replaced_throughout(element: Clause, replace: Callable[[object], Any]) -> Cl
         if (found := replace(item)) is not None:
             return found
         if id(item) not in cloned:
-            cloned[id(item)] = made = item._clone(**options)
-            made._copy_internals(clone=clone, **options)
+            made = (
+                options["replace"](item) if "replace" in options else None
+            )  # of a select, for what it selects from
+            if made is None:
+                cloned[id(item)] = made = item._clone(**options)
+                made._copy_internals(clone=clone, **options)
+            cloned[id(item)] = made
         return cloned[id(item)]
 
     def later(item: Clause) -> Clause:
