@@ -83,6 +83,11 @@ def by_core(database, face):
 
 # -- Core in querysets ---------------------------------------------------------------------------------
 
+
+def older():
+    return sa.select(author.c.id).where(author.c.age > 30)
+
+
 CONDITIONS = {
     "comparison": lambda: book.c.pages > 20,
     "arithmetic": lambda: book.c.pages * 2 + 1 <= 61,
@@ -101,6 +106,10 @@ CONDITIONS = {
     "correlated": lambda: sa.exists().where(author.c.id == book.c.author_id, author.c.name == "Bob"),
     "scalar": lambda: book.c.pages > sa.select(sa.func.avg(author.c.age)).scalar_subquery(),
     "cast": lambda: sa.cast(book.c.pages, sa.String(10)) == "30",
+    "derived table": lambda: book.c.author_id.in_(sa.select(older().subquery("older").c.id)),
+    "common table expression": lambda: book.c.author_id.in_(sa.select(older().cte("older").c.id)),
+    "function of a list": lambda: sa.func.coalesce(book.c.pages, 7).in_([10, 30]),
+    "tuples": lambda: sa.tuple_(book.c.pages, book.c.title).in_([(10, "T1"), (30, "T3")]),
 }
 
 

@@ -12,14 +12,19 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Grouping
 
 from facade.exceptions import FieldError
 from facade.expressions.base import Expression
 from facade.expressions.calls import as_expression
 from facade.expressions.comparisons import Lookup
-from facade.expressions.core.clauses import field_of, is_condition, placed, without_values
+from facade.expressions.core.clauses import (
+    field_of,
+    is_condition,
+    placed,
+    replaced_throughout,
+    without_values,
+)
 from facade.expressions.freezing import (
     Arg,
     ConstantWanted,
@@ -85,15 +90,14 @@ class Call:
         known = {place(number): _grouped(operand) for number, operand in enumerate(operands)}
         values = {name: position for position, name in enumerate(self.names)} if arg is not None else {}
 
-        def replaced(item: object, **options: object) -> Any:
+        def replaced(item: object) -> Any:
             if isinstance(item, sa.BindParameter) and item.key in values:
                 assert arg is not None
                 return placed(compiler, item, arg, _item(values[item.key]))
             named = isinstance(item, sa.ColumnClause) and item.table is None
             return known.get(item.key) if named else None  # type: ignore[attr-defined]
 
-        replace: Any = replaced
-        return visitors.replacement_traverse(self.element, {}, replace)
+        return replaced_throughout(self.element, replaced)
 
 
 _item = functools.cache(itemgetter)  # one for a position, so that equal parameters are one
