@@ -262,7 +262,7 @@ def replaced_throughout(element: Clause, replace: Callable[[object], Any]) -> Cl
     """
     cloned: dict[int, Any] = {}
 
-    def clone(item: Any, **options: Any) -> Any:
+    def clone(item: ClauseElement, **options: Any) -> Any:
         if (found := replace(item)) is not None:
             return found
         if id(item) not in cloned:
