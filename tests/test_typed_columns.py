@@ -129,9 +129,9 @@ def test_distinct_on_a_column(face, library):  # noqa: F811
     assert face.list(found.values_list(Book.title, flat=True)) == ["T0", "T1"]
 
 
-def test_a_queryset_with_columns_is_found_again(people):
+def test_a_queryset_with_columns_is_found_again(library):  # noqa: F811
     def shape(age):
-        return people.filter(Author.age >= age).order_by(Author.name).values_list(Author.name)._shape
+        return Author.objects.filter(Author.age >= age).order_by(Author.name).values_list(Author.name)._shape
 
     with override(FACADE_SHAPE_CACHE=True):
         assert shape(3) is shape(4)
