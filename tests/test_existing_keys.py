@@ -9,19 +9,7 @@ from sqlalchemy import orm
 from facade import models
 from facade.meta.registry import isolate_apps
 from facade.models import F
-
-
-class Mirrored(sa.types.TypeDecorator):
-    """Texts that are stored the other way round."""
-
-    impl = sa.String(20)
-    cache_ok = True
-
-    def process_bind_param(self, value, dialect):
-        return value if value is None else value[::-1]
-
-    def process_result_value(self, value, dialect):
-        return value if value is None else value[::-1]
+from tests.test_existing_tables import Reversed, made
 
 
 class Base(orm.DeclarativeBase):
@@ -39,7 +27,7 @@ class SeatORM(Base):
     __tablename__ = "seats"
 
     hall_id: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey(HallORM.id), primary_key=True)
-    label: orm.Mapped[str] = orm.mapped_column("code", Mirrored, primary_key=True)
+    label: orm.Mapped[str] = orm.mapped_column("code", Reversed, primary_key=True)
     price: orm.Mapped[int] = orm.mapped_column(default=5)
     hall: orm.Mapped[HallORM] = orm.relationship()
 
@@ -58,10 +46,7 @@ class Seat(models.Model):
 
 @pytest.fixture
 def engine(database):
-    url = sa.make_url(database.url)
-    drivers = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-    engine = sa.create_engine(url.set(drivername=drivers[database.vendor]), poolclass=sa.NullPool)
-    Base.metadata.create_all(engine)
+    engine = made(database, *Base.metadata.sorted_tables)
     with orm.Session(engine) as session:
         session.add_all([HallORM(id=1, name="old"), HallORM(id=2, name="new")])
         session.flush()

@@ -265,15 +265,14 @@ def replaced_throughout(element: Clause, replace: Callable[[object], Any]) -> Cl
     def clone(item: ClauseElement, **options: Any) -> Any:
         if (found := replace(item)) is not None:
             return found
-        if id(item) not in cloned:
-            made = (
-                options["replace"](item) if "replace" in options else None
-            )  # of a select, for what it selects from
-            if made is None:
-                cloned[id(item)] = made = item._clone(**options)
-                made._copy_internals(clone=clone, **options)
-            cloned[id(item)] = made
-        return cloned[id(item)]
+        if (made := cloned.get(id(item))) is not None:
+            return made
+        # A select asks for its columns to be those of what its tables have become.
+        if "replace" in options and (found := options["replace"](item)) is not None:
+            return found
+        made = cloned[id(item)] = item._clone(**options)
+        made._copy_internals(clone=clone, **options)
+        return made
 
     def later(item: Clause) -> Clause:
         return replaced_throughout(item, replace)
