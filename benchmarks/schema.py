@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,9 @@ AUTHORS = 200
 BOOKS = 10_000
 DRAFTS = 1_000
 TAGS = 100
+REVIEWED, REVIEWS_EACH = 100, 20
+WIDES = 1_000
+EVENTS = 200_000
 
 AUTHOR_COLUMNS = {"id": "pk", "name": "text", "email": "text", "born": "date", "active": "bool"}
 BOOK_COLUMNS = {
@@ -30,6 +33,17 @@ BOOK_COLUMNS = {
 }
 """Column name → kind. ``draft`` has the same columns as ``book`` and takes the writes."""
 TAG_COLUMNS = {"id": "pk", "name": "text", "slug": "text"}
+REVIEW_COLUMNS = {"id": "pk", "book_id": "int", "stars": "int", "text": "text"}
+WIDE_COLUMNS = {
+    "id": "pk",
+    **{f"number_{position}": "int" for position in range(11)},
+    **{f"text_{position}": "text" for position in range(8)},
+    **{f"flag_{position}": "bool" for position in range(4)},
+    **{f"amount_{position}": "decimal" for position in range(4)},
+    **{f"day_{position}": "date" for position in range(2)},
+    **{f"moment_{position}": "datetime" for position in range(2)},
+}
+EVENT_COLUMNS = {"id": "pk", "kind": "text", "number": "int", "happened_at": "datetime"}
 PAIR_COLUMNS = {"id": "pk", "book_id": "int", "tag_id": "int"}
 
 TABLES = {
@@ -38,6 +52,9 @@ TABLES = {
     "draft": BOOK_COLUMNS,
     "tag": TAG_COLUMNS,
     "book_tags": PAIR_COLUMNS,
+    "review": REVIEW_COLUMNS,
+    "wide": WIDE_COLUMNS,
+    "event": EVENT_COLUMNS,
 }
 BOOK_VALUES = tuple(name for name in BOOK_COLUMNS if name != "id")
 
@@ -62,6 +79,16 @@ _TYPES: dict[Vendor, dict[str, str]] = {
         "datetime": "timestamptz NOT NULL",
         "bool": "boolean NOT NULL",
     },
+    "mariadb": {
+        "pk": "bigint AUTO_INCREMENT PRIMARY KEY",
+        "text": "varchar(200) NOT NULL",
+        "int": "bigint NOT NULL",
+        "int?": "bigint",
+        "decimal": "decimal(10, 2) NOT NULL",
+        "date": "date NOT NULL",
+        "datetime": "datetime(6) NOT NULL",
+        "bool": "bool NOT NULL",
+    },
 }
 
 
@@ -73,6 +100,8 @@ def ddl(vendor: Vendor) -> Iterator[str]:
         if "author_id" in columns:
             yield f"CREATE INDEX {table}_author_id ON {table} (author_id)"
             yield f"CREATE INDEX {table}_editor_id ON {table} (editor_id)"
+    yield "CREATE INDEX draft_isbn ON draft (isbn)"
+    yield "CREATE INDEX review_book_id ON review (book_id)"
     yield "CREATE UNIQUE INDEX book_tags_pair ON book_tags (book_id, tag_id)"
     yield "CREATE INDEX book_tags_tag_id ON book_tags (tag_id)"
 
@@ -130,6 +159,37 @@ def pair_rows() -> Iterator[dict[str, Any]]:
             yield {"id": number, "book_id": book, "tag_id": tag}
 
 
+def review_row(number: int) -> dict[str, Any]:
+    """The review with this id: twenty for each of the first hundred books, in turn."""
+    return {
+        "id": number,
+        "book_id": (number - 1) % REVIEWED + 1,
+        "stars": number % 5 + 1,
+        "text": f"{_WORDS[number % 8]} {_WORDS[number // 8 % 8]}",
+    }
+
+
+def wide_row(number: int) -> dict[str, Any]:
+    """The row of 32 columns with this id."""
+    dice = random.Random(-number)
+    makers: dict[str, Callable[[], Any]] = {
+        "pk": lambda: number,
+        "int": lambda: dice.randrange(1_000_000),
+        "text": lambda: " ".join(dice.choices(_WORDS, k=3)),
+        "bool": lambda: dice.random() < 0.5,
+        "decimal": lambda: Decimal(dice.randrange(1_000_000)) / 100,
+        "date": lambda: date(1950, 1, 1) + timedelta(days=dice.randrange(27_000)),
+        "datetime": lambda: datetime(2013, 1, 1, tzinfo=UTC) + timedelta(microseconds=dice.randrange(10**15)),
+    }
+    return {name: makers[kind]() for name, kind in WIDE_COLUMNS.items()}
+
+
+def event_row(number: int) -> dict[str, Any]:
+    """The event with this id."""
+    happened = datetime(2013, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+    return {"id": number, "kind": _WORDS[number % 8], "number": number * 7 % 1_001, "happened_at": happened}
+
+
 def table_rows() -> dict[str, list[dict[str, Any]]]:
     """Every table's rows at the start."""
     books = [book_row(number) for number in range(1, BOOKS + 1)]
@@ -141,7 +201,15 @@ def table_rows() -> dict[str, list[dict[str, Any]]]:
         "draft": books[:DRAFTS],
         "tag": tags,
         "book_tags": list(pair_rows()),
+        "review": [review_row(number) for number in range(1, REVIEWED * REVIEWS_EACH + 1)],
+        "wide": [wide_row(number) for number in range(1, WIDES + 1)],
+        "event": [event_row(number) for number in range(1, EVENTS + 1)],
     }
+
+
+def to_mariadb(value: object) -> object:
+    """A Python value as MariaDB's drivers store it: moments as naive UTC."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def to_sqlite(value: object) -> object:
