@@ -217,8 +217,9 @@ def group_statement() -> Any:
 
 
 def inserting() -> Any:
-    """The bulk insert that gives the instances, in the rows' order."""
-    return insert(Draft).returning(Draft, sort_by_parameter_order=True)
+    """The bulk insert that gives the instances, in the rows' order; rows with nulls go with the others."""
+    wanted = insert(Draft).returning(Draft, sort_by_parameter_order=True)
+    return wanted.execution_options(render_nulls=True)
 
 
 def _alone(statement: Any) -> Any:
