@@ -250,7 +250,11 @@ class PeeweeSync(Contender):
 
     def insert_many(self, rows: list[dict[str, Any]]) -> Any:
         with database.atomic():
-            return list(Draft.insert_many(rows).returning(Draft).execute())
+            if self.road.vendor == "sqlite":  # bulk_create leaves its instances without keys there
+                return list(Draft.insert_many(rows).returning(Draft).execute())
+            drafts = [Draft(**values) for values in rows]
+            Draft.bulk_create(drafts)
+            return drafts
 
     def save(self, change: tuple[Any, Decimal]) -> Any:
         draft, draft.price = change
