@@ -54,7 +54,7 @@ def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
 
 def summary(outcome: Outcome) -> Iterator[str]:
     """A row for each operation: facade as a multiple of the bare driver, and the best of the other ORMs, on each road."""
-    yield f"| facade / the next ORM (× bare driver) | {' | '.join(road.driver for road in outcome.roads)} |"
+    yield f"| facade / the next ORM, multiples of the bare driver | {' | '.join(road.driver for road in outcome.roads)} |"
     yield f"|---|{'---|' * len(outcome.roads)}"
     for operation in OPERATIONS:
         if operation.kind not in {"build", "import"}:
