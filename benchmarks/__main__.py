@@ -1,20 +1,31 @@
-"""``python -m benchmarks``: measure the contenders against each other and print the tables."""
+"""``python -m benchmarks``: measure the contenders against each other, report, compare."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import contenders, operations, report
-from benchmarks.roads import ROADS, Road
-from benchmarks.runner import ContenderFailed, Outcome, Plan, WrongResult, run_road
+from benchmarks import comparison, contenders, operations, report, results, tables
+from benchmarks.environments import interpreter, versions
+from benchmarks.results import Outcome, Plan
+from benchmarks.roads import ROADS, SCHEMES, Road
+from benchmarks.runner import run_imports, run_road
 from benchmarks.storage import Unavailable, open_storage
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
 QUICK = Plan(rounds=3, batch_seconds=0.02)
+PACKAGES = (
+    *("sqlalchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg", "pymysql", "asyncmy"),
+    *("sqlalchemy-facade", "sqlmodel", "django", "django-async-backend", "tortoise-orm", "piccolo", "peewee"),
+    *("pony", "ormar", "djanorm", "oxyde", "sqlobjects"),
+)
+Names = Annotated[str, typer.Option(help="Names, comma-separated.")]
 
 
 def _names(text: str) -> list[str]:
@@ -27,64 +38,111 @@ def _chosen(kind: str, text: str, known: set[str]) -> set[str]:
     return set(_names(text)) or known
 
 
-def roads(databases: str, faces: str, drivers: str) -> list[Road]:
+def servers(text: str) -> dict[str, str]:
+    """Vendor → URL of its server, or nothing, from names and URLs; an empty text means SQLite and PostgreSQL."""
+    found: dict[str, str] = {}
+    for name in _names(text) or ["sqlite", "postgres"]:
+        scheme = urlsplit(name).scheme.partition("+")[0]
+        by_scheme = {**{scheme: vendor for vendor, scheme in SCHEMES.items()}, "mysql": "mariadb"}
+        vendor = by_scheme.get(scheme, name)
+        if vendor not in SCHEMES:
+            raise ValueError(
+                f"No database {name!r}. There are: {', '.join(sorted(SCHEMES))}, or a server's URL"
+            )
+        found[vendor] = name if scheme else ""
+    return found
+
+
+def roads(vendors: dict[str, str], faces: str, drivers: str) -> list[Road]:
     """The roads of these databases, faces and drivers; an empty text means all."""
-    vendors = _chosen("database", databases, {road.vendor for road in ROADS})
     sides = _chosen("face", faces, {road.face for road in ROADS})
     named = _chosen("driver", drivers, {road.driver for road in ROADS})
     return [road for road in ROADS if road.vendor in vendors and road.face in sides and road.driver in named]
 
 
 @app.command()
-def main(
-    databases: Annotated[str, typer.Option(help="sqlite,postgres")] = "",
+def run(
+    db: Annotated[str, typer.Option(help="sqlite, postgres, mariadb, or the URL of a server.")] = "",
     faces: Annotated[str, typer.Option(help="sync,async")] = "",
-    drivers: Annotated[str, typer.Option(help="sqlite3,aiosqlite,psycopg,asyncpg")] = "",
-    operation_names: Annotated[str, typer.Option("--operations", help="Names, comma-separated.")] = "",
+    drivers: Annotated[str, typer.Option(help="sqlite3,aiosqlite,psycopg,asyncpg,pymysql,asyncmy")] = "",
+    ops: Names = "",
     contender_names: Annotated[str, typer.Option("--contenders", help="Names, comma-separated.")] = "",
     rounds: Annotated[int, typer.Option(help="How often each contender takes its turn.")] = Plan().rounds,
     json: Annotated[Path | None, typer.Option(help="Also write everything here.")] = None,
     *,
     quick: Annotated[bool, typer.Option(help="Three short rounds: a smoke test, not a measurement.")] = False,
 ) -> None:
-    """Measure get, page, list, insert … as the bare driver, SQLAlchemy, Django and facade do them."""
+    """Measure get, page, list, insert … as the bare drivers and the ORMs do them."""
     console = Console()
-    plan = QUICK if quick else Plan(rounds=rounds)
     try:
-        chosen = roads(databases, faces, drivers)
+        vendors = servers(db)
+        chosen = roads(vendors, faces, drivers)
         entries = contenders.find(_names(contender_names))
-        wanted = operations.find(_names(operation_names))
+        wanted = operations.find(_names(ops))
     except ValueError as error:
         console.print(str(error), style="red")
         raise typer.Exit(2) from None
-    outcome = Outcome()
-    try:
-        _run(chosen, entries, wanted, plan, outcome, console)
-    except (WrongResult, ContenderFailed) as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
-    report.print_tables(outcome, console)
+    outcome = Outcome(QUICK if quick else Plan(rounds=rounds), machine=results.machine())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def announce(text: str) -> None:
+            progress.update(task, description=text)
+
+        for vendor, url in vendors.items():
+            try:
+                with open_storage(vendor, url) as storage:
+                    outcome.versions[vendor] = storage.version()
+                    for road in chosen:
+                        if road.vendor == vendor:
+                            timed = [operation for operation in wanted if operation.kind != "import"]
+                            run_road(road, entries, timed, storage, outcome, announce)
+            except Unavailable as error:
+                outcome.absent[vendor] = str(error)
+        if any(operation.kind == "import" for operation in wanted):
+            run_imports(entries, outcome, announce)
+    for entry in entries:
+        with contextlib.suppress(contenders.Absent):
+            outcome.versions |= versions(interpreter(entry.requires), PACKAGES)
+    tables.show(outcome, console)
     if json:
-        report.write_json(outcome, plan, json)
+        results.write(outcome, json)
 
 
-def _run(
-    chosen: list[Road],
-    entries: tuple[contenders.Entry, ...],
-    wanted: tuple[operations.Operation, ...],
-    plan: Plan,
-    outcome: Outcome,
-    console: Console,
+@app.command("report")
+def write_report(
+    found: Annotated[Path, typer.Argument(help="What `run --json` wrote.")],
+    folder: Annotated[Path, typer.Option(help="Where the tables and plots go.")] = Path("benchmark-report"),
 ) -> None:
-    for vendor in dict.fromkeys(road.vendor for road in chosen):
-        try:
-            with open_storage(vendor) as storage, console.status("") as status:
-                outcome.versions[vendor] = storage.version()
-                for road in chosen:
-                    if road.vendor == vendor:
-                        run_road(road, entries, wanted, storage, plan, outcome, status.update)
-        except Unavailable as error:
-            outcome.absent[vendor] = str(error)
+    """Write Markdown tables and SVG plots of a run."""
+    console = Console()
+    try:
+        outcome = results.read(found)
+    except ValueError as error:
+        console.print(str(error), style="red")
+        raise typer.Exit(2) from None
+    for path in report.write(outcome, folder):
+        console.print(str(path))
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="What `run --json` wrote.")],
+    after: Annotated[Path, typer.Argument(help="What a later run wrote.")],
+    contender: Annotated[str, typer.Option(help="Whose rows are compared.")] = "facade",
+    threshold: Annotated[float, typer.Option(help="The least change that counts, as a fraction.")] = 0.05,
+) -> None:
+    """Show what became slower or quicker between two runs, beside their noise; exits with 1 on a regression."""
+    console = Console()
+    try:
+        changes = comparison.changes(results.read(before), results.read(after), contender)
+    except ValueError as error:
+        console.print(str(error), style="red")
+        raise typer.Exit(2) from None
+    comparison.show(changes, threshold, console)
+    if any(change.is_regression(threshold) for change in changes):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -1,138 +1,128 @@
-"""Presents what was measured: tables for people, JSON for comparing runs."""
+"""Markdown tables and SVG plots of a run, for the documentation."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
-from collections.abc import Iterable, Sequence
-from importlib import metadata
+import statistics
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import matplotlib as mpl
 
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, Entry
 from benchmarks.operations import OPERATIONS
+from benchmarks.results import Outcome
 from benchmarks.roads import Road
-from benchmarks.runner import Outcome, Plan
+from benchmarks.tables import cell, duration, multiple, present
 
-PACKAGES = ("sqlalchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg", "django", "sqlalchemy-facade")
+mpl.use("svg")
+from matplotlib import pyplot as plt
+
+mpl.rcParams["svg.hashsalt"] = "facade"  # the same figures give the same file
+TITLES = {entry.name: entry.title for entry in CONTENDERS}
 
 
-def print_tables(outcome: Outcome, console: Console) -> None:
-    """One table a road: medians, and under each its ratio to the bare driver and to the floor."""
-    for road in _in_order(found.road for found in outcome.measurements):
-        console.print(_table(road, outcome))
-    if outcome.measurements:
-        console.print("Medians per call; below: multiples of the bare driver / of the floor.", style="dim")
+def write(outcome: Outcome, folder: Path) -> list[Path]:
+    """Write ``benchmarks.md`` and one plot a road; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = [_plot(road, outcome, folder) for road in outcome.roads]
+    page = folder / "benchmarks.md"
+    page.write_text("\n".join(_page(outcome, plots)) + "\n", encoding="utf-8")
+    return [page, *plots]
+
+
+def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
+    for road, plot in zip(outcome.roads, plots, strict=True):
+        yield f"## {road.title}\n"
+        yield from markdown(road, outcome)
+        yield f"\n![Geometric means, {road.title}]({plot.name})\n"
+    if outcome.imports:
+        yield "## Importing\n\n| | processor time |\n|---|---|"
+        for name, rounds in sorted(outcome.imports.items(), key=lambda item: statistics.median(item[1])):
+            yield f"| {TITLES[name]} | {duration(statistics.median(rounds))} ± {duration(_spread(rounds))} |"
+    yield from _missing(outcome)
+    listed = ", ".join(f"{name} {version}" for name, version in sorted(outcome.versions.items()))
+    where = outcome.machine
+    yield (
+        f"\n{where.get('cores')} cores ({where.get('processor')}), Python {where.get('python')}; {listed}."
+        f" {outcome.plan.rounds} rounds of at least {outcome.plan.batch_seconds:g} s each."
+    )
+
+
+def markdown(road: Road, outcome: Outcome) -> Iterator[str]:
+    """The table of one road: the bare driver's best round, multiples of it, and the spread of facade's rounds."""
+    entries = present(road, outcome)
+    yield f"| {road.title} | {' | '.join(entry.title for entry in entries)} | spread |"
+    yield f"|---|{'---|' * (len(entries) + 1)}"
+    measured = [
+        operation
+        for operation in OPERATIONS
+        if any(found.operation == operation.name and found.road == road for found in outcome.measurements)
+    ]
+    for operation in measured:
+        cells = [_markdown(cell(road, operation.name, entry, outcome)) for entry in entries]
+        yield f"| {operation.title} | {' | '.join(cells)} | {_noise(road, operation.name, outcome)} |"
+    means = [_mean(road, entry, [operation.name for operation in measured], outcome) for entry in entries]
+    yield f"| geometric mean | {' | '.join(means)} | |"
+
+
+def _markdown(text: str) -> str:
+    return text.replace("[bold]", "**").replace("[/]", "**")
+
+
+def _mean(road: Road, entry: Entry, operations: Sequence[str], outcome: Outcome) -> str:
+    mean = outcome.mean(road, entry.name, operations)
+    return multiple(mean) if mean else "-"
+
+
+def _noise(road: Road, operation: str, outcome: Outcome) -> str:
+    found = outcome.find(road, operation, "facade")
+    if found is None:
+        return ""
+    first, third = found.quartiles
+    return f"± {(third - first) / 2 / found.median:.0%}"
+
+
+def _spread(rounds: Sequence[float]) -> float:
+    return statistics.pstdev(rounds) if len(rounds) > 1 else 0.0
+
+
+def _missing(outcome: Outcome) -> Iterator[str]:
+    typed = [found for found in outcome.measurements if found.types]
+    if not (outcome.absent or outcome.failures or typed):
+        return
+    yield "\n## What is missing, and why\n"
     for name, reason in outcome.absent.items():
-        console.print(f"{name}: absent ({reason})", style="yellow")
+        yield f"- {name}: {reason}"
+    for failed in outcome.failures:
+        where = f"{failed.road.title}, {failed.operation or 'start'}"
+        yield f"- {TITLES.get(failed.contender, failed.contender)}, {where}: {failed.reason}"
+    for found in typed:
+        yield f"- † {TITLES[found.contender]}, {found.road.title}, {found.operation}: {found.types}"
 
 
-def _table(road: Road, outcome: Outcome) -> Table:
-    here = [found for found in outcome.measurements if found.road == road]
-    entries = [entry for entry in CONTENDERS if any(found.contender == entry.name for found in here)]
-    table = Table(title=road.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("operation", min_width=15)
-    for entry in entries:
-        table.add_column(entry.title, justify="right", no_wrap=True)
-    for operation in OPERATIONS:
-        if any(found.operation == operation.name for found in here):
-            cells = (_cell(road, operation.name, entry.name, outcome) for entry in entries)
-            table.add_row(operation.title, *cells)
-    return table
-
-
-def _cell(road: Road, operation: str, contender: str, outcome: Outcome) -> str:
-    median = outcome.median(road, operation, contender)
-    if median is None:
-        return "-"
-    ratios = [outcome.median(road, operation, base) for base in ("bare", "floor")]
-    if not any(ratios):
-        return duration(median)
-    return f"{duration(median)}\n[dim]{'/'.join(_times(median, base) for base in ratios)}"
-
-
-def _times(median: float, base: float | None) -> str:
-    if not base:
-        return "-"
-    ratio = median / base
-    return f"{ratio:.{0 if ratio >= 100 else 1 if ratio >= 10 else 2}f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people, with three significant digits: ``"14.2 µs"``."""
-    for factor, unit in ((1e6, "µs"), (1e3, "ms")):
-        if seconds * factor < 1_000:
-            return f"{seconds * factor:.{0 if seconds * factor >= 100 else 1}f} {unit}"
-    return f"{seconds:.2f} s"
-
-
-def as_json(outcome: Outcome, plan: Plan) -> dict[str, Any]:
-    """Everything found, and on what it was found."""
-    return {
-        "machine": _machine(),
-        "versions": {"python": platform.python_version(), **_packages(), **outcome.versions},
-        "plan": {"rounds": plan.rounds, "batch_seconds": plan.batch_seconds},
-        "absent": outcome.absent,
-        "unit": "seconds per call",
-        "measurements": [
-            {
-                "database": found.road.vendor,
-                "face": found.road.face,
-                "driver": found.road.driver,
-                "operation": found.operation,
-                "contender": found.contender,
-                "median": found.median,
-                "to_bare": _ratio(outcome, found, "bare"),
-                "to_floor": _ratio(outcome, found, "floor"),
-                "rounds": found.rounds,
-            }
-            for found in outcome.measurements
-        ],
+def _plot(road: Road, outcome: Outcome, folder: Path) -> Path:
+    """The contenders' geometric means, as bars; each operation of each is a dot."""
+    names = [operation.name for operation in OPERATIONS]
+    means = {
+        entry.title: (mean, entry)
+        for entry in present(road, outcome)
+        if entry.name != "bare" and (mean := outcome.mean(road, entry.name, names))
     }
-
-
-def write_json(outcome: Outcome, plan: Plan, path: Path) -> None:
-    path.write_text(json.dumps(as_json(outcome, plan), indent=1) + "\n", encoding="utf-8")
-
-
-def _ratio(outcome: Outcome, found: Any, base: str) -> float | None:
-    median = outcome.median(found.road, found.operation, base)
-    return round(found.median / median, 3) if median else None
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "implementation": sys.implementation.name,
-    }
-
-
-def _processor() -> str:
-    listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
-
-
-def _packages() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _in_order(roads: Iterable[Road]) -> Sequence[Road]:
-    return list(dict.fromkeys(roads))
+    ordered = sorted(means, key=lambda title: -means[title][0])
+    figure: Any
+    axes: Any
+    figure, axes = plt.subplots(figsize=(8, 0.45 * len(ordered) + 1.2), layout="constrained")
+    colours = ["#1f6f8b" if title == "facade" else "#b7c4cc" for title in ordered]
+    axes.barh(ordered, [means[title][0] for title in ordered], color=colours)
+    for position, title in enumerate(ordered):
+        rows = [outcome.find(road, name, means[title][1].name) for name in names]
+        ratios = [ratio for found in rows if found and (ratio := outcome.ratio(found))]
+        axes.plot(ratios, [position] * len(ratios), ".", color="#333333", alpha=0.35, markersize=4)
+    axes.set_xscale("log")
+    axes.set_xlabel("multiples of the bare driver's time (log scale): geometric mean, and each operation")
+    axes.set_title(road.title, loc="left")
+    path = folder / f"{road.name}.svg"
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+    return path

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
-Vendor = Literal["sqlite", "postgres"]
+Vendor = Literal["sqlite", "postgres", "mariadb"]
 Face = Literal["sync", "async"]
+
+
+TITLES: dict[Vendor, str] = {"sqlite": "SQLite", "postgres": "PostgreSQL", "mariadb": "MariaDB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,7 @@ class Road:
 
     @property
     def title(self) -> str:
-        vendor = {"sqlite": "SQLite", "postgres": "PostgreSQL"}[self.vendor]
-        return f"{vendor}, {self.face} ({self.driver})"
+        return f"{TITLES[self.vendor]}, {self.face} ({self.driver})"
 
 
 ROADS = (
@@ -34,7 +36,12 @@ ROADS = (
     Road("postgres", "sync", "psycopg"),
     Road("postgres", "async", "asyncpg"),
     Road("postgres", "async", "psycopg"),
+    Road("mariadb", "sync", "pymysql"),
+    Road("mariadb", "async", "asyncmy"),
 )
+
+
+SCHEMES: dict[Vendor, str] = {"sqlite": "sqlite", "postgres": "postgresql", "mariadb": "mariadb"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Place:
 
     vendor: Vendor
     name: str
-    """The file's path (SQLite) or the database's name (PostgreSQL)."""
+    """The file's path (SQLite) or the database's name."""
     host: str = ""
     port: int = 0
     user: str = ""
@@ -51,7 +58,7 @@ class Place:
 
     def url(self, driver: str = "") -> str:
         """The place as an URL; ``driver`` is SQLAlchemy's name for one, or nothing for a plain URL."""
-        scheme = {"sqlite": "sqlite", "postgres": "postgresql"}[self.vendor] + (driver and f"+{driver}")
+        scheme = SCHEMES[self.vendor] + (driver and f"+{driver}")
         if self.vendor == "sqlite":
             return f"{scheme}:///{self.name}"
         if self.host.startswith("/"):  # a unix socket's directory
@@ -63,7 +70,7 @@ class Place:
         return f"{quote(self.user, safe='')}{password}@" if self.user else ""
 
     def keywords(self, database_key: str = "dbname") -> dict[str, Any]:
-        """Keyword arguments for a PostgreSQL driver's ``connect``, without those that are empty."""
+        """Keyword arguments for a server's driver's ``connect``, without those that are empty."""
         found = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
         return {database_key: self.name} | {key: value for key, value in found.items() if value}
 

@@ -3,109 +3,98 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import statistics
+import os
+import socket
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import Entry
-from benchmarks.operations import Operation, Returned
-from benchmarks.roads import Road
+from benchmarks.comparing import Returned
+from benchmarks.contenders import Absent, Entry
+from benchmarks.environments import interpreter
+from benchmarks.operations import Operation
+from benchmarks.results import Failed, Measurement, Outcome, Plan
+from benchmarks.roads import Place, Road
 from benchmarks.storage import Storage
-from benchmarks.worker import Failure, serve
+from benchmarks.worker import Failure
 
 MAX_LOOPS = 20_000
+PATIENCE = 120.0
+"""Seconds after which a contender that does not answer is given up."""
+ROOT = Path(__file__).parent.parent
+START = "from benchmarks.worker import main; main()"
+IMPORT = "from time import process_time as now; start = now(); {}; print(now() - start)"
 
 
 class ContenderFailed(Exception):
-    """A contender that is there and raises; the text has its traceback."""
-
-
-class WrongResult(Exception):
-    """Two contenders gave different answers to the same question."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long and how often to measure."""
-
-    rounds: int = 9
-    batch_seconds: float = 0.15
-    """How long one contender runs one operation in one round, at least; 0: once, without a warm-up."""
-
-
-@dataclass(slots=True)
-class Measurement:
-    """The durations of one operation of one contender on one road, in seconds per call."""
-
-    road: Road
-    operation: str
-    contender: str
-    rounds: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.rounds)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """Everything that a run found."""
-
-    measurements: list[Measurement] = field(default_factory=list)
-    absent: dict[str, str] = field(default_factory=dict)
-    """Contender or database → why it is missing."""
-    versions: dict[str, str] = field(default_factory=dict)
-
-    def median(self, road: Road, operation: str, contender: str) -> float | None:
-        for found in self.measurements:
-            if (found.road, found.operation, found.contender) == (road, operation, contender):
-                return found.median
-        return None
+    """A contender that is there and raises, or does not answer; the text is the reason."""
 
 
 class Process:
-    """A contender's process, seen from the runner."""
+    """A contender's process, seen from the runner; raises ``Absent`` or ``ContenderFailed`` when it cannot begin."""
 
-    def __init__(self, entry: Entry, road: Road, storage: Storage) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, entry: Entry, road: Road, place: Place) -> None:
         self.entry = entry
-        self.channel, theirs = context.Pipe()
-        place = storage.copy(f"{entry.name}_{road.face}_{road.driver}")
-        self.process = context.Process(target=serve, args=(theirs, entry, road, place), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.refusal: Failure | None = self._receive()
+        python = interpreter(entry.requires)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [python, "-c", START, str(theirs.fileno())]
+            self.process = subprocess.Popen(
+                command, env=os.environ | {"PYTHONPATH": str(ROOT)}, pass_fds=[theirs.fileno()]
+            )
+        self.channel = Connection(ours.detach())
+        self.channel.send((entry, road, place))
+        refusal = self._receive()
+        if isinstance(refusal, Failure):
+            self.stop()
+            raise (Absent if refusal.absent else ContenderFailed)(refusal.reason)
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the ``Worker`` over there; ``ContenderFailed`` carries a failure's traceback."""
-        self.channel.send((method, arguments))
+        """Call a method of the ``Worker`` over there; ``ContenderFailed`` carries a failure's reason."""
+        try:
+            self.channel.send((method, arguments))
+        except OSError:
+            raise ContenderFailed("its process ended") from None
         answer = self._receive()
         if isinstance(answer, Failure):
-            raise ContenderFailed(f"{self.entry.title}: {answer.reason}")
+            raise ContenderFailed(answer.reason)
         return answer
 
     def stop(self) -> None:
         self.channel.close()
-        self.process.join(timeout=10)
-        if self.process.is_alive():
-            self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def _receive(self) -> Any:
         try:
+            if not self.channel.poll(PATIENCE):
+                self.process.kill()
+                return Failure(f"no answer within {PATIENCE:.0f} s")
             return self.channel.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return Failure("its process ended")
 
 
 @contextlib.contextmanager
-def processes(entries: Sequence[Entry], road: Road, storage: Storage) -> Iterator[list[Process]]:
-    """Started processes of all contenders, stopped at the end."""
+def processes(
+    entries: Sequence[Entry], road: Road, storage: Storage, outcome: Outcome
+) -> Iterator[list[Process]]:
+    """Started processes of the contenders that can run on this road, stopped at the end."""
     started: list[Process] = []
     try:
         for entry in entries:
-            started.append(Process(entry, road, storage))  # noqa: PERF401 - those already started must be stopped
+            place = storage.copy(f"{entry.name}_{road.face}_{road.driver}")
+            try:
+                started.append(Process(entry, road, place))
+            except Absent as error:
+                outcome.absent[f"{entry.title}, {road.title}"] = str(error)
+            except ContenderFailed as error:
+                outcome.failures.append(Failed(road, "", entry.name, str(error)))
         yield started
     finally:
         for process in started:
@@ -117,62 +106,102 @@ def run_road(
     entries: Sequence[Entry],
     operations: Sequence[Operation],
     storage: Storage,
-    plan: Plan,
     outcome: Outcome,
-    announce: Callable[[str], None] = print,
+    announce: Callable[[str], object] = print,
 ) -> None:
-    """Measure the operations on one road and add to ``outcome``; raises ``WrongResult``, ``ContenderFailed``."""
-    with processes(entries, road, storage) as started:
-        for process in started:
-            _note_refusal(process, outcome)
-        present = [process for process in started if process.refusal is None]
-        offered = {
-            operation.name: [process for process in present if process.ask("offers", operation)]
-            for operation in operations
-        }
-        for operation in operations:
-            _check(operation, offered[operation.name])
+    """Measure the operations on one road and add to ``outcome`` what was found, and what failed."""
+    with processes(entries, road, storage, outcome) as started:
         for operation in operations:
             announce(f"{road.title}: {operation.title}")
-            outcome.measurements += _measure(road, operation, offered[operation.name], plan)
+            running = [process for process in started if process.process.poll() is None]
+            offered = [process for process in running if process.ask("offers", operation)]
+            found = _checked(road, operation, offered, outcome)
+            _measure(operation, found, outcome)
+            outcome.measurements += [measured for measured in found.values() if measured.wall]
 
 
-def _note_refusal(process: Process, outcome: Outcome) -> None:
-    if process.refusal is None:
-        return
-    if not process.refusal.absent:
-        raise ContenderFailed(f"{process.entry.title}: {process.refusal.reason}")
-    outcome.absent[process.entry.title] = process.refusal.reason
+def _checked(
+    road: Road, operation: Operation, offered: Sequence[Process], outcome: Outcome
+) -> dict[Process, Measurement]:
+    """The contenders whose values are the first one's; where their types are not the floor's, that is noted."""
+    answers: dict[Process, Returned | None] = {}
+    for process in offered:
+        with _noting(road, operation, process, outcome):
+            answers[process] = process.ask("check", operation)
+    right: dict[Process, Measurement] = {}
+    reference = next(iter(answers.values()), None)
+    typed = next(
+        (answer for process, answer in answers.items() if answer and process.entry.exact_types), None
+    )
+    for process, answer in answers.items():
+        if reference and answer and (answer.count, answer.checksum) != (reference.count, reference.checksum):
+            reason = f"gives other values: {answer.count} records where the bare driver has {reference.count}"
+            outcome.failures.append(Failed(road, operation.name, process.entry.name, reason))
+            continue
+        right[process] = Measurement(road, operation.name, process.entry.name)
+        if typed and answer and process.entry.exact_types and operation.kind != "write":
+            right[process].types = other_types(typed, answer, operation)
+    return right
 
 
-def _check(operation: Operation, present: Sequence[Process]) -> None:
-    """Compare what the contenders return or leave in the table, and the types of those who promise types."""
-    answers = [(process.entry, process.ask("check", operation)) for process in present]
-    given: list[tuple[Entry, Returned]] = [(entry, answer) for entry, answer in answers if answer]
-    contents = {(answer.count, answer.checksum) for _, answer in given}
-    types = {answer.types for entry, answer in given if entry.exact_types and operation.kind == "read"}
-    if len(contents) > 1 or len(types) > 1:
-        listing = "\n".join(f"  {entry.title}: {answer}" for entry, answer in given)
-        raise WrongResult(f"The contenders disagree on {operation.title!r}:\n{listing}")
+def other_types(expected: Returned, found: Returned, operation: Operation) -> str:
+    """Which columns have other Python types than they should, for people."""
+    columns = zip(operation.checked_columns, expected.types, found.types, strict=True)
+    return ", ".join(f"{name}: {got} for {wanted}" for name, wanted, got in columns if wanted != got)
 
 
-def _measure(road: Road, operation: Operation, present: Sequence[Process], plan: Plan) -> list[Measurement]:
-    loops = {process: _loops(process, operation, plan) for process in present}
-    found = {process: Measurement(road, operation.name, process.entry.name) for process in present}
-    order = list(present)
-    for _ in range(plan.rounds):
-        for process in order:
-            found[process].rounds.append(process.ask("time", operation, loops[process]))
+@contextlib.contextmanager
+def _noting(road: Road, operation: Operation, process: Process, outcome: Outcome) -> Iterator[None]:
+    try:
+        yield
+    except ContenderFailed as error:
+        outcome.failures.append(Failed(road, operation.name, process.entry.name, str(error)))
+
+
+def _measure(operation: Operation, found: dict[Process, Measurement], outcome: Outcome) -> None:
+    loops: dict[Process, int] = {}
+    for process, measured in found.items():
+        with _noting(measured.road, operation, process, outcome):
+            loops[process] = _loops(process, operation, outcome.plan)
+            measured.memory = process.ask("memory", operation)
+    order = list(loops)
+    for _ in range(outcome.plan.rounds):
+        for process in list(order):
+            try:
+                found[process].add(process.ask("time", operation, loops[process]))
+            except ContenderFailed as error:
+                road, name = found.pop(process).road, process.entry.name
+                outcome.failures.append(Failed(road, operation.name, name, str(error)))
+                order.remove(process)
         order.append(order.pop(0)) if order else None  # nobody always follows the same neighbour
-    return list(found.values())
 
 
 def _loops(process: Process, operation: Operation, plan: Plan) -> int:
     """Warm up, then choose how many calls fill a batch."""
     if plan.batch_seconds == 0:
         return 1
+    most = len(operation.arguments()) if operation.once else MAX_LOOPS
     process.ask("time", operation, 1)
-    duration = process.ask("time", operation, 3)
+    duration = process.ask("time", operation, min(3, most)).wall
     if (warm := int(plan.batch_seconds / 2 / duration)) > 3:
-        duration = process.ask("time", operation, min(warm, MAX_LOOPS))
-    return max(1, min(MAX_LOOPS, int(plan.batch_seconds / duration)))
+        duration = process.ask("time", operation, min(warm, most)).wall
+    return max(1, min(most, int(plan.batch_seconds / duration)))
+
+
+def run_imports(
+    entries: Sequence[Entry], outcome: Outcome, announce: Callable[[str], object] = print
+) -> None:
+    """Measure what importing the contenders takes, each round in new processes, in turn."""
+    pythons: dict[str, tuple[str, str]] = {}
+    for entry in entries:
+        with contextlib.suppress(Absent):  # its reason is on record with the first road
+            if entry.imports:
+                pythons[entry.name] = (interpreter(entry.requires), IMPORT.format(entry.imports))
+    for _ in range(outcome.plan.rounds):
+        for name, (python, code) in pythons.items():
+            announce(f"import {name}")
+            done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+            if done.returncode == 0:
+                outcome.imports.setdefault(name, []).append(float(done.stdout))
+            else:
+                outcome.absent[f"{name}, import"] = done.stderr.strip().splitlines()[-1][:300]

