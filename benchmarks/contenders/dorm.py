@@ -13,6 +13,7 @@ from dorm import F, Q, transaction
 from dorm.db.connection import close_all, close_all_async, get_connection
 
 from benchmarks.contenders import POOL_SIZE, Absent, Contender
+from benchmarks.contenders.bare import CHUNK
 from benchmarks.operations import LISTED, PAGE
 from benchmarks.roads import Place, Road
 from benchmarks.schema import WIDE_COLUMNS
@@ -248,7 +249,7 @@ class DormSync(DormContender):
 
     def stream(self, _: None) -> Any:
         count = total = 0
-        for event in Event.objects.all().iterator(chunk_size=1_000):
+        for event in Event.objects.all().iterator(chunk_size=CHUNK):
             count += 1
             total += event.number
         return count, total
@@ -371,7 +372,7 @@ class DormAsync(DormContender):
 
     async def stream(self, _: None) -> Any:
         count = total = 0
-        async for event in Event.objects.all().aiterator(chunk_size=1_000):
+        async for event in Event.objects.all().aiterator(chunk_size=CHUNK):
             count += 1
             total += event.number
         return count, total

@@ -31,6 +31,7 @@ from piccolo.query.functions.aggregate import Count, Max, Sum
 from piccolo.table import Table, create_table_class
 
 from benchmarks.contenders import POOL_SIZE, Absent, Contender
+from benchmarks.contenders.bare import CHUNK
 from benchmarks.operations import LISTED, PAGE
 from benchmarks.roads import Place, Road
 from benchmarks.schema import WIDE_COLUMNS
@@ -190,7 +191,7 @@ class PiccoloContender(Contender):
 
     async def stream(self, _: None) -> Any:
         count = total = 0
-        async with await Event.objects().batch(batch_size=1_000) as batch:
+        async with await Event.objects().batch(batch_size=CHUNK) as batch:
             async for events in batch:
                 count += len(events)
                 total += sum(event.number for event in events)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlobjects import Q
 from sqlobjects.database import close_db, init_db
 from sqlobjects.expressions import func
@@ -19,6 +19,7 @@ from sqlobjects.fields import (
     NumericColumn,
     Related,
     StringColumn,
+    column,
     foreign_key,
     relationship,
 )
@@ -26,14 +27,14 @@ from sqlobjects.model import ObjectModel
 from sqlobjects.session import ctx_session
 
 from benchmarks.contenders import POOL_SIZE, Absent, Contender
-from benchmarks.contenders.bare import SQLITE_PRAGMAS
+from benchmarks.contenders.bare import CHUNK, SQLITE_PRAGMAS
 from benchmarks.operations import LISTED, PAGE
 from benchmarks.roads import Place, Road, sqlalchemy_url
 from benchmarks.schema import WIDE_COLUMNS
 
 
 class Author(ObjectModel):
-    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, init=False)
+    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False)
     name: Column[str] = StringColumn(length=200, nullable=False)
     email: Column[str] = StringColumn(length=200, nullable=False)
     born: Column[date] = DateTimeColumn(type="date", nullable=False)
@@ -45,7 +46,7 @@ class Author(ObjectModel):
 
 
 class Tag(ObjectModel):
-    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, init=False)
+    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False)
     name: Column[str] = StringColumn(length=200, nullable=False)
     slug: Column[str] = StringColumn(length=200, nullable=False)
 
@@ -54,16 +55,16 @@ class Tag(ObjectModel):
 
 
 class Book(ObjectModel):
-    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, init=False)
+    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False)
     title: Column[str] = StringColumn(length=200, nullable=False)
     isbn: Column[str] = StringColumn(length=200, nullable=False)
     price: Column[Decimal] = NumericColumn(precision=10, scale=2, nullable=False)
     pages: Column[int] = IntegerColumn(type="bigint", nullable=False)
     published: Column[date] = DateTimeColumn(type="date", nullable=False)
-    created_at: Column[datetime] = DateTimeColumn(nullable=False)
+    created_at: Column[datetime] = column(type="datetime", timezone=True, nullable=False)
     in_print: Column[bool] = BooleanColumn(nullable=False)
-    author_id: Column[int] = foreign_key("Author.id", nullable=False)
-    editor_id: Column[int] = foreign_key("Author.id")
+    author_id: Column[int] = foreign_key("Author.id", type="bigint", nullable=False)
+    editor_id: Column[int] = foreign_key("Author.id", type="bigint")
     author: Related[Author] = relationship("Author", foreign_keys="author_id")
     editor: Related[Author] = relationship("Author", foreign_keys="editor_id")
     tags: Related[list[Tag]] = relationship("Tag", secondary=M2MTable("book_tags", "Book", "Tag"))
@@ -74,33 +75,33 @@ class Book(ObjectModel):
 
 
 class BookTag(ObjectModel):
-    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, init=False)
-    book_id: Column[int] = foreign_key("Book.id", nullable=False)
-    tag_id: Column[int] = foreign_key("Tag.id", nullable=False)
+    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False)
+    book_id: Column[int] = foreign_key("Book.id", type="bigint", nullable=False)
+    tag_id: Column[int] = foreign_key("Tag.id", type="bigint", nullable=False)
 
     class Config:
         table_name = "book_tags"
 
 
 class Draft(ObjectModel):
-    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, init=False)
+    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False)
     title: Column[str] = StringColumn(length=200, nullable=False)
     isbn: Column[str] = StringColumn(length=200, nullable=False)
     price: Column[Decimal] = NumericColumn(precision=10, scale=2, nullable=False)
     pages: Column[int] = IntegerColumn(type="bigint", nullable=False)
     published: Column[date] = DateTimeColumn(type="date", nullable=False)
-    created_at: Column[datetime] = DateTimeColumn(nullable=False)
+    created_at: Column[datetime] = column(type="datetime", timezone=True, nullable=False)
     in_print: Column[bool] = BooleanColumn(nullable=False)
-    author_id: Column[int] = foreign_key("Author.id", nullable=False)
-    editor_id: Column[int] = foreign_key("Author.id")
+    author_id: Column[int] = foreign_key("Author.id", type="bigint", nullable=False)
+    editor_id: Column[int] = foreign_key("Author.id", type="bigint")
 
     class Config:
         table_name = "draft"
 
 
 class Review(ObjectModel):
-    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, init=False)
-    book_id: Column[int] = foreign_key("Book.id", nullable=False)
+    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False)
+    book_id: Column[int] = foreign_key("Book.id", type="bigint", nullable=False)
     stars: Column[int] = IntegerColumn(type="bigint", nullable=False)
     text: Column[str] = StringColumn(length=200, nullable=False)
 
@@ -109,10 +110,10 @@ class Review(ObjectModel):
 
 
 class Event(ObjectModel):
-    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, init=False)
+    id: Column[int] = IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False)
     kind: Column[str] = StringColumn(length=200, nullable=False)
     number: Column[int] = IntegerColumn(type="bigint", nullable=False)
-    happened_at: Column[datetime] = DateTimeColumn(nullable=False)
+    happened_at: Column[datetime] = column(type="datetime", timezone=True, nullable=False)
 
     class Config:
         table_name = "event"
@@ -120,13 +121,13 @@ class Event(ObjectModel):
 
 def wide_column(kind: str) -> Any:
     made: dict[str, Any] = {
-        "pk": lambda: IntegerColumn(type="bigint", primary_key=True, init=False),
+        "pk": lambda: IntegerColumn(type="bigint", primary_key=True, nullable=False, init=False),
         "int": lambda: IntegerColumn(type="bigint", nullable=False),
         "text": lambda: StringColumn(length=200, nullable=False),
         "bool": lambda: BooleanColumn(nullable=False),
         "decimal": lambda: NumericColumn(precision=10, scale=2, nullable=False),
         "date": lambda: DateTimeColumn(type="date", nullable=False),
-        "datetime": lambda: DateTimeColumn(nullable=False),
+        "datetime": lambda: column(type="datetime", timezone=True, nullable=False),
     }
     return made[kind]()
 
@@ -182,10 +183,10 @@ class SQLObjectsContender(Contender):
         return await Book.objects.filter(Book.id.in_(keys)).order_by("id").all()
 
     async def complex_filter(self, slug: str) -> Any:
-        editor = Author.get_table().alias("editor")
+        editor = select(Author.get_table()).subquery("editor")  # its own subqueries are refused in joins
         books = Book.objects.join(BookTag, BookTag.book_id == Book.id).join(Tag, Tag.id == BookTag.tag_id)
         books = books.join(Author, Author.id == Book.author_id).leftjoin(editor, editor.c.id == Book.editor_id)
-        either = Author.name.like("A%") | editor.c.active
+        either = Q(Author.name.like("A%")) | Q(editor.c.active)
         wanted = books.filter(Tag.slug == slug, either).exclude(Book.pages < 100)
         return await wanted.order_by("id").limit(50).all()
 
@@ -205,7 +206,7 @@ class SQLObjectsContender(Contender):
 
     async def stream(self, _: None) -> Any:
         count = total = 0
-        async for event_ in Event.objects.iterator(chunk_size=1_000):
+        async for event_ in Event.objects.iterator(chunk_size=CHUNK):
             count += 1
             total += event_.number
         return count, total
