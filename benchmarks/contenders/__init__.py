@@ -104,7 +104,7 @@ CONTENDERS = (
         "django-async-backend",
         f"{HERE}.django_async",
         "from django.db import models; import django_async_backend",
-        requires=("django-async-backend", "django>=6.0", *DRIVERS),
+        requires=("django-async-backend[binary,pool]", "django>=6.1", *DRIVERS),
     ),
     Entry(
         "tortoise",

@@ -7,309 +7,463 @@ is laid out as facade's: its state is made when it is looked at, unless a relate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+import contextlib
+import importlib
+from collections.abc import AsyncIterator, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from benchmarks.contenders import Contender
-from benchmarks.contenders.bare import ASYNC, BareAsync, BareSync
-from benchmarks.operations import LISTED
-from benchmarks.roads import Place, Road, Vendor
-from benchmarks.schema import AUTHOR_COLUMNS, BOOK_COLUMNS, BOOK_VALUES, TAG_COLUMNS
-
-SQLITE_CONVERSIONS = {
-    "decimal": 'Decimal(f"{{{0}:.2f}}")',
-    "date": "day({0})",
-    "datetime": 'moment({0} + "+00:00")',
-    "bool": "{0} == 1",
-}
-"""Kind → the quickest expression found that reads it; PostgreSQL's drivers convert by themselves."""
-
-SQLITE_PARAMETERS = {
-    "decimal": "str({0})",
-    "date": "{0}.isoformat()",
-    "datetime": '{0}.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")',
-}
-"""Kind → the quickest expression found that writes it."""
-
-
-class State:
-    """What an instance knows of its row."""
-
-    __slots__ = ("adding", "db", "fields_cache")
-    adding: bool
-    db: str | None
-    fields_cache: dict[str, Any]
-
-
-class LazyState:
-    """``_state``, made when it is first looked at, as facade's is: a row only leaves its database's alias."""
-
-    def __get__(self, instance: Any, owner: Any = None) -> State:
-        state = instance.__dict__["_state"] = State()
-        state.adding, state.db, state.fields_cache = False, instance.__dict__.pop("_loaded_from"), {}
-        return state
-
-
-class Author:
-    _state = LazyState()
-    id: int
-    book_set: list[Book]
-
-
-class Tag:
-    _state = LazyState()
-    of_book: int
-
-
-class Book:
-    _state = LazyState()
-    id: int
-    author_id: int
-    tags: list[Tag]
-
-    @property
-    def author(self) -> Author:
-        author: Author = self._state.fields_cache["author"]
-        return author
-
-
-class Draft:
-    id: int | None
-    price: Decimal
-
-    def __init__(self, **values: Any) -> None:
-        state = self._state = State()
-        state.adding, state.db = True, None
-        self.id = None
-        self.__dict__.update(values)
-
-
-NAMESPACE = {
-    "Author": Author,
-    "Book": Book,
-    "Tag": Tag,
-    "State": State,
-    "Decimal": Decimal,
-    "UTC": UTC,
-    "day": date.fromisoformat,
-    "moment": datetime.fromisoformat,
-    "new": object.__new__,
-}
-Loader = Callable[[Iterable[Any]], list[Any]]
-
-
-def _items(columns: dict[str, str], prefix: str, vendor: Vendor) -> str:
-    conversions = SQLITE_CONVERSIONS if vendor == "sqlite" else {}
-    values = {name: conversions.get(kind, "{0}").format(prefix + name) for name, kind in columns.items()}
-    return ", ".join(f'"{name}": {value}' for name, value in values.items())
-
-
-def _instance(name: str, model: str, items: str) -> str:
-    return f"        {name} = new({model}); {name}.__dict__ = {{{items}}}"
-
-
-def _compiled(lines: list[str]) -> Callable[[Any], Any]:
-    namespace: dict[str, Any] = dict(NAMESPACE)
-    exec("\n".join(lines), namespace)
-    load: Callable[[Any], Any] = namespace["load"]
-    return load
-
-
-def row_binder(vendor: Vendor) -> Callable[[list[Draft]], list[Any]]:
-    """The function that turns drafts into parameters, one draft's after another's."""
-    conversions = SQLITE_PARAMETERS if vendor == "sqlite" else {}
-    values = ", ".join(
-        conversions.get(BOOK_COLUMNS[name], "{0}").format(f"draft.{name}") for name in BOOK_VALUES
-    )
-    return _compiled(["def load(drafts):", f"    return [value for draft in drafts for value in ({values})]"])
-
-
-def array_binder() -> Callable[[list[Draft]], list[Any]]:
-    """The function that turns drafts into PostgreSQL's arrays, one a column."""
-    arrays = ", ".join(f"[draft.{name} for draft in drafts]" for name in BOOK_VALUES)
-    return _compiled(["def load(drafts):", f"    return [{arrays}]"])
-
-
-def book_loader(vendor: Vendor, *, with_author: bool = False) -> Loader:
-    """The function that turns rows of ``book``, or of ``book`` and ``author``, into instances."""
-    names = list(BOOK_COLUMNS) + [f"a_{name}" for name in AUTHOR_COLUMNS if with_author]
-    lines = ["def load(rows):", "    found = []", f"    for {', '.join(names)} in rows:"]
-    if with_author:
-        author = _items(AUTHOR_COLUMNS, "a_", vendor)
-        lines.append(_instance("author", "Author", f"'_loaded_from': 'default', {author}"))
-        lines.append("        state = new(State); state.db = 'default'; state.adding = False")
-        lines.append("        state.fields_cache = {'author': author}")
-    start = "'_state': state" if with_author else "'_loaded_from': 'default'"
-    lines.append(_instance("book", "Book", f"{start}, {_items(BOOK_COLUMNS, '', vendor)}"))
-    return _compiled([*lines, "        found.append(book)", "    return found"])
-
-
-def author_loader(vendor: Vendor) -> Loader:
-    """The function that turns rows of ``author`` into instances."""
-    return _plain_loader("Author", AUTHOR_COLUMNS, vendor)
-
-
-def tag_loader(vendor: Vendor) -> Loader:
-    """The function that turns rows of ``tag``, each with the key of its book, into instances."""
-    return _plain_loader("Tag", {**TAG_COLUMNS, "of_book": "int"}, vendor)
-
-
-def _plain_loader(model: str, columns: dict[str, str], vendor: Vendor) -> Loader:
-    lines = ["def load(rows):", "    found = []", f"    for {', '.join(columns)} in rows:"]
-    lines.append(_instance("one", model, f"'_loaded_from': 'default', {_items(columns, '', vendor)}"))
-    return _compiled([*lines, "        found.append(one)", "    return found"])
-
-
-def give_tags(books: list[Book], tags: list[Tag]) -> list[Book]:
-    """The books with the lists of their tags."""
-    found = {}
-    for book in books:
-        found[book.id] = book.tags = []
-    for tag in tags:
-        found[tag.of_book].append(tag)
-    return books
-
-
-def give_books(authors: list[Author], books: list[Book]) -> list[Author]:
-    """The authors with the lists of their books, which know them."""
-    found = {}
-    for author in authors:
-        found[author.id] = author
-        author.book_set = []
-    for book in books:
-        author = found[book.author_id]
-        author.book_set.append(book)
-        book._state.fields_cache["author"] = author
-    return authors
-
-
-def tuple_loader(road: Road) -> Loader:
-    """The function that turns rows of ``values_list`` into tuples of Python values."""
-    if road.driver == "asyncpg":
-        return lambda records: list(map(tuple, records))
-    if road.vendor == "postgres":
-        return list
-    columns = {name: BOOK_COLUMNS[name] for name in LISTED}
-    values = ", ".join(SQLITE_CONVERSIONS.get(kind, "{0}").format(name) for name, kind in columns.items())
-    return _compiled(["def load(rows):", f"    return [({values}) for {', '.join(LISTED)} in rows]"])
+from benchmarks.contenders.bare import ASYNC, CHUNK, BareAsync, BareSync
+from benchmarks.contenders.floor_loaders import (
+    Draft,
+    binder,
+    dict_loader,
+    loader,
+    many_binder,
+    one_loader,
+    owned_loader,
+    owner_loader,
+    related_loader,
+    tuple_loader,
+)
+from benchmarks.contenders.statements import RELEASE, SAVEPOINT
+from benchmarks.roads import Place, Road
+from benchmarks.schema import (
+    AUTHOR_COLUMNS,
+    BOOK_COLUMNS,
+    BOOK_VALUES,
+    EVENT_COLUMNS,
+    REVIEW_COLUMNS,
+    TAG_COLUMNS,
+    WIDE_COLUMNS,
+)
 
 
 class Loading:
-    """What both faces of the floor share: the loaders, and instances turned into parameters."""
+    """What both faces of the floor share: the loaders, and the binders of drafts."""
 
     road: Road
 
     def __init__(self, road: Road, place: Place) -> None:
         super().__init__(road, place)  # type: ignore[call-arg]
-        self.load = book_loader(road.vendor)
-        self.load_related = book_loader(road.vendor, with_author=True)
-        self.load_authors = author_loader(road.vendor)
-        self.load_tags = tag_loader(road.vendor)
-        self.load_tuples = tuple_loader(road)
-        self.parameters = row_binder(road.vendor)
-        self.many_parameters = self.parameters if road.vendor == "sqlite" else array_binder()
+        vendor = road.vendor
+        self.load = loader("Book", BOOK_COLUMNS, vendor)
+        self.load_book = one_loader("Book", BOOK_COLUMNS, vendor)
+        self.load_wide = one_loader("Wide", WIDE_COLUMNS, vendor)
+        self.load_wides = loader("Wide", WIDE_COLUMNS, vendor)
+        self.load_events = loader("Event", EVENT_COLUMNS, vendor)
+        self.load_draft = one_loader("Draft", BOOK_COLUMNS, vendor)
+        self.load_drafts = loader("Draft", BOOK_COLUMNS, vendor)
+        self.load_related = related_loader(vendor, BOOK_COLUMNS, AUTHOR_COLUMNS)
+        self.load_authors = owner_loader("Author", AUTHOR_COLUMNS, vendor, "book_set")
+        self.load_reviewed = owner_loader("Book", BOOK_COLUMNS, vendor, "review_set")
+        self.load_tagged = owner_loader("Book", BOOK_COLUMNS, vendor, "tags")
+        self.load_owned = owned_loader("Book", BOOK_COLUMNS, vendor, "author_id", "tags")
+        self.load_reviews = owned_loader("Review", REVIEW_COLUMNS, vendor, "book_id")
+        self.load_tags = owned_loader("Tag", {**TAG_COLUMNS, "of_book": "int"}, vendor, "of_book")
+        self.load_tuples, self.load_dicts = tuple_loader(road), dict_loader(road)
+        self.new_values = binder(vendor, *BOOK_VALUES)
+        self.many_values = many_binder(vendor)
+        self.saved_values = binder(vendor, *BOOK_VALUES, "id")
+        self.saved_price = binder(vendor, "price", "id")
 
-    def prepare(self, operation: str, argument: Any) -> Any:
-        reading = operation not in {"insert", "insert_many", "update"}
-        return (argument,) if reading else argument
+    def by_key(self, key: int) -> str:
+        """The statement of ``prepare``, which is not measured."""
+        return f"SELECT {', '.join(BOOK_COLUMNS)} FROM draft WHERE id = {key:d}"
 
     def price(self, price: Decimal) -> Any:
         return str(price) if self.road.vendor == "sqlite" else price
 
+    def totals(self, row: Any) -> dict[str, Any]:
+        """What ``aggregate`` returns: PostgreSQL's and MariaDB's sums are decimals, SQLite has no decimals."""
+        count, total, price = row
+        if self.road.vendor == "sqlite":
+            price = Decimal("0.01") * round(price * 100)
+        return {"count": count, "total": int(total), "price": price}
 
-def saved(drafts: list[Draft], keys: Iterable[Any]) -> list[Draft]:
-    """The drafts with the primary keys that the database gave them."""
+    def groups(self, rows: Any) -> list[tuple[int, int, int]]:
+        return [(author, count, int(total)) for author, count, total in rows]
+
+    def renumbered(self, drafts: list[Draft]) -> Any:
+        """The drafts with their new pages, as the parameters of ``update_many``."""
+        pairs = []
+        for draft in drafts:
+            assert draft.id is not None
+            draft.pages = draft.id + 60
+            pairs.append((draft.pages, draft.id))
+        return self.pages(pairs)  # type: ignore[attr-defined]
+
+
+def saved(draft: Draft, key: int) -> Draft:
+    """The draft with the primary key that the database gave it."""
+    draft.id = key
+    draft._state.adding, draft._state.db = False, "default"
+    return draft
+
+
+def all_saved(drafts: list[Draft], keys: Iterable[Any]) -> list[Draft]:
     for draft, (key,) in zip(drafts, keys, strict=True):
-        draft.id = key
-        draft._state.adding, draft._state.db = False, "default"
+        saved(draft, key)
     return drafts
 
 
 class FloorSync(Loading, BareSync):
-    def get(self, key: tuple[int]) -> Any:
-        return self.load(self.connection.execute(self.sql.get, key).fetchall())
+    def prepare(self, operation: str, argument: Any) -> Any:
+        match operation:
+            case "save" | "save_field":
+                return self.load_draft(
+                    self.connection.execute(self.by_key(argument[0])).fetchone()
+                ), argument[1]
+            case "delete_instance":
+                return self.load_draft(self.connection.execute(self.by_key(argument)).fetchone())
+            case "update_many":
+                drafts = f"SELECT {', '.join(BOOK_COLUMNS)} FROM draft ORDER BY id"
+                return self.load_drafts(self.connection.execute(drafts).fetchall())
+        return argument
 
-    def page(self, author: tuple[int]) -> Any:
-        return self.load(self.connection.execute(self.sql.page, author).fetchall())
+    def get(self, key: int) -> Any:
+        return self.load_book(self.connection.execute(self.sql.get, (key,)).fetchone())
 
-    def list_some(self, count: tuple[int]) -> Any:
-        return self.load(self.connection.execute(self.sql.books, count).fetchall())
+    def get_wide(self, key: int) -> Any:
+        return self.load_wide(self.connection.execute(self.sql.get_wide, (key,)).fetchone())
+
+    def page(self, author: int) -> Any:
+        return self.load(self.connection.execute(self.sql.page, (author,)).fetchall())
+
+    def in_100(self, keys: list[int]) -> Any:
+        return self.load(self.connection.execute(self.sql.in_100, self.keys(keys)).fetchall())
+
+    def complex_filter(self, slug: str) -> Any:
+        return self.load(self.connection.execute(self.sql.complex_filter, (slug,)).fetchall())
+
+    def list_some(self, count: int) -> Any:
+        return self.load(self.connection.execute(self.sql.books, (count,)).fetchall())
 
     list_all = list_some
 
-    def values_list(self, count: tuple[int]) -> Any:
-        return self.load_tuples(self.connection.execute(self.sql.values_list, count).fetchall())
+    def list_wide(self, count: int) -> Any:
+        return self.load_wides(self.connection.execute(self.sql.wide, (count,)).fetchall())
 
-    def select_related(self, count: tuple[int]) -> Any:
-        return self.load_related(self.connection.execute(self.sql.select_related, count).fetchall())
+    def values(self, count: int) -> Any:
+        return self.load_dicts(self.connection.execute(self.sql.values_list, (count,)).fetchall())
 
-    def prefetch_many(self, count: tuple[int]) -> Any:
-        rows = self.connection.execute(self.sql.books, count).fetchall()
-        tags = self.connection.execute(self.sql.tags_of_books, self.keys(rows)).fetchall()
-        return give_tags(self.load(rows), self.load_tags(tags))
+    def values_list(self, count: int) -> Any:
+        return self.load_tuples(self.connection.execute(self.sql.values_list, (count,)).fetchall())
 
-    def prefetch_nested(self, count: tuple[int]) -> Any:
-        authors = self.connection.execute(self.sql.authors, count).fetchall()
-        rows = self.connection.execute(self.sql.books_of_authors, self.keys(authors)).fetchall()
-        tags = self.connection.execute(self.sql.tags_of_books, self.keys(rows)).fetchall()
-        return give_books(self.load_authors(authors), give_tags(self.load(rows), self.load_tags(tags)))
+    def stream(self, _: None) -> Any:
+        count = total = 0
+        for rows in self.chunks(self.sql.events):
+            for event in self.load_events(rows):
+                count += 1
+                total += event.number
+        return count, total
 
-    def insert(self, values: Any) -> Any:
-        drafts = [Draft(**values)]
-        return saved(drafts, self.connection.execute(self.sql.insert, self.parameters(drafts)).fetchall())
+    def select_related(self, count: int) -> Any:
+        return self.load_related(self.connection.execute(self.sql.select_related, (count,)).fetchall())
 
-    def insert_many(self, rows: Any) -> Any:
+    def prefetch_foreign(self, count: int) -> Any:
+        rows, books, lists = self.connection.execute(self.sql.books, (count,)).fetchall(), {}, {}
+        found = self.load_reviewed(rows, books, lists)
+        reviews = self.connection.execute(self.sql.reviews_of_books, self.keys(list(lists))).fetchall()
+        self.load_reviews(reviews, books, lists)
+        return found
+
+    def prefetch_many(self, count: int) -> Any:
+        rows, books, lists = self.connection.execute(self.sql.books, (count,)).fetchall(), {}, {}
+        found = self.load_tagged(rows, books, lists)
+        tags = self.connection.execute(self.sql.tags_of_books, self.keys(list(lists))).fetchall()
+        self.load_tags(tags, books, lists)
+        return found
+
+    def prefetch_nested(self, count: int) -> Any:
+        rows, authors, lists, inner = (
+            self.connection.execute(self.sql.authors, (count,)).fetchall(),
+            {},
+            {},
+            {},
+        )
+        found = self.load_authors(rows, authors, lists)
+        books = self.connection.execute(self.sql.books_of_authors, self.keys(list(lists))).fetchall()
+        self.load_owned(books, authors, lists, inner)
+        tags = self.connection.execute(self.sql.tags_of_books, self.keys(list(inner))).fetchall()
+        self.load_tags(tags, None, inner)
+        return found
+
+    def count(self, author: int) -> Any:
+        return self.connection.execute(self.sql.count, (author,)).fetchone()[0]
+
+    def exists(self, author: int) -> Any:
+        return self.connection.execute(self.sql.exists, (author,)).fetchone() is not None
+
+    def aggregate(self, author: int) -> Any:
+        return self.totals(self.connection.execute(self.sql.aggregate, (author,)).fetchone())
+
+    def group_by(self, _: None) -> Any:
+        return self.groups(self.connection.execute(self.sql.group_by).fetchall())
+
+    def insert(self, values: dict[str, Any]) -> Any:
+        draft = Draft(**values)
+        return saved(draft, self.connection.execute(self.sql.insert, self.new_values(draft)).fetchone()[0])
+
+    def inserts(self, rows: list[dict[str, Any]]) -> Any:
+        self.connection.execute("BEGIN")
+        for values in rows:
+            self.insert(values)
+        self.connection.execute("COMMIT")
+
+    def insert_many(self, rows: list[dict[str, Any]]) -> Any:
         drafts = [Draft(**values) for values in rows]
-        keys = self.connection.execute(self.sql.insert_many, self.many_parameters(drafts)).fetchall()
-        return saved(drafts, keys)
+        return all_saved(
+            drafts, self.connection.execute(self.sql.insert_many, self.many_values(drafts)).fetchall()
+        )
 
-    def update(self, change: Any) -> Any:
+    def save(self, change: tuple[Draft, Decimal]) -> Any:
+        draft, draft.price = change
+        return self.connection.execute(self.sql.save, self.saved_values(draft)).rowcount
+
+    def save_field(self, change: tuple[Draft, Decimal]) -> Any:
+        draft, draft.price = change
+        return self.connection.execute(self.sql.update, self.saved_price(draft)).rowcount
+
+    def update(self, change: tuple[int, Decimal]) -> Any:
         key, price = change
         return self.connection.execute(self.sql.update, (self.price(price), key)).rowcount
 
+    def update_f(self, start: int) -> Any:
+        return self.connection.execute(self.sql.update_f, (start, start + 20)).rowcount
+
+    def update_many(self, drafts: list[Draft]) -> Any:
+        return super().update_many(self.renumbered(drafts))
+
+    def get_or_create(self, values: dict[str, Any]) -> Any:
+        rows = self.connection.execute(self.sql.by_isbn, (values["isbn"],)).fetchall()
+        return self.load_draft(rows[0]) if rows else self.insert(values)
+
+    def delete(self, key: int) -> Any:
+        return self.connection.execute(self.sql.delete, (key,)).rowcount
+
+    def delete_instance(self, draft: Draft) -> Any:
+        self.connection.execute(self.sql.delete, (draft.id,))
+        draft.id = None
+
+    def transaction(self, given: tuple[dict[str, Any], int, Decimal]) -> Any:
+        values, key, price = given
+        self.connection.execute("BEGIN")
+        self.insert(values)
+        self.connection.execute(SAVEPOINT)
+        self.connection.execute(self.sql.update, (self.price(price), key))
+        self.connection.execute(RELEASE)
+        self.connection.execute(SAVEPOINT)
+        self.connection.execute(self.sql.add_page, (key,))
+        self.connection.execute(RELEASE)
+        self.connection.execute("COMMIT")
+
+    def chunks(self, sql: str) -> Iterator[Any]:
+        """The rows of a statement, as many at a time as the bare driver's stream fetches."""
+        match self.road.vendor:
+            case "sqlite":
+                cursor = self.connection.execute(sql)
+                yield from iter(lambda: cursor.fetchmany(CHUNK), [])
+            case "postgres":
+                with self.connection.transaction(), self.connection.cursor("rows") as cursor:
+                    cursor.execute(sql)
+                    yield from iter(lambda: cursor.fetchmany(CHUNK), [])
+            case _:
+                unbuffered = importlib.import_module("pymysql.cursors").SSCursor
+                with self.connection.connection.cursor(unbuffered) as cursor:
+                    cursor.execute(sql)
+                    while rows := cursor.fetchmany(CHUNK):
+                        yield rows
+
 
 class FloorAsync(Loading, BareAsync):
-    async def get(self, key: tuple[int]) -> Any:
-        return self.load(await self.fetch(self.sql.get, key))
+    async def prepare(self, operation: str, argument: Any) -> Any:
+        match operation:
+            case "save" | "save_field":
+                return self.load_draft((await self.fetch(self.by_key(argument[0])))[0]), argument[1]
+            case "delete_instance":
+                return self.load_draft((await self.fetch(self.by_key(argument)))[0])
+            case "update_many":
+                drafts = f"SELECT {', '.join(BOOK_COLUMNS)} FROM draft ORDER BY id"
+                return self.load_drafts(await self.fetch(drafts))
+        return argument
 
-    async def page(self, author: tuple[int]) -> Any:
-        return self.load(await self.fetch(self.sql.page, author))
+    async def get(self, key: int) -> Any:
+        return self.load_book((await self.fetch(self.sql.get, (key,)))[0])
 
-    async def list_some(self, count: tuple[int]) -> Any:
-        return self.load(await self.fetch(self.sql.books, count))
+    async def get_wide(self, key: int) -> Any:
+        return self.load_wide((await self.fetch(self.sql.get_wide, (key,)))[0])
+
+    async def page(self, author: int) -> Any:
+        return self.load(await self.fetch(self.sql.page, (author,)))
+
+    async def in_100(self, keys: list[int]) -> Any:
+        return self.load(await self.fetch(self.sql.in_100, self.keys(keys)))
+
+    async def complex_filter(self, slug: str) -> Any:
+        return self.load(await self.fetch(self.sql.complex_filter, (slug,)))
+
+    async def list_some(self, count: int) -> Any:
+        return self.load(await self.fetch(self.sql.books, (count,)))
 
     list_all = list_some
 
-    async def values_list(self, count: tuple[int]) -> Any:
-        return self.load_tuples(await self.fetch(self.sql.values_list, count))
+    async def list_wide(self, count: int) -> Any:
+        return self.load_wides(await self.fetch(self.sql.wide, (count,)))
 
-    async def select_related(self, count: tuple[int]) -> Any:
-        return self.load_related(await self.fetch(self.sql.select_related, count))
+    async def values(self, count: int) -> Any:
+        return self.load_dicts(await self.fetch(self.sql.values_list, (count,)))
 
-    async def prefetch_many(self, count: tuple[int]) -> Any:
-        rows = await self.fetch(self.sql.books, count)
-        tags = await self.fetch(self.sql.tags_of_books, self.keys(rows))
-        return give_tags(self.load(rows), self.load_tags(tags))
+    async def values_list(self, count: int) -> Any:
+        return self.load_tuples(await self.fetch(self.sql.values_list, (count,)))
 
-    async def prefetch_nested(self, count: tuple[int]) -> Any:
-        authors = await self.fetch(self.sql.authors, count)
-        rows = await self.fetch(self.sql.books_of_authors, self.keys(authors))
-        tags = await self.fetch(self.sql.tags_of_books, self.keys(rows))
-        return give_books(self.load_authors(authors), give_tags(self.load(rows), self.load_tags(tags)))
+    async def stream(self, _: None) -> Any:
+        count = total = 0
+        async for rows in self.chunks(self.sql.events):
+            for event in self.load_events(rows):
+                count += 1
+                total += event.number
+        return count, total
 
-    async def insert(self, values: Any) -> Any:
-        drafts = [Draft(**values)]
-        return saved(drafts, await self.fetch(self.sql.insert, self.parameters(drafts)))
+    async def select_related(self, count: int) -> Any:
+        return self.load_related(await self.fetch(self.sql.select_related, (count,)))
 
-    async def insert_many(self, rows: Any) -> Any:
+    async def prefetch_foreign(self, count: int) -> Any:
+        rows, books, lists = await self.fetch(self.sql.books, (count,)), {}, {}
+        found = self.load_reviewed(rows, books, lists)
+        reviews = await self.fetch(self.sql.reviews_of_books, self.keys(list(lists)))
+        self.load_reviews(reviews, books, lists)
+        return found
+
+    async def prefetch_many(self, count: int) -> Any:
+        rows, books, lists = await self.fetch(self.sql.books, (count,)), {}, {}
+        found = self.load_tagged(rows, books, lists)
+        tags = await self.fetch(self.sql.tags_of_books, self.keys(list(lists)))
+        self.load_tags(tags, books, lists)
+        return found
+
+    async def prefetch_nested(self, count: int) -> Any:
+        rows, authors, lists, inner = await self.fetch(self.sql.authors, (count,)), {}, {}, {}
+        found = self.load_authors(rows, authors, lists)
+        books = await self.fetch(self.sql.books_of_authors, self.keys(list(lists)))
+        self.load_owned(books, authors, lists, inner)
+        tags = await self.fetch(self.sql.tags_of_books, self.keys(list(inner)))
+        self.load_tags(tags, None, inner)
+        return found
+
+    async def count(self, author: int) -> Any:
+        return (await self.fetch(self.sql.count, (author,)))[0][0]
+
+    async def exists(self, author: int) -> Any:
+        return bool(await self.fetch(self.sql.exists, (author,)))
+
+    async def aggregate(self, author: int) -> Any:
+        return self.totals((await self.fetch(self.sql.aggregate, (author,)))[0])
+
+    async def group_by(self, _: None) -> Any:
+        return self.groups(await self.fetch(self.sql.group_by))
+
+    async def insert(self, values: dict[str, Any]) -> Any:
+        draft = Draft(**values)
+        return saved(draft, (await self.fetch(self.sql.insert, self.new_values(draft)))[0][0])
+
+    async def inserts(self, rows: list[dict[str, Any]]) -> Any:
+        await self.execute("BEGIN")
+        for values in rows:
+            await self.insert(values)
+        await self.execute("COMMIT")
+
+    async def insert_many(self, rows: list[dict[str, Any]]) -> Any:
         drafts = [Draft(**values) for values in rows]
-        return saved(drafts, await self.fetch(self.sql.insert_many, self.many_parameters(drafts)))
+        return all_saved(drafts, await self.fetch(self.sql.insert_many, self.many_values(drafts)))
 
-    async def update(self, change: Any) -> Any:
+    async def save(self, change: tuple[Draft, Decimal]) -> Any:
+        draft, draft.price = change
+        return await self.execute(self.sql.save, self.saved_values(draft))
+
+    async def save_field(self, change: tuple[Draft, Decimal]) -> Any:
+        draft, draft.price = change
+        return await self.execute(self.sql.update, self.saved_price(draft))
+
+    async def update(self, change: tuple[int, Decimal]) -> Any:
         key, price = change
         return await self.execute(self.sql.update, (self.price(price), key))
+
+    async def update_f(self, start: int) -> Any:
+        return await self.execute(self.sql.update_f, (start, start + 20))
+
+    async def update_many(self, drafts: list[Draft]) -> Any:
+        return await super().update_many(self.renumbered(drafts))
+
+    async def get_or_create(self, values: dict[str, Any]) -> Any:
+        rows = await self.fetch(self.sql.by_isbn, (values["isbn"],))
+        return self.load_draft(rows[0]) if rows else await self.insert(values)
+
+    async def delete(self, key: int) -> Any:
+        return await self.execute(self.sql.delete, (key,))
+
+    async def delete_instance(self, draft: Draft) -> Any:
+        await self.execute(self.sql.delete, (draft.id,))
+        draft.id = None
+
+    async def transaction(self, given: tuple[dict[str, Any], int, Decimal]) -> Any:
+        values, key, price = given
+        await self.execute("BEGIN")
+        await self.insert(values)
+        await self.execute(SAVEPOINT)
+        await self.execute(self.sql.update, (self.price(price), key))
+        await self.execute(RELEASE)
+        await self.execute(SAVEPOINT)
+        await self.execute(self.sql.add_page, (key,))
+        await self.execute(RELEASE)
+        await self.execute("COMMIT")
+
+    async def gets_10(self, keys: list[int]) -> Any:
+        found = await super().gets_10([(key,) for key in keys])
+        return [self.load_book(row) for row in found]
+
+    gets_50 = gets_100 = gets_10
+
+    async def chunks(self, sql: str) -> AsyncIterator[Any]:
+        """The rows of a statement, as many at a time as the bare driver's stream fetches."""
+        async with CURSORS[self.road.driver](self.connection, sql) as fetch:
+            while rows := await fetch(CHUNK):
+                yield rows
+
+
+@contextlib.asynccontextmanager
+async def aiosqlite_cursor(connection: Any, sql: str) -> AsyncIterator[Any]:
+    async with connection.execute(sql) as cursor:
+        yield cursor.fetchmany
+
+
+@contextlib.asynccontextmanager
+async def asyncpg_cursor(connection: Any, sql: str) -> AsyncIterator[Any]:
+    async with connection.transaction():
+        yield (await connection.cursor(sql)).fetch
+
+
+@contextlib.asynccontextmanager
+async def psycopg_cursor(connection: Any, sql: str) -> AsyncIterator[Any]:
+    async with connection.transaction(), connection.cursor("rows") as cursor:
+        await cursor.execute(sql)
+        yield cursor.fetchmany
+
+
+@contextlib.asynccontextmanager
+async def asyncmy_cursor(connection: Any, sql: str) -> AsyncIterator[Any]:
+    async with connection.cursor(importlib.import_module("asyncmy.cursors").SSCursor) as cursor:
+        await cursor.execute(sql)
+        yield cursor.fetchmany
+
+
+CURSORS = {
+    "aiosqlite": aiosqlite_cursor,
+    "asyncpg": asyncpg_cursor,
+    "psycopg": psycopg_cursor,
+    "asyncmy": asyncmy_cursor,
+}
 
 
 def contender(road: Road, place: Place) -> Contender:
