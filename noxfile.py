@@ -103,7 +103,7 @@ def conformance(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed against the bare drivers and other ORMs."""
     install(session, "bench")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    session.run("python", "-m", "benchmarks", *(session.posargs or ["run"]))
 
 
 @nox.session

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import comparison, contenders, operations, report, results, tables
+from benchmarks import comparison, contenders, operations, report, results, scale, tables
 from benchmarks.environments import interpreter, versions
 from benchmarks.results import Outcome, Plan
 from benchmarks.roads import ROADS, SCHEMES, Road
@@ -143,6 +143,27 @@ def compare(
     comparison.show(changes, threshold, console)
     if any(change.is_regression(threshold) for change in changes):
         raise typer.Exit(1)
+
+
+@app.command("scale")
+def show_scale(
+    db: Annotated[str, typer.Option(help="sqlite, postgres, or the URL of a server.")] = "sqlite",
+    folder: Annotated[Path, typer.Option(help="Where the plot and the figures go.")] = Path(
+        "benchmark-report"
+    ),
+) -> None:
+    """Measure how facade's costs grow with rows, columns, parents, keys, tasks, threads and distinct queries."""
+    console = Console()
+    try:
+        ((vendor, url),) = servers(db).items()
+    except ValueError as error:
+        console.print(str(error), style="red")
+        raise typer.Exit(2) from None
+    with open_storage(vendor, url) as storage:
+        found = scale.measure(storage.copy("scale"), console.print)
+    scale.write(found, folder, vendor)
+    for series in found:
+        console.print(f"{series.title}: time grows with the power {series.exponent:.2f} of the size")
 
 
 if __name__ == "__main__":

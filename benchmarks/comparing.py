@@ -109,16 +109,18 @@ def _joined(record: Any, names: Sequence[str], levels: Sequence[Sequence[str]]) 
 
 
 def _with_related(record: Any, name: str) -> tuple[Any, Any]:
-    """A record and the list of those that belong to it: a pair of them, or an instance and its attribute."""
+    """A record and the list of those that belong to it: a pair of them, or a dict or an instance that has them."""
     if type(record) is tuple:
         return record
-    related = getattr(record, name)
-    return record, list(related.all() if hasattr(related, "all") else related)
+    related = record[name] if isinstance(record, dict) else getattr(record, name)
+    return record, list(related if hasattr(related, "__iter__") else related.all())
 
 
 def _key_of(record: Any) -> Any:
     if type(record) is tuple and isinstance(record[1], list):
         record = record[0]
+    if isinstance(record, dict):
+        return record["id"]
     return record[0] if isinstance(record, Sequence) or hasattr(record, "keys") else record.id
 
 

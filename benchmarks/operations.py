@@ -160,7 +160,7 @@ OPERATIONS = (
     Operation("values_list", "values_list 10,000", _ten_thousand, columns=LISTED, checked_calls=1),
     Operation("stream", "stream 200,000", _nothing, columns=("count", "total"), checked_calls=1),
     Operation("select_related", "join a foreign key, 1,000", _thousand, columns=BOOK_WITH_AUTHOR),
-    Operation("prefetch_foreign", "prefetch 100 × 20", _hundred, related=(REVIEWS,)),
+    Operation("prefetch_foreign", "prefetch 100 times 20", _hundred, related=(REVIEWS,)),
     Operation("prefetch_many", "prefetch many-to-many, 200", _two_hundred, related=(TAGS,)),
     Operation(
         "prefetch_nested", "prefetch nested", _twenty, columns=AUTHOR, related=(("book_set", BOOK), TAGS)

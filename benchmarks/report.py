@@ -11,7 +11,7 @@ import matplotlib as mpl
 
 from benchmarks.contenders import CONTENDERS, Entry
 from benchmarks.operations import OPERATIONS
-from benchmarks.results import Outcome
+from benchmarks.results import ORMS, Outcome
 from benchmarks.roads import Road
 from benchmarks.tables import cell, duration, multiple, present
 
@@ -32,6 +32,9 @@ def write(outcome: Outcome, folder: Path) -> list[Path]:
 
 
 def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
+    yield "## facade, and the quickest of the other ORMs\n"
+    yield from summary(outcome)
+    yield ""
     for road, plot in zip(outcome.roads, plots, strict=True):
         yield f"## {road.title}\n"
         yield from markdown(road, outcome)
@@ -47,6 +50,37 @@ def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
         f"\n{where.get('cores')} cores ({where.get('processor')}), Python {where.get('python')}; {listed}."
         f" {outcome.plan.rounds} rounds of at least {outcome.plan.batch_seconds:g} s each."
     )
+
+
+def summary(outcome: Outcome) -> Iterator[str]:
+    """A row for each operation: facade as a multiple of the bare driver, and the best of the other ORMs, on each road."""
+    yield f"| facade / the next ORM, multiples of the bare driver | {' | '.join(road.driver for road in outcome.roads)} |"
+    yield f"|---|{'---|' * len(outcome.roads)}"
+    for operation in OPERATIONS:
+        if operation.kind not in {"build", "import"}:
+            cells = [_beside(road, operation.name, outcome) for road in outcome.roads]
+            yield f"| {operation.title} | {' | '.join(cells)} |"
+    names = [operation.name for operation in OPERATIONS if operation.kind in {"read", "write"}]
+    means = [outcome.mean(road, "facade", names) for road in outcome.roads]
+    yield f"| geometric mean | {' | '.join(multiple(mean) if mean else '-' for mean in means)} |"
+
+
+def _beside(road: Road, operation: str, outcome: Outcome) -> str:
+    found = outcome.find(road, operation, "facade")
+    ratio = outcome.ratio(found) if found else None
+    if ratio is None:
+        return "-"
+    others = {
+        other: outcome.ratio(one)
+        for other in ORMS - {"facade"}
+        if (one := outcome.find(road, operation, other)) and not one.types
+    }
+    next_one = min(others, key=lambda other: others[other] or 0, default=None)
+    if next_one is None:
+        return f"**{multiple(ratio)}**"
+    best = others[next_one] or 0
+    ours = f"**{multiple(ratio)}**" if ratio <= best else multiple(ratio)
+    return f"{ours} / {multiple(best)} {TITLES[next_one]}"
 
 
 def markdown(road: Road, outcome: Outcome) -> Iterator[str]:

@@ -178,7 +178,8 @@ def read(path: Path) -> Outcome:
 
 def _flat(found: Measurement | Failed) -> dict[str, Any]:
     items = asdict(found)
-    return items.pop("road") | items
+    road: dict[str, Any] = items.pop("road")
+    return road | items
 
 
 def _nested(kind: Any, items: dict[str, Any]) -> Any:

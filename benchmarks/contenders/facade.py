@@ -87,7 +87,7 @@ class Event(models.Model):
         db_table = "event"
 
 
-FIELDS: dict[str, Callable[[], models.Field[Any, Any]]] = {
+FIELDS: dict[str, Callable[[], models.Field[Any]]] = {
     "int": models.BigIntegerField,
     "text": lambda: models.CharField(max_length=200),
     "bool": models.BooleanField,
@@ -241,11 +241,13 @@ class FacadeSync(FacadeContender):
         return Draft.objects.bulk_create([Draft(**values) for values in rows])
 
     def save(self, change: tuple[Any, Decimal]) -> Any:
-        draft, draft.price = change
+        draft, price = change
+        draft.price = price
         draft.save()
 
     def save_field(self, change: tuple[Any, Decimal]) -> Any:
-        draft, draft.price = change
+        draft, price = change
+        draft.price = price
         draft.save(update_fields=["price"])
 
     def update(self, change: tuple[int, Decimal]) -> Any:
@@ -366,11 +368,13 @@ class FacadeAsync(FacadeContender):
         return await Draft.objects.abulk_create([Draft(**values) for values in rows])
 
     async def save(self, change: tuple[Any, Decimal]) -> Any:
-        draft, draft.price = change
+        draft, price = change
+        draft.price = price
         await draft.asave()
 
     async def save_field(self, change: tuple[Any, Decimal]) -> Any:
-        draft, draft.price = change
+        draft, price = change
+        draft.price = price
         await draft.asave(update_fields=["price"])
 
     async def update(self, change: tuple[int, Decimal]) -> Any:

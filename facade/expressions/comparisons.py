@@ -195,8 +195,7 @@ class Lookup(Expression):
     def _check_clocks(self) -> None:
         """Refuse to compare moments with clocks without a zone: a database would take that of the session, or any."""
         sides = [getattr(side, "known_field", None) for side in (self.lhs, self.rhs)]
-        kinds = [final_target(side) for side in sides if side is not None and side.value_kind == "moment"]
-        if len({getattr(kind, "is_clock", False) for kind in kinds}) > 1:
+        if len({side.is_zoned for side in sides if side is not None and side.value_kind == "moment"}) > 1:
             raise UnsupportedFeature(
                 f"{self!r} compares a moment with a clock that has no time zone. Give the moment as a naive value, or make one of them "
                 "the other in a Func that names the zone."

@@ -23,7 +23,7 @@ class Null(Value):
         return compiler.words.null(self.column_type)
 
 
-class Constant(Value):
+class WrittenValue(Value):
     """A value in a condition that is part of a table's definition, where there are no arguments."""
 
 

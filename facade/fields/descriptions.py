@@ -59,6 +59,11 @@ class ValueDescription:
     It decides how values become JSON, how they are cast, and what SQL lengths of time are added with.
     """
 
+    @property
+    def is_zoned(self) -> bool:
+        """Whether the values are moments, which each time zone shows as another clock."""
+        return self.value_kind == "moment"
+
     counts_as: ClassVar[type[Any] | None] = None
     """The class for which this one may stand beside others in Case or Coalesce, where that is not itself."""
 

@@ -34,7 +34,7 @@ from facade.expressions.freezing import (
     Values,
     core_expression,
 )
-from facade.expressions.given import Constant
+from facade.expressions.given import WrittenValue
 from facade.fields.kinds.typed import check_method, comparator_lookup
 
 if TYPE_CHECKING:
@@ -285,8 +285,8 @@ class ComparatorLookup(Lookup):
                 f"The lookup {self.lookup_name!r} takes a value or an expression, not a list with expressions in it: {rhs!r}."
             )
         type_ = _type(self.lhs)
-        if type(rhs) is Constant or not isinstance(rhs, Expression):
-            given = rhs.value if type(rhs) is Constant else rhs
+        if type(rhs) is WrittenValue or not isinstance(rhs, Expression):
+            given = rhs.value if type(rhs) is WrittenValue else rhs
             return self._call(type_, given).as_core(compiler, [left], None)
         made = self._call(type_, Place(1), rhs.column_type)
         return made.as_core(compiler, [left, self.right(compiler)], None)

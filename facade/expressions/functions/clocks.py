@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facade.fields.relations.reverse import final_target
 from facade.timezone import get_current_timezone
 from facade.types.shared import TEXT
 
@@ -41,11 +40,6 @@ def once(compiler: Compiler, source: Valued, zone: object, make: Callable[[Core]
     if zone is None or source.contains_aggregate or source.contains_over_clause:
         return make(core)
     return compiler.words.once(core, make)
-
-
-def is_zoned(field: Field[Any]) -> bool:
-    """Return whether values are moments, which each time zone shows as another clock."""
-    return field.value_kind == "moment" and not getattr(final_target(field), "is_clock", False)
 
 
 def result_kind(field: Field[Any]) -> str:

@@ -44,7 +44,7 @@ class Zoned(Transform):
 
     def zone(self, compiler: Compiler) -> Any:
         """Return the name of the zone as a parameter: a given one, or the one that is current when the query runs."""
-        if not clocks.is_zoned(self.lhs.output_field):
+        if not self.lhs.output_field.is_zoned:
             if self.tzinfo is not None:
                 raise ValueError("tzinfo can only be used with DateTimeField.")
             return None
@@ -236,7 +236,7 @@ class TruncBase(Zoned):
         own = type(self)._output_field
         target = own or (result if type(source) is not type(result) else fields.DateTimeField())
         _check_truncation(source, result, resolved.kind, type(target).__name__)
-        if result.value_kind == "moment" and source.value_kind == "moment" and not clocks.is_zoned(source):
+        if result.value_kind == "moment" and source.value_kind == "moment" and not source.is_zoned:
             resolved = resolved.copy()
             resolved._output_field = ClockField()
         elif type(result) in (fields.DateTimeField, LocalDateTimeField) and settings.USE_TZ:

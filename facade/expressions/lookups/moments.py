@@ -17,7 +17,6 @@ from facade.expressions.comparisons import (
     Lookup,
 )
 from facade.expressions.freezing import Arg, OutOfRange
-from facade.expressions.functions.clocks import is_zoned
 from facade.expressions.functions.datetime import (
     Extract,
     ExtractDay,
@@ -98,7 +97,7 @@ class YearLookup(Lookup):
 def year_bound(year_of: Extract, end: str) -> Callable[[int], dt.date]:
     """Return a function from a year to its first or last day, or moment; the current time zone is that of the call."""
     field, iso = final_target(year_of.lhs.output_field), isinstance(year_of, ExtractIsoYear)
-    moments, zoned = field.value_kind == "moment", settings.USE_TZ and is_zoned(field)
+    moments, zoned = field.value_kind == "moment", settings.USE_TZ and field.is_zoned
     day_of = _first_day if end == "first" else _last_day
 
     def bound(year: int) -> dt.date:

@@ -251,6 +251,10 @@ class DateTimeField(DateField[DateTimeValue]):
                 "nobody says. Give the field a default, and the Column an onupdate, that do."
             )
 
+    @property
+    def is_zoned(self) -> bool:
+        return not self.is_clock
+
     def present(self) -> Any:
         return now()
 

@@ -22,7 +22,7 @@ from facade.expressions.freezing import (
     StructuredArg,
     Values,
 )
-from facade.expressions.given import Constant
+from facade.expressions.given import WrittenValue
 from facade.expressions.q import AND, OR, Condition, Q, freeze_condition
 from facade.expressions.references import Col, F, Outer, OuterRef, Ref, ResolvedOuterRef, RowValue, columns
 from facade.expressions.subquery import Embedded, Exists
@@ -353,7 +353,7 @@ class Conditions:
             lookup = lookup_class(left, value.moved(self.query.base))
             self.query.place(value, lookup.preparation)
             return lookup
-        if type(value) is Constant and lookup_class.prepare_rhs:
+        if type(value) is WrittenValue and lookup_class.prepare_rhs:
             value = _as_compared(value, left, lookup_class)
         if isinstance(value, tuple):
             value = self._items(lookup_class, left, value)
@@ -471,10 +471,10 @@ class _Constants(Values):
     """Freezes nothing: the constants of a condition outside a step stay where they are."""
 
     def add(self, value: object) -> Any:
-        return Constant(value)
+        return WrittenValue(value)
 
 
-def _as_compared(constant: Constant, left: Valued, lookup_class: type[Lookup]) -> Any:
+def _as_compared(constant: WrittenValue, left: Valued, lookup_class: type[Lookup]) -> Any:
     """Return a constant, or those in a list, as the field of the left side takes them."""
     if (field := left._output_field_or_none) is None:
         return constant
