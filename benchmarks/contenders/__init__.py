@@ -90,7 +90,11 @@ CONTENDERS = (
     Entry("core", "SQLAlchemy Core", f"{HERE}.core", SQLALCHEMY, exact_types=False, is_orm=False),
     Entry("orm", "SQLAlchemy ORM", f"{HERE}.orm", f"{SQLALCHEMY}, sqlalchemy.orm"),
     Entry(
-        "sqlmodel", "SQLModel", f"{HERE}.sqlmodel", "import sqlmodel", requires=("sqlmodel>=0.0.24", *DRIVERS)
+        "sqlmodel",
+        "SQLModel",
+        f"{HERE}.sqlmodel",
+        "import sqlmodel",
+        requires=("sqlmodel>=0.0.50", "greenlet", *DRIVERS),
     ),
     Entry(
         "django",
@@ -111,14 +115,10 @@ CONTENDERS = (
         "Tortoise",
         f"{HERE}.tortoise",
         "import tortoise",
-        requires=("tortoise-orm[asyncpg]>=1.0", *DRIVERS),
+        requires=("tortoise-orm>=1.1", "psycopg-pool", *DRIVERS),
     ),
     Entry(
-        "piccolo",
-        "Piccolo",
-        f"{HERE}.piccolo",
-        "import piccolo.table",
-        requires=("piccolo[postgres,sqlite]", *DRIVERS),
+        "piccolo", "Piccolo", f"{HERE}.piccolo", "import piccolo.table", requires=("piccolo>=1.38", *DRIVERS)
     ),
     Entry(
         "peewee",
@@ -128,15 +128,21 @@ CONTENDERS = (
         requires=("peewee[asyncpg,aiosqlite,psycopg3]>=4.5", *DRIVERS),
     ),
     Entry("pony", "Pony", f"{HERE}.pony", "import pony.orm", requires=("pony", "psycopg2-binary", *DRIVERS)),
-    Entry("ormar", "ormar", f"{HERE}.ormar", "import ormar", requires=("ormar", *DRIVERS)),
-    Entry("dorm", "dorm", f"{HERE}.dorm", "import dorm", requires=("djanorm", *DRIVERS)),
-    Entry("oxyde", "oxyde", f"{HERE}.oxyde", "import oxyde", requires=("oxyde", *DRIVERS)),
+    Entry(
+        "ormar",
+        "ormar",
+        f"{HERE}.ormar",
+        "import ormar",
+        requires=("ormar>=0.26", *DRIVERS[::2], "asyncpg<0.32"),
+    ),
+    Entry("dorm", "dorm", f"{HERE}.dorm", "import dorm", requires=("djanorm>=4.5", "psycopg-pool", *DRIVERS)),
+    Entry("oxyde", "oxyde", f"{HERE}.oxyde", "import oxyde", requires=("oxyde>=0.8", *DRIVERS)),
     Entry(
         "sqlobjects",
         "SQLObjects",
         f"{HERE}.sqlobjects",
         "import sqlobjects",
-        requires=("sqlobjects", *DRIVERS),
+        requires=("sqlobjects>=2.1", "sqlalchemy[asyncio]<2.1", *DRIVERS),
     ),
     Entry("facade", "facade", f"{HERE}.facade", "import facade.models"),
 )

@@ -1,10 +1,13 @@
 """dorm (the package djanorm), both faces: Django's language over sqlite3, aiosqlite and psycopg.
 
-- No way to set SQLite's ``synchronous``. Its async face has one connection to SQLite.
+- ``group_by``: ``values().annotate()`` does not group, it gives one row (SQLite) or an error (PostgreSQL).
+- ``complex_filter`` asks with a subquery: a filter that crosses a many-to-many relation names a column ``None``.
+- No way to set SQLite's ``synchronous``. SQLite: ``values`` and ``values_list`` are not converted.
 """
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -169,7 +172,9 @@ def with_tags(count: int) -> Any:
 
 
 def with_books(count: int) -> Any:
-    return Author.objects.prefetch_related(dorm.Prefetch("book_set", Book.objects.prefetch_related("tags"))).order_by("id")[:count]
+    return Author.objects.prefetch_related(
+        dorm.Prefetch("book_set", Book.objects.prefetch_related("tags"))
+    ).order_by("id")[:count]
 
 
 def by_author(author_id: int) -> Any:
@@ -447,6 +452,11 @@ class DormAsync(DormContender):
                 await Draft.objects.filter(id=key).aupdate(price=price)
             async with transaction.aatomic():
                 await Draft.objects.filter(id=key).aupdate(pages=F("pages") + 1)
+
+    async def gets_10(self, keys: list[int]) -> Any:
+        return list(await asyncio.gather(*map(self.get, keys)))
+
+    gets_50 = gets_100 = gets_10
 
 
 def contender(road: Road, place: Place) -> Contender:

@@ -2,11 +2,13 @@
 
 - No ``group_by``, and no expressions in updates, so no ``update_f``; a transaction's second savepoint reads the pages,
   as ormar's programs have to. ``aggregate`` is three queries.
+- SQLite: moments come naive.
 - ``insert_many`` does not tell the instances their keys.
 """
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -296,6 +298,11 @@ class OrmarContender(Contender):
             async with self.database.transaction():
                 draft = await Draft.objects.get(id=key)
                 await draft.update(pages=draft.pages + 1)
+
+    async def gets_10(self, keys: list[int]) -> Any:
+        return list(await asyncio.gather(*map(self.get, keys)))
+
+    gets_50 = gets_100 = gets_10
 
 
 def contender(road: Road, place: Place) -> Contender:

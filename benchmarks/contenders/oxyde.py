@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-import datetime
+import asyncio
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ class Author(Model):
     id: int | None = Field(default=None, db_pk=True)
     name: str = Field(max_length=200)
     email: str = Field(max_length=200)
-    born: datetime.date
+    born: date
     active: bool
     book_set: list[Book] = Field(db_reverse_fk="author")
 
@@ -55,8 +56,8 @@ class Book(Model):
     isbn: str = Field(max_length=200)
     price: Decimal = Field(**DECIMAL)
     pages: int
-    published: datetime.date
-    created_at: datetime.datetime = Field(**MOMENT)
+    published: date
+    created_at: datetime = Field(**MOMENT)
     in_print: bool
     author: Author | None = Field(default=None, db_nullable=False)
     editor: Author | None = Field(default=None)
@@ -84,8 +85,8 @@ class Draft(Model):
     isbn: str = Field(max_length=200)
     price: Decimal = Field(**DECIMAL)
     pages: int
-    published: datetime.date
-    created_at: datetime.datetime = Field(**MOMENT)
+    published: date
+    created_at: datetime = Field(**MOMENT)
     in_print: bool
     author: Author | None = Field(default=None, db_nullable=False)
     editor: Author | None = Field(default=None)
@@ -112,8 +113,8 @@ def wide_members() -> dict[str, Any]:
         "text": (str, {"max_length": 200}),
         "bool": (bool, {}),
         "decimal": (Decimal, DECIMAL),
-        "date": (datetime.date, {}),
-        "datetime": (datetime.datetime, MOMENT),
+        "date": (date, {}),
+        "datetime": (datetime, MOMENT),
     }
     members: dict[str, Any] = {"id": Field(default=None, db_pk=True)}
     annotations: dict[str, Any] = {"id": int | None, "Meta": ClassVar[Any]}
@@ -128,16 +129,16 @@ class WideMeta:
     table_name = "wide"
 
 
-Wide: Any = type(Model)(
-    "Wide", (Model,), {**wide_members(), "Meta": WideMeta, "__module__": __name__}
-)
+Wide: Any = type(Model)("Wide", (Model,), {**wide_members(), "Meta": WideMeta, "__module__": __name__})
 
 
 def read_numbers() -> None:
     """Have decimals read as SQLite has them: oxyde's own tables keep texts, and it takes numbers for NULL."""
     for model in (Book, Draft, Wide):
         types = model._db_meta.column_types
-        model._db_meta.column_types = {name: kind for name, kind in types.items() if kind["kind"] != "decimal"}
+        model._db_meta.column_types = {
+            name: kind for name, kind in types.items() if kind["kind"] != "decimal"
+        }
 
 
 class OxydeContender(Contender):
@@ -266,6 +267,11 @@ class OxydeContender(Contender):
                 await Draft.objects.filter(id=key).update(price=price)
             async with transaction.atomic():
                 await Draft.objects.filter(id=key).update(pages=F("pages") + 1)
+
+    async def gets_10(self, keys: list[int]) -> Any:
+        return list(await asyncio.gather(*map(self.get, keys)))
+
+    gets_50 = gets_100 = gets_10
 
 
 def contender(road: Road, place: Place) -> Contender:

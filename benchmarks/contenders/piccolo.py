@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -113,7 +114,9 @@ def wide_column(kind: str) -> Any:
 
 
 Wide: Any = create_table_class(
-    "Wide", class_kwargs={"tablename": "wide"}, class_members=dict(zip(WIDE_COLUMNS, map(wide_column, WIDE_COLUMNS.values())))
+    "Wide",
+    class_kwargs={"tablename": "wide"},
+    class_members=dict(zip(WIDE_COLUMNS, map(wide_column, WIDE_COLUMNS.values()), strict=True)),
 )
 COLUMNS = {str(column._meta.db_column_name): column for column in Draft._meta.columns}
 TABLES = (Author, Tag, Book, BookTag, Draft, Event, Wide)
@@ -122,7 +125,7 @@ TABLES = (Author, Tag, Book, BookTag, Draft, Event, Wide)
 def complex_filter(slug: str) -> Any:
     tagged = BookTag.select(BookTag.book).where(BookTag.tag.slug == slug)
     wanted = Book.objects().where(
-        Book.id.is_in(tagged), Book.author.name.like("A%") | (Book.editor.active == True), Book.pages >= 100  # noqa: E712
+        Book.id.is_in(tagged), Book.author.name.like("A%") | Book.editor.active.eq(True), Book.pages >= 100
     )
     return wanted.order_by(Book.id).limit(50)
 
@@ -169,7 +172,7 @@ class PiccoloContender(Contender):
         return await Wide.objects().get(Wide.id == key)
 
     async def page(self, author_id: int) -> Any:
-        wanted = Book.objects().where(Book.author == author_id, Book.in_print == True)  # noqa: E712
+        wanted = Book.objects().where(Book.author == author_id, Book.in_print.eq(True))
         return await wanted.order_by(Book.created_at, ascending=False).limit(PAGE)
 
     async def in_100(self, keys: list[int]) -> Any:
@@ -270,6 +273,11 @@ class PiccoloContender(Contender):
             savepoint = await transaction.savepoint()
             await Draft.update({Draft.pages: Draft.pages + 1}).where(Draft.id == key)
             await savepoint.release()
+
+    async def gets_10(self, keys: list[int]) -> Any:
+        return list(await asyncio.gather(*map(self.get, keys)))
+
+    gets_50 = gets_100 = gets_10
 
 
 def contender(road: Road, place: Place) -> Contender:

@@ -5,6 +5,7 @@
 - SQLite: moments come naive.
 """
 
+import asyncio
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -556,6 +557,11 @@ class SQLModelAsync(Contender):
             async with session.begin_nested():
                 await session.exec(page_added(Draft.id == key))
             await session.commit()
+
+    async def gets_10(self, keys: list[int]) -> Any:
+        return list(await asyncio.gather(*map(self.get, keys)))
+
+    gets_50 = gets_100 = gets_10
 
 
 def contender(road: Road, place: Place) -> Contender:

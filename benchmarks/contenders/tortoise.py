@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -257,6 +258,11 @@ class TortoiseContender(Contender):
                 await Draft.filter(id=key).update(price=price)
             async with in_transaction():
                 await Draft.filter(id=key).update(pages=F("pages") + 1)
+
+    async def gets_10(self, keys: list[int]) -> Any:
+        return list(await asyncio.gather(*map(self.get, keys)))
+
+    gets_50 = gets_100 = gets_10
 
 
 def contender(road: Road, place: Place) -> Contender:
