@@ -222,25 +222,19 @@ def renumbered(drafts: list[Draft]) -> list[dict[str, Any]]:
     return [{"id": draft.id, "pages": draft.pages} for draft in drafts]
 
 
-def draft_statement(operation: str, argument: Any) -> Any:
-    """The query for what works on loaded drafts, or None."""
-    if operation == "update_many":
-        return select(Draft).order_by(Draft.id)
-    key = {"save": 0, "save_field": 0}.get(operation)
-    if operation == "delete_instance":
-        return select(Draft).where(Draft.id == argument)
-    return None if key is None else select(Draft).where(Draft.id == argument[key])
+def by_key(key: int) -> Any:
+    return select(Draft).where(Draft.id == key)
 
 
 class SQLModelSync(Contender):
     def prepare(self, operation: str, argument: Any) -> Any:
-        wanted = draft_statement(operation, argument)
-        if wanted is None:
-            return argument
-        drafts = self._all(wanted)
-        if operation == "update_many":
-            return drafts
-        return drafts[0] if operation == "delete_instance" else (drafts[0], argument[1])
+        """Loaded drafts for what works on instances."""
+        if operation in {"save", "save_field"}:
+            key, price = argument
+            return self._one(by_key(key)), price
+        if operation == "delete_instance":
+            return self._one(by_key(argument))
+        return self._all(select(Draft).order_by(Draft.id)) if operation == "update_many" else argument
 
     def open(self) -> None:
         self.engine = sync_engine(self.road, self.place)
@@ -399,13 +393,13 @@ class SQLModelSync(Contender):
 
 class SQLModelAsync(Contender):
     async def prepare(self, operation: str, argument: Any) -> Any:
-        wanted = draft_statement(operation, argument)
-        if wanted is None:
-            return argument
-        drafts = await self._all(wanted)
-        if operation == "update_many":
-            return drafts
-        return drafts[0] if operation == "delete_instance" else (drafts[0], argument[1])
+        """Loaded drafts for what works on instances."""
+        if operation in {"save", "save_field"}:
+            key, price = argument
+            return await self._one(by_key(key)), price
+        if operation == "delete_instance":
+            return await self._one(by_key(argument))
+        return await self._all(select(Draft).order_by(Draft.id)) if operation == "update_many" else argument
 
     async def open(self) -> None:
         self.engine = async_engine(self.road, self.place)
