@@ -21,6 +21,8 @@ from benchmarks.storage import Storage
 from benchmarks.worker import Failure
 
 MAX_LOOPS = 20_000
+SLOW, FEW = 1.0, 2
+"""Seconds a call, and rounds: a contender that takes longer than that is measured no oftener."""
 PATIENCE = 120.0
 """Seconds after which a contender that does not answer is given up."""
 ROOT = Path(__file__).parent.parent
@@ -170,8 +172,11 @@ def _measure(operation: Operation, found: dict[Process, Measurement], outcome: O
     order = list(loops)
     for _ in range(outcome.plan.rounds):
         for process in list(order):
+            measured = found[process]
+            if len(measured.wall) >= FEW and measured.best > SLOW:
+                continue
             try:
-                found[process].add(process.ask("time", operation, loops[process]))
+                measured.add(process.ask("time", operation, loops[process]))
             except ContenderFailed as error:
                 road, name = found.pop(process).road, process.entry.name
                 outcome.failures.append(Failed(road, operation.name, name, str(error)))
@@ -184,7 +189,8 @@ def _loops(process: Process, operation: Operation, plan: Plan) -> int:
     if plan.batch_seconds == 0:
         return 1
     most = len(operation.arguments()) if operation.once else MAX_LOOPS
-    process.ask("time", operation, 1)
+    if (duration := process.ask("time", operation, 1).wall) > plan.batch_seconds:
+        return 1
     duration = process.ask("time", operation, min(3, most)).wall
     if (warm := int(plan.batch_seconds / 2 / duration)) > 3:
         duration = process.ask("time", operation, min(warm, most)).wall
