@@ -132,7 +132,8 @@ def test_a_contender_that_answers_with_an_error_stops_the_run_and_tells_it():
 
 
 def sample(rate, p99, errors=0):
-    return Sample(requests=100, rate=rate, p50=p99 / 2, p99=p99, errors=errors, cpu=1e-4)
+    complaint = "Traceback\nDeadlockDetected: two waited" if errors else ""
+    return Sample(100, rate, p50=p99 / 2, p99=p99, errors=errors, cpu=1e-4, complaint=complaint)
 
 
 def outcome_of(**samples):
@@ -157,6 +158,7 @@ def test_medians_of_the_rounds_count_and_all_errors():
     (found,) = outcome.measurements
     assert (found.rate, found.p99, found.errors) == (2, 0.2, 2)
     assert "(2 errors)" in report.as_markdown(outcome, TINY)
+    assert report.troubles(outcome) == ["facade, db, 32 clients: 2 errors: DeadlockDetected: two waited"]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ def service(
     except (WrongAnswer, ServiceFailed, Unavailable) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("Interrupted: this is what was measured until then.", style="yellow")
     report.print_tables(outcome, console)
     if json:
         report.write_json(outcome, plan, json)

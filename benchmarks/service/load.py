@@ -18,8 +18,10 @@ except ImportError:
     new_event_loop = None
 
 HOST = "127.0.0.1"
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds that an answer may take after the end of a measurement, or where nothing is measured."""
+LOST = b"the connection was closed"
+NO_ANSWER = f"no answer in {PATIENCE:g} seconds".encode()
 STRIDE = 7
 """How far apart in the list of targets the clients begin."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -41,6 +43,7 @@ class Sample:
     """What one load found. Times are seconds."""
 
     requests: int
+    """How many were answered, the last ones after the end."""
     rate: float
     """Answers in a second."""
     p50: float
@@ -121,6 +124,7 @@ class Load:
                 await asyncio.wait_for(self.done, self.seconds + PATIENCE)
             except TimeoutError:
                 self.errors += self.busy
+                self.complaint = self.complaint or NO_ANSWER.decode()
         finally:
             for client in clients:
                 client.close()
@@ -131,15 +135,16 @@ class Load:
 
     def _answered(self, client: Client, head: bytes, body: bytes) -> None:
         now = perf_counter()
-        self.durations.append(now - client.asked)
-        self.in_time += now <= self.end
-        if not _succeeded(head):  # the server closes the connection: this client asks no more
+        if _succeeded(head):
+            self.durations.append(now - client.asked)
+            self.in_time += now <= self.end
+            if now < self.end:
+                client.ask(next(self.upcoming[client]))
+                return
+        else:  # the server closes the connection: this client asks no more
             self.errors += 1
-            self.complaint = self.complaint or (head + b"\n" + body).decode(errors="replace")
+            self.complaint = self.complaint or (body or head or LOST).decode(errors="replace")
             client.close()
-        elif now < self.end:
-            client.ask(next(self.upcoming[client]))
-            return
         self.busy -= 1
         if not self.busy and not self.done.done():
             self.done.set_result(None)
@@ -155,7 +160,10 @@ async def _ask(port: int, targets: Sequence[str]) -> list[Answer]:
     try:
         for target in targets:
             client.ask(_request(target))
-            head, body = await asyncio.wait_for(answers.get(), PATIENCE)
+            try:
+                head, body = await asyncio.wait_for(answers.get(), PATIENCE)
+            except TimeoutError:
+                head, body = b"", NO_ANSWER
             kind = _TYPE.search(head)
             found.append(Answer(int(head[9:12] or 0), kind[1].decode() if kind else "", body))
             if not _succeeded(head):

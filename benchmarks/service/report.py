@@ -81,6 +81,17 @@ def behind(outcome: Outcome) -> list[str]:
     return found
 
 
+def troubles(outcome: Outcome) -> list[str]:
+    """Who answered with errors, and who is not there, in words."""
+    titles = {entry.name: entry.title for entry in CONTENDERS}
+    failed = [
+        f"{titles[found.contender]}, {found.kind}, {found.clients} clients: {found.errors} errors: {found.complaint}"
+        for found in outcome.measurements
+        if found.errors
+    ]
+    return failed + [f"{name}: absent ({reason})" for name, reason in outcome.absent.items()]
+
+
 def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:,.{1 if seconds < 0.1 else 0}f}"
 
@@ -147,10 +158,8 @@ def print_tables(outcome: Outcome, console: Console) -> None:
             table.add_row(*row)
         console.print(table)
     console.print(LEGEND, style="dim")
-    for text in behind(outcome):
-        console.print(f"{OURS} is not first: {text}", style="yellow")
-    for name, reason in outcome.absent.items():
-        console.print(f"{name}: absent ({reason})", style="yellow", markup=False)
+    for text in (*(f"{OURS} is not first: {text}" for text in behind(outcome)), *troubles(outcome)):
+        console.print(text, style="yellow", markup=False)
 
 
 def as_markdown(outcome: Outcome, plan: Plan) -> str:
@@ -164,8 +173,9 @@ def as_markdown(outcome: Outcome, plan: Plan) -> str:
         f"{LEGEND} CPU / request: of the server's process, at its best. {plan.rounds} rounds of {plan.seconds:g} s, "
         f"interleaved; {plan.pool_size} connections each; answers compared before. {_machine()}; {versions}."
     )
-    parts += [f"- {text}" for text in behind(outcome)]
-    parts += [f"- {name}: absent ({reason})" for name, reason in outcome.absent.items()]
+    words = [f"{OURS} is not first: {text}" for text in behind(outcome)] + troubles(outcome)
+    if words:
+        parts.append("\n".join(f"- {text}" for text in words))
     return "\n\n".join(parts) + "\n"
 
 

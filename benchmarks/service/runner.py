@@ -70,6 +70,12 @@ class Measurement:
     def errors(self) -> int:
         return sum(sample.errors for sample in self.samples)
 
+    @property
+    def complaint(self) -> str:
+        """The last line of the first error, where there is one."""
+        found = next((sample.complaint for sample in self.samples if sample.complaint), "")
+        return found.strip().rpartition("\n")[2]
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -178,12 +184,13 @@ class Run:
                 self._sample(kind, server, max(plan.clients), plan.warm_up)
         for clients in plan.clients:
             found = [Measurement(kind.name, clients, server.entry.name) for server in servers]
-            self.outcome.measurements += found
             for number in range(plan.rounds):
                 self.announce(f"{kind.title}, {clients} clients: round {number + 1} of {plan.rounds}")
                 turn = number % len(servers) if servers else 0  # nobody always follows the same one
                 for at in (*range(turn, len(servers)), *range(turn)):
                     found[at].samples.append(self._sample(kind, servers[at], clients, plan.seconds))
+                if not number:  # whole rows only: a run may be interrupted
+                    self.outcome.measurements += found
 
     def _sample(self, kind: Kind, server: Server, clients: int, seconds: float) -> Sample:
         if kind.writes:
