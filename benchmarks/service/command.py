@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,13 @@ QUICK = Plan(clients=(1, 32), rounds=1, seconds=0.5, warm_up=0.1)
 
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    found = tuple(int(count) if count.isdecimal() else 0 for count in _names(text))
+    if not all(found):
+        raise ValueError(f"--clients takes numbers from 1 on, not {text!r}")
+    return found or Plan().clients
 
 
 def service(
@@ -39,11 +47,12 @@ def service(
     try:
         entries = contenders.find(_names(contender_names))
         wanted = kinds.find(_names(kind_names))
-        levels = tuple(int(count) for count in _names(clients)) or Plan().clients
+        levels = _levels(clients)
     except ValueError as error:
         console.print(str(error), style="red")
         raise typer.Exit(2) from None
-    plan = QUICK if quick else Plan(levels, rounds, seconds, pool_size=pool_size, pin=pin)
+    plan = QUICK if quick else Plan(levels, rounds, seconds)
+    plan = replace(plan, pool_size=pool_size, pin=pin)
     outcome = Outcome()
     try:
         with (

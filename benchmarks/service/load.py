@@ -197,8 +197,8 @@ async def _load(port: int, targets: Sequence[str], clients: int, seconds: float)
 
 
 def quantile(durations: Sequence[float], share: float) -> float:
-    """The smallest of these sorted durations that so large a share of them does not exceed; NaN without any."""
-    return durations[math.ceil(share * len(durations)) - 1] if durations else math.nan
+    """The smallest of these sorted durations that so large a share of them does not exceed; infinite without any."""
+    return durations[math.ceil(share * len(durations)) - 1] if durations else math.inf
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
