@@ -16,6 +16,7 @@ from benchmarks.environments import interpreter, versions
 from benchmarks.results import Outcome, Plan
 from benchmarks.roads import ROADS, SCHEMES, Road
 from benchmarks.runner import run_imports, run_road
+from benchmarks.service.command import service
 from benchmarks.storage import Unavailable, open_storage
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
@@ -164,6 +165,9 @@ def show_scale(
     scale.write(found, folder, vendor)
     for series in found:
         console.print(f"{series.title}: time grows with the power {series.exponent:.2f} of the size")
+
+
+app.command()(service)
 
 
 if __name__ == "__main__":
