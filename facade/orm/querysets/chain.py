@@ -20,6 +20,7 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.fetching import FETCH_ONE
 from facade.orm.querysets.arguments import (
     freeze_condition_argument,
+    freeze_named,
     is_expression,
     name_of,
     named_expressions,
@@ -215,7 +216,7 @@ class Chain(Combining):
         values = Values()
         children = [freeze_condition_argument(arg, values) for arg in args]
         children.extend(freeze_pair(name, value, values) for name, value in sorted(kwargs.items()))
-        return self._expressions_shape("condition", tuple(children), values, negated)
+        return self._expressions_shape("condition", HashedOnce(children), values, negated)
 
     def complex_filter(self, filter_obj: Q | dict[str, Any]) -> Self:
         """Filter by a Q object or a dict of lookups."""
@@ -251,10 +252,8 @@ class Chain(Combining):
                 raise ValueError(f"The annotation '{name}' conflicts with a field on the model.")
             if not isinstance(annotation, FilteredRelation):  # it has a rule of its own
                 check_alias(name)
-        values = Values()
-        frozen = tuple((name, freeze(expression, values)) for name, expression in annotations.items())
         clone = self._clone()
-        clone._shape, clone._args = self._expressions_shape("annotate", frozen, values, select)
+        clone._shape, clone._args = self._expressions_shape("annotate", *freeze_named(annotations), select)
         if self._fields is not None and select:
             added = [name for name in annotations if name not in self._fields]
             known = clone._shape.query.annotations
@@ -262,10 +261,10 @@ class Chain(Combining):
         return clone
 
     def _expressions_shape(
-        self, step: str, frozen: tuple[Any, ...], values: Values, *rest: Any
+        self, step: str, frozen: HashedOnce, values: Values, *rest: Any
     ) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments one step further, with frozen expressions, which may have names."""
-        shape, bound = self._shape.advance((step, HashedOnce(frozen), *rest), values, values.keyed)
+        shape, bound = self._shape.advance((step, frozen, *rest), values, values.keyed)
         return shape, self._args + bound
 
     # -- selection -----------------------------------------------------------------------------------
@@ -336,7 +335,9 @@ class Chain(Combining):
 
     def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
         values = Values()
-        frozen = tuple(freeze(item, values) if is_expression(item) else item for item in self._names(items))
+        frozen = HashedOnce(
+            freeze(item, values) if is_expression(item) else item for item in self._names(items)
+        )
         clone = self._clone()
         clone._shape, clone._args = self._expressions_shape("order_by", frozen, values)
         return clone

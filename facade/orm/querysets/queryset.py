@@ -14,14 +14,15 @@ from facade.db.scopes.atomic import atomic, mark_for_rollback_on_error
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import OrderBy
 from facade.expressions.comparisons import GreaterThan, LessThanOrEqual
-from facade.expressions.freezing import Frozen, Values, freeze, freeze_stored
+from facade.expressions.freezing import Frozen, HashedOnce, Values, freeze_stored
 from facade.expressions.functions.window import RowNumber
 from facade.expressions.references import F, Settled
 from facade.expressions.windows import Window
 from facade.foundation.seams import Seam
 from facade.meta import registry
-from facade.orm.instances.deletion import Collector
+from facade.orm.instances.deletion import Collector, delete_unread, goes_alone
 from facade.orm.querysets import bulk
+from facade.orm.querysets.arguments import freeze_named
 from facade.orm.querysets.core_statements import StatementQuerySet
 from facade.orm.querysets.explaining import explain_sql
 from facade.orm.querysets.raw import RawQuerySet
@@ -42,11 +43,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.channels.channel import Params
-    from facade.db.database import Database
     from facade.fields.contracts import Instance
     from facade.meta.options import Options
     from facade.orm.querysets.manager import QuerySetManager
-    from facade.sql.plan.shape import Shape
 
     Typed = sa.SQLColumnExpression  # a column or Core expression that has a type, as `Author.name` has
 
@@ -194,7 +193,7 @@ class QuerySet(Reading[M, R]):
                 return self._update_tables(tables, kwargs)
         if self.model._meta.concrete_model._meta.stands_on is not None:
             kwargs = with_refreshed(self.model._meta, kwargs)
-        return self._run_update(*_frozen(kwargs))
+        return self._run_update(*freeze_named(kwargs, freeze_stored))
 
     aupdate = twin(update)
 
@@ -206,7 +205,7 @@ class QuerySet(Reading[M, R]):
                 check_sources(opts, model, name, kwargs[name])
         parts = {model: {name: kwargs[name] for name in assigned} for model, assigned in tables.items()}
         for model, part in parts.items():  # what cannot be assigned is refused before anything is sent
-            QuerySet(model, using=self.db)._expressions_shape("update", *_frozen(part))
+            QuerySet(model, using=self.db)._expressions_shape("update", *freeze_named(part, freeze_stored))
         keys = {model: _key_from(opts, model) for model in tables}
         names = tuple(dict.fromkeys(keys.values()))
         with atomic(using=self.db, savepoint=False):
@@ -230,19 +229,17 @@ class QuerySet(Reading[M, R]):
         if query.grouping.distinct_fields:
             raise TypeError("Cannot call update() after .distinct(*fields).")
 
-    def _run_update(self, pairs: tuple[tuple[str, Any], ...], values: Values) -> int:
-        shape, args = self._expressions_shape("update", pairs, values)
+    def _run_update(self, frozen: HashedOnce, values: Values) -> int:
+        shape, args = self._expressions_shape("update", frozen, values)
         database = connections[self.db]
         with mark_for_rollback_on_error(using=database.alias):
-            count = run_updates(shape, database, args)
+            count = update_plan(shape, database).execute(database, args)
         self._result_cache = None
         return count
 
     def _update(self, values: Iterable[tuple[Any, Any, Any]]) -> int:
         """Assign `(field, model, value)` triples, without the checks that save() has made already."""
-        frozen = Values()
-        pairs = tuple((field.name, freeze(value, frozen)) for field, _, value in values)
-        return self._run_update(pairs, frozen)
+        return self._run_update(*freeze_named({field.name: value for field, _, value in values}))
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the objects and what depends on them; return how many, in all and by model."""
@@ -254,12 +251,14 @@ class QuerySet(Reading[M, R]):
         self._refuse_values("delete")
         queryset = self._chain()
         queryset._for_write = True
-        if not self._shape.query.lock:
-            queryset = queryset.select_related(None).order_by()
-        queryset._for_write = True
-        collector = Collector(using=queryset.db, origin=self)
-        collector.collect(queryset)
-        result = collector.delete()
+        if goes_alone(self.model):
+            result = delete_unread(queryset, queryset.db)
+        else:
+            if not self._shape.query.lock:
+                queryset = queryset.select_related(None).order_by()
+            collector = Collector(using=queryset.db, origin=self)
+            collector.collect(queryset)
+            result = collector.delete()
         self._result_cache = None
         return result
 
@@ -567,21 +566,10 @@ def _query_of(queryset: QuerySet[Any, Any]) -> QueryView:
     return QueryView(queryset._clone())
 
 
-def _frozen(assigned: dict[str, Any]) -> tuple[tuple[tuple[str, Any], ...], Values]:
-    """Take the constants out of the assignments of update()."""
-    values = Values()
-    return tuple((name, freeze_stored(value, values)) for name, value in assigned.items()), values
-
-
 def _key_from(opts: Options, model: type[Any]) -> str:
     """Return the name of the field of a model that holds the key of its row in the table of an ancestor."""
     path = opts.get_path_to_parent(model)
     return "pk" if all(hop.join_field.primary_key for hop in path) else str(model._meta.pk.name)
-
-
-def run_updates(shape: Shape, database: Database, args: tuple[Any, ...]) -> int:
-    """Run the UPDATE of a shape."""
-    return update_plan(shape, database).execute(database, args)
 
 
 manager_class: Seam[[type[Any]], type[Any]] = Seam(

@@ -13,10 +13,10 @@ from facade.db.channels.execution import NO_OPTIONS
 from facade.db.connection import connections
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.aggregates.plain import Count
-from facade.expressions.freezing import CORE, Arg, Values, freeze
+from facade.expressions.freezing import CORE, Arg, Values
 from facade.orm.instances.fetching import adopt
 from facade.orm.instances.state import LOADED_FROM, ModelState
-from facade.orm.querysets.arguments import named_expressions
+from facade.orm.querysets.arguments import freeze_named, named_expressions
 from facade.orm.querysets.chain import Chain
 from facade.orm.querysets.prefetch import Prefetching, prefetch_under
 from facade.sql.plan.loaders import instance_state, row_class
@@ -278,17 +278,19 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
     def _aggregated(self, aggregates: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the aggregates over these objects."""
-        values = Values()
-        frozen = tuple((name, freeze(expression, values)) for name, expression in aggregates.items())
-        bounds = (self._low or None, None if self._high is None else self._high - self._low)
-        sliced = tuple([None if bound is None else values.add(bound) for bound in bounds])
-        shape, arguments = self._expressions_shape("aggregate", frozen, values, sliced)
+        frozen, values = freeze_named(aggregates)
+        shape, arguments = self._expressions_shape("aggregate", frozen, values, self._bounds(values))
         database = connections[self.db]
         nothing = self._high is not None and self._high <= self._low
         if not nothing and (rows := select_plan(shape, database, "dicts").fetch(database, arguments)):
             return rows[0]  # type: ignore[no-any-return]
         annotations = shape.query.annotation_select
         return {name: _empty_value(expression, arguments) for name, expression in annotations.items()}
+
+    def _bounds(self, values: Values) -> tuple[Arg | None, Arg | None]:
+        """Return the places of the slice, which are added to the values."""
+        low = values.add(self._low) if self._low else None
+        return low, None if self._high is None else values.add(self._high - self._low)
 
     def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return a dict of values computed over all objects: `aggregate(total=Sum("price"))`."""
@@ -305,7 +307,11 @@ class Reading(Prefetching, Chain, Generic[M, R]):
             return len(self._result_cache)
         if self._high is not None and self._high <= self._low:
             return 0
-        return self._aggregated(_COUNT)["__count"]  # type: ignore[no-any-return]
+        if self._low or self._high is not None:
+            return self._aggregated(_COUNT)["__count"]  # type: ignore[no-any-return]
+        database = connections[self.db]
+        found = select_plan(self._shape.child(_COUNT_ALL, 0), database, "flat").fetch(database, self._args)
+        return found[0] if found else 0
 
     acount = twin(count)
 
@@ -470,6 +476,7 @@ def _empty_value(expression: object, arguments: tuple[Any, ...]) -> Any:
 
 
 _COUNT = {"__count": Count("*")}
+_COUNT_ALL = "aggregate", freeze_named(_COUNT)[0], (None, None)  # the key of a step
 
 
 @instance_state.fill
