@@ -71,16 +71,22 @@ def goes_alone(model: type[Any], from_field: Field[Any] | None = None) -> bool:
 def delete_alone(obj: Instance, using: str) -> tuple[int, dict[str, int]]:
     """Delete the row of an instance that goes alone: one statement."""
     opts = obj._meta
-    with mark_for_rollback_on_error(using=using):
+    try:
         count = delete_one(obj, opts.concrete_model, connections[using])
+    except BaseException:
+        with mark_for_rollback_on_error(using=using):  # only here: what succeeds need not pay for it
+            raise
     setattr(obj, opts.pk.attname, None)
     return count, {opts.label: count}
 
 
 def delete_unread(queryset: QuerySet[Any, Any], using: str) -> tuple[int, dict[str, int]]:
     """Delete the rows of a queryset that go alone: one statement."""
-    with mark_for_rollback_on_error(using=using):
+    try:
         count = queryset._raw_delete(using=using)
+    except BaseException:
+        with mark_for_rollback_on_error(using=using):
+            raise
     return count, {queryset.model._meta.label: count} if count else {}
 
 

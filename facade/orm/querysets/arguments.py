@@ -157,7 +157,8 @@ def _outline(named: Mapping[str, Any]) -> tuple[tuple[Any, ...], Values] | None:
 
     Each part tells how many follow. What classes of one's own freeze, or keep beside what theirs do, is not known.
     """
-    parts, values = list[Any](), Values()
+    parts: list[Any] = []
+    values = Values()
     for name, expression in named.items():
         parts.append(name)
         todo = [expression]
@@ -166,18 +167,20 @@ def _outline(named: Mapping[str, Any]) -> tuple[tuple[Any, ...], Values] | None:
             kind = type(item)
             if kind is F and type(item.name) is str:
                 parts.append(item.name)
-            elif kind in PLAIN or kind is bool:
-                parts.append(Arg)
-                values.append(item)
-            elif kind is Value and type(item.value) in PLAIN and item._output_field is None:
-                parts += (Value, type(item.value), is_wide(item.value), is_long(item.value))
-                values.append(item.value)
+            elif isinstance(item, Func):
+                if not (_is_plain_aggregate(item, kind) or _is_plain_call(item, kind)):
+                    return None
+                parts += (kind, len(item.source_expressions), getattr(item, "distinct", None))
+                todo += item.source_expressions[::-1]
             elif kind is CombinedExpression and len(item.__dict__) == 3:
                 parts += (CombinedExpression, item.connector)
                 todo += (item.rhs, item.lhs)
-            elif isinstance(item, Func) and (call := _outline_call(item)) is not None:
-                parts += call
-                todo += item.source_expressions[::-1]
+            elif kind is Value and type(item.value) in PLAIN and item._output_field is None:
+                parts += (Value, type(item.value), is_wide(item.value), is_long(item.value))
+                values.append(item.value)
+            elif kind in PLAIN or kind is bool:
+                parts.append(Arg)
+                values.append(item)
             elif item is None or (kind is Star and not item.__dict__):
                 parts.append(kind)
             else:
@@ -185,18 +188,20 @@ def _outline(named: Mapping[str, Any]) -> tuple[tuple[Any, ...], Values] | None:
     return tuple(parts), values
 
 
-def _outline_call(item: Func) -> tuple[Any, ...] | None:
-    """Return what a call of a function is but for what it is called with."""
-    kind, state = type(item), item.__dict__
-    if state.get("extra") != {}:
-        return None
-    if kind.freeze is Expression.freeze and len(state) == 2:
-        return kind, len(item.source_expressions)
-    if not isinstance(item, Aggregate) or kind.freeze is not Aggregate.freeze or len(state) != 5:
-        return None
-    if item.filter is not None or item.default is not None:
-        return None
-    return kind, len(item.source_expressions), item.distinct
+def _is_plain_aggregate(item: Func, kind: type[Func]) -> bool:
+    """Return whether all there is of an aggregate is its class, its sources and whether they are distinct."""
+    state = item.__dict__
+    return (
+        kind.freeze is Aggregate.freeze
+        and len(state) == 5
+        and state.get("filter", item) is state.get("default", item) is None
+        and not item.extra
+    )
+
+
+def _is_plain_call(item: Func, kind: type[Func]) -> bool:
+    """Return whether all there is of a call of a function is its class and its sources."""
+    return kind.freeze is Expression.freeze and len(item.__dict__) == 2 and not item.extra
 
 
 def one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:

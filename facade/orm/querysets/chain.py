@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from facade.sql.plan.shape import Shape
 
 _new = object.__new__
+_LISTS = frozenset({list, tuple, set, frozenset, range})
 
 
 class Chain(Combining):
@@ -124,10 +125,10 @@ class Chain(Combining):
             return under(self._with(_execution=None).db, self._execution)
         if self._db is not None:
             return self._db
-        if self._for_write:
-            return router.db_for_write(self.model, **self._hints)
         if not self._hints and not router.routers:
             return DEFAULT_DB_ALIAS
+        if self._for_write:
+            return router.db_for_write(self.model, **self._hints)
         return router.db_for_read(self.model, **self._hints)
 
     def using(self, alias: Using | None) -> Self:
@@ -194,6 +195,8 @@ class Chain(Combining):
         for name, value in kwargs.items():
             kind = type(value)
             if kind not in PLAIN and (kind is not bool or name.endswith("isnull")):
+                if kind in _LISTS and value and PLAIN.issuperset(map(type, value)):
+                    continue
                 return self._condition_shape(False, (), kwargs)
         shape, bound = self._shape.advance(("filter_plain", *kwargs), values)
         return shape, self._args + bound
@@ -450,10 +453,6 @@ class Chain(Combining):
     def _refuse_sliced(self, operation: str) -> None:
         if self._low or self._high is not None:
             raise TypeError(f"Cannot {operation} once a slice has been taken.")
-
-    def _refuse_values(self, operation: str) -> None:
-        if self._fields is not None:
-            raise TypeError(f"Cannot call {operation}() after .values() or .values_list()")
 
 
 def _is_none(items: tuple[Any, ...]) -> bool:

@@ -14,7 +14,7 @@ from facade.db.scopes.atomic import atomic, mark_for_rollback_on_error
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import OrderBy
 from facade.expressions.comparisons import GreaterThan, LessThanOrEqual
-from facade.expressions.freezing import Frozen, HashedOnce, Values, freeze_stored
+from facade.expressions.freezing import PLAIN, Frozen, Values, freeze_stored
 from facade.expressions.functions.window import RowNumber
 from facade.expressions.references import F, Settled
 from facade.expressions.windows import Window
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
     from facade.meta.options import Options
     from facade.orm.querysets.manager import QuerySetManager
+    from facade.sql.plan.shape import Shape
 
     Typed = sa.SQLColumnExpression  # a column or Core expression that has a type, as `Author.name` has
 
@@ -182,18 +183,18 @@ class QuerySet(Reading[M, R]):
 
     def update(self, /, **kwargs: Any) -> int:
         """Assign values or expressions in the database; return the number of rows found."""
-        self._refuse_combined("update")
         self._check_update()
         if not kwargs:
             return 0
         self._for_write = True
-        if self.model._meta.parents:
-            tables = tables_of(self.model._meta, kwargs)
-            if tables.keys() != {self.model._meta.concrete_model}:
+        opts = self.model._meta
+        if opts.parents:
+            tables = tables_of(opts, kwargs)
+            if tables.keys() != {opts.concrete_model}:
                 return self._update_tables(tables, kwargs)
-        if self.model._meta.concrete_model._meta.stands_on is not None:
-            kwargs = with_refreshed(self.model._meta, kwargs)
-        return self._run_update(*freeze_named(kwargs, freeze_stored))
+        if opts.concrete_model._meta.stands_on is not None:
+            kwargs = with_refreshed(opts, kwargs)
+        return self._run_update(kwargs)
 
     aupdate = twin(update)
 
@@ -205,7 +206,7 @@ class QuerySet(Reading[M, R]):
                 check_sources(opts, model, name, kwargs[name])
         parts = {model: {name: kwargs[name] for name in assigned} for model, assigned in tables.items()}
         for model, part in parts.items():  # what cannot be assigned is refused before anything is sent
-            QuerySet(model, using=self.db)._expressions_shape("update", *freeze_named(part, freeze_stored))
+            QuerySet(model, using=self.db)._assigned_shape(part)
         keys = {model: _key_from(opts, model) for model in tables}
         names = tuple(dict.fromkeys(keys.values()))
         with atomic(using=self.db, savepoint=False):
@@ -224,31 +225,42 @@ class QuerySet(Reading[M, R]):
 
     def _check_update(self) -> None:
         query = self._shape.query
-        if not self._can_filter():
+        if query.source.combinator:
+            self._refuse_combined("update")
+        if self._low or self._high is not None:
             raise TypeError("Cannot update a query once a slice has been taken.")
         if query.grouping.distinct_fields:
             raise TypeError("Cannot call update() after .distinct(*fields).")
 
-    def _run_update(self, frozen: HashedOnce, values: Values) -> int:
-        shape, args = self._expressions_shape("update", frozen, values)
+    def _assigned_shape(self, assigned: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
+        """Return the shape and the arguments of the UPDATE with these assignments."""
+        for value in assigned.values():
+            if type(value) not in PLAIN and type(value) is not bool:
+                return self._expressions_shape("update", *freeze_named(assigned, freeze_stored))
+        shape, bound = self._shape.advance(("update_plain", *assigned), tuple(assigned.values()))
+        return shape, self._args + bound
+
+    def _run_update(self, assigned: dict[str, Any]) -> int:
+        shape, args = self._assigned_shape(assigned)
         database = connections[self.db]
-        with mark_for_rollback_on_error(using=database.alias):
-            count = update_plan(shape, database).execute(database, args)
+        plan = update_plan(shape, database)
+        try:
+            count = plan.execute(database, args)
+        except BaseException:
+            with mark_for_rollback_on_error(
+                using=database.alias
+            ):  # only here: what succeeds need not pay for it
+                raise
         self._result_cache = None
         return count
 
     def _update(self, values: Iterable[tuple[Any, Any, Any]]) -> int:
         """Assign `(field, model, value)` triples, without the checks that save() has made already."""
-        return self._run_update(*freeze_named({field.name: value for field, _, value in values}))
+        return self._run_update({field.name: value for field, _, value in values})
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the objects and what depends on them; return how many, in all and by model."""
-        self._refuse_combined("delete")
-        if not self._can_filter():
-            raise TypeError("Cannot use 'limit' or 'offset' with delete().")
-        if self._shape.query.grouping.distinct_fields:
-            raise TypeError("Cannot call delete() after .distinct(*fields).")
-        self._refuse_values("delete")
+        self._check_delete()
         queryset = self._chain()
         queryset._for_write = True
         if goes_alone(self.model):
@@ -263,6 +275,17 @@ class QuerySet(Reading[M, R]):
         return result
 
     adelete = twin(delete)
+
+    def _check_delete(self) -> None:
+        query = self._shape.query
+        if query.source.combinator:
+            self._refuse_combined("delete")
+        if self._low or self._high is not None:
+            raise TypeError("Cannot use 'limit' or 'offset' with delete().")
+        if query.grouping.distinct_fields:
+            raise TypeError("Cannot call delete() after .distinct(*fields).")
+        if self._fields is not None:
+            raise TypeError("Cannot call delete() after .values() or .values_list()")
 
     def _raw_delete(self, using: str) -> int:
         """Delete the rows with one statement: no signals, nothing else."""

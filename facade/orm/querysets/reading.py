@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import closing
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from typing_extensions import TypeVar
@@ -70,9 +71,11 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         if self._high is not None and self._high <= self._low:
             return []
         database = connections[self.db]
-        rows = self._plan(database).fetch(database, self._plan_args(), *self._load_options())
-        if self._known_related_objects or self._fetch_mode is not None:
-            adopt(self, rows)
+        plan, args = self._plan(database), self._plan_args()
+        if not self._known_related_objects and self._fetch_mode is None:
+            return plan.fetch(database, args)
+        rows = plan.fetch(database, args, *self._load_options())
+        adopt(self, rows)
         return rows
 
     def _load_options(self) -> tuple[Any, ...]:
@@ -217,7 +220,9 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     def first(self) -> R | None:
         """Return the first object, by primary key where no order was given; None where there is none."""
         queryset = self if self._is_ordered_for("first") else self.order_by("pk")
-        found = list(queryset[:1])
+        found = queryset._result_cache
+        if found is None:
+            found = queryset._between(None, 1)._results()
         return found[0] if found else None
 
     afirst = twin(first)
@@ -378,7 +383,10 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
     def _by_name(self, field_name: str) -> dict[Any, Any]:
         if self._kind == "instances":
-            return {getattr(item, field_name): item for item in self}
+            rows, opts = self._results(), self.model._meta
+            # `pk` is a property, which would be asked for each row.
+            name = opts.pk.attname if field_name == "pk" and len(opts.pk_fields) == 1 else field_name
+            return dict(zip(map(attrgetter(name), rows), rows, strict=True))
         names = self._result_names()
         if self._kind in ("dicts", "named") and field_name not in names:
             names = (field_name, *names)
