@@ -74,8 +74,8 @@ def delete_alone(obj: Instance, using: str) -> tuple[int, dict[str, int]]:
     try:
         count = delete_one(obj, opts.concrete_model, connections[using])
     except BaseException:
-        with mark_for_rollback_on_error(using=using):  # only here: what succeeds need not pay for it
-            raise
+        with mark_for_rollback_on_error(using=using):
+            raise  # only now is it marked: what succeeds need not pay for it
     setattr(obj, opts.pk.attname, None)
     return count, {opts.label: count}
 

@@ -247,10 +247,8 @@ class QuerySet(Reading[M, R]):
         try:
             count = plan.execute(database, args)
         except BaseException:
-            with mark_for_rollback_on_error(
-                using=database.alias
-            ):  # only here: what succeeds need not pay for it
-                raise
+            with mark_for_rollback_on_error(using=database.alias):
+                raise  # only now is it marked: what succeeds need not pay for it
         self._result_cache = None
         return count
 
