@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import EmptyResultSet, FieldError, FullResultSet
 from facade.expressions.arithmetic.inference import OutputFieldIsNoneError, combined_field
-from facade.expressions.freezing import Arg, Frozen, Values, core_expression, freeze
+from facade.expressions.freezing import PLAIN, Arg, Frozen, Values, core_expression, freeze
 from facade.expressions.identity import Compared, TwoSided
 from facade.expressions.sqltext.written import Written
 from facade.expressions.tree import Change, Tree
@@ -448,6 +448,8 @@ class Value(Expression):
 
 def as_value(value: object) -> Any:
     """Return `value` as it is if it freezes itself, an expression of Core as one of facade's, anything else as a constant."""
+    if type(value) in PLAIN:
+        return Value(value)
     return value if isinstance(value, Frozen) else core_expression(value) or Value(value)
 
 

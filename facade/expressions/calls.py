@@ -47,7 +47,9 @@ class Func(Expression):
                 f"{'argument' if self.arity == 1 else 'arguments'} ({len(expressions)} given)"
             )
         super().__init__(output_field)
-        self.source_expressions = [as_expression(item) for item in expressions]
+        self.source_expressions: list[Any] = [
+            F(item) if type(item) is str else as_expression(item) for item in expressions
+        ]
         self.extra = extra
 
     def __repr__(self) -> str:

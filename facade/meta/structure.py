@@ -84,7 +84,7 @@ class Structure:
         }
     )
     REVERSE_PROPERTIES: ClassVar[frozenset[str]] = frozenset(
-        {"_relation_tree", "fields_map", "related_objects"}
+        {"_relation_tree", "fields_map", "referring", "related_objects"}
     )
 
     model: Any
@@ -233,6 +233,19 @@ class Structure:
         """The relations that point here."""
         fields = self._get_fields(forward=False, reverse=True, include_hidden=True)
         return FieldList("related_objects", (rel for rel in fields if not rel.hidden or rel.many_to_many))
+
+    @cached_property
+    def referring(self) -> FieldList:
+        """The relations by which rows of other tables refer to the rows of this one."""
+        fields = self.get_fields(include_hidden=True)
+        return FieldList(
+            "referring",
+            (
+                rel
+                for rel in fields
+                if rel.auto_created and not rel.concrete and (rel.one_to_one or rel.one_to_many)
+            ),
+        )
 
     @cached_property
     def _relation_tree(self) -> Any:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from facade import fields
 from facade.exceptions import FieldError, FullResultSet, UnsupportedFeature
 from facade.expressions.base import Value
-from facade.expressions.calls import Func, as_expression
+from facade.expressions.calls import Func
 from facade.expressions.references import Star, parts_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Aggregate(Func):
             raise TypeError(f"{type(self).__name__} does not allow distinct.")
         if default is not None and self.empty_result_set_value is not None:
             raise TypeError(f"{type(self).__name__} does not allow default.")
-        self.distinct, self.filter = distinct, as_filter(filter)
+        self.distinct, self.filter = distinct, None if filter is None else as_filter(filter)
         self.default: Any = default
         super().__init__(*expressions, **extra)
 
@@ -222,10 +222,9 @@ class Count(Aggregate):
     arity = 1
 
     def __init__(self, expression: object, filter: object = None, **extra: Any) -> None:
-        expression = (
-            Star() if isinstance(expression, str) and expression == "*" else as_expression(expression)
-        )
-        if isinstance(expression, Star) and filter is not None:
+        if isinstance(expression, str) and expression == "*":
+            expression = Star()
+        if filter is not None and isinstance(expression, Star):
             raise ValueError("Star cannot be used with filter. Please specify a field.")
         super().__init__(expression, filter=filter, **extra)
 

@@ -26,26 +26,16 @@ from facade.sql.writes.table_writer import table_writer
 if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
-    from facade.fields.contracts import Objects, OnDelete
-    from facade.meta.options import Options
+    from facade.fields.contracts import Instance, Objects, OnDelete
+    from facade.orm.querysets.queryset import QuerySet
     from facade.signals import Signal
 
 # -- what refers to an object ---------------------------------------------------------------
 
 
-def get_candidate_relations_to_delete(opts: Options) -> list[Any]:
-    """Return the relations by which rows of other tables refer to the rows of a model."""
-    return [
-        field
-        for field in opts.get_fields(include_hidden=True)
-        if field.auto_created and not field.concrete and (field.one_to_one or field.one_to_many)
-    ]
-
-
 def _referenced(model: type[Any]) -> set[Any]:
     """Return the fields of `model` that others refer to, which the collector has to know."""
-    relations = get_candidate_relations_to_delete(model._meta)
-    return {field for relation in relations for field in relation.field.foreign_related_fields}
+    return {field for relation in model._meta.referring for field in relation.field.foreign_related_fields}
 
 
 def _stored(field: Field[Any], value: object) -> Any:
@@ -54,7 +44,50 @@ def _stored(field: Field[Any], value: object) -> Any:
 
 
 def _has_listeners(model: type[Any]) -> bool:
+    if not (pre_delete.receivers or post_delete.receivers):
+        return False
     return pre_delete.has_listeners(model) or post_delete.has_listeners(model)
+
+
+def goes_alone(model: type[Any], from_field: Field[Any] | None = None) -> bool:
+    """Return whether nobody cares about a row of a model that is deleted: no receiver, no other row, no parent's row.
+
+    A cascade through `from_field`, from the parent's table, need not go back there.
+    """
+    opts = model._meta
+    if _has_listeners(model):
+        return False
+    for link in opts.concrete_model._meta.parents.values():
+        if link != from_field:
+            return False
+    for relation in opts.referring:
+        if relation.field.remote_field.on_delete not in SKIP_COLLECTION:
+            return False
+    return not (
+        opts.private_fields and any(hasattr(one, "bulk_related_objects") for one in opts.private_fields)
+    )
+
+
+def delete_alone(obj: Instance, using: str) -> tuple[int, dict[str, int]]:
+    """Delete the row of an instance that goes alone: one statement."""
+    opts = obj._meta
+    try:
+        count = delete_one(obj, opts.concrete_model, connections[using])
+    except BaseException:
+        with mark_for_rollback_on_error(using=using):
+            raise  # only now is it marked: what succeeds need not pay for it
+    setattr(obj, opts.pk.attname, None)
+    return count, {opts.label: count}
+
+
+def delete_unread(queryset: QuerySet[Any, Any], using: str) -> tuple[int, dict[str, int]]:
+    """Delete the rows of a queryset that go alone: one statement."""
+    try:
+        count = queryset._raw_delete(using=using)
+    except BaseException:
+        with mark_for_rollback_on_error(using=using):
+            raise
+    return count, {queryset.model._meta.label: count} if count else {}
 
 
 class RelatedRows:
@@ -209,18 +242,7 @@ class Collector:
             model = objs.model
         else:
             return False
-        if _has_listeners(model):
-            return False
-        opts = model._meta
-        return (
-            # A cascade from the parent's table need not go back there.
-            all(link == from_field for link in opts.concrete_model._meta.parents.values())
-            and all(
-                relation.field.remote_field.on_delete in SKIP_COLLECTION
-                for relation in get_candidate_relations_to_delete(opts)
-            )
-            and not any(hasattr(field, "bulk_related_objects") for field in opts.private_fields)
-        )
+        return goes_alone(model, from_field)
 
     def get_del_batches(self, objs: Sequence[Any], fields: Sequence[Any]) -> list[Sequence[Any]]:
         """Return `objs` in parts small enough for one statement with a condition on each of `fields`."""
@@ -283,7 +305,7 @@ class Collector:
     def _collect_related(self, model: type[Any], objs: list[Any], keep_parents: bool) -> None:
         unread: dict[type[Any], list[Any]] = defaultdict(list)
         protected: dict[str, list[Any]] = defaultdict(list)
-        for relation in get_candidate_relations_to_delete(model._meta):
+        for relation in model._meta.referring:
             if keep_parents and relation.model._meta.concrete_model in model._meta.all_parents:
                 continue
             field = relation.field
@@ -370,11 +392,7 @@ class Collector:
         self.data = {model: sorted(instances, key=attrgetter("pk")) for model, instances in self.data.items()}
         self.sort()
         if (alone := self._single_instance()) is not None:
-            model, obj = alone
-            with mark_for_rollback_on_error(using=self.using):
-                count = delete_one(obj, model._meta.concrete_model, connections[self.using])
-            setattr(obj, model._meta.pk.attname, None)
-            return count, {model._meta.label: count}
+            return delete_alone(alone, self.using)
         deleted: Counter[str] = Counter()
         lone = len(self.fast_deletes) == 1 and not self.data and not self.field_updates
         block = (
@@ -400,12 +418,12 @@ class Collector:
             if count := self._delete_instances(model, instances[::-1]):
                 deleted[model._meta.label] += count
 
-    def _single_instance(self) -> tuple[type[Any], Any] | None:
+    def _single_instance(self) -> Any:
         """Return the only thing to delete, if it is an instance that nobody else cares about."""
         if len(self.data) != 1 or self.fast_deletes or self.field_updates:
             return None
-        ((model, instances),) = self.data.items()
-        return (model, instances[0]) if len(instances) == 1 and self.can_fast_delete(instances[0]) else None
+        (instances,) = self.data.values()
+        return instances[0] if len(instances) == 1 and self.can_fast_delete(instances[0]) else None
 
     def _announce(self, signal: Signal, instances: Iterable[tuple[type[Any], Any]]) -> None:
         for model, obj in instances:

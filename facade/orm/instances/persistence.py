@@ -13,7 +13,7 @@ from facade.db.scopes.binding import Using, alias_of
 from facade.db.settings.aliases import home_of
 from facade.expressions.calls import DatabaseDefault
 from facade.fields.declarations import LOOKUP_SEP
-from facade.orm.instances.deletion import Collector
+from facade.orm.instances.deletion import Collector, delete_alone, goes_alone
 from facade.orm.querysets.prefetched import PREFETCHED
 from facade.signals import post_save, pre_save
 from facade.sql.writes.insert import insert_one
@@ -421,6 +421,8 @@ class Persistence(Whole):
                 "to None."
             )
         using = (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
+        if goes_alone(self._meta.model):
+            return delete_alone(self, using)
         collector = Collector(using=using, origin=self)
         collector.collect([self], keep_parents=keep_parents)
         return collector.delete()

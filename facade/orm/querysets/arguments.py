@@ -7,11 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from facade import fields as model_fields
 from facade.exceptions import FieldError
-from facade.expressions.freezing import Frozen, Values, core_expression, freeze
+from facade.expressions.aggregates.plain import Aggregate
+from facade.expressions.base import CombinedExpression, Expression, Value
+from facade.expressions.calls import Func
+from facade.expressions.freezing import (
+    PLAIN,
+    Arg,
+    Frozen,
+    HashedOnce,
+    Values,
+    core_expression,
+    freeze,
+    is_long,
+    is_wide,
+)
 from facade.expressions.q import FilteredRelation, Q, freeze_condition, freeze_pair
+from facade.expressions.references import F, Star
 from facade.expressions.subquery import Subquery
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import sqlalchemy as sa
 
     from facade.expressions.contracts import Resolvable
@@ -86,7 +102,9 @@ def value_names(
 
 def named_expressions(args: tuple[Any, ...], kwargs: dict[str, Any], method: str) -> dict[str, Any]:
     """Return the expressions of annotate() or aggregate() by name; raises TypeError for what is no expression."""
-    if bad := [str(item) for item in (*args, *kwargs.values()) if not is_expression(item)]:
+    items = (*args, *kwargs.values())
+    others = [item for item in items if not isinstance(item, Expression)]
+    if bad := [str(item) for item in others if not is_expression(item)]:
         raise TypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(bad)}.")
     named: dict[str, Any] = {}
     for item in args:
@@ -103,7 +121,87 @@ def named_expressions(args: tuple[Any, ...], kwargs: dict[str, Any], method: str
                 f"The named annotation '{name}' conflicts with the default name for another annotation."
             )
         named[name] = item
-    return {name: as_annotation(item) for name, item in {**named, **kwargs}.items()}
+    named.update(kwargs)
+    return {name: as_annotation(item) for name, item in named.items()} if others else named
+
+
+# -- freezing what was frozen before --------------------------------------------------------------
+
+MAX_FROZEN = 1_000
+"""How many outlines are kept."""
+_frozen: dict[tuple[Any, ...], HashedOnce] = {}
+
+
+def freeze_named(
+    named: Mapping[str, Any], freeze_one: Callable[[Any, Values], Any] = freeze
+) -> tuple[HashedOnce, Values]:
+    """Return expressions with their names as a part of a key, and the values taken out of them.
+
+    Expressions are written anew for each call, and most often alike: an outline of them, which is compared a lot faster than
+    they are, finds what was frozen before. That is one object then, and a key with it is found by its identity.
+    """
+    outlined = _outline(named)
+    if outlined is not None and (found := _frozen.get(outlined[0])) is not None:
+        return found, outlined[1]
+    values = Values()
+    made = HashedOnce((name, freeze_one(item, values)) for name, item in named.items())
+    if outlined is not None and [*map(id, outlined[1])] == [*map(id, values)]:
+        if len(_frozen) >= MAX_FROZEN:
+            _frozen.clear()
+        _frozen[outlined[0]] = made
+    return made, values
+
+
+def _outline(named: Mapping[str, Any]) -> tuple[tuple[Any, ...], Values] | None:
+    """Write down what `freeze` makes of expressions, and take their constants out; None where that is not known.
+
+    Each part tells how many follow. What classes of one's own freeze, or keep beside what theirs do, is not known.
+    """
+    parts: list[Any] = []
+    values = Values()
+    for name, expression in named.items():
+        parts.append(name)
+        todo = [expression]
+        while todo:
+            item = todo.pop()
+            kind = type(item)
+            if kind is F and type(item.name) is str:
+                parts.append(item.name)
+            elif isinstance(item, Func):
+                if not (_is_plain_aggregate(item, kind) or _is_plain_call(item, kind)):
+                    return None
+                parts += (kind, len(item.source_expressions), getattr(item, "distinct", None))
+                todo += item.source_expressions[::-1]
+            elif kind is CombinedExpression and len(item.__dict__) == 3:
+                parts += (CombinedExpression, item.connector)
+                todo += (item.rhs, item.lhs)
+            elif kind is Value and type(item.value) in PLAIN and item._output_field is None:
+                parts += (Value, type(item.value), is_wide(item.value), is_long(item.value))
+                values.append(item.value)
+            elif kind in PLAIN or kind is bool:
+                parts.append(Arg)
+                values.append(item)
+            elif item is None or (kind is Star and not item.__dict__):
+                parts.append(kind)
+            else:
+                return None
+    return tuple(parts), values
+
+
+def _is_plain_aggregate(item: Func, kind: type[Func]) -> bool:
+    """Return whether all there is of an aggregate is its class, its sources and whether they are distinct."""
+    state = item.__dict__
+    return (
+        kind.freeze is Aggregate.freeze
+        and len(state) == 5
+        and state.get("filter", item) is state.get("default", item) is None
+        and not item.extra
+    )
+
+
+def _is_plain_call(item: Func, kind: type[Func]) -> bool:
+    """Return whether all there is of a call of a function is its class and its sources."""
+    return kind.freeze is Expression.freeze and len(item.__dict__) == 2 and not item.extra
 
 
 def one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:

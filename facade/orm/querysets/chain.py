@@ -20,6 +20,7 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.fetching import FETCH_ONE
 from facade.orm.querysets.arguments import (
     freeze_condition_argument,
+    freeze_named,
     is_expression,
     name_of,
     named_expressions,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from facade.sql.plan.shape import Shape
 
 _new = object.__new__
+_LISTS = frozenset({list, tuple, set, frozenset, range})
 
 
 class Chain(Combining):
@@ -123,10 +125,10 @@ class Chain(Combining):
             return under(self._with(_execution=None).db, self._execution)
         if self._db is not None:
             return self._db
-        if self._for_write:
-            return router.db_for_write(self.model, **self._hints)
         if not self._hints and not router.routers:
             return DEFAULT_DB_ALIAS
+        if self._for_write:
+            return router.db_for_write(self.model, **self._hints)
         return router.db_for_read(self.model, **self._hints)
 
     def using(self, alias: Using | None) -> Self:
@@ -193,6 +195,8 @@ class Chain(Combining):
         for name, value in kwargs.items():
             kind = type(value)
             if kind not in PLAIN and (kind is not bool or name.endswith("isnull")):
+                if kind in _LISTS and value and PLAIN.issuperset(map(type, value)):
+                    continue
                 return self._condition_shape(False, (), kwargs)
         shape, bound = self._shape.advance(("filter_plain", *kwargs), values)
         return shape, self._args + bound
@@ -215,7 +219,7 @@ class Chain(Combining):
         values = Values()
         children = [freeze_condition_argument(arg, values) for arg in args]
         children.extend(freeze_pair(name, value, values) for name, value in sorted(kwargs.items()))
-        return self._expressions_shape("condition", tuple(children), values, negated)
+        return self._expressions_shape("condition", HashedOnce(children), values, negated)
 
     def complex_filter(self, filter_obj: Q | dict[str, Any]) -> Self:
         """Filter by a Q object or a dict of lookups."""
@@ -251,10 +255,8 @@ class Chain(Combining):
                 raise ValueError(f"The annotation '{name}' conflicts with a field on the model.")
             if not isinstance(annotation, FilteredRelation):  # it has a rule of its own
                 check_alias(name)
-        values = Values()
-        frozen = tuple((name, freeze(expression, values)) for name, expression in annotations.items())
         clone = self._clone()
-        clone._shape, clone._args = self._expressions_shape("annotate", frozen, values, select)
+        clone._shape, clone._args = self._expressions_shape("annotate", *freeze_named(annotations), select)
         if self._fields is not None and select:
             added = [name for name in annotations if name not in self._fields]
             known = clone._shape.query.annotations
@@ -262,10 +264,10 @@ class Chain(Combining):
         return clone
 
     def _expressions_shape(
-        self, step: str, frozen: tuple[Any, ...], values: Values, *rest: Any
+        self, step: str, frozen: HashedOnce, values: Values, *rest: Any
     ) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments one step further, with frozen expressions, which may have names."""
-        shape, bound = self._shape.advance((step, HashedOnce(frozen), *rest), values, values.keyed)
+        shape, bound = self._shape.advance((step, frozen, *rest), values, values.keyed)
         return shape, self._args + bound
 
     # -- selection -----------------------------------------------------------------------------------
@@ -336,7 +338,9 @@ class Chain(Combining):
 
     def _order_by_expressions(self, items: tuple[Any, ...]) -> Self:
         values = Values()
-        frozen = tuple(freeze(item, values) if is_expression(item) else item for item in self._names(items))
+        frozen = HashedOnce(
+            freeze(item, values) if is_expression(item) else item for item in self._names(items)
+        )
         clone = self._clone()
         clone._shape, clone._args = self._expressions_shape("order_by", frozen, values)
         return clone
@@ -449,10 +453,6 @@ class Chain(Combining):
     def _refuse_sliced(self, operation: str) -> None:
         if self._low or self._high is not None:
             raise TypeError(f"Cannot {operation} once a slice has been taken.")
-
-    def _refuse_values(self, operation: str) -> None:
-        if self._fields is not None:
-            raise TypeError(f"Cannot call {operation}() after .values() or .values_list()")
 
 
 def _is_none(items: tuple[Any, ...]) -> bool:

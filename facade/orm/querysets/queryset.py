@@ -14,14 +14,15 @@ from facade.db.scopes.atomic import atomic, mark_for_rollback_on_error
 from facade.exceptions import EmptyResultSet
 from facade.expressions.base import OrderBy
 from facade.expressions.comparisons import GreaterThan, LessThanOrEqual
-from facade.expressions.freezing import Frozen, Values, freeze, freeze_stored
+from facade.expressions.freezing import PLAIN, Frozen, Values, freeze_stored
 from facade.expressions.functions.window import RowNumber
 from facade.expressions.references import F, Settled
 from facade.expressions.windows import Window
 from facade.foundation.seams import Seam
 from facade.meta import registry
-from facade.orm.instances.deletion import Collector
+from facade.orm.instances.deletion import Collector, delete_unread, goes_alone
 from facade.orm.querysets import bulk
+from facade.orm.querysets.arguments import freeze_named
 from facade.orm.querysets.core_statements import StatementQuerySet
 from facade.orm.querysets.explaining import explain_sql
 from facade.orm.querysets.raw import RawQuerySet
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
     from facade.db.channels.channel import Params
-    from facade.db.database import Database
     from facade.fields.contracts import Instance
     from facade.meta.options import Options
     from facade.orm.querysets.manager import QuerySetManager
@@ -183,18 +183,18 @@ class QuerySet(Reading[M, R]):
 
     def update(self, /, **kwargs: Any) -> int:
         """Assign values or expressions in the database; return the number of rows found."""
-        self._refuse_combined("update")
         self._check_update()
         if not kwargs:
             return 0
         self._for_write = True
-        if self.model._meta.parents:
-            tables = tables_of(self.model._meta, kwargs)
-            if tables.keys() != {self.model._meta.concrete_model}:
+        opts = self.model._meta
+        if opts.parents:
+            tables = tables_of(opts, kwargs)
+            if tables.keys() != {opts.concrete_model}:
                 return self._update_tables(tables, kwargs)
-        if self.model._meta.concrete_model._meta.stands_on is not None:
-            kwargs = with_refreshed(self.model._meta, kwargs)
-        return self._run_update(*_frozen(kwargs))
+        if opts.concrete_model._meta.stands_on is not None:
+            kwargs = with_refreshed(opts, kwargs)
+        return self._run_update(kwargs)
 
     aupdate = twin(update)
 
@@ -206,7 +206,7 @@ class QuerySet(Reading[M, R]):
                 check_sources(opts, model, name, kwargs[name])
         parts = {model: {name: kwargs[name] for name in assigned} for model, assigned in tables.items()}
         for model, part in parts.items():  # what cannot be assigned is refused before anything is sent
-            QuerySet(model, using=self.db)._expressions_shape("update", *_frozen(part))
+            QuerySet(model, using=self.db)._assigned_shape(part)
         keys = {model: _key_from(opts, model) for model in tables}
         names = tuple(dict.fromkeys(keys.values()))
         with atomic(using=self.db, savepoint=False):
@@ -225,45 +225,65 @@ class QuerySet(Reading[M, R]):
 
     def _check_update(self) -> None:
         query = self._shape.query
-        if not self._can_filter():
+        if query.source.combinator:
+            self._refuse_combined("update")
+        if self._low or self._high is not None:
             raise TypeError("Cannot update a query once a slice has been taken.")
         if query.grouping.distinct_fields:
             raise TypeError("Cannot call update() after .distinct(*fields).")
 
-    def _run_update(self, pairs: tuple[tuple[str, Any], ...], values: Values) -> int:
-        shape, args = self._expressions_shape("update", pairs, values)
+    def _assigned_shape(self, assigned: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
+        """Return the shape and the arguments of the UPDATE with these assignments."""
+        for value in assigned.values():
+            if type(value) not in PLAIN and type(value) is not bool:
+                return self._expressions_shape("update", *freeze_named(assigned, freeze_stored))
+        shape, bound = self._shape.advance(("update_plain", *assigned), tuple(assigned.values()))
+        return shape, self._args + bound
+
+    def _run_update(self, assigned: dict[str, Any]) -> int:
+        shape, args = self._assigned_shape(assigned)
         database = connections[self.db]
-        with mark_for_rollback_on_error(using=database.alias):
-            count = run_updates(shape, database, args)
+        plan = update_plan(shape, database)
+        try:
+            count = plan.execute(database, args)
+        except BaseException:
+            with mark_for_rollback_on_error(using=database.alias):
+                raise  # only now is it marked: what succeeds need not pay for it
         self._result_cache = None
         return count
 
     def _update(self, values: Iterable[tuple[Any, Any, Any]]) -> int:
         """Assign `(field, model, value)` triples, without the checks that save() has made already."""
-        frozen = Values()
-        pairs = tuple((field.name, freeze(value, frozen)) for field, _, value in values)
-        return self._run_update(pairs, frozen)
+        return self._run_update({field.name: value for field, _, value in values})
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the objects and what depends on them; return how many, in all and by model."""
-        self._refuse_combined("delete")
-        if not self._can_filter():
-            raise TypeError("Cannot use 'limit' or 'offset' with delete().")
-        if self._shape.query.grouping.distinct_fields:
-            raise TypeError("Cannot call delete() after .distinct(*fields).")
-        self._refuse_values("delete")
+        self._check_delete()
         queryset = self._chain()
         queryset._for_write = True
-        if not self._shape.query.lock:
-            queryset = queryset.select_related(None).order_by()
-        queryset._for_write = True
-        collector = Collector(using=queryset.db, origin=self)
-        collector.collect(queryset)
-        result = collector.delete()
+        if goes_alone(self.model):
+            result = delete_unread(queryset, queryset.db)
+        else:
+            if not self._shape.query.lock:
+                queryset = queryset.select_related(None).order_by()
+            collector = Collector(using=queryset.db, origin=self)
+            collector.collect(queryset)
+            result = collector.delete()
         self._result_cache = None
         return result
 
     adelete = twin(delete)
+
+    def _check_delete(self) -> None:
+        query = self._shape.query
+        if query.source.combinator:
+            self._refuse_combined("delete")
+        if self._low or self._high is not None:
+            raise TypeError("Cannot use 'limit' or 'offset' with delete().")
+        if query.grouping.distinct_fields:
+            raise TypeError("Cannot call delete() after .distinct(*fields).")
+        if self._fields is not None:
+            raise TypeError("Cannot call delete() after .values() or .values_list()")
 
     def _raw_delete(self, using: str) -> int:
         """Delete the rows with one statement: no signals, nothing else."""
@@ -567,21 +587,10 @@ def _query_of(queryset: QuerySet[Any, Any]) -> QueryView:
     return QueryView(queryset._clone())
 
 
-def _frozen(assigned: dict[str, Any]) -> tuple[tuple[tuple[str, Any], ...], Values]:
-    """Take the constants out of the assignments of update()."""
-    values = Values()
-    return tuple((name, freeze_stored(value, values)) for name, value in assigned.items()), values
-
-
 def _key_from(opts: Options, model: type[Any]) -> str:
     """Return the name of the field of a model that holds the key of its row in the table of an ancestor."""
     path = opts.get_path_to_parent(model)
     return "pk" if all(hop.join_field.primary_key for hop in path) else str(model._meta.pk.name)
-
-
-def run_updates(shape: Shape, database: Database, args: tuple[Any, ...]) -> int:
-    """Run the UPDATE of a shape."""
-    return update_plan(shape, database).execute(database, args)
 
 
 manager_class: Seam[[type[Any]], type[Any]] = Seam(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import closing
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from typing_extensions import TypeVar
@@ -13,10 +14,10 @@ from facade.db.channels.execution import NO_OPTIONS
 from facade.db.connection import connections
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.aggregates.plain import Count
-from facade.expressions.freezing import CORE, Arg, Values, freeze
+from facade.expressions.freezing import CORE, Arg, Values
 from facade.orm.instances.fetching import adopt
 from facade.orm.instances.state import LOADED_FROM, ModelState
-from facade.orm.querysets.arguments import named_expressions
+from facade.orm.querysets.arguments import freeze_named, named_expressions
 from facade.orm.querysets.chain import Chain
 from facade.orm.querysets.prefetch import Prefetching, prefetch_under
 from facade.sql.plan.loaders import instance_state, row_class
@@ -70,9 +71,11 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         if self._high is not None and self._high <= self._low:
             return []
         database = connections[self.db]
-        rows = self._plan(database).fetch(database, self._plan_args(), *self._load_options())
-        if self._known_related_objects or self._fetch_mode is not None:
-            adopt(self, rows)
+        plan, args = self._plan(database), self._plan_args()
+        if not self._known_related_objects and self._fetch_mode is None:
+            return plan.fetch(database, args)
+        rows = plan.fetch(database, args, *self._load_options())
+        adopt(self, rows)
         return rows
 
     def _load_options(self) -> tuple[Any, ...]:
@@ -217,7 +220,9 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     def first(self) -> R | None:
         """Return the first object, by primary key where no order was given; None where there is none."""
         queryset = self if self._is_ordered_for("first") else self.order_by("pk")
-        found = list(queryset[:1])
+        found = queryset._result_cache
+        if found is None:
+            found = queryset._between(None, 1)._results()
         return found[0] if found else None
 
     afirst = twin(first)
@@ -278,17 +283,19 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
     def _aggregated(self, aggregates: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the aggregates over these objects."""
-        values = Values()
-        frozen = tuple((name, freeze(expression, values)) for name, expression in aggregates.items())
-        bounds = (self._low or None, None if self._high is None else self._high - self._low)
-        sliced = tuple([None if bound is None else values.add(bound) for bound in bounds])
-        shape, arguments = self._expressions_shape("aggregate", frozen, values, sliced)
+        frozen, values = freeze_named(aggregates)
+        shape, arguments = self._expressions_shape("aggregate", frozen, values, self._bounds(values))
         database = connections[self.db]
         nothing = self._high is not None and self._high <= self._low
         if not nothing and (rows := select_plan(shape, database, "dicts").fetch(database, arguments)):
             return rows[0]  # type: ignore[no-any-return]
         annotations = shape.query.annotation_select
         return {name: _empty_value(expression, arguments) for name, expression in annotations.items()}
+
+    def _bounds(self, values: Values) -> tuple[Arg | None, Arg | None]:
+        """Return the places of the slice, which are added to the values."""
+        low = values.add(self._low) if self._low else None
+        return low, None if self._high is None else values.add(self._high - self._low)
 
     def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return a dict of values computed over all objects: `aggregate(total=Sum("price"))`."""
@@ -305,7 +312,11 @@ class Reading(Prefetching, Chain, Generic[M, R]):
             return len(self._result_cache)
         if self._high is not None and self._high <= self._low:
             return 0
-        return self._aggregated(_COUNT)["__count"]  # type: ignore[no-any-return]
+        if self._low or self._high is not None:
+            return self._aggregated(_COUNT)["__count"]  # type: ignore[no-any-return]
+        database = connections[self.db]
+        found = select_plan(self._shape.child(_COUNT_ALL, 0), database, "flat").fetch(database, self._args)
+        return found[0] if found else 0
 
     acount = twin(count)
 
@@ -372,7 +383,10 @@ class Reading(Prefetching, Chain, Generic[M, R]):
 
     def _by_name(self, field_name: str) -> dict[Any, Any]:
         if self._kind == "instances":
-            return {getattr(item, field_name): item for item in self}
+            rows, opts = self._results(), self.model._meta
+            # `pk` is a property, which would be asked for each row.
+            name = opts.pk.attname if field_name == "pk" and len(opts.pk_fields) == 1 else field_name
+            return dict(zip(map(attrgetter(name), rows), rows, strict=True))
         names = self._result_names()
         if self._kind in ("dicts", "named") and field_name not in names:
             names = (field_name, *names)
@@ -470,6 +484,7 @@ def _empty_value(expression: object, arguments: tuple[Any, ...]) -> Any:
 
 
 _COUNT = {"__count": Count("*")}
+_COUNT_ALL = "aggregate", freeze_named(_COUNT)[0], (None, None)  # the key of a step
 
 
 @instance_state.fill

@@ -31,18 +31,17 @@ if TYPE_CHECKING:
 
 def update_plan(shape: Shape, database: Database) -> Plan:
     """Return the plan of the UPDATE that the shape's last step asks for."""
-    return _plan(shape, database, "update", _update)
+    key = ("update", database.plan_key)
+    if (plan := shape.plans.get(key)) is None:
+        plan = shape.plans[key] = _make_plan(shape.query, database, _update)
+    return plan
 
 
 def delete_plan(shape: Shape, database: Database) -> Plan:
     """Return the plan of a DELETE of the shape's rows."""
-    return _plan(shape, database, "delete", _delete)
-
-
-def _plan(shape: Shape, database: Database, kind: str, make: Callable[..., Any]) -> Plan:
-    key = (kind, database.plan_key)
+    key = ("delete", database.plan_key)
     if (plan := shape.plans.get(key)) is None:
-        plan = shape.plans[key] = _make_plan(shape.query, database, make)
+        plan = shape.plans[key] = _make_plan(shape.query, database, _delete)
     return plan
 
 

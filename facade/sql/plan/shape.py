@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -234,10 +234,15 @@ def _constant(
 
 
 def _written_out(key: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a step whose conditions can be changed: that of plain values has nothing but their names."""
-    if key[0] != "filter_plain":
-        return key
-    return "condition", tuple((name, Arg(index)) for index, name in enumerate(key[1:])), False
+    """Return a step whose values can be changed: that of plain values has nothing but their names."""
+    if key[0] == "filter_plain":
+        return "condition", _numbered(key[1:]), False
+    return ("update", _numbered(key[1:])) if key[0] == "update_plain" else key
+
+
+def _numbered(names: Iterable[str]) -> tuple[tuple[str, Arg], ...]:
+    """Return names with the places of their values."""
+    return tuple((name, Arg(index)) for index, name in enumerate(names))
 
 
 _roots: dict[type[Any], Shape] = {}
@@ -293,7 +298,7 @@ def _settings_changed(changed: frozenset[str]) -> None:
 @step
 def filter_plain(query: Query, *names: str) -> None:
     refuse_q_options(names)
-    query.add_condition(Condition(AND, False, tuple((name, Arg(index)) for index, name in enumerate(names))))
+    query.add_condition(Condition(AND, False, _numbered(names)))
 
 
 @step
@@ -423,6 +428,11 @@ def exists(query: Query, sliced: bool) -> None:
 @step
 def update(query: Query, values: tuple[tuple[str, Any], ...]) -> None:
     set_updates(query, values)
+
+
+@step
+def update_plain(query: Query, *names: str) -> None:
+    set_updates(query, _numbered(names))
 
 
 @step

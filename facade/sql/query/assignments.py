@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade.exceptions import FieldError
 from facade.expressions.base import OrderBy
-from facade.expressions.freezing import Arg
+from facade.expressions.freezing import PLAIN, Arg
 from facade.expressions.names import referenced_names
 from facade.expressions.subquery import Embedded
 from facade.fields.declarations import LOOKUP_SEP
@@ -142,14 +142,16 @@ def check_assigned(field: Field[Any], resolved: Expression) -> None:
 
 
 def _prepare(model: type[Any], field: Any) -> Any:
+    prepares_itself = final_target(field).prepares_itself(for_save=True)
+
     def prepare(value: Any) -> Any:
-        if hasattr(type(value), "_meta"):
+        if type(value) not in PLAIN and hasattr(type(value), "_meta"):
             if not field.is_relation:
                 raise no_value(field, value)
             if not value._is_pk_set():
                 raise ValueError(f"Unsaved model instance {value!r} cannot be used in an ORM query.")
             value = getattr(value, field.target_field.attname)
         # A class of one's own looks at the database: the plan, which knows it, asks the field.
-        return value if final_target(field).prepares_itself(for_save=True) else field.stored(value, None)
+        return value if prepares_itself else field.stored(value, None)
 
     return prepare

@@ -190,7 +190,7 @@ class Query:
         return bool(
             order.order_by
             or order.extra_order
-            or (order.default_ordering and self.opts.ordering and not self.grouping.group_by)
+            or (order.default_ordering and self.model._meta.ordering and not self.grouping.group_by)
         )
 
     @property
