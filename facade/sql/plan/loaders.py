@@ -6,6 +6,7 @@ import inspect
 from collections import namedtuple
 from collections.abc import Callable
 from itertools import accumulate
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -130,19 +131,31 @@ def _fast_instance(
 ) -> None:
     state_class, loaded_from = instance_state()
     new = source.name("new", object.__new__)
-    items = "".join(f"{key!r}: {value}, " for key, value in values)
+    source.lines.append(f"{indent}{name} = {new}({model})")
     if part.needs_state:
         state = source.name("state", state_class)
         source.lines += [
-            f"{indent}{name}s = {new}({state})",
+            f"{indent}{name}s = {name}._state = {new}({state})",
             f"{indent}{name}s.db = db",
             f"{indent}{name}s.adding = False",
             f"{indent}{name}s.fields_cache = {{}}",
         ]
-        items = f"'_state': {name}s, {items}"
     else:
-        items = f"{loaded_from!r}: db, {items}"
-    source.lines += [f"{indent}{name} = {new}({model})", f"{indent}{name}.__dict__ = {{{items}}}"]
+        source.lines.append(f"{indent}{name}.{loaded_from} = db")
+    # Values that are set one by one lie in the instance itself: no dict has to be made for them.
+    part.model._lay_out()
+    guarded = {key for key, _ in values if not _is_set_plainly(part.model, key)}
+    source.lines.extend(f"{indent}{name}.{key} = {value}" for key, value in values if key not in guarded)
+    if guarded:
+        source.lines.append(f"{indent}{name}d = {name}.__dict__")
+        source.lines.extend(f"{indent}{name}d[{key!r}] = {value}" for key, value in values if key in guarded)
+
+
+def _is_set_plainly(model: type[Any], key: str) -> bool:
+    """Whether a value can be set as an attribute, and nothing but the instance's ``__dict__`` takes it."""
+    attribute = inspect.getattr_static(model, key, None)
+    is_name = key.isascii() and key.isidentifier() and not iskeyword(key)  # other letters Python would normalize
+    return is_name and not hasattr(type(attribute), "__set__")
 
 
 def _build_related(source: RowSource, part: Part, child: Part, parent: str, name: str, indent: str) -> None:
