@@ -98,8 +98,9 @@ class Model(Persistence, Validation, metaclass=ModelBase):
 
         Keys that come later are taken into a dict of the instance's own, several times as large.
         """
-        names = [field.attname for field in cls._meta.concrete_fields]
-        object.__new__(cls).__dict__.update(dict.fromkeys([*names, LOADED_FROM, "_state", PREFETCHED]))
+        first = object.__new__(cls).__dict__
+        for name in (LOADED_FROM, *[field.attname for field in cls._meta.concrete_fields], "_state", PREFETCHED):
+            first[name] = None
 
     @classmethod
     def _make_initialiser(cls) -> Initialiser:

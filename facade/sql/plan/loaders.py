@@ -45,6 +45,10 @@ MAX_RELATED = 90
 """How many relations in a row select_related() follows: Python takes no source indented by more than 100 levels."""
 
 
+MAX_INSIDE = 26
+"""How many values are set on an instance one by one: Python keeps up to 29 in the instance itself, without a dict of its own."""
+
+
 class RowSource(FunctionText):
     """A source that knows the converters of its columns, and which of them become one value, a tuple."""
 
@@ -131,24 +135,28 @@ def _fast_instance(
 ) -> None:
     state_class, loaded_from = instance_state()
     new = source.name("new", object.__new__)
-    source.lines.append(f"{indent}{name} = {new}({model})")
     if part.needs_state:
         state = source.name("state", state_class)
         source.lines += [
-            f"{indent}{name}s = {name}._state = {new}({state})",
+            f"{indent}{name}s = {new}({state})",
             f"{indent}{name}s.db = db",
             f"{indent}{name}s.adding = False",
             f"{indent}{name}s.fields_cache = {{}}",
         ]
+        values = [("_state", f"{name}s"), *values]
     else:
-        source.lines.append(f"{indent}{name}.{loaded_from} = db")
-    # Values that are set one by one lie in the instance itself: no dict has to be made for them.
-    part.model._lay_out()
-    guarded = {key for key, _ in values if not _is_set_plainly(part.model, key)}
-    source.lines.extend(f"{indent}{name}.{key} = {value}" for key, value in values if key not in guarded)
-    if guarded:
-        source.lines.append(f"{indent}{name}d = {name}.__dict__")
-        source.lines.extend(f"{indent}{name}d[{key!r}] = {value}" for key, value in values if key in guarded)
+        values = [(loaded_from, "db"), *values]
+    source.lines.append(f"{indent}{name} = {new}({model})")
+    if len(values) <= MAX_INSIDE:
+        part.model._lay_out()
+        if all(_is_set_plainly(part.model, key) for key, _ in values):
+            source.lines.extend(f"{indent}{name}.{key} = {value}" for key, value in values)
+            return
+        source.lines.append(f"{indent}data = {name}.__dict__")
+    else:
+        pattern = source.name("pattern", dict.fromkeys(key for key, _ in values))
+        source.lines.append(f"{indent}data = {name}.__dict__ = {pattern}.copy()")  # quicker than to make it anew
+    source.lines.extend(f"{indent}data[{key!r}] = {value}" for key, value in values)
 
 
 def _is_set_plainly(model: type[Any], key: str) -> bool:
