@@ -36,28 +36,30 @@ class Alike:
         self.hints = {name: value for name, value in objects._hints.items() if name != "instance"}
         self.pattern: QuerySet[Any, Any] | None = None
 
-    def queryset(self, instance: Instance | None, key: object) -> QuerySet[Any, Any]:
-        queryset = self._of_key(key)
+    def queryset(self, instance: Instance | None, key: object, rows: list[Any]) -> QuerySet[Any, Any]:
+        """Return the queryset of an instance, or of none that may be known, with its results."""
+        if (pattern := self.pattern) is None:
+            queryset = self._first(key)
+        else:
+            queryset = pattern._clone()
+            queryset._args = self.common + self.bind((key,))
+        state = queryset.__dict__
+        state["_result_cache"], state["_prefetch_done"] = rows, True
         if instance is None:
-            queryset._hints = self.hints
+            state["_hints"] = self.hints
             return queryset
-        queryset._hints = {**self.hints, "instance": instance}
-        queryset._fetch_mode = None if (mode := fetch_mode_of(instance)) is FETCH_ONE else mode
+        state["_hints"] = {**self.hints, "instance": instance}
+        state["_fetch_mode"] = None if (mode := fetch_mode_of(instance)) is FETCH_ONE else mode
         if self.field is not None:
-            queryset._known_related_objects = {self.field: {key: instance}}
+            state["_known_related_objects"] = {self.field: {key: instance}}
         return queryset
 
-    def _of_key(self, key: object) -> QuerySet[Any, Any]:
-        pattern = self.pattern
-        if pattern is None:
-            made = self.objects.filter(**{self.lookup: key})
-            self.bind, self.common = made._shape.bind, made._args[:-1]
-            if made._args == self.objects._args + self.bind((key,)):  # the key is one argument, and the last
-                self.pattern = made._clone()
-            return made
-        queryset = pattern._clone()
-        queryset._args = self.common + self.bind((key,))
-        return queryset
+    def _first(self, key: object) -> QuerySet[Any, Any]:
+        made = self.objects.filter(**{self.lookup: key})
+        self.bind, self.common = made._shape.bind, made._args[:-1]
+        if made._args == self.objects._args + self.bind((key,)):  # the key is one argument, and the last
+            self.pattern = made._clone()
+        return made
 
 
 class Waiting(tuple[Alike, Any, list[Any]]):
@@ -67,9 +69,7 @@ class Waiting(tuple[Alike, Any, list[Any]]):
 
     def queryset(self, instance: Instance | None) -> Any:
         alike, key, rows = self
-        queryset = alike.queryset(instance, key)
-        queryset._result_cache, queryset._prefetch_done = rows, True
-        return queryset
+        return alike.queryset(instance, key, rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Only a `__getstate__` that somebody has written for their model comes here.
