@@ -99,7 +99,12 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         Keys that come later are taken into a dict of the instance's own, several times as large.
         """
         first = object.__new__(cls).__dict__
-        for name in (LOADED_FROM, *[field.attname for field in cls._meta.concrete_fields], "_state", PREFETCHED):
+        for name in (
+            LOADED_FROM,
+            *[field.attname for field in cls._meta.concrete_fields],
+            "_state",
+            PREFETCHED,
+        ):
             first[name] = None
 
     @classmethod

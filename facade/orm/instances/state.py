@@ -20,13 +20,10 @@ _UNSET = (type(None), DatabaseDefault)
 LOADED_FROM = "_loaded_from"
 
 
-class Origin:
-    """What rows loaded for one object have in common: their database, and that object under the name of the relation."""
+class Origin(tuple[Any, str, Any]):
+    """What rows loaded for one object have in common: their database, the name of the relation, and that object."""
 
-    __slots__ = ("db", "name", "owner")
-
-    def __init__(self, db: str, name: str, owner: object) -> None:
-        self.db, self.name, self.owner = db, name, owner
+    __slots__ = ()
 
 
 class ModelState:
@@ -76,17 +73,19 @@ FIRST_VALUES: dict[str, Callable[[], Any]] = {
 }
 
 
-def remember(rows: list[Any], name: str, key_of: Callable[[Any], Any], owners: Mapping[Any, object]) -> None:
+def remember(rows: list[Any], name: str, keys: list[Any], owners: Mapping[Any, object]) -> None:
     """Put on each row the object it belongs to, found by the row's key, where nothing is remembered yet."""
     alias = rows[0].__dict__.get(LOADED_FROM) if rows else None
-    plain = type(alias) is str  # rows that nobody has looked at: their states wait, and say it when they are made
-    origins = {key: Origin(alias, name, owner) for key, owner in owners.items()} if plain else {}
-    for row in rows:
+    plain = (
+        type(alias) is str
+    )  # rows that nobody has looked at: their states wait, and say it when they are made
+    origins = {key: Origin((alias, name, owner)) for key, owner in owners.items()} if plain else {}
+    for row, key in zip(rows, keys, strict=True):
         data = row.__dict__
         if plain and data.get(LOADED_FROM) is alias:
-            data[LOADED_FROM] = origins[key_of(row)]
+            data[LOADED_FROM] = origins[key]
         elif name not in (cache := row._state.fields_cache):
-            cache[name] = owners[key_of(row)]
+            cache[name] = owners[key]
 
 
 def is_unset(key: object) -> bool:
@@ -108,7 +107,8 @@ class StateAttribute:
         data = instance.__dict__
         state, origin = ModelState(), data.get(LOADED_FROM)
         if type(origin) is Origin:
-            state.db, state.fields_cache = origin.db, {origin.name: origin.owner}
+            state.db, name, owner = origin
+            state.fields_cache = {name: owner}
         else:
             state.db = origin
         state.adding = state.db is None

@@ -22,7 +22,9 @@ Q = TypeVar("Q", covariant=True)
 S = TypeVar("S")
 
 
-_created = itertools.count()  # an attribute of the class that changes would make Python forget what it knows of all managers
+_created = (
+    itertools.count()
+)  # an attribute of the class that changes would make Python forget what it knows of all managers
 
 
 class BaseManager:

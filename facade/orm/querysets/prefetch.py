@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.bridge import function_twin
 from facade.fields.declarations import LOOKUP_SEP
+from facade.fields.relations.foreign_objects import values_of
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, Waiting, prefetched_objects
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def _prefetch_one_level(
         queryset._prefetch_related_lookups = ()
     related = list(queryset)
     by_key = defaultdict[Any, list[Any]](list)
-    for key, obj in zip(map(related_key, related), related, strict=True):
+    for key, obj in zip(values_of(related_key, related), related, strict=True):
         by_key[key].append(obj)
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if as_attr and instances:
@@ -279,7 +280,8 @@ def _prefetch_one_level(
             setattr(obj, to_attr, by_key.get(own_key(obj), []))
     else:
         rows_of = [
-            (obj, key, by_key.get(key)) for obj, key in zip(instances, map(own_key, instances), strict=True)
+            (obj, key, by_key.get(key))
+            for obj, key in zip(instances, values_of(own_key, instances), strict=True)
         ]
         _give_many(prefetcher, rows_of, cache_name, to_attr, lookup.get_current_querysets(level))
     return related, additional

@@ -25,7 +25,7 @@ class Alike:
     a further condition is to follow along the same rows. `field` is the foreign key by which rows know the instance.
     """
 
-    __slots__ = ("bind", "common", "field", "hints", "lookup", "objects", "pattern")
+    __slots__ = ("common", "field", "fit", "hints", "lookup", "objects", "pattern")
 
     def __init__(
         self, objects: QuerySet[Any, Any], lookup: str, sticky: bool = False, field: Field[Any] | None = None
@@ -42,7 +42,7 @@ class Alike:
             queryset = self._first(key)
         else:
             queryset = pattern._clone()
-            queryset._args = self.common + self.bind((key,))
+            queryset._args = (*self.common, key if self.fit is None else self.fit(key))
         state = queryset.__dict__
         state["_result_cache"], state["_prefetch_done"] = rows, True
         if instance is None:
@@ -56,8 +56,9 @@ class Alike:
 
     def _first(self, key: object) -> QuerySet[Any, Any]:
         made = self.objects.filter(**{self.lookup: key})
-        self.bind, self.common = made._shape.bind, made._args[:-1]
-        if made._args == self.objects._args + self.bind((key,)):  # the key is one argument, and the last
+        before, prepare = self.objects._args, made._shape.prepare
+        self.common, self.fit = made._args[:-1], prepare[0] if prepare else None
+        if made._args == (*before, *made._shape.bind((key,))):  # the key is one argument, and the last
             self.pattern = made._clone()
         return made
 
@@ -68,8 +69,7 @@ class Waiting(tuple[Alike, Any, list[Any]]):
     __slots__ = ()
 
     def queryset(self, instance: Instance | None) -> Any:
-        alike, key, rows = self
-        return alike.queryset(instance, key, rows)
+        return self[0].queryset(instance, *self[1:])
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Only a `__getstate__` that somebody has written for their model comes here.
