@@ -242,14 +242,14 @@ def _prefetcher(instance: Instance, name: str) -> tuple[Any, Any, bool]:
     return prefetcher if hasattr(prefetcher, "get_prefetch_querysets") else None, descriptor, True
 
 
-def _pending(objects: list[Any], prefetcher: Any, name: str, to_attr: str) -> list[Any]:
+def _pending(objects: list[Any], prefetcher: Prefetcher, name: str, to_attr: str) -> list[Any]:
     """Return those of the objects that have not got the related objects yet."""
     if to_attr != name:
         if isinstance(getattr(type(objects[0]), to_attr, None), property):
             return [obj for obj in objects if to_attr not in obj.__dict__]
         return [obj for obj in objects if not hasattr(obj, to_attr)]
-    if hasattr(prefetcher, "is_cached"):
-        return [obj for obj in objects if not prefetcher.is_cached(obj)]
+    if (is_cached := getattr(prefetcher, "is_cached", None)) is not None:
+        return [obj for obj in objects if not is_cached(obj)]
     return [obj for obj in objects if name not in obj.__dict__[PREFETCHED]]
 
 
