@@ -99,12 +99,8 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         Keys that come later are taken into a dict of the instance's own, several times as large.
         """
         first = object.__new__(cls).__dict__
-        for name in (
-            LOADED_FROM,
-            *[field.attname for field in cls._meta.concrete_fields],
-            "_state",
-            PREFETCHED,
-        ):
+        names = [field.attname for field in cls._meta.concrete_fields]
+        for name in (LOADED_FROM, *names, "_state", PREFETCHED):  # update() would make a dict apart
             first[name] = None
 
     @classmethod

@@ -76,9 +76,7 @@ FIRST_VALUES: dict[str, Callable[[], Any]] = {
 def remember(rows: list[Any], name: str, keys: list[Any], owners: Mapping[Any, object]) -> None:
     """Put on each row the object it belongs to, found by the row's key, where nothing is remembered yet."""
     alias = rows[0].__dict__.get(LOADED_FROM) if rows else None
-    plain = (
-        type(alias) is str
-    )  # rows that nobody has looked at: their states wait, and say it when they are made
+    plain = type(alias) is str  # nobody has looked at the rows: their states, when they are made, will say it
     origins = {key: Origin((alias, name, owner)) for key, owner in owners.items()} if plain else {}
     for row, key in zip(rows, keys, strict=True):
         data = row.__dict__

@@ -22,9 +22,8 @@ Q = TypeVar("Q", covariant=True)
 S = TypeVar("S")
 
 
-_created = (
-    itertools.count()
-)  # an attribute of the class that changes would make Python forget what it knows of all managers
+# A count on the class would make Python forget, each time, what it knows of all manager classes.
+_created = itertools.count()
 
 
 class BaseManager:

@@ -155,18 +155,16 @@ def _fast_instance(
         source.lines.append(f"{indent}data = {name}.__dict__")
     else:
         pattern = source.name("pattern", dict.fromkeys(key for key, _ in values))
-        source.lines.append(
-            f"{indent}data = {name}.__dict__ = {pattern}.copy()"
-        )  # quicker than to make it anew
+        # Quicker than a new dict, which grows as it is filled.
+        source.lines.append(f"{indent}data = {name}.__dict__ = {pattern}.copy()")
     source.lines.extend(f"{indent}data[{key!r}] = {value}" for key, value in values)
 
 
 def _is_set_plainly(model: type[Any], key: str) -> bool:
     """Whether a value can be set as an attribute, and nothing but the instance's ``__dict__`` takes it."""
     attribute = inspect.getattr_static(model, key, None)
-    is_name = (
-        key.isascii() and key.isidentifier() and not iskeyword(key)
-    )  # other letters Python would normalize
+    # Letters beyond ASCII would be normalized in source text.
+    is_name = key.isascii() and key.isidentifier() and not iskeyword(key)
     return is_name and not hasattr(type(attribute), "__set__")
 
 
