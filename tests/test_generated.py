@@ -54,7 +54,7 @@ def generated_lines(error):
 @pytest.mark.parametrize(
     ("ask", "file", "line"),
     [
-        (lambda notes: notes.all(), "<facade loader of Note #N>", "'text': "),
+        (lambda notes: notes.all(), "<facade loader of Note #N>", "o.text = "),
         (lambda notes: notes.values("text"), "<facade loader of rows of text #N>", "'text': "),
         (lambda notes: notes.values_list("text", "id"), "<facade loader of rows of text, id #N>", "for ("),
         (lambda notes: notes.values_list("text", flat=True), "<facade loader of rows of text #N>", "for (c0"),

@@ -25,8 +25,10 @@ __all__ = [
     "RECURSIVE_RELATIONSHIP_CONSTANT",
     "ForeignObject",
     "RelatedField",
+    "StoredValue",
     "lazy_related_operation",
     "resolve_relation",
+    "values_of",
 ]
 
 RECURSIVE_RELATIONSHIP_CONSTANT = "self"
@@ -83,6 +85,28 @@ def lazy_related_operation(
 def _is_inherited(field: Field[Any], model: type[Instance]) -> bool:
     opts = model._meta
     return bool(field.primary_key and opts.parents and field.model is not opts.model)
+
+
+class StoredValue:
+    """Reads a value whose attribute is more than a place in ``__dict__``, as that of a foreign key is."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, instance: Instance) -> Any:
+        return getattr(instance, self.name)
+
+    def of(self, instances: Iterable[Instance]) -> list[Any]:
+        """Return the values of many, without a call for each that has it."""
+        name = self.name
+        return [data[name] if name in (data := one.__dict__) else getattr(one, name) for one in instances]
+
+
+def values_of(getter: Callable[[Any], Any], instances: Iterable[Instance]) -> list[Any]:
+    """Return what a function, that of `ForeignObject.value_getter` above all, finds on instances."""
+    return getter.of(instances) if type(getter) is StoredValue else [*map(getter, instances)]
 
 
 def _key(model: type[Instance] | str) -> tuple[str, str]:
@@ -379,7 +403,10 @@ class ForeignObject(ForeignObjectChecks, RelatedField[AnyValue]):
         It returns a tuple only where there are several fields.
         """
         if not any(_is_inherited(field, model) for field in fields for model in models):
-            return attrgetter(*[field.attname for field in fields])
+            stored = len(fields) == 1 and hasattr(fields[0].descriptor_class, "__set__")
+            return (
+                StoredValue(fields[0].attname) if stored else attrgetter(*[field.attname for field in fields])
+            )
         values = cls.get_instance_value_for_fields
         return (lambda one: values(one, fields)[0]) if len(fields) == 1 else lambda one: values(one, fields)
 

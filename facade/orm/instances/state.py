@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
 
 
-__all__ = ["LOADED_FROM", "ModelState", "StateAttribute"]
+__all__ = ["LOADED_FROM", "ModelState", "Origin", "StateAttribute"]
 
-_new = object.__new__
 _UNSET = (type(None), DatabaseDefault)
 
-#: The key under which a loader may leave an instance's database, instead of making a state for each row.
+#: The key under which an instance's database, or an `Origin`, may stand instead of a state for each row.
 LOADED_FROM = "_loaded_from"
+
+
+class Origin(tuple[Any, str, Any]):
+    """What rows loaded for one object have in common: their database, the name of the relation, and that object."""
+
+    __slots__ = ()
 
 
 class ModelState:
@@ -68,18 +73,17 @@ FIRST_VALUES: dict[str, Callable[[], Any]] = {
 }
 
 
-def remember(rows: list[Any], name: str, key_of: Callable[[Any], Any], owners: Mapping[Any, object]) -> None:
+def remember(rows: list[Any], name: str, keys: list[Any], owners: Mapping[Any, object]) -> None:
     """Put on each row the object it belongs to, found by the row's key, where nothing is remembered yet."""
-    for row in rows:
+    alias = rows[0].__dict__.get(LOADED_FROM) if rows else None
+    plain = type(alias) is str  # nobody has looked at the rows: their states, when they are made, will say it
+    origins = {key: Origin((alias, name, owner)) for key, owner in owners.items()} if plain else {}
+    for row, key in zip(rows, keys, strict=True):
         data = row.__dict__
-        if LOADED_FROM in data:
-            # What StateAttribute does for one that is looked at, without its calls: there may be many rows.
-            state = data["_state"] = _new(ModelState)
-            state.db = data.pop(LOADED_FROM)
-            state.adding = state.db is None
-            state.fields_cache = {name: owners[key_of(row)]}
+        if plain and data.get(LOADED_FROM) is alias:
+            data[LOADED_FROM] = origins[key]
         elif name not in (cache := row._state.fields_cache):
-            cache[name] = owners[key_of(row)]
+            cache[name] = owners[key]
 
 
 def is_unset(key: object) -> bool:
@@ -99,8 +103,12 @@ class StateAttribute:
         if instance is None:
             return self
         data = instance.__dict__
-        state = ModelState()
-        state.db = data.get(LOADED_FROM)
+        state, origin = ModelState(), data.get(LOADED_FROM)
+        if type(origin) is Origin:
+            state.db, name, owner = origin
+            state.fields_cache = {name: owner}
+        else:
+            state.db = origin
         state.adding = state.db is None
         # Another thread may have been here in the meantime: all must see one and the same state.
         state = data.setdefault("_state", state)

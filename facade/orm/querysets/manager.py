@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import itertools
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Model")
 Q = TypeVar("Q", covariant=True)
 S = TypeVar("S")
+
+
+# A count on the class would make Python forget, each time, what it knows of all manager classes.
+_created = itertools.count()
 
 
 class BaseManager:
@@ -43,7 +48,7 @@ class BaseManager:
         return obj
 
     def __init__(self) -> None:
-        self._set_creation_counter()
+        self.creation_counter = next(_created)
         self.model = None
         self.name = None
         self._db = None
@@ -100,10 +105,6 @@ class BaseManager:
         self.model = cls
         setattr(cls, name, ManagerDescriptor(self))
         cls._meta.add_manager(self)
-
-    def _set_creation_counter(self) -> None:
-        self.creation_counter = BaseManager.creation_counter
-        BaseManager.creation_counter += 1
 
     def db_manager(self, using: Using | None = None, hints: dict[str, Any] | None = None) -> Any:
         """Return a copy whose querysets run on another database."""

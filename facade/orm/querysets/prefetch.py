@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.bridge import function_twin
 from facade.fields.declarations import LOOKUP_SEP
+from facade.fields.relations.foreign_objects import values_of
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, Waiting, prefetched_objects
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _walk(
             return
         first = objects[0]
         to_attr = lookup.get_current_to_attr(level)[0]
-        prefetcher, descriptor, found, is_fetched = _prefetcher(first, name, to_attr)
+        prefetcher, descriptor, found = _prefetcher(first, name)
         if not found:
             raise AttributeError(
                 f"Cannot find '{name}' on {type(first).__name__} object, '{lookup.prefetch_through}' is an invalid parameter to "
@@ -190,7 +191,7 @@ def _walk(
                 f"'{lookup.prefetch_through}' does not resolve to an item that supports prefetching - this is an invalid parameter to "
                 "prefetch_related()."
             )
-        pending = [obj for obj in objects if not is_fetched(obj)] if prefetcher is not None else []
+        pending = [] if prefetcher is None else _pending(objects, prefetcher, name, to_attr)
         if pending:
             objects, additional = _prefetch_one_level(pending, prefetcher, lookup, level, execution)
             if not (path in done and lookup in automatic and descriptor in followed):
@@ -232,26 +233,24 @@ def _loaded(objects: list[Any], name: str, to_attr: str) -> Iterator[Any]:
             yield value
 
 
-def _prefetcher(instance: Instance, name: str, to_attr: str) -> tuple[Any, Any, bool, Any]:
-    """Return (who can prefetch, the descriptor, whether the attribute exists, how to tell that an instance has it)."""
+def _prefetcher(instance: Instance, name: str) -> tuple[Any, Any, bool]:
+    """Return who can prefetch, the descriptor, and whether the attribute exists."""
     descriptor = getattr(type(instance), name, None)
     if descriptor is None:
-        return None, None, hasattr(instance, name), None
+        return None, None, hasattr(instance, name)
     prefetcher = descriptor if hasattr(descriptor, "get_prefetch_querysets") else getattr(instance, name)
-    if not hasattr(prefetcher, "get_prefetch_querysets"):
-        return None, descriptor, True, None
-    return prefetcher, descriptor, True, _fetched_test(prefetcher, type(instance), name, to_attr)
+    return prefetcher if hasattr(prefetcher, "get_prefetch_querysets") else None, descriptor, True
 
 
-def _fetched_test(prefetcher: object, model: type[Any], name: str, to_attr: str) -> Callable[[Any], bool]:
-    """Return a function that tells whether an instance has the related objects already."""
+def _pending(objects: list[Any], prefetcher: Prefetcher, name: str, to_attr: str) -> list[Any]:
+    """Return those of the objects that have not got the related objects yet."""
     if to_attr != name:
-        if isinstance(getattr(model, to_attr, None), property):
-            return lambda obj: to_attr in obj.__dict__
-        return lambda obj: hasattr(obj, to_attr)
-    if hasattr(prefetcher, "is_cached"):
-        return prefetcher.is_cached  # type: ignore[no-any-return]
-    return lambda obj: name in obj.__dict__[PREFETCHED]
+        if isinstance(getattr(type(objects[0]), to_attr, None), property):
+            return [obj for obj in objects if to_attr not in obj.__dict__]
+        return [obj for obj in objects if not hasattr(obj, to_attr)]
+    if (is_cached := getattr(prefetcher, "is_cached", None)) is not None:
+        return [obj for obj in objects if not is_cached(obj)]
+    return [obj for obj in objects if name not in obj.__dict__[PREFETCHED]]
 
 
 def _prefetch_one_level(
@@ -266,7 +265,7 @@ def _prefetch_one_level(
         queryset._prefetch_related_lookups = ()
     related = list(queryset)
     by_key = defaultdict[Any, list[Any]](list)
-    for key, obj in zip(map(related_key, related), related, strict=True):
+    for key, obj in zip(values_of(related_key, related), related, strict=True):
         by_key[key].append(obj)
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if as_attr and instances:
@@ -281,7 +280,8 @@ def _prefetch_one_level(
             setattr(obj, to_attr, by_key.get(own_key(obj), []))
     else:
         rows_of = [
-            (obj, key, by_key.get(key)) for obj, key in zip(instances, map(own_key, instances), strict=True)
+            (obj, key, by_key.get(key))
+            for obj, key in zip(instances, values_of(own_key, instances), strict=True)
         ]
         _give_many(prefetcher, rows_of, cache_name, to_attr, lookup.get_current_querysets(level))
     return related, additional

@@ -25,7 +25,7 @@ class Alike:
     a further condition is to follow along the same rows. `field` is the foreign key by which rows know the instance.
     """
 
-    __slots__ = ("bind", "common", "field", "hints", "lookup", "objects", "pattern")
+    __slots__ = ("common", "field", "fit", "hints", "lookup", "objects", "pattern")
 
     def __init__(
         self, objects: QuerySet[Any, Any], lookup: str, sticky: bool = False, field: Field[Any] | None = None
@@ -36,28 +36,31 @@ class Alike:
         self.hints = {name: value for name, value in objects._hints.items() if name != "instance"}
         self.pattern: QuerySet[Any, Any] | None = None
 
-    def queryset(self, instance: Instance | None, key: object) -> QuerySet[Any, Any]:
-        queryset = self._of_key(key)
+    def queryset(self, instance: Instance | None, key: object, rows: list[Any]) -> QuerySet[Any, Any]:
+        """Return the queryset of an instance, or of none that may be known, with its results."""
+        if (pattern := self.pattern) is None:
+            queryset = self._first(key)
+        else:
+            queryset = pattern._clone()
+            queryset._args = (*self.common, key if self.fit is None else self.fit(key))
+        state = queryset.__dict__
+        state["_result_cache"], state["_prefetch_done"] = rows, True
         if instance is None:
-            queryset._hints = self.hints
+            state["_hints"] = self.hints
             return queryset
-        queryset._hints = {**self.hints, "instance": instance}
-        queryset._fetch_mode = None if (mode := fetch_mode_of(instance)) is FETCH_ONE else mode
+        state["_hints"] = {**self.hints, "instance": instance}
+        state["_fetch_mode"] = None if (mode := fetch_mode_of(instance)) is FETCH_ONE else mode
         if self.field is not None:
-            queryset._known_related_objects = {self.field: {key: instance}}
+            state["_known_related_objects"] = {self.field: {key: instance}}
         return queryset
 
-    def _of_key(self, key: object) -> QuerySet[Any, Any]:
-        pattern = self.pattern
-        if pattern is None:
-            made = self.objects.filter(**{self.lookup: key})
-            self.bind, self.common = made._shape.bind, made._args[:-1]
-            if made._args == self.objects._args + self.bind((key,)):  # the key is one argument, and the last
-                self.pattern = made._clone()
-            return made
-        queryset = pattern._clone()
-        queryset._args = self.common + self.bind((key,))
-        return queryset
+    def _first(self, key: object) -> QuerySet[Any, Any]:
+        made = self.objects.filter(**{self.lookup: key})
+        before, prepare = self.objects._args, made._shape.prepare
+        self.common, self.fit = made._args[:-1], prepare[0] if prepare else None
+        if made._args == (*before, *made._shape.bind((key,))):  # the key is one argument, and the last
+            self.pattern = made._clone()
+        return made
 
 
 class Waiting(tuple[Alike, Any, list[Any]]):
@@ -66,10 +69,7 @@ class Waiting(tuple[Alike, Any, list[Any]]):
     __slots__ = ()
 
     def queryset(self, instance: Instance | None) -> Any:
-        alike, key, rows = self
-        queryset = alike.queryset(instance, key)
-        queryset._result_cache, queryset._prefetch_done = rows, True
-        return queryset
+        return self[0].queryset(instance, *self[1:])
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Only a `__getstate__` that somebody has written for their model comes here.

@@ -22,7 +22,7 @@ from facade.fields.relations.many_to_many import ManyToManyField
 from facade.orm.existing.pairs import association, is_distinct, stand_between
 from facade.orm.instances.model import Model, ModelBase
 from facade.orm.instances.on_delete import CASCADE
-from facade.orm.instances.state import some_unset
+from facade.orm.instances.state import is_unset, some_unset
 from facade.orm.querysets.manager import BaseManager, Manager
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, prefetched_objects
 from facade.orm.relations.descriptors import ReverseManyToOneDescriptor
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from facade.fields.relations.foreign_objects import ForeignObject
     from facade.fields.relations.reverse import ManyToManyRel
     from facade.orm.querysets.queryset import QuerySet
+    from facade.sql.plan.shape import Shape
 
 
 __all__ = [
@@ -159,11 +160,17 @@ class ManyRelatedManager(ToMany):
     source_field_name: ClassVar[str]
     target_field_name: ClassVar[str]
     query_field_name: ClassVar[str]
+    near_key: ClassVar[str]
+    _keyed: ClassVar[tuple[Shape, Shape] | None] = None
     prefetch_cache_name: ClassVar[str]
 
     def __init__(self, instance: Model) -> None:
         super().__init__()
         self.instance, self.model = instance, self.related_model
+        key = None if instance._meta.parents else instance.__dict__.get(self.near_key)
+        if key is not None and not is_unset(key):  # most often: a primary key, and one that is set
+            self.related_val = (key,)
+            return
         self.related_val = self.source_field.get_foreign_related_value(instance)
         if None in self.related_val:
             missing = self.source_field.foreign_related_fields[self.related_val.index(None)].name
@@ -235,7 +242,7 @@ class ManyRelatedManager(ToMany):
         # very value, so that it is about the same pair.
         name = f"{PREFETCHED_KEY}{self.source_field.attname}"
         far = self.source_field.target_field
-        queryset = queryset.annotate(**{name: F(f"{self.query_field_name}__{far.name}")})
+        queryset = self._with_key(queryset, name, F(f"{self.query_field_name}__{far.name}"))
         kinds = {*map(type, instances)}
         own_key = self.source_field.value_getter((far,), kinds)
         keys = [*map(own_key, instances)]
@@ -244,6 +251,15 @@ class ManyRelatedManager(ToMany):
             self.through._base_manager.filter(**{f"{self.source_field_name}__in": instances})
         queryset = queryset._filter_prefetch(name, keys)
         return queryset, attrgetter(name), own_key, False, self.prefetch_cache_name, False
+
+    def _with_key(self, queryset: QuerySet[Any, Any], name: str, key: F) -> Any:
+        """Return a queryset whose rows have the key of the instance; what became of its shape is known the next time."""
+        known, shape = self._keyed, queryset._shape
+        if known is not None and known[0] is shape:
+            return queryset._with(_shape=known[1])
+        found = queryset.annotate(**{name: key})
+        type(self)._keyed = (shape, found._shape)
+        return found
 
     def _querysets_alike(self, given: QuerySet[Any, Any] | None) -> Alike | None:
         """Return what makes this manager's queryset for other objects of the instance's class, and their keys.
@@ -524,6 +540,7 @@ def _side(rel: ManyToManyRel, reverse: bool) -> dict[str, Any]:
     ends = [field.link_field, field.reverse_link_field]
     names = [field.related_query_name(), field.name]
     source, target = reversed(ends) if reverse else ends
+    far = source.foreign_related_fields
     queried, cached = reversed(names) if reverse else names
     return {
         "related_model": rel.related_model if reverse else rel.model,
@@ -534,6 +551,7 @@ def _side(rel: ManyToManyRel, reverse: bool) -> dict[str, Any]:
         "source_field_name": source.name,
         "target_field_name": target.name,
         "query_field_name": queried,
+        "near_key": far[0].attname if len(far) == 1 and far[0].primary_key else "",
         "prefetch_cache_name": cached,
     }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic
+from facade.fields.relations.foreign_objects import values_of
 from facade.orm.instances.state import remember, some_unset
 from facade.orm.querysets.manager import BaseManager, Manager
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, prefetched_objects
@@ -51,7 +52,7 @@ class ToMany(Whole):
             raise ValueError("querysets argument of get_prefetch_querysets() should have a length of 1.")
         queryset = querysets[0] if querysets else super().get_queryset()
         queryset._add_hints(instance=instances[0])
-        return queryset.using(queryset._db or self._db)
+        return queryset if self._db is None or queryset._db else queryset.using(self._db)
 
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class ReverseManager(ToMany):
         queryset = queryset._filter_prefetch(field.name, [*owners] if quick else instances)
         rows = queryset._results()
         row_key = field.value_getter(field.local_related_fields, {*map(type, rows)})
-        remember(rows, field.cache_name, row_key, owners)
+        remember(rows, field.cache_name, values_of(row_key, rows), owners)
         return queryset, row_key, own_key, False, field.remote_field.cache_name, False
 
     def _querysets_alike(self, given: QuerySet[Any, Any] | None) -> Alike | None:

@@ -6,6 +6,7 @@ import inspect
 from collections import namedtuple
 from collections.abc import Callable
 from itertools import accumulate
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -42,6 +43,10 @@ def converters(expression: Valued, dialect: Dialect, database: Database) -> list
 
 MAX_RELATED = 90
 """How many relations in a row select_related() follows: Python takes no source indented by more than 100 levels."""
+
+
+MAX_INSIDE = 26
+"""How many values are set on an instance one by one: Python keeps up to 29 in the instance itself, without a dict of its own."""
 
 
 class RowSource(FunctionText):
@@ -130,7 +135,6 @@ def _fast_instance(
 ) -> None:
     state_class, loaded_from = instance_state()
     new = source.name("new", object.__new__)
-    items = "".join(f"{key!r}: {value}, " for key, value in values)
     if part.needs_state:
         state = source.name("state", state_class)
         source.lines += [
@@ -139,10 +143,29 @@ def _fast_instance(
             f"{indent}{name}s.adding = False",
             f"{indent}{name}s.fields_cache = {{}}",
         ]
-        items = f"'_state': {name}s, {items}"
+        values = [("_state", f"{name}s"), *values]
     else:
-        items = f"{loaded_from!r}: db, {items}"
-    source.lines += [f"{indent}{name} = {new}({model})", f"{indent}{name}.__dict__ = {{{items}}}"]
+        values = [(loaded_from, "db"), *values]
+    source.lines.append(f"{indent}{name} = {new}({model})")
+    if len(values) <= MAX_INSIDE:
+        part.model._lay_out()
+        if all(_is_set_plainly(part.model, key) for key, _ in values):
+            source.lines.extend(f"{indent}{name}.{key} = {value}" for key, value in values)
+            return
+        source.lines.append(f"{indent}data = {name}.__dict__")
+    else:
+        pattern = source.name("pattern", dict.fromkeys(key for key, _ in values))
+        # Quicker than a new dict, which grows as it is filled.
+        source.lines.append(f"{indent}data = {name}.__dict__ = {pattern}.copy()")
+    source.lines.extend(f"{indent}data[{key!r}] = {value}" for key, value in values)
+
+
+def _is_set_plainly(model: type[Any], key: str) -> bool:
+    """Whether a value can be set as an attribute, and nothing but the instance's ``__dict__`` takes it."""
+    attribute = inspect.getattr_static(model, key, None)
+    # Letters beyond ASCII would be normalized in source text.
+    is_name = key.isascii() and key.isidentifier() and not iskeyword(key)
+    return is_name and not hasattr(type(attribute), "__set__")
 
 
 def _build_related(source: RowSource, part: Part, child: Part, parent: str, name: str, indent: str) -> None:
