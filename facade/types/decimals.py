@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,41 @@ def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | N
 _Stored = float | int | str | decimal.Decimal | None
 
 
+class _Known(dict[Any, Any]):
+    """The decimals of the numbers that were read lately: most columns hold the same ones again and again.
+
+    Of numbers that are equal, be they integers or floats, the decimals are equal, too. Not so of both zeros, and of
+    numbers beyond the digits that a float keeps.
+    """
+
+    def __init__(self, read: Callable[[Any], decimal.Decimal | None]) -> None:
+        super().__init__({None: None})
+        self.read = read
+
+    def __missing__(self, value: Any) -> decimal.Decimal | None:
+        number = self.read(value)
+        if type(value) in _COUNTED and value and -_REMEMBERED < value < _REMEMBERED:
+            if len(self) >= MAX_KNOWN:
+                self.clear()
+                self[None] = None
+            self[value] = number
+        return number
+
+
+MAX_KNOWN = 8192
+"""How many numbers the readers of columns of one kind remember: 1.5 MB at most."""
+
+_COUNTED = (float, int)
+_REMEMBERED = 10**_EXACT_DIGITS
+
+
+@functools.lru_cache(maxsize=64)
 def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any], decimal.Decimal | None]:
+    """Return the reader of all columns with so many digits: the method of a dict, which calls no Python for what it knows."""
+    return _Known(_number_reader(max_digits, places)).__getitem__
+
+
+def _number_reader(max_digits: int | None, places: int | None) -> Callable[[Any], decimal.Decimal | None]:
     if places is None:
         return _any_decimal
     unit = decimal.Decimal(1).scaleb(-places)
