@@ -96,22 +96,25 @@ _Stored = float | int | str | decimal.Decimal | None
 
 
 class _Known(dict[Any, Any]):
-    """The decimals of the numbers that were read lately: most columns hold the same ones again and again.
+    """The decimals of the numbers that were read lately: most columns hold few different ones.
 
-    Of numbers that are equal, be they integers or floats, the decimals are equal, too. Not so of both zeros, and of
-    numbers beyond the digits that a float keeps.
+    Of numbers that are equal, be they integers or floats, the decimals are equal, too, up to as many digits as a float
+    keeps. Zero has no sign: SQLite's columns of numbers keep none.
     """
 
     def __init__(self, read: Callable[[Any], decimal.Decimal | None]) -> None:
-        super().__init__({None: None})
         self.read = read
+        self._begin()
+
+    def _begin(self) -> None:
+        self.clear()
+        self.update({None: None, 0: self.read(0)})
 
     def __missing__(self, value: Any) -> decimal.Decimal | None:
         number = self.read(value)
-        if type(value) in _COUNTED and value and -_REMEMBERED < value < _REMEMBERED:
+        if type(value) in _COUNTED and -_REMEMBERED < value < _REMEMBERED:
             if len(self) >= MAX_KNOWN:
-                self.clear()
-                self[None] = None
+                self._begin()
             self[value] = number
         return number
 
