@@ -110,9 +110,9 @@ class _Known(dict[Any, Any]):
         self.clear()
         self.update({None: None, 0: self.read(0)})
 
-    def __missing__(self, value: Any) -> decimal.Decimal | None:
+    def __missing__(self, value: _Stored) -> decimal.Decimal | None:
         number = self.read(value)
-        if type(value) in _COUNTED and -_REMEMBERED < value < _REMEMBERED:
+        if (type(value) is float or type(value) is int) and -_REMEMBERED < value < _REMEMBERED:
             if len(self) >= MAX_KNOWN:
                 self._begin()
             self[value] = number
@@ -122,7 +122,6 @@ class _Known(dict[Any, Any]):
 MAX_KNOWN = 8192
 """How many numbers the readers of columns of one kind remember: 1.5 MB at most."""
 
-_COUNTED = (float, int)
 _REMEMBERED = 10**_EXACT_DIGITS
 
 
