@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,43 @@ def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | N
 _Stored = float | int | str | decimal.Decimal | None
 
 
+class _Known(dict[Any, Any]):
+    """The decimals of the numbers that were read lately: most columns hold few different ones.
+
+    Of numbers that are equal, be they integers or floats, the decimals are equal, too, up to as many digits as a float
+    keeps. Zero has no sign: SQLite's columns of numbers keep none.
+    """
+
+    def __init__(self, read: Callable[[Any], decimal.Decimal | None]) -> None:
+        self.read = read
+        self._begin()
+
+    def _begin(self) -> None:
+        self.clear()
+        self.update({None: None, 0: self.read(0)})
+
+    def __missing__(self, value: _Stored) -> decimal.Decimal | None:
+        number = self.read(value)
+        if (type(value) is float or type(value) is int) and -_REMEMBERED < value < _REMEMBERED:
+            if len(self) >= MAX_KNOWN:
+                self._begin()
+            self[value] = number
+        return number
+
+
+MAX_KNOWN = 8192
+"""How many numbers the readers of columns of one kind remember: 1.5 MB at most."""
+
+_REMEMBERED = 10**_EXACT_DIGITS
+
+
+@functools.lru_cache(maxsize=64)
 def _decimal_reader(max_digits: int | None, places: int | None) -> Callable[[Any], decimal.Decimal | None]:
+    """Return the reader of all columns with so many digits: the method of a dict, which calls no Python for what it knows."""
+    return _Known(_number_reader(max_digits, places)).__getitem__
+
+
+def _number_reader(max_digits: int | None, places: int | None) -> Callable[[Any], decimal.Decimal | None]:
     if places is None:
         return _any_decimal
     unit = decimal.Decimal(1).scaleb(-places)

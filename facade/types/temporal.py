@@ -54,9 +54,9 @@ class DateTime(Base[dt.datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if vendor_of(dialect).holds_clocks_as_text:
-            return _datetime_of_text
+            return datetime_of_text
         if vendor_of(dialect).computes_texts:
-            return _read_either(_datetime_of_text, datetime_of_clock)
+            return _read_either(datetime_of_text, datetime_of_clock)
         if not self._has_moments(dialect):
             return datetime_of_clock
         if driver_of(dialect).gives_utc and settings.USE_TZ:
@@ -83,14 +83,14 @@ def _text_of_datetime(value: dt.datetime | None) -> str | None:
     return None if naive is None else naive.isoformat(" ")
 
 
-_read_datetime = dt.datetime.fromisoformat
+read_datetime = dt.datetime.fromisoformat
 
 
-def _datetime_of_text(value: str | None) -> dt.datetime | None:
+def datetime_of_text(value: str | None) -> dt.datetime | None:
     if value is None:
         return None
     try:
-        return _read_datetime(value + "Z") if settings.USE_TZ else _read_datetime(value)
+        return read_datetime(value + "Z") if settings.USE_TZ else read_datetime(value)
     except (TypeError, ValueError):
         return datetime_of_clock(_read(parse_datetime, value))
 
@@ -143,10 +143,10 @@ class Date(Base[dt.date]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if vendor_of(dialect).computes_texts:
-            return _read_either(_date_of_text, _same)
+            return _read_either(date_of_text, _same)
         if vendor_of(dialect).gives_days_as_moments:
             return _date_of_moment
-        return _date_of_text if vendor_of(dialect).holds_clocks_as_text else None
+        return date_of_text if vendor_of(dialect).holds_clocks_as_text else None
 
 
 def _date_of_moment(value: dt.date | None) -> dt.date | None:
@@ -157,14 +157,14 @@ def _text_of_date(value: dt.date | None) -> str | None:
     return None if value is None else value.isoformat()
 
 
-_read_date = dt.date.fromisoformat
+read_date = dt.date.fromisoformat
 
 
-def _date_of_text(value: str | None) -> dt.date | None:
+def date_of_text(value: str | None) -> dt.date | None:
     if value is None:
         return None
     try:
-        return _read_date(value)
+        return read_date(value)
     except (TypeError, ValueError):
         return _read(parse_date, str(value)[:10])  # what functions make of a date may have a time
 
@@ -182,8 +182,8 @@ class Time(Base[dt.time]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if vendor_of(dialect).holds_clocks_as_text:
-            return _time_of_text
-        return _read_either(_time_of_text, _time_of_duration) if vendor_of(dialect).computes_texts else None
+            return time_of_text
+        return _read_either(time_of_text, _time_of_duration) if vendor_of(dialect).computes_texts else None
 
 
 def _text_of_time(value: dt.time | None) -> str | None:
@@ -194,14 +194,14 @@ def _text_of_time(value: dt.time | None) -> str | None:
     return value.isoformat()
 
 
-_read_time = dt.time.fromisoformat
+read_time = dt.time.fromisoformat
 
 
-def _time_of_text(value: str | None) -> dt.time | None:
+def time_of_text(value: str | None) -> dt.time | None:
     if value is None:
         return None
     try:
-        return _read_time(value)
+        return read_time(value)
     except (TypeError, ValueError):
         return _read(parse_time, str(value).rpartition(" ")[2])  # and here a date
 

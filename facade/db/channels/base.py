@@ -82,7 +82,8 @@ class DriverChannel(Channel):
 
     def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
         if watched() is not None:
-            return self._noticed(self._rows, statement.sql, params, reads=statement.reads)
+            # A copy: loaders take rows out of their list, and whoever watches may keep it.
+            return [*self._noticed(self._rows, statement.sql, params, reads=statement.reads)]
         try:
             if self._readers and not statement.reads:
                 self._detach_readers()
@@ -195,8 +196,9 @@ class DriverChannel(Channel):
         reader = self._open(sql, params)
         try:
             while rows := reader.read(size):
+                is_last = len(rows) < size  # asked before: whoever gets them may take them out of their list
                 yield rows
-                if len(rows) < size:
+                if is_last:
                     break
         except GeneratorExit:
             self._clean_up(lambda: self._close(reader))

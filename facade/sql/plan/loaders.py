@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from facade.expressions.references import RowValue
 from facade.foundation.generated import FunctionText
 from facade.foundation.seams import Seam
 from facade.sql.values import converter
+from facade.types.quick import quick_form
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -55,6 +56,9 @@ class RowSource(FunctionText):
     def __init__(self, converters: list[list[Converter | None]], extra: bool, of: str) -> None:
         super().__init__()
         self.converters = [convert for value in converters for convert in value]
+        forms = enumerate(map(quick_form, self.converters))
+        self.quick = {index: form for index, form in forms if form is not None}
+        self.used = set[int]()  # which of those are asked for
         ends = [*accumulate(map(len, converters))]
         self.places = [range(end - len(value), end) for value, end in zip(converters, ends, strict=True)]
         self.of = of
@@ -66,10 +70,38 @@ class RowSource(FunctionText):
         """Whether each value is what the driver gives for a column."""
         return len(self.places) == len(self.converters) and not any(self.converters)
 
-    def loader(self, header: str, footer: str) -> Loader:
-        self.lines = [header, *self.lines, footer]
+    def loader(self, *lines: str) -> Loader:
+        self.lines = [*lines]
         made: Loader = self.build(f"loader of {self.of}")
         return made
+
+    def loop(self, result: str, header: str = "def load(rows, db):") -> Loader:
+        """Return the function that makes `result` of each row, by the lines that were written before."""
+        rows = f"for ({self.target}) in {self.name('taken', taken)}(rows)"
+        if not (self.lines or self.used):
+            return self.loader(header, f"    return [{result} {rows}]")
+        return self.loader(
+            header,
+            "    out = []",
+            "    append = out.append",
+            f"    {rows}:",
+            *self._reading(),
+            *self.lines,
+            f"        append({result})",
+            "    return out",
+        )
+
+    def _reading(self) -> list[str]:
+        """Return the lines that read the columns which need no call: with calls after all where one is unusual."""
+        if not self.used:
+            return []
+        columns = sorted(self.used)
+        return [
+            "        try:",
+            *[f"            v{index} = {self._quickly(index)}" for index in columns],
+            "        except (TypeError, ValueError):",
+            *[f"            v{index} = {self._called(index)}" for index in columns],
+        ]
 
     def value(self, index: int) -> str:
         place = self.places[index]
@@ -78,8 +110,33 @@ class RowSource(FunctionText):
         return self._column(place[0])
 
     def _column(self, index: int) -> str:
+        if index not in self.quick:
+            return self._called(index)
+        self.used.add(index)
+        return f"v{index}"
+
+    def _called(self, index: int) -> str:
         convert = self.converters[index]
         return f"c{index}" if convert is None else f"{self.name('f', convert)}(c{index})"
+
+    def _quickly(self, index: int) -> str:
+        text, read = self.quick[index]
+        return text.format(value=f"c{index}", read=self.name("read", read))
+
+
+MANY_ROWS = 1000
+"""From this many rows on, it saves time to let go of each row as it is read: its memory is used again at once."""
+
+_NO_ROW = ()  # quickly told from rows, which have columns
+
+
+def taken(rows: Sequence[Any]) -> Iterable[Any]:
+    """Return what gives the rows one after the other; many of them leave their list, which is the loader's own."""
+    if len(rows) < MANY_ROWS or type(rows) is not list:
+        return rows
+    rows.append(_NO_ROW)
+    rows.reverse()
+    return iter(rows.pop, _NO_ROW)
 
 
 def instance_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
@@ -94,10 +151,8 @@ def instance_loader(layout: Layout, dialect: Dialect, database: Database, extra:
         (name, source.value(len(columns) + index)) for index, (name, _) in enumerate(layout.annotations)
     ]
     _build_instance(source, part, "o", "        ", annotations)
-    source.lines.append("        append(o)")
     mode = source.name("mode", _no_state().fetch_mode)
-    header = f"def load(rows, db, mode={mode}):\n    out = []\n    append = out.append\n    for ({source.target}) in rows:"
-    return source.loader(header, "    return out")
+    return source.loop("o", f"def load(rows, db, mode={mode}):")
 
 
 def _build_instance(
@@ -211,7 +266,7 @@ def dict_loader(layout: Layout, dialect: Dialect, database: Database, extra: boo
     """Return the loader of values()."""
     source, names = _value_source(layout, dialect, database, extra)
     items = ", ".join(f"{name!r}: {source.value(index)}" for index, name in enumerate(names))
-    return source.loader("def load(rows, db):", f"    return [{{{items}}} for ({source.target}) in rows]")
+    return source.loop(f"{{{items}}}")
 
 
 def tuple_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
@@ -223,15 +278,13 @@ def tuple_loader(layout: Layout, dialect: Dialect, database: Database, extra: bo
             "    return rows if type(rows) is list and rows and type(rows[0]) is tuple else list(map(tuple, rows))",
         )
     items = "".join(f"{source.value(index)}, " for index in layout.repeated or range(len(source.places)))
-    return source.loader("def load(rows, db):", f"    return [({items}) for ({source.target}) in rows]")
+    return source.loop(f"({items})")
 
 
 def flat_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
     """Return the loader of values_list(flat=True)."""
     source, _ = _value_source(layout, dialect, database, extra)
-    return source.loader(
-        "def load(rows, db):", f"    return [{source.value(0)} for ({source.target}) in rows]"
-    )
+    return source.loop(source.value(0))
 
 
 _row_classes: WeakValueDictionary[tuple[str, ...], type[Any]] = WeakValueDictionary()
@@ -273,7 +326,7 @@ def named_loader(layout: Layout, dialect: Dialect, database: Database, extra: bo
     positions = layout.repeated or range(len(names))
     row = source.name("row", row_class(*_distinguished([names[index] for index in positions])))
     items = ", ".join(source.value(index) for index in positions)
-    return source.loader("def load(rows, db):", f"    return [{row}({items}) for ({source.target}) in rows]")
+    return source.loop(f"{row}({items})")
 
 
 LOADERS: dict[str, Callable[[Layout, Any, Any, bool], Loader]] = {
