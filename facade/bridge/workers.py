@@ -17,6 +17,8 @@ from facade.exceptions import SynchronousOnlyOperation
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
+    from facade.bridge.shelter import Shelter
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class _Worker(greenlet):  # type: ignore[misc]  # greenlet has no types
     __sqlalchemy_greenlet_provider__ = True  # SQLAlchemy's own await_only() works in here, too
     failure: BaseException | None = None
     heard: list[BaseException] | None = None
+    shelter: Shelter | None = None  # where cancellations are not to reach what it waits for
     owner: object
     result: Any
 
@@ -174,7 +177,12 @@ def owner() -> object:
     An operation belongs to the task that called the async method, even where another task awaits the coroutine:
     in ``gather(a.asave(), b.asave())`` both belong to the task that wrote the line.
     """
-    task = creator()
+    current = getcurrent()  # as `creator` does: every statement of a block asks
+    if type(current) is _Worker:
+        task = current.owner
+    else:
+        loop = running_loop()
+        task = None if loop is None else _current_task(loop)
     return _thread.token if task is None else task
 
 
@@ -226,6 +234,8 @@ def wait(awaitable: Awaitable[T]) -> T:
     """
     current = getcurrent()
     if getattr(current, "__sqlalchemy_greenlet_provider__", False):
+        if type(current) is _Worker and current.shelter is not None:
+            awaitable = current.shelter.around(awaitable)
         return current.parent.switch(awaitable)  # type: ignore[no-any-return]
     close(awaitable)
     if type(current) is _Worker:
@@ -234,6 +244,14 @@ def wait(awaitable: Awaitable[T]) -> T:
         "An operation that began under asyncio has to wait, but runs outside of it. "
         "Await its async form, or run the code around it with facade.run()."
     )
+
+
+def this_worker() -> _Worker:
+    """Return the worker that runs; raises SynchronousOnlyOperation in any other greenlet."""
+    worker = getcurrent()
+    if type(worker) is not _Worker:
+        raise SynchronousOnlyOperation("There is no worker here that could wait.")
+    return worker
 
 
 @contextmanager
