@@ -7,7 +7,7 @@ import inspect
 import threading
 from contextlib import contextmanager
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 from greenlet import error as GreenletError  # noqa: N812 - its own name says nothing here
@@ -16,8 +16,6 @@ from facade.exceptions import SynchronousOnlyOperation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
-
-    from facade.bridge.shelter import Shelter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +34,13 @@ running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_runn
 _current_task = asyncio.current_task
 
 
+class Sheltering(Protocol):
+    """What stands between a worker and what it waits for."""
+
+    def around(self, awaitable: Awaitable[T]) -> Awaitable[T]:
+        """Return what is awaited in the place of an awaitable."""
+
+
 class _Worker(greenlet):  # type: ignore[misc]  # greenlet has no types
     """A greenlet that does one job after another; it switches to its parent to wait and to report the end.
 
@@ -46,7 +51,7 @@ class _Worker(greenlet):  # type: ignore[misc]  # greenlet has no types
     __sqlalchemy_greenlet_provider__ = True  # SQLAlchemy's own await_only() works in here, too
     failure: BaseException | None = None
     heard: list[BaseException] | None = None
-    shelter: Shelter | None = None  # where cancellations are not to reach what it waits for
+    shelter: Sheltering | None = None  # where cancellations are not to reach what it waits for
     owner: object
     result: Any
 
