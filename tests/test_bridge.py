@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 import weakref
+from contextlib import suppress
 
 import pytest
 from greenlet import getcurrent, settrace
@@ -592,10 +593,20 @@ class TestComplete:
             bridge.complete(later(1))
 
 
+def seen_through(awaitable, grace):
+    return bridge.see_through(lambda: bridge.wait(awaitable), grace)
+
+
 class TestFinish:
-    async def finishing(self, work, limit=5.0, finish=bridge.finish):
+    @pytest.fixture(autouse=True, params=[bridge.finish, seen_through])
+    def way(self, request):
+        """In a task of its own, and in the worker that began it: the same promises."""
+        self.finish = request.param
+
+    async def finishing(self, work, limit=5.0, finish=None):
         """Start ``finish(work())`` in a worker; return the task, at its first wait."""
-        task = asyncio.create_task(bridge.spawn(lambda: finish(work(), limit)))
+        way = finish or self.finish
+        task = asyncio.create_task(bridge.spawn(lambda: way(work(), limit)))
         await asyncio.sleep(0.01)
         return task
 
@@ -636,7 +647,7 @@ class TestFinish:
 
         def finish():
             try:
-                bridge.finish(work(), 5)
+                self.finish(work(), 5)
             except bridge.CancelledError as error:
                 seen.append(error.__cause__)
                 raise
@@ -666,7 +677,7 @@ class TestFinish:
             try:
                 await asyncio.sleep(60)
             finally:
-                await bridge.spawn(lambda: bridge.finish(asyncio.sleep(60), 0.02))
+                await bridge.spawn(lambda: self.finish(asyncio.sleep(60), 0.02))
 
         task = asyncio.create_task(clean_up())
         await asyncio.sleep(0)
@@ -713,13 +724,49 @@ class TestFinish:
         seen = []
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await bridge.spawn(lambda: bridge.finish(work(), 5))
+                await bridge.spawn(lambda: self.finish(work(), 5))
         assert seen == ["finished"]
         await asyncio.sleep(0)  # no cancellation is left over
 
     async def test_an_awaitable_that_cancels_itself(self):
         with pytest.raises(asyncio.CancelledError):
             await (await self.finishing(lambda: failing(asyncio.CancelledError())))
+
+    async def test_all_of_it_reaches_its_end(self):
+        def work():
+            for step in range(3):
+                bridge.wait(asyncio.sleep(0))
+                bridge.see_through(lambda: bridge.wait(asyncio.sleep(0.01)), 5)
+                seen.append(step)
+
+        seen = []
+        task = asyncio.create_task(bridge.spawn(bridge.see_through, work, 5))
+        await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        assert seen == [0, 1, 2]
+        assert caught.value.__cause__ is None
+
+    async def test_nothing_more_is_waited_for_when_the_grace_is_over(self):
+        def work():
+            for step in range(3):
+                with suppress(Exception):
+                    bridge.wait(asyncio.sleep(60))
+                seen.append(step)
+
+        seen = []
+        task = asyncio.create_task(bridge.spawn(bridge.see_through, work, 0.02))
+        await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await asyncio.wait_for(task, 5)
+        assert isinstance(caught.value.__cause__, TimeoutError)
+        assert not seen
+
+    async def test_needs_a_worker(self):
+        with pytest.raises(SynchronousOnlyOperation):
+            bridge.see_through(lambda: None, 5)
 
 
 class TestIterate:

@@ -20,6 +20,7 @@ from facade.bridge.finishing import (
     told_once,
 )
 from facade.bridge.locks import Lock
+from facade.bridge.shelter import see_through
 from facade.bridge.streams import closings, iterate, iterate_chunks, wait_for_chunks
 from facade.bridge.twins import check_twins, function_twin, twin
 from facade.bridge.workers import (
@@ -53,6 +54,7 @@ __all__ = [
     "owner",
     "run",
     "running_loop",
+    "see_through",
     "sleep",
     "spawn",
     "told_once",

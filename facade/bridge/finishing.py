@@ -129,7 +129,7 @@ def _start(awaitable: Awaitable[T]) -> asyncio.Future[T]:
 async def _end(task: asyncio.Future[Any], limit: float, patient: bool) -> CancelledError | None:
     """Sleep until the task is done or the limit is over; return the last cancellation that came in between."""
     loop = asyncio.get_running_loop()
-    deadline = None if patient and not _is_being_cancelled() else loop.time() + limit
+    deadline = None if patient and not is_being_cancelled() else loop.time() + limit
     cancelled = None
     _unfinished.add(task)
     task.add_done_callback(_report)
@@ -150,7 +150,8 @@ async def _end(task: asyncio.Future[Any], limit: float, patient: bool) -> Cancel
     return cancelled
 
 
-def _is_being_cancelled() -> bool:
+def is_being_cancelled() -> bool:
+    """Tell whether the running task has been asked to end."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

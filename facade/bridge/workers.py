@@ -7,7 +7,7 @@ import inspect
 import threading
 from contextlib import contextmanager
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 from greenlet import error as GreenletError  # noqa: N812 - its own name says nothing here
@@ -34,6 +34,13 @@ running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_runn
 _current_task = asyncio.current_task
 
 
+class Sheltering(Protocol):
+    """What stands between a worker and what it waits for."""
+
+    def around(self, awaitable: Awaitable[T]) -> Awaitable[T]:
+        """Return what is awaited in the place of an awaitable."""
+
+
 class _Worker(greenlet):  # type: ignore[misc]  # greenlet has no types
     """A greenlet that does one job after another; it switches to its parent to wait and to report the end.
 
@@ -44,6 +51,7 @@ class _Worker(greenlet):  # type: ignore[misc]  # greenlet has no types
     __sqlalchemy_greenlet_provider__ = True  # SQLAlchemy's own await_only() works in here, too
     failure: BaseException | None = None
     heard: list[BaseException] | None = None
+    shelter: Sheltering | None = None  # where cancellations are not to reach what it waits for
     owner: object
     result: Any
 
@@ -174,7 +182,12 @@ def owner() -> object:
     An operation belongs to the task that called the async method, even where another task awaits the coroutine:
     in ``gather(a.asave(), b.asave())`` both belong to the task that wrote the line.
     """
-    task = creator()
+    current = getcurrent()  # as `creator` does: every statement of a block asks
+    if type(current) is _Worker:
+        task = current.owner
+    else:
+        loop = running_loop()
+        task = None if loop is None else _current_task(loop)
     return _thread.token if task is None else task
 
 
@@ -226,6 +239,8 @@ def wait(awaitable: Awaitable[T]) -> T:
     """
     current = getcurrent()
     if getattr(current, "__sqlalchemy_greenlet_provider__", False):
+        if type(current) is _Worker and current.shelter is not None:
+            awaitable = current.shelter.around(awaitable)
         return current.parent.switch(awaitable)  # type: ignore[no-any-return]
     close(awaitable)
     if type(current) is _Worker:
@@ -234,6 +249,14 @@ def wait(awaitable: Awaitable[T]) -> T:
         "An operation that began under asyncio has to wait, but runs outside of it. "
         "Await its async form, or run the code around it with facade.run()."
     )
+
+
+def this_worker() -> _Worker:
+    """Return the worker that runs; raises SynchronousOnlyOperation in any other greenlet."""
+    worker = getcurrent()
+    if type(worker) is not _Worker:
+        raise SynchronousOnlyOperation("There is no worker here that could wait.")
+    return worker
 
 
 @contextmanager

@@ -55,6 +55,9 @@ class DriverChannel(Channel):
     autocommits: ClassVar[bool] = True
     """Whether the driver connection must be in autocommit mode: the channel begins and ends transactions itself."""
 
+    waits_in_place: ClassVar[bool] = False
+    """Whether the driver waits for futures only, and does not cancel the running task to measure time."""
+
     is_general: ClassVar[bool] = False
     """Whether statements pass through SQLAlchemy."""
 
@@ -162,7 +165,7 @@ class DriverChannel(Channel):
                 )  # another text: what is prepared keeps the converters it was prepared with
             finally:
                 if self._usable():
-                    self._to_the_end(lambda: bridge.wait(met.forget(raw)))
+                    self.to_the_end(lambda: bridge.wait(met.forget(raw)))
         except BaseException as error:
             self._failed(error, sql, params)
 
@@ -206,9 +209,9 @@ class DriverChannel(Channel):
         except BaseException:
             if not self.broken:
                 with suppress(Exception):  # there is an error already
-                    self._to_the_end(lambda: self._close(reader))
+                    self.to_the_end(lambda: self._close(reader))
             raise
-        self._to_the_end(lambda: self._close(reader))
+        self.to_the_end(lambda: self._close(reader))
 
     def _open(self, sql: str, params: Params) -> Reader:
         if self._reads_at_once() or self.options.get("stream_results") is False:
@@ -321,8 +324,9 @@ class DriverChannel(Channel):
     def begin(
         self, isolation_level: str | None = None, read_only: bool = False, timeout: float | None = None
     ) -> None:
-        level = checked_level(isolation_level) or self._lender.isolation_level
-        self._check_open()
+        level = self._lender.isolation_level if isolation_level is None else checked_level(isolation_level)
+        if self.broken or self._returned:
+            self._check_open()
         try:
             self._begin(level, read_only)
         except BaseException as error:
@@ -371,11 +375,12 @@ class DriverChannel(Channel):
                 self.rollback()
 
     def commit(self) -> None:
-        self._check_open()
+        if self.broken or self._returned:
+            self._check_open()
         if self._is_closed():
             self._failed(ConnectionError("The connection was lost before COMMIT."))
         try:
-            self._to_the_end(self._commit)
+            self.to_the_end(self._commit)
         except BaseException as error:
             self._commit_failed(error)
         self.in_transaction = False
@@ -423,8 +428,15 @@ class DriverChannel(Channel):
         self.execute(Statement(f"SAVEPOINT {name}"), ())
 
     def release(self, name: str) -> None:
-        if not self.broken:
-            self._to_the_end(lambda: self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ()))
+        if self.broken:
+            return
+        if self.waits:
+            self.to_the_end(lambda: self._release(name))
+        else:
+            self._release(name)
+
+    def _release(self, name: str) -> None:
+        self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ())
 
     def rollback_to(self, name: str) -> None:
         if not self.broken:
@@ -485,11 +497,12 @@ class DriverChannel(Channel):
         self.raw = None
         self._lender.throw_away(self.token, error)
 
-    def _to_the_end(self, work: Callable[[], R]) -> R:
-        """Do something in spite of cancellation, which is raised afterwards."""
+    def to_the_end(self, work: Callable[[], R]) -> R:
         if not self.waits:
             return work()
         self._check_worker()
+        if self.waits_in_place:
+            return bridge.see_through(work, settings.FACADE_CLEANUP_SECONDS)
         return bridge.finish(bridge.spawn(work), settings.FACADE_CLEANUP_SECONDS)
 
     def _check_worker(self) -> None:
@@ -500,7 +513,7 @@ class DriverChannel(Channel):
     def _clean_up(self, work: Callable[[], object]) -> None:
         """Do something that must succeed, or else the connection is discarded."""
         try:
-            self._to_the_end(work)
+            self.to_the_end(work)
         except BaseException as error:
             failure = error if isinstance(error, Exception) else error.__cause__
             if failure is not None or not isinstance(error, bridge.CancelledError):

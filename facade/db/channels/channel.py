@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from facade.db.channels.execution import NO_OPTIONS
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from facade.db.channels.place import Place
     from facade.db.transactions.callbacks import Hook
 
+R = TypeVar("R")
 Row = Sequence[Any]
 Params = Sequence[Any] | dict[str, Any]
 Stream = Generator[list[Row], None, None]
@@ -182,6 +183,10 @@ class Channel(ABC):
     @abstractmethod
     def rollback_to(self, name: str) -> None:
         """Undo the work since the savepoint and drop the savepoint. On failure the channel is `broken`."""
+
+    @abstractmethod
+    def to_the_end(self, work: Callable[[], R]) -> R:
+        """Do something with the connection in spite of cancellation, which is raised afterwards, as `bridge.finish` does."""
 
     # the end
 

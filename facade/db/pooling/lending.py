@@ -149,7 +149,10 @@ class Lender:
         """
         if self.is_general():
             return self._patiently(self.general.lend)
-        entry = self._patiently(self.pool.take)
+        try:
+            entry: Entry = self.pool.take()
+        except Exception as error:
+            entry = self._later(self.pool.take, error)
         channel = entry.lent = self.channels(self, entry, entry.raw)
         return channel
 

@@ -56,7 +56,7 @@ class Job:
 class AiosqliteChannel(SqliteChannel):
     """A channel on an `aiosqlite.Connection`."""
 
-    waits = True
+    waits = waits_in_place = True
 
     _job: Job
     _given: bool = False

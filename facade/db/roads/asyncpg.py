@@ -45,7 +45,7 @@ if hasattr(os, "register_at_fork"):
 class AsyncpgChannel(PostgresqlChannel):
     """A channel on an `asyncpg.Connection`."""
 
-    waits = True
+    waits = waits_in_place = True
     many_is_atomic = True
 
     _begun: str

@@ -248,10 +248,6 @@ class GeneralChannel(DriverChannel):
         except BaseException as error:
             self._failed(error)
 
-    def release(self, name: str) -> None:
-        if not self.broken:
-            self._to_the_end(lambda: self._release(name))
-
     def _release(self, name: str) -> None:
         try:
             self._point("do_release_savepoint", name)

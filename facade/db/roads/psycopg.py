@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from psycopg import waiting
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
@@ -49,9 +50,6 @@ class PsycopgChannel(PostgresqlChannel):
     def __init__(self, lender: Origin, token: object, raw: Any) -> None:
         super().__init__(lender, token, raw)
         self._prepares = None if lender.owns_connections else False
-        self._request = (
-            raw.pgconn.get_cancel()
-        )  # what asks the server to cancel, when the connection is gone, too
 
     @staticmethod
     def is_plain(dbapi_connection: DBAPIConnection) -> bool:
@@ -133,6 +131,7 @@ class AsyncPsycopgChannel(PsycopgChannel):
     """A channel on a `psycopg.AsyncConnection`."""
 
     waits = True
+    waits_in_place = not hasattr(waiting, "wait_for")  # with which older ones measure time
 
     def _set_autocommit(self, on: bool) -> None:
         _wait(self.raw.set_autocommit(on))

@@ -143,15 +143,16 @@ class SqliteChannel(DriverChannel):
 
     def _commit(self) -> None:
         super()._commit()
-        self._allow_writes()
+        if self.read_only:
+            self._allow_writes()
 
     def _rollback(self) -> None:
         super()._rollback()
-        self._allow_writes()
+        if self.read_only:
+            self._allow_writes()
 
     def _allow_writes(self) -> None:
-        if self.read_only:
-            self._command("PRAGMA query_only = OFF")
+        self._command("PRAGMA query_only = OFF")
 
     def _is_closed(self) -> bool:
         return self.raw is None

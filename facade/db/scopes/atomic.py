@@ -60,10 +60,11 @@ class Atomic:
         retries: int = 0,
         execution: Execution = AS_USUAL,
     ) -> None:
-        self.using = block_alias(using)
+        self.using = None if using is None else block_alias(using)
         self.savepoint = savepoint
         self.durable = durable
-        self.isolation_level = checked_level(isolation_level or execution.isolation_level)
+        level = isolation_level or execution.isolation_level
+        self.isolation_level = None if level is None else checked_level(level)
         self.read_only = read_only or execution.read_only
         self.retries = retries
         self.execution = execution
@@ -73,22 +74,24 @@ class Atomic:
     # as a context manager
 
     def __enter__(self) -> Block:
-        database = connections[self.using or DEFAULT_DB_ALIAS]
-        database.check_blocking("A `with atomic()` block", "use `async with atomic()`")
-        return self._enter(body=not bridge.in_worker())
+        in_worker = bridge.in_worker()
+        if not in_worker and bridge.running_loop() is not None:
+            database = connections[self.using or DEFAULT_DB_ALIAS]
+            database.check_blocking("A `with atomic()` block", "use `async with atomic()`")
+        return self._enter(body=not in_worker)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._exit(error)
 
-    async def __aenter__(self) -> Block:
-        return await bridge.spawn(self._enter, body=True)
+    def __aenter__(self) -> Coroutine[Any, Any, Block]:
+        return bridge.spawn(self._enter, body=True)
 
-    async def __aexit__(
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await bridge.spawn(self._exit, error)
+    ) -> Coroutine[Any, Any, None]:
+        return bridge.spawn(self._exit, error)
 
     def _enter(self, body: bool) -> Block:
         if self.retries:
@@ -131,18 +134,21 @@ class Atomic:
             raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
 
     def _exit(self, error: BaseException | None) -> None:
-        block = self._innermost()
+        block = state.current(self.using or DEFAULT_DB_ALIAS)
+        around = block is not None and block in self._open
+        if block is None or not around:
+            block = self._entered_elsewhere()
         self._open.remove(block)
         try:
-            self._end(block, error)
+            if around or block.cut or block.ended or self._is_around(block):
+                block.end(error)
+            else:
+                self._end_strayed(block, error)
         finally:
             if SCHEMAS in self.execution.options:
                 connections[self.using or DEFAULT_DB_ALIAS].count_schema_maps(-1)
 
-    def _end(self, block: Block, error: BaseException | None) -> None:
-        if block.cut or block.ended or self._is_around(block):
-            block.end(error)
-            return
+    def _end_strayed(self, block: Block, error: BaseException | None) -> None:
         strayed = TransactionManagementError(block.say(STRAYED))
         block.end(error or strayed)
         if error is None:
@@ -155,11 +161,8 @@ class Atomic:
             current = current.parent
         return current is not None
 
-    def _innermost(self) -> Block:
-        """Find the block to leave: by the context, or by the owner where another context leaves it."""
-        block = state.current(self.using or DEFAULT_DB_ALIAS)
-        if block is not None and block in self._open:
-            return block
+    def _entered_elsewhere(self) -> Block:
+        """Find the block to leave by its owner, where it is not the innermost one of the context."""
         if not self._open:
             raise TransactionManagementError("This block was not entered, or has ended already.")
         owner = bridge.owner()
@@ -291,11 +294,9 @@ def atomic(
     execution = AS_USUAL
     if execution_options is not None or timeout is not None:
         execution = Execution(execution_options, timeout)
-    options = Atomic(None, savepoint, durable, isolation_level, read_only, retries, execution)
-    if is_joinable(using) or not callable(using):
-        options.using = block_alias(using)
-        return options
-    return options(using)
+    if using is None or not callable(using) or is_joinable(using):
+        return Atomic(using, savepoint, durable, isolation_level, read_only, retries, execution)
+    return Atomic(None, savepoint, durable, isolation_level, read_only, retries, execution)(using)
 
 
 aatomic = atomic

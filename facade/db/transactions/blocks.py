@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from facade import bridge
-from facade.configuration import settings
+from facade.db.channels.execution import AS_USUAL
 from facade.db.transactions.callbacks import run_hooks
 from facade.db.transactions.current import Innermost
 from facade.db.transactions.turns import CUT, Transaction, Turns, was_done
@@ -139,7 +140,8 @@ class Block(Turns):
         self.turn()
         token = _at_work.set(self)
         try:
-            self.check_usable()
+            if self.scope.needs_rollback or self.transaction.lost is not None:
+                self.check_usable()
             return work(*args)
         except BaseException as error:
             self.note_failure(error)
@@ -207,7 +209,7 @@ class Block(Turns):
             channel.savepoint(sid)
             return
         try:
-            bridge.finish_within(bridge.spawn(channel.savepoint, sid), settings.FACADE_CLEANUP_SECONDS)
+            channel.to_the_end(partial(channel.savepoint, sid))
         except (TimeoutError, bridge.CancelledError) as error:
             if was_done(error):
                 channel.rollback_to(sid)
@@ -317,7 +319,8 @@ class Block(Turns):
         if self.cut:  # before, or while we waited for the turn
             self._end_cut(held, error or interrupt)
         else:
-            interrupt = self.close_streams() or interrupt
+            if self.streams:
+                interrupt = self.close_streams() or interrupt
             try:
                 self.settle(error or interrupt)
             finally:
@@ -372,7 +375,8 @@ class Nested(Block):
         try:
             self._settle(error)
         finally:
-            self.restore_options(undone=not self.parent.usable())
+            if self.outer_options is not None or self.outer_timeout is not None:
+                self.restore_options(undone=not self.parent.usable())
 
     def _settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
@@ -453,7 +457,7 @@ class Root(Block):
             super().end(error)
         finally:
             hooks, self.transaction.hooks = self.transaction.hooks, []
-            if self.committed:
+            if hooks and self.committed:
                 run_hooks(hooks)
 
 
@@ -525,7 +529,7 @@ def nest(parent: Block, atomic: BlockOptions, body: bool) -> Block:
     try:
         if sid is not None:
             block.set_savepoint(sid)
-        if atomic.execution:
+        if atomic.execution is not AS_USUAL:
             _set_nested_options(block, atomic.execution)
     except BaseException as error:
         if not was_done(error):

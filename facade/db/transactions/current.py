@@ -51,10 +51,15 @@ class Innermost(Generic[L]):
     def pop(self, alias: str, block: L) -> None:
         """Leave ``block``; a context that is not in it (it was entered by another task) stays as it is."""
         blocks = self._variable.get()
-        if blocks.get(alias) is block:
-            parent = self.current(alias)
-            others = {name: other for name, other in blocks.items() if name != alias}
-            self._variable.set({**others, alias: parent} if parent is not None else others)
+        if blocks.get(alias) is not block:
+            return
+        parent = block.parent
+        while parent is not None and parent.ended:
+            parent = parent.parent
+        if parent is not None:
+            self._variable.set({**blocks, alias: parent})
+        else:
+            self._variable.set({name: other for name, other in blocks.items() if name != alias})
 
     def hide(self, alias: str | None) -> Mapping[str, L]:
         """Leave the blocks of one alias (or of all) in this context only; returns what `restore` takes."""

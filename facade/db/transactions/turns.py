@@ -111,7 +111,9 @@ class Turns:
         self.child: Turns | None = None
         self.body = body
         self.owner = bridge.owner()
-        self.loop = bridge.running_loop() if bridge.in_worker() else None
+        self.loop = bridge.running_loop()
+        if self.loop is not None and not bridge.in_worker():
+            self.loop = None
         self.lock: bridge.Lock | threading.Lock = threading.Lock() if self.loop is None else bridge.Lock()
         self.ended = self.cut = self._shared = False
 
@@ -158,7 +160,7 @@ class Turns:
         if owner is not self.owner:
             bridge.check_blocking()
             self.admit()
-        elif self.loop is None and bridge.in_worker():
+        elif self.loop is None and bridge.running_loop() is not None and bridge.in_worker():
             raise DetachedOperation(self.say(_ELSEWHERE, owner))
         child = self.child
         if child is not None and child.body and child.owner is owner:
