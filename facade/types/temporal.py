@@ -15,7 +15,7 @@ from facade.exceptions import NumericValueOutOfRange
 from facade.foundation.imports import later
 from facade.parsing.dates import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
-from facade.types.base import Base, Processor, T
+from facade.types.base import Base, Processor, T, written
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -78,6 +78,11 @@ def clock_of(value: dt.datetime | None, backend: str = "The") -> dt.datetime | N
     return value.astimezone(UTC).replace(tzinfo=None)
 
 
+@written(
+    "v.replace(tzinfo=None).isoformat(' ') if v.tzinfo is {UTC} and {settings}.USE_TZ else {bind}(v)",
+    UTC=UTC,
+    settings=settings,
+)
 def _text_of_datetime(value: dt.datetime | None) -> str | None:
     naive = clock_of(value, "SQLite")
     return None if naive is None else naive.isoformat(" ")
@@ -153,6 +158,7 @@ def _date_of_moment(value: dt.date | None) -> dt.date | None:
     return value.date() if isinstance(value, dt.datetime) else value
 
 
+@written("v.isoformat()")
 def _text_of_date(value: dt.date | None) -> str | None:
     return None if value is None else value.isoformat()
 

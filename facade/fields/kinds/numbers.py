@@ -524,16 +524,22 @@ class DecimalField(Field[DecimalValue]):
             f"{self.decimal_places or 0} of them behind the point."
         )
 
-    def fits(self, number: decimal.Decimal) -> bool:
-        """Tell whether a number is one that `storable` returns as it is."""
+    def _fitting(self) -> Plain | None:
+        """Return the numbers that `storable` returns as they are, or with zeros that facade's own column drops."""
         unit, limit = self._unit, self._limit
-        return (
-            unit is not None and limit is not None and number.same_quantum(unit) and -limit < number < limit
-        )
+        if unit is None or limit is None:
+            return None
+        names: dict[str, object] = {"has_all_places": unit.same_quantum, "lowest": -limit, "limit": limit}
+        condition = "{has_all_places}(v)"
+        if type(self.column_type) is types.Decimal:
+            fewer = [decimal.Decimal(1).scaleb(-shown) for shown in range(self.decimal_places or 0)]
+            names["has_fewer_places"] = lambda number: any(map(number.same_quantum, fewer))
+            condition = "({has_all_places}(v) or {has_fewer_places}(v))"
+        return Plain(decimal.Decimal, f"{condition} and {{lowest}} < v < {{limit}}", names)
 
-    def plain_values(self, vendor: str) -> Plain:
+    def plain_values(self, vendor: str) -> Plain | None:
         if not vendor_named(vendor).holds_decimals:
-            return Plain(decimal.Decimal, test=self.fits)
+            return self._fitting()
         # The others round, and refuse, what has a size that can be sent.
         return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
 
