@@ -154,9 +154,10 @@ class _Text(generated.FunctionText):
         value, known = self.value(field, add), self.name("field", field)
         plain, bind = field.unprepared(self.vendor), bind_processor(field, self.dialect)
         if plain is not None and (written := written_of(bind)) is not None:
-            bound = f"{self.name('bind', bind)}(prepared({known}, v, database, {add}))"
-            text = f"({self._filled(*written)}) if {self._test(plain)} else {bound}"
-            return f"(None if (v := {value}) is None else {text})"
+            test, called = self._test(plain), self.name("bind", bind)
+            quick = self._filled(written.text, written.names)
+            slow = f"{called}(prepared({known}, v, database, {add}))"
+            return f"(None if (v := {value}) is None else ({quick}) if {test} else {slow})"
         if plain is None:
             text = f"prepared({known}, {value}, database, {add})"
         else:

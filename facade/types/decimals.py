@@ -51,6 +51,7 @@ _TINY = 5e-324
 WIDE = decimal.Context(prec=1000)
 
 
+@written(f"v if -{_REACH} <= v.adjusted() <= {_REACH} else {{bind}}(v)")
 def _within_reach(value: decimal.Decimal | float | None) -> decimal.Decimal | float | None:
     """Return a number that compares like `value` and can be written out: drivers write all zeros of 1E+999999999."""
     if not isinstance(value, decimal.Decimal):

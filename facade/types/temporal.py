@@ -49,7 +49,9 @@ class DateTime(Base[dt.datetime]):
         convert = aware if self._has_moments(dialect) else clock_of
         moment = driver_of(dialect).moment
         if moment is not None:
-            return moment(convert)
+            made = moment(convert)
+            whole = "1 < v.year < 9999 and v.tzinfo is not None"
+            return _written_inside(made, whole) if convert is aware else made
         return _text_of_datetime if vendor_of(dialect).holds_clocks_as_text else convert
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
@@ -64,6 +66,12 @@ class DateTime(Base[dt.datetime]):
         return datetime_of_moment
 
 
+def _written_inside(bind: Processor, condition: str) -> Processor:
+    """Tell of what a driver needs for the edges of time that all values between them are right as they are."""
+    return bind and written(f"v if {condition} else {{bind}}(v)")(bind)
+
+
+@written("v if v.tzinfo is not None else {bind}(v)")
 def aware(value: dt.datetime | None) -> dt.datetime | None:
     if value is None or value.tzinfo is not None:
         return value
@@ -144,7 +152,9 @@ class Date(Base[dt.date]):
     impl = sa.Date
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _text_of_date if vendor_of(dialect).holds_clocks_as_text else driver_of(dialect).day
+        if vendor_of(dialect).holds_clocks_as_text:
+            return _text_of_date
+        return _written_inside(driver_of(dialect).day, "1 < v.year < 9999")
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if vendor_of(dialect).computes_texts:

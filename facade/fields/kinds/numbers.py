@@ -524,24 +524,18 @@ class DecimalField(Field[DecimalValue]):
             f"{self.decimal_places or 0} of them behind the point."
         )
 
-    def _fitting(self) -> Plain | None:
-        """Return the numbers that `storable` returns as they are, or with zeros that facade's own column drops."""
+    def plain_values(self, vendor: str) -> Plain | None:
         unit, limit = self._unit, self._limit
+        if vendor_named(vendor).holds_decimals:  # it rounds, and refuses, what has a size that can be sent
+            return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
         if unit is None or limit is None:
             return None
-        names: dict[str, object] = {"has_all_places": unit.same_quantum, "lowest": -limit, "limit": limit}
-        condition = "{has_all_places}(v)"
-        if type(self.column_type) is types.Decimal:
-            fewer = [decimal.Decimal(1).scaleb(-shown) for shown in range(self.decimal_places or 0)]
-            names["has_fewer_places"] = lambda number: any(map(number.same_quantum, fewer))
-            condition = "({has_all_places}(v) or {has_fewer_places}(v))"
-        return Plain(decimal.Decimal, f"{condition} and {{lowest}} < v < {{limit}}", names)
-
-    def plain_values(self, vendor: str) -> Plain | None:
-        if not vendor_named(vendor).holds_decimals:
-            return self._fitting()
-        # The others round, and refuse, what has a size that can be sent.
-        return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
+        # `storable` returns them as they are, or with zeros behind them that facade's own column drops.
+        shown = range(self.decimal_places or 0) if type(self.column_type) is types.Decimal else ()
+        fewer = [decimal.Decimal(1).scaleb(-places) for places in shown]
+        names = {"all": unit.same_quantum, "some": lambda number: any(map(number.same_quantum, fewer))}
+        condition = "({all}(v) or {some}(v)) and {lowest} < v < {limit}"
+        return Plain(decimal.Decimal, condition, {**names, "lowest": -limit, "limit": limit})
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
         vendor = vendor_of(dialect)

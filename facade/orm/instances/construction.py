@@ -168,7 +168,9 @@ class _Source(FunctionText):
 def _default(field: Field[Any]) -> tuple[Any, bool]:
     """Return a field's default value and True, or a function that makes it and False."""
     own = not type(field).get_default.__module__.startswith("facade.fields.")
-    made = field.has_default() and (callable(field.default) or type(field).get_default is not Field.get_default)
+    made = field.has_default() and (
+        callable(field.default) or type(field).get_default is not Field.get_default
+    )
     if own or made or field.has_db_default():
         return field.get_default, False
     return field.get_default(), True

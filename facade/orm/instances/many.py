@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from facade.orm.instances.persistence import Saved
-from facade.orm.instances.state import is_unset
+from facade.orm.instances.state import UNSET
 
 if TYPE_CHECKING:
     from facade.fields import Field
@@ -17,16 +17,17 @@ __all__ = ["are_keys_set", "mark_stored", "prepare_related"]
 
 def are_keys_set(objs: Sequence[Any]) -> list[bool]:
     """Return of each instance whether it has a primary key."""
-    kinds = {*map(type, objs)}
+    kinds: set[type[Any]] = {*map(type, objs)}
     pk = kinds.pop()._meta.pk if len(kinds) == 1 else None
     if pk is None or not pk.concrete:
         return [obj._is_pk_set() for obj in objs]
-    return [not is_unset(key) for key in map(attrgetter(pk.attname), objs)]
+    return [not isinstance(key, UNSET) for key in map(attrgetter(pk.attname), objs)]
 
 
 def prepare_related(objs: Sequence[Any], operation: str, fields: Iterable[Field[Any]] | None = None) -> None:
     """Take over the keys of related objects saved since they were assigned; refuse those that are not saved."""
-    if not any(Saved.of(kind._meta).has_relations for kind in {*map(type, objs)}):
+    kinds: set[type[Any]] = {*map(type, objs)}
+    if not any(Saved.of(kind._meta).has_relations for kind in kinds):
         return
     for obj in objs:
         # One whose state nobody has looked at yet remembers no object.

@@ -42,7 +42,15 @@ M = TypeVar("M", bound="Persistence")
 class Saved:
     """What saving needs to know about the fields of a model, worked out once."""
 
-    __slots__ = ("attnames", "generic", "has_relations", "relations", "reverse_names", "self_setting", "settable")
+    __slots__ = (
+        "attnames",
+        "generic",
+        "has_relations",
+        "relations",
+        "reverse_names",
+        "self_setting",
+        "settable",
+    )
 
     def __init__(self, opts: Options) -> None:
         self.attnames = frozenset(field.attname for field in opts.concrete_fields if not field.generated)
@@ -55,8 +63,11 @@ class Saved:
         self.reverse_names = frozenset(field.name for field in opts.related_objects if field.one_to_one)
         keys = opts.pk_fields
         own = (field for field in opts.local_concrete_fields if field not in keys)
-        self.self_setting = frozenset(field.name for field in own if type(field).pre_save is not Field.pre_save)
-        self.settable: set[str] = set()  # names that were found to be those of fields or of properties that can be set
+        self.self_setting = frozenset(
+            field.name for field in own if type(field).pre_save is not Field.pre_save
+        )
+        # Names that were found to be those of fields, or of properties that can be set.
+        self.settable: set[str] = set()
 
     @classmethod
     def of(cls, opts: Options) -> Saved:

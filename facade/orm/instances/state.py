@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
 
 
-__all__ = ["LOADED_FROM", "ModelState", "StateAttribute"]
+__all__ = ["LOADED_FROM", "UNSET", "ModelState", "StateAttribute"]
 
 _new = object.__new__
-_UNSET = (type(None), DatabaseDefault)
+#: The types of a primary key that is none yet.
+UNSET = (type(None), DatabaseDefault)
 
 #: The key under which a loader may leave an instance's database, instead of making a state for each row.
 LOADED_FROM = "_loaded_from"
@@ -84,12 +85,12 @@ def remember(rows: list[Any], name: str, key_of: Callable[[Any], Any], owners: M
 
 def is_unset(key: object) -> bool:
     """Return whether a primary key's value is none yet."""
-    return isinstance(key, _UNSET)
+    return isinstance(key, UNSET)
 
 
 def some_unset(keys: Iterable[object]) -> bool:
     """Return whether one of many primary keys has no value yet."""
-    return any(issubclass(kind, _UNSET) for kind in {*map(type, keys)})
+    return any(issubclass(kind, UNSET) for kind in {*map(type, keys)})
 
 
 class StateAttribute:

@@ -328,9 +328,13 @@ class Returned:
 
     def assign_all(self, objs: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
         """Assign one row to each instance; without rows the database has given nothing back."""
-        if rows:
+        if rows and self._is_plain_key:
+            attname = self.readers[0][0]
+            for obj, (key,) in zip(objs, rows, strict=True):
+                setattr(obj, attname, key)
+        elif rows:
             for obj, row in zip(objs, rows, strict=True):
-                self.assign(obj, row)
+                self._assign(obj, row)
 
 
 def _assign_one(attname: str) -> Callable[[Any, Sequence[Any]], None]:
