@@ -11,7 +11,13 @@ import uuid
 import pytest
 
 from facade import acreate_all, models, transaction
-from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, NotSupportedError
+from facade.exceptions import (
+    FieldDoesNotExist,
+    FieldError,
+    IntegrityError,
+    NotSupportedError,
+    TransactionManagementError,
+)
 from facade.models import F, JSONField, JSONNull, Q, Value
 from facade.models.functions import Concat, Lower
 from tests.models import Author, Book, Category, Country, Everything, Place, Publisher, Restaurant, Token
@@ -280,11 +286,24 @@ def test_each_row_gets_its_own_values_by_one_statement(face, authors, assert_que
     rows = face(Author.objects.bulk_create, [Author(name=str(i), age=1) for i in range(1000)])
     for i, row in enumerate(rows):
         row.age = i
-    with assert_queries(3):  # BEGIN and COMMIT are statements, too
+    with assert_queries(1):  # one statement needs no transaction of its own
         assert face(Author.objects.bulk_update, rows, ["age"]) == 1000
     assert authors.observe("SELECT age FROM tests_author ORDER BY id") == [(i,) for i in range(1000)]
-    with assert_queries(6):
+    with assert_queries(6):  # BEGIN and COMMIT are statements, too
         assert face(Author.objects.bulk_update, rows, ["age"], batch_size=300) == 1000
+
+
+@pytest.mark.parametrize("method", ["bulk_create", "bulk_update"])
+def test_the_block_around_one_that_failed_is_rolled_back(method, face, authors):
+    row = face(Author.objects.create, name="a")
+    row.name = None
+    arguments = ([Author(name=None)],) if method == "bulk_create" else ([row], ["name"])
+    with pytest.raises(TransactionManagementError), face.block(transaction.atomic()):
+        face(Author.objects.create, name="b")
+        with pytest.raises(IntegrityError):
+            face(getattr(Author.objects, method), *arguments)
+        face(Author.objects.create, name="c")
+    assert authors.observe("SELECT name FROM tests_author") == [("a",)]
 
 
 def test_same_row_twice_counts_once(face, authors):

@@ -40,6 +40,9 @@ class ConnectionRouter:
 
     def db_for_write(self, model: type[Any], **hints: Any) -> str:
         """Return the alias to write ``model`` to; the hint ``instance`` is an object at hand."""
+        if not self.routers:  # as in most programs
+            instance = hints.get("instance")
+            return (instance is not None and instance._state.db) or DEFAULT_DB_ALIAS
         return self._choose("db_for_write", model, hints)
 
     def _choose(self, action: str, model: type[Any], hints: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ All of it may be left unsaid: the defaults look at each value, convert it, and a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ Kind = Literal[
 
 
 class Plain(NamedTuple):
-    """Values that are stored as they are: those of exactly one type for which the condition and the test hold."""
+    """Values that are stored as they are: those of exactly one type for which the condition holds."""
 
     kind: type
     condition: str | None = None
     """Source text about the value `v`."""
-    test: Callable[[Any], bool] | None = None
-    """The same as a function, where a text cannot say it."""
+    names: Mapping[str, object] = {}
+    """What the condition calls `{name}`."""
 
 
 # What prepares a value. Who says that a value needs none of it must have all of it.

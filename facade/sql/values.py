@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from facade.expressions.freezing import CORE, EXPRESSIONS, Frozen, core_expressi
 from facade.expressions.references import Col, Ref
 from facade.fields import Field
 from facade.foundation import generated
+from facade.types.base import written_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from facade.fields.descriptions import Converter, Plain
 
 Binder = Callable[[Any], tuple[Any, ...]]
+RowsBinder = Callable[[Iterable[Any]], list[tuple[Any, ...]]]
 
 
 class Constant(NamedTuple):
@@ -125,6 +127,16 @@ class _Text(generated.FunctionText):
     def __init__(self, dialect: Dialect, database: Database) -> None:
         super().__init__(prepared=prepared, database=database)
         self.dialect, self.vendor = dialect, database.vendor
+        self.owner = "nothing"
+
+    def row(self, sources: Iterable[ParameterSource]) -> str:
+        """Return the source of the items of a tuple: a row's parameters."""
+        items = []
+        for field, add in sources:
+            if isinstance(field, Field) and self.owner == "nothing":
+                self.owner = field.model.__name__
+            items.append(f"{self.parameter(field, add)}, ")
+        return "".join(items)
 
     def value(self, field: Field[Any], add: bool | None) -> str:
         """Return the source that reads one value off `obj`."""
@@ -140,21 +152,26 @@ class _Text(generated.FunctionText):
         if isinstance(field, Constant):
             return self.name("constant", field.value)
         value, known = self.value(field, add), self.name("field", field)
-        if (plain := field.unprepared(self.vendor)) is None:
+        plain, bind = field.unprepared(self.vendor), bind_processor(field, self.dialect)
+        if plain is not None and (written := written_of(bind)) is not None:
+            test, called = self._test(plain), self.name("bind", bind)
+            quick = self._filled(written.text, written.names)
+            slow = f"{called}(prepared({known}, v, database, {add}))"
+            return f"(None if (v := {value}) is None else ({quick}) if {test} else {slow})"
+        if plain is None:
             text = f"prepared({known}, {value}, database, {add})"
         else:
             text = f"(v if (v := {value}) is None or {self._test(plain)} else prepared({known}, v, database, {add}))"
-        bind = bind_processor(field, self.dialect)
         return text if bind is None else f"{self.name('bind', bind)}({text})"
 
     def _test(self, plain: Plain) -> str:
         """Return the source that tells whether `v` is one of these values."""
-        tests = [f"type(v) is {self.name('kind', plain.kind)}"]
-        if plain.condition is not None:
-            tests.append(plain.condition)
-        if plain.test is not None:
-            tests.append(f"{self.name('test', plain.test)}(v)")
-        return " and ".join(tests)
+        test = f"type(v) is {self.name('kind', plain.kind)}"
+        return test if plain.condition is None else f"{test} and {self._filled(plain.condition, plain.names)}"
+
+    def _filled(self, text: str, names: Mapping[str, object]) -> str:
+        """Return source text with names for what stands in braces."""
+        return text.format(**{name: self.name(name, value) for name, value in names.items()})
 
 
 def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> Binder:
@@ -163,11 +180,16 @@ def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: D
     The function raises :class:`ExpressionFound` when a value is an expression.
     """
     text = _Text(dialect, database)
-    sources = list(sources)
-    models = [field.model.__name__ for field, _ in sources if isinstance(field, Field)]
-    body = "".join(f"{text.parameter(field, add)}, " for field, add in sources)
-    text.lines = ["def bind(obj):", f"    return ({body})"]
-    binder: Binder = text.build(f"row binder of {models[0] if models else 'nothing'}")
+    text.lines = ["def bind(obj):", f"    return ({text.row(sources)})"]
+    binder: Binder = text.build(f"row binder of {text.owner}")
+    return binder
+
+
+def rows_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> RowsBinder:
+    """Return a function from many instances to what `row_binder`'s makes of each, without a call for each."""
+    text = _Text(dialect, database)
+    text.lines = ["def bind(objs):", f"    return [({text.row(sources)}) for obj in objs]"]
+    binder: RowsBinder = text.build(f"rows binder of {text.owner}")
     return binder
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import decimal
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -15,6 +15,34 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Processor = Callable[[Any], Any] | None
+F = TypeVar("F", bound=Callable[[Any], Any])
+
+_WRITTEN = "__facade_written__"
+
+
+class Written(NamedTuple):
+    """What a bind processor does for values of its type, None excepted, as source text about `v` for generated code."""
+
+    bind: Callable[[Any], Any]
+    text: str
+    names: Mapping[str, object]
+    """What the text calls `{name}`; `{bind}` is the processor itself."""
+
+
+def written(text: str, **names: object) -> Callable[[F], F]:
+    """Tell of a bind processor what it does in most cases: one call less for each value."""
+
+    def note(bind: F) -> F:
+        setattr(bind, _WRITTEN, Written(bind, text, {"bind": bind, **names}))
+        return bind
+
+    return note
+
+
+def written_of(bind: Callable[[Any], Any] | None) -> Written | None:
+    """Return what was told of a bind processor, itself: a wrapper may have taken over its attributes."""
+    found: Written | None = getattr(bind, _WRITTEN, None)
+    return found if found is not None and found.bind is bind else None
 
 
 class Base(TypeDecorator[T]):

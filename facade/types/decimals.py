@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.exceptions import NumericValueOutOfRange
-from facade.types.base import Base, Processor
+from facade.types.base import Base, Processor, written
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Decimal(Base[decimal.Decimal]):
         return None if exact else _decimal_reader(self.max_digits, self.decimal_places)
 
 
-_EXACT_INTEGERS = 2**53  # below, every integer is a float
+_EXACT_INTEGERS = 2.0**53  # below, every integer is a float
 _EXACT_DIGITS = 15  # a float keeps that many decimal digits
 _REACH = 400  # powers of ten: no column of a number that can be counted with goes beyond
 _REACHED = 10**_REACH
@@ -52,6 +52,7 @@ _TINY = 5e-324
 WIDE = decimal.Context(prec=1000)
 
 
+@written(f"v if -{_REACH} <= v.adjusted() <= {_REACH} else {{bind}}(v)")
 def _within_reach(value: decimal.Decimal | float | None) -> decimal.Decimal | float | None:
     """Return a number that compares like `value` and can be written out: drivers write all zeros of 1E+999999999."""
     if not isinstance(value, decimal.Decimal):
@@ -76,6 +77,7 @@ def sendable(value: object) -> object:
     return value
 
 
+@written("n if (n := float(v)) and -9007199254740992.0 < n < 9007199254740992.0 else {bind}(v)")
 def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | None:
     if value is None:
         return None
@@ -84,7 +86,9 @@ def _number_of_decimal(value: decimal.Decimal | float | None) -> float | int | N
     except OverflowError:  # of an integer
         return math.inf if value > 0 else -math.inf
     if -_EXACT_INTEGERS < number < _EXACT_INTEGERS:
-        return number if number or not value else _TINY if value > 0 else -_TINY
+        if number or not value:
+            return number
+        return _TINY if value > 0 else -_TINY
     if not -(2.0**64) < number < 2.0**64:
         return number  # an integer of it could have any number of digits
     whole = int(value)

@@ -15,7 +15,7 @@ from facade.exceptions import NumericValueOutOfRange
 from facade.foundation.imports import later
 from facade.parsing.dates import parse_date, parse_datetime, parse_time
 from facade.timezone import UTC, get_default_timezone
-from facade.types.base import Base, Processor, T
+from facade.types.base import Base, Processor, T, written
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ class DateTime(Base[dt.datetime]):
         convert = aware if self._has_moments(dialect) else clock_of
         moment = driver_of(dialect).moment
         if moment is not None:
-            return moment(convert)
+            made = moment(convert)
+            whole = "1 < v.year < 9999 and v.tzinfo is not None"
+            return _written_inside(made, whole) if convert is aware else made
         return _text_of_datetime if vendor_of(dialect).holds_clocks_as_text else convert
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
@@ -64,6 +66,12 @@ class DateTime(Base[dt.datetime]):
         return datetime_of_moment
 
 
+def _written_inside(bind: Processor, condition: str) -> Processor:
+    """Tell of what a driver needs for the edges of time that all values between them are right as they are."""
+    return bind and written(f"v if {condition} else {{bind}}(v)")(bind)
+
+
+@written("v if v.tzinfo is not None else {bind}(v)")
 def aware(value: dt.datetime | None) -> dt.datetime | None:
     if value is None or value.tzinfo is not None:
         return value
@@ -78,6 +86,11 @@ def clock_of(value: dt.datetime | None, backend: str = "The") -> dt.datetime | N
     return value.astimezone(UTC).replace(tzinfo=None)
 
 
+@written(
+    "v.replace(tzinfo=None).isoformat(' ') if v.tzinfo is {UTC} and {settings}.USE_TZ else {bind}(v)",
+    UTC=UTC,
+    settings=settings,
+)
 def _text_of_datetime(value: dt.datetime | None) -> str | None:
     naive = clock_of(value, "SQLite")
     return None if naive is None else naive.isoformat(" ")
@@ -139,7 +152,9 @@ class Date(Base[dt.date]):
     impl = sa.Date
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _text_of_date if vendor_of(dialect).holds_clocks_as_text else driver_of(dialect).day
+        if vendor_of(dialect).holds_clocks_as_text:
+            return _text_of_date
+        return _written_inside(driver_of(dialect).day, "1 < v.year < 9999")
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         if vendor_of(dialect).computes_texts:
@@ -153,6 +168,7 @@ def _date_of_moment(value: dt.date | None) -> dt.date | None:
     return value.date() if isinstance(value, dt.datetime) else value
 
 
+@written("v.isoformat()")
 def _text_of_date(value: dt.date | None) -> str | None:
     return None if value is None else value.isoformat()
 

@@ -344,11 +344,20 @@ class mark_for_rollback_on_error:  # noqa: N801 - used like `atomic`
         return
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is None:
-            return
-        block = state.current(self._alias)
-        if block is not None and block.in_atomic and block.takes_part():
-            block.mark(error)
+        if error is not None:
+            mark_block(self._alias, error)
+
+
+def mark_block(using: Using | None, error: BaseException) -> None:
+    """Have the block around rolled back, if there is one: what `mark_for_rollback_on_error` does in the end."""
+    block = state.current(block_alias(using) or DEFAULT_DB_ALIAS)
+    if block is not None and block.in_atomic and block.takes_part():
+        block.mark(error)
+
+
+def whole(using: str, statements: int) -> Atomic | mark_for_rollback_on_error:
+    """Return what keeps so many statements together: one is by itself, and needs no transaction of its own."""
+    return atomic(using=using, savepoint=False) if statements > 1 else mark_for_rollback_on_error(using)
 
 
 def on_commit(func: Callback, using: Using | None = None, robust: bool = False) -> None:

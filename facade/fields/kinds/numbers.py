@@ -524,18 +524,18 @@ class DecimalField(Field[DecimalValue]):
             f"{self.decimal_places or 0} of them behind the point."
         )
 
-    def fits(self, number: decimal.Decimal) -> bool:
-        """Tell whether a number is one that `storable` returns as it is."""
+    def plain_values(self, vendor: str) -> Plain | None:
         unit, limit = self._unit, self._limit
-        return (
-            unit is not None and limit is not None and number.same_quantum(unit) and -limit < number < limit
-        )
-
-    def plain_values(self, vendor: str) -> Plain:
-        if not vendor_named(vendor).holds_decimals:
-            return Plain(decimal.Decimal, test=self.fits)
-        # The others round, and refuse, what has a size that can be sent.
-        return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
+        if vendor_named(vendor).holds_decimals:  # it rounds, and refuses, what has a size that can be sent
+            return Plain(decimal.Decimal, "v.is_finite() and -400 < v.adjusted() < 300")
+        if unit is None or limit is None:
+            return None
+        # `storable` returns them as they are, or with zeros behind them that facade's own column drops.
+        shown = range(self.decimal_places or 0) if type(self.column_type) is types.Decimal else ()
+        fewer = [decimal.Decimal(1).scaleb(-places) for places in shown]
+        names = {"all": unit.same_quantum, "some": lambda number: any(map(number.same_quantum, fewer))}
+        condition = "({all}(v) or {some}(v)) and {lowest} < v < {limit}"
+        return Plain(decimal.Decimal, condition, {**names, "lowest": -limit, "limit": limit})
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
         vendor = vendor_of(dialect)

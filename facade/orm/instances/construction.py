@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFERRED", "construct", "has_plain_init", "initialiser"]
 
-Initialiser = Callable[..., None]
+Initialiser = Callable[[Any, dict[str, Any]], None]
 
 #: Methods that decide how an instance comes to be; a class that has its own is left to do so.
 _BUILDERS = ("__init__", "__new__", "__setattr__")
@@ -73,6 +73,9 @@ class _Source(FunctionText):
         self.model = model
         self.plain = bool(model._meta.plain_init)
         self.parameters: list[tuple[str, str]] = []
+        self.defaults: dict[str, Any] = {}
+        self.makers: dict[str, Callable[[], Any]] = {}
+        self.relates = False
 
     def constant(self, value: object) -> str:
         name = f"__{len(self.names)}__"
@@ -90,13 +93,15 @@ class _Source(FunctionText):
             self._add_value(field)
 
     def _add_value(self, field: Field[Any]) -> None:
-        default, is_constant = _default(field)
+        default, is_constant = self._note_default(field)
         name, value = self.constant(default), field.attname
         self.parameters.append((value, name if is_constant else "__MISSING__"))
         self.store(value, value if is_constant else f"{name}() if {value} is __MISSING__ else {value}")
 
     def _add_relation(self, field: Field[Any]) -> None:
         key, relation = field.attname, field.name
+        self.relates = True
+        self._note_default(field)
         self.parameters += [(relation, "__MISSING__"), (key, "__MISSING__")]
         self.lines.append(f"    if {relation} is __MISSING__:")
         default = self.constant(field.get_default)
@@ -108,7 +113,43 @@ class _Source(FunctionText):
             f"            __rest__[{key!r}] = {key}",
         ]
 
+    def _note_default(self, field: Field[Any]) -> tuple[Any, bool]:
+        default, is_constant = _default(field)
+        self.defaults[field.attname] = default if is_constant else None
+        if not is_constant:
+            self.makers[field.attname] = default
+        return default, is_constant
+
     def initialiser(self) -> Initialiser:
+        by_name = self._by_name()
+        return self._of_values(by_name) if self.plain else lambda instance, given: by_name(instance, **given)
+
+    def _of_values(self, by_name: Callable[..., None]) -> Initialiser:
+        """Return what takes the values of fields alone as they are given, and leaves everything else to `by_name`."""
+        text = FunctionText(State=ModelState, by_name=by_name, defaults=self.defaults)
+        text.lines = [
+            "def initialise(instance, given):",
+            "    data = instance.__dict__",
+            "    state = data['_state'] = State()",
+            "    data.update(defaults)",
+            "    data.update(given)",
+            # A name that is no field's has made it longer.
+            f"    if len(data) != {len(self.defaults) + 1} or data['_state'] is not state:",
+            "        data.clear()",
+            "        return by_name(instance, **given)",
+            "    state.adding, state.db = True, None",
+        ]
+        if self.relates:  # saving looks for objects there
+            text.lines.append("    state.fields_cache = {}")
+        for attname, maker in self.makers.items():
+            text.lines += [
+                f"    if {attname!r} not in given:",
+                f"        data[{attname!r}] = {text.name('default', maker)}()",
+            ]
+        made: Initialiser = text.build(f"initialiser of {self.model.__name__}")
+        return made
+
+    def _by_name(self) -> Callable[..., None]:
         parameters = "".join(f"{name}={default}, " for name, default in self.parameters)
         head = [f"def initialise(__self__, /, {'*, ' if parameters else ''}{parameters}**__rest__):"]
         if self.plain:
@@ -120,14 +161,17 @@ class _Source(FunctionText):
         if not self.plain:
             tail += ["    super(__Base__, __self__).__init__()"]
         self.lines = [*head, *self.lines, *tail]
-        made: Initialiser = self.build(f"initialiser of {self.model.__name__}")
+        made: Callable[..., None] = self.build(f"initialiser of {self.model.__name__} by names")
         return made
 
 
 def _default(field: Field[Any]) -> tuple[Any, bool]:
     """Return a field's default value and True, or a function that makes it and False."""
-    computed = type(field).get_default is not Field.get_default
-    if computed or callable(field.default) or field.has_db_default():
+    own = not type(field).get_default.__module__.startswith("facade.fields.")
+    made = field.has_default() and (
+        callable(field.default) or type(field).get_default is not Field.get_default
+    )
+    if own or made or field.has_db_default():
         return field.get_default, False
     return field.get_default(), True
 
@@ -146,7 +190,7 @@ def initialiser(model: type[Instance], base: type[Any]) -> Initialiser:
             source.add(field)
     names = [name for name, _ in source.parameters]
     if len(names) != len(set(names)) or not all(map(_can_be_parameter, names)):
-        return lambda instance, **kwargs: construct(instance, base, (), kwargs)
+        return lambda instance, given: construct(instance, base, (), given)
     return source.initialiser()
 
 

@@ -65,7 +65,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         if args or pre_init.receivers or post_init.receivers:
             construct(self, Model, args, kwargs)
         else:
-            self._meta.initialise(self, **kwargs)
+            self._meta.initialise(self, kwargs)
 
     @classmethod
     def from_db(
@@ -149,7 +149,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         pk = property(_get_pk_val, _set_pk_val)
 
     def _is_pk_set(self, meta: Keyed | None = None) -> bool:
-        key = self._get_pk_val(meta)
+        key = getattr(self, (meta or self._meta).pk.attname)
         if type(key) is tuple:
             return not any(map(is_unset, key))
         return not is_unset(key)

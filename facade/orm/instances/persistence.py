@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import router
-from facade.db.scopes.atomic import atomic, mark_for_rollback_on_error
+from facade.db.scopes.atomic import atomic, mark_block
 from facade.db.scopes.binding import Using, alias_of
 from facade.db.settings.aliases import home_of
 from facade.expressions.calls import DatabaseDefault
+from facade.fields import Field
 from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.deletion import Collector, delete_alone, goes_alone
 from facade.orm.querysets.prefetched import PREFETCHED
@@ -23,7 +24,6 @@ from facade.sql.writes.versions import lost_update
 
 if TYPE_CHECKING:
     from facade.db.database import Database
-    from facade.fields import Field
     from facade.fields.contracts import Instance
     from facade.fields.relations.foreign_objects import ForeignObject
     from facade.meta.options import Options
@@ -42,7 +42,15 @@ M = TypeVar("M", bound="Persistence")
 class Saved:
     """What saving needs to know about the fields of a model, worked out once."""
 
-    __slots__ = ("attnames", "generic", "relations")
+    __slots__ = (
+        "attnames",
+        "generic",
+        "has_relations",
+        "relations",
+        "reverse_names",
+        "self_setting",
+        "settable",
+    )
 
     def __init__(self, opts: Options) -> None:
         self.attnames = frozenset(field.attname for field in opts.concrete_fields if not field.generated)
@@ -50,6 +58,16 @@ class Saved:
         self.generic = tuple(
             field for field in opts.private_fields if field.is_relation and hasattr(field, "fk_field")
         )
+        self.has_relations = bool(self.relations or self.generic)
+        # Relations to one object that stand on the other side: `create()` takes none of them.
+        self.reverse_names = frozenset(field.name for field in opts.related_objects if field.one_to_one)
+        keys = opts.pk_fields
+        own = (field for field in opts.local_concrete_fields if field not in keys)
+        self.self_setting = frozenset(
+            field.name for field in own if type(field).pre_save is not Field.pre_save
+        )
+        # Names that were found to be those of fields, or of properties that can be set.
+        self.settable: set[str] = set()
 
     @classmethod
     def of(cls, opts: Options) -> Saved:
@@ -92,7 +110,10 @@ class Persistence(Whole):
         saved yet, ``NotUpdated`` if an update was insisted on and there is no such row, or if the rows have versions
         (``version_id_col``) and somebody else has changed or deleted this one meanwhile.
         """
-        self._prepare_related_fields_for_save(operation_name="save")
+        saved, data = Saved.of(self._meta), self.__dict__
+        # An instance whose state nobody has looked at remembers no objects.
+        if saved.has_relations and "_state" in data and data["_state"].fields_cache:
+            self._prepare_related_fields_for_save(operation_name="save")
         using = (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
         if force_insert and (force_update or update_fields):
             raise ValueError("Cannot force both insert and updating in model saving.")
@@ -101,7 +122,7 @@ class Persistence(Whole):
             if not (names := frozenset(update_fields)):
                 return
             self._check_update_fields(names)
-        elif not force_insert and not self.__dict__.keys() >= Saved.of(self._meta).attnames:
+        elif not force_insert and not data.keys() >= saved.attnames:
             names = self._loaded_fields(using)
         self.save_base(using=using, force_insert=force_insert, force_update=force_update, update_fields=names)
 
@@ -144,10 +165,13 @@ class Persistence(Whole):
             with atomic(using=using, savepoint=False):
                 created = self._save_tables(cls, raw, force_insert, force_update, using, update_fields)
         else:
-            with mark_for_rollback_on_error(using=using):
+            try:
                 if type(force_insert) is not bool:
                     force_insert = bool(self._validate_force_insert(force_insert))
                 created = self._save_table(cls, using, raw, force_insert, force_update, update_fields)
+            except BaseException as error:
+                mark_block(using, error)
+                raise
         state = self._state
         state.db, state.adding = home_of(using), False
         if announced and post_save.receivers:
@@ -242,9 +266,7 @@ class Persistence(Whole):
         if pk_set and not force_insert and not made:
             fields = writer.updatable
             if update_fields:
-                fields = writer.columns(
-                    one for one in fields if one.name in update_fields or one.attname in update_fields
-                )
+                fields = writer.named(update_fields)
             if self._update_row(
                 writer, database, fields, raw, bool(force_update or update_fields), update_fields is not None
             ):
@@ -301,7 +323,7 @@ class Persistence(Whole):
     ) -> None:
         """Take over the keys of related objects saved since they were assigned; refuse those that are not saved."""
         saved = Saved.of(self._meta)
-        if not (saved.relations or saved.generic) or not (cache := self._state.fields_cache):
+        if not saved.has_relations or not (cache := self._state.fields_cache):
             return
         for field in saved.relations:
             if field.cache_name in cache and (not fields or field in fields):

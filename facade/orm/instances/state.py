@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
 
 
-__all__ = ["LOADED_FROM", "ModelState", "Origin", "StateAttribute"]
+__all__ = ["LOADED_FROM", "UNSET", "ModelState", "Origin", "StateAttribute"]
 
-_UNSET = (type(None), DatabaseDefault)
+#: The types of a primary key that is none yet.
+UNSET = (type(None), DatabaseDefault)
 
 #: The key under which an instance's database, or an `Origin`, may stand instead of a state for each row.
 LOADED_FROM = "_loaded_from"
@@ -88,12 +89,12 @@ def remember(rows: list[Any], name: str, keys: list[Any], owners: Mapping[Any, o
 
 def is_unset(key: object) -> bool:
     """Return whether a primary key's value is none yet."""
-    return isinstance(key, _UNSET)
+    return isinstance(key, UNSET)
 
 
 def some_unset(keys: Iterable[object]) -> bool:
     """Return whether one of many primary keys has no value yet."""
-    return any(issubclass(kind, _UNSET) for kind in {*map(type, keys)})
+    return any(issubclass(kind, UNSET) for kind in {*map(type, keys)})
 
 
 class StateAttribute:

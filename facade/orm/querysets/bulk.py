@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import reduce
 from itertools import chain, islice
 from operator import or_
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.bridge import in_worker, wait_for_chunks
 from facade.db.connection import connections
-from facade.db.scopes.atomic import atomic
+from facade.db.scopes.atomic import atomic, whole
 from facade.db.settings.aliases import home_of
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, UnsupportedFeature
 from facade.expressions.aggregates.plain import Max
@@ -22,7 +22,8 @@ from facade.expressions.functions.comparison import Cast, Stored
 from facade.expressions.q import Q
 from facade.fields import AutoField, Field
 from facade.fields.declarations import LOOKUP_SEP
-from facade.orm.instances.persistence import Persistence
+from facade.orm.instances.many import are_keys_set, mark_stored, prepare_related
+from facade.orm.instances.persistence import Persistence, Saved
 from facade.signals import post_save, pre_save
 from facade.sql.core.conflict import Conflict, check_ignore, check_update
 from facade.sql.values import ExpressionFound, expression_of
@@ -150,9 +151,9 @@ def _by_key(model: type[Model], objs: Sequence[Any]) -> tuple[list[Any], list[An
     counted = writer.counts_keys or not writer.pk_fields
     with_key: list[Any] = []
     without_key: list[Any] = []
-    for obj in objs:
-        obj._prepare_related_fields_for_save(operation_name="bulk_create")
-        known = obj._is_pk_set()
+    prepare_related(objs, "bulk_create")
+    for obj, is_set in zip(objs, are_keys_set(objs), strict=True):
+        known = is_set
         if not known and not counted and not isinstance(obj.pk, DatabaseDefault):
             obj.pk = obj._meta.pk.get_pk_value_on_save(obj)
             known = obj._is_pk_set()
@@ -193,20 +194,16 @@ class _Creation:
             return 0
         with_key, without_key = _by_key(self.model, objs)
         _set_orders(self.model, self.alias, objs)
-        with atomic(using=self.alias, savepoint=False) if with_key and without_key else nullcontext():
+        with whole(self.alias, bool(with_key) + bool(without_key)):
             return self._insert(self._with_key, with_key) + self._insert(self._without_key, without_key)
 
     def _insert(self, insert: BulkInsert, objs: list[Any]) -> int:
         if not objs:
             return 0
         batches = insert.batches(objs, self.batch_size)
-        with atomic(using=self.alias, savepoint=False) if len(batches) > 1 else nullcontext():
+        with whole(self.alias, len(batches)):
             count = sum(map(insert.run, batches))
-        home = home_of(self.alias)
-        for obj in objs:
-            if obj._is_pk_set():  # else nobody knows whether the row is there
-                obj._state.adding = False
-                obj._state.db = home
+        mark_stored(objs, home_of(self.alias))
         return count
 
 
@@ -239,25 +236,22 @@ def bulk_update(
     if not fields:
         raise ValueError("Field names must be given to bulk_update().")
     objs = tuple(objs)
-    if not all(obj._is_pk_set() for obj in objs):
+    if not all(are_keys_set(objs)):
         queryset.model._meta.check_writable()
         raise ValueError("All bulk_update() objects must have a primary key set.")
     chosen = _updatable(queryset.model._meta, fields)
     if not objs:
         return 0
-    for obj in objs:
-        obj._prepare_related_fields_for_save(operation_name="bulk_update", fields=chosen)
+    prepare_related(objs, "bulk_update", chosen)
     queryset._for_write = True
     if (version := queryset.model._meta.concrete_model._meta.version) is not None:
         return _update_versions(queryset, objs, chosen, version, batch_size)
     remade = _refresh(queryset.model._meta, objs, chosen)
     alias = queryset.db
+    if not queryset._has_filters() and not remade:
+        with suppress(ExpressionFound):
+            return update_many(objs, _by_table(chosen), connections[alias], batch_size)
     with atomic(using=alias, savepoint=False):
-        if not queryset._has_filters() and not remade:
-            try:
-                return update_many(objs, _by_table(chosen), connections[alias], batch_size)
-            except ExpressionFound:
-                pass
         return _update_filtered(queryset.using(alias), objs, chosen, batch_size)
 
 
@@ -396,9 +390,11 @@ def _undoable(queryset: QuerySet[Any, Any]) -> Any:
 def _is_lone_insert(queryset: QuerySet[Any, Any]) -> bool:
     """Return whether saving a new object is one statement outside of any transaction."""
     model = queryset.model
-    plain = model.save is Persistence.save and not model._meta.parents
-    heard = pre_save.has_listeners(model) or post_save.has_listeners(model)
-    return plain and not heard and not connections[queryset.db].in_atomic_block
+    if model.save is not Persistence.save or model._meta.parents:
+        return False
+    if pre_save.has_listeners(model) or post_save.has_listeners(model):
+        return False
+    return not connections[queryset.db].in_atomic_block
 
 
 def update_or_create(
@@ -433,10 +429,7 @@ def _changed(opts: Options, names: Iterable[str]) -> set[str] | None:
     changed = set(names)
     if not opts._non_pk_concrete_field_names.issuperset(changed):
         return None
-    for field in opts.local_concrete_fields:
-        if field not in opts.pk_fields and type(field).pre_save is not Field.pre_save:
-            changed.add(field.name)
-    return changed
+    return changed | Saved.of(opts).self_setting
 
 
 def _params(model: type[Model], lookups: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -448,10 +441,15 @@ def _params(model: type[Model], lookups: Mapping[str, Any], defaults: Mapping[st
 
 
 def _check_settable(model: type[Model], names: Iterable[str]) -> None:
+    settable = Saved.of(model._meta).settable
+    names = [name for name in names if name not in settable]
+    if not names:
+        return
     if unknown := sorted(name for name in names if not _settable(model, name)):
         raise FieldError(
             "Invalid field name(s) for model {}: '{}'.".format(model._meta.object_name, "', '".join(unknown))
         )
+    settable.update(names)
 
 
 def _settable(model: type[Model], name: str) -> bool:

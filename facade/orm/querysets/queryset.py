@@ -21,6 +21,7 @@ from facade.expressions.windows import Window
 from facade.foundation.seams import Seam
 from facade.meta import registry
 from facade.orm.instances.deletion import Collector, delete_unread, goes_alone
+from facade.orm.instances.persistence import Saved
 from facade.orm.querysets import bulk
 from facade.orm.querysets.arguments import freeze_named
 from facade.orm.querysets.core_statements import StatementQuerySet
@@ -93,12 +94,8 @@ class QuerySet(Reading[M, R]):
 
     def create(self, /, **kwargs: Any) -> R:
         """Make an object, save it and return it."""
-        names = (
-            {field.name for field in self.model._meta.related_objects if field.one_to_one}
-            if kwargs
-            else set()
-        )
-        if reverse := names & kwargs.keys():
+        names = Saved.of(self.model._meta).reverse_names
+        if names and (reverse := names & kwargs.keys()):
             known = ", ".join(sorted(repr(name) for name in reverse))
             raise ValueError(f"The following fields do not exist in this model: {known[1:-1]}")
         obj = self.model(**kwargs)

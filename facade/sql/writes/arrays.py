@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import types
@@ -69,6 +70,11 @@ def element_types(kinds: Iterable[types.TypeEngine[Any]], database: Database) ->
         return ()
     found = [element_type(kind, database.compile_dialect) for kind in kinds]
     return () if None in found else tuple(name for name in found if name is not None)
+
+
+def parameters(rows: Iterable[Sequence[Any]], as_arrays: bool) -> list[Any]:
+    """Return the parameters of a statement for many rows: an array for each column, or the values of one row after another."""
+    return list(map(list, zip(*rows, strict=True))) if as_arrays else list(chain.from_iterable(rows))
 
 
 def placeholders(database: Database, names: Sequence[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from facade.db.channels.channel import Statement
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
 from facade.sql.core.words import words_of
-from facade.sql.values import ExpressionFound, current_value, row_binder
+from facade.sql.values import ExpressionFound, current_value, row_binder, rows_binder
 from facade.sql.writes import arrays
 from facade.sql.writes.defaults import filled_in
 from facade.sql.writes.table_writer import (
@@ -26,6 +25,7 @@ from facade.sql.writes.table_writer import (
     compile_text,
     compile_values,
     forget,
+    keep,
     sources,
     table_writer,
 )
@@ -175,7 +175,7 @@ class InsertMany:
         self.returned = Returned(writer, returned, database)
         bare, whole = self._texts(writer, database, fields, conflict)
         origins = sources(writer, fields, bare, add=True)
-        self.bind = row_binder(origins, dialect, database)
+        self.bind = rows_binder(origins, dialect, database)
         self.head, self.group, self.tail = _parts(bare.sql, whole.sql)
         # Among the parameters of a group may be defaults of an existing table, which no array has.
         alone = len(origins) == len(fields) and not writer.fills_in(fields)
@@ -221,10 +221,8 @@ class InsertMany:
         if self.array_types:
             return self.statement
         if (found := self._statements.get(count)) is None:
-            if len(self._statements) > 8:
-                self._statements.clear()
             sql = f"{self.head} VALUES {', '.join(self._groups(count))}{self.tail}"
-            found = self._statements[count] = Statement(sql, returns=bool(self.returned.fields))
+            found = keep(self._statements, count, sql, returns=bool(self.returned.fields))
         return found
 
     def _groups(self, count: int) -> Iterable[str]:
@@ -234,10 +232,8 @@ class InsertMany:
 
     def run(self, objs: Sequence[Any], database: Database) -> Inserted:
         """Insert `objs`."""
-        rows = list(map(self.bind, objs))
-        params = (
-            list(map(list, zip(*rows, strict=True))) if self.array_types else list(chain.from_iterable(rows))
-        )
+        rows = self.bind(objs)
+        params = arrays.parameters(rows, bool(self.array_types))
         return _write(self.statement_for(len(rows)), params, database)
 
 

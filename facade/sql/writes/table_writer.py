@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from facade import configuration
+from facade.db.channels.channel import Statement
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
@@ -38,6 +39,7 @@ stored_expression: Seam[[Any, type[Any], Field[Any], Database, bool], sa.ColumnE
 
 WHERE = "facade_where_"
 _SEEN = f"{WHERE}version"
+_KEPT = 8
 PLANS_MAX = 256  # per table; a program that saves ever new sets of fields starts again
 
 
@@ -80,6 +82,7 @@ class TableWriter:
         )
         self.generated = tuple(field for field in local if field.generated)
         self._columns: dict[tuple[str, ...], Columns] = {}
+        self._named: dict[frozenset[str], Columns] = {}
         self.fields = self.columns(field for field in local if not field.generated)
         self.fields_without_auto = self.columns(
             field for field in self.fields if field is not self.auto_field
@@ -143,6 +146,17 @@ class TableWriter:
         """
         return self.defaulted.difference(self.pk_fields) if features.counts_left_out_keys else self.defaulted
 
+    def named(self, names: Collection[str]) -> Columns:
+        """Return the columns that an UPDATE of the fields with these names may change."""
+        key = frozenset(names)
+        if (found := self._named.get(key)) is None:
+            if len(self._named) >= PLANS_MAX:
+                self._named.clear()
+            found = self._named[key] = self.columns(
+                field for field in self.updatable if field.name in key or field.attname in key
+            )
+        return found
+
     def insert_fields(self, obj: Instance, pk_set: bool, features: Vendor) -> Columns:
         """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
         fields = self.fields if pk_set else self.fields_without_auto
@@ -172,6 +186,14 @@ def table_writer(model: type[Any]) -> TableWriter:
     if found is None or found.generation != Generation.number:
         found = derived["table_writer"] = TableWriter(model)
     return found
+
+
+def keep(statements: dict[int, Statement], rows: int, sql: str, returns: bool = False) -> Statement:
+    """Return the statement for so many rows, and keep it beside those for a few other numbers."""
+    if len(statements) > _KEPT:
+        statements.clear()
+    made = statements[rows] = Statement(sql, returns=returns)
+    return made
 
 
 class Text(NamedTuple):
@@ -306,11 +328,13 @@ class Returned:
 
     def assign_all(self, objs: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
         """Assign one row to each instance; without rows the database has given nothing back."""
-        if not rows:
-            return
-        for i, (attname, read) in enumerate(self.readers):
+        if rows and self._is_plain_key:
+            attname = self.readers[0][0]
+            for obj, (key,) in zip(objs, rows, strict=True):
+                setattr(obj, attname, key)
+        elif rows:
             for obj, row in zip(objs, rows, strict=True):
-                setattr(obj, attname, row[i] if read is None else read(row[i]))
+                self._assign(obj, row)
 
 
 def _assign_one(attname: str) -> Callable[[Any, Sequence[Any]], None]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facade.db.channels.channel import Statement
+from facade.db.scopes.atomic import whole
 from facade.expressions.freezing import Frozen
 from facade.sql.core.simultaneous import update_statement
-from facade.sql.values import ExpressionFound, current_value, parameter_text, row_binder
+from facade.sql.values import ExpressionFound, current_value, parameter_text, row_binder, rows_binder
 from facade.sql.writes import arrays
 from facade.sql.writes.table_writer import (
     Columns,
@@ -21,6 +22,7 @@ from facade.sql.writes.table_writer import (
     compile_text,
     compile_values,
     forget,
+    keep,
     sources,
     table_writer,
     where_pk,
@@ -168,12 +170,14 @@ class UpdateMany:
         )
         self.width = len(self.keys) + len(fields)
         origins: list[tuple[Field[Any], bool | None]] = [(field, None) for field in (*self.keys, *fields)]
-        self.bind = row_binder(origins, database.compile_dialect, database)
+        self.bind = rows_binder(origins, database.compile_dialect, database)
         self.array_types = arrays.element_types([field.column_type for field, _ in origins], database)
         self.texts = [parameter_text(field, database.compile_dialect) for field, _ in origins]
         self.cases = not self.array_types and not _updates_from_values(database)
         needed = self.width + len(self.keys) * len(fields) if self.cases else self.width
         self.rows_max = arrays.ROWS_MAX if self.array_types else max(1, database.max_parameters // needed)
+        self._key_of = itemgetter(*range(len(writer.pk_fields)))
+        self._statements: dict[int, Statement] = {}
 
     @property
     def _names(self) -> list[str]:
@@ -194,22 +198,29 @@ class UpdateMany:
 
     def run(self, given: Sequence[tuple[Any, ...]], database: Database) -> int:
         """Store the bound rows, of two with one key the first; return the number of rows found."""
-        rows = list({row[: len(self.writer.pk_fields)]: row for row in reversed(given)}.values())
+        rows = given
+        if len({*map(self._key_of, given)}) < len(given):
+            rows = list({self._key_of(row): row for row in reversed(given)}.values())
+        if self.cases:
+            return self._run_cases(rows, database)
+        statement = self._statement_for(len(rows), database)
+        return database.execute(statement, arrays.parameters(rows, bool(self.array_types)))
+
+    def _statement_for(self, count: int, database: Database) -> Statement:
+        """Return the UPDATE of so many rows; one that takes arrays is the same for any number."""
+        known = 0 if self.array_types else count
+        if (found := self._statements.get(known)) is None:
+            table, assigned, same = self._assignments(database)
+            source = f"{self._source(count, database)} WHERE {same}"
+            found = keep(self._statements, known, f"UPDATE {table} SET {assigned} FROM {source}")
+        return found
+
+    def _source(self, count: int, database: Database) -> str:
         if self.array_types:
-            return self._run_arrays(rows, database)
-        return self._run_cases(rows, database) if self.cases else self._run_values(rows, database)
-
-    def _run_arrays(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
-        table, assigned, same = self._assignments(database)
-        source = f"unnest({arrays.placeholders(database, self.array_types)}) AS d({', '.join(self._names)})"
-        statement = Statement(f"UPDATE {table} SET {assigned} FROM {source} WHERE {same}")
-        return database.execute(statement, list(map(list, zip(*rows, strict=True))))
-
-    def _run_values(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
-        table, assigned, same = self._assignments(database)
-        groups = ", ".join([f"({', '.join(text('?') for text in self.texts)})"] * len(rows))
-        statement = Statement(f"UPDATE {table} SET {assigned} FROM (VALUES {groups}) AS d WHERE {same}")
-        return database.execute(statement, list(chain.from_iterable(rows)))
+            places = arrays.placeholders(database, self.array_types)
+            return f"unnest({places}) AS d({', '.join(self._names)})"
+        group = f"({', '.join(text('?') for text in self.texts)})"
+        return f"(VALUES {', '.join([group] * count)}) AS d"
 
     def _run_cases(self, rows: Sequence[tuple[Any, ...]], database: Database) -> int:
         """The road of databases without UPDATE … FROM: a CASE over the key for each column."""
@@ -245,7 +256,7 @@ def _updates_from_values(database: Database) -> bool:
 def update_many(
     objs: Sequence[Any], tables: dict[type[Any], Fields], database: Database, batch_size: int | None = None
 ) -> int:
-    """Store the fields of `objs` in each table, one UPDATE per batch; return the number of rows found.
+    """Store the fields of `objs` in each table, one UPDATE per batch, all or none; return the number of rows found.
 
     Raises :class:`~facade.sql.values.ExpressionFound` when a value is an expression, before anything is sent.
     """
@@ -253,12 +264,14 @@ def update_many(
     for model, fields in tables.items():
         writer = table_writer(model)
         plan = writer.plan(UpdateMany, database, writer.columns(fields))
-        bound.append((plan, list(map(plan.bind, objs))))
-    return max(_run_batches(plan, rows, database, batch_size) for plan, rows in bound)
+        bound.append((plan, plan.bind(objs)))
+    batches = [(plan, _batches(plan, rows, batch_size)) for plan, rows in bound]
+    with whole(database.alias, sum(len(parts) for _, parts in batches)):
+        return max(sum(plan.run(part, database) for part in parts) for plan, parts in batches)
 
 
-def _run_batches(
-    plan: UpdateMany, rows: list[tuple[Any, ...]], database: Database, batch_size: int | None
-) -> int:
+def _batches(
+    plan: UpdateMany, rows: list[tuple[Any, ...]], batch_size: int | None
+) -> list[list[tuple[Any, ...]]]:
     size = min(plan.rows_max, batch_size) if batch_size else plan.rows_max
-    return sum(plan.run(rows[start : start + size], database) for start in range(0, len(rows), size))
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
