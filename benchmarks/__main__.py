@@ -99,6 +99,8 @@ def run(
                         if road.vendor == vendor:
                             timed = [operation for operation in wanted if operation.kind != "import"]
                             run_road(road, entries, timed, storage, outcome, announce)
+                            if json:  # a long run that is stopped leaves the roads that it has done
+                                results.write(outcome, json)
             except Unavailable as error:
                 outcome.absent[vendor] = str(error)
         if any(operation.kind == "import" for operation in wanted):
