@@ -262,7 +262,7 @@ class BareSync(BareContender):
 
 
 class Executing:
-    """PyMySQL's connection with sqlite3's ``execute``."""
+    """PyMySQL's connection with sqlite3's ``execute``, after which it is the cursor, and gives lists of rows."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -271,7 +271,12 @@ class Executing:
     def execute(self, sql: str, values: Any = None) -> Any:
         cursor = self.connection.cursor()
         cursor.execute(sql, values)
-        return cursor
+        self.fetchone, self.rowcount = cursor.fetchone, cursor.rowcount
+        self._fetchall = cursor.fetchall
+        return self
+
+    def fetchall(self) -> Any:
+        return list(self._fetchall())
 
     def rows(self, sql: str) -> Any:
         with self.connection.cursor(importlib.import_module("pymysql.cursors").SSCursor) as cursor:
