@@ -97,30 +97,30 @@ class Atomic:
         if self.retries:
             raise TypeError(_RETRIES)
         alias = self.using or DEFAULT_DB_ALIAS
-        if self.execution is not AS_USUAL:
-            return self._enter_with_options(connections[alias], body)
-        return self._enter_block(alias, body)
+        as_usual = self.execution is AS_USUAL
+        maps = 0 if as_usual else self._count_maps(connections[alias])
+        try:
+            parent = state.current(alias)
+            if parent is None:
+                block = blocks.begin(connections[alias], self, body)
+            else:
+                if not as_usual or self.durable or self.read_only or self.isolation_level is not None:
+                    parent.admit()
+                    self._check_nesting(parent)
+                block = blocks.nest(parent, self, body)
+        except BaseException:
+            if maps:
+                connections[alias].count_schema_maps(-maps)
+            raise
+        self._open.append(block)
+        return block
 
-    def _enter_with_options(self, database: Database, body: bool) -> Block:
+    def _count_maps(self, database: Database) -> int:
+        """Check the options, and tell the database how many schemas they move."""
         self.execution.check(database.alias, database.vendor, database.settings.dialect_name)
         maps = int(SCHEMAS in self.execution.options)
         database.count_schema_maps(maps)
-        try:
-            return self._enter_block(database.alias, body)
-        except BaseException:
-            database.count_schema_maps(-maps)
-            raise
-
-    def _enter_block(self, alias: str, body: bool) -> Block:
-        parent = state.current(alias)
-        if parent is None:
-            block = blocks.begin(connections[alias], self, body)
-        else:
-            parent.admit()
-            self._check_nesting(parent)
-            block = blocks.nest(parent, self, body)
-        self._open.append(block)
-        return block
+        return maps
 
     def _check_nesting(self, parent: Block) -> None:
         outer = parent.atomic
