@@ -96,7 +96,9 @@ class Database(TransactionControl):
         """
         if self.schema_maps:
             statement = self._placed(statement)
-        block = state.current(self.alias) if state.around() else None
+        block = state.around().get(self.alias)
+        if block is not None and block.ended:
+            block = state.current(self.alias)
         if block is not None:
             return block.run(block.transaction.channel.fetch, statement, params)
         if statement.locks:
@@ -131,7 +133,9 @@ class Database(TransactionControl):
         """Run the statement and return the number of rows it touched."""
         if self.schema_maps:
             statement = self._placed(statement)
-        block = state.current(self.alias) if state.around() else None
+        block = state.around().get(self.alias)
+        if block is not None and block.ended:
+            block = state.current(self.alias)
         if block is not None:
             return block.run(block.transaction.channel.execute, statement, params)
         lender = self.lender

@@ -312,7 +312,8 @@ class RangeChecked(BuiltinLookup):
         def fit_truth(value: object) -> Any:
             return value if value is True or value is False else prepare(value)
 
-        return {int: fit, bool: fit_truth}.get(_ready_values(self), prepare)
+        ready = _ready_values(self)
+        return fit if ready is int else fit_truth if ready is bool else prepare
 
     def as_core(self, compiler: Compiler) -> Any:
         beyond = self.rhs if isinstance(self.rhs, OutOfRange) else compiler.beyond(self.rhs)

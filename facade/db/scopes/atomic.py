@@ -83,7 +83,19 @@ class Atomic:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._exit(error)
+        block = state.current(self.using or DEFAULT_DB_ALIAS)
+        around = block is not None and block in self._open
+        if block is None or not around:
+            block = self._entered_elsewhere()
+        self._open.remove(block)
+        try:
+            if around or block.cut or block.ended or self._is_around(block):
+                block.end(error)
+            else:
+                self._end_strayed(block, error)
+        finally:
+            if self.execution is not AS_USUAL and SCHEMAS in self.execution.options:
+                connections[self.using or DEFAULT_DB_ALIAS].count_schema_maps(-1)
 
     def __aenter__(self) -> Coroutine[Any, Any, Block]:
         return bridge.spawn(self._enter, body=True)
@@ -91,7 +103,7 @@ class Atomic:
     def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Coroutine[Any, Any, None]:
-        return bridge.spawn(self._exit, error)
+        return bridge.spawn(self.__exit__, kind, error, traceback)
 
     def _enter(self, body: bool) -> Block:
         if self.retries:
@@ -132,21 +144,6 @@ class Atomic:
         decided = self.isolation_level is not None or self.execution.connection_options
         if decided or (self.read_only and not channel.read_only):
             raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
-
-    def _exit(self, error: BaseException | None) -> None:
-        block = state.current(self.using or DEFAULT_DB_ALIAS)
-        around = block is not None and block in self._open
-        if block is None or not around:
-            block = self._entered_elsewhere()
-        self._open.remove(block)
-        try:
-            if around or block.cut or block.ended or self._is_around(block):
-                block.end(error)
-            else:
-                self._end_strayed(block, error)
-        finally:
-            if SCHEMAS in self.execution.options:
-                connections[self.using or DEFAULT_DB_ALIAS].count_schema_maps(-1)
 
     def _end_strayed(self, block: Block, error: BaseException | None) -> None:
         strayed = TransactionManagementError(block.say(STRAYED))

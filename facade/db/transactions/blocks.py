@@ -392,25 +392,22 @@ class Root(Block):
     """An outermost block: it has the connection, and the transaction on it."""
 
     def settle(self, error: BaseException | None) -> None:
+        channel = self.transaction.channel
         if error is None and self.usable():
-            self._commit()
+            try:
+                channel.commit()
+            except BaseException as failure:
+                self.committed = was_done(failure) and not channel.in_transaction and not channel.broken
+                if channel.in_transaction:
+                    channel.rollback()
+                raise
+            self.committed = True
             return
-        self.transaction.channel.rollback()
+        channel.rollback()
         asked_for = self.scope.needs_rollback and self.scope.cause is None
-        lost = self.transaction.lost is not None and not self.transaction.channel.broken
+        lost = self.transaction.lost is not None and not channel.broken
         if error is None and lost and not asked_for:
             raise TransactionManagementError(self.say(_UNDONE)) from self.transaction.lost
-
-    def _commit(self) -> None:
-        channel = self.transaction.channel
-        try:
-            channel.commit()
-        except BaseException as error:
-            self.committed = was_done(error) and not channel.in_transaction and not channel.broken
-            if channel.in_transaction:
-                channel.rollback()
-            raise
-        self.committed = True
 
     def leave(self, held: list[Turns]) -> None:
         try:
