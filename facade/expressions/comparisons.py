@@ -324,10 +324,7 @@ class RangeChecked(BuiltinLookup):
         return super().as_core(compiler)
 
 
-_READY: dict[Any, type] = {
-    fields.IntegerField.get_prep_value: int,
-    fields.BooleanField.get_prep_value: bool,
-}
+_READY: dict[Any, type] = {fields.IntegerField.get_prep_value: int, fields.BooleanField.get_prep_value: bool}
 
 
 def _ready_values(lookup: Lookup) -> type | None:

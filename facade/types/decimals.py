@@ -173,7 +173,9 @@ def computed_decimal(places: int | None) -> Callable[[Any], decimal.Decimal | No
     unit = decimal.Decimal(1).scaleb(-places)
     form, make = f"%.{places}f", decimal.Decimal
     whole_form = f"%d.{'0' * places}" if places else "%d"
-    reach = 10.0 ** (_EXACT_DIGITS - places)  # below, so many digits behind the point are digits that a float keeps
+    reach = 10.0 ** (
+        _EXACT_DIGITS - places
+    )  # below, so many digits behind the point are digits that a float keeps
 
     def process(value: _Stored) -> decimal.Decimal | None:
         if type(value) is float and -reach < value < reach:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 import ipaddress
 import uuid
 from collections.abc import Callable
@@ -20,6 +19,8 @@ from facade.types.base import Base, Processor, cast_where_bound
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
+    import decimal
+
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine

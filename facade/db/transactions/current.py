@@ -32,7 +32,9 @@ class Innermost(Generic[L]):
 
     def __init__(self, name: str) -> None:
         self._variable: ContextVar[Mapping[str, L]] = ContextVar(name, default=MappingProxyType({}))
-        self.around = self._variable.get  # the blocks by their aliases, ended ones as well: quicker than `current`
+        self.around = (
+            self._variable.get
+        )  # the blocks by their aliases, ended ones as well: quicker than `current`
 
     def current(self, alias: str) -> L | None:
         """Return the innermost open block around the running code on ``alias``.
