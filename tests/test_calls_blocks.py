@@ -26,24 +26,24 @@ SYNC = {"sqlite": "sqlite", "psycopg": "postgres"}
 ASYNC = {"aiosqlite": "sqlite", "asyncpg": "postgres", "psycopg": "postgres"}
 
 BOUNDS = {  # what was counted on Python 3.13 is in the comments; 3.11 calls comprehensions, too
-    ("sync_nothing", "sqlite"): 60,  # 54
-    ("sync_nothing", "psycopg"): 60,  # 53
-    ("sync_savepoints", "sqlite"): 276,  # 251
-    ("sync_savepoints", "psycopg"): 276,  # 250
-    ("sync_inserts", "sqlite"): 588,  # 534
-    ("sync_inserts", "psycopg"): 588,  # 533
-    ("async_nothing", "aiosqlite"): 98,  # 89
-    ("async_nothing", "asyncpg"): 92,  # 82
-    ("async_nothing", "psycopg"): 96,  # 84
-    ("async_savepoints", "aiosqlite"): 464,  # 422
-    ("async_savepoints", "asyncpg"): 430,  # 390
-    ("async_savepoints", "psycopg"): 448,  # 407
-    ("async_inserts", "aiosqlite"): 770,  # 699
-    ("async_inserts", "asyncpg"): 770,
-    ("async_inserts", "psycopg"): 770,
-    ("async_get", "aiosqlite"): 41,  # 37
-    ("async_get", "asyncpg"): 40,  # 35
-    ("async_get", "psycopg"): 43,  # 38
+    ("sync_nothing", "sqlite"): 47,  # 43
+    ("sync_nothing", "psycopg"): 47,  # 43
+    ("sync_savepoints", "sqlite"): 193,  # 175
+    ("sync_savepoints", "psycopg"): 193,  # 175
+    ("sync_inserts", "sqlite"): 443,  # 403
+    ("sync_inserts", "psycopg"): 443,  # 403
+    ("async_nothing", "aiosqlite"): 89,  # 81
+    ("async_nothing", "asyncpg"): 81,  # 74
+    ("async_nothing", "psycopg"): 84,  # 76
+    ("async_savepoints", "aiosqlite"): 386,  # 351
+    ("async_savepoints", "asyncpg"): 351,  # 319
+    ("async_savepoints", "psycopg"): 370,  # 336
+    ("async_inserts", "aiosqlite"): 628,  # 571
+    ("async_inserts", "asyncpg"): 565,  # 514
+    ("async_inserts", "psycopg"): 623,  # 566
+    ("async_get", "aiosqlite"): 40,  # 36
+    ("async_get", "asyncpg"): 37,  # 34
+    ("async_get", "psycopg"): 41,  # 37
 }
 
 

@@ -14,10 +14,14 @@ from sqlalchemy.engine.processors import int_to_boolean
 
 import facade
 from facade import configuration, connections, models
+from facade.expressions import comparisons
+from facade.expressions.freezing import Arg
+from facade.expressions.references import Col
 from facade.sql.plan import loaders
 from facade.sql.plan.loaders import MANY_ROWS, RowSource
 from facade.types import decimals
 from facade.types.quick import quick_form
+from facade.types.scalars import computed_integer
 from facade.types.temporal import date_of_text, datetime_of_text, time_of_text
 
 UTC = dt.timezone.utc  # noqa: UP017 - as the values of a column are compared
@@ -48,8 +52,8 @@ class Ware(models.Model):
 
 PACKAGE = str(Path(facade.__file__).parent)
 BOUNDS = {  # of the sync face and the async one; what was counted is in the comments
-    "get": (32, 45),  # 29, 41
-    "page": (68, 82),  # 62, 75
+    "get": (30, 41),  # 27, 37
+    "page": (65, 76),  # 59, 69
 }
 READS = {
     "list": lambda wares, count: wares[:count],
@@ -119,7 +123,7 @@ def test_a_row_calls_nothing(face, database, wares, kind):
     moments = (
         MANY_ROWS + 90 if database.vendor == "postgresql" and not face.is_async and kind != "plain" else 0
     )
-    assert many - few == moments
+    assert many - few - moments in (0, 1)  # a long list is taken apart, which is one call
 
 
 @pytest.mark.usefixtures("fast")
@@ -136,7 +140,7 @@ def test_one_object_and_a_page_call_little(face, database, wares):
 
 # -- quick and careful -----------------------------------------------------------------------------------
 
-FUNCTIONS = [date_of_text, datetime_of_text, time_of_text, int_to_boolean]
+FUNCTIONS = [date_of_text, datetime_of_text, time_of_text, int_to_boolean, computed_integer]
 
 
 def outcome(function, *args):
@@ -202,6 +206,47 @@ def test_a_decimal_that_is_remembered_is_the_one_that_would_be_read(digits, valu
     careful, known = decimals._number_reader(*digits), decimals._decimal_reader(*digits)
     for value in [*values, *values]:
         assert outcome(known, value) == outcome(careful, value or 0 if isinstance(value, float) else value)
+
+
+def carefully_computed(places, value):
+    """A computed number with all its digits, and at least so many behind the point."""
+    if value is None:
+        return None
+    number = Decimal(f"{value:.15g}") if type(value) is float else Decimal(value)
+    if not number.is_finite() or number.as_tuple().exponent <= -places:
+        return number
+    return number.quantize(Decimal(1).scaleb(-places), context=decimals.WIDE)
+
+
+@pytest.mark.parametrize("places", [0, 1, 2, 5, 14, 15, 16, 30])
+@given(values=st.lists(NUMBERS, max_size=6))
+def test_a_computed_decimal_has_the_digits_of_its_number(places, values):
+    read = decimals.computed_decimal(places)
+    for value in values:
+        assert outcome(read, value) == outcome(lambda value=value: carefully_computed(places, value))
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([2**63 - 1, 2**63, -(2**63) - 1, 1.0, "1", "x"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("lookup", "single"),
+    [
+        (comparisons.Exact(Col("", Ware._meta.get_field("new")), Arg(0)), True),
+        (comparisons.Exact(Col("", Ware._meta.get_field("id")), Arg(0)), True),
+        (comparisons.In(Col("", Ware._meta.get_field("id")), Arg(0)), False),
+        (comparisons.In(Col("", Ware._meta.get_field("new")), Arg(0)), False),
+    ],
+)
+@given(values=st.lists(VALUES, min_size=1, max_size=4), kind=st.sampled_from([list, tuple, set, iter]))
+def test_a_lookup_prepares_usual_values_as_it_does_all(lookup, single, values, kind):
+    for make in [lambda value=value: value for value in values] if single else [lambda: kind(values)]:
+        assert outcome(lookup.preparation, make()) == outcome(lookup.prepare, make())
 
 
 def test_no_more_decimals_are_remembered_than_agreed(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -118,6 +119,38 @@ def test_what_changes_later_is_noticed(driver):
     engine.update_execution_options(tenant="a")
     assert inventory.is_general()
     assert "tenant" in inventory.reason()
+
+
+@pytest.mark.parametrize("name", ["sqlalchemy.engine.Engine", "sqlalchemy.engine", "sqlalchemy"])
+def test_logging_that_is_switched_on_later_is_noticed(name):
+    engine = engine_of("sqlite3")
+    inventory = Inventory(engine, channel_class(engine.dialect), fast=True)
+    logger = logging.getLogger(name)
+    before = logger.level
+    try:
+        for level, general in [(logging.INFO, True), (logging.ERROR, False), (logging.DEBUG, True)]:
+            assert not inventory.is_general()
+            logger.setLevel(level)
+            assert inventory.is_general() is general
+            logging.disable(logging.INFO)
+            assert not inventory.is_general()
+            logging.disable(logging.NOTSET)
+            assert inventory.is_general() is general
+            logger.setLevel(before)
+    finally:
+        logging.disable(logging.NOTSET)
+        logger.setLevel(before)
+    assert not inventory.is_general()
+
+
+def test_an_echo_that_is_switched_on_later_is_noticed():
+    engine = engine_of("sqlite3")
+    inventory = Inventory(engine, channel_class(engine.dialect), fast=True)
+    for echo in (True, "debug"):
+        assert not inventory.is_general()
+        engine.echo = echo
+        assert inventory.is_general()
+        engine.echo = False
 
 
 def test_listeners_to_all_engines_are_noticed():

@@ -96,9 +96,11 @@ class Database(TransactionControl):
         """
         if self.schema_maps:
             statement = self._placed(statement)
-        block = state.current(self.alias)
+        block = state.around().get(self.alias)
+        if block is not None and block.ended:
+            block = state.current(self.alias)
         if block is not None:
-            return block.fetch(statement, params)
+            return block.run(block.transaction.channel.fetch, statement, params)
         if statement.locks:
             self._check_locks()
         lender = self.lender
@@ -131,9 +133,11 @@ class Database(TransactionControl):
         """Run the statement and return the number of rows it touched."""
         if self.schema_maps:
             statement = self._placed(statement)
-        block = state.current(self.alias)
+        block = state.around().get(self.alias)
+        if block is not None and block.ended:
+            block = state.current(self.alias)
         if block is not None:
-            return block.execute(statement, params)
+            return block.run(block.transaction.channel.execute, statement, params)
         lender = self.lender
         channel = lender.lend_alone()
         try:

@@ -303,13 +303,17 @@ class RangeChecked(BuiltinLookup):
     @property
     def preparation(self) -> Callable[[Any], Any]:
         prepare = self.prepare
-        if not _takes_integers(self):
+        if not self.prepare_rhs:
             return prepare
 
         def fit(value: object) -> Any:
             return value if type(value) is int and LOWEST <= value <= HIGHEST else prepare(value)
 
-        return fit
+        def fit_truth(value: object) -> Any:
+            return value if value is True or value is False else prepare(value)
+
+        ready = _ready_values(self)
+        return fit if ready is int else fit_truth if ready is bool else prepare
 
     def as_core(self, compiler: Compiler) -> Any:
         beyond = self.rhs if isinstance(self.rhs, OutOfRange) else compiler.beyond(self.rhs)
@@ -320,10 +324,12 @@ class RangeChecked(BuiltinLookup):
         return super().as_core(compiler)
 
 
-def _takes_integers(lookup: Lookup) -> bool:
-    """Return whether integers need no preparation but to lie within the bounds."""
-    prepares = getattr(type(lookup.compared_field), "get_prep_value", None)
-    return lookup.prepare_rhs and prepares is fields.IntegerField.get_prep_value
+_READY: dict[Any, type] = {fields.IntegerField.get_prep_value: int, fields.BooleanField.get_prep_value: bool}
+
+
+def _ready_values(lookup: Lookup) -> type | None:
+    """Return the class of values that need no preparation; integers have to lie within the bounds."""
+    return _READY.get(getattr(type(lookup.compared_field), "get_prep_value", None))
 
 
 def _within(number: int, low: End, high: End, value: object) -> Any:
@@ -435,6 +441,9 @@ class IntegerLessThan(LessThan):
     """On an integer column."""
 
 
+_LISTS = (list, tuple, set, frozenset)  # which can be gone through more than once
+
+
 @registered()
 class In(BuiltinLookup):
     """Membership: in a list, which is one parameter however long, or in a queryset."""
@@ -442,13 +451,24 @@ class In(BuiltinLookup):
     lookup_name = "in"
     skips_none = True
 
+    @property
+    def preparation(self) -> Callable[[Any], Any]:
+        prepare = self.prepare
+        if not self.prepare_rhs or _ready_values(self) is not int:
+            return prepare
+
+        def fit(values: Any) -> Any:
+            known = type(values) in _LISTS and {*map(type, values)} == {int}
+            if known and min(values) >= LOWEST and max(values) <= HIGHEST:  # as they nearly always are
+                return [*dict.fromkeys(values)]
+            return prepare(values)
+
+        return fit
+
     def prepare(self, value: object) -> Any:
         field = self.compared_field
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {value!r}.")
-        integers = _takes_integers(self) and {*map(type, value)} == {int}
-        if integers and min(value) >= LOWEST and max(value) <= HIGHEST:  # as they nearly always are
-            return [*dict.fromkeys(value)]
         prepared = [self._prepare_item(item) for item in value if item is not None]
         return [item for item in _different(prepared) if _fits(field, item)]
 

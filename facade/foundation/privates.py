@@ -61,6 +61,7 @@ PYTHON: dict[str, tuple[str, ...]] = {
     "asyncio": ("_get_running_loop",),
     "asyncio:Future": ("_asyncio_future_blocking",),
     "enum:_EnumDict": ("_member_names",),
+    "logging:Logger": ("_cache",),
     "sys": ("_getframe",),
 }
 

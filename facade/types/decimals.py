@@ -171,8 +171,19 @@ def computed_decimal(places: int | None) -> Callable[[Any], decimal.Decimal | No
     if places is None:
         return _any_decimal
     unit = decimal.Decimal(1).scaleb(-places)
+    form, make = f"%.{places}f", decimal.Decimal
+    whole_form = f"%d.{'0' * places}" if places else "%d"
+    reach = 10.0 ** (
+        _EXACT_DIGITS - places
+    )  # below, so many digits behind the point are digits that a float keeps
 
     def process(value: _Stored) -> decimal.Decimal | None:
+        if type(value) is float and -reach < value < reach:
+            text = form % value
+            if float(text) == value:  # as sums of a column's own numbers are
+                return make(text)
+        elif type(value) is int:
+            return make(whole_form % value)
         number = _any_decimal(value)
         if number is None or not number.is_finite() or number.as_tuple().exponent <= -places:  # type: ignore[operator]
             return number

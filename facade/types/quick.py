@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine.processors import int_to_boolean
 
 from facade.configuration import settings
+from facade.types.scalars import computed_integer
 from facade.types.temporal import (
     date_of_text,
     datetime_of_text,
@@ -19,9 +20,9 @@ from facade.types.temporal import (
 
 
 class Quick(NamedTuple):
-    """An expression of `{value}` that calls `{read}`.
+    """An expression of `{value}` that calls `{read}`, or reads the unusual value by `{called}`, the function it stands for.
 
-    It raises TypeError or ValueError, or else gives what the function of a type gives that it stands for.
+    It raises TypeError or ValueError, or else gives what that function gives.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Quick(NamedTuple):
 
 _READ = "None if {value} is None else {read}({value})"
 _MOMENT = "None if {value} is None else {read}({value} + 'Z')"
+_INTEGER = "{value} if type({value}) is {read} else {called}"
 _TRUTH = "None if {value} is None else not not {value}"
 
 _FORMS: list[tuple[object, Callable[[], Quick]]] = [
@@ -37,6 +39,7 @@ _FORMS: list[tuple[object, Callable[[], Quick]]] = [
     (datetime_of_text, lambda: Quick(_MOMENT if settings.USE_TZ else _READ, read_datetime)),
     (time_of_text, lambda: Quick(_READ, read_time)),
     (int_to_boolean, lambda: Quick(_TRUTH, bool)),
+    (computed_integer, lambda: Quick(_INTEGER, int)),
 ]
 
 

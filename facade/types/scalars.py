@@ -1,4 +1,4 @@
-"""Truth values, bytes, floating-point numbers, UUIDs and IP addresses."""
+"""Truth values, bytes, integers that were computed, floating-point numbers, UUIDs and IP addresses."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from facade.types.base import Base, Processor, cast_where_bound
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
+    import decimal
+
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
@@ -61,6 +63,16 @@ class Binary(Base[bytes]):
 
 def _bytes(value: memoryview | None) -> bytes | None:
     return None if value is None else bytes(value)
+
+
+def computed_integer(value: float | str | decimal.Decimal | None) -> int | None:
+    """Return a number that the database has computed for an integer."""
+    if value is None or type(value) is int:
+        return value
+    try:
+        return int(value)
+    except OverflowError:
+        raise NumericValueOutOfRange(f"The database has computed {value!r}, which is no integer.") from None
 
 
 class Float(Base[float]):

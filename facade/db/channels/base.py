@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -364,7 +365,8 @@ class DriverChannel(Channel):
         return timeouts.timed(self, sql, seconds)
 
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
-        self._timed(self._begin_sql(isolation_level, read_only))
+        sql = self._begin_sql(isolation_level, read_only)
+        self._command(sql) if watched() is None else self._timed(sql)
 
     def _begin_failed(self, error: BaseException) -> NoReturn:
         try:
@@ -380,13 +382,13 @@ class DriverChannel(Channel):
         if self._is_closed():
             self._failed(ConnectionError("The connection was lost before COMMIT."))
         try:
-            self.to_the_end(self._commit)
+            self.to_the_end(self._commit) if self.waits else self._commit()
         except BaseException as error:
             self._commit_failed(error)
         self.in_transaction = False
 
     def _commit(self) -> None:
-        done = self._timed("COMMIT")
+        done = self._command("COMMIT") if watched() is None else self._timed("COMMIT")
         if done == "ROLLBACK":
             raise TransactionManagementError(
                 "An earlier error had aborted the transaction, and COMMIT rolled it back: nothing was saved."
@@ -425,7 +427,7 @@ class DriverChannel(Channel):
         self._timed("ROLLBACK")
 
     def savepoint(self, name: str) -> None:
-        self.execute(Statement(f"SAVEPOINT {name}"), ())
+        self.execute(_at_savepoint("SAVEPOINT", name), ())
 
     def release(self, name: str) -> None:
         if self.broken:
@@ -436,15 +438,15 @@ class DriverChannel(Channel):
             self._release(name)
 
     def _release(self, name: str) -> None:
-        self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ())
+        self.execute(_at_savepoint("RELEASE SAVEPOINT", name), ())
 
     def rollback_to(self, name: str) -> None:
         if not self.broken:
             self._clean_up(lambda: self._rollback_to(name))
 
     def _rollback_to(self, name: str) -> None:
-        self.execute(Statement(f"ROLLBACK TO SAVEPOINT {name}"), ())
-        self.execute(Statement(f"RELEASE SAVEPOINT {name}"), ())
+        self.execute(_at_savepoint("ROLLBACK TO SAVEPOINT", name), ())
+        self.execute(_at_savepoint("RELEASE SAVEPOINT", name), ())
 
     def _timed(self, sql: str, act: Callable[[], object] | None = None) -> object:
         """Send a command, or have ``act`` send it, where somebody may be watching."""
@@ -568,6 +570,11 @@ class DriverChannel(Channel):
         if isinstance(error, DBAPIError):
             return error.connection_invalidated
         return says_lost(error) or self._is_closed()
+
+
+@lru_cache(maxsize=256)  # names are numbers within one transaction: the same ones come again
+def _at_savepoint(verb: str, name: str) -> Statement:
+    return Statement(f"{verb} {name}")
 
 
 def _closed(broken: bool, sql: str | None, params: Params) -> BaseException:

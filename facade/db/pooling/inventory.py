@@ -46,6 +46,8 @@ _OWN_MAP = (
 # Pools from which a connection can be had in one step, without a proxy that resets it.
 _PLAIN_POOLS = (AsyncAdaptedQueuePool, NullPool, QueuePool)
 
+_ASKS_EACH_TIME: dict[int, bool] = {}  # a logger of an engine with `echo`
+
 # Pools that give several users one connection at the same time.
 _SHARING_POOLS = (SingletonThreadPool, StaticPool)
 
@@ -86,7 +88,9 @@ class Inventory:
             or taken.parent_listeners or given.parent_listeners or reset.parent_listeners
         ):  # fmt: skip
             return self.reason() is not None
-        return engine.logger.isEnabledFor(logging.INFO)  # type: ignore[no-any-return]
+        # What loggers remember of their own answer; setting a level, anywhere above them, makes them forget it.
+        known = getattr(engine.logger, "_cache", _ASKS_EACH_TIME)
+        return known.get(logging.INFO) is not False and engine.logger.isEnabledFor(logging.INFO)
 
     def _is_dialect_heard(self) -> bool:
         """Tell whether somebody listens to what becomes of statements: facade's own listeners are to other events."""

@@ -84,6 +84,7 @@ class SqliteChannel(DriverChannel):
     _mode: str | None = None  # the isolation level of a connection that is somebody else's
 
     is_plain = staticmethod(is_plain)
+    _begin_sql = staticmethod(begin_sql)
 
     @staticmethod
     def meet(dbapi_connection: DBAPIConnection) -> None:
@@ -132,9 +133,6 @@ class SqliteChannel(DriverChannel):
     def _command(self, sql: str) -> str | None:
         self.raw.execute(sql)
         return None
-
-    def _begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
-        return begin_sql(isolation_level, read_only)
 
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
         super()._begin(isolation_level, read_only)

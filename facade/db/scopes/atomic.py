@@ -83,57 +83,6 @@ class Atomic:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._exit(error)
-
-    def __aenter__(self) -> Coroutine[Any, Any, Block]:
-        return bridge.spawn(self._enter, body=True)
-
-    def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Coroutine[Any, Any, None]:
-        return bridge.spawn(self._exit, error)
-
-    def _enter(self, body: bool) -> Block:
-        if self.retries:
-            raise TypeError(_RETRIES)
-        alias = self.using or DEFAULT_DB_ALIAS
-        if self.execution is not AS_USUAL:
-            return self._enter_with_options(connections[alias], body)
-        return self._enter_block(alias, body)
-
-    def _enter_with_options(self, database: Database, body: bool) -> Block:
-        self.execution.check(database.alias, database.vendor, database.settings.dialect_name)
-        maps = int(SCHEMAS in self.execution.options)
-        database.count_schema_maps(maps)
-        try:
-            return self._enter_block(database.alias, body)
-        except BaseException:
-            database.count_schema_maps(-maps)
-            raise
-
-    def _enter_block(self, alias: str, body: bool) -> Block:
-        parent = state.current(alias)
-        if parent is None:
-            block = blocks.begin(connections[alias], self, body)
-        else:
-            parent.admit()
-            self._check_nesting(parent)
-            block = blocks.nest(parent, self, body)
-        self._open.append(block)
-        return block
-
-    def _check_nesting(self, parent: Block) -> None:
-        outer = parent.atomic
-        if outer is not None and outer._from_testcase:
-            return
-        if self.durable and outer is not None:
-            raise RuntimeError(_NOT_DURABLE)
-        channel = parent.transaction.channel
-        decided = self.isolation_level is not None or self.execution.connection_options
-        if decided or (self.read_only and not channel.read_only):
-            raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
-
-    def _exit(self, error: BaseException | None) -> None:
         block = state.current(self.using or DEFAULT_DB_ALIAS)
         around = block is not None and block in self._open
         if block is None or not around:
@@ -145,8 +94,56 @@ class Atomic:
             else:
                 self._end_strayed(block, error)
         finally:
-            if SCHEMAS in self.execution.options:
+            if self.execution is not AS_USUAL and SCHEMAS in self.execution.options:
                 connections[self.using or DEFAULT_DB_ALIAS].count_schema_maps(-1)
+
+    def __aenter__(self) -> Coroutine[Any, Any, Block]:
+        return bridge.spawn(self._enter, body=True)
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Coroutine[Any, Any, None]:
+        return bridge.spawn(self.__exit__, kind, error, traceback)
+
+    def _enter(self, body: bool) -> Block:
+        if self.retries:
+            raise TypeError(_RETRIES)
+        alias = self.using or DEFAULT_DB_ALIAS
+        as_usual = self.execution is AS_USUAL
+        maps = 0 if as_usual else self._count_maps(connections[alias])
+        try:
+            parent = state.current(alias)
+            if parent is None:
+                block = blocks.begin(connections[alias], self, body)
+            else:
+                if not as_usual or self.durable or self.read_only or self.isolation_level is not None:
+                    parent.admit()
+                    self._check_nesting(parent)
+                block = blocks.nest(parent, self, body)
+        except BaseException:
+            if maps:
+                connections[alias].count_schema_maps(-maps)
+            raise
+        self._open.append(block)
+        return block
+
+    def _count_maps(self, database: Database) -> int:
+        """Check the options, and tell the database how many schemas they move."""
+        self.execution.check(database.alias, database.vendor, database.settings.dialect_name)
+        maps = int(SCHEMAS in self.execution.options)
+        database.count_schema_maps(maps)
+        return maps
+
+    def _check_nesting(self, parent: Block) -> None:
+        outer = parent.atomic
+        if outer is not None and outer._from_testcase:
+            return
+        if self.durable and outer is not None:
+            raise RuntimeError(_NOT_DURABLE)
+        channel = parent.transaction.channel
+        decided = self.isolation_level is not None or self.execution.connection_options
+        if decided or (self.read_only and not channel.read_only):
+            raise TransactionManagementError(OUTER_DECIDES.format(alias=channel.database.alias))
 
     def _end_strayed(self, block: Block, error: BaseException | None) -> None:
         strayed = TransactionManagementError(block.say(STRAYED))

@@ -14,7 +14,7 @@ from facade.db.handler import connections
 from facade.db.roads import channel_class
 from facade.db.roads.general import AsyncGeneralChannel, GeneralChannel, autocommits
 from facade.db.scopes.owners import watch
-from facade.db.transactions.blocks import Block, entered, state
+from facade.db.transactions.blocks import Block, state
 from facade.db.transactions.callbacks import run_hooks
 from facade.db.transactions.control import Joined
 from facade.db.transactions.turns import Transaction
@@ -217,7 +217,7 @@ class using_connection(  # noqa: N801 - it is used like a function
         database = connections[self.alias]
         channel = channel_on(database, self._given)
         before = state.hide(self.alias)
-        block = entered(Joined(Transaction(channel)))
+        block = state.push(self.alias, Joined(Transaction(channel)))
         if self._shared:
             block.shared()
         database.count_schema_maps(1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
@@ -16,12 +17,11 @@ from facade.db.transactions.turns import CUT, Transaction, Turns, was_done
 from facade.exceptions import Error, OperationalError, TransactionManagementError
 
 if TYPE_CHECKING:
-    from facade.db.channels.channel import Channel, Outcome, Params, Row, Statement, Stream
+    from facade.db.channels.channel import Channel, Params, Row, Statement, Stream
     from facade.db.channels.execution import Execution
     from facade.db.channels.schemas import SchemaMap
 
 R = TypeVar("R")
-B = TypeVar("B", bound="Block")
 
 state: Innermost[Block] = Innermost("facade_blocks")
 
@@ -71,12 +71,9 @@ class Lends(Protocol):
 class Scope:
     """Work that is kept or undone as one, by the end of a transaction or of a block with a savepoint."""
 
-    __slots__ = ("cause", "manual_ids", "needs_rollback")
-
-    def __init__(self) -> None:
-        self.manual_ids: list[str] = []  # savepoints made by the user
-        self.needs_rollback = False
-        self.cause: BaseException | None = None  # of needs_rollback
+    manual_ids: tuple[str, ...] = ()  # savepoints made by the user
+    needs_rollback: bool = False
+    cause: BaseException | None = None  # of needs_rollback
 
 
 class Block(Turns):
@@ -85,9 +82,12 @@ class Block(Turns):
     ``scope``: the work of the nearest block, itself included, whose end can undo some: only that can be broken.
     """
 
-    __slots__ = ("atomic", "committed", "level", "outer_options", "outer_timeout", "scope", "sid", "streams")
     parent: Block | None
-    child: Block | None
+    child: Block | None = None
+
+    outer_options: Any = None  # of the channel, where this block has others
+    outer_timeout: str | None = None
+    committed: bool = False
 
     def __init__(
         self,
@@ -96,42 +96,26 @@ class Block(Turns):
         parent: Block | None = None,
         sid: str | None = None,
         body: bool = True,
+        owner: object = None,
     ) -> None:
-        super().__init__(transaction, parent, body)
+        loop = bridge.running_loop()
+        self.loop = loop if loop is None or bridge.in_worker() else None
+        self.lock = threading.Lock() if self.loop is None else bridge.Lock()
+        self.owner = bridge.owner() if owner is None else owner
+        self.transaction = transaction
+        self.parent = parent
+        self.body = body
         self.atomic = atomic
         self.sid = sid
         self.level = len(transaction.savepoint_ids)
         self.scope: Scope = Scope() if parent is None or sid is not None else parent.scope
         self.streams: list[Stream] = []
-        self.outer_options: Any = None  # of the channel, where this block has others
-        self.outer_timeout: str | None = None
-        self.committed = False
 
     def __repr__(self) -> str:
         condition = "cut" if self.cut else "ended" if self.ended else "open"
         return f"<{condition} {type(self).__name__} on {self.transaction.alias!r}>"
 
     # statements
-
-    def fetch(self, statement: Statement, params: Params) -> Sequence[Row]:
-        """Run the statement on the block's connection and return all its rows."""
-        return self.run(self.transaction.channel.fetch, statement, params)
-
-    def execute(self, statement: Statement, params: Params) -> int:
-        """Run the statement on the block's connection and return the number of rows it touched."""
-        return self.run(self.transaction.channel.execute, statement, params)
-
-    def execute_lastrowid(self, statement: Statement, params: Params) -> int:
-        """Run an INSERT on the block's connection and return the generated key."""
-        return self.run(self.transaction.channel.execute_lastrowid, statement, params)
-
-    def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
-        """Run the statement on the block's connection once per parameter row."""
-        self.run(self.transaction.channel.execute_many, statement, rows)
-
-    def perform(self, statement: Statement, params: Params) -> Outcome:
-        """Run a statement of which nothing is known on the block's connection."""
-        return self.run(self.transaction.channel.perform, statement, params)
 
     def run(self, work: Callable[..., R], *args: Any) -> R:
         """Do something with the connection when it is this block's turn."""
@@ -345,6 +329,9 @@ class Block(Turns):
         state.pop(self.transaction.alias, self)
         for block in held:
             block.lock.release()
+        if self.parent is not None and not self.cut:
+            self.parent.child = None
+            self.parent.lock.release()
 
     def cut_off(self) -> None:
         super().cut_off()
@@ -357,40 +344,25 @@ class Block(Turns):
 class Nested(Block):
     """A block inside another one: a savepoint, unless it was asked to do without."""
 
-    __slots__ = ()
     parent: Block
 
-    def attach(self) -> None:
-        """Take one's place in the tree, before anything is waited for: nobody may queue behind us by mistake."""
-        self.transaction.savepoint_ids.append(self.sid)
-        self.parent.child = self
-
-    def detach(self) -> None:
-        """Give the place back."""
-        if not self.cut:
-            self.parent.child = None
-            self.parent.lock.release()
-
     def settle(self, error: BaseException | None) -> None:
-        try:
-            self._settle(error)
-        finally:
-            if self.outer_options is not None or self.outer_timeout is not None:
-                self.restore_options(undone=not self.parent.usable())
-
-    def _settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
         intact = transaction.savepoint_ids[self.level :] == [self.sid]
         del transaction.savepoint_ids[-1:]
-        if transaction.lost is not None:
-            return
-        if not intact:
-            self.parent.mark(error)
-            raise TransactionManagementError(self.say(_SAVEPOINTS)) from error
-        if error is not None or not self.usable():
-            self._undo(error)
-        elif self.sid is not None:
-            self._release(self.sid)
+        try:
+            if transaction.lost is not None:
+                return
+            if not intact:
+                self.parent.mark(error)
+                raise TransactionManagementError(self.say(_SAVEPOINTS)) from error
+            if error is not None or self.scope.needs_rollback:
+                self._undo(error)
+            elif self.sid is not None:
+                self._release(self.sid)
+        finally:
+            if self.outer_options is not None or self.outer_timeout is not None:
+                self.restore_options(undone=not self.parent.usable())
 
     def _release(self, sid: str) -> None:
         try:
@@ -415,36 +387,27 @@ class Nested(Block):
         if self.transaction.channel.broken:
             self.transaction.lose(error or TransactionManagementError(BROKEN))
 
-    def leave(self, held: list[Turns]) -> None:
-        super().leave(held)
-        self.detach()
-
 
 class Root(Block):
     """An outermost block: it has the connection, and the transaction on it."""
 
-    __slots__ = ()
-
     def settle(self, error: BaseException | None) -> None:
+        channel = self.transaction.channel
         if error is None and self.usable():
-            self._commit()
+            try:
+                channel.commit()
+            except BaseException as failure:
+                self.committed = was_done(failure) and not channel.in_transaction and not channel.broken
+                if channel.in_transaction:
+                    channel.rollback()
+                raise
+            self.committed = True
             return
-        self.transaction.channel.rollback()
+        channel.rollback()
         asked_for = self.scope.needs_rollback and self.scope.cause is None
-        lost = self.transaction.lost is not None and not self.transaction.channel.broken
+        lost = self.transaction.lost is not None and not channel.broken
         if error is None and lost and not asked_for:
             raise TransactionManagementError(self.say(_UNDONE)) from self.transaction.lost
-
-    def _commit(self) -> None:
-        channel = self.transaction.channel
-        try:
-            channel.commit()
-        except BaseException as error:
-            self.committed = was_done(error) and not channel.in_transaction and not channel.broken
-            if channel.in_transaction:
-                channel.rollback()
-            raise
-        self.committed = True
 
     def leave(self, held: list[Turns]) -> None:
         try:
@@ -463,8 +426,6 @@ class Root(Block):
 
 class Within(Root):
     """An outermost block of facade's in somebody else's transaction: a savepoint of it."""
-
-    __slots__ = ("point",)
 
     def __init__(self, transaction: Transaction, atomic: BlockOptions, body: bool) -> None:
         super().__init__(transaction, atomic, body=body)
@@ -495,7 +456,8 @@ def begin(database: Lends, atomic: BlockOptions, body: bool) -> Block:
     except BaseException as error:
         channel.check_in()
         channel = database.begin_again(error, lend, lambda another: _begin_on(another, atomic))
-    return entered(Root(Transaction(channel), atomic, body=body))
+    block = Root(Transaction(channel, database.alias), atomic, body=body)
+    return state.push(database.alias, block)
 
 
 def _begin_on(channel: Channel, atomic: BlockOptions) -> None:
@@ -515,17 +477,23 @@ def _begin_within(channel: Channel, alias: str, atomic: BlockOptions, body: bool
     except BaseException:
         channel.rollback_to(block.point)
         raise
-    return entered(block)
+    return state.push(alias, block)
 
 
 def nest(parent: Block, atomic: BlockOptions, body: bool) -> Block:
     """Enter a block inside another one, whose lock it holds from here to its end."""
+    owner = bridge.owner()
+    if owner is not parent.owner:
+        parent.admit()
     parent.turn()
     transaction = parent.transaction
-    sid = transaction.new_name() if atomic.savepoint and parent.usable() else None
-    block = Nested(transaction, atomic, parent, sid, body)
+    kept = transaction.lost is None and not parent.scope.needs_rollback
+    sid = transaction.new_name() if atomic.savepoint and kept else None
+    block = Nested(transaction, atomic, parent, sid, body, owner)
     block.lock.acquire()
-    block.attach()
+    # Its place in the tree, before anything is waited for: nobody may queue behind us by mistake.
+    transaction.savepoint_ids.append(sid)
+    parent.child = block
     try:
         if sid is not None:
             block.set_savepoint(sid)
@@ -536,10 +504,12 @@ def nest(parent: Block, atomic: BlockOptions, body: bool) -> Block:
             parent.note_failure(error)
         del transaction.savepoint_ids[block.level :]
         block.lock.release()
-        block.detach()
+        if not block.cut:
+            parent.child = None
+            parent.lock.release()
         raise
     block.lock.release()
-    return entered(block)
+    return state.push(transaction.alias, block)
 
 
 def _set_nested_options(block: Nested, execution: Execution) -> None:
@@ -551,9 +521,3 @@ def _set_nested_options(block: Nested, execution: Execution) -> None:
         else:
             block.transaction.channel.rollback_to(block.sid)
         raise
-
-
-def entered(block: B) -> B:
-    """Make ``block`` the innermost one of the running code."""
-    state.push(block.transaction.alias, block)
-    return block

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from facade import bridge
-from facade.db.transactions.blocks import Block, Root, entered, state
+from facade.db.transactions.blocks import Block, Root, state
 from facade.db.transactions.callbacks import Callback, Hook, check_callback, run_callback
 from facade.db.transactions.turns import Transaction
 from facade.exceptions import TransactionManagementError
@@ -29,8 +29,6 @@ _FOREIGN_SAVEPOINT = (
 
 class Manual(Root):
     """A connection with autocommit off: a statement begins the transaction, the user ends it."""
-
-    __slots__ = ("_lend", "begun")
 
     def __init__(self, transaction: Transaction, lend: Callable[[], Channel]) -> None:
         super().__init__(transaction)
@@ -85,8 +83,6 @@ class Manual(Root):
 
 class Joined(Root):
     """Somebody else's connection, in a transaction that is not ours to end."""
-
-    __slots__ = ()
 
     end = Block.end  # callbacks wait for the owner's commit
 
@@ -188,7 +184,7 @@ class TransactionControl:
         if block is not None and autocommit:
             block.end(None)
         elif block is None and not autocommit:
-            entered(Manual(Transaction(self.lend()), self.lend))
+            state.push(self.alias, Manual(Transaction(self.lend()), self.lend))
 
     def commit(self) -> None:
         """Commit the transaction that was begun with autocommit off."""
@@ -231,7 +227,7 @@ class TransactionControl:
             return None
         sid = block.transaction.new_name()
         block.run(block.transaction.channel.savepoint, sid)
-        block.scope.manual_ids.append(sid)
+        block.scope.manual_ids = (*block.scope.manual_ids, sid)
         return sid
 
     def savepoint_commit(self, sid: str | None) -> None:
@@ -240,7 +236,7 @@ class TransactionControl:
         if block is not None:
             place = self._place(block, sid)
             block.run(block.transaction.channel.release, sid)
-            del block.scope.manual_ids[place:]
+            block.scope.manual_ids = block.scope.manual_ids[:place]
 
     def savepoint_rollback(self, sid: str | None) -> None:
         """Undo the work since a savepoint, which stays set; outside of a transaction do nothing."""
@@ -248,7 +244,7 @@ class TransactionControl:
         if block is not None:
             place = self._place(block, sid)
             block.run(block.transaction.roll_back_to, sid)
-            del block.scope.manual_ids[place + 1 :]
+            block.scope.manual_ids = block.scope.manual_ids[: place + 1]
 
     def _place(self, block: Block, sid: str | None) -> int:
         """Find a savepoint of the user's: a name is never sent to the database unless facade has made it."""

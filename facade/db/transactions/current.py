@@ -28,10 +28,13 @@ class Innermost(Generic[L]):
     where code was started, `Block.admit` decides who may use the block.
     """
 
-    __slots__ = ("_variable",)
+    __slots__ = ("_variable", "around")
 
     def __init__(self, name: str) -> None:
         self._variable: ContextVar[Mapping[str, L]] = ContextVar(name, default=MappingProxyType({}))
+        self.around = (
+            self._variable.get
+        )  # the blocks by their aliases, ended ones as well: quicker than `current`
 
     def current(self, alias: str) -> L | None:
         """Return the innermost open block around the running code on ``alias``.
@@ -44,9 +47,10 @@ class Innermost(Generic[L]):
             block = block.parent
         return block
 
-    def push(self, alias: str, block: L) -> None:
-        """Make ``block`` the innermost block of the running context."""
+    def push(self, alias: str, block: L) -> L:
+        """Make ``block`` the innermost block of the running context, and return it."""
         self._variable.set({**self._variable.get(), alias: block})
+        return block
 
     def pop(self, alias: str, block: L) -> None:
         """Leave ``block``; a context that is not in it (it was entered by another task) stays as it is."""

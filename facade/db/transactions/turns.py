@@ -7,7 +7,6 @@ and a savepoint never contains work that does not belong to it.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from facade import bridge
@@ -15,6 +14,9 @@ from facade.configuration import settings
 from facade.exceptions import DetachedOperation, TransactionManagementError
 
 if TYPE_CHECKING:
+    import threading
+    from asyncio import AbstractEventLoop
+
     from facade.db.channels.channel import Channel
     from facade.db.transactions.callbacks import Hook
 
@@ -97,25 +99,24 @@ class Sharing:
 
 
 class Turns:
-    """One level of the tree.
+    """One level of the tree, which a `Block` is.
 
     ``body``: the owner itself runs inside this block, rather than one of its operations in another task. ``cut``: a
     block around this one has ended, and undone its work.
     """
 
-    __slots__ = ("_shared", "body", "child", "cut", "ended", "lock", "loop", "owner", "parent", "transaction")
+    transaction: Transaction
+    parent: Turns | None
+    body: bool
+    owner: object
+    loop: AbstractEventLoop | None
+    lock: bridge.Lock | threading.Lock
 
-    def __init__(self, transaction: Transaction, parent: Turns | None, body: bool) -> None:
-        self.transaction = transaction
-        self.parent = parent
-        self.child: Turns | None = None
-        self.body = body
-        self.owner = bridge.owner()
-        self.loop = bridge.running_loop()
-        if self.loop is not None and not bridge.in_worker():
-            self.loop = None
-        self.lock: bridge.Lock | threading.Lock = threading.Lock() if self.loop is None else bridge.Lock()
-        self.ended = self.cut = self._shared = False
+    # Values that most never change are the class's: each block is made anew.
+    child: Turns | None = None
+    ended: bool = False
+    cut: bool = False
+    _shared: bool = False
 
     # who
 

@@ -20,6 +20,7 @@ from facade.foundation.imports import later
 from facade.foundation.promises import kept
 from facade.foundation.seams import Seam
 from facade.types.decimals import WIDE, computed_decimal
+from facade.types.scalars import computed_integer
 from facade.validators import DecimalValidator, MaxValueValidator, MinValueValidator
 from facade.vendors import vendor_named, vendor_of
 
@@ -163,7 +164,7 @@ class IntegerField(Field[IntegerValue]):
         return Plain(int, f"{not_zero}{low} <= v <= {high}")
 
     def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
-        return _computed_integer
+        return computed_integer
 
     def combined(self, connector: str, right: ValueDescription) -> Any:
         return IntegerField() if isinstance(right, IntegerField) else None
@@ -178,15 +179,6 @@ class IntegerField(Field[IntegerValue]):
         if self.max_length is not None:
             msg = f"'max_length' is ignored when used with {type(self).__name__}."
             yield self._warning(msg, "W122", "Remove 'max_length' from field")
-
-
-def _computed_integer(value: float | str | decimal.Decimal | None) -> int | None:
-    if value is None or type(value) is int:
-        return value
-    try:
-        return int(value)
-    except OverflowError:
-        raise NumericValueOutOfRange(f"The database has computed {value!r}, which is no integer.") from None
 
 
 def _limits(validators: list[Callable[[Any], object]], kind: type[BaseValidator]) -> Iterator[Any]:

@@ -71,7 +71,8 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         if self._high is not None and self._high <= self._low:
             return []
         database = connections[self.db]
-        plan, args = self._plan(database), self._plan_args()
+        plan = self._plan(database)
+        args = self._plan_args() if self._low or self._high is not None else self._args
         if not self._known_related_objects and self._fetch_mode is None:
             return plan.fetch(database, args)
         rows = plan.fetch(database, args, *self._load_options())

@@ -50,6 +50,10 @@ MAX_INSIDE = 26
 """How many values are set on an instance one by one: Python keeps up to 29 in the instance itself, without a dict of its own."""
 
 
+MANY_ROWS = 1000
+"""From this many rows on, it saves time to let go of each row as it is read: its memory is used again at once."""
+
+
 class RowSource(FunctionText):
     """A source that knows the converters of its columns, and which of them become one value, a tuple."""
 
@@ -77,7 +81,9 @@ class RowSource(FunctionText):
 
     def loop(self, result: str, header: str = "def load(rows, db):") -> Loader:
         """Return the function that makes `result` of each row, by the lines that were written before."""
-        rows = f"for ({self.target}) in {self.name('taken', taken)}(rows)"
+        # Few rows are the usual case, which costs no call.
+        some = f"(rows if len(rows) < {MANY_ROWS} else {self.name('taken', taken)}(rows))"
+        rows = f"for ({self.target}) in {some}"
         if not (self.lines or self.used):
             return self.loader(header, f"    return [{result} {rows}]")
         return self.loader(
@@ -121,18 +127,15 @@ class RowSource(FunctionText):
 
     def _quickly(self, index: int) -> str:
         text, read = self.quick[index]
-        return text.format(value=f"c{index}", read=self.name("read", read))
+        return text.format(value=f"c{index}", read=self.name("read", read), called=self._called(index))
 
-
-MANY_ROWS = 1000
-"""From this many rows on, it saves time to let go of each row as it is read: its memory is used again at once."""
 
 _NO_ROW = ()  # quickly told from rows, which have columns
 
 
 def taken(rows: Sequence[Any]) -> Iterable[Any]:
-    """Return what gives the rows one after the other; many of them leave their list, which is the loader's own."""
-    if len(rows) < MANY_ROWS or type(rows) is not list:
+    """Return what gives many rows one after the other: they leave their list, which is the loader's own."""
+    if type(rows) is not list:
         return rows
     rows.append(_NO_ROW)
     rows.reverse()

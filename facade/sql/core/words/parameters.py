@@ -58,10 +58,13 @@ def _unchanged(value: object) -> Any:
     return value
 
 
+_encode = json.JSONEncoder(allow_nan=False).encode  # which `json.dumps` makes anew for each call
+
+
 def _as_json(values: list[Any]) -> str:
     """Return a list as JSON for SQLite, to which NaN is NULL, and a number beyond its range infinity."""
     try:
-        return json.dumps(values, allow_nan=False)
+        return _encode(values)
     except ValueError:
         return f"[{','.join(map(_item_as_json, values))}]"
 
