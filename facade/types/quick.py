@@ -9,7 +9,9 @@ from sqlalchemy.engine.processors import int_to_boolean
 
 from facade.configuration import settings
 from facade.types.temporal import (
+    UTC,
     date_of_text,
+    datetime_of_moment,
     datetime_of_text,
     read_date,
     read_datetime,
@@ -19,20 +21,22 @@ from facade.types.temporal import (
 
 
 class Quick(NamedTuple):
-    """An expression of `{value}` that calls `{read}`.
+    """An expression of `{value}` and `{read}`; `{called}` is what it stands for, the call of a type's function.
 
-    It raises TypeError or ValueError, or else gives what the function of a type gives that it stands for.
+    It raises TypeError or ValueError, or else gives what that function gives.
     """
 
     text: str
-    read: Callable[..., Any]
+    read: Any
 
 
 _READ = "None if {value} is None else {read}({value})"
 _MOMENT = "None if {value} is None else {read}({value} + 'Z')"
+_MOMENT_IN_UTC = "{value} if {value} is None or {value}.tzinfo is {read} else {called}"
 _TRUTH = "None if {value} is None else not not {value}"
 
-_FORMS: list[tuple[object, Callable[[], Quick]]] = [
+_FORMS: list[tuple[object, Callable[[], Quick | None]]] = [
+    (datetime_of_moment, lambda: Quick(_MOMENT_IN_UTC, UTC) if settings.USE_TZ else None),
     (date_of_text, lambda: Quick(_READ, read_date)),
     (datetime_of_text, lambda: Quick(_MOMENT if settings.USE_TZ else _READ, read_datetime)),
     (time_of_text, lambda: Quick(_READ, read_time)),

@@ -121,7 +121,7 @@ class RowSource(FunctionText):
 
     def _quickly(self, index: int) -> str:
         text, read = self.quick[index]
-        return text.format(value=f"c{index}", read=self.name("read", read))
+        return text.format(value=f"c{index}", read=self.name("read", read), called=self._called(index))
 
 
 MANY_ROWS = 1000
