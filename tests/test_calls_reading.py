@@ -6,6 +6,7 @@ import datetime as dt
 import sys
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from facade.sql.plan import loaders
 from facade.sql.plan.loaders import MANY_ROWS, RowSource
 from facade.types import decimals
 from facade.types.quick import quick_form
-from facade.types.temporal import date_of_text, datetime_of_text, time_of_text
+from facade.types.temporal import date_of_text, datetime_of_moment, datetime_of_text, time_of_text
 
 UTC = dt.timezone.utc  # noqa: UP017 - as the values of a column are compared
 
@@ -180,6 +181,26 @@ def test_a_loader_reads_what_the_function_of_the_type_reads(function, zones, val
         load = source.loop(source.value(0))
         for value in values:
             expected = outcome(function, value)
+            assert outcome(lambda value=value: load([(value,)], "default")[0]) == expected
+
+
+MOMENTS = st.one_of(
+    st.none(),
+    st.datetimes(timezones=st.sampled_from([UTC, ZoneInfo("UTC"), ZoneInfo("Asia/Tokyo"), None])),
+    st.sampled_from([edge.replace(tzinfo=UTC) for edge in (dt.datetime.min, dt.datetime.max)]),  # noqa: DTZ901
+    st.dates(),
+)
+
+
+@pytest.mark.parametrize("zones", [True, False])
+@given(values=st.lists(MOMENTS, min_size=1, max_size=4))
+def test_a_loader_makes_of_a_moment_what_the_function_of_the_type_makes(zones, values):
+    with configuration.override(USE_TZ=zones):
+        source = RowSource([[datetime_of_moment]], False, "one column")
+        assert bool(source.quick) is zones
+        load = source.loop(source.value(0))
+        for value in values:
+            expected = outcome(datetime_of_moment, value)
             assert outcome(lambda value=value: load([(value,)], "default")[0]) == expected
 
 

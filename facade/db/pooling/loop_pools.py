@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
 
 
+GRACE = 0.01  # how many seconds longer somebody may wait for a connection, so that few timers serve many
+
+
 class LoopPool(LendingPool):
     """The pool of an async face: each event loop has connections, and limits, of its own.
 
@@ -74,11 +77,11 @@ class LoopPool(LendingPool):
         """Look after those who wait when the first of them has waited too long: one timer serves all."""
         if shelf.alarm is not None:
             shelf.alarm.cancel()
-        shelf.alarm = shelf.loop.call_later(deadline - time.monotonic(), self._expire, shelf)
+        shelf.alarm = shelf.loop.call_later(deadline - time.monotonic() + GRACE, self._expire, shelf)
         shelf.alarm_at = deadline
 
     def _expire(self, shelf: Shelf) -> None:
-        shelf.alarm, now = None, shelf.alarm_at  # the event loop's clock may be coarser than ours
+        shelf.alarm, now = None, time.monotonic()
         waiting = [(turn, deadline) for turn, deadline in shelf.waiting if not turn.done()]
         for turn, deadline in waiting:
             if deadline <= now:
