@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine.processors import int_to_boolean
 
 from facade.configuration import settings
+from facade.timezone import UTC
 from facade.types.temporal import (
-    UTC,
     date_of_text,
     datetime_of_moment,
     datetime_of_text,
