@@ -7,6 +7,7 @@ or raise the bound and say why.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -44,6 +45,9 @@ BOUNDS = {  # what was counted on Python 3.13 is in the comments; 3.11 calls com
     ("async_get", "aiosqlite"): 40,  # 36
     ("async_get", "asyncpg"): 37,  # 34
     ("async_get", "psycopg"): 41,  # 37
+    ("async_together", "aiosqlite"): 2305,  # 2095
+    ("async_together", "asyncpg"): 2250,  # 2045
+    ("async_together", "psycopg"): 2470,  # 2245
 }
 
 
@@ -133,11 +137,17 @@ async def async_get():
     await Author.objects.aget(pk=1)
 
 
+async def async_together():
+    """More at once than there are connections: those who wait for one are to call little, too."""
+    await asyncio.gather(*(Author.objects.aget(pk=1) for _ in range(50)))
+
+
 STATEMENTS = {
     "nothing": ["BEGIN", "COMMIT"],
     "savepoints": ["BEGIN", "SAVEPOINT", "INSERT", "RELEASE", "SAVEPOINT", "UPDATE", "RELEASE", "COMMIT"],
     "inserts": ["BEGIN", *["INSERT"] * 10, "COMMIT"],
     "get": ["SELECT"],
+    "together": ["SELECT"] * 50,
 }
 
 
@@ -161,7 +171,9 @@ def test_of_a_sync_block(sync_driver, operation):
     assert min(counts) <= BOUNDS[operation.__name__, sync_driver]
 
 
-@pytest.mark.parametrize("operation", [async_nothing, async_savepoints, async_inserts, async_get])
+@pytest.mark.parametrize(
+    "operation", [async_nothing, async_savepoints, async_inserts, async_get, async_together]
+)
 async def test_of_an_async_block(async_driver, operation):
     counts = []
     await Author.objects.acreate(name="Ada", age=36)

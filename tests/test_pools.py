@@ -189,6 +189,51 @@ async def test_waiting_tasks_are_served_in_their_order(database):
     assert order == [0, 2, 3, 4]
 
 
+async def test_who_waits_too_long_is_told_in_time_and_few_timers_serve_many(database, monkeypatch):
+    one = small(database, MAX_OVERFLOW=0, POOL_TIMEOUT=0.3)
+    held = await bridge.spawn(one.lend)
+    loop, timers, waited = asyncio.get_running_loop(), [], []
+
+    def call_later(delay, callback, *args):
+        timers.append(callback.__name__)
+        return type(loop).call_later(loop, delay, callback, *args)
+
+    async def work():
+        start = time.monotonic()
+        with pytest.raises(PoolExhausted):
+            await bridge.spawn(one.fetch, ONE, ())
+        waited.append(time.monotonic() - start)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            for _ in range(20):
+                group.create_task(work())
+            await asyncio.sleep(0.1)
+    assert len(waited) == 60
+    assert all(0.29 < seconds < 1 for seconds in waited)
+    assert timers.count("_expire") < 10
+    assert not one.async_engine.pool.here().waiting
+    assert one.async_engine.pool.here().alarm is None
+    await bridge.spawn(held.check_in)
+    assert (await bridge.spawn(one.fetch, ONE, ()))[0][0] == 1
+
+
+async def test_who_was_served_is_not_told_that_the_pool_is_exhausted(database):
+    one = small(database, MAX_OVERFLOW=0, POOL_TIMEOUT=0.3)
+    held = await bridge.spawn(one.lend)
+    first = asyncio.create_task(bridge.spawn(one.lend))
+    await asyncio.sleep(0.15)
+    second = asyncio.create_task(bridge.spawn(one.lend))
+    await asyncio.sleep(0)
+    await bridge.spawn(held.check_in)
+    await asyncio.sleep(0.2)  # the first one's time is over, not the second one's
+    assert not second.done()
+    await bridge.spawn((await first).check_in)
+    await bridge.spawn((await second).check_in)
+    assert one.async_engine.pool.checkedout() == 0
+
+
 async def test_a_place_is_not_lost_when_its_receiver_is_cancelled(database):
     one = small(database, MAX_OVERFLOW=0, POOL_TIMEOUT=2)
     for _ in range(30):

@@ -13,7 +13,8 @@ import pytest
 from facade import acreate_all, atomic, configure, connections, models, settings
 from facade.db.channels.channel import Statement
 from facade.exceptions import OperationalError, ProgrammingError
-from facade.models import Count, F, Prefetch
+from facade.models import FETCH_PEERS, Count, F, Prefetch
+from facade.orm.querysets.reading import EMBEDDED_CHUNK
 from tests.models import Author, Book, Publisher
 
 FILL = {
@@ -185,6 +186,29 @@ def test_prefetching_goes_chunk_by_chunk(face, books, assert_queries):
             assert {book.publisher.name for book in author.books.all()} == {"North"}
             assert len(captured) == 1 + -(-len(seen) // 2) * 2
     assert seen == [[f"{author.pk}-1", f"{author.pk}-2"] for author in books]
+
+
+def test_prefetching_goes_by_chunks_of_any_size(face, many, assert_queries):
+    many(1200)
+    stream = Author.objects.order_by("pk").prefetch_related("books")
+    with assert_queries(1 + 2):
+        assert len([*face.iterate(stream.iterator, 1000)]) == 1200
+
+
+def test_a_stream_of_an_embedded_database_reads_few_rows_at_a_time(face, database, many):
+    many(1200)
+    Counted.loaded.clear()
+    stream = face.iterate(Counted.objects.order_by("pk").iterator, 1000)
+    next(stream)
+    assert len(Counted.loaded) == (EMBEDDED_CHUNK if database.vendor == "sqlite" else 1000)
+    assert 1 + len([*stream]) == len(Counted.loaded) == 1200
+
+
+def test_peers_are_those_of_the_chunk_that_was_asked_for(database, many, assert_queries):
+    many(1200)
+    stream = Author.objects.fetch_mode(FETCH_PEERS).defer("age").order_by("pk").iterator(1000)
+    with assert_queries(1 + 2):
+        assert [author.age for author in stream] == [*range(1, 1201)]
 
 
 def test_prefetch_objects_go_with_the_stream(face, books, assert_queries):

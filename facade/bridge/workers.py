@@ -21,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-PARKED_MAX = 64  # finished workers kept per thread, each with a few kilobytes of stack
+PARKED_MAX = 128  # finished workers kept per thread, each with a few kilobytes of stack
 TWIN_OF = "__twin_of__"  # marks async methods that were made from a sync one
 
 _NO_LOOP = (

@@ -82,7 +82,8 @@ class Inventory:
         if (
             not self._quiet
             or engine._has_events
-            or (self._dialect._has_events and self._is_dialect_heard())
+            # Facade's own listeners are to other events than these.
+            or (self._dialect._has_events and _heard(self._dialect.dispatch, self._events[1][1]))
             or engine._execution_options is not self._seen
             or taken.listeners or given.listeners or reset.listeners
             or taken.parent_listeners or given.parent_listeners or reset.parent_listeners
@@ -91,10 +92,6 @@ class Inventory:
         # What loggers remember of their own answer; setting a level, anywhere above them, makes them forget it.
         known = getattr(engine.logger, "_cache", _ASKS_EACH_TIME)
         return known.get(logging.INFO) is not False and engine.logger.isEnabledFor(logging.INFO)
-
-    def _is_dialect_heard(self) -> bool:
-        """Tell whether somebody listens to what becomes of statements: facade's own listeners are to other events."""
-        return _heard(self._dialect.dispatch, self._events[1][1]) is not None
 
     def reason(self) -> str | None:
         """Say why statements have to take the general road; None if they need not."""

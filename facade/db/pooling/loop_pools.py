@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
 
 
+GRACE = 0.01  # how many seconds longer somebody may wait for a connection, so that few timers serve many
+
+
 class LoopPool(LendingPool):
     """The pool of an async face: each event loop has connections, and limits, of its own.
 
@@ -56,18 +59,35 @@ class LoopPool(LendingPool):
     def _queue(self, shelf: Shelf, deadline: float) -> Entry | None:
         """Wait until an entry, or a place to open one in (None), is handed to our future."""
         turn = shelf.loop.create_future()
-        timer = shelf.loop.call_later(deadline - time.monotonic(), self._expire, turn, shelf)
-        shelf.waiting.append(turn)
+        place = (turn, deadline)
+        shelf.waiting.append(place)
+        if shelf.alarm is None or deadline < shelf.alarm_at:
+            self._set_alarm(shelf, deadline)
         try:
             return bridge.wait(turn)  # type: ignore[no-any-return]
         except BaseException:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._pass_on(shelf, turn.result())  # it came together with a cancellation
+            else:
+                with suppress(ValueError):
+                    shelf.waiting.remove(place)
             raise
-        finally:
-            timer.cancel()
-            with suppress(ValueError):
-                shelf.waiting.remove(turn)
+
+    def _set_alarm(self, shelf: Shelf, deadline: float) -> None:
+        """Look after those who wait when the first of them has waited too long: one timer serves all."""
+        if shelf.alarm is not None:
+            shelf.alarm.cancel()
+        shelf.alarm = shelf.loop.call_later(deadline - time.monotonic() + GRACE, self._expire, shelf)
+        shelf.alarm_at = deadline
+
+    def _expire(self, shelf: Shelf) -> None:
+        shelf.alarm, now = None, time.monotonic()
+        waiting = [(turn, deadline) for turn, deadline in shelf.waiting if not turn.done()]
+        for turn, deadline in waiting:
+            if deadline <= now:
+                turn.set_exception(self._exhausted(shelf))
+        if left := [deadline for _, deadline in waiting if deadline > now]:
+            self._set_alarm(shelf, min(left))
 
     def _open(self, shelf: Shelf) -> Entry:
         if not self.opens_whole:
@@ -98,10 +118,6 @@ class LoopPool(LendingPool):
         finally:
             self._connecting.release()
 
-    def _expire(self, turn: Any, shelf: Shelf) -> None:
-        if not turn.done():
-            turn.set_exception(self._exhausted(shelf))
-
     def _note_full(self, shelf: Shelf) -> None:
         super()._note_full(shelf)
         shelf.loop.call_later(FULL_SECONDS, self._offer_place, shelf)
@@ -115,7 +131,7 @@ class LoopPool(LendingPool):
     def _pass_on(self, shelf: Shelf, entry: Entry | None) -> None:
         """Hand an entry, or a reserved place, to the next in the queue; keep it if there is none."""
         while shelf.waiting:
-            turn = shelf.waiting.popleft()
+            turn, _ = shelf.waiting.popleft()
             if not turn.done():
                 turn.set_result(entry)
                 return
@@ -188,8 +204,9 @@ class LoopPool(LendingPool):
 
     def _end(self, shelf: Shelf) -> None:
         shelf.closed = True
-        if shelf.reaper is not None:
-            shelf.reaper.cancel()
+        for timer in (shelf.reaper, shelf.alarm):
+            if timer is not None:
+                timer.cancel()
         if self._shelves.get(shelf.loop) is shelf:
             del self._shelves[shelf.loop]
         self._close_idle(shelf)

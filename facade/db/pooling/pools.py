@@ -52,7 +52,9 @@ class Entry:
 class Shelf:
     """The connections of a pool: those of this process or, under asyncio, of one event loop."""
 
-    __slots__ = ("closed", "entries", "full_until", "guardian", "idle", "loop", "opened", "reaper", "waiting")
+    __slots__ = (
+        "alarm", "alarm_at", "closed", "entries", "full_until", "guardian", "idle", "loop", "opened", "reaper", "waiting",
+    )  # fmt: skip
 
     def __init__(self, loop: Any = None) -> None:
         self.loop = loop
@@ -61,6 +63,8 @@ class Shelf:
         self.opened = 0  # including those that are just being opened
         self.full_until = 0.0  # when to ask again a server that takes no more connections
         self.waiting: deque[Any] = deque()
+        self.alarm: Any = None  # the timer for those who wait too long
+        self.alarm_at = 0.0  # the deadline that it is set for
         self.closed = False
         self.guardian: Any = None
         self.reaper: Any = None  # the timer that closes what is idle beyond the size

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
@@ -22,7 +22,6 @@ from facade.drivers.aiosqlite import interrupt
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from aiosqlite import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.channels.channel import Outcome, Params, Row
@@ -31,16 +30,41 @@ if TYPE_CHECKING:
 _INTERRUPT_EVERY = 0.05
 
 
-class Job:
-    """A function for the connection's thread; one that was given up before its turn does nothing."""
+class Reply:
+    """A future as the thread sees it: told in its event loop, or not at all where that has been closed meanwhile."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: Future[Any] | None = None) -> None:
+        self.future = future
+
+    def get_loop(self) -> Self:
+        return self
+
+    def call_soon_threadsafe(self, tell: Callable[..., object], reply: object, value: object) -> None:
+        if self.future is not None:
+            with suppress(RuntimeError):  # the thread has to go on: it closes the connection
+                self.future.get_loop().call_soon_threadsafe(tell, self.future, value)
+
+
+class Job(Reply):
+    """A function for the connection's thread, and its reply; one that was given up before its turn does nothing."""
 
     __slots__ = ("args", "dropped", "fn", "result")
 
-    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    future: Future[Any]
+
+    def __init__(self, fn: Callable[..., Any], *args: Any) -> None:
+        self.future = bridge.future()
         self.fn = fn
         self.args = args
         self.dropped = False
         self.result: Any = None
+
+    def given_to(self, raw: Any) -> Future[Any]:
+        """Have the thread do it; does what aiosqlite's own coroutine does, without the coroutine."""
+        raw._tx.put_nowait((self, self))
+        return self.future
 
     def __call__(self) -> Any:
         if not self.dropped:
@@ -68,7 +92,7 @@ class AiosqliteChannel(SqliteChannel):
     @staticmethod
     def meet(dbapi_connection: DBAPIConnection) -> None:
         raw = dbapi_connection.driver_connection
-        bridge.wait(_asked(raw, partial(sqlite.teach, raw._conn)))
+        bridge.wait(Job(sqlite.teach, raw._conn).given_to(raw))
 
     @staticmethod
     def set_up(dbapi_connection: DBAPIConnection, init_command: str | None) -> None:
@@ -81,13 +105,14 @@ class AiosqliteChannel(SqliteChannel):
     def _hop(self, fn: Callable[..., Any], *args: Any) -> Any:
         """Run ``fn(connection, *args)`` in the connection's thread."""
         raw = self.raw
-        if not raw._running:
+        connection = raw._connection
+        if connection is None or not raw._running:
             raise sqlite3.OperationalError("The connection is closed.")
         job = self._job = (
-            Job(_unmanaged, (raw._conn, fn, *args)) if self._given else Job(fn, (raw._conn, *args))
+            Job(_unmanaged, connection, fn, *args) if self._given else Job(fn, connection, *args)
         )
         try:
-            return bridge.wait(_asked(raw, job))
+            return bridge.wait(job.given_to(raw))
         except BaseException:
             job.dropped = True
             raise
@@ -138,7 +163,7 @@ class AiosqliteChannel(SqliteChannel):
         while time.monotonic() < deadline:
             interrupt(self.raw)
             with suppress(TimeoutError):
-                bridge.finish_within(_asked(self.raw, self._job.undo), _INTERRUPT_EVERY)
+                bridge.finish_within(Job(self._job.undo).given_to(self.raw), _INTERRUPT_EVERY)
                 return True
         return False
 
@@ -147,37 +172,9 @@ class AiosqliteChannel(SqliteChannel):
         """Let the thread close the connection and end; its event loop may end before."""
         interrupt(raw)
         raw._running = False
-        raw._tx.put_nowait((_NOBODY, partial(_end, raw)))
+        raw._tx.put_nowait((Reply(), partial(_end, raw)))
         if isinstance(raw, Thread):  # before aiosqlite 0.22
             raw._tx.put_nowait(_STOP_RUNNING_SENTINEL)  # type: ignore[attr-defined,unused-ignore]
-
-
-class _Reply:
-    """A future as the thread sees it: told in its event loop, or not at all where that has been closed meanwhile."""
-
-    __slots__ = ("future",)
-
-    def __init__(self, future: Future[Any] | None = None) -> None:
-        self.future = future
-
-    def get_loop(self) -> _Reply:
-        return self
-
-    def call_soon_threadsafe(self, tell: Callable[..., object], reply: object, value: object) -> None:
-        if self.future is not None:
-            with suppress(RuntimeError):  # the thread has to go on: it closes the connection
-                self.future.get_loop().call_soon_threadsafe(tell, self.future, value)
-
-
-_NOBODY = _Reply()
-
-
-def _asked(raw: Connection, function: Callable[[], object]) -> Future[Any]:
-    """Have the thread call a function; does what aiosqlite's own coroutine does, without the coroutine."""
-    done = bridge.future()
-    reply: Any = _Reply(done)
-    raw._tx.put_nowait((reply, function))
-    return done
 
 
 def _unmanaged(connection: sqlite3.Connection, fn: Callable[..., Any], *args: object) -> Any:

@@ -36,6 +36,8 @@ T1 = TypeVar("T1")
 
 REPR_OUTPUT_SIZE = 20
 DEFAULT_CHUNK = 2000
+EMBEDDED_CHUNK = 500
+"""How many rows of a stream are read at a time where no server is asked: so few are in the processor's cache still."""
 _PLAIN_STATE = 3  # what every queryset has: the model, the shape and the arguments
 
 
@@ -424,13 +426,17 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         database = connections[self.db]
         if self._high is not None and self._high <= self._low:
             return
+        adopts = bool(self._known_related_objects) or self._fetch_mode is not None
+        lookups = self._prefetch_related_lookups
+        if database.features.is_embedded and not (adopts or lookups):  # which go by chunks
+            chunk_size = min(chunk_size, EMBEDDED_CHUNK)
         plan = self._plan(database)
         with closing(plan.stream(database, self._plan_args(), chunk_size, *self._load_options())) as chunks:
             for rows in chunks:
-                if self._known_related_objects or self._fetch_mode is not None:
+                if adopts:
                     adopt(self, rows)
-                if self._prefetch_related_lookups:
-                    prefetch_under(self._execution, rows, *self._prefetch_related_lookups)
+                if lookups:
+                    prefetch_under(self._execution, rows, *lookups)
                 yield rows
 
     def _check_chunk_size(self, chunk_size: int | None) -> int:
