@@ -153,25 +153,51 @@ class _Text(generated.FunctionText):
             return self.name("constant", field.value)
         value, known = self.value(field, add), self.name("field", field)
         plain, bind = field.unprepared(self.vendor), bind_processor(field, self.dialect)
-        if plain is not None and (written := written_of(bind)) is not None:
-            test, called = self._test(plain), self.name("bind", bind)
-            quick = self._filled(written.text, written.names)
-            slow = f"{called}(prepared({known}, v, database, {add}))"
-            return f"(None if (v := {value}) is None else ({quick}) if {test} else {slow})"
-        if plain is None:
-            text = f"prepared({known}, {value}, database, {add})"
-        else:
-            text = f"(v if (v := {value}) is None or {self._test(plain)} else prepared({known}, v, database, {add}))"
+        if plain is not None:
+            return plain_or(self, value, plain, f"prepared({known}, v, database, {add})", bind)
+        text = f"prepared({known}, {value}, database, {add})"
         return text if bind is None else f"{self.name('bind', bind)}({text})"
 
-    def _test(self, plain: Plain) -> str:
-        """Return the source that tells whether `v` is one of these values."""
-        test = f"type(v) is {self.name('kind', plain.kind)}"
-        return test if plain.condition is None else f"{test} and {self._filled(plain.condition, plain.names)}"
 
-    def _filled(self, text: str, names: Mapping[str, object]) -> str:
-        """Return source text with names for what stands in braces."""
-        return text.format(**{name: self.name(name, value) for name, value in names.items()})
+def plain_or(
+    text: generated.FunctionText, value: str, plain: Plain, prepare: str, bind: Converter | None = None
+) -> str:
+    """Return the source of a driver parameter: of a plain value as it is, of any other what the source `prepare` makes of `v`."""
+    test = f"type(v) is {text.name('kind', plain.kind)}"
+    if plain.condition is not None:
+        test = f"{test} and {_filled(text, plain.condition, plain.names)}"
+    if bind is None:
+        return f"(v if (v := {value}) is None or {test} else {prepare})"
+    called, written = text.name("bind", bind), written_of(bind)
+    if written is None:
+        return f"{called}(v if (v := {value}) is None or {test} else {prepare})"
+    quick = _filled(text, written.text, written.names)
+    return f"(None if (v := {value}) is None else ({quick}) if {test} else {called}({prepare}))"
+
+
+def _filled(text: generated.FunctionText, source: str, names: Mapping[str, object]) -> str:
+    """Return source text with names for what stands in braces."""
+    return source.format(**{name: text.name(name, value) for name, value in names.items()})
+
+
+class Fitting:
+    """What fits values to their column where the database is known: all but the plain ones."""
+
+    __slots__ = ("fit", "plain")
+
+    def __init__(self, fit: Converter, plain: Plain) -> None:
+        self.fit, self.plain = fit, plain
+
+    def __call__(self, value: object) -> Any:
+        return self.fit(value)
+
+
+def preparing(plain: Plain, prepare: Converter, of: str) -> Converter:
+    """Return a function that does what `prepare` does, and calls nothing for a plain value."""
+    text = generated.FunctionText(prepare=prepare)
+    text.lines = ["def prepared(v):", f"    return {plain_or(text, 'v', plain, 'prepare(v)')}"]
+    made: Converter = text.build(f"preparation of {of}")
+    return made
 
 
 def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> Binder:
