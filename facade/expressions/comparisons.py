@@ -303,13 +303,19 @@ class RangeChecked(BuiltinLookup):
     @property
     def preparation(self) -> Callable[[Any], Any]:
         prepare = self.prepare
-        if not _takes_integers(self):
-            return prepare
+        if type(self).prepare not in (RangeChecked.prepare, _WholeNumber.prepare):
+            return prepare  # a class of one's own decides for itself
 
-        def fit(value: object) -> Any:
+        def fit_integer(value: object) -> Any:
             return value if type(value) is int and LOWEST <= value <= HIGHEST else prepare(value)
 
-        return fit
+        def fit_text(value: object) -> Any:
+            plain = type(value) is str and value.isascii() and "\0" not in value
+            return value if plain else prepare(value)
+
+        if _takes_integers(self):
+            return fit_integer
+        return fit_text if _prepares_as(self, fields.CharField) else prepare
 
     def as_core(self, compiler: Compiler) -> Any:
         beyond = self.rhs if isinstance(self.rhs, OutOfRange) else compiler.beyond(self.rhs)
@@ -322,8 +328,13 @@ class RangeChecked(BuiltinLookup):
 
 def _takes_integers(lookup: Lookup) -> bool:
     """Return whether integers need no preparation but to lie within the bounds."""
+    return _prepares_as(lookup, fields.IntegerField)
+
+
+def _prepares_as(lookup: Lookup, kind: type[fields.Field[Any]]) -> bool:
+    """Return whether values are prepared as those of a class of fields are."""
     prepares = getattr(type(lookup.compared_field), "get_prep_value", None)
-    return lookup.prepare_rhs and prepares is fields.IntegerField.get_prep_value
+    return lookup.prepare_rhs and prepares is kind.get_prep_value
 
 
 def _within(number: int, low: End, high: End, value: object) -> Any:

@@ -13,6 +13,7 @@ from facade.expressions.base import Expression
 from facade.expressions.freezing import CORE, EXPRESSIONS, Frozen, core_expression
 from facade.expressions.references import Col, Ref
 from facade.fields import Field
+from facade.fields.relations.foreign_keys import ForeignKeyAttribute
 from facade.foundation import generated
 from facade.types.base import written_of
 
@@ -127,14 +128,19 @@ class _Text(generated.FunctionText):
     def __init__(self, dialect: Dialect, database: Database) -> None:
         super().__init__(prepared=prepared, database=database)
         self.dialect, self.vendor = dialect, database.vendor
-        self.owner = "nothing"
+        self.model: type[Any] | None = None
+        self.looks = False  # whether it reads values past their attributes
+
+    @property
+    def title(self) -> str:
+        return "nothing" if self.model is None else self.model.__name__
 
     def row(self, sources: Iterable[ParameterSource]) -> str:
         """Return the source of the items of a tuple: a row's parameters."""
         items = []
         for field, add in sources:
-            if isinstance(field, Field) and self.owner == "nothing":
-                self.owner = field.model.__name__
+            if isinstance(field, Field) and self.model is None:
+                self.model = field.model
             items.append(f"{self.parameter(field, add)}, ")
         return "".join(items)
 
@@ -143,9 +149,16 @@ class _Text(generated.FunctionText):
         if add is not None and field.sets_itself:
             return f"{self.name('save', field.pre_save)}(obj, {add})"
         attname = field.attname
-        if attname.isidentifier() and not keyword.iskeyword(attname):
-            return f"obj.{attname}"
-        return f"getattr(obj, {attname!r})"
+        plain = attname.isidentifier() and not keyword.iskeyword(attname)
+        value = f"obj.{attname}" if plain else f"getattr(obj, {attname!r})"
+        if isinstance(vars(field.model).get(attname), ForeignKeyAttribute):  # reading that is a call
+            self.looks = True
+            return f"(d[{attname!r}] if {attname!r} in d else {value})"
+        return value
+
+    def looked_at(self) -> str:
+        """Return the source of where values are looked for: a class below the model may have other attributes."""
+        return f"obj.__dict__ if type(obj) is {self.name('model', self.model)} else ()"
 
     def parameter(self, field: Field[Any] | Constant, add: bool | None) -> str:
         """Return the source that makes a driver parameter of one value."""
@@ -206,16 +219,20 @@ def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: D
     The function raises :class:`ExpressionFound` when a value is an expression.
     """
     text = _Text(dialect, database)
-    text.lines = ["def bind(obj):", f"    return ({text.row(sources)})"]
-    binder: Binder = text.build(f"row binder of {text.owner}")
+    row = text.row(sources)
+    looking = [f"    d = {text.looked_at()}"] if text.looks else []
+    text.lines = ["def bind(obj):", *looking, f"    return ({row})"]
+    binder: Binder = text.build(f"row binder of {text.title}")
     return binder
 
 
 def rows_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> RowsBinder:
     """Return a function from many instances to what `row_binder`'s makes of each, without a call for each."""
     text = _Text(dialect, database)
-    text.lines = ["def bind(objs):", f"    return [({text.row(sources)}) for obj in objs]"]
-    binder: RowsBinder = text.build(f"rows binder of {text.owner}")
+    row = text.row(sources)
+    looking = f" for d in [{text.looked_at()}]" if text.looks else ""
+    text.lines = ["def bind(objs):", f"    return [({row}) for obj in objs{looking}]"]
+    binder: RowsBinder = text.build(f"rows binder of {text.title}")
     return binder
 
 
