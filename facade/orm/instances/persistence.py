@@ -17,7 +17,7 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.deletion import Collector, delete_alone, goes_alone
 from facade.orm.querysets.prefetched import PREFETCHED
 from facade.signals import post_save, pre_save
-from facade.sql.writes.insert import insert_one
+from facade.sql.writes.insert import insert_completed, insert_one
 from facade.sql.writes.table_writer import Columns, TableWriter
 from facade.sql.writes.update import row_exists, update_one
 from facade.sql.writes.versions import lost_update
@@ -278,7 +278,10 @@ class Persistence(Whole):
                 raise self.NotUpdated("Save with update_fields did not affect any rows.")
         if meta.order_with_respect_to:
             self._set_next_order(cls, using)
-        insert_one(self, writer, database, pk_set, raw)
+        if raw or writer.inserts_plainly:
+            insert_one(self, writer, database, pk_set, None if raw else True)
+        else:
+            insert_completed(self, writer, database, pk_set)
         return True
 
     def _make_key(self, meta: Options) -> bool:

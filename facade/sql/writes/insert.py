@@ -95,17 +95,19 @@ class InsertOne:
 
 
 def insert_one(
-    obj: Instance, writer: TableWriter, database: Database, pk_set: bool, raw: bool = False
+    obj: Instance, writer: TableWriter, database: Database, pk_set: bool, add: bool | None
 ) -> None:
-    """Insert the row of `obj` into the table of its class or of one of its parents.
+    """Insert the row of `obj`, as it is, into the table of its class or of one of its parents; `add` as in a ParameterSource."""
+    fields = writer.fields if pk_set else writer.fields_without_auto
+    if writer.defaulted:
+        fields = writer.given_fields(obj, fields, database.features)
+    writer.plan(InsertOne, database, fields, add).run(obj, database)
 
-    `raw` stores the attributes as they are, past `pre_save`.
-    """
-    if writer.inserts_plainly or raw:
-        _insert_row(writer, obj, database, pk_set, None if raw else True)
-        return
+
+def insert_completed(obj: Instance, writer: TableWriter, database: Database, pk_set: bool) -> None:
+    """Insert the row of `obj` with what is made for it in Python."""
     with _completed([obj], writer, database):
-        _insert_row(writer, obj, database, pk_set, True)
+        insert_one(obj, writer, database, pk_set, True)
 
 
 @contextmanager
@@ -117,15 +119,6 @@ def _completed(objs: Sequence[Any], writer: TableWriter, database: Database) -> 
             stack.enter_context(Changing(objs, version, first(version), new=True))
         stack.enter_context(filled_in(objs, writer.in_context, database.compile_dialect))
         yield
-
-
-def _insert_row(
-    writer: TableWriter, obj: Instance, database: Database, pk_set: bool, add: bool | None
-) -> None:
-    fields = writer.fields if pk_set else writer.fields_without_auto
-    if writer.defaulted:
-        fields = writer.given_fields(obj, fields, database.features)
-    writer.plan(InsertOne, database, fields, add).run(obj, database)
 
 
 def _insert_expressions(
