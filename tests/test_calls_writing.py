@@ -31,7 +31,7 @@ BOUNDS = {  # calls on the sync and on the async face, and statements
 }
 
 
-class Writer(models.Model):
+class Penman(models.Model):
     name = models.CharField(max_length=20)
 
 
@@ -42,8 +42,8 @@ class Draft(models.Model):
     published = models.DateField()
     created_at = models.DateTimeField()
     in_print = models.BooleanField()
-    writer = models.ForeignKey(Writer, models.CASCADE)
-    editor = models.ForeignKey(Writer, models.CASCADE, null=True, related_name="+")
+    writer = models.ForeignKey(Penman, models.CASCADE)
+    editor = models.ForeignKey(Penman, models.CASCADE, null=True, related_name="+")
 
 
 def values(number=1):
@@ -62,7 +62,7 @@ def values(number=1):
 def fast(database):
     """The roads that are guarded, whatever the environment says."""
     with configuration.override(FACADE_SHAPE_CACHE=True, FACADE_FAST_ROADS=True):
-        database.create(Writer, Draft)
+        database.create(Penman, Draft)
         yield
 
 
@@ -101,7 +101,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_calls_few_functions_and_sends_what_it_must(name, face, assert_queries):
-    Writer.objects.create(pk=1, name="w")
+    Penman.objects.create(pk=1, name="w")
     draft = Draft.objects.get(pk=Draft.objects.create(**values()).pk)
     operation = OPERATIONS[name]
     *most, statements = BOUNDS[name]
@@ -136,7 +136,7 @@ ROW_BOUNDS = {
 
 @pytest.mark.parametrize("operation", ROW_BOUNDS)
 def test_one_more_row_costs_few_calls(operation, face):
-    Writer.objects.create(pk=1, name="w")
+    Penman.objects.create(pk=1, name="w")
     bulk_create(60)
     few, many = (calls(lambda count=count: operation(count)) for count in (10, 60))
     assert (many - few) / 50 <= ROW_BOUNDS[operation]
@@ -144,7 +144,7 @@ def test_one_more_row_costs_few_calls(operation, face):
 
 @pytest.mark.parametrize(("operation", "statements"), [(bulk_create, 1), (bulk_update, 2)])
 def test_many_rows_are_one_statement(operation, statements, face, assert_queries):
-    Writer.objects.create(pk=1, name="w")
+    Penman.objects.create(pk=1, name="w")
     bulk_create(60)
     with assert_queries(statements):  # the rows to update are read before
         operation(60)

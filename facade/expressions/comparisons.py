@@ -23,6 +23,7 @@ from facade.fields import Field
 from facade.fields.columns import DialectView
 from facade.fields.lookup_registry import RegisterLookupMixin
 from facade.fields.relations.reverse import final_target
+from facade.fields.usual_values import HIGHEST, LOWEST, list_quickly, quickly
 from facade.types import Duration
 from facade.types.shared import BIG_INTEGER
 
@@ -249,9 +250,6 @@ def registered(*kinds: type[Field[Any]]) -> Callable[[type[Lookup]], type[Lookup
     return register
 
 
-# Of the widest column; what a narrower one holds is the database's affair.
-LOWEST, HIGHEST = -(2**63), 2**63 - 1
-
 End = TypeVar("End", float, dt.timedelta)
 
 
@@ -302,18 +300,11 @@ class RangeChecked(BuiltinLookup):
 
     @property
     def preparation(self) -> Callable[[Any], Any]:
-        prepare = self.prepare
-        if not self.prepare_rhs:
-            return prepare
-
-        def fit(value: object) -> Any:
-            return value if type(value) is int and LOWEST <= value <= HIGHEST else prepare(value)
-
-        def fit_truth(value: object) -> Any:
-            return value if value is True or value is False else prepare(value)
-
-        ready = _ready_values(self)
-        return fit if ready is int else fit_truth if ready is bool else prepare
+        own = type(self).prepare not in (
+            RangeChecked.prepare,
+            _WholeNumber.prepare,
+        )  # which decides for itself
+        return self.prepare if own or not self.prepare_rhs else quickly(self.prepare, self.compared_field)
 
     def as_core(self, compiler: Compiler) -> Any:
         beyond = self.rhs if isinstance(self.rhs, OutOfRange) else compiler.beyond(self.rhs)
@@ -322,14 +313,6 @@ class RangeChecked(BuiltinLookup):
                 return compiler.present(self.lhs, self.left(compiler))
             raise EmptyResultSet
         return super().as_core(compiler)
-
-
-_READY: dict[Any, type] = {fields.IntegerField.get_prep_value: int, fields.BooleanField.get_prep_value: bool}
-
-
-def _ready_values(lookup: Lookup) -> type | None:
-    """Return the class of values that need no preparation; integers have to lie within the bounds."""
-    return _READY.get(getattr(type(lookup.compared_field), "get_prep_value", None))
 
 
 def _within(number: int, low: End, high: End, value: object) -> Any:
@@ -441,9 +424,6 @@ class IntegerLessThan(LessThan):
     """On an integer column."""
 
 
-_LISTS = (list, tuple, set, frozenset)  # which can be gone through more than once
-
-
 @registered()
 class In(BuiltinLookup):
     """Membership: in a list, which is one parameter however long, or in a queryset."""
@@ -453,17 +433,10 @@ class In(BuiltinLookup):
 
     @property
     def preparation(self) -> Callable[[Any], Any]:
-        prepare = self.prepare
-        if not self.prepare_rhs or _ready_values(self) is not int:
-            return prepare
-
-        def fit(values: Any) -> Any:
-            known = type(values) in _LISTS and {*map(type, values)} == {int}
-            if known and min(values) >= LOWEST and max(values) <= HIGHEST:  # as they nearly always are
-                return [*dict.fromkeys(values)]
-            return prepare(values)
-
-        return fit
+        own = (type(self).prepare, type(self)._prepare_item) != (In.prepare, In._prepare_item)
+        return (
+            self.prepare if own or not self.prepare_rhs else list_quickly(self.prepare, self.compared_field)
+        )
 
     def prepare(self, value: object) -> Any:
         field = self.compared_field

@@ -91,7 +91,10 @@ class ValueDescription:
         return None
 
     def unprepared(self, vendor: str) -> Plain | None:
-        """Return the values that need no preparation, as far as the class that says so prepares them."""
+        """Return the values that need no preparation, as far as the class that says so prepares them.
+
+        Of a `vendor` that nobody knows, those that need none on any as long as it is not said which it is.
+        """
         kind = type(self)
         teller = next(parent for parent in kind.__mro__ if "plain_values" in vars(parent))
         if any(getattr(kind, name) is not getattr(teller, name, None) for name in _PREPARING):

@@ -13,7 +13,7 @@ from facade.meta.constraints import UniqueConstraint
 from facade.meta.relations import NO_RELATIONS, Hop, related_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from facade.fields import Field
     from facade.fields.contracts import Instance
@@ -48,6 +48,16 @@ class FieldList(tuple[Any, ...]):  # noqa: SLOT001 - it carries its warning
 
     __delitem__ = __iadd__ = __imul__ = __setitem__ = _refuse
     append = extend = insert = pop = remove = sort = reverse = _refuse
+
+
+class Derived(dict[Any, Any]):
+    """What functions and classes have made of a model's options, by those who made it; each is asked once."""
+
+    def __init__(self, opts: Structure) -> None:
+        self.opts = opts
+
+    def __missing__(self, make: Callable[[Any], Any]) -> Any:
+        return self.setdefault(make, make(self.opts))
 
 
 class Structure:
@@ -151,9 +161,9 @@ class Structure:
         self._get_fields_cache = {}
 
     @cached_property
-    def derived(self) -> dict[str, Any]:
-        """A place for what other modules derive from the fields; emptied whenever they change."""
-        return {}
+    def derived(self) -> Derived:
+        """What other modules derive from the fields: `derived[make]` is `make(self)`. Forgotten whenever they change."""
+        return Derived(self)
 
     # -- fields -----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from facade.expressions.base import Expression
 from facade.expressions.freezing import CORE, EXPRESSIONS, Frozen, core_expression
 from facade.expressions.references import Col, Ref
 from facade.fields import Field
+from facade.fields.relations.foreign_keys import ForeignKeyAttribute
 from facade.foundation import generated
 from facade.types.base import written_of
 
@@ -127,14 +128,19 @@ class _Text(generated.FunctionText):
     def __init__(self, dialect: Dialect, database: Database) -> None:
         super().__init__(prepared=prepared, database=database)
         self.dialect, self.vendor = dialect, database.vendor
-        self.owner = "nothing"
+        self.model: type[Any] | None = None
+        self.looks = False  # whether it reads values past their attributes
+
+    @property
+    def title(self) -> str:
+        return "nothing" if self.model is None else self.model.__name__
 
     def row(self, sources: Iterable[ParameterSource]) -> str:
         """Return the source of the items of a tuple: a row's parameters."""
         items = []
         for field, add in sources:
-            if isinstance(field, Field) and self.owner == "nothing":
-                self.owner = field.model.__name__
+            if isinstance(field, Field) and self.model is None:
+                self.model = field.model
             items.append(f"{self.parameter(field, add)}, ")
         return "".join(items)
 
@@ -143,9 +149,16 @@ class _Text(generated.FunctionText):
         if add is not None and field.sets_itself:
             return f"{self.name('save', field.pre_save)}(obj, {add})"
         attname = field.attname
-        if attname.isidentifier() and not keyword.iskeyword(attname):
-            return f"obj.{attname}"
-        return f"getattr(obj, {attname!r})"
+        plain = attname.isidentifier() and not keyword.iskeyword(attname)
+        value = f"obj.{attname}" if plain else f"getattr(obj, {attname!r})"
+        if isinstance(vars(field.model).get(attname), ForeignKeyAttribute):  # reading that is a call
+            self.looks = True
+            return f"(d[{attname!r}] if {attname!r} in d else {value})"
+        return value
+
+    def looked_at(self) -> str:
+        """Return the source of where values are looked for: a class below the model may have other attributes."""
+        return f"obj.__dict__ if type(obj) is {self.name('model', self.model)} else ()"
 
     def parameter(self, field: Field[Any] | Constant, add: bool | None) -> str:
         """Return the source that makes a driver parameter of one value."""
@@ -153,25 +166,51 @@ class _Text(generated.FunctionText):
             return self.name("constant", field.value)
         value, known = self.value(field, add), self.name("field", field)
         plain, bind = field.unprepared(self.vendor), bind_processor(field, self.dialect)
-        if plain is not None and (written := written_of(bind)) is not None:
-            test, called = self._test(plain), self.name("bind", bind)
-            quick = self._filled(written.text, written.names)
-            slow = f"{called}(prepared({known}, v, database, {add}))"
-            return f"(None if (v := {value}) is None else ({quick}) if {test} else {slow})"
-        if plain is None:
-            text = f"prepared({known}, {value}, database, {add})"
-        else:
-            text = f"(v if (v := {value}) is None or {self._test(plain)} else prepared({known}, v, database, {add}))"
+        if plain is not None:
+            return plain_or(self, value, plain, f"prepared({known}, v, database, {add})", bind)
+        text = f"prepared({known}, {value}, database, {add})"
         return text if bind is None else f"{self.name('bind', bind)}({text})"
 
-    def _test(self, plain: Plain) -> str:
-        """Return the source that tells whether `v` is one of these values."""
-        test = f"type(v) is {self.name('kind', plain.kind)}"
-        return test if plain.condition is None else f"{test} and {self._filled(plain.condition, plain.names)}"
 
-    def _filled(self, text: str, names: Mapping[str, object]) -> str:
-        """Return source text with names for what stands in braces."""
-        return text.format(**{name: self.name(name, value) for name, value in names.items()})
+def plain_or(
+    text: generated.FunctionText, value: str, plain: Plain, prepare: str, bind: Converter | None = None
+) -> str:
+    """Return the source of a driver parameter: of a plain value as it is, of any other what the source `prepare` makes of `v`."""
+    test = f"type(v) is {text.name('kind', plain.kind)}"
+    if plain.condition is not None:
+        test = f"{test} and {_filled(text, plain.condition, plain.names)}"
+    if bind is None:
+        return f"(v if (v := {value}) is None or {test} else {prepare})"
+    called, written = text.name("bind", bind), written_of(bind)
+    if written is None:
+        return f"{called}(v if (v := {value}) is None or {test} else {prepare})"
+    quick = _filled(text, written.text, written.names)
+    return f"(None if (v := {value}) is None else ({quick}) if {test} else {called}({prepare}))"
+
+
+def _filled(text: generated.FunctionText, source: str, names: Mapping[str, object]) -> str:
+    """Return source text with names for what stands in braces."""
+    return source.format(**{name: text.name(name, value) for name, value in names.items()})
+
+
+class Fitting:
+    """What fits values to their column where the database is known: all but the plain ones."""
+
+    __slots__ = ("fit", "plain")
+
+    def __init__(self, fit: Converter, plain: Plain) -> None:
+        self.fit, self.plain = fit, plain
+
+    def __call__(self, value: object) -> Any:
+        return self.fit(value)
+
+
+def preparing(plain: Plain, prepare: Converter, of: str) -> Converter:
+    """Return a function that does what `prepare` does, and calls nothing for a plain value."""
+    text = generated.FunctionText(prepare=prepare)
+    text.lines = ["def prepared(v):", f"    return {plain_or(text, 'v', plain, 'prepare(v)')}"]
+    made: Converter = text.build(f"preparation of {of}")
+    return made
 
 
 def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> Binder:
@@ -180,16 +219,20 @@ def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: D
     The function raises :class:`ExpressionFound` when a value is an expression.
     """
     text = _Text(dialect, database)
-    text.lines = ["def bind(obj):", f"    return ({text.row(sources)})"]
-    binder: Binder = text.build(f"row binder of {text.owner}")
+    row = text.row(sources)
+    looking = [f"    d = {text.looked_at()}"] if text.looks else []
+    text.lines = ["def bind(obj):", *looking, f"    return ({row})"]
+    binder: Binder = text.build(f"row binder of {text.title}")
     return binder
 
 
 def rows_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> RowsBinder:
     """Return a function from many instances to what `row_binder`'s makes of each, without a call for each."""
     text = _Text(dialect, database)
-    text.lines = ["def bind(objs):", f"    return [({text.row(sources)}) for obj in objs]"]
-    binder: RowsBinder = text.build(f"rows binder of {text.owner}")
+    row = text.row(sources)
+    looking = f" for d in [{text.looked_at()}]" if text.looks else ""
+    text.lines = ["def bind(objs):", f"    return [({row}) for obj in objs{looking}]"]
+    binder: RowsBinder = text.build(f"rows binder of {text.title}")
     return binder
 
 

@@ -27,7 +27,7 @@ def are_keys_set(objs: Sequence[Any]) -> list[bool]:
 def prepare_related(objs: Sequence[Any], operation: str, fields: Iterable[Field[Any]] | None = None) -> None:
     """Take over the keys of related objects saved since they were assigned; refuse those that are not saved."""
     kinds: set[type[Any]] = {*map(type, objs)}
-    if not any(Saved.of(kind._meta).has_relations for kind in kinds):
+    if not any(kind._meta.derived[Saved].has_relations for kind in kinds):
         return
     for obj in objs:
         # One whose state nobody has looked at yet remembers no object.

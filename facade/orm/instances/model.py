@@ -13,7 +13,7 @@ from facade.meta.model_checks import check_model
 from facade.orm.instances.assembly import ModelBase
 from facade.orm.instances.construction import DEFERRED, Initialiser, construct, has_plain_init, initialiser
 from facade.orm.instances.persistence import Persistence
-from facade.orm.instances.state import LOADED_FROM, ModelState, StateAttribute, is_unset
+from facade.orm.instances.state import LOADED_FROM, UNSET, ModelState, StateAttribute, is_unset
 from facade.orm.instances.validation import Validation
 from facade.orm.querysets.manager import Manager
 from facade.orm.querysets.prefetch import prefetch_related_objects
@@ -152,7 +152,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         key = getattr(self, (meta or self._meta).pk.attname)
         if type(key) is tuple:
             return not any(map(is_unset, key))
-        return not is_unset(key)
+        return not isinstance(key, UNSET)
 
     # -- copies -------------------------------------------------------------------------------------
 

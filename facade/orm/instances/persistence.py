@@ -17,8 +17,8 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.deletion import Collector, delete_alone, goes_alone
 from facade.orm.querysets.prefetched import PREFETCHED
 from facade.signals import post_save, pre_save
-from facade.sql.writes.insert import insert_one
-from facade.sql.writes.table_writer import Columns, table_writer
+from facade.sql.writes.insert import insert_completed, insert_one
+from facade.sql.writes.table_writer import Columns, TableWriter
 from facade.sql.writes.update import row_exists, update_one
 from facade.sql.writes.versions import lost_update
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from facade.meta.versions import Version
     from facade.orm.instances.state import ModelState
     from facade.orm.querysets.queryset import QuerySet
-    from facade.sql.writes.table_writer import TableWriter
 
     Whole = Instance
 else:
@@ -69,13 +68,6 @@ class Saved:
         # Names that were found to be those of fields, or of properties that can be set.
         self.settable: set[str] = set()
 
-    @classmethod
-    def of(cls, opts: Options) -> Saved:
-        derived = opts.derived
-        if (found := derived.get("saved")) is None:
-            found = derived["saved"] = cls(opts)
-        return found
-
 
 class Persistence(Whole):
     """The part of a model that writes; mixed into :class:`~facade.orm.instances.model.Model`."""
@@ -110,11 +102,12 @@ class Persistence(Whole):
         saved yet, ``NotUpdated`` if an update was insisted on and there is no such row, or if the rows have versions
         (``version_id_col``) and somebody else has changed or deleted this one meanwhile.
         """
-        saved, data = Saved.of(self._meta), self.__dict__
+        saved: Saved = self._meta.derived[Saved]
+        data = self.__dict__
         # An instance whose state nobody has looked at remembers no objects.
         if saved.has_relations and "_state" in data and data["_state"].fields_cache:
             self._prepare_related_fields_for_save(operation_name="save")
-        using = (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
+        using = (type(using) is str and using) or self._written_to(using)
         if force_insert and (force_update or update_fields):
             raise ValueError("Cannot force both insert and updating in model saving.")
         names: frozenset[str] | None = None
@@ -128,6 +121,10 @@ class Persistence(Whole):
 
     asave = twin(save)
 
+    def _written_to(self, using: Using | None) -> str:
+        """Return the name of the database that a write goes to: of what was given, or of where the instance belongs."""
+        return (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
+
     def _check_update_fields(self, names: frozenset[str]) -> None:
         if unknown := names.difference(self._meta._non_pk_concrete_field_names):
             raise ValueError(
@@ -139,7 +136,8 @@ class Persistence(Whole):
         """Return the fields to update where some are deferred: all the others. None stands for all there are."""
         if using != self._state.db or not self._is_pk_set():
             return None
-        loaded = Saved.of(self._meta).attnames & self.__dict__.keys()
+        saved: Saved = self._meta.derived[Saved]
+        loaded = saved.attnames & self.__dict__.keys()
         return loaded.difference(field.attname for field in self._meta.pk_fields) or None
 
     def save_base(
@@ -155,7 +153,7 @@ class Persistence(Whole):
         ``raw`` (for loading fixtures) saves no parents and stores the attributes as they are.
         """
         origin = cls = type(self)
-        using = (using and alias_of(using)) or router.db_for_write(origin, instance=self)
+        using = (type(using) is str and using) or self._written_to(using)
         if origin._meta.proxy:
             cls = origin._meta.concrete_model
         announced = not cls._meta.auto_created
@@ -173,7 +171,7 @@ class Persistence(Whole):
                 mark_block(using, error)
                 raise
         state = self._state
-        state.db, state.adding = home_of(using), False
+        state.db, state.adding = using if type(using) is str else home_of(using), False
         if announced and post_save.receivers:
             facts = {"created": created, "update_fields": update_fields, "raw": raw, "using": using}
             post_save.send(sender=origin, instance=self, **facts)
@@ -255,7 +253,8 @@ class Persistence(Whole):
         update_fields: Collection[str] | None,
     ) -> bool:
         """Update or insert the row in the table of `cls`; return whether it was inserted."""
-        meta, writer, database = cls._meta, table_writer(cls), connections[using]
+        meta, database = cls._meta, connections[using]
+        writer: TableWriter = meta.derived[TableWriter]
         pk_set = self._is_pk_set(meta)
         if not pk_set and not writer.counts_keys:
             pk_set = self._make_key(meta)
@@ -279,7 +278,10 @@ class Persistence(Whole):
                 raise self.NotUpdated("Save with update_fields did not affect any rows.")
         if meta.order_with_respect_to:
             self._set_next_order(cls, using)
-        insert_one(self, writer, database, pk_set, raw)
+        if raw or writer.inserts_plainly:
+            insert_one(self, writer, database, pk_set, None if raw else True)
+        else:
+            insert_completed(self, writer, database, pk_set)
         return True
 
     def _make_key(self, meta: Options) -> bool:
@@ -322,7 +324,7 @@ class Persistence(Whole):
         self, operation_name: str, fields: Iterable[Any] | None = None
     ) -> None:
         """Take over the keys of related objects saved since they were assigned; refuse those that are not saved."""
-        saved = Saved.of(self._meta)
+        saved: Saved = self._meta.derived[Saved]
         if not saved.has_relations or not (cache := self._state.fields_cache):
             return
         for field in saved.relations:
@@ -442,7 +444,7 @@ class Persistence(Whole):
                 f"{self._meta.object_name} object can't be deleted because its {self._meta.pk.attname} attribute is set "
                 "to None."
             )
-        using = (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
+        using = (type(using) is str and using) or self._written_to(using)
         if goes_alone(self._meta.model):
             return delete_alone(self, using)
         collector = Collector(using=using, origin=self)

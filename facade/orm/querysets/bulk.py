@@ -429,7 +429,8 @@ def _changed(opts: Options, names: Iterable[str]) -> set[str] | None:
     changed = set(names)
     if not opts._non_pk_concrete_field_names.issuperset(changed):
         return None
-    return changed | Saved.of(opts).self_setting
+    saved: Saved = opts.derived[Saved]
+    return changed | saved.self_setting
 
 
 def _params(model: type[Model], lookups: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -441,9 +442,9 @@ def _params(model: type[Model], lookups: Mapping[str, Any], defaults: Mapping[st
 
 
 def _check_settable(model: type[Model], names: Iterable[str]) -> None:
-    settable = Saved.of(model._meta).settable
-    names = [name for name in names if name not in settable]
-    if not names:
+    saved: Saved = model._meta.derived[Saved]
+    settable = saved.settable
+    if settable.issuperset(names):
         return
     if unknown := sorted(name for name in names if not _settable(model, name)):
         raise FieldError(

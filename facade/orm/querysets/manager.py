@@ -177,6 +177,11 @@ READING = frozenset(
     }
 )
 
+# Methods that note on the queryset that it was written to: each call gets a copy.
+WRITING = frozenset(
+    {"bulk_create", "bulk_insert", "bulk_update", "create", "get_or_create", "update", "update_or_create"}
+)
+
 
 def _forwarder(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a manager's method that calls the queryset's."""
@@ -188,9 +193,16 @@ def _forwarder(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         queryset = self._shared
         if queryset is None or not queryset._shape.current:
             queryset = self._share()
-        return method(queryset, *args, **kwargs)
+        return getattr(queryset, name)(*args, **kwargs)
 
-    made = read if name in READING or (name[0] == "a" and name[1:] in READING) else forward
+    def write(self: BaseManager, *args: Any, **kwargs: Any) -> Any:
+        queryset = self._shared
+        if queryset is None or not queryset._shape.current:
+            queryset = self._share()
+        return getattr(queryset._clone(), name)(*args, **kwargs)
+
+    bare = name[1:] if name[0] == "a" and name[1:] in READING | WRITING else name
+    made = read if bare in READING else write if bare in WRITING else forward
     functools.update_wrapper(made, method)
     made.__signature__ = _bare_signature(method)  # type: ignore[attr-defined]
     return made

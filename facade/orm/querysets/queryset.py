@@ -94,7 +94,7 @@ class QuerySet(Reading[M, R]):
 
     def create(self, /, **kwargs: Any) -> R:
         """Make an object, save it and return it."""
-        names = Saved.of(self.model._meta).reverse_names
+        names = self.model._meta.derived[Saved].reverse_names
         if names and (reverse := names & kwargs.keys()):
             known = ", ".join(sorted(repr(name) for name in reverse))
             raise ValueError(f"The following fields do not exist in this model: {known[1:-1]}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from facade.db.channels.channel import Params
 from facade.foundation.generated import FunctionText
 from facade.sql.core.parameters import parameter_names
+from facade.sql.values import Fitting, plain_or
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -55,7 +56,7 @@ def _parameters(compiled: SQLCompiler, binds: Binds) -> Iterator[Parameter]:
 
 def _generated(parameters: Sequence[Parameter], keys: Sequence[str] | None, of: str) -> Bind:
     source = FunctionText()
-    items = [_text(parameter, source.names) for parameter in parameters]
+    items = [_text(parameter, source) for parameter in parameters]
     made = (
         f"({''.join(f'{item}, ' for item in items)})"
         if keys is None
@@ -66,12 +67,16 @@ def _generated(parameters: Sequence[Parameter], keys: Sequence[str] | None, of: 
     return bind
 
 
-def _text(parameter: Parameter, names: dict[str, Any]) -> str:
+def _text(parameter: Parameter, source: FunctionText) -> str:
+    names = source.names
     if parameter.argument is not None:
         text = f"a[{parameter.argument}]"
     else:
         text = f"k_{parameter.name}"
         names[text] = parameter.value
+    fitting, *others = parameter.functions or (None,)
+    if isinstance(fitting, Fitting) and len(others) <= 1:
+        return plain_or(source, text, fitting.plain, f"{source.name('fit', fitting.fit)}(v)", *others)
     for position, function in enumerate(parameter.functions):
         name = f"c{position}_{parameter.name}"
         names[name] = function

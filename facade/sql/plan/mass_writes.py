@@ -19,6 +19,7 @@ from facade.sql.core.select import Compiler
 from facade.sql.core.simultaneous import update_statement
 from facade.sql.plan.plan import Beyond, EmptyPlan, Plan, compile_plan
 from facade.sql.query.depth import refusing_deep_query
+from facade.sql.values import Fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -106,7 +107,12 @@ def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None
         return lambda given: field.stored(given, view)
     if type(target).storable is Field.storable:
         return None
-    return lambda prepared: target.storable(prepared, prepared, view)
+
+    def fit(prepared: Any) -> Any:
+        return target.storable(prepared, prepared, view)
+
+    plain = field.unprepared(view.vendor)
+    return fit if plain is None else Fitting(fit, plain)
 
 
 def _where(compiler: Compiler, table: sa.Table, statement: sa.Select[Any] | sa.Update | sa.Delete) -> Any:

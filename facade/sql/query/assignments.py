@@ -15,13 +15,16 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.fields.kinds.composite import CompositePrimaryKey
 from facade.fields.relations.reverse import final_target
 from facade.sql.query import paths
-from facade.sql.values import no_value
+from facade.sql.values import no_value, preparing
 
 if TYPE_CHECKING:
     from facade.expressions.base import Expression
     from facade.fields import Field
     from facade.meta.options import Options
     from facade.sql.query.query import Query as SQLQuery
+
+
+_ANY = ""  # a kind of database of which nothing is known
 
 
 def set_updates(query: SQLQuery, values: tuple[tuple[str, Any], ...]) -> None:
@@ -154,4 +157,5 @@ def _prepare(model: type[Any], field: Any) -> Any:
         # A class of one's own looks at the database: the plan, which knows it, asks the field.
         return value if prepares_itself else field.stored(value, None)
 
-    return prepare
+    plain = None if prepares_itself else field.unprepared(_ANY)
+    return prepare if plain is None else preparing(plain, prepare, f"{model.__name__}.{field.name}")

@@ -50,9 +50,10 @@ _NUMBERED = re.compile(r"\$(\d+)")
 class InsertOne:
     """The compiled INSERT of one row that names `fields`, and how the made-up values come back."""
 
-    __slots__ = ("assign", "auto", "bind", "lost", "statement")
+    __slots__ = ("add", "auto", "back", "bind", "fields", "lost", "statement", "writer")
 
     def __init__(self, writer: TableWriter, database: Database, fields: Fields, add: bool | None) -> None:
+        self.writer, self.fields, self.add = writer, fields, add
         returned = writer.returned
         if database.can_return_rows_from_insert:
             self.auto, self.lost = None, ()
@@ -62,11 +63,10 @@ class InsertOne:
                 field for field in returned if field not in fields and field is not writer.auto_field
             )
             returned = ()
-        back = Returned(writer, returned, database)
-        self.assign = back.assign
+        self.back = Returned(writer, returned, database)
         statement = sa.insert(writer.table).inline()
         if returned:
-            statement = statement.returning(*back.columns)
+            statement = statement.returning(*self.back.columns)
         text = compile_text(
             statement, database.compile_dialect, [writer.column(field).key for field in fields]
         )
@@ -75,9 +75,17 @@ class InsertOne:
 
     def run(self, obj: Instance, database: Database) -> None:
         """Insert `obj` and set what the database has made up."""
-        params = self.bind(obj)
+        try:
+            params = self.bind(obj)
+        except ExpressionFound:
+            _insert_expressions(self.writer, obj, database, self.fields, self.add)
+            return
         if self.statement.returns:
-            self.assign(obj, database.fetch(self.statement, params)[0])
+            row, back = database.fetch(self.statement, params)[0], self.back
+            if back.key is None:
+                back.assign(obj, row)
+            else:
+                setattr(obj, back.key, row[0])
             return
         if self.auto is None:
             database.execute(self.statement, params)
@@ -87,17 +95,19 @@ class InsertOne:
 
 
 def insert_one(
-    obj: Instance, writer: TableWriter, database: Database, pk_set: bool, raw: bool = False
+    obj: Instance, writer: TableWriter, database: Database, pk_set: bool, add: bool | None
 ) -> None:
-    """Insert the row of `obj` into the table of its class or of one of its parents.
+    """Insert the row of `obj`, as it is, into the table of its class or of one of its parents; `add` as in a ParameterSource."""
+    fields = writer.fields if pk_set else writer.fields_without_auto
+    if writer.defaulted:
+        fields = writer.given_fields(obj, fields, database.features)
+    writer.plan(InsertOne, database, fields, add).run(obj, database)
 
-    `raw` stores the attributes as they are, past `pre_save`.
-    """
-    if writer.inserts_plainly or raw:
-        _insert_row(writer, obj, database, pk_set, None if raw else True)
-        return
+
+def insert_completed(obj: Instance, writer: TableWriter, database: Database, pk_set: bool) -> None:
+    """Insert the row of `obj` with what is made for it in Python."""
     with _completed([obj], writer, database):
-        _insert_row(writer, obj, database, pk_set, True)
+        insert_one(obj, writer, database, pk_set, True)
 
 
 @contextmanager
@@ -109,17 +119,6 @@ def _completed(objs: Sequence[Any], writer: TableWriter, database: Database) -> 
             stack.enter_context(Changing(objs, version, first(version), new=True))
         stack.enter_context(filled_in(objs, writer.in_context, database.compile_dialect))
         yield
-
-
-def _insert_row(
-    writer: TableWriter, obj: Instance, database: Database, pk_set: bool, add: bool | None
-) -> None:
-    fields = writer.insert_fields(obj, pk_set, database.features)
-    plan = writer.plan(InsertOne, database, fields, add)
-    try:
-        plan.run(obj, database)
-    except ExpressionFound:
-        _insert_expressions(writer, obj, database, fields, add)
 
 
 def _insert_expressions(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields.contracts import Instance
     from facade.fields.descriptions import Converter
+    from facade.meta.options import Options
     from facade.meta.versions import Version
     from facade.vendors import Vendor
 
@@ -67,10 +68,9 @@ class Columns(tuple[Field[Any], ...]):
 class TableWriter:
     """The columns of one model's own table, sorted by what a write does with them, and the compiled plans."""
 
-    def __init__(self, model: type[Any]) -> None:
-        opts = model._meta
+    def __init__(self, opts: Options) -> None:
         opts.check_writable()
-        self.model, self.generation = model, Generation.number
+        self.model: Any = opts.model
         self.table: sa.Table = opts.table
         local = tuple(opts.local_concrete_fields)
         self.pk_fields = tuple(opts.pk_fields)
@@ -93,7 +93,7 @@ class TableWriter:
         self.updatable = self.columns(
             field for field in self.fields if field not in self.pk_fields and field not in self.remade
         )
-        self.version: Version | None = model._meta.concrete_model._meta.version
+        self.version: Version | None = opts.concrete_model._meta.version
         self.seen_version = None if self.version is None else seen_field(self.version)
         self.in_context = tuple(field for field in local if field.default_in_context is not None)
         # Whether instances can be bound to an INSERT as they are.
@@ -101,6 +101,7 @@ class TableWriter:
         self.defaulted = frozenset(field for field in self.fields if field.has_db_default())
         self.returned = tuple(field for field in local if getattr(field, "db_returning", False))
         self.plans: dict[Any, Any] = {}
+        self.generation = Generation.number
 
     def generated_from(self, fields: Iterable[Field[Any]]) -> list[Field[Any]]:
         """Return the columns that the database computes when `fields` are updated."""
@@ -157,11 +158,8 @@ class TableWriter:
             )
         return found
 
-    def insert_fields(self, obj: Instance, pk_set: bool, features: Vendor) -> Columns:
-        """Return the fields an INSERT of `obj` names: columns whose value the database makes stay out."""
-        fields = self.fields if pk_set else self.fields_without_auto
-        if not self.defaulted:
-            return fields
+    def given_fields(self, obj: Instance, fields: Columns, features: Vendor) -> Columns:
+        """Return the fields that an INSERT of `obj` names: columns whose value the database makes stay out."""
         made = self.left_out(features)
         return self.columns(
             field
@@ -171,20 +169,20 @@ class TableWriter:
 
     def plan(self, make: Callable[..., P], database: Database, *choices: Any) -> P:
         """Return the plan that `make(self, database, *choices)` builds, from the cache when it was built before."""
+        if self.generation != Generation.number:
+            self.plans, self.generation = {}, Generation.number
+        plans = self.plans  # what is being made while settings change is put where nobody looks any more
         key = (make, database.alias, database.plan_key, choices)
-        if (found := self.plans.get(key)) is None:
-            if len(self.plans) >= PLANS_MAX:
-                self.plans.clear()
-            found = self.plans[key] = make(self, database, *choices)
+        if (found := plans.get(key)) is None:
+            if len(plans) >= PLANS_MAX:
+                plans.clear()
+            found = plans[key] = make(self, database, *choices)
         return found
 
 
 def table_writer(model: type[Any]) -> TableWriter:
     """Return the writer of the table that `model` (not one of its parents) is stored in."""
-    derived = model._meta.derived
-    found: TableWriter | None = derived.get("table_writer")
-    if found is None or found.generation != Generation.number:
-        found = derived["table_writer"] = TableWriter(model)
+    found: TableWriter = model._meta.derived[TableWriter]
     return found
 
 
@@ -305,9 +303,7 @@ def column_element(
 class Returned:
     """The columns a write gives back and how they come to the instance."""
 
-    __slots__ = ("assign", "columns", "fields", "readers")
-
-    assign: Callable[[Any, Sequence[Any]], None]
+    __slots__ = ("columns", "fields", "key", "readers")
 
     def __init__(self, writer: TableWriter, fields: Iterable[Field[Any]], database: Database) -> None:
         self.fields = tuple(fields)
@@ -316,34 +312,22 @@ class Returned:
         self.readers: list[tuple[str, Converter | None]] = [
             (field.attname, reader(field, dialect, database)) for field in self.fields
         ]
-        self.assign = _assign_one(self.readers[0][0]) if self._is_plain_key else self._assign
+        # The attribute of the only column, whose value is right as it is: that of a counted key in most cases.
+        plain = len(self.readers) == 1 and self.readers[0][1] is None
+        self.key = self.readers[0][0] if plain else None
 
-    @property
-    def _is_plain_key(self) -> bool:
-        return len(self.readers) == 1 and self.readers[0][1] is None
-
-    def _assign(self, obj: Instance, row: Sequence[Any]) -> None:
+    def assign(self, obj: Instance, row: Sequence[Any]) -> None:
         for (attname, read), value in zip(self.readers, row, strict=True):
             setattr(obj, attname, value if read is None else read(value))
 
     def assign_all(self, objs: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
         """Assign one row to each instance; without rows the database has given nothing back."""
-        if rows and self._is_plain_key:
-            attname = self.readers[0][0]
+        if rows and (attname := self.key) is not None:
             for obj, (key,) in zip(objs, rows, strict=True):
                 setattr(obj, attname, key)
         elif rows:
             for obj, row in zip(objs, rows, strict=True):
-                self._assign(obj, row)
-
-
-def _assign_one(attname: str) -> Callable[[Any, Sequence[Any]], None]:
-    """Return a function that takes over the only value of a row, a counted key in most cases."""
-
-    def assign(obj: Instance, row: Sequence[Any]) -> None:
-        setattr(obj, attname, row[0])
-
-    return assign
+                self.assign(obj, row)
 
 
 def forget(obj: Instance, fields: Iterable[Field[Any]]) -> None:

@@ -44,9 +44,10 @@ if TYPE_CHECKING:
 class UpdateOne:
     """The compiled UPDATE of `fields` in the row that has the instance's primary key."""
 
-    __slots__ = ("back", "bind", "lost", "statement")
+    __slots__ = ("add", "back", "bind", "fields", "lost", "statement", "writer")
 
     def __init__(self, writer: TableWriter, database: Database, fields: Fields, add: bool | None) -> None:
+        self.writer, self.fields, self.add = writer, fields, add
         fields = writer.with_refreshed(fields)
         made = writer.generated_from(fields)
         where = where_pk(writer) if add is None else where_seen(writer)
@@ -65,10 +66,14 @@ class UpdateOne:
 
     def run(self, obj: Instance, database: Database) -> bool:
         """Update the row of `obj`; return whether there is one."""
-        params = self.bind(obj)
+        try:
+            params = self.bind(obj)
+        except ExpressionFound:
+            return _update_expressions(self.writer, obj, database, self.fields, self.add)
         if not self.statement.returns:
             found = database.execute(self.statement, params) > 0
-            forget(obj, self.lost)
+            if self.lost:
+                forget(obj, self.lost)
             return found
         rows = database.fetch(self.statement, params)
         if rows:
@@ -83,23 +88,14 @@ def update_one(
 
     A row with versions is none unless it is in the state that `obj` was loaded in; `raw` looks at no versions.
     """
+    plan = writer.plan(UpdateOne, database, fields, None if raw else False)
     if writer.version is None or raw:
-        return _update_row(writer, obj, database, fields, None if raw else False)
+        return plan.run(obj, database)
     with Changing([obj], writer.version, writer.version.following) as changing:
-        found = _update_row(writer, obj, database, fields, False)
+        found = plan.run(obj, database)
         if not found:
             changing.undo()
     return found
-
-
-def _update_row(
-    writer: TableWriter, obj: Instance, database: Database, fields: Columns, add: bool | None
-) -> bool:
-    plan = writer.plan(UpdateOne, database, fields, add)
-    try:
-        return plan.run(obj, database)
-    except ExpressionFound:
-        return _update_expressions(writer, obj, database, fields, add)
 
 
 def _update_expressions(
