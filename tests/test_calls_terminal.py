@@ -60,10 +60,10 @@ BOUNDS = {  # by face; what was counted on PostgreSQL, SQLite has a few less, is
     "exists": (37, 45),  # 33, 41
     "aggregate": (67, 76),  # 61, 69
     "group": (87, 96),  # 73, 81; 80, 88 on Python 3.11, where a list comprehension is a call
-    "update": (54, 63),  # 49, 58
-    "update F()": (59, 68),  # 54, 63
+    "update": (40, 46),  # 38, 43
+    "update F()": (57, 62),  # 54, 59
     "delete": (51, 60),  # 46, 55
-    "delete instance": (45, 54),  # 40, 49
+    "delete instance": (41, 47),  # 38, 43
     "first": (53, 61),  # 48, 56
     "last": (55, 63),  # 50, 58
     "contains": (59, 67),  # 54, 62

@@ -305,17 +305,11 @@ class RangeChecked(BuiltinLookup):
         prepare = self.prepare
         if type(self).prepare not in (RangeChecked.prepare, _WholeNumber.prepare):
             return prepare  # a class of one's own decides for itself
-
-        def fit_integer(value: object) -> Any:
-            return value if type(value) is int and LOWEST <= value <= HIGHEST else prepare(value)
-
-        def fit_text(value: object) -> Any:
-            plain = type(value) is str and value.isascii() and "\0" not in value
-            return value if plain else prepare(value)
-
-        if _takes_integers(self):
-            return fit_integer
-        return fit_text if _prepares_as(self, fields.CharField) else prepare
+        if _prepares_as(self, fields.IntegerField):
+            return lambda v: v if type(v) is int and LOWEST <= v <= HIGHEST else prepare(v)
+        if _prepares_as(self, fields.CharField):
+            return lambda v: v if type(v) is str and v.isascii() and "\0" not in v else prepare(v)
+        return prepare
 
     def as_core(self, compiler: Compiler) -> Any:
         beyond = self.rhs if isinstance(self.rhs, OutOfRange) else compiler.beyond(self.rhs)
@@ -324,11 +318,6 @@ class RangeChecked(BuiltinLookup):
                 return compiler.present(self.lhs, self.left(compiler))
             raise EmptyResultSet
         return super().as_core(compiler)
-
-
-def _takes_integers(lookup: Lookup) -> bool:
-    """Return whether integers need no preparation but to lie within the bounds."""
-    return _prepares_as(lookup, fields.IntegerField)
 
 
 def _prepares_as(lookup: Lookup, kind: type[fields.Field[Any]]) -> bool:
@@ -457,7 +446,7 @@ class In(BuiltinLookup):
         field = self.compared_field
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise TypeError(f"The value of an 'in' lookup must be a list or a queryset, not {value!r}.")
-        integers = _takes_integers(self) and {*map(type, value)} == {int}
+        integers = _prepares_as(self, fields.IntegerField) and {*map(type, value)} == {int}
         if integers and min(value) >= LOWEST and max(value) <= HIGHEST:  # as they nearly always are
             return [*dict.fromkeys(value)]
         prepared = [self._prepare_item(item) for item in value if item is not None]
