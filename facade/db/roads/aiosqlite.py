@@ -22,6 +22,7 @@ from facade.drivers.aiosqlite import interrupt
 if TYPE_CHECKING:
     from asyncio import Future
 
+    from aiosqlite import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.channels.channel import Outcome, Params, Row
@@ -61,7 +62,7 @@ class Job(Reply):
         self.dropped = False
         self.result: Any = None
 
-    def given_to(self, raw: Any) -> Future[Any]:
+    def given_to(self, raw: Connection) -> Future[Any]:
         """Have the thread do it; does what aiosqlite's own coroutine does, without the coroutine."""
         raw._tx.put_nowait((self, self))
         return self.future
