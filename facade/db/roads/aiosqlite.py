@@ -22,7 +22,6 @@ from facade.drivers.aiosqlite import interrupt
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from aiosqlite import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
     from facade.db.channels.channel import Outcome, Params, Row
@@ -62,9 +61,9 @@ class Job(Reply):
         self.dropped = False
         self.result: Any = None
 
-    def given_to(self, raw: Connection) -> Future[Any]:
+    def given_to(self, raw: DBAPIConnection) -> Future[Any]:
         """Have the thread do it; does what aiosqlite's own coroutine does, without the coroutine."""
-        raw._tx.put_nowait((self, self))
+        raw._tx.put_nowait((self, self))  # type: ignore[attr-defined]
         return self.future
 
     def __call__(self) -> Any:
