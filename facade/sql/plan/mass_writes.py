@@ -108,7 +108,7 @@ def _fitted(field: Field[Any], view: DialectView) -> Callable[[Any], Any] | None
     if type(target).storable is Field.storable:
         return None
 
-    def fit(prepared: Any) -> Any:
+    def fit(prepared: object) -> Any:
         return target.storable(prepared, prepared, view)
 
     plain = field.unprepared(view.vendor)
