@@ -60,8 +60,8 @@ BOUNDS = {  # by face; what was counted on PostgreSQL, SQLite has a few less, is
     "exists": (35, 39),  # 32, 36
     "aggregate": (63, 68),  # 58, 62
     "group": (84, 89),  # 70, 74; about 7 more on Python 3.11, where a list comprehension is a call
-    "update": (52, 58),  # 48, 53
-    "update F()": (58, 63),  # 53, 58
+    "update": (40, 46),  # 38, 43
+    "update F()": (57, 62),  # 53, 58
     "delete": (49, 55),  # 45, 50
     "delete instance": (40, 47),  # 37, 43
     "first": (51, 56),  # 47, 51

@@ -21,13 +21,13 @@ pytestmark = pytest.mark.without("mariadb", reason="it has no fast road")
 HOME = str(Path(facade.__file__).parent)
 
 BOUNDS = {  # calls on the sync and on the async face, and statements
-    "create": (49, 58, 1),
-    "save a new one": (40, 49, 1),
-    "save": (38, 48, 1),
-    "save(update_fields)": (38, 47, 1),
-    "get_or_create finds": (45, 53, 1),
-    "get_or_create makes": (98, 116, 2),
-    "update_or_create": (195, 250, 4),
+    "create": (32, 39, 1),
+    "save a new one": (29, 36, 1),
+    "save": (28, 35, 1),
+    "save(update_fields)": (30, 37, 1),
+    "get_or_create finds": (38, 44, 1),
+    "get_or_create makes": (76, 88, 2),
+    "update_or_create": (140, 190, 4),
 }
 
 
@@ -127,11 +127,7 @@ def create_in_a_block(count):
             Draft.objects.create(**values(number))
 
 
-ROW_BOUNDS = {
-    bulk_create: 6,
-    bulk_update: 6,  # of those, 3 or 4 belong to reading and assigning
-    create_in_a_block: 58,
-}
+ROW_BOUNDS = {bulk_create: 4, bulk_update: 3, create_in_a_block: 39}
 
 
 @pytest.mark.parametrize("operation", ROW_BOUNDS)

@@ -115,7 +115,7 @@ def outcome(write, name):
     """Return what `write` stores, or the class of its error."""
     try:
         write()
-    except Exception as error:  # noqa: BLE001 - all of them are compared
+    except Exception as error:
         return type(error)
     return Crate.objects.values_list(name, flat=True).get(pk=1)
 
@@ -233,7 +233,7 @@ class LoudManager(models.Manager):
 
 
 class Horn(models.Model):
-    heard = []  # noqa: RUF012
+    heard = []
     name = models.CharField(max_length=20)
     objects = LoudManager()
 
