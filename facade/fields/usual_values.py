@@ -9,7 +9,7 @@ from facade.fields.kinds.numbers import IntegerField
 from facade.fields.kinds.text import CharField
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 """The integers of the widest column; what a narrower one holds is the database's affair."""
@@ -40,7 +40,7 @@ def quickly(prepare: Callable[[Any], Any], field: object) -> Callable[[Any], Any
 def list_quickly(prepare: Callable[[Any], Any], field: object) -> Callable[[Any], Any]:
     """Return `prepare`, for lists, behind a look at the list: integers that the field would hand back are not prepared."""
 
-    def integers(values: Iterable[int]) -> Any:
+    def integers(values: Collection[int]) -> Any:
         known = type(values) in _LISTS and {*map(type, values)} == {int}
         if known and min(values) >= LOWEST and max(values) <= HIGHEST:
             return [*dict.fromkeys(values)]

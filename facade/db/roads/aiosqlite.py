@@ -63,7 +63,7 @@ class Job(Reply):
 
     def given_to(self, raw: DBAPIConnection) -> Future[Any]:
         """Have the thread do it; does what aiosqlite's own coroutine does, without the coroutine."""
-        raw._tx.put_nowait((self, self))  # type: ignore[attr-defined]
+        raw._tx.put_nowait((self, self))
         return self.future
 
     def __call__(self) -> Any:

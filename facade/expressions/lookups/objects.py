@@ -16,8 +16,11 @@ from facade.expressions.comparisons import (
 )
 from facade.fields.relations.foreign_objects import ForeignObject
 from facade.fields.relations.reverse import final_target
+from facade.fields.usual_values import list_quickly, quickly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facade.expressions.contracts import Query
     from facade.fields import Field
     from facade.fields.contracts import Instance
@@ -37,6 +40,11 @@ class RelatedLookup(Lookup):
 
     def prepare(self, value: object) -> Any:
         return super().prepare(self.key_of(value)) if self.prepare_rhs else value
+
+    @property
+    def preparation(self) -> Callable[[Any], Any]:
+        own = type(self).prepare is not RelatedLookup.prepare
+        return self.prepare if own or not self.prepare_rhs else quickly(self.prepare, self.compared_field)
 
     def key_of(self, value: Any) -> Any:
         """Return what the column holds where it refers to `value`; anything but an instance is a key already."""
@@ -117,6 +125,11 @@ class RelatedIn(RelatedLookup, In):
 
     def prepare(self, value: object) -> Any:
         return In.prepare(self, value)
+
+    @property
+    def preparation(self) -> Callable[[Any], Any]:
+        own = (type(self).prepare, type(self)._prepare_item) != (RelatedIn.prepare, RelatedIn._prepare_item)
+        return self.prepare if own else list_quickly(self.prepare, self.compared_field)
 
     def _prepare_item(self, item: object) -> Any:
         return super()._prepare_item(self.key_of(item))
