@@ -82,7 +82,8 @@ def test_an_unknown_argument_shows_the_line_of_the_initialiser():
     with pytest.raises(TypeError) as caught:
         Author(nmae="Ada")
     assert generated_lines(caught.value) == {
-        "<facade initialiser of Author #N>": "__leftovers__(__self__, __rest__)"
+        "<facade initialiser of Author #N>": "return by_name(instance, **given)",
+        "<facade initialiser of Author by names #N>": "__leftovers__(__self__, __rest__)",
     }
 
 

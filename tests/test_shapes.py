@@ -93,7 +93,7 @@ ALIKE = [
     (lambda v: Author.objects.annotate(n=Count("books", filter=Q(books__pages=v))).filter(n=v), 1, 2),
     (lambda v: Book.objects.filter(pages__gt=v).union(Book.objects.filter(pages=v)), 1, 2),
     (lambda v: Book.objects.filter(author=v), Author(pk=1), Author(pk=7)),
-    (lambda v: Book.objects.filter(author__in=v), [1], [Author(pk=1), Author(pk=7)]),
+    (lambda v: Book.objects.filter(author__in=v), [Author(pk=1)], [Author(pk=1), Author(pk=7)]),
     (lambda v: Book.objects.order_by(F("pages") * v), 1, 2),
 ]
 
