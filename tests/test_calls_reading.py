@@ -28,7 +28,7 @@ from facade.types.temporal import date_of_text, datetime_of_moment, datetime_of_
 UTC = dt.timezone.utc  # noqa: UP017 - as the values of a column are compared
 
 
-class Sort(models.Model):
+class Brand(models.Model):
     name = models.CharField(max_length=20)
     since = models.DateField(null=True)
 
@@ -43,7 +43,7 @@ class Ware(models.Model):
     moment = models.DateTimeField(null=True)
     clock = models.TimeField(null=True)
     new = models.BooleanField(null=True)
-    sort = models.ForeignKey(Sort, models.CASCADE, null=True)
+    sort = models.ForeignKey(Brand, models.CASCADE, null=True)
 
     class Meta:
         app_label = "tests"
@@ -75,8 +75,8 @@ def fast():
 
 @pytest.fixture
 def wares(database):
-    database.create(Sort, Ware)
-    sort = Sort.objects.create(name="a", since=dt.date(2020, 1, 2))
+    database.create(Brand, Ware)
+    sort = Brand.objects.create(name="a", since=dt.date(2020, 1, 2))
     Ware.objects.bulk_create(
         Ware(
             name=str(number),
@@ -129,7 +129,7 @@ def test_a_row_calls_nothing(face, database, wares, kind):
 def test_one_object_and_a_page_call_little(face, database, wares):
     key = wares[5].pk
     get = Ware.objects.aget if face.is_async else Ware.objects.get
-    page = lambda: Sort.objects.filter(since__gt=dt.date(2020, 1, 1)).order_by("-since")[:20]  # noqa: E731
+    page = lambda: Brand.objects.filter(since__gt=dt.date(2020, 1, 1)).order_by("-since")[:20]  # noqa: E731
     found = {
         "get": calls(face, lambda: get(pk=key)),
         "page": calls(face, lambda: page() if face.is_async else list(page())),
@@ -301,7 +301,7 @@ COLUMNS = ("price", "day", "moment", "clock", "new")
 
 @pytest.mark.vendors("sqlite")
 def test_unusual_texts_of_sqlite_are_read_beside_usual_ones(face, database):
-    database.create(Sort, Ware)
+    database.create(Brand, Ware)
     for number, row in enumerate(ODD):
         database.observe(
             f"INSERT INTO tests_ware (name, {', '.join(COLUMNS)}) VALUES ('{number}', {', '.join(row)})"
