@@ -168,7 +168,8 @@ def _measure(operation: Operation, found: dict[Process, Measurement], outcome: O
     for process, measured in found.items():
         with _noting(measured.road, operation, process, outcome):
             loops[process] = _loops(process, operation, outcome.plan)
-            measured.memory = process.ask("memory", operation)
+            if outcome.plan.batch_seconds:
+                measured.memory = process.ask("memory", operation)
     order = list(loops)
     for _ in range(outcome.plan.rounds):
         for process in list(order):
