@@ -6,16 +6,16 @@ every query takes: take it off again, or raise the bound and say why.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-import psycopg
 import pytest
 
-from facade import configuration, configure, models
+from facade import configure, models
+from tests.fix_calls import python_calls
 from tests.models import Author
 
-pytestmark = pytest.mark.without("mariadb", reason="PyMySQL is Python: its calls would be what is counted")
+pytestmark = [
+    pytest.mark.without("mariadb", reason="PyMySQL is Python: its calls would be what is counted"),
+    pytest.mark.usefixtures("fast"),
+]
 
 BOUNDS = {  # what was counted on Python 3.11 and 3.13 is in the comments
     "build": 28,  # 25, 24
@@ -33,36 +33,6 @@ BOUNDS = {  # what was counted on Python 3.11 and 3.13 is in the comments
     ("save", "postgresql"): 46,  # 42
 }
 
-PSYCOPG = str(Path(psycopg.__file__).parent)
-
-
-@pytest.fixture(autouse=True)
-def fast():
-    """The roads that are guarded, whatever the environment says."""
-    with configuration.override(FACADE_SHAPE_CACHE=True, FACADE_FAST_ROADS=True):
-        yield
-
-
-def calls(operation):
-    """Return how many Python functions `operation()` calls, once all it needs is made; psycopg's own are its affair."""
-    for _ in range(5):
-        operation()
-    counts = []
-    for _ in range(3):
-        counted = 0
-
-        def count(frame, event, argument):
-            nonlocal counted
-            counted += event == "call" and not frame.f_code.co_filename.startswith(PSYCOPG)
-
-        sys.setprofile(count)
-        try:
-            operation()
-        finally:
-            sys.setprofile(None)
-        counts.append(counted)
-    return min(counts)
-
 
 @pytest.fixture
 def authors(database):
@@ -72,18 +42,20 @@ def authors(database):
 
 
 def test_building_a_queryset(database, authors):
-    found = calls(lambda: Author.objects.filter(age__gte=5, name__startswith="1").order_by("name")[5:25])
+    found = python_calls(
+        lambda: Author.objects.filter(age__gte=5, name__startswith="1").order_by("name")[5:25]
+    )
     assert found <= BOUNDS["build"]
 
 
 def test_get_by_primary_key(database, authors):
     key = authors[5].pk
-    assert calls(lambda: Author.objects.get(pk=key)) <= BOUNDS["get", database.vendor]
+    assert python_calls(lambda: Author.objects.get(pk=key)) <= BOUNDS["get", database.vendor]
 
 
 def test_a_row_costs_nothing_of_its_own(database, authors):
-    few = calls(lambda: list(Author.objects.order_by("pk")[:10]))
-    many = calls(lambda: list(Author.objects.order_by("pk")[:100]))
+    few = python_calls(lambda: list(Author.objects.order_by("pk")[:10]))
+    many = python_calls(lambda: list(Author.objects.order_by("pk")[:100]))
     assert few <= BOUNDS["list", database.vendor]
     assert many - few <= BOUNDS["rows", database.vendor]
 
@@ -108,22 +80,22 @@ def test_prefetching_makes_nothing_that_nobody_has_looked_at(database, relation)
     for owner in owners:
         owner.tags.set(stickers)
     some = Tagged.objects.filter(kind=None).order_by("pk").prefetch_related(relation)
-    few, many = (calls(lambda count=count: list(some[:count])) for count in (10, 100))
+    few, many = (python_calls(lambda count=count: list(some[:count])) for count in (10, 100))
     assert (many - few) / 90 <= BOUNDS["prefetched", relation]
 
 
 def test_counting(database, authors):
-    assert calls(lambda: Author.objects.filter(age__gt=5).count()) <= BOUNDS["count", database.vendor]
+    assert python_calls(lambda: Author.objects.filter(age__gt=5).count()) <= BOUNDS["count", database.vendor]
 
 
 def test_saving(database, authors):
     author = authors[5]
-    assert calls(author.save) <= BOUNDS["save", database.vendor]
+    assert python_calls(author.save) <= BOUNDS["save", database.vendor]
 
 
 def test_the_counter_counts():
     def one():
         return None
 
-    assert calls(one) == 1
-    assert calls(lambda: [one() for _ in range(10)]) >= 11
+    assert python_calls(one) == 1
+    assert python_calls(lambda: [one() for _ in range(10)]) >= 11

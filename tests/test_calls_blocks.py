@@ -8,20 +8,18 @@ or raise the bound and say why.
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 
 import pytest
 
-import facade
-from facade import configuration, configure
+from facade import configure
 from facade.db.connection import connections
 from facade.testing import CaptureQueriesContext
 from facade.transaction import atomic
+from tests.fix_calls import Counter
 from tests.fix_databases import DatabaseUnderTest
 from tests.models import Author
 
-PACKAGE = str(Path(facade.__file__).parent)
+pytestmark = pytest.mark.usefixtures("fast")
 
 SYNC = {"sqlite": "sqlite", "psycopg": "postgres"}
 ASYNC = {"aiosqlite": "sqlite", "asyncpg": "postgres", "psycopg": "postgres"}
@@ -51,13 +49,6 @@ BOUNDS = {  # what was counted on Python 3.13 is in the comments; 3.11 calls com
 }
 
 
-@pytest.fixture(autouse=True)
-def fast():
-    """The roads that are guarded, whatever the environment says."""
-    with configuration.override(FACADE_SHAPE_CACHE=True, FACADE_FAST_ROADS=True):
-        yield
-
-
 def prepared(request, driver, vendor):
     """Configure the default database for a driver, with an empty table."""
     home = request.getfixturevalue(f"{vendor}_home")
@@ -78,21 +69,6 @@ def sync_driver(request):
 def async_driver(request):
     yield prepared(request, request.param, ASYNC[request.param])
     configure(DATABASES={})
-
-
-class Counter:
-    """Counts the calls of facade's functions inside a ``with``."""
-
-    def __enter__(self):
-        self.count = 0
-        sys.setprofile(self._note)
-        return self
-
-    def _note(self, frame, event, argument):
-        self.count += event == "call" and frame.f_code.co_filename.startswith((PACKAGE, "<facade"))
-
-    def __exit__(self, *exc):
-        sys.setprofile(None)
 
 
 def sync_nothing():

@@ -12,11 +12,14 @@ import tracemalloc
 
 import pytest
 
-from facade import configuration, configure, connection, models
+from facade import configure, connection, models
 from facade.testing import CaptureQueriesContext
-from tests.test_callcounts import calls
+from tests.fix_calls import python_calls
 
-pytestmark = pytest.mark.without("mariadb", reason="PyMySQL is Python: its calls would be what is counted")
+pytestmark = [
+    pytest.mark.without("mariadb", reason="PyMySQL is Python: its calls would be what is counted"),
+    pytest.mark.usefixtures("fast"),
+]
 
 BOUNDS = {  # what was counted on Python 3.11 and 3.13 is in the comments
     "fixed": {"tenors": 145, "hymns": 140},  # 136, 126; 130, 123: for one object, beside its own query
@@ -46,13 +49,6 @@ class Tenor(models.Model):
     chorus = models.ForeignKey(Chorus, models.CASCADE, related_name="tenors")
 
 
-@pytest.fixture(autouse=True)
-def fast():
-    """The roads that are guarded, whatever the environment says."""
-    with configuration.override(FACADE_SHAPE_CACHE=True, FACADE_FAST_ROADS=True):
-        yield
-
-
 @pytest.fixture
 def choruses(database):
     """A hundred choruses with five tenors and five hymns each."""
@@ -77,7 +73,7 @@ def choruses(database):
 
 
 def listing(queryset, count):
-    return calls(lambda: list(queryset[:count]))
+    return python_calls(lambda: list(queryset[:count]))
 
 
 @pytest.mark.parametrize("name", ["tenors", "hymns"])
@@ -105,8 +101,8 @@ def test_what_reading_prefetched_objects_calls(choruses, name):
             for _ in getattr(one, name).all():
                 pass
 
-    assert (calls(reading) - calls(loading)) / 100 <= BOUNDS["read"][name]
-    assert calls(again) / 100 <= BOUNDS["read again"][name]
+    assert (python_calls(reading) - python_calls(loading)) / 100 <= BOUNDS["read"][name]
+    assert python_calls(again) / 100 <= BOUNDS["read again"][name]
 
 
 @pytest.mark.parametrize(

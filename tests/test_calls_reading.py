@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from decimal import Decimal
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine.processors import int_to_boolean
 
-import facade
 from facade import configuration, connections, models
 from facade.expressions import comparisons
 from facade.expressions.freezing import Arg
@@ -24,6 +22,7 @@ from facade.types import decimals
 from facade.types.quick import quick_form
 from facade.types.scalars import computed_integer
 from facade.types.temporal import date_of_text, datetime_of_moment, datetime_of_text, time_of_text
+from tests.fix_calls import calls
 
 UTC = dt.timezone.utc  # noqa: UP017 - as the values of a column are compared
 
@@ -51,7 +50,6 @@ class Ware(models.Model):
 
 # -- calls -----------------------------------------------------------------------------------------------
 
-PACKAGE = str(Path(facade.__file__).parent)
 BOUNDS = {  # of the sync face and the async one; what was counted is in the comments
     "get": (30, 41),  # 27, 37
     "page": (65, 76),  # 59, 69
@@ -64,13 +62,6 @@ READS = {
     "flat": lambda wares, count: wares.values_list("moment", flat=True)[:count],
     "select_related": lambda wares, count: wares.select_related("sort")[:count],
 }
-
-
-@pytest.fixture
-def fast():
-    """The roads that are guarded, whatever the environment says."""
-    with configuration.override(FACADE_SHAPE_CACHE=True, FACADE_FAST_ROADS=True):
-        yield
 
 
 @pytest.fixture
@@ -93,23 +84,9 @@ def wares(database):
     return Ware.objects.order_by("pk")
 
 
-def calls(face, work):
-    """Return how many Python functions of facade's, generated ones among them, `work()` calls once all it needs is made."""
-    counts = []
-    for _ in range(5):
-        counted = 0
-
-        def count(frame, event, argument):
-            nonlocal counted
-            counted += event == "call" and frame.f_code.co_filename.startswith((PACKAGE, "<facade "))
-
-        sys.setprofile(count)
-        try:
-            face.wait(work()) if face.is_async else work()
-        finally:
-            sys.setprofile(None)
-        counts.append(counted)
-    return min(counts)
+def calls_of(face, work):
+    """Return how many functions of facade's `work()` calls, by the face that is tested."""
+    return calls((lambda: face.wait(work())) if face.is_async else work)
 
 
 @pytest.mark.without("mariadb", reason="PyMySQL is Python: its calls would be what is counted")
@@ -120,7 +97,7 @@ def test_a_row_calls_nothing(face, database, wares, kind):
         queryset = READS[kind](wares, count)
         return queryset if face.is_async else list(queryset)
 
-    few, many = (calls(face, lambda count=count: read(count)) for count in (10, MANY_ROWS + 100))
+    few, many = (calls_of(face, lambda count=count: read(count)) for count in (10, MANY_ROWS + 100))
     assert many - few in (0, 1)  # a long list is taken apart, which is one call
 
 
@@ -131,8 +108,8 @@ def test_one_object_and_a_page_call_little(face, database, wares):
     get = Ware.objects.aget if face.is_async else Ware.objects.get
     page = lambda: Brand.objects.filter(since__gt=dt.date(2020, 1, 1)).order_by("-since")[:20]  # noqa: E731
     found = {
-        "get": calls(face, lambda: get(pk=key)),
-        "page": calls(face, lambda: page() if face.is_async else list(page())),
+        "get": calls_of(face, lambda: get(pk=key)),
+        "page": calls_of(face, lambda: page() if face.is_async else list(page())),
     }
     assert all(count <= BOUNDS[name][face.is_async] for name, count in found.items()), found
 

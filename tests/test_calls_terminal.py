@@ -6,9 +6,7 @@ such call takes: take it off again, or raise the bound and say why.
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +20,7 @@ from facade.orm.instances.deletion import goes_alone
 from facade.orm.querysets.arguments import freeze_named
 from facade.signals import post_delete, pre_delete
 from facade.testing import CaptureQueriesContext
+from tests.fix_calls import calls
 
 
 class Tome(models.Model):
@@ -69,29 +68,6 @@ BOUNDS = {  # by face; what was counted on PostgreSQL, SQLite has a few less, is
     "contains": (50, 55),  # 46, 50
     "in_bulk": (49, 56),  # 45, 51
 }
-FACADE = str(Path(facade.__file__).parent)
-
-
-def calls(operation):
-    """Return how many of facade's functions `operation()` calls, once all it needs is made; other packages' are their affair."""
-    for _ in range(5):
-        operation()
-    counts = []
-    for _ in range(3):
-        counted = 0
-
-        def count(frame, event, argument):
-            nonlocal counted
-            name = frame.f_code.co_filename
-            counted += event == "call" and (name.startswith((FACADE, "<facade")))
-
-        sys.setprofile(count)
-        try:
-            operation()
-        finally:
-            sys.setprofile(None)
-        counts.append(counted)
-    return min(counts)
 
 
 @pytest.mark.without("mariadb", reason="it has no fast road")

@@ -7,18 +7,15 @@ When one is passed, somebody put work on a road that every write takes: take it 
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-import facade
-from facade import configuration, models, transaction
+from facade import models, transaction
+from tests.fix_calls import calls
 
 pytestmark = pytest.mark.without("mariadb", reason="it has no fast road")
 
-HOME = str(Path(facade.__file__).parent)
 
 BOUNDS = {  # calls on the sync and on the async face, and statements
     "create": (32, 39, 1),
@@ -59,33 +56,8 @@ def values(number=1):
 
 
 @pytest.fixture(autouse=True)
-def fast(database):
-    """The roads that are guarded, whatever the environment says."""
-    with configuration.override(FACADE_SHAPE_CACHE=True, FACADE_FAST_ROADS=True):
-        database.create(Penman, Draft)
-        yield
-
-
-def calls(operation):
-    """Return how many Python functions of facade's `operation()` calls, once all it needs is made."""
-    for _ in range(5):
-        operation()
-    counts = []
-    for _ in range(3):
-        counted = 0
-
-        def count(frame, event, argument):
-            nonlocal counted
-            file = frame.f_code.co_filename
-            counted += event == "call" and file.startswith((HOME, "<facade"))
-
-        sys.setprofile(count)
-        try:
-            operation()
-        finally:
-            sys.setprofile(None)
-        counts.append(counted)
-    return min(counts)
+def tables(database, fast):
+    database.create(Penman, Draft)
 
 
 OPERATIONS = {
