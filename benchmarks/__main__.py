@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -37,6 +38,28 @@ def _chosen(kind: str, text: str, known: set[str]) -> set[str]:
     if unknown := [name for name in _names(text) if name not in known]:
         raise ValueError(f"No {kind} {unknown[0]!r}. There are: {', '.join(sorted(known))}")
     return set(_names(text)) or known
+
+
+@contextlib.contextmanager
+def _refusing(console: Console) -> Iterator[None]:
+    """Show what is wrong with what was asked for, and end with 2."""
+    try:
+        yield
+    except ValueError as error:
+        console.print(str(error), style="red")
+        raise typer.Exit(2) from None
+
+
+def _versions(entries: Sequence[contenders.Entry]) -> dict[str, str]:
+    """Package → version, in the interpreters of the contenders; of what several have, that of the last contender's."""
+    pythons: list[str] = []
+    for entry in entries:
+        with contextlib.suppress(contenders.Absent):
+            pythons.append(interpreter(entry.requires))
+    found: dict[str, str] = {}
+    for python in dict.fromkeys(reversed(pythons)):
+        found = versions(python, PACKAGES) | found
+    return found
 
 
 def servers(text: str) -> dict[str, str]:
@@ -75,14 +98,11 @@ def run(
 ) -> None:
     """Measure get, page, list, insert … as the bare drivers and the ORMs do them."""
     console = Console()
-    try:
+    with _refusing(console):
         vendors = servers(db)
         chosen = roads(vendors, faces, drivers)
         entries = contenders.find(_names(contender_names))
         wanted = operations.find(_names(ops))
-    except ValueError as error:
-        console.print(str(error), style="red")
-        raise typer.Exit(2) from None
     outcome = Outcome(QUICK if quick else Plan(rounds=rounds), machine=results.machine())
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -105,9 +125,7 @@ def run(
                 outcome.absent[vendor] = str(error)
         if any(operation.kind == "import" for operation in wanted):
             run_imports(entries, outcome, announce)
-    for entry in entries:
-        with contextlib.suppress(contenders.Absent):
-            outcome.versions |= versions(interpreter(entry.requires), PACKAGES)
+    outcome.versions |= _versions(entries)
     tables.show(outcome, console)
     if json:
         results.write(outcome, json)
@@ -120,11 +138,8 @@ def write_report(
 ) -> None:
     """Write Markdown tables and SVG plots of a run."""
     console = Console()
-    try:
+    with _refusing(console):
         outcome = results.read(found)
-    except ValueError as error:
-        console.print(str(error), style="red")
-        raise typer.Exit(2) from None
     for path in report.write(outcome, folder):
         console.print(str(path))
 
@@ -138,11 +153,8 @@ def compare(
 ) -> None:
     """Show what became slower or quicker between two runs, beside their noise; exits with 1 on a regression."""
     console = Console()
-    try:
+    with _refusing(console):
         changes = comparison.changes(results.read(before), results.read(after), contender)
-    except ValueError as error:
-        console.print(str(error), style="red")
-        raise typer.Exit(2) from None
     comparison.show(changes, threshold, console)
     if any(change.is_regression(threshold) for change in changes):
         raise typer.Exit(1)
@@ -157,11 +169,8 @@ def show_scale(
 ) -> None:
     """Measure how facade's costs grow with rows, columns, parents, keys, tasks, threads and distinct queries."""
     console = Console()
-    try:
+    with _refusing(console):
         ((vendor, url),) = servers(db).items()
-    except ValueError as error:
-        console.print(str(error), style="red")
-        raise typer.Exit(2) from None
     with open_storage(vendor, url) as storage:
         found = scale.measure(storage.copy("scale"), console.print)
     scale.write(found, folder, vendor)

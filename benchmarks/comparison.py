@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.operations import OPERATIONS
-from benchmarks.results import Measurement, Outcome, in_order
+from benchmarks.results import Outcome, in_order
 from benchmarks.tables import multiple
 
 
@@ -50,16 +50,11 @@ def changes(before: Outcome, after: Outcome, contender: str) -> list[Change]:
             if old and new:
                 ratios = before.ratio(old), after.ratio(new)
                 first, second = ratios if all(ratios) else (old.best, new.best)
-                noise = _spread(old) + _spread(new)
+                noise = old.spread + new.spread
                 found.append(Change(f"{road.title}: {name}", first or 0, second or 0, noise))
     if not found:
         raise ValueError(f"the two runs have no row of {contender!r} in common")
     return found
-
-
-def _spread(found: Measurement) -> float:
-    first, third = found.quartiles
-    return (third - first) / found.median
 
 
 def show(found: list[Change], threshold: float, console: Console) -> None:

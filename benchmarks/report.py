@@ -111,10 +111,7 @@ def _mean(road: Road, entry: Entry, operations: Sequence[str], outcome: Outcome)
 
 def _noise(road: Road, operation: str, outcome: Outcome) -> str:
     found = outcome.find(road, operation, "facade")
-    if found is None:
-        return ""
-    first, third = found.quartiles
-    return f"± {(third - first) / 2 / found.median:.0%}"
+    return f"± {found.spread / 2:.0%}" if found else ""
 
 
 def _spread(rounds: Sequence[float]) -> float:

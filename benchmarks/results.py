@@ -63,6 +63,12 @@ class Measurement:
         first, _, third = statistics.quantiles(self.wall, n=4, method="inclusive")
         return first, third
 
+    @property
+    def spread(self) -> float:
+        """How far the middle half of the rounds lies apart, as a fraction of their median."""
+        first, third = self.quartiles
+        return (third - first) / self.median
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
