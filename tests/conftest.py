@@ -22,6 +22,7 @@ something of one server's own says so: ``@pytest.mark.vendors("postgres")`` runs
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -34,3 +35,9 @@ if sys.dont_write_bytecode:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ["tests.fix_calls", "tests.fix_databases", "tests.fix_face", "tests.fix_session"]
+
+
+def pytest_collection_finish(session):
+    """Let the garbage collector pass over what stays to the end: modules, and thousands of collected tests."""
+    gc.collect()
+    gc.freeze()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from facade import cli
-from facade.cli import demo, pages, tour
+from facade.cli import pages, tour
 from facade.cli.flights import data
 from facade.cli.program import app
 
@@ -21,9 +20,15 @@ STOPS = (*tour.STOPS, tour.TRANSACTION, tour.STREAM)
 
 @pytest.fixture(scope="module")
 def printed():
-    console = Console(file=io.StringIO(), width=160)
-    demo.run(console)
-    return console.file.getvalue()
+    """What one run prints; its file is kept until the end of these tests."""
+    done = CliRunner().invoke(app, ["demo", "--keep"], env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    yield done.output
+    shutil.rmtree(kept_file(done.output).parent)
+
+
+def kept_file(printed):
+    return Path(printed.rpartition("sqlite:///")[2].replace("\n", "").strip())
 
 
 def test_it_shows_every_stop_on_both_faces(printed):
@@ -62,17 +67,13 @@ def test_the_stream_needs_little_memory(printed):
         assert peak < whole / 10
 
 
-@pytest.mark.without(
-    "mariadb", reason="the demo takes a minute there; that it runs by an URL is shown on the others"
-)
+@pytest.mark.vendors("postgres")
 def test_it_runs_on_the_database_of_an_url_and_leaves_nothing(database):
     done = CliRunner().invoke(app, ["demo", "--database", database.url])
     assert done.exit_code == 0, done.output
     assert "Summary" in done.output
-    catalogue = {"sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'"}.get(
-        database.vendor, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-    )
-    assert not [name for (name,) in database.observe(catalogue) if name.startswith("nycflights")]
+    tables = database.observe("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert not [name for (name,) in tables if name.startswith("nycflights")]
 
 
 @pytest.mark.parametrize(
@@ -92,12 +93,8 @@ def test_what_cannot_be_used_gets_one_clear_line_and_exit_code_1(url, text):
     assert "secret" not in done.output
 
 
-def test_the_file_can_be_kept():
-    done = CliRunner().invoke(app, ["demo", "--keep"])
-    kept = Path(done.output.rpartition("sqlite:///")[2].replace("\n", "").strip())
-    assert kept.stat().st_size > 1_000_000
-    kept.unlink()
-    kept.parent.rmdir()
+def test_the_file_can_be_kept(printed):
+    assert kept_file(printed).stat().st_size > 1_000_000
 
 
 def test_without_typer_the_command_says_how_to_get_it(monkeypatch):

@@ -432,14 +432,15 @@ def test_requests_of_all_ways_at_once_keep_apart(house):
 
 # -- types -----------------------------------------------------------------------------------------------------------------
 
-SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "docs" / "samples"
 CHECKS = {
-    "mypy": ["--strict", "press"],
+    "mypy": ["--strict", "--cache-dir", str(ROOT / ".pytest_cache" / "mypy"), "press"],
     "pyright": ["--pythonpath", sys.executable, "press"],
     "ty": [
         "check",
         f"--python={sys.prefix}",
-        *(f"--extra-search-path={folder}" for folder in (SAMPLES, SAMPLES.parent.parent)),
+        *(f"--extra-search-path={folder}" for folder in (SAMPLES, ROOT)),
         "press",
     ],
 }
