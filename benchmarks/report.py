@@ -23,16 +23,19 @@ TITLES = {entry.name: entry.title for entry in CONTENDERS}
 
 
 def write(outcome: Outcome, folder: Path) -> list[Path]:
-    """Write ``benchmarks.md`` and one plot a road; returns their paths."""
+    """Write ``figures.md`` and one plot a road; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     plots = [_plot(road, outcome, folder) for road in outcome.roads]
-    page = folder / "benchmarks.md"
+    page = folder / "figures.md"
     page.write_text("\n".join(_page(outcome, plots)) + "\n", encoding="utf-8")
     return [page, *plots]
 
 
 def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
-    yield "## facade, and the quickest of the other ORMs\n"
+    yield "# Figures\n"
+    yield "## All of them\n"
+    yield from means(outcome)
+    yield "\n## facade, and the quickest of the other ORMs\n"
     yield from summary(outcome)
     yield ""
     for road, plot in zip(outcome.roads, plots, strict=True):
@@ -50,6 +53,24 @@ def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
         f"\n{where.get('cores')} cores ({where.get('processor')}), Python {where.get('python')}; {listed}."
         f" {outcome.plan.rounds} rounds of at least {outcome.plan.batch_seconds:g} s each."
     )
+
+
+def means(outcome: Outcome) -> Iterator[str]:
+    """A row for each contender: the geometric mean of its multiples of facade's time, over the rows that both have."""
+    names = [operation.name for operation in OPERATIONS if operation.kind in {"read", "write"}]
+    yield f"| × facade's time (rows) | {' | '.join(road.driver for road in outcome.roads)} |"
+    yield f"|---|{'---|' * len(outcome.roads)}"
+    there = {found.contender for found in outcome.measurements}
+    for entry in CONTENDERS:
+        if entry.name in there and entry.name != "facade":
+            cells = [_times_facade(road, entry, names, outcome) for road in outcome.roads]
+            yield f"| {entry.title} | {' | '.join(cells)} |"
+
+
+def _times_facade(road: Road, entry: Entry, names: Sequence[str], outcome: Outcome) -> str:
+    shared = [name for name in names if outcome.find(road, name, entry.name) and outcome.find(road, name, "facade")]
+    mean = outcome.mean(road, entry.name, shared, base="facade")
+    return f"{multiple(mean)} ({len(shared)})" if mean else ""
 
 
 def summary(outcome: Outcome) -> Iterator[str]:

@@ -163,7 +163,7 @@ def test_run_report_and_compare(tmp_path):
     assert json.loads(json.dumps(results.as_json(results.read(target)))) == found
     done = CliRunner().invoke(app, ["report", str(target), f"--folder={tmp_path / 'pages'}"])
     assert done.exit_code == 0, done.output
-    page = (tmp_path / "pages" / "benchmarks.md").read_text()
+    page = (tmp_path / "pages" / "figures.md").read_text()
     assert "| get by pk |" in page
     assert "![Geometric means, SQLite, sync (sqlite3)](sqlite-sync-sqlite3.svg)" in page
     assert (tmp_path / "pages" / "sqlite-sync-sqlite3.svg").read_text().startswith("<?xml")
