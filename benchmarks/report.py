@@ -58,7 +58,7 @@ def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
 def means(outcome: Outcome) -> Iterator[str]:
     """A row for each contender: the geometric mean of its multiples of facade's time, over the rows that both have."""
     names = [operation.name for operation in OPERATIONS if operation.kind in {"read", "write"}]
-    yield f"| × facade's time (rows) | {' | '.join(road.driver for road in outcome.roads)} |"
+    yield f"| multiples of facade's time (rows) | {' | '.join(road.driver for road in outcome.roads)} |"
     yield f"|---|{'---|' * len(outcome.roads)}"
     there = {found.contender for found in outcome.measurements}
     for entry in CONTENDERS:
