@@ -147,6 +147,7 @@ def _(case, ours, theirs, found):
         (
             "cannot dump lists of mixed types",
             "cannot adapt type 'dict'",
+            "dict can not be used as parameter",
             'column "data" is of',
             "(1064, ",
             "(1241, ",
