@@ -64,9 +64,10 @@ def lint(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def lowest(session: nox.Session) -> None:
     """Run the tests on the lowest versions that pyproject.toml allows of SQLAlchemy, greenlet and the drivers."""
-    install(session, "test")
     needed = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["drivers"]]
-    session.install(*[requirement.replace(">=", "==") for requirement in needed])
+    lowest = [requirement.replace(">=", "==") for requirement in needed]
+    # In one go: the tests' own tools are then of versions that can live with these.
+    session.install("-e", ".", *nox.project.dependency_groups(PROJECT, "test"), *lowest)
     session.run("pytest", *session.posargs)
 
 

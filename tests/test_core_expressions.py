@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
@@ -111,9 +112,16 @@ CONDITIONS = {
     "function of a list": lambda: sa.func.coalesce(book.c.pages, 7).in_([10, 30]),
     "tuples": lambda: sa.tuple_(book.c.pages, book.c.title).in_([(10, "T1"), (30, "T3")]),
 }
+CANNOT_REPEAT_TUPLES = pytest.mark.skipif(
+    Version(sa.__version__) < Version("2.0.56"),
+    reason="SQLAlchemy takes a list of tuples twice from 2.0.56 on",
+)
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=CANNOT_REPEAT_TUPLES if name == "tuples" else ()) for name in CONDITIONS],
+)
 def test_a_condition_finds_the_rows_that_it_finds_in_core(face, database, library, name):
     condition = CONDITIONS[name]()
     wanted = rows_of_core(database, face, sa.select(book.c.title).where(condition).order_by(book.c.id))

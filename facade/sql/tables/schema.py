@@ -23,6 +23,7 @@ from facade.types.base import storage
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.schema import ExecutableDDLElement
+    from sqlalchemy.types import TypeEngine
 
     from facade.db.database import Database
 else:
@@ -111,11 +112,19 @@ def _named_types(
 ) -> Iterator[postgresql.ENUM | postgresql.DOMAIN]:
     for table in tables:
         for column in table.columns:
-            found = storage(column.type, database.compile_dialect)
+            found = _stored(column.type, database)
             if isinstance(found, sa.ARRAY):
-                found = storage(found.item_type, database.compile_dialect)
+                found = _stored(found.item_type, database)
             if isinstance(found, (postgresql.ENUM, postgresql.DOMAIN)):
                 yield found
+
+
+def _stored(type_: TypeEngine[Any], database: Database) -> TypeEngine[Any]:
+    """Return the type that a column has on a database: a domain itself, whose copies lose its CHECK before SQLAlchemy 2.0.55."""
+    if isinstance(type_, postgresql.DOMAIN):
+        return type_
+    found: TypeEngine[Any] = storage(type_, database.compile_dialect)
+    return found
 
 
 def _name(table: sa.Table) -> tuple[str | None, str]:
