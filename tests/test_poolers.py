@@ -150,6 +150,17 @@ def test_with_the_setting_all_is_right(bouncer, driver, database):
     assert read_from_two_processes(url, 40, TRANSACTION_POOLING=True) == [3200, 0, 0]
 
 
+def test_psycopg_prepares_what_is_run_often_where_no_pooler_stands_between(face, bouncer, database):
+    read = Statement("SELECT 1", reads=True, returns=True)
+    prepared = Statement("SELECT count(*) FROM pg_prepared_statements", reads=True, returns=True)
+    for url, prepares in ((make_url(database.url), True), (bouncer, False)):
+        configure(DATABASES={"default": url.set(drivername="postgresql+psycopg")})
+        one = connections["default"]
+        for _ in range(8):
+            one.fetch(read, ())
+        assert bool(one.fetch(prepared, ())[0][0]) is prepares
+
+
 def test_psycopg_that_is_to_prepare_has_names_of_its_own(bouncer, database):
     url = bouncer.set(drivername="postgresql+psycopg")
     right, wrong, _ = read_from_two_processes(url, 125, OPTIONS={"prepare_threshold": 0})

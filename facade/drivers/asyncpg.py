@@ -203,12 +203,15 @@ def ask_for_zone(dialect: Dialect, record: object, args: object, arguments: dict
 
 # errors
 
-STALE_PLAN_ERROR = "InvalidCachedStatementError"
+
+def is_stale_plan(error: BaseException) -> bool:
+    """Tell whether a statement was refused for a plan that a changed table has made stale."""
+    return type(error).__name__ == "InvalidCachedStatementError"
 
 
 def forgets_stale_plan(raw: object, error: BaseException) -> bool:
-    """Tell whether a statement was refused for a plan that a changed table has made stale: asyncpg has forgotten it."""
-    return type(error).__name__ == STALE_PLAN_ERROR
+    """Tell whether a statement was refused for such a plan: asyncpg has forgotten it."""
+    return is_stale_plan(error)
 
 
 ASYNCPG = replace(
@@ -226,7 +229,7 @@ ASYNCPG = replace(
     listeners=(("do_connect", ask_for_zone),),
     lost=frozenset({"InternalClientError"}),  # it was hit amid its protocol
     passing=frozenset({"TargetServerAttributeNotMatched"}),  # a standby may be about to take over
-    stale_plans=frozenset({STALE_PLAN_ERROR}),
+    is_stale_plan=is_stale_plan,
     forgets_stale_plan=forgets_stale_plan,
     quoting=re.compile(
         r"invalid input for query argument \$\d+( in element #\d+ of executemany\(\) sequence)?(?=:)"

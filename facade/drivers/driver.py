@@ -125,8 +125,8 @@ class Driver:
     passing: frozenset[str] = frozenset()
     """Those of connecting that may be over soon."""
 
-    stale_plans: frozenset[str] = frozenset()
-    """Those for a prepared statement whose table has changed; it has not run."""
+    is_stale_plan: Callable[[BaseException], bool] | None = None
+    """Tells whether an error is for a prepared statement whose table has changed; it has not run."""
 
     forgets_stale_plan: Callable[[Any, BaseException], bool] = _has_no_stale_plan
     """Tells of a connection and its error whether it was for such a plan, which is forgotten now."""

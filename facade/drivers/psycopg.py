@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -33,14 +33,19 @@ _OBJECTS = frozenset({"context", "cursor_factory"})
 _OWN = LIBPQ | _OBJECTS | {"async_creator_fn"}
 _ASYNCPG_ONLY = frozenset({"command_timeout", "connection_class", "record_class"})
 _SET_ZONE = "SELECT set_config('TimeZone', %s, false)"
+_WHO_ANSWERS = "SELECT pg_backend_pid()"
+
+
+class _Unasked(int):
+    """A threshold that nobody asked for: it is psycopg's own, and holds where no pooler stands between."""
+
+
+_UNASKED = _Unasked(5)
 
 
 def defaults(pooled: bool) -> dict[str, Any]:
     """Return the arguments where the user gave none."""
-    return {
-        "connect_timeout": CONNECT_SECONDS,
-        "prepare_threshold": None,  # what is prepared outlives the tables it was prepared for
-    }
+    return {"connect_timeout": CONNECT_SECONDS, "prepare_threshold": None if pooled else _UNASKED}
 
 
 def known() -> frozenset[str]:
@@ -135,25 +140,42 @@ def name_statements_apart(connection: DBAPIConnection, record: object) -> None:
         statements._prepared_idx = secrets.randbits(62)
 
 
+def prepare_where_direct(connection: DBAPIConnection, record: object) -> None:
+    """Let psycopg prepare what it runs often, unless a pooler hands its clients one server or another.
+
+    A pooler greets its clients with a process number of its own making: it is not that of the server that answers.
+    """
+    raw = _raw(connection)
+    if raw.prepare_threshold is _UNASKED:
+        (answering,) = _ask(connection, _WHO_ANSWERS)
+        raw.prepare_threshold = int(_UNASKED) if answering == raw.pgconn.backend_pid else None
+
+
 def set_zone(connection: DBAPIConnection, record: object) -> None:
     """Set the zone of a new connection, if its server, which tells unasked, has another and its options name none."""
     raw, zone = _raw(connection), session_zone()
     options: str = raw.info.get_parameters().get("options", "")
-    if raw.info.parameter_status("TimeZone") == zone or names_zone(options):
-        return
+    if raw.info.parameter_status("TimeZone") != zone and not names_zone(options):
+        _ask(connection, _SET_ZONE, zone)
+
+
+def _ask(connection: DBAPIConnection, sql: str, *params: object) -> tuple[object, ...]:
+    """Return the one row of a question to a new connection, which is in no transaction afterwards."""
+    raw = _raw(connection)
     if raw is not connection:
-        bridge.wait(_set_zone(raw, zone))
-        return
+        return bridge.wait(_ask_async(raw, sql, params))
     autocommit, raw.autocommit = raw.autocommit, True
-    raw.execute(_SET_ZONE, (zone,))
+    row: tuple[object, ...] = raw.execute(sql, params).fetchone()
     raw.autocommit = autocommit
+    return row
 
 
-async def _set_zone(raw: Any, zone: str) -> None:
+async def _ask_async(raw: Any, sql: str, params: Sequence[object]) -> tuple[object, ...]:
     autocommit = raw.autocommit
     await raw.set_autocommit(True)
-    await raw.execute(_SET_ZONE, (zone,))
+    row: tuple[object, ...] = await (await raw.execute(sql, params)).fetchone()
     await raw.set_autocommit(autocommit)
+    return row
 
 
 def _raw(connection: DBAPIConnection) -> Any:
@@ -164,10 +186,18 @@ def _raw(connection: DBAPIConnection) -> Any:
 # errors
 
 
+def is_stale_plan(error: BaseException) -> bool:
+    """Tell whether a statement was refused for a plan that a changed table has made stale."""
+    if getattr(error, "sqlstate", None) != STALE_PLAN:
+        return False
+    told = getattr(error, "diag", None)  # its words are in the server's language
+    return getattr(told, "source_function", None) == "RevalidateCachedQuery"
+
+
 def forgets_stale_plan(raw: object, error: BaseException) -> bool:
-    """Tell whether a statement was refused for a plan that a changed table has made stale; none is left then."""
+    """Tell whether a statement was refused for such a plan; none is left then."""
     statements: Any = getattr(raw, "_prepared", None)
-    if getattr(error, "sqlstate", None) != STALE_PLAN or not getattr(statements, "_names", None):
+    if not is_stale_plan(error) or not getattr(statements, "_names", None):
         return False
     # The server drops its own with the next statement.
     statements._to_flush.extend(statements._names.values())
@@ -190,7 +220,8 @@ PSYCOPG = replace(
     translate=translate,
     known=known,
     defaults=defaults,
-    listeners=(("connect", name_statements_apart), ("connect", set_zone)),
+    listeners=(("connect", name_statements_apart), ("connect", prepare_where_direct), ("connect", set_zone)),
+    is_stale_plan=is_stale_plan,
     forgets_stale_plan=forgets_stale_plan,
     is_libpq=True,
     privates={

@@ -105,7 +105,7 @@ _BY_TYPE: tuple[tuple[type[Exception], ErrorClass], ...] = (
 
 # What drivers say by the name of an error alone.
 _LOST = frozenset(name for driver in DRIVERS for name in driver.lost)
-_STALE_PLANS = frozenset(name for driver in DRIVERS for name in driver.stale_plans)
+_STALE_PLANS = [driver.is_stale_plan for driver in DRIVERS if driver.is_stale_plan is not None]
 _QUOTING = [driver.quoting for driver in DRIVERS if driver.quoting is not None]
 
 # A prepared statement is not there, or is there already: another server, or another client, answered.
@@ -156,7 +156,7 @@ def error_class(error: BaseException) -> ErrorClass | None:
         return StatementTimeout
     if (numbered := _numbered(error)) is not None:
         return numbered
-    if state == STALE_PLAN and type(error).__name__ in _STALE_PLANS:
+    if state == STALE_PLAN and any(is_stale(error) for is_stale in _STALE_PLANS):
         return SerializationFailure  # inside a block, whose transaction it ends: the whole of it may be run again
     if state is not None:
         return _BY_STATE.get(state) or _BY_STATE.get(state[:2], DatabaseError)

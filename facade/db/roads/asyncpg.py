@@ -48,11 +48,7 @@ class AsyncpgChannel(PostgresqlChannel):
     waits = waits_in_place = True
     many_is_atomic = True
 
-    _begun: str
-    """The statement that began the transaction."""
-
-    _ran: int = 0
-    """How many statements have been run in it."""
+    _forgets_stale_plan = staticmethod(forgets_stale_plan)
 
     _is_bounced: bool
     """Whether a pgbouncer may hand servers out by transaction.
@@ -114,21 +110,6 @@ class AsyncpgChannel(PostgresqlChannel):
 
     def _command(self, sql: str) -> str | None:
         return bridge.wait(self.raw.execute(sql))  # type: ignore[no-any-return]
-
-    def _begin(self, isolation_level: str | None, read_only: bool) -> None:
-        super()._begin(isolation_level, read_only)
-        self._begun, self._ran = self._begin_sql(isolation_level, read_only), 0
-
-    def _has_stale_plan(self, error: BaseException) -> bool:
-        if not forgets_stale_plan(self.raw, error):
-            return False
-        if self.in_transaction:
-            if self._ran > 1:
-                return False  # what was done before is lost with the transaction
-            bridge.wait(self.raw.execute("ROLLBACK"))
-            bridge.wait(self.raw.execute(self._begun))
-            self._ran = 0
-        return True
 
     def _failed(self, error: BaseException, sql: str | None = None, params: Params | None = None) -> NoReturn:
         say_expired(error, self.database.alias)

@@ -47,6 +47,8 @@ class PsycopgChannel(PostgresqlChannel):
     """None leaves it to the connection's ``prepare_threshold``; nothing is prepared on connections of others:
     outside of transactions, nothing would drop it."""
 
+    _forgets_stale_plan = staticmethod(forgets_stale_plan)
+
     def __init__(self, lender: Origin, token: object, raw: Any) -> None:
         super().__init__(lender, token, raw)
         self._prepares = None if lender.owns_connections else False
@@ -72,19 +74,24 @@ class PsycopgChannel(PostgresqlChannel):
         self.raw.autocommit = on
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        self._ran += 1
         return self.raw.execute(sql, params, prepare=self._prepares).fetchall()  # type: ignore[no-any-return]
 
     def _count(self, sql: str, params: Params) -> int:
+        self._ran += 1
         return self.raw.execute(sql, params, prepare=self._prepares).rowcount  # type: ignore[no-any-return]
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        self._ran += 1
         with self.raw.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
+        self._ran += 1
         return outcome_of(self.raw.execute(sql, params, prepare=self._prepares))
 
     def _cursor(self, sql: str, params: Params) -> Any:
+        self._ran += 1
         cursor = self.raw.cursor(cursor_name())
         with _forgotten_on_error(cursor):
             cursor.execute(sql, params)
@@ -104,9 +111,6 @@ class PsycopgChannel(PostgresqlChannel):
 
     def _holds_transaction(self) -> bool:
         return self.raw.info.transaction_status in _OPEN
-
-    def _has_stale_plan(self, error: BaseException) -> bool:
-        return forgets_stale_plan(self.raw, error) and not self.in_transaction
 
     def _settle(self) -> bool:
         # psycopg itself cancels an interrupted statement and waits for its end.
@@ -137,18 +141,23 @@ class AsyncPsycopgChannel(PsycopgChannel):
         _wait(self.raw.set_autocommit(on))
 
     def _rows(self, sql: str, params: Params) -> Sequence[Row]:
+        self._ran += 1
         return _wait(_fetchall(self.raw, sql, params, self._prepares))
 
     def _count(self, sql: str, params: Params) -> int:
+        self._ran += 1
         return _wait(self.raw.execute(sql, params, prepare=self._prepares)).rowcount  # type: ignore[no-any-return]
 
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        self._ran += 1
         _wait(_executemany(self.raw, sql, rows))
 
     def _outcome(self, sql: str, params: Params) -> Outcome:
+        self._ran += 1
         return _wait(_outcome(self.raw, sql, params, self._prepares))
 
     def _cursor(self, sql: str, params: Params) -> Any:
+        self._ran += 1
         cursor = self.raw.cursor(cursor_name())
         with _forgotten_on_error(cursor):
             _wait(cursor.execute(sql, params))
