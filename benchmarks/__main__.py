@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -95,9 +96,14 @@ def run(
     json: Annotated[Path | None, typer.Option(help="Also write everything here.")] = None,
     *,
     quick: Annotated[bool, typer.Option(help="Three short rounds: a smoke test, not a measurement.")] = False,
+    pin: Annotated[
+        bool, typer.Option(help="Keep contenders, and a server that this starts, on one core.")
+    ] = True,
 ) -> None:
     """Measure get, page, list, insert … as the bare drivers and the ORMs do them."""
     console = Console()
+    if pin and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with _refusing(console):
         vendors = servers(db)
         chosen = roads(vendors, faces, drivers)
