@@ -51,6 +51,20 @@ def _refusing(console: Console) -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+@contextlib.contextmanager
+def _on_one_core(pin: bool) -> Iterator[None]:
+    """Keep this process, and what it starts, on one core where that is wanted and can be done."""
+    if not (pin and hasattr(os, "sched_setaffinity")):
+        yield
+        return
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
 def _versions(entries: Sequence[contenders.Entry]) -> dict[str, str]:
     """Package → version, in the interpreters of the contenders; of what several have, that of the last contender's."""
     pythons: list[str] = []
@@ -102,8 +116,6 @@ def run(
 ) -> None:
     """Measure get, page, list, insert … as the bare drivers and the ORMs do them."""
     console = Console()
-    if pin and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with _refusing(console):
         vendors = servers(db)
         chosen = roads(vendors, faces, drivers)
@@ -111,7 +123,7 @@ def run(
         wanted = operations.find(_names(ops))
     outcome = Outcome(QUICK if quick else Plan(rounds=rounds), machine=results.machine())
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with _on_one_core(pin), Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
 
         def announce(text: str) -> None:
