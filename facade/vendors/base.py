@@ -173,6 +173,8 @@ class Vendor:
     """Whether the type of a parameter follows from where it stands: one that stands alone is a text."""
     insert_rows_max: int | None = None
     """How many rows one INSERT takes, where parameters are not what limits them."""
+    names_keys = True
+    """Whether a primary key keeps the name it is given."""
     names_types = False
     """Whether enumerations and domains are types of the database, made before the tables that have them."""
     joins_values = False

@@ -52,6 +52,7 @@ class MySQL(Vendor):
     )
     reads_backslashes = True
     sessions_have_settings = True
+    names_keys = False
     takes_truth_values = True
     streams_hold_connection = True
     writes_parameters = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql.naming import conv
@@ -43,13 +43,14 @@ if TYPE_CHECKING:
     from facade.meta.indexes import Index
     from facade.vendors import Vendor
 
-__all__ = ["declare", "metadata", "table_for"]
+__all__ = ["check_promises", "declare", "metadata", "table_for"]
 
 _QUALIFIED = re.compile(r'"(?P<schema>[^"]+)"\."(?P<name>[^"]+)"')
 _TABLE = "_table"
 
 #: Where a Column's `info` names its field; its table's model is that field's.
 FIELD = "facade.field"
+_PROMISES = "facade.promises"
 
 # Constants that fields of their own kind take as they are.
 _SCALARS = (str, int, bool, float)
@@ -265,19 +266,35 @@ def _add_check(table: sa.Table, field: Field[Any]) -> None:
     table.append_constraint(_only_where(check, wanted))
 
 
+class _Promise(NamedTuple):
+    """What a constraint promises, which databases without something cannot keep."""
+
+    name: str
+    what: str
+    known: Callable[[Vendor], bool]
+
+
 def _refused_where(table: sa.Table, name: str, what: str, known: Callable[[Vendor], bool]) -> None:
     """Refuse to create the table in a database that would not keep what a constraint promises."""
+    table.info.setdefault(_PROMISES, []).append(_Promise(name, what, known))
 
-    def refuse(target: object, connection: sa.Connection, **details: Any) -> None:
-        vendor = vendor_of(connection.dialect)
+    def refuse(target: sa.Table, connection: sa.Connection, **details: Any) -> None:
+        check_promises(target, connection.dialect)
+
+    if len(table.info[_PROMISES]) == 1:
+        sa.event.listen(table, "before_create", refuse)
+
+
+def check_promises(table: sa.Table, dialect: sa.Dialect) -> None:
+    """Raise ``UnsupportedFeature`` where a database cannot keep what a table's constraints promise."""
+    vendor = vendor_of(dialect)
+    for name, what, known in table.info.get(_PROMISES, ()):
         if not known(vendor):
             raise UnsupportedFeature(
                 f"The database ({vendor.server}) cannot keep the constraint {name!r} of the table "
                 f"{table.name!r}: it knows no {what}. Take it out of Meta.constraints, or give the model a table "
                 "in a database that does."
             )
-
-    sa.event.listen(table, "before_create", refuse)
 
 
 # -- constraints -------------------------------------------------------------------------------------

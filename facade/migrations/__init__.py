@@ -1,0 +1,1 @@
+"""Migrations on Alembic: facade's tables as Alembic compares and writes them."""
