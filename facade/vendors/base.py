@@ -121,6 +121,8 @@ class Vendor:
     """Whether asking for a lock changes nothing, as there are none of rows."""
     is_embedded = False
     """Whether it runs in the program: a database is a file, or is in memory."""
+    limits_names = True
+    """Whether names may not be as long as one likes."""
     limits_single_statements = False
     """Whether a statement can say itself how long it may take."""
     preferred_isolation_level: str | None = None
@@ -129,6 +131,8 @@ class Vendor:
     """Whether SET changes a session for whoever gets its connection next."""
     settings_end_with_transaction = False
     """Whether a setting can be one for the running transaction."""
+    adds_constraints = True
+    """Whether a table that is there can gain and lose constraints, without being made anew."""
     assumes_roles = False
     """Whether a session can act as another role (Django's ``assume_role``)."""
     asks_in_defaults = True
@@ -159,6 +163,8 @@ class Vendor:
     """Whether a cursor tells the key that an INSERT has made, where there is no RETURNING."""
     has_one_result = False
     """Whether a connection has one result at a time: rows that were not fetched are gone with its next statement."""
+    has_pattern_operators = False
+    """Whether an index serves ``LIKE 'a%'`` only where it is asked to compare texts by their characters."""
     has_socket_word = False
     """Whether a URL names a Unix socket by a word of its own, `unix_socket`."""
     has_unsigned_columns = False

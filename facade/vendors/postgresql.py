@@ -68,6 +68,7 @@ class PostgreSQL(Vendor):
     assumes_roles = True
     has_addresses = True
     has_default_keyword = True
+    has_pattern_operators = True
     infers_types = True
     names_types = True
     sessions_have_settings = True
@@ -93,6 +94,7 @@ class CockroachDB(PostgreSQL):
     """CockroachDB, where it is another database than PostgreSQL, whose SQL it speaks."""
 
     can_defer_constraint_checks = False
+    has_pattern_operators = False
     supports_any_value = False
     supports_deferrable_unique_constraints = False
     supports_nulls_distinct_unique_constraints = False
