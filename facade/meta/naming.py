@@ -118,4 +118,4 @@ NAMING_CONVENTION: Mapping[Any, Any] = {
 
 def follows_django(home: MetaData) -> bool:
     """Return whether unnamed objects of this MetaData get Django's names."""
-    return home.naming_convention.get("ix") == NAMING_CONVENTION["ix"]
+    return bool(home.naming_convention.get("ix") == NAMING_CONVENTION["ix"])
