@@ -26,6 +26,11 @@ __all__ = ["PlainMetaData", "is_of_model", "model_of", "plain_metadata"]
 class PlainMetaData(sa.MetaData):
     """Tables of models as one database sees them: all that a migration says of them, and nothing of facade's."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        #: What a comparison has read of the database, by the keys of tables.
+        self.compared: dict[str, Any] = {}
+
 
 def model_of(table: sa.Table) -> type[Any] | None:
     """Return the model that a table is made for, whether it is the model's Table or a plain one; None for others' tables."""

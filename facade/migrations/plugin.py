@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
-
-import sqlalchemy as sa
+from functools import partial
+from typing import TYPE_CHECKING
 
 from facade.foundation.imports import later
+from facade.migrations.comparing.columns import compare_default, compare_generated, compare_type
+from facade.migrations.comparing.items import compare_items
+from facade.migrations.comparing.ordering import order_operations
+from facade.migrations.comparing.sqlite_inspector import SQLiteInspector
 from facade.migrations.plain import is_of_model, plain_metadata
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
     from alembic import util
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import UpgradeOps
@@ -35,18 +40,34 @@ def install() -> None:
 
 def setup(plugin: Plugin) -> None:
     """Add facade's comparators; called by Alembic."""
+    first = util.DispatchPriority.FIRST
+    plugin.add_autogenerate_comparator(_take_plain_tables, "autogenerate", "facade", priority=first)
     plugin.add_autogenerate_comparator(
-        _take_plain_tables, "autogenerate", "facade", priority=util.DispatchPriority.FIRST
+        order_operations, "schema", "facade_order", priority=util.DispatchPriority.LAST
     )
+    for name in _BEFORE_OTHERS:
+        add = partial(plugin.add_autogenerate_comparator, qualifier=name, priority=first)
+        add(compare_generated, "table", "facade")
+        add(compare_items, "table", "indexes")
+        add(compare_type, "column", "types")
+        add(compare_default, "column", "server_default")
+
+
+# A comparator for one database comes before those for all.
+_BEFORE_OTHERS = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
 def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchResult:
     """Replace the tables of models, wherever they stand, by those that the database sees."""
-    given = [table for metadata in util.to_list(context.metadata) for table in metadata.sorted_tables]
+    given = [table for metadata in util.to_list(context.metadata) for table in metadata.tables.values()]
     plain = plain_metadata(given, context.dialect)
-    tables: list[Any] = [
-        plain.tables.get(table.key) if is_of_model(table) else table for table in sa.schema.sort_tables(given)
-    ]
-    context.sorted_tables = [table for table in tables if table is not None]
+    tables = [plain.tables.get(table.key) if is_of_model(table) else table for table in given]
+    context.sorted_tables = sorted((table for table in tables if table is not None), key=_key)
     context.table_key_to_table = {table.key: table for table in context.sorted_tables}
+    if vendor_of(context.dialect).is_embedded and context.connection is not None:
+        context.inspector = SQLiteInspector.of(context.connection)
     return util.PriorityDispatchResult.CONTINUE
+
+
+def _key(table: sa.Table) -> str:
+    return str(table.key)

@@ -133,6 +133,8 @@ class Vendor:
     """Whether a setting can be one for the running transaction."""
     adds_constraints = True
     """Whether a table that is there can gain and lose constraints, without being made anew."""
+    aborts_transactions = False
+    """Whether a statement that fails ends the transaction that it stands in."""
     assumes_roles = False
     """Whether a session can act as another role (Django's ``assume_role``)."""
     asks_in_defaults = True

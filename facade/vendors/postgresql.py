@@ -65,6 +65,7 @@ class PostgreSQL(Vendor):
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True
 
+    aborts_transactions = True
     assumes_roles = True
     has_addresses = True
     has_default_keyword = True

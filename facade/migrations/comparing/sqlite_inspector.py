@@ -1,0 +1,83 @@
+"""Reading the indexes of SQLite with their expressions and order, which SQLAlchemy passes over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.reflection import Inspector
+
+from facade.migrations.comparing.sqlite import constraints_of, index_parts
+from facade.migrations.comparing.words import unquoted, words
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    Found = dict[tuple[str | None, str], list[dict[str, Any]]]
+
+__all__ = ["SQLiteInspector"]
+
+_TABLES = "SELECT name, sql FROM {}sqlite_master WHERE type = 'table'"
+_INDEXES = "SELECT tbl_name, name, sql FROM {}sqlite_master WHERE type = 'index' AND sql <> '' ORDER BY name"
+
+
+class SQLiteInspector(Inspector):
+    """Gives indexes as other databases' inspectors do: those on expressions, too, and conditions whole."""
+
+    @classmethod
+    def of(cls, connection: Connection) -> Inspector:
+        """Return an inspector that reads with this connection."""
+        inspector = sa.inspect(connection)
+        inspector.__class__ = cls
+        return inspector
+
+    def get_multi_indexes(  # type: ignore[override]
+        self, schema: str | None = None, filter_names: Collection[str] | None = None, **options: Any
+    ) -> Found:
+        found: Found = {(schema, name): [] for name, _ in self._read(_TABLES, schema)}
+        for table, name, sql in self._read(_INDEXES, schema):
+            found[schema, table].append(_index(name, sql))
+        return {key: found[key] for key in found if filter_names is None or key[1] in filter_names}
+
+    def get_multi_unique_constraints(  # type: ignore[override]
+        self, schema: str | None = None, filter_names: Collection[str] | None = None, **options: Any
+    ) -> Found:
+        return {
+            (schema, table): [
+                {"name": name, "column_names": list(item.columns)}
+                for name, item in constraints_of(sql)
+                if item.kind == "unique"
+            ]
+            for table, sql in self._read(_TABLES, schema)
+            if filter_names is None or table in filter_names
+        }
+
+    def get_indexes(self, table_name: str, schema: str | None = None, **options: Any) -> Any:
+        return self.get_multi_indexes(schema, [table_name])[schema, table_name]
+
+    def get_unique_constraints(self, table_name: str, schema: str | None = None, **options: Any) -> Any:
+        return self.get_multi_unique_constraints(schema, [table_name])[schema, table_name]
+
+    def _read(self, sql: str, schema: str | None) -> list[Any]:
+        place = "" if schema is None else f"{self.dialect.identifier_preparer.quote_identifier(schema)}."
+        with self._operation_context() as connection:
+            return list(connection.exec_driver_sql(sql.format(place)))
+
+
+def _index(name: str, sql: str) -> dict[str, Any]:
+    unique, items, where = index_parts(sql)
+    columns = [_column(item) for item in items]
+    found: dict[str, Any] = {"name": name, "unique": unique, "column_names": columns, "dialect_options": {}}
+    if None in columns:
+        found["expressions"] = items
+    if where:
+        found["dialect_options"]["sqlite_where"] = sa.text(where)
+    return found
+
+
+def _column(item: str) -> str | None:
+    """Return the column that an index is on; None where it is on more than that, or in another order."""
+    given = words(item)
+    is_name = len(given) == 1 and given[0][0] != "'" and not given[0][0].isdigit()
+    return unquoted(given[0]) if is_name else None
