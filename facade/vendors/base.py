@@ -41,6 +41,7 @@ class Vendor:
     can_return_columns_from_insert = False
     can_return_rows_from_bulk_insert = False
     can_rollback_ddl = False
+    alters_tables = True  # otherwise a table is made anew, and its rows are copied
     can_use_chunked_reads = True
     has_select_for_no_key_update = False
     has_select_for_update = False

@@ -49,6 +49,7 @@ class SQLite(Vendor):
     holds_decimals = False
     holds_moments = False
     ignores_row_locks = True
+    alters_tables = False
     is_embedded = True
     joins_values = True
     limits_names = False
