@@ -129,7 +129,7 @@ class _Walk:
     marks: batches.Marks | None = None
     transaction: Callable[[], AbstractContextManager[object]] = nullcontext
 
-    def __init__(self, operation: RunInBatchesOp, model: Any) -> None:
+    def __init__(self, operation: RunInBatchesOp, model: type[Any]) -> None:
         self.operation, self.rows = operation, model._default_manager.all()
         self.label = f"{operation.table}: {getattr(operation.function, '__name__', 'batches')}"
 
