@@ -112,6 +112,8 @@ class Vendor:
 
     begins_late = False
     """Whether Python's drivers begin a transaction with its first change only, where nobody begins it."""
+    copies_for_constraints = False
+    """Whether a new constraint, or NOT NULL, makes it copy the table, without writes meanwhile."""
     counts_by_sequence = False
     """Whether counted keys take their numbers from a sequence that is made with the table, as there is no IDENTITY."""
     counts_writes_in_rows = False
@@ -122,6 +124,8 @@ class Vendor:
     """Whether asking for a lock changes nothing, as there are none of rows."""
     is_embedded = False
     """Whether it runs in the program: a database is a file, or is in memory."""
+    indexes_block_writes = False
+    """Whether nobody writes to a table while it is indexed, unless CONCURRENTLY is asked for."""
     limits_names = True
     """Whether names may not be as long as one likes."""
     limits_single_statements = False
@@ -142,8 +146,12 @@ class Vendor:
     """Whether the default of a column may ask a query."""
     assigns_in_turn = False
     """Whether an UPDATE makes its assignments from left to right, each of which sees the ones before."""
+    changes_lengths = False
+    """Whether texts and numbers become longer without their rows being written anew."""
     checks_documents = True
     """Whether a column of documents takes nothing else, or is one of texts that nobody looks at."""
+    checks_apart = False
+    """Whether a constraint can be added for new rows (NOT VALID), and be checked for the others later, beside writes."""
     computes_floats = False
     """Whether what is computed of decimals comes as floats, though columns hold decimals."""
     computes_texts = False
@@ -160,6 +168,8 @@ class Vendor:
     """Whether there are BIT_AND, BIT_OR and BIT_XOR."""
     has_default_keyword = False
     """Whether DEFAULT may stand among the values of an INSERT."""
+    has_extensions = False
+    """Whether CREATE EXTENSION adds types and functions to a database, and CREATE COLLATION orders of texts."""
     has_infinity = True
     """Whether there are numbers that are not finite, and NaN."""
     has_last_key = True

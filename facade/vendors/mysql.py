@@ -40,6 +40,7 @@ class MySQL(Vendor):
     asks_in_defaults = False
     assigns_in_turn = True
     computes_texts = True
+    copies_for_constraints = True
     counts_from_zero = True
     has_default_keyword = True
     has_infinity = False

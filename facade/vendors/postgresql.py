@@ -67,9 +67,13 @@ class PostgreSQL(Vendor):
 
     aborts_transactions = True
     assumes_roles = True
+    changes_lengths = True
+    checks_apart = True
     has_addresses = True
     has_default_keyword = True
+    has_extensions = True
     has_pattern_operators = True
+    indexes_block_writes = True
     infers_types = True
     names_types = True
     sessions_have_settings = True
@@ -96,6 +100,7 @@ class CockroachDB(PostgreSQL):
 
     can_defer_constraint_checks = False
     has_pattern_operators = False
+    indexes_block_writes = False
     supports_any_value = False
     supports_deferrable_unique_constraints = False
     supports_nulls_distinct_unique_constraints = False

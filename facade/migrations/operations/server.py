@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import renderers
 from alembic.operations import MigrateOperation, Operations
 
+from facade.vendors import vendor_of
+
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from sqlalchemy.sql.compiler import IdentifierPreparer
@@ -203,7 +205,7 @@ def _preparer(operations: Operations) -> IdentifierPreparer:
 
 
 def _on_postgresql(operations: Operations, sql: str) -> None:
-    if operations.get_context().dialect.name == "postgresql":
+    if vendor_of(operations.get_context().dialect).has_extensions:
         operations.execute(sa.text(sql.replace(":", "\\:")))
 
 

@@ -58,7 +58,9 @@ def _replay(asked: MigrationContext, settings: dict[str, Any]) -> None:
                 sent.say(f"-- Running {step.short_log}")
                 yield step
 
-        context.configure(connection=connection, **{**settings, "as_sql": False, "dont_mutate": False, "fn": steps})
+        context.configure(
+            connection=connection, **{**settings, "as_sql": False, "dont_mutate": False, "fn": steps}
+        )
         with context.begin_transaction():
             context.run_migrations()
         connection.rollback()

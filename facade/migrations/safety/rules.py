@@ -166,7 +166,7 @@ def _not_null_set(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     table = table_of(operation)
     if operation.modify_nullable is not False or (table, operation.column_name) in around.proven:
         return
-    if around.vendor.name == "postgresql":
+    if around.vendor.checks_apart:
         yield Case(
             "not-null-scan",
             _for_large(table, around),
@@ -175,7 +175,7 @@ def _not_null_set(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
             "op.validate_constraint(…) in a revision of its own; after that SET NOT NULL looks at no row, and the "
             "constraint can go.",
         )
-    elif around.vendor.name == "mysql":
+    elif around.vendor.copies_for_constraints:
         yield _copied(table, around, "The column's definition changes")
 
 
@@ -212,7 +212,7 @@ def _column_computed(recorded: Recorded, around: Surroundings) -> Iterator[Case]
         return
     if column.computed is not None and column.computed.persisted is not False:
         yield _copied(table, around, f"{column.name!r} is computed for each row")
-    elif around.vendor.name == "postgresql" and (
+    elif around.vendor.changes_lengths and (
         column.identity is not None or is_volatile(column.server_default)
     ):
         yield _copied(table, around, f"{column.name!r} has another value in each row")
@@ -241,7 +241,7 @@ _COPIED_BY_SQLITE = (ops.AlterColumnOp, ops.DropColumnOp, ops.AddConstraintOp, o
 @_rule(ops.CreateIndexOp)
 def _index_built(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
-    if around.vendor.name != "postgresql":
+    if not around.vendor.indexes_block_writes:
         return
     table = table_of(operation)
     if operation.kw.get("postgresql_concurrently"):
@@ -259,7 +259,7 @@ def _index_built(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
 @_rule(ops.DropIndexOp)
 def _index_dropped(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
-    if around.vendor.name != "postgresql":
+    if not around.vendor.indexes_block_writes:
         return
     if operation.kw.get("postgresql_concurrently"):
         yield from _concurrent_outside(recorded)
@@ -288,10 +288,10 @@ def _concurrent_outside(recorded: Recorded) -> Iterator[Case]:
 @_rule(ops.CreateForeignKeyOp, ops.CreateCheckConstraintOp)
 def _constraint_validated(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
-    table, vendor = table_of(operation), around.vendor.name
-    if vendor == "mysql":
+    table = table_of(operation)
+    if around.vendor.copies_for_constraints:
         yield _copied(table, around, "MySQL and MariaDB check a new constraint by copying")
-    if vendor != "postgresql" or operation.kw.get("postgresql_not_valid"):
+    if not around.vendor.checks_apart or operation.kw.get("postgresql_not_valid"):
         return
     is_key = isinstance(operation, ops.CreateForeignKeyOp)
     who = f"nobody writes to it or to {operation.referent_table!r}" if is_key else "nobody reads or writes it"
@@ -308,7 +308,7 @@ def _constraint_validated(recorded: Recorded, around: Surroundings) -> Iterator[
 def _unique_built(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
     table = table_of(operation)
-    if around.vendor.name != "postgresql" or operation.kw.get("postgresql_using_index"):
+    if not around.vendor.indexes_block_writes or operation.kw.get("postgresql_using_index"):
         return
     yield Case(
         "index-locks",
@@ -322,7 +322,7 @@ def _unique_built(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
 @_rule(ValidateConstraintOp)
 def _validated_together(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
-    if around.vendor.name == "postgresql" and operation.name in around.just_added:
+    if around.vendor.checks_apart and operation.name in around.just_added:
         yield Case(
             "validates",
             _for_large(operation.table, around),

@@ -20,7 +20,7 @@ __all__ = ["Surroundings"]
 
 _ROWS = {
     # Less than 0 where nobody has counted yet.
-    "postgresql": "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:name)",
+    "postgresql": "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:quoted)",
     "mysql": "SELECT table_rows FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name",
 }
 
@@ -106,9 +106,8 @@ class Surroundings:
         sql = _ROWS.get(self.vendor.name)
         if sql is None:
             return self._counted(table)
-        found = self._connection.scalar(
-            sa.text(sql), {"name": self._quoted(table) if self.vendor.name == "postgresql" else table}
-        )
+        given = {"name": table, "quoted": self._quoted(table)}
+        found = self._connection.scalar(sa.text(sql), given)
         return self._counted(table) if found is None or found < 0 else int(found)
 
     def _counted(self, table: str) -> int:

@@ -38,12 +38,12 @@ def keeps_rows(old: TypeEngine[Any] | None, new: TypeEngine[Any], dialect: Diale
     if isinstance(old, sa.String) and isinstance(new, sa.String):
         return _text_grows(old, new, dialect)
     if isinstance(old, sa.Numeric) and isinstance(new, sa.Numeric) and not isinstance(new, sa.Float):
-        return vendor_of(dialect).name == "postgresql" and _number_grows(old, new)
+        return vendor_of(dialect).changes_lengths and _number_grows(old, new)
     return False
 
 
 def _text_grows(old: sa.String, new: sa.String, dialect: Dialect) -> bool:
-    if vendor_of(dialect).name == "postgresql":
+    if vendor_of(dialect).changes_lengths:
         # Neither has rows of another form; only the length is checked.
         return new.length is None or (old.length is not None and old.length <= new.length)
     if isinstance(old, sa.Text) or isinstance(new, sa.Text) or old.length is None or new.length is None:
