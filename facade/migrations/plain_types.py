@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from facade.foundation.imports import later
+from facade.vendors import vendor_of
+
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Dialect
+else:
+    postgresql = later("sqlalchemy.dialects.postgresql")
 
 __all__ = ["plain_type"]
 
@@ -39,6 +45,9 @@ def plain_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
 
 def _alone(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
     """Return a type without what it is on other databases, and its items' type plain, too."""
+    if isinstance(type_, sa.Enum) and type_.native_enum and vendor_of(dialect).names_types:
+        # An operation of its own makes the type, before its first table.
+        return postgresql.ENUM(*type_.enums, name=type_.name, schema=type_.schema, create_type=False)
     made = copy.copy(type_)
     made._variant_mapping = sa.util.EMPTY_DICT
     if (items := getattr(made, "item_type", None)) is not None:

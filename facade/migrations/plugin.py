@@ -66,6 +66,7 @@ def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> Priority
     context.table_key_to_table = {table.key: table for table in context.sorted_tables}
     if vendor_of(context.dialect).is_embedded and context.connection is not None:
         context.inspector = SQLiteInspector.of(context.connection)
+        context.opts = {**context.opts, "render_as_batch": True}
     return util.PriorityDispatchResult.CONTINUE
 
 

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from facade.migrations.comparing.described import ColumnWords, TableWords
 
-__all__ = ["Both", "both_of"]
+__all__ = ["Both", "both_of", "compared"]
 
 
 class Both(NamedTuple):
     """A table in the words of the database."""
 
+    conn_table: sa.Table
+    plain: sa.Table
     there: TableWords
     wanted: TableWords | None
     """None where the database cannot be asked: names are all that is compared, then."""
@@ -45,6 +47,16 @@ def both_of(context: AutogenContext, plain: sa.Table | None, conn_table: sa.Tabl
     compared = plain.metadata.compared
     if plain.key not in compared:
         connection: Connection = context.connection  # type: ignore[assignment]
-        compared[plain.key] = Both(there(connection, conn_table), wanted(connection, plain))
+        compared[plain.key] = Both(
+            conn_table, plain, there(connection, conn_table), wanted(connection, plain)
+        )
     found: Both = compared[plain.key]
     return found
+
+
+def compared(context: AutogenContext, name: str, schema: str | None) -> Both | None:
+    """Return what has been compared of a table; None for tables that are not facade's."""
+    key = name if schema is None else f"{schema}.{name}"
+    table = context.table_key_to_table.get(key)
+    home = None if table is None else table.metadata
+    return home.compared.get(key) if isinstance(home, PlainMetaData) else None

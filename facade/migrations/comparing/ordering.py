@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from facade.foundation.imports import later
+from facade.migrations.comparing.changed_types import changed_types
+from facade.migrations.comparing.comparison import compared
+from facade.migrations.comparing.owners import not_owned, registries
+from facade.migrations.comparing.remaking import remade
+from facade.migrations.comparing.settling import settled
+from facade.migrations.comparing.within import in_order
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -43,13 +49,16 @@ def order_operations(
     Names of indexes become free before they are taken, tables are made before they are referred to (the references of a
     circle come after its tables), and are dropped when nothing refers to them any more.
     """
+    _keep_those_of_others(context, upgrade)
     made = [one for one in upgrade.ops if isinstance(one, ops.CreateTableOp)]
     dropped = [one for one in upgrade.ops if isinstance(one, ops.DropTableOp)]
     others = [one for one in upgrade.ops if isinstance(one, ops.ModifyTableOps)]
     gone, new = ({_key(one) for one in group} for group in (dropped, made))
     with_gone = [one for one in others if _key(one) in gone]
     taken = {one.index_name for group in others for one in group.ops if isinstance(one, ops.CreateIndexOp)}
+    first, last = changed_types(context, dropped)
     upgrade.ops = [
+        *first,
         *(one for group in with_gone for one in _dropped_before(group, taken)),
         *_in_order_made(context, made),
         *(
@@ -57,11 +66,30 @@ def order_operations(
             for one in others
             if _key(one) in new
         ),
-        *map(_in_order, (one for one in others if _key(one) not in gone | new)),
+        *(one for group in others if _key(group) not in gone | new for one in _changed(context, group)),
         *(one for one in upgrade.ops if _key(one) is None),
         *_in_order_dropped(context, dropped),
+        *last,
     ]
     return util.PriorityDispatchResult.CONTINUE
+
+
+def _keep_those_of_others(context: AutogenContext, upgrade: UpgradeOps) -> None:
+    """Drop no table that a model uses and does not own."""
+    kept = {key for apps in registries(context.sorted_tables) for key in not_owned(apps)}
+    gone = {_key(one) for one in upgrade.ops if isinstance(one, ops.DropTableOp)} & kept
+    upgrade.ops = [one for one in upgrade.ops if _key(one) not in gone]
+
+
+def _changed(context: AutogenContext, group: ModifyTableOps) -> Iterator[MigrateOperation]:
+    """Yield what changes a table, as its database can do it."""
+    both = compared(context, group.table_name, group.schema)
+    if both is None:
+        yield in_order(group)
+    elif vendor_of(context.dialect).adds_constraints:
+        yield in_order(settled(group, both, context.dialect))
+    else:
+        yield from remade(in_order(group), both)
 
 
 def _dropped_before(group: ModifyTableOps, taken: set[str | None]) -> Iterator[ModifyTableOps]:
@@ -148,34 +176,3 @@ def _of_a_circle(
         name = open_ends[name][0][0]
     following = open_ends[name][0][0]
     return ((waiting[name], reference) for target, reference in open_ends[name] if target == following)
-
-
-# -- within a table ----------------------------------------------------------------------------------
-
-
-def _in_order(operation: ModifyTableOps) -> ModifyTableOps:
-    added = {one.column.name for one in operation.ops if isinstance(one, ops.AddColumnOp)}
-    operation.ops = sorted(operation.ops, key=lambda one: _place(one, added))
-    return operation
-
-
-def _place(operation: MigrateOperation, added: set[str]) -> tuple[int, int]:
-    """When an operation's turn is: references go first and come last, and a generated column comes after the others."""
-    if isinstance(operation, ops.DropConstraintOp):
-        return (0 if operation.constraint_type == "foreignkey" else 1), 0
-    if isinstance(operation, ops.DropIndexOp):
-        return 1, 0
-    if isinstance(operation, ops.DropColumnOp):
-        generated = _is_generated(operation.to_column())
-        return (2 if operation.column_name in added else 6), 0 if generated else 1
-    if isinstance(operation, ops.AddColumnOp):
-        return 3, 2 if _is_generated(operation.column) else 0
-    if isinstance(operation, ops.AlterColumnOp):
-        return 3, 1
-    if isinstance(operation, ops.CreateForeignKeyOp):
-        return 5, 0
-    return (4, 0) if isinstance(operation, (ops.AddConstraintOp, ops.CreateIndexOp)) else (3, 3)
-
-
-def _is_generated(column: sa.Column[object]) -> bool:
-    return isinstance(column.server_default, sa.Computed)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import TextClause, UnaryExpression, conv
 
+from facade.migrations.comparing.named_types import named_type
 from facade.migrations.texts import IndexSQL, SQLText
 from facade.vendors import vendor_of
 
@@ -22,6 +23,8 @@ __all__ = ["make_writable", "objects_of"]
 def make_writable(table: sa.Table, dialect: Dialect) -> None:
     """Turn the texts of a reflected table into such as come out of a script as they were read."""
     for column in table.columns:
+        if (named := named_type(column.type)) is not None:
+            named.create_type = False  # the type is made by an operation of its own
         default = column.server_default
         if isinstance(default, sa.Computed):
             default.sqltext = _as_written(default.sqltext)

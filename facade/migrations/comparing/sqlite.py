@@ -22,7 +22,7 @@ from facade.migrations.comparing.words import (
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["constraints_of", "describe", "index_parts"]
+__all__ = ["collations_of", "constraints_of", "describe", "index_parts"]
 
 _CONSTRAINTS = {"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"}
 _COLUMNS = sa.text("SELECT name, type, dflt_value, hidden FROM pragma_table_xinfo(:name, :place)")
@@ -66,18 +66,31 @@ def _parts_of(sql: str) -> list[list[str]]:
 
 # -- columns -----------------------------------------------------------------------------------------
 
+
+def _collation(part: Sequence[str]) -> str | None:
+    upper = [word.upper() for word in part]
+    return unquoted(part[upper.index("COLLATE", 1) + 1]) if "COLLATE" in upper[1:] else None
+
+
+def collations_of(sql: str) -> dict[str, str]:
+    """Return the collations of the columns that a CREATE TABLE gives one."""
+    parts = (part for part in _parts_of(sql) if part[0].upper() not in _CONSTRAINTS)
+    return {column_name(part): found for part in parts if (found := _collation(part)) is not None}
+
+
 _ARGUMENTS = re.compile(r"\(([^)]*)\)")
 
 
 def _column(part: Sequence[str], type_: str, default: str | None, hidden: int) -> ColumnWords:
     upper = [word.upper() for word in part]
-    collation = unquoted(part[upper.index("COLLATE") + 1]).lower() if "COLLATE" in upper[1:] else "binary"
-    said = f"{_affinity(type_)} {collation}"
+    said = f"{_affinity(type_)} {(_collation(part) or 'binary').lower()}"
     if hidden in _GENERATED:
         start = part.index("(", upper.index("AS"))
         return ColumnWords(
             said, generated=f"{text_of(part[start : matching(part, start) + 1])} {_GENERATED[hidden]}"
         )
+    if "AUTOINCREMENT" in upper:
+        return ColumnWords(said, "identity")
     return ColumnWords(said, None if default is None or default.upper() == "NULL" else same_text(default))
 
 

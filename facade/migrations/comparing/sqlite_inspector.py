@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 
-from facade.migrations.comparing.sqlite import constraints_of, index_parts
+from facade.migrations.comparing.sqlite import collations_of, constraints_of, index_parts
 from facade.migrations.comparing.words import unquoted, words
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ class SQLiteInspector(Inspector):
             for table, sql in self._read(_TABLES, schema)
             if filter_names is None or table in filter_names
         }
+
+    def get_multi_columns(  # type: ignore[override]
+        self, schema: str | None = None, filter_names: Collection[str] | None = None, **options: Any
+    ) -> dict[tuple[str | None, str], list[dict[str, Any]]]:
+        found: Any = super().get_multi_columns(schema, filter_names, **options)  # type: ignore[arg-type]
+        for table, sql in self._read(_TABLES, schema):
+            collations = collations_of(sql) if (schema, table) in found else {}
+            for column in found.get((schema, table), ()):
+                if column["name"] in collations:
+                    column["type"].collation = collations[column["name"]]
+        return found  # type: ignore[no-any-return]
 
     def get_indexes(self, table_name: str, schema: str | None = None, **options: Any) -> Any:
         return self.get_multi_indexes(schema, [table_name])[schema, table_name]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from facade.migrations.comparing import mysql, postgresql, sqlite
+from facade.migrations.comparing.named_types import make_types
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def _make(connection: Connection, plain: sa.Table) -> None:
     twin = plain.to_metadata(sa.MetaData(), schema=schema, name=_NAME)  # type: ignore[arg-type]
     for reference in list(twin.foreign_key_constraints):
         twin.constraints.discard(reference)
+    if vendor_of(connection.dialect).names_types:
+        make_types(connection, plain)
     twin._prefixes = ["TEMPORARY"] if schema is None else []
     connection.execute(sa.schema.CreateTable(twin))
     for index in twin.indexes:

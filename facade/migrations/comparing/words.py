@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["column_name", "matching", "same_text", "split", "text_of", "unquoted", "words"]
+__all__ = ["column_name", "matching", "quoted", "same_text", "split", "text_of", "unquoted", "words"]
 
 _WORD = re.compile(
     r"""
@@ -43,6 +43,11 @@ def unquoted(word: str) -> str:
         closing = "]" if word[0] == "[" else word[0]
         return word[1:-1].replace(closing * 2, closing)
     return word
+
+
+def quoted(name: str) -> str:
+    """Return a name in the quotes of standard SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def text_of(given: Sequence[str]) -> str:
