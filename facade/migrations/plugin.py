@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from facade.foundation.imports import later
+from facade.migrations.changing.ordering import order_operations
 from facade.migrations.comparing.columns import compare_default, compare_generated, compare_type
 from facade.migrations.comparing.items import compare_items
-from facade.migrations.comparing.ordering import order_operations
 from facade.migrations.comparing.sqlite_inspector import SQLiteInspector
 from facade.migrations.plain import is_of_model, plain_metadata
 from facade.vendors import vendor_of

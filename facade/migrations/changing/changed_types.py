@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from alembic.operations.ops import DropTableOp, MigrateOperation
     from sqlalchemy.engine import Connection, Dialect
 
-    from facade.migrations.comparing import operations
+    from facade.migrations.changing import operations
     from facade.migrations.comparing.named_types import Key, Named
 else:
-    operations = later("facade.migrations.comparing.operations")
+    operations = later("facade.migrations.changing.operations")
 
 __all__ = ["changed_types"]
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from alembic.operations.ops import MigrateOperation, ModifyTableOps
     from sqlalchemy.engine import Dialect
 
-    from facade.migrations.comparing import operations
+    from facade.migrations.changing import operations
     from facade.migrations.comparing.comparison import Both
     from facade.migrations.comparing.reflected import Object
 else:
     ops = later("alembic.operations.ops")
-    operations = later("facade.migrations.comparing.operations")
+    operations = later("facade.migrations.changing.operations")
 
 __all__ = ["settled"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from facade.foundation.imports import later
-from facade.migrations.comparing.changed_types import changed_types
+from facade.migrations.changing.changed_types import changed_types
+from facade.migrations.changing.owners import not_owned, registries
+from facade.migrations.changing.remaking import remade
+from facade.migrations.changing.settling import settled
+from facade.migrations.changing.within import in_order
 from facade.migrations.comparing.comparison import compared
-from facade.migrations.comparing.owners import not_owned, registries
-from facade.migrations.comparing.remaking import remade
-from facade.migrations.comparing.settling import settled
-from facade.migrations.comparing.within import in_order
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     Reference = tuple[CreateTableOp, sa.ForeignKeyConstraint]
 
-    from facade.migrations.comparing import operations
+    from facade.migrations.changing import operations
 else:
     ops, util = later("alembic.operations.ops"), later("alembic.util")
-    operations = later("facade.migrations.comparing.operations")
+    operations = later("facade.migrations.changing.operations")
 
 __all__ = ["order_operations"]
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.foundation.imports import later
+from facade.migrations.changing.within import is_generated
 from facade.migrations.comparing.items import added, removed
-from facade.migrations.comparing.within import is_generated
 from facade.migrations.texts import IndexSQL, SQLText
 
 if TYPE_CHECKING:
     from alembic.operations import ops
     from alembic.operations.ops import MigrateOperation, ModifyTableOps
 
-    from facade.migrations.comparing import operations
+    from facade.migrations.changing import operations
     from facade.migrations.comparing.comparison import Both
     from facade.migrations.comparing.described import TableWords
 else:
     ops = later("alembic.operations.ops")
-    operations = later("facade.migrations.comparing.operations")
+    operations = later("facade.migrations.changing.operations")
 
 __all__ = ["remade"]
 
