@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from facade.cli import migrating
+from facade.cli import checking, migrating
 from facade.cli.stubs import ForeignStub, write_stub
 from facade.foundation.imports import later
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Django's ORM language on SQLAlchemy Core.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 migrating.register(app)
+checking.register(app)
 
 
 @app.callback()

@@ -16,7 +16,10 @@ from facade import bridge
 from facade.db.connection import connections
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.meta import registry
-from facade.migrations import plugin
+from facade.migrations import (
+    operations,  # noqa: F401 - scripts find them on `op`
+    plugin,
+)
 from facade.migrations.runs import locks, offline, tenants, transactions
 from facade.migrations.runs.errands import Errand, errand_of
 from facade.migrations.runs.marks import Marks
@@ -99,6 +102,7 @@ def _settings(database: Database, others: Sequence[sa.MetaData], options: dict[s
     """Return the options of `context.configure()`."""
     features = database.features
     return {
+        "facade_alias": database.alias,
         "target_metadata": [metadata(), *others],
         "include_object": _belongs(database.alias),
         "compare_type": True,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from facade.foundation.imports import later
 from facade.migrations.comparing.comparison import Both, both_of
+from facade.migrations.comparing.conditions import same_condition
 from facade.migrations.comparing.reflected import as_unique_constraint, make_writable, objects_of
 from facade.migrations.plain import PlainMetaData
 
@@ -131,11 +132,11 @@ class _Items:
         """Whether the table has a constraint that has no name there, as what Django declares with a column."""
         words = self.both.wanted
         item = words.items.get(name) if words is not None else None
-        return item is not None and any(one[:2] == item[:2] for one in self.unnamed)
+        return item is not None and any(_are_same(one, item) for one in self.unnamed)
 
     def _is_other(self, name: str) -> bool:
         words = self.both.wanted
-        return words is not None and words.items[name][:2] != self.there[name][:2]
+        return words is not None and not _are_same(words.items[name], self.there[name])
 
     # -- operations -----------------------------------------------------------------------------------
 
@@ -155,6 +156,12 @@ class _Items:
 
     def _passes(self, item: Object, old: Object | None) -> bool:
         return self.context.run_object_filters(item, item.name, _type_of(item), False, old)
+
+
+def _are_same(one: Item, other: Item) -> bool:
+    if one[:2] == other[:2]:
+        return True
+    return one.kind == other.kind and one.kind in ("check", "index") and same_condition(one.text, other.text)
 
 
 def _type_of(item: Object) -> ItemType:

@@ -148,6 +148,24 @@ def _constraints(part: Sequence[str]) -> Iterator[tuple[str | None, Item]]:
         position += 1
 
 
+def checked_when(sql: str) -> dict[str, dict[str, str | bool]]:
+    """Return when the references are checked that stand with a column in a CREATE TABLE, by its name.
+
+    >>> checked_when("CREATE TABLE t (a integer REFERENCES b (id) DEFERRABLE INITIALLY DEFERRED)")
+    {'a': {'deferrable': True, 'initially': 'DEFERRED'}}
+    """
+    found: dict[str, dict[str, str | bool]] = {}
+    for part in _parts_of(sql):
+        upper = [word.upper() for word in part]
+        if upper[0] in _CONSTRAINTS or "REFERENCES" not in upper or "DEFERRABLE" not in upper:
+            continue
+        at = upper.index("DEFERRABLE")
+        options = found[column_name(part)] = {"deferrable": upper[at - 1] != "NOT"}
+        if upper[at + 1 : at + 2] == ["INITIALLY"]:
+            options["initially"] = upper[at + 2]
+    return found
+
+
 # -- indexes -----------------------------------------------------------------------------------------
 
 

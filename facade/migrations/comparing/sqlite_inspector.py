@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 
-from facade.migrations.comparing.sqlite import collations_of, constraints_of, index_parts
+from facade.migrations.comparing.sqlite import checked_when, collations_of, constraints_of, index_parts
 from facade.migrations.comparing.words import unquoted, words
 
 if TYPE_CHECKING:
@@ -69,6 +69,25 @@ class SQLiteInspector(Inspector):
 
     def get_unique_constraints(self, table_name: str, schema: str | None = None, **options: Any) -> Any:
         return self.get_multi_unique_constraints(schema, [table_name])[schema, table_name]
+
+    def get_multi_foreign_keys(  # type: ignore[override]
+        self, schema: str | None = None, filter_names: Collection[str] | None = None, **options: Any
+    ) -> Found:
+        """Give those that stand with a column, as Django writes them, with when they are checked, too."""
+        texts = {(schema, name): sql for name, sql in self._read(_TABLES, schema)}
+        found: Any = super().get_multi_foreign_keys(
+            schema, list(filter_names) if filter_names is not None else None, **options
+        )
+        for table, keys in found.items():
+            when = checked_when(texts[table]) if table in texts else {}
+            for key in keys:
+                if key["name"] is None and len(key["constrained_columns"]) == 1:
+                    said = when.get(key["constrained_columns"][0], {})
+                    key["options"] = {**said, **key.get("options", {})}
+        return found  # type: ignore[no-any-return]
+
+    def get_foreign_keys(self, table_name: str, schema: str | None = None, **options: Any) -> Any:
+        return self.get_multi_foreign_keys(schema, [table_name])[schema, table_name]
 
     def _read(self, sql: str, schema: str | None) -> list[Any]:
         place = "" if schema is None else f"{self.dialect.identifier_preparer.quote_identifier(schema)}."

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facade.migrations.runs.errands import Errand
 from facade.migrations.safety.findings import Finding, Level
 from facade.migrations.safety.recording import record
 from facade.migrations.safety.rules import Case, cases, in_words, note_effects, table_of
 from facade.migrations.safety.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext, RevisionStep
     from alembic.script import Script, ScriptDirectory
     from sqlalchemy.engine import Connection, Dialect
 
-__all__ = ["LARGE", "Finding", "Level", "findings", "pending"]
+    from facade.migrations.commands.histories import History
+
+__all__ = ["LARGE", "Finding", "Level", "findings", "lint", "pending"]
 
 #: From how many rows on a table is large.
 LARGE = 10_000
@@ -25,6 +29,26 @@ def pending(scripts: ScriptDirectory, heads: Iterable[str]) -> list[Script]:
     """Return the revisions that a database with these heads does not have yet, in the order in which they are applied."""
     found = list(scripts.iterate_revisions("heads", tuple(heads) or "base"))
     return found[::-1]
+
+
+def lint(
+    history: History, since: str | None = None, *, large: int = LARGE, schemas: Sequence[str] = ()
+) -> tuple[list[Script], list[Finding]]:
+    """Look at the revisions that a database does not have yet, or at those behind ``since``; return both.
+
+    Of tenants' schemas the first stands for all. Raises CommandError for a revision that is not there.
+    """
+    scripts: list[Script] = []
+    found: list[Finding] = []
+
+    def look(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
+        begin = heads if since is None else (history.find(since).revision,)
+        scripts.extend(pending(history.scripts, begin))
+        found.extend(findings(scripts, context.dialect, context.connection, large=large))
+        return []
+
+    history.visit(look, Errand(schemas=tuple(schemas), first_only=True))
+    return scripts, found
 
 
 def findings(

@@ -8,6 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
+from alembic import op
 from alembic.operations import BatchOperations, MigrateOperation, Operations
 from alembic.runtime.migration import MigrationContext
 
@@ -55,11 +56,15 @@ class _Recorder:
         self.operations.batch_alter_table = self._batch_alter_table  # type: ignore[method-assign, assignment]
 
     def run(self, script: Script) -> None:
+        # An environment that runs around has its own.
+        around: Operations | None = vars(op).get("_proxy")
         self.operations._install_proxy()
         try:
             script.module.upgrade()
         finally:
             self.operations._remove_proxy()
+            if around is not None:
+                around._install_proxy()
 
     def _note(self, operation: MigrateOperation) -> None:
         self.found.append(Recorded(operation, self._in_transaction, self._copies))
