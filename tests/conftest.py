@@ -33,4 +33,10 @@ if sys.dont_write_bytecode:
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.fix_calls", "tests.fix_databases", "tests.fix_face", "tests.fix_session"]
+pytest_plugins = [
+    "tests.fix_calls",
+    "tests.fix_databases",
+    "tests.fix_face",
+    "tests.fix_projects",
+    "tests.fix_session",
+]

@@ -42,7 +42,7 @@ DRY = "Write nothing; show what would be written."
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for name, command in COMMANDS.items():
-        app.command(name)(command)
+        app.command(name, context_settings=SETTINGS.get(name))(command)
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def explained(*, with_traceback: bool = False) -> Iterator[None]:
     except (KeyboardInterrupt, typer.Exit, typer.Abort):
         raise
     except ModuleNotFoundError as error:
-        if error.name != "alembic":
+        if (error.name or "").partition(".")[0] != "alembic":
             _fail(error, with_traceback)
         _print_error("Migrations need Alembic: pip install 'sqlalchemy-facade[migrations]'")
         raise typer.Exit(1) from None
@@ -304,3 +304,5 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sqlmigrate": sqlmigrate,
     "squashmigrations": squashmigrations,
 }
+
+SETTINGS = {"migrate": {"ignore_unknown_options": True}}  # `migrate -1` goes back by one

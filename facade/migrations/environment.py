@@ -66,7 +66,7 @@ def run(*others: sa.MetaData, schemas: Schemas = (), **options: Any) -> None:
         _set_up_logging(config)
     errand.ran = True
     alias = alias_of(config)
-    if alias not in connections:
+    if alias not in connections.databases:
         raise CommandError(
             f"There is no database {alias!r} in DATABASES ({', '.join(connections) or 'it is empty'}): name it in "
             "facade.configure(DATABASES={…}), in a module that env.py imports."
@@ -104,7 +104,7 @@ def _settings(database: Database, others: Sequence[sa.MetaData], options: dict[s
     return {
         "facade_alias": database.alias,
         "target_metadata": [metadata(), *others],
-        "include_object": _belongs(database.alias),
+        "include_object": _belongs(database.alias, options.get("version_table", "alembic_version")),
         "compare_type": True,
         "compare_server_default": True,
         "render_as_batch": not features.alters_tables,
@@ -114,12 +114,14 @@ def _settings(database: Database, others: Sequence[sa.MetaData], options: dict[s
     }
 
 
-def _belongs(alias: str) -> Callable[..., bool]:
-    """Return what leaves out the tables of models that the routers keep away from a database."""
+def _belongs(alias: str, version_table: str) -> Callable[..., bool]:
+    """Return what leaves out the tables of models that the routers keep away from a database, and Alembic's own."""
     models = registry.apps.get_models(include_auto_created=True)
     owners = {model._meta.db_table: model for model in models if not model._meta.proxy}
 
     def include(item: sa.schema.SchemaItem, name: str, kind: str, reflected: bool, other: object) -> bool:
+        if kind == "table" and reflected and name == version_table:
+            return False  # in a tenant's schema Alembic does not know it
         if kind != "table" or reflected or name not in owners:
             return True
         return router.allow_migrate_model(alias, owners[name])

@@ -57,7 +57,7 @@ def migrate(
                 step.migration_fn = nothing
             yield step
 
-    errand = Errand(schemas=tuple(schemas), progress=progress, again=again)
+    errand = Errand(schemas=tuple(schemas), progress=progress, again=again or fake)
     try:
         history.visit(steps, errand, destination_rev=target or "head")
     except Exception as error:

@@ -221,7 +221,7 @@ def _reversed(operations: Iterable[ops.MigrateOperation]) -> list[ops.MigrateOpe
     """Return what undoes the operations; what needs no undoing leaves nothing."""
     undone: list[ops.MigrateOperation] = []
     for one in reversed([*operations]):
-        if isinstance(one, ops.ModifyTableOps):
+        if type(one) is ops.ModifyTableOps:  # others know their own way back
             parts = _reversed(one.ops)
             undone += [ops.ModifyTableOps(one.table_name, parts, schema=one.schema)] if parts else []
         elif not isinstance(one, ONE_WAY):

@@ -16,6 +16,8 @@ from sqlalchemy.exc import CompileError
 
 from facade import timezone
 from facade.meta import registry
+from facade.migrations.texts import SQLText
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,10 +27,9 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.migrations.revisions.questions import Questions
 
-__all__ = ["ONE_WAY", "FillIn", "NoLongerDefault", "fill"]
+__all__ = ["ONE_WAY", "FillIn", "NoLongerDefault", "NoLongerNull", "fill"]
 
-# What text() would take for a parameter, first when Alembic writes it, then when the script is run.
-_PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class NoLongerDefault(ops.AlterColumnOp):
@@ -39,8 +40,42 @@ class FillIn(ops.ExecuteSQLOp):
     """Gives rows a value instead of NULL; what they held before is lost, so nothing undoes it."""
 
 
+class _Nullable(ops.AddColumnOp):
+    """Adds a column that is to be NOT NULL, where that takes a value; with the column goes this, too."""
+
+    @classmethod
+    def bundle(cls, one: ops.AddColumnOp) -> ops.ModifyTableOps:
+        column = one.column._copy()
+        column.nullable = True
+        return ops.ModifyTableOps(
+            one.table_name, [cls(one.table_name, column, schema=one.schema)], schema=one.schema
+        )
+
+
+class NoLongerNull(ops.AlterColumnOp):
+    """Makes a column NOT NULL whose rows have got their values; what undoes it drops the column."""
+
+    added: ops.AddColumnOp
+
+    @classmethod
+    def of(cls, one: ops.AddColumnOp) -> NoLongerNull:
+        made = cls(
+            one.table_name,
+            one.column.name,
+            schema=one.schema,
+            existing_type=one.column.type,
+            existing_nullable=True,
+            modify_nullable=False,
+        )
+        made.added = one
+        return made
+
+    def reverse(self) -> ops.DropColumnOp:  # type: ignore[override]
+        return self.added.reverse()
+
+
 #: What is left out of a downgrade.
-ONE_WAY = (FillIn, NoLongerDefault)
+ONE_WAY = (FillIn, NoLongerDefault, _Nullable)
 
 
 def fill(
@@ -48,8 +83,8 @@ def fill(
 ) -> list[ops.MigrateOperation]:
     """Return the operations with values for the rows that are there: the field's default, or what the user says.
 
-    A new column gets it as a default of the database's, which is taken away again; a column that becomes NOT NULL by an
-    UPDATE.
+    A new column gets it as a default of the database's, which is taken away again, or by an UPDATE where a table would be
+    made anew for that; a column that becomes NOT NULL by an UPDATE.
     """
     filler = _Filler(context, questions)
     return [part for one in operations for part in filler.filled(one)]
@@ -58,6 +93,7 @@ def fill(
 class _Filler:
     def __init__(self, context: MigrationContext, questions: Questions) -> None:
         self.dialect = context.dialect
+        self.alters = vendor_of(context.dialect).alters_tables
         self.questions = questions
 
     def filled(self, one: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
@@ -65,45 +101,59 @@ class _Filler:
             yield one
             return
         after: list[ops.MigrateOperation] = []
-        for part in one.ops:
+        for number, part in enumerate(one.ops):
             if isinstance(part, ops.AddColumnOp) and _needs_value(part.column):
-                after.append(self._add(part))
+                value = self._value(one.table_name, part.column)
+                if self.alters:
+                    after.append(self._with_default(part, value))
+                else:
+                    one.ops[number] = NoLongerNull.of(part)
+                    yield _Nullable.bundle(part)
+                    yield self._update(part, part.column.name, value)
             elif isinstance(part, ops.AlterColumnOp) and part.modify_nullable is False:
                 yield from self._no_null(part)
         yield one
         if after:
             yield ops.ModifyTableOps(one.table_name, after, schema=one.schema)
 
-    def _add(self, one: ops.AddColumnOp) -> NoLongerDefault:
-        column = one.column
-        one.column = column = column._copy()
-        field = _field(one.table_name, column.name)
-        literal = self._value_of(field) if field is not None else None
-        if literal is None:
-            text = self.questions.default(f"{one.table_name}.{column.name}")
-            literal = self._literal(text, column)
-        column.server_default = self._clause(literal)
+    def _value(self, table: str, column: sa.Column[Any]) -> str:
+        return self._known(table, column.name) or self._literal(
+            self.questions.default(f"{table}.{column.name}"), column.type, column.name
+        )
+
+    def _known(self, table: str, column: str) -> str | None:
+        field = _field(table, column)
+        return None if field is None else self._value_of(field)
+
+    def _with_default(self, one: ops.AddColumnOp, value: str) -> NoLongerDefault:
+        """Let the database give the value to its rows, and to no others."""
+        one.column = one.column._copy()
+        one.column.server_default = sa.DefaultClause(value if _NUMBER.fullmatch(value) else SQLText(value))
         return NoLongerDefault(
             one.table_name,
-            column.name,
+            one.column.name,
             schema=one.schema,
-            existing_type=column.type,
+            existing_type=one.column.type,
             existing_nullable=False,
             modify_server_default=None,
         )
 
     def _no_null(self, one: ops.AlterColumnOp) -> Iterator[FillIn]:
-        field = _field(one.table_name, one.column_name)
-        literal = self._value_of(field) if field is not None else None
-        if literal is None:
+        value = self._known(one.table_name, one.column_name)
+        if value is None:
             text = self.questions.value_for_null(f"{one.table_name}.{one.column_name}")
             if text is None:
                 return
-            literal = self._literal(text, sa.Column(one.column_name, one.modify_type or one.existing_type))
+            value = self._literal(
+                text, one.modify_type or one.existing_type or sa.types.NullType(), one.column_name
+            )
+        yield self._update(one, one.column_name, value)
+
+    def _update(self, one: ops.AlterTableOp, name: str, value: str) -> FillIn:
         prepared = self.dialect.identifier_preparer
         table = prepared.format_table(sa.table(one.table_name, schema=one.schema))
-        column = prepared.quote(one.column_name)
-        yield FillIn(f"UPDATE {table} SET {column} = {literal} WHERE {column} IS NULL")
+        column = prepared.quote(name)
+        return FillIn(SQLText(f"UPDATE {table} SET {column} = {value} WHERE {column} IS NULL").source)
 
     def _value_of(self, field: Field[Any]) -> str | None:
         """Return the default that objects get, as the database writes it; None where there is none."""
@@ -115,14 +165,13 @@ class _Filler:
             value = ""
         else:
             return None
-        if value is None:
+        if value is None or hasattr(value, "resolve_expression"):
             return None
         return self._rendered(value, field.column_type, f"{field.model._meta.label}.{field.name}")
 
-    def _literal(self, text: str, column: sa.Column[Any]) -> str:
+    def _literal(self, text: str, kind: sa.types.TypeEngine[Any], name: str) -> str:
         """Return what the user typed as the database writes it."""
-        value = _read(text, column.type)
-        return self._rendered(value, column.type, column.name)
+        return self._rendered(_read(text, kind), kind, name)
 
     def _rendered(self, value: object, kind: sa.types.TypeEngine[Any], name: str) -> str:
         try:
@@ -132,14 +181,6 @@ class _Filler:
         except (CompileError, TypeError, ValueError, ArithmeticError) as error:
             raise CommandError(f"{value!r} is no value for {name} ({kind!r}): {error}") from error
         return str(literal)
-
-    def _clause(self, literal: str) -> sa.DefaultClause:
-        """Return a default that a script's text() or string gives back as it is."""
-        if re.fullmatch(r"'(?:[^']|'')*'", literal):
-            text = literal[1:-1].replace("''", "'")
-            escapes = getattr(self.dialect, "_backslash_escapes", False)
-            return sa.DefaultClause(text.replace("\\\\", "\\") if escapes else text)
-        return sa.DefaultClause(sa.text(_PARAMETER.sub(r"\\\\:\1", literal)))
 
 
 def _needs_value(column: sa.Column[Any]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from alembic.operations import ops
 
 from facade.meta import registry
-from facade.migrations.revisions.filling import FillIn, NoLongerDefault
+from facade.migrations.revisions.filling import FillIn, NoLongerDefault, NoLongerNull
 from facade.migrations.revisions.renames import RenameColumn, RenameIndex, RenameTable, table_of
 
 __all__ = ["descriptions", "flat", "name_of"]
@@ -33,7 +33,7 @@ def name_of(operations: Sequence[ops.MigrateOperation], *, first: bool) -> str:
     >>> name_of([ops.DropTableOp("library_book")], first=False)
     'delete_library_book'
     """
-    told = [one for one in flat(operations) if not isinstance(one, (FillIn, NoLongerDefault))]
+    told = [one for one in flat(operations) if not isinstance(one, _STEPS)]
     if not told:
         return "empty"
     if first and all(isinstance(one, _MAKES) for one in told):
@@ -49,16 +49,20 @@ def name_of(operations: Sequence[ops.MigrateOperation], *, first: bool) -> str:
 
 def descriptions(operations: Sequence[ops.MigrateOperation]) -> list[str]:
     """Return a line for each operation: what is added (+), taken away (-) or changed (~)."""
-    return [_description(one) for one in flat(operations) if not isinstance(one, NoLongerDefault)]
+    return [
+        _description(one) for one in flat(operations) if not isinstance(one, (NoLongerDefault, NoLongerNull))
+    ]
 
 
+# Steps to a new column, which is told once.
+_STEPS = (FillIn, NoLongerDefault, NoLongerNull)
 _MAKES = (ops.CreateTableOp, ops.CreateIndexOp, ops.CreateForeignKeyOp, ops.CreateTableCommentOp)
 
 
 def _leading(operations: Sequence[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
-    """Leave out what comes along with a table or a column, where there is anything else."""
-    along = (ops.CreateForeignKeyOp, ops.CreateIndexOp, ops.DropConstraintOp, ops.DropIndexOp)
-    tables = {one.table_name for one in operations if isinstance(one, (ops.CreateTableOp, ops.DropTableOp))}
+    """Leave out indexes and references of tables on which there is anything else: they come along with it."""
+    along = (ops.CreateForeignKeyOp, ops.CreateIndexOp, ops.DropConstraintOp, ops.DropIndexOp, RenameIndex)
+    tables = {table_of(one) for one in operations if not isinstance(one, along)}
     leading = [one for one in operations if not (isinstance(one, along) and table_of(one) in tables)]
     return leading or list(operations)
 

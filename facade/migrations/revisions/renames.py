@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from alembic.autogenerate.render import _alembic_autogenerate_prefix, renderers
 from alembic.operations import ops
 
+from facade.migrations.changing.operations import TableGone
+from facade.migrations.texts import SQLText
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -63,7 +66,7 @@ class RenameIndex(ops.ExecuteSQLOp):
 
     def __init__(self, template: str, table: str, old: str, new: str, dialect: sa.Dialect) -> None:
         quote = dialect.identifier_preparer.quote
-        super().__init__(template.format(table=quote(table), old=quote(old), new=quote(new)))
+        super().__init__(SQLText(template.format(table=quote(table), old=quote(old), new=quote(new))).source)
         self.template, self.table_name, self.old_name, self.new_name = template, table, old, new
         self.dialect = dialect
 
@@ -137,7 +140,11 @@ class _Search:
             for one in operations
             if isinstance(one, ops.ModifyTableOps) and one.table_name in (gone.table_name, made.table_name)
         ]
-        mentioned = [part for bundle in bundles for part in bundle.ops]
+        mentioned = [
+            part
+            for bundle in bundles
+            for part in (bundle.gone if isinstance(bundle, TableGone) else bundle.ops)
+        ]
         others = [one for one in operations if one not in (gone, made, *bundles)]
         pairing = _Pairing(self.context, {gone.table_name: made.table_name}, {})
         drops = [*_constraint_drops(gone), *(one for one in mentioned if isinstance(one, _DROPS))]
@@ -330,7 +337,7 @@ class _Pairing:
             )
             if any(not hasattr(part, "name") for part in index.expressions) or _options(index):
                 return None
-            return ("index", table(one.table_name), index.unique, parts)
+            return ("index", table(table_of(one)), index.unique, parts)
         if not isinstance(one, (ops.AddConstraintOp, ops.DropConstraintOp)):
             return None
         return self._constraint_shape(one.to_constraint(), columns, table)

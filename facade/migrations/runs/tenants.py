@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from alembic.util import CommandError
 
+from facade.vendors import vendor_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -30,9 +32,9 @@ def chosen(connection: Connection, declared: Schemas, named: Sequence[str]) -> t
     connection.rollback()
     if not names:
         return (None,)
-    if connection.dialect.name not in _PATHS:
+    if _PATHS.get(connection.dialect.name) is None:
         raise CommandError(
-            f"{connection.dialect.name} has no schemas for tenants: give each tenant a database in DATABASES, and "
+            f"{vendor_of(connection.dialect).display_name} has no schemas for tenants: give each tenant a database in DATABASES, and "
             "migrate it with --database."
         )
     there = set(sa.inspect(connection).get_schema_names())
