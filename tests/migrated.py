@@ -9,8 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.util import CommandError
+from alembic.migration import MigrationContext
 
 import facade
 from facade import models
@@ -83,13 +84,10 @@ class Project:
         command.downgrade(self.config, to)
 
     def differences(self, *metadata):
-        """Return what is other in the database than in these tables."""
-        self.config.attributes["metadata"] = list(metadata)
-        try:
-            command.check(self.config)
-        except CommandError as error:
-            return str(error)
-        return ""
+        """Return what is other in the database than in these tables, as Alembic tells it."""
+        with self.engine.connect() as connection:
+            context = MigrationContext.configure(connection)
+            return compare_metadata(context, list(metadata))
 
     def rows(self, sql):
         with self.engine.connect() as connection:
@@ -394,3 +392,223 @@ def every_relation(vendor="sqlite"):
 
 
 STATES = (every_field, every_default, every_constraint, every_relation)
+
+
+# -- and what they were before --------------------------------------------------------------------------
+
+
+def earlier_fields(vendor="sqlite"):
+    """Kinds with other types, lengths, nullability, indexes and keys; a model that is gone, and one that is new."""
+    with isolate_apps("press") as apps:
+
+        class Kinds(models.Model):
+            key = models.AutoField(primary_key=True)
+            big = models.IntegerField()
+            flag = models.IntegerField(null=True)
+            char = models.CharField(max_length=20, null=True)
+            unlimited = models.CharField(max_length=40, null=True)
+            listed = models.CharField(max_length=40, db_index=True)
+            day = models.DateTimeField(null=True)
+            moment = models.DateField(null=True, default=None)
+            decimal = models.IntegerField()
+            email = models.CharField(max_length=100)
+            file = models.CharField(max_length=100, unique=True)
+            real = models.DecimalField(max_digits=10, decimal_places=2)
+            integer = models.CharField(max_length=20)
+            document = models.TextField(null=True)
+            positive_big = models.BigIntegerField(null=True)
+            positive = models.IntegerField(null=True)
+            positive_small = models.PositiveIntegerField(null=True)
+            slug = models.CharField(max_length=50, unique=True)
+            small = models.IntegerField(db_column="a small One")
+            text = models.CharField(max_length=10)
+            time = models.CharField(max_length=20, null=True)
+            url = models.TextField(null=True)
+            uuid = models.CharField(max_length=36, null=True)
+            enumerated = models.TypedField(sa.Enum("red", "blue", name="colours"), null=True)
+            obsolete = models.CharField(max_length=10, db_index=True, null=True)
+
+            class Meta:
+                app_label = "press"
+
+        class SmallKey(models.Model):
+            id = models.IntegerField(primary_key=True)
+
+            class Meta:
+                app_label = "press"
+
+        class Obsolete(models.Model):
+            code = models.CharField(max_length=10, unique=True)
+            kind = models.ForeignKey(Kinds, models.CASCADE)
+            enumerated = models.TypedField(sa.Enum("up", "down", name="directions"), null=True)
+
+            class Meta:
+                app_label = "press"
+
+    return apps
+
+
+def earlier_defaults(vendor="sqlite"):
+    with isolate_apps("press") as apps:
+
+        class Defaults(models.Model):
+            text = models.CharField(max_length=40, db_default="before")
+            empty = models.CharField(max_length=20)
+            number = models.IntegerField(db_default=17)
+            negative = models.IntegerField()
+            price = models.IntegerField(db_default=1)
+            real = models.FloatField(db_default=1.5)
+            flag = models.BooleanField(db_default=False)
+            off = models.BooleanField()
+            day = models.DateField(db_default="2021-02-28")
+            moment = models.DateTimeField()
+            computed = models.IntegerField(db_default=5, null=True)
+            document = models.JSONField()
+            binary = models.BinaryField()
+            collated = models.CharField(max_length=20)
+            commented = models.IntegerField(db_comment="Before", null=True)
+
+            class Meta:
+                app_label = "press"
+                db_table_comment = "Before"
+
+        class Generated(models.Model):
+            width = models.SmallIntegerField()
+            height = models.IntegerField()
+            name = models.CharField(max_length=30, db_collation=COLLATIONS[vendor])
+            area = models.GeneratedField(
+                expression=F("width") + F("height"),
+                output_field=models.IntegerField(),
+                db_persist=True,
+                unique=True,
+            )
+            gone = models.GeneratedField(
+                expression=Lower("name"), output_field=models.CharField(max_length=30), db_persist=True
+            )
+
+            class Meta:
+                app_label = "press"
+                indexes = [models.Index(fields=["area", "height"], name="by_area")]
+
+        if vendor != "postgresql":
+
+            class Virtual(models.Model):
+                width = models.IntegerField()
+                twice = models.GeneratedField(
+                    expression=F("width") * 3, output_field=models.IntegerField(), db_persist=False
+                )
+
+                class Meta:
+                    app_label = "press"
+
+    return apps
+
+
+def earlier_constraints(vendor="sqlite"):
+    with isolate_apps("press") as apps:
+        given_constraints = [
+            models.CheckConstraint(condition=Q(price__gte=0), name="price_above_zero"),
+            models.CheckConstraint(condition=Q(kind__in=["a", ":d"]), name="gone"),
+            models.CheckConstraint(condition=Q(name__startswith="A_"), name="starts"),
+            models.UniqueConstraint(fields=["name"], name="unique_name"),
+            models.UniqueConstraint(fields=["kind", "flag"], name="ranged"),
+        ]
+        given_indexes = [
+            models.Index(fields=["price", "kind"], name="on_price"),
+            models.Index(fields=["started", "-name"], name="descending"),
+            models.Index(fields=["-kind"], name="no_more"),
+        ]
+        if vendor != "mysql":
+            given_constraints += [
+                models.UniqueConstraint(Upper("name"), name="unique_lower"),
+                models.UniqueConstraint(fields=["kind"], condition=Q(flag=False), name="one_flag_per_kind"),
+            ]
+            given_indexes += [
+                models.Index(Upper("kind"), name="on_upper"),
+                models.Index(Upper("name"), name="upper_no_more"),
+                models.Index(fields=["name"], condition=Q(price__gte=100), name="expensive"),
+            ]
+        if vendor == "postgresql":
+            given_constraints += [
+                models.UniqueConstraint(fields=["started"], name="late_start"),
+                models.UniqueConstraint(fields=["code"], include=["name"], name="covering"),
+                models.UniqueConstraint(fields=["price", "code"], name="nulls_alike"),
+                models.UniqueConstraint(
+                    fields=["ended"], deferrable=models.Deferrable.DEFERRED, name="gone_late"
+                ),
+            ]
+            given_indexes += [
+                models.Index(fields=["ended"], include=["kind"], name="included"),
+                models.Index(fields=["name"], name="patterns"),
+                models.Index(
+                    F("price").desc(nulls_last=True), F("ended").asc(nulls_first=True), name="nulls"
+                ),
+            ]
+
+        class Constrained(models.Model):
+            name = models.CharField(max_length=50)
+            kind = models.CharField(max_length=20)
+            price = models.DecimalField(max_digits=8, decimal_places=2)
+            flag = models.BooleanField(default=False)
+            started = models.DateTimeField(null=True)
+            ended = models.DateTimeField(null=True)
+            code = models.CharField(max_length=10, null=True)
+
+            class Meta:
+                app_label = "press"
+                unique_together = [("kind", "name")]
+                constraints = given_constraints
+                indexes = given_indexes
+
+    return apps
+
+
+def earlier_relations(vendor="sqlite"):
+    with isolate_apps("press") as apps:
+
+        class Place(models.Model):
+            name = models.CharField(max_length=50, unique=True)
+
+            class Meta:
+                app_label = "press"
+
+        class Guest(models.Model):
+            home = models.ForeignKey(Place, models.CASCADE, related_name="+", null=True)
+            host = models.ForeignKey("self", models.CASCADE, null=True)
+            stays = models.ManyToManyField(Place, related_name="+")
+
+            class Meta:
+                app_label = "press"
+
+        class Visit(models.Model):
+            guest = models.ForeignKey(Guest, models.CASCADE)
+            place = models.ForeignKey(Place, models.DB_CASCADE)
+            where = models.ForeignKey(Guest, models.DO_NOTHING, related_name="+", db_constraint=False)
+            loose = models.ForeignKey(Place, models.DO_NOTHING, related_name="+")
+            previous = models.IntegerField(db_column="previous_id", null=True)
+
+            class Meta:
+                app_label = "press"
+
+        class Yard(models.Model):
+            place = models.OneToOneField(Place, models.CASCADE)
+            shed = models.ForeignKey("Shed", models.CASCADE)
+
+            class Meta:
+                app_label = "press"
+
+        class Shed(models.Model):
+            yard = models.ForeignKey(Yard, models.CASCADE)
+
+            class Meta:
+                app_label = "press"
+
+    return apps
+
+
+EARLIER = {
+    every_field: earlier_fields,
+    every_default: earlier_defaults,
+    every_constraint: earlier_constraints,
+    every_relation: earlier_relations,
+}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import MigrateOperation
 
-__all__ = ["Cast", "Reading", "Remade", "Statements", "TableGone", "TableMade"]
+__all__ = ["Cast", "Counting", "Reading", "Remade", "Statements", "TableGone", "TableMade"]
 
 
 def _reversed(operations: Sequence[MigrateOperation]) -> list[MigrateOperation]:
@@ -118,6 +118,22 @@ def _execute(operations: Operations, operation: Statements) -> None:
 @renderers.dispatch_for(Statements)
 def _render_statements(context: AutogenContext, operation: Statements) -> list[str]:
     return [f"op.execute({SQLText(sql).source!r})" for sql in operation.forward]
+
+
+class Counting(ops.AlterColumnOp):
+    """Begins or ceases to count a column's keys."""
+
+    @classmethod
+    def of(cls, operation: ops.AlterColumnOp) -> Counting:
+        """Return an operation so that it can be taken back."""
+        made = cls.__new__(cls)
+        made.__dict__.update(operation.__dict__)
+        return made
+
+    def reverse(self) -> Counting:
+        made = Counting.of(super().reverse())
+        made.kw["autoincrement"] = not self.kw["autoincrement"]
+        return made
 
 
 class Cast(ops.AlterColumnOp):

@@ -31,8 +31,8 @@ def _place(operation: MigrateOperation, added: set[str]) -> tuple[int, int]:
     if isinstance(operation, ops.DropIndexOp):
         return 1, 0
     if isinstance(operation, ops.DropColumnOp):
-        generated = is_generated(operation.to_column())
-        return (2 if operation.column_name in added else 6), 0 if generated else 1
+        early = operation.column_name in added or is_generated(operation.to_column())
+        return (2 if early else 6), 0
     if isinstance(operation, ops.AddColumnOp):
         return 3, 2 if is_generated(operation.column) else 0
     if isinstance(operation, ops.AlterColumnOp):

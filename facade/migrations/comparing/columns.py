@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from facade.foundation.imports import later
 from facade.migrations.comparing.comparison import Both, both_of
-from facade.migrations.comparing.reflected import make_writable
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -69,9 +68,8 @@ def compare_default(
         return util.PriorityDispatchResult.CONTINUE
     if _is_generated(pair):
         return util.PriorityDispatchResult.STOP
-    make_writable(conn_column.table, context.dialect)
     alter.existing_server_default = conn_column.server_default
-    if column.autoincrement is True:
+    if column.autoincrement is True and not context.dialect.supports_identity_columns:
         alter.kw["autoincrement"] = True
     if pair[0].default != pair[1].default:
         alter.modify_server_default = column.server_default

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from facade.migrations.comparing.reflected import complete, make_writable
 from facade.migrations.comparing.twins import describes, there, wanted
 from facade.migrations.plain import PlainMetaData
 
@@ -47,9 +48,10 @@ def both_of(context: AutogenContext, plain: sa.Table | None, conn_table: sa.Tabl
     compared = plain.metadata.compared
     if plain.key not in compared:
         connection: Connection = context.connection  # type: ignore[assignment]
-        compared[plain.key] = Both(
-            conn_table, plain, there(connection, conn_table), wanted(connection, plain)
-        )
+        words = there(connection, conn_table)
+        make_writable(conn_table, context.dialect)
+        complete(conn_table, words)
+        compared[plain.key] = Both(conn_table, plain, words, wanted(connection, plain))
     found: Both = compared[plain.key]
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ class Item(NamedTuple):
     """``index``, ``unique`` or ``check``; another word for one that Alembic cannot write."""
     text: str
     columns: tuple[str, ...] = ()
-    """Those of a unique constraint, by which one without a name is found."""
+    """Those of a unique constraint, by which one without a name is found; for MySQL what an index is on, and in which order."""
 
 
 @dataclass
@@ -35,5 +36,13 @@ class TableWords:
 
     columns: dict[str, ColumnWords] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
+    again: dict[str, str] = field(default_factory=dict)
+    """How the database writes the texts of items that it is told in its own words: PostgreSQL does so once more in another way."""
     unnamed: list[Item] = field(default_factory=list)
     """Constraints whose names the database does not keep, or never had."""
+
+    def ways(self, name: str) -> Iterator[Item]:
+        """Yield an item of the table in each way that the database writes it."""
+        yield self.items[name]
+        if name in self.again:
+            yield self.items[name]._replace(text=self.again[name])

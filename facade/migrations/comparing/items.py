@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from facade.foundation.imports import later
 from facade.migrations.comparing.comparison import Both, both_of
 from facade.migrations.comparing.conditions import same_condition
-from facade.migrations.comparing.reflected import as_unique_constraint, make_writable, objects_of
+from facade.migrations.comparing.reflected import as_unique_constraint, complete, make_writable, objects_of
+from facade.migrations.comparing.twins import describes, there
 from facade.migrations.plain import PlainMetaData
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def compare_items(
     """Compare by names and by the words of the database, in place of Alembic's own comparison."""
     if conn_table is not None:
         make_writable(conn_table, context.dialect)
+        if plain is None and describes(context.dialect) and context.connection is not None:
+            complete(conn_table, there(context.connection, conn_table))
     if plain is None or not isinstance(plain.metadata, PlainMetaData):
         return util.PriorityDispatchResult.CONTINUE
     if conn_table is None:
@@ -136,7 +139,7 @@ class _Items:
 
     def _is_other(self, name: str) -> bool:
         words = self.both.wanted
-        return words is not None and not _are_same(words.items[name], self.there[name])
+        return words is not None and not any(_are_same(one, self.there[name]) for one in words.ways(name))
 
     # -- operations -----------------------------------------------------------------------------------
 

@@ -88,5 +88,6 @@ def _item(part: Sequence[str]) -> tuple[str, Item] | None:
         columns = tuple(unquoted(one[0]) for one in split(part[4:-1]))
         return unquoted(part[2]), Item("unique", text_of(part[3:]), columns)
     if part[0] == "KEY":
-        return unquoted(part[1]), Item("index", text_of(part[2:]))
+        items = (" ".join([one[0], *(word.upper() for word in one[1:])]) for one in split(part[3:-1]))
+        return unquoted(part[1]), Item("index", text_of(part[2:]), tuple(items))
     return None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from facade.migrations.texts import SQLText
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
 
@@ -36,7 +38,7 @@ def make_types(connection: Connection, table: sa.Table) -> None:
     for type_ in types_of([table]).values():
         name = type_name(type_, connection.dialect)
         if connection.scalar(sa.text("SELECT to_regtype(:name)"), {"name": name}) is None:
-            connection.exec_driver_sql(create_type(type_, connection.dialect).replace("%", "%%"))
+            connection.execute(SQLText(create_type(type_, connection.dialect)))
 
 
 def create_type(type_: Named, dialect: Dialect) -> str:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from facade.migrations.comparing.described import ColumnWords, Item, TableWords
+from facade.migrations.texts import SQLText
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["describe"]
+__all__ = ["describe", "describe_again"]
 
 _COLUMNS = sa.text("""
 SELECT a.attname, format_type(a.atttypid, a.atttypmod),
@@ -53,6 +54,37 @@ def describe(connection: Connection, name: str, schema: str | None) -> TableWord
         _, _, words = text.partition(" USING ")
         found.items[index] = Item("index", f"{'UNIQUE ' if unique else ''}{words}")
     return found
+
+
+def describe_again(connection: Connection, name: str, words: TableWords) -> None:
+    """Add how the server writes what it has written: it adds casts to some texts that come from itself.
+
+    `name` is a temporary table that is described by `words`.
+    """
+    told = {
+        key: item
+        for key, item in words.items.items()
+        if "::" in item.text and item.kind in ("check", "index")
+    }
+    if not told:
+        return
+    quote = connection.dialect.identifier_preparer.quote
+    again = f"{name}_again"
+    _run(connection, f"CREATE TEMPORARY TABLE {again} (LIKE {name})")
+    for key, item in told.items():
+        if item.kind == "check":
+            _run(connection, f"ALTER TABLE {again} ADD CONSTRAINT {quote(key)} {item.text}")
+        else:
+            text = item.text.removeprefix("UNIQUE ")
+            unique = "" if text == item.text else "UNIQUE "
+            _run(connection, f"DROP INDEX pg_temp.{quote(key)}")
+            _run(connection, f"CREATE {unique}INDEX {quote(key)} ON {again} USING {text}")
+    found = describe(connection, again, "pg_temp")
+    words.again = {key: item.text for key, item in found.items.items()}
+
+
+def _run(connection: Connection, sql: str) -> None:
+    connection.execute(SQLText(sql))
 
 
 def _column(

@@ -15,9 +15,11 @@ from facade.vendors import vendor_of
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
+    from facade.migrations.comparing.described import TableWords
+
     Object = sa.Index | sa.UniqueConstraint | sa.CheckConstraint
 
-__all__ = ["make_writable", "objects_of"]
+__all__ = ["as_unique_constraint", "complete", "make_writable", "objects_of"]
 
 
 def make_writable(table: sa.Table, dialect: Dialect) -> None:
@@ -68,6 +70,22 @@ _ORDERS: dict[Any, str] = {
     operators.nulls_first_op: "NULLS FIRST",
     operators.nulls_last_op: "NULLS LAST",
 }
+
+
+def complete(table: sa.Table, words: TableWords) -> None:
+    """Give a reflected table what SQLAlchemy does not read: the order of MySQL's indexes, and what PostgreSQL defers."""
+    for index in table.indexes:
+        item = words.items.get(str(index.name))
+        if item is not None and any(part.endswith(" DESC") for part in item.columns):
+            index.expressions = [
+                IndexSQL(part) if part.endswith(" DESC") else expression
+                for part, expression in zip(item.columns, index.expressions, strict=True)
+            ]
+    for constraint in table.constraints:
+        item = words.items.get(str(constraint.name))
+        if isinstance(constraint, sa.UniqueConstraint) and item is not None and " DEFERRABLE" in item.text:
+            constraint.deferrable = True
+            constraint.initially = "DEFERRED" if item.text.endswith(" DEFERRED") else "IMMEDIATE"
 
 
 def objects_of(table: sa.Table) -> dict[str, Object]:

@@ -22,7 +22,7 @@ from facade.migrations.comparing.words import (
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["collations_of", "constraints_of", "describe", "index_parts"]
+__all__ = ["collations_of", "constraints_of", "counts_keys", "describe", "index_parts"]
 
 _CONSTRAINTS = {"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"}
 _COLUMNS = sa.text("SELECT name, type, dflt_value, hidden FROM pragma_table_xinfo(:name, :place)")
@@ -76,6 +76,11 @@ def collations_of(sql: str) -> dict[str, str]:
     """Return the collations of the columns that a CREATE TABLE gives one."""
     parts = (part for part in _parts_of(sql) if part[0].upper() not in _CONSTRAINTS)
     return {column_name(part): found for part in parts if (found := _collation(part)) is not None}
+
+
+def counts_keys(sql: str) -> bool:
+    """Return whether a CREATE TABLE says that no key comes again."""
+    return any("AUTOINCREMENT" in map(str.upper, part[1:]) for part in _parts_of(sql))
 
 
 _ARGUMENTS = re.compile(r"\(([^)]*)\)")

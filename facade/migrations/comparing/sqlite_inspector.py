@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 
-from facade.migrations.comparing.sqlite import checked_when, collations_of, constraints_of, index_parts
+from facade.migrations.comparing.sqlite import (
+    checked_when,
+    collations_of,
+    constraints_of,
+    counts_keys,
+    index_parts,
+)
 from facade.migrations.comparing.words import unquoted, words
 
 if TYPE_CHECKING:
@@ -62,6 +68,15 @@ class SQLiteInspector(Inspector):
             for column in found.get((schema, table), ()):
                 if column["name"] in collations:
                     column["type"].collation = collations[column["name"]]
+        return found  # type: ignore[no-any-return]
+
+    def get_multi_table_options(  # type: ignore[override]
+        self, schema: str | None = None, filter_names: Collection[str] | None = None, **options: Any
+    ) -> dict[tuple[str | None, str], dict[str, Any]]:
+        found: Any = super().get_multi_table_options(schema, filter_names, **options)  # type: ignore[arg-type]
+        for table, sql in self._read(_TABLES, schema):
+            if (schema, table) in found and counts_keys(sql):
+                found[schema, table] = {**found[schema, table], "sqlite_autoincrement": True}
         return found  # type: ignore[no-any-return]
 
     def get_indexes(self, table_name: str, schema: str | None = None, **options: Any) -> Any:

@@ -29,6 +29,7 @@ _DESCRIBE: dict[str, Describe] = {
     "postgresql": postgresql.describe,
     "mysql": mysql.describe,
 }
+_DESCRIBE_AGAIN = {"postgresql": postgresql.describe_again}
 _NAME = "facade_wanted"
 #: Where the temporary tables of a connection are.
 _SCHEMA = {"sqlite": "temp", "postgresql": "pg_temp"}
@@ -53,7 +54,10 @@ def wanted(connection: Connection, plain: sa.Table) -> TableWords | None:
     try:
         with _taken_back(connection):
             _make(connection, plain)
-            return _DESCRIBE[vendor](connection, _NAME, _SCHEMA.get(vendor))
+            found = _DESCRIBE[vendor](connection, _NAME, _SCHEMA.get(vendor))
+            if vendor in _DESCRIBE_AGAIN:
+                _DESCRIBE_AGAIN[vendor](connection, _NAME, found)
+            return found
     except sa.exc.DBAPIError as error:
         log.warning(
             "The definitions of %s are not compared, but for their names: the database takes none like them. %s",
