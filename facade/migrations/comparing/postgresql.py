@@ -81,6 +81,7 @@ def describe_again(connection: Connection, name: str, words: TableWords) -> None
             _run(connection, f"CREATE {unique}INDEX {quote(key)} ON {again} USING {text}")
     found = describe(connection, again, "pg_temp")
     words.again = {key: item.text for key, item in found.items.items()}
+    _run(connection, f"DROP TABLE pg_temp.{again}")
 
 
 def _run(connection: Connection, sql: str) -> None:

@@ -50,13 +50,13 @@ def wanted(connection: Connection, plain: sa.Table) -> TableWords | None:
 
     It is asked by a temporary table, which is gone afterwards. A user that may only read gets None, too.
     """
-    vendor = vendor_of(connection.dialect).name
+    kind = vendor_of(connection.dialect).name
     try:
         with _taken_back(connection):
             _make(connection, plain)
-            found = _DESCRIBE[vendor](connection, _NAME, _SCHEMA.get(vendor))
-            if vendor in _DESCRIBE_AGAIN:
-                _DESCRIBE_AGAIN[vendor](connection, _NAME, found)
+            found = _DESCRIBE[kind](connection, _NAME, _SCHEMA.get(kind))
+            if kind in _DESCRIBE_AGAIN:
+                _DESCRIBE_AGAIN[kind](connection, _NAME, found)
             return found
     except sa.exc.DBAPIError as error:
         log.warning(
