@@ -404,6 +404,8 @@ def earlier_fields(vendor="sqlite"):
         class Kinds(models.Model):
             key = models.AutoField(primary_key=True)
             big = models.IntegerField()
+            binary = models.BinaryField(null=True)
+            path = models.CharField(max_length=10)
             flag = models.IntegerField(null=True)
             char = models.CharField(max_length=20, null=True)
             unlimited = models.CharField(max_length=40, null=True)

@@ -11,6 +11,7 @@ from facade.migrations.changing.ordering import order_operations
 from facade.migrations.comparing.columns import compare_default, compare_generated, compare_type
 from facade.migrations.comparing.items import compare_items
 from facade.migrations.comparing.sqlite_inspector import SQLiteInspector
+from facade.migrations.hooks import rendering
 from facade.migrations.plain import is_of_model, plain_metadata
 from facade.vendors import vendor_of
 
@@ -64,10 +65,15 @@ def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> Priority
     tables = [plain.tables.get(table.key) if is_of_model(table) else table for table in given]
     context.sorted_tables = sorted((table for table in tables if table is not None), key=_key)
     context.table_key_to_table = {table.key: table for table in context.sorted_tables}
-    if vendor_of(context.dialect).is_embedded and context.connection is not None:
-        context.inspector = SQLiteInspector.of(context.connection)
-        context.opts = {**context.opts, "render_as_batch": True}
+    context.opts = {**context.opts, "render_item": rendering(context.opts.get("render_item"))}
+    if not vendor_of(context.dialect).adds_constraints:
+        context.opts["render_as_batch"] = True
+    if vendor_of(context.dialect).name in _INSPECTORS and context.connection is not None:
+        context.inspector = _INSPECTORS[vendor_of(context.dialect).name].of(context.connection)
     return util.PriorityDispatchResult.CONTINUE
+
+
+_INSPECTORS = {"sqlite": SQLiteInspector}
 
 
 def _key(table: sa.Table) -> str:
