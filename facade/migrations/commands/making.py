@@ -16,7 +16,7 @@ from alembic.util import CommandError
 from facade.migrations.revisions.calls import operations_of
 from facade.migrations.revisions.filling import ONE_WAY, fill
 from facade.migrations.revisions.names import descriptions, name_of
-from facade.migrations.revisions.renames import find_renames
+from facade.migrations.revisions.renaming import find_renames
 from facade.migrations.runs.errands import Errand
 from facade.migrations.runs.progress import title
 

@@ -30,6 +30,7 @@ class Questions:
     ask: Ask | None = None
     no_renames: bool = False
     used: set[str] = field(default_factory=set)
+    declined: set[tuple[str, str]] = field(default_factory=set)
 
     def renamed(self, old: str, candidates: Mapping[str, str], what: str) -> str | None:
         """Return the new name of ``old``, or None where it is gone.
@@ -42,7 +43,11 @@ class Questions:
             self.used.add(old)
             return self._checked(old, named, candidates)
         taken = {new for one, new in self.renames.items() if one.rpartition(".")[0] == old.rpartition(".")[0]}
-        free = {new: called for new, called in candidates.items() if new not in taken}
+        free = {
+            new: called
+            for new, called in candidates.items()
+            if new not in taken and (old, new) not in self.declined
+        }
         if self.no_renames or not free:
             return None
         if self.ask is None:
@@ -51,10 +56,11 @@ class Questions:
                 f"{what} {old} is gone and {new} is new, and they are alike: say --rename {old}={new} if its rows' values "
                 "stay, or --no-renames if they go."
             )
-        ask = self.ask
-        return next(
-            (new for new, called in free.items() if agrees(ask, f"Was {old} renamed to {called}?")), None
-        )
+        for new, called in free.items():
+            if agrees(self.ask, f"Was {old} renamed to {called}?"):
+                return new
+            self.declined.add((old, new))
+        return None
 
     @staticmethod
     def _checked(old: str, new: str, candidates: Mapping[str, str]) -> str:
