@@ -42,9 +42,7 @@ def test_a_script_makes_all_that_models_have_and_takes_it_back(alembic, state, d
 
 
 def test_a_script_leads_from_what_was_before_and_back(alembic, state, database):
-    before, after = (
-        tables(made(database.vendor)) for made in (migrated.EARLIER[state], state)
-    )
+    before, after = (tables(made(database.vendor)) for made in (migrated.EARLIER[state], state))
     alembic.write(before)
     alembic.upgrade()
     rows = ROWS[state](before)
@@ -93,7 +91,15 @@ def rows_of_fields(metadata):
 
 
 def rows_of_defaults(metadata):
-    day = {"off": True, "moment": NOON, "document": {}, "binary": b"\0", "collated": "A", "empty": "e", "negative": 3}
+    day = {
+        "off": True,
+        "moment": NOON,
+        "document": {},
+        "binary": b"\0",
+        "collated": "A",
+        "empty": "e",
+        "negative": 3,
+    }
     yield metadata.tables["press_defaults"], day
     yield metadata.tables["press_generated"], {"width": 3, "height": 4, "name": "Ada"}
 
@@ -114,8 +120,14 @@ ROWS = {
     migrated.every_relation: rows_of_relations,
 }
 KEPT = {
-    migrated.every_field: ("SELECT big, integer, text, enumerated FROM press_kinds", [(2**30, 12, "it's", "red")]),
+    migrated.every_field: (
+        "SELECT big, integer, text, enumerated FROM press_kinds",
+        [(2**30, 12, "it's", "red")],
+    ),
     migrated.every_default: ("SELECT width, height, area, upper FROM press_generated", [(3, 4, 12, "ADA")]),
     migrated.every_constraint: ("SELECT name, kind FROM press_constrained", [("A_1", "a")]),
-    migrated.every_relation: ("SELECT p.name FROM press_place p JOIN press_guest g ON g.home_id = p.id", [("here",)]),
+    migrated.every_relation: (
+        "SELECT p.name FROM press_place p JOIN press_guest g ON g.home_id = p.id",
+        [("here",)],
+    ),
 }

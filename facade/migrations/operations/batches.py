@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from facade.migrations.runs.marks import UNMARKED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -76,7 +78,7 @@ class Marks:
     def read(self) -> str | None:
         """Return the last key of the walk, as `note` has it; None at the beginning."""
         with self._connection.begin():
-            self._table.create(self._connection, checkfirst=True)
+            self._change(sa.schema.CreateTable(self._table, if_not_exists=True))
             found = self._connection.scalar(sa.select(self._table.c.last_key).where(self._mine()))
         return None if found is None else str(found)
 
@@ -91,7 +93,10 @@ class Marks:
         with self._connection.begin():
             self._connection.execute(self._table.delete().where(self._mine()))
             if not self._connection.scalar(sa.select(sa.func.count()).select_from(self._table)):
-                self._table.drop(self._connection)
+                self._change(sa.schema.DropTable(self._table))
+
+    def _change(self, statement: sa.schema.ExecutableDDLElement) -> None:
+        self._connection.execute(statement, execution_options={UNMARKED: True})
 
     def _mine(self) -> sa.ColumnElement[bool]:
         return self._table.c.walk == self._walk

@@ -13,6 +13,7 @@ from facade.db.connection import connections
 from facade.migrations.operations import batches
 from facade.migrations.operations.connecting import Joined, alias_of, on_connection, waiting_for
 from facade.migrations.operations.historic import HistoricApps
+from facade.migrations.runs.offline import REPLAYED
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -54,7 +55,7 @@ def _run_python(operations: Operations, operation: RunPythonOp) -> None:
     if _is_offline(context, function):
         return
     connection: Any = context.connection
-    apps, alias = HistoricApps(connection), alias_of(context)
+    apps, alias = HistoricApps(context), alias_of(context)
 
     def work(joined: Joined) -> None:
         apps.reflect()
@@ -106,7 +107,7 @@ def _run_in_batches(operations: Operations, operation: RunInBatchesOp) -> None:
     context = operations.get_context()
     if _is_offline(context, operation.function):
         return
-    apps = HistoricApps(context.connection)  # type: ignore[arg-type]
+    apps = HistoricApps(context)
     walk = _Walk(operation, apps.get_model(operation.table))
     if operation.atomic:
         _go(walk, apps, context)
@@ -165,8 +166,12 @@ class _Walk:
 
 def _is_offline(context: MigrationContext, function: Function) -> bool:
     """Say in the script, where one is written instead of run, that a function does not stand in it."""
+    remark = f"-- {getattr(function, '__name__', 'a function')}() changes rows: it has no SQL"
     if context.as_sql:
-        context.impl.static_output(
-            f"-- {getattr(function, '__name__', 'a function')}() changes rows: it has no SQL"
-        )
-    return context.as_sql
+        context.impl.static_output(remark)
+        return True
+    if context.opts.get(REPLAYED):
+        assert context.connection is not None
+        context.connection.exec_driver_sql(remark)
+        return True
+    return False

@@ -13,7 +13,7 @@ from facade.migrations.plain_types import plain_type
 from facade.sql.tables.definitions import FIELD
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection, Dialect
+    from alembic.runtime.migration import MigrationContext
 
 __all__ = ["HistoricApps"]
 
@@ -26,9 +26,9 @@ class HistoricApps(registry.Apps):
     ``related_name`` of today's models are not there.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, context: MigrationContext) -> None:
         super().__init__()
-        self._connection = connection
+        self._context = context
 
     def get_model(self, app_label: str, model_name: str | None = None, require_ready: bool = True) -> Any:
         """Return the model of a table: ``get_model("library", "Book")``, ``("library.Book")``, or ``("library_book")``.
@@ -51,16 +51,17 @@ class HistoricApps(registry.Apps):
 
     @cached_property
     def _by_table(self) -> dict[str, Any]:
-        tables = sa.MetaData()
+        tables, connection = sa.MetaData(), self._context.connection
+        assert connection is not None
         today = _tables_of_today()
         schemas = {None, *(table.schema for table in today.values())}
-        for schema in schemas & {None, *sa.inspect(self._connection).get_schema_names()}:
-            tables.reflect(self._connection, schema, resolve_fks=False)
+        for schema in schemas & {None, *sa.inspect(connection).get_schema_names()}:
+            tables.reflect(connection, schema, resolve_fks=False)
         found: dict[str, Any] = {}
         for name, table in sorted(tables.tables.items()):
             of_today = today.get(name)
             if of_today is not None:
-                _take_types(table, of_today, self._connection.dialect)
+                _take_types(table, of_today, self._context)
             found[name] = self._model(table, of_today)
         return found
 
@@ -76,7 +77,7 @@ class HistoricApps(registry.Apps):
 def _table_name(app_label: str, model_name: str) -> str:
     """Return the name of the table of a model of today, or the one that a model of this name would have."""
     try:
-        found: str = registry.apps.get_registered_model(app_label, model_name)._meta.db_table
+        found: str = registry.current().get_registered_model(app_label, model_name)._meta.db_table
     except LookupError:
         return f"{app_label}_{model_name.lower()}"
     return found.strip('"').replace('"."', ".")
@@ -85,7 +86,7 @@ def _table_name(app_label: str, model_name: str) -> str:
 def _tables_of_today() -> dict[str, sa.Table]:
     return {
         table.fullname: table
-        for model in registry.apps.get_models(include_auto_created=True)
+        for model in registry.current().get_models(include_auto_created=True)
         if model._meta.stands_on is None and not model._meta.proxy
         for table in [model._meta.table]
     }
@@ -95,19 +96,15 @@ def _field_of(table: sa.Table) -> Any:
     return next(column.info[FIELD] for column in table.columns if FIELD in column.info)
 
 
-def _take_types(table: sa.Table, of_today: sa.Table, dialect: Dialect) -> None:
+def _take_types(table: sa.Table, of_today: sa.Table, context: MigrationContext) -> None:
     """Let columns have the types that today's have, where these are the same in the database: they know its values best.
 
     A database tells less than there is to know: SQLite's texts may be documents, keys or moments.
     """
     for column in table.columns:
         same = of_today.columns.get(column.name)
-        if same is not None and _written(same.type, dialect) == _written(column.type, dialect):
+        if same is None:
+            continue
+        plain = sa.Column(column.name, plain_type(same.type, context.dialect))
+        if not context.impl.compare_type(column, plain):
             column.type = same.type
-
-
-def _written(column_type: sa.types.TypeEngine[Any], dialect: Dialect) -> str | None:
-    try:
-        return plain_type(column_type, dialect).compile(dialect)
-    except sa.exc.CompileError:
-        return None

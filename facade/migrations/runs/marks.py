@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy.engine import Connection
 
-__all__ = ["Mark", "Marks"]
+__all__ = ["UNMARKED", "Mark", "Marks"]
+
+#: An execution option of statements that may be left behind: they do no harm when the revision is run again.
+UNMARKED = "facade_unmarked"
 
 _TEXT = re.compile(
     r"facade: (?P<way>upgrade|downgrade) (?P<revision>\S+) reached statement (?P<number>\d+): (?P<sql>.*)",
@@ -141,7 +144,8 @@ class Marks:
         context: object,
         many: bool,
     ) -> None:
-        if self._writing or not self._revision or _READS.match(sql):
+        options = getattr(context, "execution_options", {})
+        if self._writing or not self._revision or _READS.match(sql) or UNMARKED in options:
             return
         self._number += 1
         if _DDL.match(sql):

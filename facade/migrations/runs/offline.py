@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, RevisionStep
     from sqlalchemy.engine import Connection
 
-__all__ = ["write"]
+__all__ = ["REPLAYED", "write"]
+
+#: An option of the context in which revisions run for their SQL alone: functions of theirs are not called.
+REPLAYED = "facade_replayed"
 
 _LOOKS = re.compile(r"\s*(SELECT|PRAGMA)\b", re.IGNORECASE)
 
@@ -59,7 +62,8 @@ def _replay(asked: MigrationContext, settings: dict[str, Any]) -> None:
                 yield step
 
         context.configure(
-            connection=connection, **{**settings, "as_sql": False, "dont_mutate": False, "fn": steps}
+            connection=connection,
+            **{**settings, "as_sql": False, "dont_mutate": False, "fn": steps, REPLAYED: True},
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -87,7 +87,7 @@ class Surroundings:
     def _tables(self) -> list[tuple[Any, sa.Table]]:
         return [
             (model, model._meta.table)
-            for model in registry.apps.get_models(include_auto_created=True)
+            for model in registry.current().get_models(include_auto_created=True)
             if not model._meta.proxy
         ]
 
