@@ -25,12 +25,18 @@ facade.configure(DATABASES={urls!r})
 """
 
 SERVER = """
-import json, os, sys, traceback
+import contextlib, gc, io, json, os, sys, traceback
 import alembic.command, alembic.context, alembic.op
+import psycopg, pymysql
+import sqlalchemy.dialects.mysql, sqlalchemy.dialects.postgresql, sqlalchemy.dialects.sqlite
 import facade.cli.migrating
 from facade.cli.program import app
 from facade.migrations import environment
 from facade.migrations.commands import applying, errors, histories, making, squashing, starting, writing
+
+with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+    app(["showmigrations", "--config", "nowhere"])  # the first command makes Typer import more
+gc.freeze()
 
 for line in sys.stdin:
     order = json.loads(line)
