@@ -331,6 +331,39 @@ def test_an_index_is_made_concurrently_while_others_wait(project, database):
     ]
 
 
+@pytest.mark.vendors("postgres")
+def test_a_revision_that_ends_its_transaction_is_not_said_to_leave_nothing(project, database):
+    started(project)
+    project.run("migrate")
+    database.observe("INSERT INTO library_event (name) VALUES ('a'), ('a')")
+    project.run("makemigrations", "--empty")
+    index = (
+        "op.create_index('event_name', 'library_event', ['name'], unique=True, postgresql_concurrently=True)"
+    )
+    edit(project.revisions[-1], "    pass", f"    with op.get_context().autocommit_block():\n        {index}")
+    error = project.run("migrate", fails=True)
+    assert "It ended its transaction by itself" in error
+    assert "may be there, and invalid" in error
+    assert database.observe("SELECT indisvalid FROM pg_index WHERE indexrelid = 'event_name'::regclass") == [
+        (False,)
+    ]
+
+
+@pytest.mark.vendors("sqlite")
+def test_sqlite_does_in_an_autocommit_block_what_no_transaction_takes(project, database):
+    started(project)
+    project.run("migrate")
+    project.run("makemigrations", "--empty")
+    edit(
+        project.revisions[-1],
+        "    pass",
+        "    with op.get_context().autocommit_block():\n        op.execute('VACUUM')\n"
+        "    op.create_table('more', sa.Column('id', sa.Integer()))",
+    )
+    assert "OK" in project.run("migrate")
+    assert columns(database, "more") == ["id"]
+
+
 @pytest.mark.vendors("sqlite")
 def test_the_program_goes_on_writing_between_revisions(held, database):
     process = held.start("migrate")

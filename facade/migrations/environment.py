@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from alembic import context
 from alembic.runtime.migration import StampStep
 from alembic.util import CommandError, to_tuple
@@ -29,7 +30,6 @@ from facade.sql.tables.definitions import metadata
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import sqlalchemy as sa
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext, RevisionStep
     from sqlalchemy.engine import Connection
@@ -172,10 +172,12 @@ def _run_migrations(connection: Connection, errand: Errand, steps: Steps, settin
     marks = Marks(connection)
     told = partial(_told, steps, errand.progress, marks)
     context.configure(connection=connection, **settings, fn=told)
+    sa.event.listen(connection, "commit", errand.progress.commit)
     try:
         with marks.watching(context.get_context(), again=errand.again), context.begin_transaction():
             context.run_migrations()
     finally:
+        sa.event.remove(connection, "commit", errand.progress.commit)
         connection.rollback()
 
 

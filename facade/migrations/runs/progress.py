@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from alembic.script import Script
+    from sqlalchemy.engine import Connection
 
 __all__ = ["Progress", "title"]
 
@@ -29,7 +30,8 @@ class Progress:
         self.schema: str | None = None
         self.revision: str | None = None
         self.applied = 0
-        self.whole = True  # a revision is done, or nothing of it is
+        self.whole = True  # a transaction holds each revision
+        self.committed = False  # the revision has ended it by itself
 
     def waiting(self, message: str) -> None:
         """Another deployer has the lock."""
@@ -44,6 +46,11 @@ class Progress:
     def begin(self, revision: str, *, up: bool, faked: bool = False) -> None:
         """A revision is about to be applied, or undone."""
         self.revision = revision
+        self.committed = False
+
+    def commit(self, connection: Connection) -> None:
+        """The connection commits."""
+        self.committed = True
 
     def end(self) -> None:
         """The revision is committed."""
@@ -56,6 +63,11 @@ class Progress:
 
     def kept(self) -> str:
         """Say what is left of a revision that failed."""
+        if self.whole and self.committed:
+            return (
+                "It ended its transaction by itself, so what came before that is kept (an index that was to be made "
+                "concurrently may be there, and invalid): look before you run it again."
+            )
         if self.whole:
             return "Nothing of it was kept; those before it are applied."
         return "This database commits each statement: run migrate again to see what to look at."
