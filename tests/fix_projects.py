@@ -84,6 +84,17 @@ class Project:
 
     def run(self, *arguments, fails=False):
         """Run a command and return what it printed; ``fails`` is what its exit code has to say."""
+        done = self._done(arguments)
+        assert (done.code != 0) is fails, f"{arguments}: {done.code}\n{done.out}\n{done.err}"
+        assert "Traceback" not in done.err, done.err
+        return done.err if fails else done.out
+
+    def show(self, *arguments):
+        """Run a command and return what a terminal would show."""
+        done = self._done(arguments)
+        return done.out + done.err
+
+    def _done(self, arguments):
         out, err = self.folder / ".out", self.folder / ".err"
         order = {
             "arguments": arguments,
@@ -95,10 +106,7 @@ class Project:
         self._commands.stdin.write(json.dumps(order) + "\n")
         self._commands.stdin.flush()
         code = int(self._commands.stdout.readline())
-        done = SimpleNamespace(code=code, out=out.read_text(), err=err.read_text())
-        assert (code != 0) is fails, f"{arguments}: {code}\n{done.out}\n{done.err}"
-        assert "Traceback" not in done.err, done.err
-        return done.err if fails else done.out
+        return SimpleNamespace(code=code, out=out.read_text(), err=err.read_text())
 
     def start(self, *arguments, program="facade.cli", **options):
         """Start an ordinary process, and return it."""
