@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import migrated
-from tests.migrated import body, project, tables
+from tests.migrated import project, tables
 
 
 @pytest.fixture

@@ -73,6 +73,8 @@ class Reading(NamedTuple):
     """Those that Alembic would not read as they are."""
     counts: bool
     """Whether the new table is to count keys so that none comes again."""
+    refers: bool = False
+    """Whether there are references, which Alembic would follow: it warns of the indexes that it does not read of other tables."""
     checks: Sequence[sa.CheckConstraint] = ()
     """Those that have no name in the old table, without which Alembic does not copy them."""
 
@@ -83,6 +85,8 @@ def _render_remade(context: AutogenContext, operation: Remade) -> list[str]:
     if operation.read.columns:
         columns = ", ".join(render._render_column(column, context) for column in operation.read.columns)
         options.append(f"reflect_args=[{columns}]")
+    if operation.read.refers:
+        options.append("reflect_kwargs={'resolve_fks': False}")
     if operation.read.checks:
         checks = ", ".join(
             str(render._render_constraint(one, context, None)) for one in operation.read.checks

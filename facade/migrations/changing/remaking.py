@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alembic.operations.ops import MigrateOperation, ModifyTableOps
 
     from facade.migrations.changing import operations
+    from facade.migrations.changing.operations import Reading
     from facade.migrations.comparing.comparison import Both
     from facade.migrations.comparing.described import TableWords
 else:
@@ -73,8 +74,8 @@ class _Remaking:
                 *self._made_again(),
             ],
             schema=self.group.schema,
-            read=operations.Reading(list(self._read()), _counts(self.both.wanted), self._unnamed()),
-            read_back=operations.Reading(list(self._read_back()), _counts(self.both.there), self._unnamed()),
+            read=self._reading(self._read(), self.old, self.both.wanted),
+            read_back=self._reading(self._read_back(), self.new, self.both.there),
         )
         yield from map(added, stay)
         yield from after
@@ -103,17 +104,14 @@ class _Remaking:
                 )
         yield from map(added, self._checks())
         yield from self._collations()
+        yield from self._defaults()
 
     def _checks(self) -> Iterator[sa.CheckConstraint]:
         """Checks in whose texts Alembic would see parameters."""
         gone = {str(one.constraint_name) for one in self.group.ops if isinstance(one, ops.DropConstraintOp)}
         checks = [one for one in self.old.constraints if isinstance(one, sa.CheckConstraint) and one.name]
         for check in sorted(checks, key=lambda check: str(check.name)):
-            if (
-                isinstance(check.sqltext, SQLText)
-                and "\\:" in check.sqltext.source
-                and str(check.name) not in gone
-            ):
+            if _is_misread(check.sqltext) and str(check.name) not in gone:
                 yield check
 
     def _collations(self) -> Iterator[MigrateOperation]:
@@ -128,7 +126,35 @@ class _Remaking:
             elif self.altered[name].modify_type is None:
                 self.altered[name].modify_type = new.type
 
+    def _defaults(self) -> Iterator[MigrateOperation]:
+        """Defaults in which Alembic would see parameters."""
+        for name in self.columns:
+            old, new = self.old.c[name], self.new.c[name]
+            arg = getattr(old.server_default, "arg", None)
+            if not _is_misread(arg):
+                continue
+            if name not in self.altered:
+                yield ops.AlterColumnOp(
+                    self.new.name,
+                    name,
+                    schema=self.new.schema,
+                    existing_type=old.type,
+                    existing_server_default=old.server_default,
+                    modify_server_default=new.server_default,
+                )
+            elif self.altered[name].modify_server_default is False:
+                self.altered[name].modify_server_default = new.server_default
+
     # -- how the old table is read --------------------------------------------------------------------
+
+    def _reading(
+        self, columns: Iterator[sa.Column[Any]], table: sa.Table, words: TableWords | None
+    ) -> Reading:
+        refers = any(
+            one.elements[0].target_fullname.rpartition(".")[0] != table.fullname
+            for one in table.foreign_key_constraints
+        )
+        return operations.Reading(list(columns), _counts(words), refers, self._unnamed())
 
     def _read(self) -> Iterator[sa.Column[Any]]:
         for name, old, new in self._kept_as_text():
@@ -162,6 +188,11 @@ class _Remaking:
 
 
 _NO_NUMBERS = (sa.Date, sa.DateTime, sa.Time, sa.JSON, sa.Interval)
+
+
+def _is_misread(text: object) -> bool:
+    """Whether Alembic, reading a text of the database, takes something in it for the name of a parameter."""
+    return isinstance(text, SQLText) and "\\:" in text.source
 
 
 def _counts(words: TableWords | None) -> bool:
