@@ -188,6 +188,8 @@ class Vendor:
     """Whether decimals are held as they are, not as binary fractions."""
     holds_moments = True
     """Whether columns may hold moments, not only what a clock shows."""
+    indexes_references = False
+    """Whether a reference keeps an index on its columns, which cannot be dropped under it."""
     infers_types = False
     """Whether the type of a parameter follows from where it stands: one that stands alone is a text."""
     insert_rows_max: int | None = None

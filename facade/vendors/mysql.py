@@ -47,6 +47,7 @@ class MySQL(Vendor):
     has_socket_word = True
     has_unsigned_columns = True
     holds_moments = False
+    indexes_references = True
     limits_single_statements = True
     preferred_isolation_level = (
         "READ COMMITTED"  # its own default locks what it scans, and shows a block old rows only

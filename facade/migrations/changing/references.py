@@ -1,4 +1,4 @@
-"""References to columns that change their type: they go before and come after, as both ends have to agree."""
+"""References that go before a change and come again after it: to and from columns whose type changes, or whose index goes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from facade.foundation.imports import later
 from facade.migrations.comparing.comparison import compared
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from alembic.operations.ops import CreateTableOp, DropTableOp, MigrateOperation, ModifyTableOps
 
     from facade.migrations.comparing.comparison import Both
+    from facade.vendors import Vendor
 
-    End = tuple[str, str]
+    End = tuple[str, str, str]
 else:
     ops = later("alembic.operations.ops")
 
@@ -40,13 +42,8 @@ def detached(
     made: Iterable[CreateTableOp],
     dropped: Iterable[DropTableOp],
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """Return what drops references to and from columns whose types change, and what makes them again."""
-    altered = {
-        (_full_name(group), one.column_name)
-        for group in groups
-        for one in group.ops
-        if isinstance(one, ops.AlterColumnOp) and one.modify_type is not None
-    }
+    """Return what drops references whose ends change, and what makes them again."""
+    altered = {end for group in groups for end in _changed_ends(group, vendor_of(context.dialect))}
     if not altered:
         return [], []
     tables = context.table_key_to_table.values()
@@ -65,6 +62,21 @@ def detached(
     ]
 
 
+def _changed_ends(group: ModifyTableOps, vendor: Vendor) -> Iterator[End]:
+    """Yield the columns that a table's references cannot begin in, or others' end in, while it changes."""
+    table = _full_name(group)
+    for one in group.ops:
+        if isinstance(one, ops.AlterColumnOp) and one.modify_type is not None:
+            yield from ((place, table, one.column_name) for place in ("from", "to"))
+        elif isinstance(one, ops.DropConstraintOp) and one.constraint_type == "unique":
+            columns = [column.name for column in one.to_constraint().columns]  # type: ignore[attr-defined]
+            yield from (("to", table, name) for name in columns)
+            if vendor.indexes_references:
+                yield from (("from", table, name) for name in columns)
+        elif isinstance(one, ops.DropIndexOp) and vendor.indexes_references:
+            yield from (("from", table, column.name) for column in one.to_index().columns)
+
+
 def _full_name(group: ModifyTableOps) -> str:
     return group.table_name if group.schema is None else f"{group.schema}.{group.table_name}"
 
@@ -81,8 +93,8 @@ def _touching(
 def _ends(reference: sa.ForeignKeyConstraint) -> Iterator[End]:
     for element in reference.elements:
         table, _, column = element.target_fullname.rpartition(".")
-        yield table, column
-        yield str(element.parent.table.fullname), str(element.parent.name)
+        yield "to", table, column
+        yield "from", str(element.parent.table.fullname), str(element.parent.name)
 
 
 def _left_out(create: CreateTableOp, altered: set[End]) -> Iterator[sa.ForeignKeyConstraint]:
