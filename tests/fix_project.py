@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent, indent
+
+import alembic
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +45,8 @@ class Project:
         (self.folder / "migrations" / "env.py").write_text(
             "import project\nfrom facade.migrations import environment\n\nenvironment.run()\n"
         )
+        template = Path(alembic.__file__).parent / "templates" / "generic" / "script.py.mako"
+        shutil.copy(template, self.folder / "migrations")
         (self.folder / "alembic.ini").write_text(
             "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n"
             "version_locations = %(here)s/migrations/versions\npath_separator = os\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from facade.cli.reporting import TerminalProgress, shown
 from facade.foundation.imports import later
 
 if TYPE_CHECKING:
+    from facade.migrations import django_history
     from facade.migrations.commands import applying, errors, histories, making, squashing, starting, writing
     from facade.migrations.revisions import questions
 else:
@@ -22,6 +23,7 @@ else:
         later(f"facade.migrations.commands.{name}")
         for name in ("applying", "errors", "histories", "making", "squashing", "starting", "writing")
     )
+    django_history = later("facade.migrations.django_history")
     questions = later("facade.migrations.revisions.questions")
 
 __all__ = ["register"]
@@ -122,6 +124,13 @@ def makemigrations(
     default: Annotated[
         list[str] | None, typer.Option(metavar="TABLE.COLUMN=VALUE", help="What the rows that are there get.")
     ] = None,
+    concurrently: Annotated[
+        bool,
+        typer.Option(
+            "--concurrently",
+            help="PostgreSQL: indexes of tables that are there in a revision that blocks nobody.",
+        ),
+    ] = False,
     no_input: NoInput = False,
     database: Database = "default",
     schema: Schemas = None,
@@ -147,6 +156,7 @@ def makemigrations(
             dry_run=dry_run or check,
             questions=None if check else answers,
             schemas=schema or (),
+            concurrently=concurrently,
         )
         _show_made(made, with_code=dry_run)
         if check and made.changes:
@@ -173,6 +183,8 @@ def _show_made(made: making.Made, *, with_code: bool) -> None:
         typer.echo("No changes detected")
         return
     typer.echo(f"Written: {shown(made.path)}" if made.path else f"Would be written: {made.name}")
+    for path in made.more:
+        typer.echo(f"Written: {shown(path)}")
     for change in made.changes:
         typer.echo(f"    {change}")
     if with_code:
@@ -190,6 +202,12 @@ def migrate(
     ] = False,
     fake_initial: Annotated[
         bool, typer.Option("--fake-initial", help="Take a first revision as applied if its tables are there.")
+    ] = False,
+    from_django: Annotated[
+        bool,
+        typer.Option(
+            "--from-django", help="Begin where Django's migrations have come to; writes the first revision."
+        ),
     ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done.")] = False,
     check: Annotated[
@@ -213,6 +231,9 @@ def migrate(
             if check and planned:
                 raise typer.Exit(1)
             return
+        if from_django:
+            _take_over(history, schema or ())
+            return
         with TerminalProgress() as progress:
             applying.migrate(
                 history,
@@ -223,6 +244,15 @@ def migrate(
                 again=again,
                 progress=progress,
             )
+
+
+def _take_over(history: histories.History, schemas: Sequence[str]) -> None:
+    with TerminalProgress() as progress:
+        taken = django_history.take_over(history, schemas=schemas, progress=progress)
+    if taken.written is not None:
+        typer.echo(f"Written: {shown(taken.written)}")
+    told = ", ".join(f"{app} ({number})" for app, number in taken.applied.items())
+    typer.echo(f"Taken over from django_migrations: {told}")
 
 
 def _show_plan(planned: list[applying.Planned]) -> None:

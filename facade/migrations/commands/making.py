@@ -13,6 +13,7 @@ from alembic.autogenerate.api import AutogenContext, RevisionContext
 from alembic.operations import ops
 from alembic.util import CommandError
 
+from facade.migrations.operations.concurrent import write_concurrently
 from facade.migrations.revisions.calls import operations_of
 from facade.migrations.revisions.filling import ONE_WAY, fill
 from facade.migrations.revisions.names import descriptions, name_of
@@ -38,6 +39,7 @@ class Made:
     """A revision that was written, or would be: its file, its operations in words, and what was left alone."""
 
     path: Path | None = None
+    more: list[Path] = field(default_factory=list)
     name: str = ""
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -52,17 +54,21 @@ def make(
     dry_run: bool = False,
     questions: Questions | None = None,
     schemas: Sequence[str] = (),
+    concurrently: bool = False,
+    from_nothing: bool = False,
 ) -> Made:
     """Write a revision for what is different between the database and the models; nothing where that is nothing.
 
     The database has to stand at the history's end. ``name`` is used instead of one that tells what changed; ``empty``
     writes a revision to fill by hand; with ``dry_run`` nothing is written. ``questions`` decide on renames and on
-    values for rows that are there; without them nothing is decided, and what is gone is dropped.
+    values for rows that are there; without them nothing is decided, and what is gone is dropped. ``concurrently`` writes
+    indexes of tables that are there into a revision of their own, which blocks nobody; with ``from_nothing`` the database
+    is taken for an empty one.
 
     Raises CommandError where an answer is missing, where the history has several ends, and where the database is behind.
     """
     history.check_heads()
-    author = _Author(history, name, questions)
+    author = _Author(history, name, questions, concurrently=concurrently, from_nothing=from_nothing)
     revisions = RevisionContext(
         history.config,
         history.scripts,
@@ -88,8 +94,7 @@ def make(
         history.visit(author.compare(revisions), errand, **arguments)
     made = author.made
     if (made.changes or empty) and not dry_run:
-        (script,) = revisions.generate_scripts()
-        made.path = Path(script.path) if script is not None else None
+        made.path, *made.more = [Path(one.path) for one in revisions.generate_scripts() if one is not None]
     return made
 
 
@@ -149,10 +154,19 @@ def _new_id(history: History) -> str:
 class _Author:
     """Makes what autogenerate found into the revision that a user would have written."""
 
-    def __init__(self, history: History, name: str | None, questions: Questions | None) -> None:
+    def __init__(
+        self,
+        history: History,
+        name: str | None,
+        questions: Questions | None,
+        *,
+        concurrently: bool,
+        from_nothing: bool,
+    ) -> None:
         self.history = history
         self.name = name
         self.questions = questions
+        self.concurrently, self.from_nothing = concurrently, from_nothing
         self.made = Made()
 
     def compare(
@@ -160,6 +174,8 @@ class _Author:
     ) -> Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]:
         def work(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
             self._check_applied(heads)
+            if self.from_nothing:
+                context.opts["include_name"] = _is_no_table
             revisions.run_autogenerate(heads, context)
             return []
 
@@ -189,6 +205,8 @@ class _Author:
         self.made.name = script.message = self.name or name_of(operations, first=first)
         self.made.changes = descriptions(operations)
         self.made.code = _code(operations, context)
+        if self.concurrently:
+            write_concurrently(context, heads, directives)
 
     def _known(self, operations: list[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
         """Leave out tables that no revision made: others may have tables in the database, too."""
@@ -199,6 +217,10 @@ class _Author:
                 f"The table {name} is in the database, and no revision made it: it is left alone."
             )
         return [one for one in operations if getattr(one, "table_name", None) not in foreign]
+
+
+def _is_no_table(name: str | None, kind: str, parents: object) -> bool:
+    return kind != "table"
 
 
 def _tables_of(history: History) -> set[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from alembic import op
 
+from facade.migrations.operations.concurrent import OutsideTransaction, write_concurrently
 from facade.migrations.operations.data import RunInBatchesOp, RunPythonOp, SchemaEditor
 from facade.migrations.operations.historic import HistoricApps
 from facade.migrations.operations.server import (
@@ -33,6 +34,7 @@ __all__ = [
     "DropCollationOp",
     "DropExtensionOp",
     "HistoricApps",
+    "OutsideTransaction",
     "RunInBatchesOp",
     "RunPythonOp",
     "SchemaEditor",
@@ -44,6 +46,7 @@ __all__ = [
     "run_in_batches",
     "run_python",
     "validate_constraint",
+    "write_concurrently",
 ]
 
 
