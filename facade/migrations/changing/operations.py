@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy as sa
 from alembic.autogenerate import render, renderers
 from alembic.operations import Operations, ops
 
 from facade.migrations.texts import SQLText
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import MigrateOperation
 
@@ -75,8 +75,8 @@ class Reading(NamedTuple):
     """Whether the new table is to count keys so that none comes again."""
     refers: bool = False
     """Whether there are references, which Alembic would follow: it warns of the indexes that it does not read of other tables."""
-    checks: Sequence[sa.CheckConstraint] = ()
-    """Those that have no name in the old table, without which Alembic does not copy them."""
+    unread: Sequence[sa.Constraint] = ()
+    """Constraints that have no name in the old table, without which Alembic does not copy them."""
 
 
 @renderers.dispatch_for(Remade)
@@ -87,15 +87,17 @@ def _render_remade(context: AutogenContext, operation: Remade) -> list[str]:
         options.append(f"reflect_args=[{columns}]")
     if operation.read.refers:
         options.append("reflect_kwargs={'resolve_fks': False}")
-    if operation.read.checks:
-        checks = ", ".join(
-            str(render._render_constraint(one, context, None)) for one in operation.read.checks
-        )
-        options.append(f"table_args=[{checks}]")
+    # Alembic warns of checks that it leaves out, unless some stand here; uniques it takes by their names, and once.
+    checks = [one for one in operation.read.unread if isinstance(one, sa.CheckConstraint)]
+    if checks:
+        written = ", ".join(str(render._render_constraint(one, context, None)) for one in checks)
+        options.append(f"table_args=[{written}]")
     if operation.read.counts:
         options.append("table_kwargs={'sqlite_autoincrement': True}")
     with context._within_batch():
-        lines = [line for one in operation.ops for line in render.render_op(context, one)]
+        uniques = [one for one in operation.read.unread if one not in checks]
+        unread = map(ops.AddConstraintOp.from_constraint, uniques)
+        lines = [line for one in (*unread, *operation.ops) for line in render.render_op(context, one)]
     return [f"with op.batch_alter_table({', '.join(options)}) as batch_op:", *(lines or ["pass"]), ""]
 
 

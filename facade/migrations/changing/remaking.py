@@ -154,7 +154,9 @@ class _Remaking:
             one.elements[0].target_fullname.rpartition(".")[0] != table.fullname
             for one in table.foreign_key_constraints
         )
-        return operations.Reading(list(columns), _counts(words), refers, self._unnamed())
+        # On the way back they have names.
+        unread = self._unnamed() if table is self.old else []
+        return operations.Reading(list(columns), _counts(words), refers, unread)
 
     def _read(self) -> Iterator[sa.Column[Any]]:
         for name, old, new in self._kept_as_text():
@@ -176,15 +178,20 @@ class _Remaking:
             ):
                 yield name, old, new
 
-    def _unnamed(self) -> list[sa.CheckConstraint]:
-        """The checks that the old table has without a name, under the names that they are to have."""
+    def _unnamed(self) -> list[sa.Constraint]:
+        """The constraints that Alembic does not see in the old table, under the names that they are to have."""
         words = self.both.wanted
         if words is None:
             return []
         there = {item.text for item in self.both.there.unnamed if item.kind == "check"}
-        checks = [one for one in self.new.constraints if isinstance(one, sa.CheckConstraint)]
-        found = [one for one in checks if words.items[str(one.name)].text in there]
-        return sorted(found, key=lambda check: str(check.name))
+        found: list[sa.Constraint] = []
+        for one in self.new.constraints:
+            if isinstance(one, sa.CheckConstraint):
+                found += [one] if words.items[str(one.name)].text in there else []
+            elif isinstance(one, sa.UniqueConstraint):
+                columns = tuple(sorted(column.name for column in one.columns))
+                found += [one] if columns in self.both.there.unread else []
+        return sorted(found, key=lambda constraint: str(constraint.name))
 
 
 _NO_NUMBERS = (sa.Date, sa.DateTime, sa.Time, sa.JSON, sa.Interval)

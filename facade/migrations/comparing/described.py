@@ -40,6 +40,8 @@ class TableWords:
     """How the database writes the texts of items that it is told in its own words: PostgreSQL does so once more in another way."""
     unnamed: list[Item] = field(default_factory=list)
     """Constraints whose names the database does not keep, or never had."""
+    unread: set[tuple[str, ...]] = field(default_factory=set)
+    """The columns of unique constraints that SQLAlchemy does not see."""
 
     def ways(self, name: str) -> Iterator[Item]:
         """Yield an item of the table in each way that the database writes it."""

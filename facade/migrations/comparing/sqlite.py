@@ -45,6 +45,7 @@ def describe(connection: Connection, name: str, schema: str | None) -> TableWord
             found.unnamed.append(item)
         else:
             found.items[given] = item
+    found.unread = _unread(connection, name, schema, found)
     indexes = sa.text(
         f"SELECT name, sql FROM {master} WHERE type = 'index' AND tbl_name = :name AND sql <> ''"
     )
@@ -55,6 +56,15 @@ def describe(connection: Connection, name: str, schema: str | None) -> TableWord
             "index", f"{'unique ' if unique else ''}{', '.join(map(same_text, items))}{condition}"
         )
     return found
+
+
+def _unread(connection: Connection, name: str, schema: str | None, found: TableWords) -> set[tuple[str, ...]]:
+    """Return the columns of constraints without a name that Core does not find behind types such as ``varchar(30)``."""
+    there = {tuple(sorted(item.columns)) for item in found.unnamed if item.kind == "unique"}
+    if not there:
+        return there
+    read = connection.dialect.get_unique_constraints(connection, name, schema)
+    return there - {tuple(sorted(filter(None, one["column_names"]))) for one in read}
 
 
 def _parts_of(sql: str) -> list[list[str]]:
