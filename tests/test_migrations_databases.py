@@ -277,6 +277,28 @@ def test_a_killed_deployer_leaves_nothing_half_done(held, database):
     assert columns(database, "half") == ["id"]
 
 
+@pytest.mark.vendors("postgres")
+def test_an_engine_that_commits_each_statement_holds_a_revision_whole(project, database):
+    started(project)
+    url = make_url(database.url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    engine = f"sa.create_engine({url!r}, isolation_level='AUTOCOMMIT')"
+    models = project.folder / "library" / "models.py"
+    edit(
+        models,
+        "facade.configure(",
+        f"import sqlalchemy as sa\nfacade.configure(DATABASES={{'default': {engine}}})\ndict(",
+    )
+    project.run("migrate")
+    project.run("makemigrations", "--empty")
+    edit(
+        project.revisions[-1],
+        "    pass",
+        "    op.create_table('half', sa.Column('id', sa.Integer()))\n    op.execute('nonsense')",
+    )
+    assert "Nothing of it was kept" in project.run("migrate", fails=True)
+    assert columns(database, "half") == []
+
+
 @pytest.mark.vendors("mariadb")
 def test_where_ddl_commits_the_next_run_says_what_to_look_at(held, database):
     process = held.start("migrate")
@@ -393,3 +415,42 @@ def test_tables_that_are_made_anew_keep_what_refers_to_them(project, database):
     error = project.run("migrate", fails=True)
     assert "rows of 'library_guest' refer to rows of 'library_event' that are not there" in error
     assert database.count("library_event") == 1
+
+
+# -- an env.py of the team's own ---------------------------------------------------------------------------
+
+
+THEIRS = """
+import facade, library.models
+import sqlalchemy as sa
+from alembic import context
+
+engine = sa.create_engine({url!r}, poolclass=sa.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=facade.metadata())
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def test_the_commands_work_on_an_environment_of_the_teams_own(project, database):
+    project.write_models(MODELS)
+    project.run("init")
+    driver = {"sqlite": "", "postgresql": "+psycopg", "mysql": "+pymysql"}[database.vendor]
+    url = make_url(database.url).set(drivername=f"{database.vendor}{driver}")
+    text = THEIRS.format(url=url.render_as_string(hide_password=False))
+    (project.folder / "migrations" / "env.py").write_text(text)
+    assert "+ Create table library_event" in project.run("makemigrations")
+    assert "_initial... OK" in project.run("migrate")
+    assert project.run("makemigrations", "--check") == "No changes detected\n"
+    project.run("makemigrations", "--empty")
+    hold(project, project.revisions[-1])
+    first = project.start("migrate")
+    wait_for(project, first)
+    second = project.start("migrate")
+    assert second.stdout.readline().startswith("Another deployer is migrating 'default'")
+    (project.folder / "go").touch()
+    assert second.communicate(timeout=60)[0] == "No migrations to apply.\n"
+    assert "_empty... OK" in first.communicate(timeout=60)[0]
+    project.run("migrate", "zero")
+    assert columns(database, "library_event") == []

@@ -294,3 +294,15 @@ def test_without_a_terminal_a_new_column_needs_the_option(shelf):
     )
     error = shelf.run("makemigrations", "--default", "library_author.age=old", fails=True)
     assert error == "'old' is no value for a column of Integer().\n"
+
+
+# -- migrate in a terminal -------------------------------------------------------------------------------------
+
+
+def test_a_terminal_shows_each_revision_when_it_is_done(shelf):
+    shelf.run("migrate", "zero")
+    printed, code = answer(shelf, "migrate", answers=[])
+    assert code == 0
+    assert re.search(
+        r"Applying 0001_\w+_initial\.\.\. OK \(\d+\.\d s\)", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", printed)
+    )

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import context
-from alembic.runtime.migration import StampStep
 from alembic.util import CommandError, to_tuple
 
 from facade import bridge
 from facade.db.connection import connections
+from facade.db.roads.general import autocommits
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.meta import registry
 from facade.migrations import (
@@ -24,22 +24,19 @@ from facade.migrations import (
 from facade.migrations.runs import locks, offline, tenants, transactions
 from facade.migrations.runs.errands import Errand, errand_of
 from facade.migrations.runs.marks import Marks
-from facade.migrations.runs.progress import Progress, title
+from facade.migrations.runs.telling import Steps, told
 from facade.sql.tables.definitions import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext, RevisionStep
     from sqlalchemy.engine import Connection
 
     from facade.db.database import Database
     from facade.migrations.runs.tenants import Schemas
 
-    Steps = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep | StampStep]]
-
-__all__ = ["alias_of", "nothing", "run"]
+__all__ = ["alias_of", "run"]
 
 #: Where a section of alembic.ini names its database, if that is not the section's own name.
 DATABASE = "facade_database"
@@ -143,6 +140,7 @@ def _visit(database: Database, errand: Errand, schemas: Schemas, settings: dict[
     with ExitStack() as stack:
         stack.callback(database.close)
         connection = stack.enter_context(engine.connect())
+        _begin_transactions(connection, database)
         names = tenants.chosen(connection, schemas, errand.schemas)
         asked = _asked(connection, settings)
         changes = "destination_rev" in asked
@@ -161,6 +159,13 @@ def _visit(database: Database, errand: Errand, schemas: Schemas, settings: dict[
                 _run_migrations(connection, errand, asked["fn"], placed)
 
 
+def _begin_transactions(connection: Connection, database: Database) -> None:
+    """Let a connection of an engine that commits each statement hold a revision whole all the same."""
+    if autocommits(connection):
+        usual = "SERIALIZABLE" if database.features.is_embedded else "READ COMMITTED"
+        connection.execution_options(isolation_level=usual)
+
+
 def _asked(connection: Connection, settings: dict[str, Any]) -> dict[str, Any]:
     """Return what the command has asked the environment for."""
     context.configure(connection=connection, **settings)
@@ -170,8 +175,7 @@ def _asked(connection: Connection, settings: dict[str, Any]) -> dict[str, Any]:
 def _run_migrations(connection: Connection, errand: Errand, steps: Steps, settings: dict[str, Any]) -> None:
     errand.progress.whole = settings["transactional_ddl"]
     marks = Marks(connection)
-    told = partial(_told, steps, errand.progress, marks)
-    context.configure(connection=connection, **settings, fn=told)
+    context.configure(connection=connection, **settings, fn=partial(told, steps, errand.progress, marks))
     sa.event.listen(connection, "commit", errand.progress.commit)
     try:
         with marks.watching(context.get_context(), again=errand.again), context.begin_transaction():
@@ -179,22 +183,3 @@ def _run_migrations(connection: Connection, errand: Errand, steps: Steps, settin
     finally:
         sa.event.remove(connection, "commit", errand.progress.commit)
         connection.rollback()
-
-
-def _told(
-    steps: Steps, progress: Progress, marks: Marks, heads: tuple[str, ...], running: MigrationContext
-) -> Iterator[RevisionStep | StampStep]:
-    """Tell of each step, before it is run and when it is committed."""
-    for step in steps(heads, running):
-        if isinstance(step, StampStep):
-            yield step
-            continue
-        marks.begin("upgrade" if step.is_upgrade else "downgrade", step.revision.revision)
-        progress.begin(title(step.revision), up=step.is_upgrade, faked=step.migration_fn is nothing)
-        yield step
-        marks.end()
-        progress.end()
-
-
-def nothing(**options: object) -> None:
-    """Stand in for what a revision does, where its place in the history is taken without it."""

@@ -9,11 +9,11 @@ from alembic.runtime.migration import MigrationStep
 from alembic.util import CommandError
 
 from facade.migrations.commands.errors import said
-from facade.migrations.environment import nothing
 from facade.migrations.revisions.calls import operations_of
 from facade.migrations.runs.errands import Errand
 from facade.migrations.runs.progress import Progress, title
 from facade.migrations.runs.recording import tables_made_by
+from facade.migrations.runs.telling import nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

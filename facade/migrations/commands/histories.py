@@ -16,15 +16,19 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from facade.db.routing import DEFAULT_DB_ALIAS
+from facade.migrations import plugin
 from facade.migrations.environment import alias_of
+from facade.migrations.runs.elsewhere import Overtaken, steps_elsewhere
 from facade.migrations.runs.errands import Errand
 from facade.migrations.runs.progress import title
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from alembic.runtime.migration import MigrationContext, RevisionStep
+    from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
     from alembic.script import Script
+
+    from facade.migrations.runs.telling import Steps
 
 __all__ = ["INI", "TOML", "History", "find", "nothing_to_do"]
 
@@ -46,21 +50,31 @@ class History:
     config: Config
     scripts: ScriptDirectory
 
-    def visit(
-        self,
-        work: Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]] = nothing_to_do,
-        errand: Errand | None = None,
-        **options: Any,
-    ) -> None:
+    def visit(self, work: Steps = nothing_to_do, errand: Errand | None = None, **options: Any) -> None:
         """Run env.py; ``work(heads, context)`` returns the steps to run, in each schema.
 
         ``options`` go to Alembic's EnvironmentContext: with a ``destination_rev`` the run changes the database, and holds
         the lock.
         """
-        (errand or Errand()).give(self.config)
+        plugin.install()
+        errand = errand or Errand()
+        errand.give(self.config)
         options = options if "destination_rev" in options else {"dont_mutate": True, **options}
-        with EnvironmentContext(self.config, self.scripts, fn=work, **options):
-            self.scripts.run_env()
+        try:
+            with EnvironmentContext(self.config, self.scripts, fn=self._steps(work, errand), **options):
+                self.scripts.run_env()
+        except Overtaken:
+            self.visit(work, errand, **options)
+
+    def _steps(self, work: Steps, errand: Errand) -> Steps:
+        """Let the lock be taken where env.py does not."""
+
+        def steps(heads: tuple[str, ...], context: MigrationContext) -> Iterable[RevisionStep | StampStep]:
+            if errand.ran:
+                return work(heads, context)
+            return steps_elsewhere(work, errand, self.alias, heads, context)
+
+        return steps
 
     def heads(self) -> tuple[Script, ...]:
         """Return the last revisions."""

@@ -103,7 +103,7 @@ class _Filler:
         after: list[ops.MigrateOperation] = []
         for number, part in enumerate(one.ops):
             if isinstance(part, ops.AddColumnOp) and _needs_value(part.column):
-                value = self._value(one.table_name, part.column)
+                value = self._value(one, part.column)
                 if self.alters:
                     after.append(self._with_default(part, value))
                 else:
@@ -116,10 +116,12 @@ class _Filler:
         if after:
             yield ops.ModifyTableOps(one.table_name, after, schema=one.schema)
 
-    def _value(self, table: str, column: sa.Column[Any]) -> str:
-        return self._known(table, column.name) or self._literal(
-            self.questions.default(f"{table}.{column.name}"), column.type, column.name
-        )
+    def _value(self, one: ops.ModifyTableOps, column: sa.Column[Any]) -> str:
+        value = self._known(one.table_name, column.name)
+        if value is None:
+            text = self.questions.default(_full(one, column.name))
+            value = self._literal(text, column.type, column.name)
+        return value
 
     def _known(self, table: str, column: str) -> str | None:
         field = _field(table, column)
@@ -141,7 +143,7 @@ class _Filler:
     def _no_null(self, one: ops.AlterColumnOp) -> Iterator[FillIn]:
         value = self._known(one.table_name, one.column_name)
         if value is None:
-            text = self.questions.value_for_null(f"{one.table_name}.{one.column_name}")
+            text = self.questions.value_for_null(_full(one, one.column_name))
             if text is None:
                 return
             value = self._literal(
@@ -181,6 +183,11 @@ class _Filler:
         except (CompileError, TypeError, ValueError, ArithmeticError) as error:
             raise CommandError(f"{value!r} is no value for {name} ({kind!r}): {error}") from error
         return str(literal)
+
+
+def _full(one: ops.ModifyTableOps | ops.AlterColumnOp, column: str) -> str:
+    """Return how the options name a column."""
+    return ".".join(filter(None, (one.schema, one.table_name, column)))
 
 
 def _needs_value(column: sa.Column[Any]) -> bool:

@@ -20,7 +20,7 @@ DROPS = (ops.DropIndexOp, ops.DropConstraintOp)
 
 #: By dialect: how an index, and a constraint, gets another name. Others drop it, and make it anew.
 _INDEX = {
-    "postgresql": "ALTER INDEX {old} RENAME TO {new}",
+    "postgresql": "ALTER INDEX {index} RENAME TO {new}",
     "mysql": "ALTER TABLE {table} RENAME INDEX {old} TO {new}",
     "mariadb": "ALTER TABLE {table} RENAME INDEX {old} TO {new}",
 }
@@ -71,7 +71,8 @@ class Pairing:
         template = spellings.get(self.dialect.name)
         if template is None:
             return False
-        self.renamed.append(RenameIndex(template, self._table(table_of(add)), old, new, self.dialect))
+        table = sa.table(self._table(table_of(add)), schema=getattr(add, "schema", None))
+        self.renamed.append(RenameIndex(template, table, old, new, self.dialect))
         return True
 
     def _table(self, name: str) -> str:

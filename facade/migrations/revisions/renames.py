@@ -50,16 +50,22 @@ class RenameColumn(ops.AlterColumnOp):
 
 
 class RenameIndex(ops.ExecuteSQLOp):
-    """The database's own statement for another name of an index or a constraint."""
+    """The database's own statement for another name of an index or a constraint.
 
-    def __init__(self, template: str, table: str, old: str, new: str, dialect: sa.Dialect) -> None:
-        quote = dialect.identifier_preparer.quote
-        super().__init__(SQLText(template.format(table=quote(table), old=quote(old), new=quote(new))).source)
-        self.template, self.table_name, self.old_name, self.new_name = template, table, old, new
-        self.dialect = dialect
+    ``template`` is that statement, with {table}, {index} (its name with its schema), {old} and {new}.
+    """
+
+    def __init__(self, template: str, table: sa.TableClause, old: str, new: str, dialect: sa.Dialect) -> None:
+        preparer = dialect.identifier_preparer
+        schema = f"{preparer.quote_schema(table.schema)}." if table.schema else ""
+        names = {name: preparer.quote(text) for name, text in (("old", old), ("new", new))}
+        sql = template.format(table=preparer.format_table(table), index=f"{schema}{names['old']}", **names)
+        super().__init__(SQLText(sql).source)
+        self.template, self.table, self.dialect = template, table, dialect
+        self.table_name, self.old_name, self.new_name = table.name, old, new
 
     def reverse(self) -> RenameIndex:
-        return RenameIndex(self.template, self.table_name, self.new_name, self.old_name, self.dialect)
+        return RenameIndex(self.template, self.table, self.new_name, self.old_name, self.dialect)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("rename_index", self.table_name, self.old_name, self.new_name)

@@ -56,12 +56,13 @@ class _Search:
     questions: Questions
 
     def tables(self, operations: list[ops.MigrateOperation]) -> Iterator[Tables]:
-        made = {one.table_name: one for one in operations if isinstance(one, ops.CreateTableOp)}
+        made = [one for one in operations if isinstance(one, ops.CreateTableOp)]
         for gone in [one for one in operations if isinstance(one, ops.DropTableOp)]:
-            alike = {new: new for new, one in made.items() if self._tables_alike(gone, one)}
-            new = self.questions.renamed(gone.table_name, alike, "The table")
+            alike = {one.table_name: one for one in made if self._tables_alike(gone, one)}
+            new = self.questions.renamed(_full(gone), {name: name for name in alike}, "The table")
             if new is not None:
-                yield gone, made.pop(new)
+                made.remove(alike[new])
+                yield gone, alike[new]
 
     def columns(self, operations: list[ops.MigrateOperation]) -> Iterator[Columns]:
         for group in [one for one in operations if isinstance(one, ops.ModifyTableOps)]:
@@ -73,7 +74,7 @@ class _Search:
                     for new, add in made.items()
                     if new != old.name and self._alike(old, add.column)
                 }
-                new = self.questions.renamed(f"{group.table_name}.{old.name}", alike, "The column")
+                new = self.questions.renamed(f"{_full(group)}.{old.name}", alike, "The column")
                 if new is not None:
                     yield group, gone, made.pop(new)
 
@@ -92,6 +93,10 @@ class _Search:
 
     def _words(self, column: sa.Column[Any]) -> str:
         return column.type.compile(self.context.dialect)
+
+
+def _full(one: ops.DropTableOp | ops.ModifyTableOps) -> str:
+    return f"{one.schema}.{one.table_name}" if one.schema else one.table_name
 
 
 # -- where what is tried can be undone ---------------------------------------------------------------

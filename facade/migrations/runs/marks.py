@@ -51,9 +51,11 @@ class Marks:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._context: MigrationContext | None = None
+        self._may_go_on = True
         self._way, self._revision = "upgrade", ""
         self._number = 0
         self._writing = False
+        self._looked = False
 
     @contextmanager
     def watching(self, context: MigrationContext, *, again: bool) -> Iterator[None]:
@@ -61,12 +63,11 @@ class Marks:
         if context.impl.transactional_ddl or not self.connection.dialect.supports_comments:
             yield
             return
-        self._context = context
-        self._check(again=again)
+        self._context, self._may_go_on = context, again
         sa.event.listen(self.connection, "before_cursor_execute", self._before)
         try:
             yield
-        except BaseException:
+        except Exception:
             self._fail()
             raise
         finally:
@@ -77,7 +78,7 @@ class Marks:
         assert self._context is not None
         return sa.Table(self._context.version_table, sa.MetaData(), schema=self._context.version_table_schema)
 
-    def _check(self, *, again: bool) -> None:
+    def _check(self) -> None:
         """Refuse to go on behind a revision that was interrupted, unless it was undone by hand.
 
         Raises CommandError, which says what to look at.
@@ -85,10 +86,8 @@ class Marks:
         mark = self._left()
         if mark is None:
             return
-        assert self._context is not None
-        done = (mark.revision in self._context.get_current_heads()) == (mark.way == "upgrade")
-        self.connection.rollback()
-        if again or done:
+        done = (mark.revision in self._applied()) == (mark.way == "upgrade")
+        if self._may_go_on or done:
             self._write(None)
             return
         raise CommandError(
@@ -109,8 +108,19 @@ class Marks:
         found = _TEXT.fullmatch(comment or "")
         return found and Mark(found["way"], found["revision"], int(found["number"]), found["sql"])
 
+    def _applied(self) -> set[str]:
+        assert self._context is not None
+        heads, scripts = self._context.get_current_heads(), self._context.script
+        self.connection.rollback()
+        return (
+            {one.revision for one in scripts.iterate_revisions(heads, "base")} if heads and scripts else set()
+        )
+
     def begin(self, way: str, revision: str) -> None:
-        """The statements that follow are a revision's."""
+        """The statements that follow are a revision's; before the first one it is looked what the last run has left."""
+        if self._context is not None and not self._looked:
+            self._looked = True
+            self._check()
         self._way, self._revision, self._number = way, revision, 0
 
     def end(self) -> None:

@@ -30,7 +30,7 @@ class Progress:
         self.schema: str | None = None
         self.revision: str | None = None
         self.applied = 0
-        self.whole = True  # a transaction holds each revision
+        self.whole: bool | None = True  # a transaction holds each revision; None where nobody knows
         self.committed = False  # the revision has ended it by itself
 
     def waiting(self, message: str) -> None:
@@ -63,6 +63,8 @@ class Progress:
 
     def kept(self) -> str:
         """Say what is left of a revision that failed."""
+        if self.whole is None:
+            return "What is kept of it is for its env.py to say."
         if self.whole and self.committed:
             return (
                 "It ended its transaction by itself, so what came before that is kept (an index that was to be made "
