@@ -35,8 +35,8 @@ if sys.dont_write_bytecode:
 
 pytest_plugins = [
     "tests.fix_calls",
+    "tests.fix_commands",
     "tests.fix_databases",
     "tests.fix_face",
-    "tests.fix_projects",
     "tests.fix_session",
 ]

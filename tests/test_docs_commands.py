@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fix_projects import on_sqlite
+from tests.fix_commands import on_sqlite
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(py|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.fix_projects import environment, on_sqlite
+from tests.fix_commands import environment, on_sqlite
 
 LIBRARY = """
 class Author(models.Model):
@@ -428,3 +428,41 @@ def test_without_alembic_the_commands_say_how_to_get_it(sqlite_project):
     )
     assert done.stderr == "Migrations need Alembic: pip install 'sqlalchemy-facade[migrations]'\n"
     assert done.returncode == 1
+
+
+IN_PYTHON = """
+import asyncio
+import facade
+from facade.migrations.commands import applying, histories, making
+
+history = histories.find()
+print(making.make(history).name, applying.migrate(history))
+
+from library.models import Author
+
+async def main():
+    print(await facade.run(applying.migrate, history, "zero"))
+    print(await facade.run(applying.migrate, history), await Author.objects.acount())
+    await facade.close_all_async()
+
+asyncio.run(main())
+print(Author.objects.count())
+try:
+    applying.migrate(history, "0009")
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_the_functions_behind_the_commands_are_for_programs_on_both_faces(sqlite_project):
+    sqlite_project.write_models(LIBRARY)
+    sqlite_project.run("init")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IN_PYTHON],
+        cwd=sqlite_project.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == (["initial", "1", "1", "1", "0", "0", "CommandError"], "")

@@ -131,6 +131,10 @@ def test_a_driver_of_asyncio_is_enough(project, database):
     add(project, "place = models.CharField(max_length=10, default='here')")
     project.run("migrate")
     assert columns(database, "library_event") == ["id", "name", "place"]
+    project.replace("    place =", "    venue =")
+    project.run("makemigrations", "--rename", "library_event.place=venue")
+    project.run("migrate")
+    assert columns(database, "library_event") == ["id", "name", "venue"]
     assert project.run("makemigrations", "--check") == "No changes detected\n"
     assert "Running downgrade" in project.alembic("downgrade", "-1")
     project.run("migrate", "zero")

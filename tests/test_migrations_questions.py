@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.fix_projects import on_sqlite
+from tests.fix_commands import on_sqlite
 
 MODELS = """
 class Author(models.Model):
