@@ -32,7 +32,7 @@ import sqlalchemy.dialects.mysql, sqlalchemy.dialects.postgresql, sqlalchemy.dia
 import facade.cli.migrating
 from facade.cli.program import app
 from facade.migrations import environment
-from facade.migrations.commands import applying, errors, histories, making, squashing, starting, writing
+from facade.migrations.commands import applying, histories, making, squashing, starting, writing
 
 with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
     app(["showmigrations", "--config", "nowhere"])  # the first command makes Typer import more

@@ -175,6 +175,37 @@ def test_what_is_missing_is_named(sqlite_project, arguments, error):
     assert printed.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "error"),
+    [
+        (
+            "migrations/env.py",
+            "library.models",
+            "libary.models",
+            "migrations/env.py does not come through: ModuleNotFoundError: No module named 'libary'. Go where the project is, or",
+        ),
+        (
+            "library/models.py",
+            "class Author",
+            "1 / 0\nclass Author",
+            "migrations/env.py does not come through: ZeroDivisionError: division by zero. (/",
+        ),
+        (
+            "library/models.py",
+            "sqlite:///default.sqlite3",
+            "postgresql://ada:secret@127.0.0.1:1/library",
+            "The database 'default' (postgresql+psycopg://ada:***@127.0.0.1:1/library) cannot be reached: connection failed: ",
+        ),
+    ],
+)
+def test_what_does_not_come_through_is_named_in_one_line(library, file, old, new, error):
+    path = library.folder / file
+    path.write_text(path.read_text().replace(old, new))
+    printed = library.run("migrate", fails=True)
+    assert printed.startswith(error)
+    assert printed.count("\n") == 1
+
+
 # -- makemigrations ------------------------------------------------------------------------------------
 
 

@@ -16,15 +16,17 @@ from facade.foundation.imports import later
 
 if TYPE_CHECKING:
     from facade.migrations import django_history
-    from facade.migrations.commands import applying, errors, histories, making, squashing, starting, writing
+    from facade.migrations.commands import applying, histories, making, squashing, starting, writing
     from facade.migrations.revisions import questions
+    from facade.migrations.runs import errors
 else:
-    applying, errors, histories, making, squashing, starting, writing = (
+    applying, histories, making, squashing, starting, writing = (
         later(f"facade.migrations.commands.{name}")
-        for name in ("applying", "errors", "histories", "making", "squashing", "starting", "writing")
+        for name in ("applying", "histories", "making", "squashing", "starting", "writing")
     )
     django_history = later("facade.migrations.django_history")
     questions = later("facade.migrations.revisions.questions")
+    errors = later("facade.migrations.runs.errors")
 
 __all__ = ["register"]
 

@@ -23,6 +23,7 @@ from facade.migrations import (
 )
 from facade.migrations.runs import locks, offline, tenants, transactions
 from facade.migrations.runs.errands import Errand, errand_of
+from facade.migrations.runs.errors import said
 from facade.migrations.runs.marks import Marks
 from facade.migrations.runs.telling import Steps, told
 from facade.sql.tables.definitions import metadata
@@ -139,7 +140,7 @@ def _visit(database: Database, errand: Errand, schemas: Schemas, settings: dict[
     engine = database.async_engine.sync_engine if bridge.in_worker() else database.engine
     with ExitStack() as stack:
         stack.callback(database.close)
-        connection = stack.enter_context(engine.connect())
+        connection = stack.enter_context(_connected(engine, database))
         _begin_transactions(connection, database)
         names = tenants.chosen(connection, schemas, errand.schemas)
         asked = _asked(connection, settings)
@@ -157,6 +158,16 @@ def _visit(database: Database, errand: Errand, schemas: Schemas, settings: dict[
             with tenants.within(connection, name, comparing=not changes):
                 placed = {**settings, "version_table_schema": name} if name else settings
                 _run_migrations(connection, errand, asked["fn"], placed)
+
+
+def _connected(engine: sa.Engine, database: Database) -> Connection:
+    try:
+        return engine.connect()
+    except sa.exc.DBAPIError as error:
+        url = database.settings.any_url.render_as_string(hide_password=True)
+        raise CommandError(
+            f"The database {database.alias!r} ({url}) cannot be reached: {said(error)}"
+        ) from error
 
 
 def _begin_transactions(connection: Connection, database: Database) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from alembic.runtime.migration import MigrationStep
 from alembic.util import CommandError
 
-from facade.migrations.commands.errors import said
 from facade.migrations.revisions.calls import operations_of
 from facade.migrations.runs.errands import Errand
+from facade.migrations.runs.errors import said
 from facade.migrations.runs.progress import Progress, title
 from facade.migrations.runs.recording import tables_made_by
 from facade.migrations.runs.telling import nothing

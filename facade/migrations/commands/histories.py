@@ -14,12 +14,14 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
 
 from facade.db.routing import DEFAULT_DB_ALIAS
 from facade.migrations import plugin
 from facade.migrations.environment import alias_of
 from facade.migrations.runs.elsewhere import Overtaken, steps_elsewhere
 from facade.migrations.runs.errands import Errand
+from facade.migrations.runs.errors import at_fault, said
 from facade.migrations.runs.progress import title
 
 if TYPE_CHECKING:
@@ -65,6 +67,20 @@ class History:
                 self.scripts.run_env()
         except Overtaken:
             self.visit(work, errand, **options)
+        except (CommandError, SQLAlchemyError):
+            raise
+        except Exception as error:
+            if errand.ran or errand.progress.revision is not None:
+                raise
+            raise CommandError(self._unusable(error)) from error
+
+    def _unusable(self, error: Exception) -> str:
+        """Say that env.py, or a module that it imports, does not come through."""
+        script = self.scripts.env_py_location
+        what = f"{Path(script).parent.name}/{Path(script).name} does not come through: {said(error)}"
+        if isinstance(error, ModuleNotFoundError):
+            return f"{what} Go where the project is, or name the module as it is found from there."
+        return f"{what} ({at_fault(error)})"
 
     def _steps(self, work: Steps, errand: Errand) -> Steps:
         """Let the lock be taken where env.py does not."""
