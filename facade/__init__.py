@@ -20,6 +20,7 @@ from facade.db.connection import (
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.atomic import aatomic, atomic
 from facade.orm.existing.reflection import areflect, reflect
+from facade.sql.tables.definitions import metadata
 from facade.sql.tables.schema import acreate_all, adrop_all, create_all, drop_all
 from facade.version import __version__
 
@@ -42,6 +43,7 @@ __all__ = [
     "create_all",
     "drop_all",
     "health_check",
+    "metadata",
     "models",
     "pool_stats",
     "reflect",

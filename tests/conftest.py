@@ -34,7 +34,13 @@ if sys.dont_write_bytecode:
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.fix_calls", "tests.fix_databases", "tests.fix_face", "tests.fix_session"]
+pytest_plugins = [
+    "tests.fix_calls",
+    "tests.fix_commands",
+    "tests.fix_databases",
+    "tests.fix_face",
+    "tests.fix_session",
+]
 
 
 def pytest_collection_finish(session):

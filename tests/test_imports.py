@@ -19,6 +19,7 @@ ROOT = Path(facade.__file__).parent.parent
 NOT_NEEDED = (
     "aiomysql",
     "aiosqlite",
+    "alembic",
     "asyncmy",
     "asyncpg",
     "libsql",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -341,8 +342,79 @@ def test_metadata_has_all_tables():
 
 def test_constraints_have_names():
     names = {constraint.name for constraint in Book.__table__.constraints}
-    assert "pk_tests_book" in names
-    assert "fk_tests_book_author_id_tests_author" in names
+    assert {"tests_book_pkey", "tests_book_author_id_6cd27928_fk_tests_author_id"} <= names
+
+
+def test_names_that_databases_cannot_hold_are_cut_as_django_cuts_them(isolated):
+    class Seat(models.Model):
+        a_name_of_a_column_that_is_rather_long = models.IntegerField(db_index=True)
+        another_name_of_a_column_that_is_long = models.CharField(max_length=3, unique=True)
+
+        class Meta:
+            db_table = "tests_seat_in_a_table_of_a_long_name"
+            unique_together = [("a_name_of_a_column_that_is_rather_long", "id")]
+
+    def names(url):
+        written = []
+        engine = sa.create_mock_engine(
+            url, lambda sql, *_: written.append(str(sql.compile(dialect=engine.dialect)))
+        )
+        Seat.__table__.create(engine, checkfirst=False)
+        return sorted(re.findall(r"(?:INDEX|CONSTRAINT) (\w+)", " ".join(written)))
+
+    inline = [
+        "tests_seat_in_a_table_of_a_lo_another_name_of_a_column_that_key",
+        "tests_seat_in_a_table_of_a_long_name_pkey",
+    ]
+    assert names("postgresql://") == sorted(
+        [
+            *inline,
+            "tests_seat_in_a_table_of_a_a_name_of_a_column_that_is_cbbcb2a1",
+            "tests_seat_in_a_table_of_a_name_of_a_column_that__59e22afe_uniq",
+            "tests_seat_in_a_table_of_another_name_of_a_column_3f3f1e7c_like",
+        ]
+    )
+    assert names("sqlite://") == sorted(
+        [
+            inline[0],
+            "tests_seat_in_a_table_of_a_long_name_a_name_of_a_column_that_is_rather_long_cbbcb2a1",
+            "tests_seat_in_a_table_of_a_long_name_a_name_of_a_column_that_is_rather_long_id_59e22afe_uniq",
+        ]
+    )
+
+
+def test_a_metadata_of_somebody_elses_keeps_its_own_names(isolated):
+    home = sa.MetaData(naming_convention={"ix": "my_%(column_0_name)s", "uq": "one_%(column_0_N_name)s"})
+
+    class Seat(models.Model):
+        place = models.CharField(max_length=3, db_index=True)
+        row = models.CharField(max_length=3, unique=True)
+
+        class Meta:
+            metadata = home
+            unique_together = [("place", "row")]
+
+    table = Seat.__table__
+    assert {index.name for index in table.indexes} == {"my_place"}
+    assert {one.name for one in table.constraints if isinstance(one, sa.UniqueConstraint)} == {
+        "one_row",
+        "one_place_row",
+    }
+
+
+def test_texts_are_indexed_by_their_characters_on_postgresql(isolated):
+    class Seat(models.Model):
+        place = models.CharField(max_length=3, db_index=True)
+        row = models.TextField(unique=True, db_collation="C")
+        caseless = models.CharField(max_length=3, unique=True, db_collation="case_insensitive")
+        number = models.IntegerField(unique=True)
+
+    operators = {
+        index.columns[0].name: dict(index.dialect_options["postgresql"]["ops"])
+        for index in Seat.__table__.indexes
+        if index.name.endswith("_like")
+    }
+    assert operators == {"place": {"place": "varchar_pattern_ops"}, "row": {"row": "text_pattern_ops"}}
 
 
 # -- constraints and indexes ----------------------------------------------------------------------------------
@@ -388,7 +460,7 @@ def test_indexes_have_names_orders_and_included_columns(isolated):
     }
     assert made["seat_idx"] == "CREATE INDEX seat_idx ON tests_seat (row, place DESC)"
     assert made["covering_idx"] == "CREATE INDEX covering_idx ON tests_seat (row) INCLUDE (place)"
-    assert made["ix_tests_seat_place"] == "CREATE INDEX ix_tests_seat_place ON tests_seat (place)"
+    assert made["tests_seat_place_ee5cb956"] == "CREATE INDEX tests_seat_place_ee5cb956 ON tests_seat (place)"
 
 
 def test_expressions_make_checks_indexes_defaults_and_generated_columns(isolated):

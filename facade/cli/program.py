@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from facade.cli.demo import Unusable, run
+from facade.cli import checking, migrating
 from facade.cli.stubs import ForeignStub, write_stub
+from facade.foundation.imports import later
+
+if TYPE_CHECKING:
+    from facade.cli import demo as flights
+else:
+    # It has models, which other commands would find among those of the project.
+    flights = later("facade.cli.demo")
 
 app = typer.Typer(
     help="Django's ORM language on SQLAlchemy Core.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+migrating.register(app)
+checking.register(app)
 
 
 @app.callback()
@@ -31,8 +40,8 @@ def demo(
     """Load the flights that left New York in January 2013 and query them, sync and async."""
     console = Console()
     try:
-        run(console, database, keep=keep)
-    except Unusable as error:
+        flights.run(console, database, keep=keep)
+    except flights.Unusable as error:
         Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
 

@@ -240,6 +240,10 @@ class Database(TransactionControl):
             self.check_blocking()
         return self.sync_lender or self._make_sync()
 
+    def serve_both_faces(self) -> None:
+        """Let async code use the driver of the sync face: each statement blocks the event loop, which has to be its own."""
+        self.async_lender = self._make_sync()
+
     def check_blocking(self, what: str = "", instead: str = "") -> None:
         """Raise SynchronousOnlyOperation where waiting would block an event loop, unless ALLOW_BLOCKING lets it."""
         if not self.settings.allow_blocking:

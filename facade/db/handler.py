@@ -58,6 +58,14 @@ class Connections(Mapping[str, Database]):
                 self._made[alias] = Database(alias, config.read(alias, self.databases[alias]))
             return self._made[alias]
 
+    def stand_in(self, alias: str, database: Database | None) -> Database | None:
+        """Let another database, or the configured one again, have the alias; return the one that had it, if it was made."""
+        with self._lock:
+            before = self._made.pop(alias, None)
+            if database is not None:
+                self._made[alias] = database
+        return before
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.databases)
 

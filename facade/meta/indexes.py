@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from facade.expressions.q import Q
 from facade.meta.constraints import as_expressions, public_path
+from facade.meta.naming import names_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,24 +14,7 @@ if TYPE_CHECKING:
     from facade.fields.contracts import Instance
 
 
-__all__ = ["Index", "names_digest", "shortened"]
-
-MAX_NAME = 63  # the shortest limit of the databases: PostgreSQL's
-
-
-def names_digest(*names: str, length: int) -> str:
-    """Return a short digest that tells objects with truncated names apart."""
-    digest = hashlib.md5(usedforsecurity=False)
-    for name in names:
-        digest.update(name.encode())
-    return digest.hexdigest()[:length]
-
-
-def shortened(name: str) -> str:
-    """Return a name that every database takes: a long one is cut, and ends with a digest."""
-    if len(name) <= MAX_NAME:
-        return name
-    return f"{name[: MAX_NAME - 4]}{names_digest(name, length=4)}"
+__all__ = ["Index"]
 
 
 class Index:

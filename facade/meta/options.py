@@ -15,7 +15,7 @@ from facade.fields.kinds.auto import AutoField
 from facade.fields.kinds.order import OrderWrt
 from facade.foundation.seams import Seam
 from facade.meta import registry
-from facade.meta.indexes import shortened
+from facade.meta.naming import shortened
 from facade.meta.structure import FieldList, Structure
 from facade.signals import post_init, pre_init
 

@@ -18,6 +18,7 @@ from sqlalchemy import MetaData
 from facade import configuration
 from facade.exceptions import ImproperlyConfigured
 from facade.foundation.seams import Changes, Seam
+from facade.meta.naming import NAMING_CONVENTION
 from facade.signals import ModelSignal, post_init, pre_init
 
 if TYPE_CHECKING:
@@ -30,14 +31,6 @@ __all__ = ["AppConfig", "Apps", "apps", "current", "isolate_apps", "model_key", 
 
 ModelKey = tuple[str, str]
 Operation = Callable[..., Any]
-
-NAMING_CONVENTION = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
 
 #: Calls ``callback()`` whenever what was derived from models may have become wrong: when a model or a field is added to any
 #: registry, an option is changed after its model was made, and when somebody begins or ceases to listen to ``pre_init`` or

@@ -41,6 +41,7 @@ class Vendor:
     can_return_columns_from_insert = False
     can_return_rows_from_bulk_insert = False
     can_rollback_ddl = False
+    alters_tables = True  # otherwise a table is made anew, and its rows are copied
     can_use_chunked_reads = True
     has_select_for_no_key_update = False
     has_select_for_update = False
@@ -111,6 +112,8 @@ class Vendor:
 
     begins_late = False
     """Whether Python's drivers begin a transaction with its first change only, where nobody begins it."""
+    copies_for_constraints = False
+    """Whether a new constraint, or NOT NULL, makes it copy the table, without writes meanwhile."""
     counts_by_sequence = False
     """Whether counted keys take their numbers from a sequence that is made with the table, as there is no IDENTITY."""
     counts_writes_in_rows = False
@@ -121,6 +124,10 @@ class Vendor:
     """Whether asking for a lock changes nothing, as there are none of rows."""
     is_embedded = False
     """Whether it runs in the program: a database is a file, or is in memory."""
+    indexes_block_writes = False
+    """Whether nobody writes to a table while it is indexed, unless CONCURRENTLY is asked for."""
+    limits_names = True
+    """Whether names may not be as long as one likes."""
     limits_single_statements = False
     """Whether a statement can say itself how long it may take."""
     preferred_isolation_level: str | None = None
@@ -129,14 +136,22 @@ class Vendor:
     """Whether SET changes a session for whoever gets its connection next."""
     settings_end_with_transaction = False
     """Whether a setting can be one for the running transaction."""
+    adds_constraints = True
+    """Whether a table that is there can gain and lose constraints, without being made anew."""
+    aborts_transactions = False
+    """Whether a statement that fails ends the transaction that it stands in."""
     assumes_roles = False
     """Whether a session can act as another role (Django's ``assume_role``)."""
     asks_in_defaults = True
     """Whether the default of a column may ask a query."""
     assigns_in_turn = False
     """Whether an UPDATE makes its assignments from left to right, each of which sees the ones before."""
+    changes_lengths = False
+    """Whether texts and numbers become longer without their rows being written anew."""
     checks_documents = True
     """Whether a column of documents takes nothing else, or is one of texts that nobody looks at."""
+    checks_apart = False
+    """Whether a constraint can be added for new rows (NOT VALID), and be checked for the others later, beside writes."""
     computes_floats = False
     """Whether what is computed of decimals comes as floats, though columns hold decimals."""
     computes_texts = False
@@ -153,12 +168,16 @@ class Vendor:
     """Whether there are BIT_AND, BIT_OR and BIT_XOR."""
     has_default_keyword = False
     """Whether DEFAULT may stand among the values of an INSERT."""
+    has_extensions = False
+    """Whether CREATE EXTENSION adds types and functions to a database, and CREATE COLLATION orders of texts."""
     has_infinity = True
     """Whether there are numbers that are not finite, and NaN."""
     has_last_key = True
     """Whether a cursor tells the key that an INSERT has made, where there is no RETURNING."""
     has_one_result = False
     """Whether a connection has one result at a time: rows that were not fetched are gone with its next statement."""
+    has_pattern_operators = False
+    """Whether an index serves ``LIKE 'a%'`` only where it is asked to compare texts by their characters."""
     has_socket_word = False
     """Whether a URL names a Unix socket by a word of its own, `unix_socket`."""
     has_unsigned_columns = False
@@ -169,10 +188,14 @@ class Vendor:
     """Whether decimals are held as they are, not as binary fractions."""
     holds_moments = True
     """Whether columns may hold moments, not only what a clock shows."""
+    indexes_references = False
+    """Whether a reference keeps an index on its columns, which cannot be dropped under it."""
     infers_types = False
     """Whether the type of a parameter follows from where it stands: one that stands alone is a text."""
     insert_rows_max: int | None = None
     """How many rows one INSERT takes, where parameters are not what limits them."""
+    names_keys = True
+    """Whether a primary key keeps the name it is given."""
     names_types = False
     """Whether enumerations and domains are types of the database, made before the tables that have them."""
     joins_values = False

@@ -40,18 +40,21 @@ class MySQL(Vendor):
     asks_in_defaults = False
     assigns_in_turn = True
     computes_texts = True
+    copies_for_constraints = True
     counts_from_zero = True
     has_default_keyword = True
     has_infinity = False
     has_socket_word = True
     has_unsigned_columns = True
     holds_moments = False
+    indexes_references = True
     limits_single_statements = True
     preferred_isolation_level = (
         "READ COMMITTED"  # its own default locks what it scans, and shows a block old rows only
     )
     reads_backslashes = True
     sessions_have_settings = True
+    names_keys = False
     takes_truth_values = True
     streams_hold_connection = True
     writes_parameters = True

@@ -65,9 +65,15 @@ class PostgreSQL(Vendor):
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True
 
+    aborts_transactions = True
     assumes_roles = True
+    changes_lengths = True
+    checks_apart = True
     has_addresses = True
     has_default_keyword = True
+    has_extensions = True
+    has_pattern_operators = True
+    indexes_block_writes = True
     infers_types = True
     names_types = True
     sessions_have_settings = True
@@ -93,6 +99,8 @@ class CockroachDB(PostgreSQL):
     """CockroachDB, where it is another database than PostgreSQL, whose SQL it speaks."""
 
     can_defer_constraint_checks = False
+    has_pattern_operators = False
+    indexes_block_writes = False
     supports_any_value = False
     supports_deferrable_unique_constraints = False
     supports_nulls_distinct_unique_constraints = False

@@ -40,6 +40,7 @@ class SQLite(Vendor):
     supports_update_conflicts_with_target = True
     supports_virtual_generated_columns = True
 
+    adds_constraints = False
     begins_late = True
     checks_documents = False
     counts_left_out_keys = True
@@ -48,8 +49,10 @@ class SQLite(Vendor):
     holds_decimals = False
     holds_moments = False
     ignores_row_locks = True
+    alters_tables = False
     is_embedded = True
     joins_values = True
+    limits_names = False
     takes_truth_values = True
 
     def shared_memory(self, url: URL, name: str) -> URL:

@@ -162,7 +162,8 @@ def channel_on(database: Database, given: Joinable) -> JoinedChannel:
     """Return a channel on a connection or session of somebody else's: of a scoped session, on that of the running code."""
     check_joinable(given)
     one = _unscoped(given)
-    kind = AsyncJoinedChannel if bridge.in_worker() else JoinedChannel
+    blocks = isinstance(one, Connection) and not one.dialect.is_async
+    kind = AsyncJoinedChannel if bridge.in_worker() and not blocks else JoinedChannel
     find = _finder(database, one)
     channel = kind(JoinedOrigin(database), find, None)
     channel.whole, channel.owner = database, lambda: _owner(one)

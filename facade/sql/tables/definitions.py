@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql.naming import conv
@@ -20,7 +20,7 @@ from facade.fields.relations.foreign_keys import ForeignKey, lazy_related_operat
 from facade.fields.relations.reverse import final_target
 from facade.meta import registry
 from facade.meta.constraints import CheckConstraint, UniqueConstraint
-from facade.meta.indexes import shortened
+from facade.meta.naming import NAMING_CONVENTION, server_name, shortened
 from facade.meta.options import Options
 from facade.sql.core.defaults import FieldColumn, FieldValue, PreparedFieldValue
 from facade.sql.tables.elements import (
@@ -34,6 +34,7 @@ from facade.sql.tables.elements import (
     Reference,
     add_sequence,
 )
+from facade.sql.tables.variants import add_indexes, add_together, only_where
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -43,13 +44,14 @@ if TYPE_CHECKING:
     from facade.meta.indexes import Index
     from facade.vendors import Vendor
 
-__all__ = ["declare", "metadata", "table_for"]
+__all__ = ["check_promises", "declare", "metadata", "table_for"]
 
 _QUALIFIED = re.compile(r'"(?P<schema>[^"]+)"\."(?P<name>[^"]+)"')
 _TABLE = "_table"
 
 #: Where a Column's `info` names its field; its table's model is that field's.
 FIELD = "facade.field"
+_PROMISES = "facade.promises"
 
 # Constants that fields of their own kind take as they are.
 _SCALARS = (str, int, bool, float)
@@ -102,9 +104,9 @@ def _made(opts: Options, fields: list[Any]) -> sa.Table:
     except BaseException:
         _forget_table(opts)
         raise
-    for field in fields:
-        _add_check(table, field)
-    _add_together(table, opts)
+    _add_checks_and_indexes(table, fields)
+    for names in opts.unique_together:
+        add_together(table, _columns(table, opts, names))
     for constraint in opts.constraints:
         _add_constraint(table, opts, constraint)
     for index in opts.indexes:
@@ -122,8 +124,7 @@ def _grown(table: sa.Table, opts: Options, fields: list[Any], added: Sequence[Fi
         for column in columns:
             table.append_column(column)
         opts.__dict__[_TABLE] = (table, fields)
-    for field in added:
-        _add_check(table, field)
+    _add_checks_and_indexes(table, added)
     _add_references(table, added)
     return table
 
@@ -146,7 +147,7 @@ def _new_table(opts: Options, columns: Sequence[sa.Column[Any]]) -> sa.Table:
 def _home(opts: Options, name: str, schema: str | None) -> sa.MetaData:
     """The MetaData for a table: one apart for tables that are not to be created."""
     if not opts.managed or opts.swapped:
-        return sa.MetaData(naming_convention=registry.NAMING_CONVENTION)
+        return sa.MetaData(naming_convention=NAMING_CONVENTION)
     home = opts.apps.metadata if opts.metadata is None else opts.metadata
     schema = schema or home.schema
     there = home.tables.get(f"{schema}.{name}" if schema else name)
@@ -197,7 +198,6 @@ def _column(opts: Options, field: Field[Any]) -> sa.Column[Any]:
         "autoincrement": False,
         "comment": field.db_comment or None,
         "unique": (field.unique and not field.primary_key) or None,
-        "index": (field.db_index and not field.unique) or None,
         "info": {FIELD: field},
     }
     if field is opts.auto_field:
@@ -238,13 +238,10 @@ def _server_default(opts: Options, field: Field[Any]) -> Any:
     return DefaultValue(field, default)
 
 
-def _only_where(item: Any, wanted: Callable[[Vendor], bool]) -> Any:
-    """Leave a constraint or an index out of the DDL of databases that are not wanted."""
-
-    def decide(ddl: object, target: object, bind: object, *, dialect: sa.Dialect, **details: Any) -> bool:
-        return wanted(vendor_of(dialect))
-
-    return item.ddl_if(callable_=decide)
+def _add_checks_and_indexes(table: sa.Table, fields: Iterable[Field[Any]]) -> None:
+    for field in fields:
+        _add_check(table, field)
+        add_indexes(table, field)
 
 
 def _add_check(table: sa.Table, field: Field[Any]) -> None:
@@ -261,23 +258,39 @@ def _add_check(table: sa.Table, field: Field[Any]) -> None:
         )
     else:
         return
-    check = sa.CheckConstraint(condition, name=conv(shortened(f"{table.name}_{column.name}_check")))
-    table.append_constraint(_only_where(check, wanted))
+    check = sa.CheckConstraint(condition, name=server_name(table.name, column.name, "check"))
+    table.append_constraint(only_where(check, wanted))
+
+
+class _Promise(NamedTuple):
+    """What a constraint promises, which databases without something cannot keep."""
+
+    name: str
+    what: str
+    known: Callable[[Vendor], bool]
 
 
 def _refused_where(table: sa.Table, name: str, what: str, known: Callable[[Vendor], bool]) -> None:
     """Refuse to create the table in a database that would not keep what a constraint promises."""
+    table.info.setdefault(_PROMISES, []).append(_Promise(name, what, known))
 
-    def refuse(target: object, connection: sa.Connection, **details: Any) -> None:
-        vendor = vendor_of(connection.dialect)
+    def refuse(target: sa.Table, connection: sa.Connection, **details: Any) -> None:
+        check_promises(target, connection.dialect)
+
+    if len(table.info[_PROMISES]) == 1:
+        sa.event.listen(table, "before_create", refuse)
+
+
+def check_promises(table: sa.Table, dialect: sa.Dialect) -> None:
+    """Raise ``UnsupportedFeature`` where a database cannot keep what a table's constraints promise."""
+    vendor = vendor_of(dialect)
+    for name, what, known in table.info.get(_PROMISES, ()):
         if not known(vendor):
             raise UnsupportedFeature(
                 f"The database ({vendor.server}) cannot keep the constraint {name!r} of the table "
                 f"{table.name!r}: it knows no {what}. Take it out of Meta.constraints, or give the model a table "
                 "in a database that does."
             )
-
-    sa.event.listen(table, "before_create", refuse)
 
 
 # -- constraints -------------------------------------------------------------------------------------
@@ -308,7 +321,7 @@ def _add_references(table: sa.Table, fields: Iterable[Field[Any]]) -> None:
             far = field.target_field.column_in(table_for(target._meta.concrete_model))
             action = getattr(field.remote_field.on_delete, "operation", None)
             reference = Reference([table.c[field.column]], [far], ondelete=action)
-            table.append_constraint(_only_where(reference, lambda vendor: vendor.supports_foreign_keys))
+            table.append_constraint(only_where(reference, lambda vendor: vendor.supports_foreign_keys))
 
 
 def _columns(table: sa.Table, opts: Options, names: Iterable[str]) -> list[sa.Column[Any]]:
@@ -319,11 +332,6 @@ def _columns(table: sa.Table, opts: Options, names: Iterable[str]) -> list[sa.Co
                 f"'{field.name}' of {opts.label} has no column: name the fields that hold its values."
             )
     return [table.c[field.column] for field in fields]
-
-
-def _add_together(table: sa.Table, opts: Options) -> None:
-    for names in opts.unique_together:
-        table.append_constraint(sa.UniqueConstraint(*_columns(table, opts, names)))
 
 
 def _add_constraint(table: sa.Table, opts: Options, constraint: BaseConstraint) -> None:
@@ -396,7 +404,7 @@ def _add_index(
     # Where a database knows no partial indexes, or none of expressions, it does without: an index is no promise.
     made = sa.Index(conv(index.name), *items, unique=unique, _table=table, **options)
     if index.expressions:
-        _only_where(made, lambda vendor: vendor.supports_expression_indexes)
+        only_where(made, lambda vendor: vendor.supports_expression_indexes)
 
 
 def _index_items(table: sa.Table, opts: Options, index: Index | UniqueConstraint) -> Iterator[Any]:

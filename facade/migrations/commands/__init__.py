@@ -1,0 +1,1 @@
+"""The commands of migrations as plain functions; `facade.cli` gives them their options."""

@@ -1,0 +1,162 @@
+"""`init`: what migrations need, as Alembic has it, with an env.py of three lines."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import copyfile
+from typing import TYPE_CHECKING
+
+from alembic.config import Config
+from alembic.util import CommandError
+
+from facade.db.routing import DEFAULT_DB_ALIAS
+from facade.migrations.commands.histories import INI, TOML
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["start"]
+
+_ENVIRONMENT = """{imports}
+from facade.migrations import environment
+
+environment.run()
+"""
+
+_SECTION = """[{section}]
+script_location = %(here)s/{folder}
+version_locations = %(here)s/{versions}
+path_separator = os
+prepend_sys_path = .
+truncate_slug_length = 60
+"""
+
+_TOML = """
+[tool.alembic]
+script_location = "%(here)s/{folder}"
+version_locations = ["%(here)s/{versions}"]
+prepend_sys_path = ["."]
+"""
+
+_LOGGING = """
+# What Alembic's own commands print.
+[loggers]
+keys = root, alembic
+
+[handlers]
+keys = console
+
+[formatters]
+keys = generic
+
+[logger_root]
+level = WARNING
+handlers = console
+
+[logger_alembic]
+level = INFO
+handlers =
+qualname = alembic
+
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+formatter = generic
+
+[formatter_generic]
+format = %(levelname)-5.5s [%(name)s] %(message)s
+"""
+
+
+def start(
+    modules: Sequence[str] = (),
+    *,
+    folder: str = "migrations",
+    alias: str = DEFAULT_DB_ALIAS,
+    toml: bool = False,
+) -> list[Path]:
+    """Write alembic.ini (or a section of pyproject.toml), the environment, and a folder for revisions; returns what was written.
+
+    ``modules`` are those with the models and with ``facade.configure(DATABASES=…)``; without them the ``models`` modules
+    under the working directory are taken. For a database other than "default" alembic.ini gets a section of its name,
+    and the revisions a folder of their own. What is there already stays as it is.
+
+    Raises CommandError for a module that is not there, and where the database has its history already.
+    """
+    home = Path(folder)
+    versions = home / ("versions" if alias == DEFAULT_DB_ALIAS else alias)
+    written = [_write_section(alias, home, versions, toml=toml)]
+    if not (home / "env.py").exists():
+        names = _checked(modules) or _found()
+        home.mkdir(parents=True, exist_ok=True)
+        imports = "\n".join(f"import {name}  # noqa: F401" for name in names)
+        written += [_write(home / "env.py", _ENVIRONMENT.format(imports=imports)), _copy_template(home)]
+    versions.mkdir(parents=True, exist_ok=True)
+    return [*written, versions]
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _copy_template(home: Path) -> Path:
+    """Take the template of revisions from Alembic: it is the one that its commands expect."""
+    name = "script.py.mako"
+    copyfile(Path(Config().get_template_directory(), "generic", name), home / name)
+    return home / name
+
+
+def _write_section(alias: str, home: Path, versions: Path, *, toml: bool) -> Path:
+    places = {"folder": home.as_posix(), "versions": versions.as_posix()}
+    if toml and alias == DEFAULT_DB_ALIAS:
+        return _append(Path(TOML), "[tool.alembic]", _TOML.format(**places), alias)
+    section = "alembic" if alias == DEFAULT_DB_ALIAS else alias
+    text = _SECTION.format(section=section, **places)
+    if alias == "alembic":
+        raise CommandError(f"The section [{alias}] is that of 'default': give the database another alias.")
+    path = Path(INI)
+    if path.exists():
+        return _append(path, f"[{section}]", f"\n{text}", alias)
+    return _write(path, text + _LOGGING)
+
+
+def _append(path: Path, header: str, text: str, alias: str) -> Path:
+    there = path.read_text("utf-8") if path.exists() else ""
+    if header in map(str.strip, there.splitlines()):
+        raise CommandError(f"{path} has {header} already: the database {alias!r} has its history.")
+    return _write(path, there + text)
+
+
+def _checked(modules: Sequence[str]) -> Sequence[str]:
+    """Raise CommandError for a module that Python does not find here."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()
+    for name in modules:
+        try:
+            there = find_spec(name) is not None
+        except (ImportError, ValueError):
+            there = False
+        if not there:
+            raise CommandError(f"There is no module {name!r} here: name it as a program would import it.")
+    return modules
+
+
+def _found() -> list[str]:
+    """Return the modules that are called models, as in a project of Django's."""
+    paths = [
+        *sorted(Path().glob("models.py")),
+        *sorted(Path().glob("*/models.py")),
+        *sorted(Path().glob("*/models/__init__.py")),
+    ]
+    names = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    if not names:
+        raise CommandError(
+            "No module here is called models: name those with your models, and with facade.configure(DATABASES={…}), as in "
+            "`facade init library.models library.settings`."
+        )
+    return names

@@ -1,0 +1,80 @@
+"""The plugin that makes Alembic understand the tables of models: nothing in an ``env.py`` has to name it."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from facade.foundation.imports import later
+from facade.migrations.changing.ordering import order_operations
+from facade.migrations.comparing.columns import compare_default, compare_generated, compare_type
+from facade.migrations.comparing.items import compare_items
+from facade.migrations.comparing.sqlite_inspector import SQLiteInspector
+from facade.migrations.hooks import rendering
+from facade.migrations.plain import is_of_model, plain_metadata
+from facade.vendors import vendor_of
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from alembic import util
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations.ops import UpgradeOps
+    from alembic.runtime import plugins
+    from alembic.runtime.plugins import Plugin
+    from alembic.util import PriorityDispatchResult
+else:
+    # Alembic loads its plugins while it is being imported itself.
+    plugins, util = later("alembic.runtime.plugins"), later("alembic.util")
+
+__all__ = ["NAME", "install", "setup"]
+
+#: Under this name Alembic's default, ``autogenerate_plugins=["alembic.autogenerate.*"]``, takes the plugin in.
+NAME = "alembic.autogenerate.facade"
+
+
+def install() -> None:
+    """Register the plugin where the installed package has not done so itself, as from a checkout; twice is once."""
+    if NAME not in plugins._all_plugins:
+        plugins.Plugin.setup_plugin_from_module(sys.modules[__name__], NAME)
+
+
+def setup(plugin: Plugin) -> None:
+    """Add facade's comparators; called by Alembic."""
+    first = util.DispatchPriority.FIRST
+    plugin.add_autogenerate_comparator(_take_plain_tables, "autogenerate", "facade", priority=first)
+    plugin.add_autogenerate_comparator(
+        order_operations, "schema", "facade_order", priority=util.DispatchPriority.LAST
+    )
+    for name in _BEFORE_OTHERS:
+        add = partial(plugin.add_autogenerate_comparator, qualifier=name, priority=first)
+        add(compare_generated, "table", "facade")
+        add(compare_items, "table", "indexes")
+        add(compare_type, "column", "types")
+        add(compare_default, "column", "server_default")
+
+
+# A comparator for one database comes before those for all.
+_BEFORE_OTHERS = ("sqlite", "postgresql", "mysql", "mariadb")
+
+
+def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchResult:
+    """Replace the tables of models, wherever they stand, by those that the database sees."""
+    given = [table for metadata in util.to_list(context.metadata) for table in metadata.tables.values()]
+    plain = plain_metadata(given, context.dialect)
+    tables = [plain.tables.get(table.key) if is_of_model(table) else table for table in given]
+    context.sorted_tables = sorted((table for table in tables if table is not None), key=_key)
+    context.table_key_to_table = {table.key: table for table in context.sorted_tables}
+    context.opts = {**context.opts, "render_item": rendering(context.opts.get("render_item"))}
+    if not vendor_of(context.dialect).adds_constraints:
+        context.opts["render_as_batch"] = True
+    if vendor_of(context.dialect).name in _INSPECTORS and context.connection is not None:
+        context.inspector = _INSPECTORS[vendor_of(context.dialect).name].of(context.connection)
+    return util.PriorityDispatchResult.CONTINUE
+
+
+_INSPECTORS = {"sqlite": SQLiteInspector}
+
+
+def _key(table: sa.Table) -> str:
+    return str(table.key)
