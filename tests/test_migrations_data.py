@@ -9,6 +9,7 @@ import time
 import uuid
 from contextlib import closing
 from decimal import Decimal as D
+from textwrap import dedent
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +26,6 @@ from facade.apps import isolate_apps
 from facade.db.routing import router
 from facade.meta import registry
 from facade.migrations import operations
-from tests.fix_project import Project
 
 SYNC = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 ASYNC = {"postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy", "sqlite": "sqlite+aiosqlite"}
@@ -348,14 +348,29 @@ FILL = """
 
 
 @pytest.fixture
-def project(tmp_path, database):
-    """A project whose tables are not those of models."""
-    made = Project(tmp_path / "project", database.urls["default"], "")
-    made.init()
-    return made
+def revision(project):
+    """Write the only revision of a project without models; returns its file."""
+    project.write_models("")
+    project.run("init")
+
+    def write(upgrade, top):
+        path = project.folder / "migrations" / "versions" / "0001_slugs.py"
+        lines = [
+            "from alembic import op",
+            "revision, down_revision = '0001_slugs', None",
+            dedent(top),
+            f"def upgrade():\n    {upgrade}",
+            "def downgrade():\n    pass",
+        ]
+        path.write_text("\n\n".join(lines))
+        return path
+
+    return write
 
 
-def test_a_hundred_thousand_rows_by_command_where_the_first_one_is_killed(project, database, execute):
+def test_a_hundred_thousand_rows_by_command_where_the_first_one_is_killed(
+    project, revision, database, execute
+):
     engine = sa.create_engine(driven(database.urls["default"], SYNC))
     columns = [sa.Column("title", sa.String(20)), sa.Column("slug", sa.String(20))]
     book = sa.Table("book", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), *columns)
@@ -368,15 +383,14 @@ def test_a_hundred_thousand_rows_by_command_where_the_first_one_is_killed(projec
         return execute("SELECT COUNT(slug) FROM book")[0][0]
 
     slowly = f"{FILL}\n        import time; time.sleep(0.05)\n"
-    project.write_revision("slugs", "op.run_in_batches(fill, 'book', size=5000, atomic=False)", top=slowly)
+    path = revision("op.run_in_batches(fill, 'book', size=5000, atomic=False)", slowly)
     process = project.start("migrate")
-    with closing(process.stdout), closing(process.stderr):
+    with closing(process.stdout):
         _until(lambda: filled() > 5000)
         process.kill()
         process.wait()
     done = filled()
     assert 5000 < done < 100_000
-    path = project.revision("slugs")
     only_later = f"assert not rows.filter(pk__lte={done - 5000}).exists()"
     path.write_text(path.read_text().replace("import time; time.sleep(0.05)", only_later))
     assert re.search(r"Applying 0001_slugs\.\.\. OK", project.run("migrate"))
@@ -392,8 +406,8 @@ def _until(condition):
         time.sleep(0.01)
 
 
-def test_a_function_has_no_sql(project):
-    project.write_revision("slugs", "op.run_in_batches(fill, 'book')", top=FILL)
+def test_a_function_has_no_sql(project, revision):
+    revision("op.run_in_batches(fill, 'book')", FILL)
     assert "-- fill() changes rows: it has no SQL" in project.run("sqlmigrate", "0001_slugs")
 
 

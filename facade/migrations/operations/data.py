@@ -11,7 +11,7 @@ from alembic.operations import MigrateOperation, Operations
 
 from facade.db.connection import connections
 from facade.migrations.operations import batches
-from facade.migrations.operations.connecting import Joined, alias_of, on_connection, waiting_for
+from facade.migrations.operations.connecting import Joined, alias_of, on_connection, progress_of, waiting_for
 from facade.migrations.operations.historic import HistoricApps
 from facade.migrations.runs.offline import REPLAYED
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
     from facade.db.database import Database
+    from facade.migrations.runs.progress import Progress
 
 __all__ = ["RunInBatchesOp", "RunPythonOp", "SchemaEditor"]
 
@@ -108,7 +109,7 @@ def _run_in_batches(operations: Operations, operation: RunInBatchesOp) -> None:
     if _is_offline(context, operation.function):
         return
     apps = HistoricApps(context)
-    walk = _Walk(operation, apps.get_model(operation.table))
+    walk = _Walk(operation, apps.get_model(operation.table), progress_of(context))
     if operation.atomic:
         _go(walk, apps, context)
         return
@@ -130,7 +131,8 @@ class _Walk:
     marks: batches.Marks | None = None
     transaction: Callable[[], AbstractContextManager[object]] = nullcontext
 
-    def __init__(self, operation: RunInBatchesOp, model: type[Any]) -> None:
+    def __init__(self, operation: RunInBatchesOp, model: type[Any], progress: Progress) -> None:
+        self.progress = progress
         self.operation, self.rows = operation, model._default_manager.all()
         self.label = f"{operation.table}: {getattr(operation.function, '__name__', 'batches')}"
 
@@ -142,7 +144,7 @@ class _Walk:
             with self.transaction(), joined():
                 return int(rest.count())
 
-        with batches.progress(self.label, count) as tell:
+        with batches.counting(self.label, count, self.progress) as tell:
             while True:
                 with self.transaction(), joined():
                     after = self._do_batch(after)
