@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import re
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal as D
 from textwrap import dedent
 
@@ -397,6 +398,26 @@ def test_a_hundred_thousand_rows_by_command_where_the_first_one_is_killed(
     assert filled() == 100_000
     assert execute("SELECT slug FROM book WHERE id = 100000") == [("book 99999",)]
     assert execute("SELECT version_num FROM alembic_version") == [("0001_slugs",)]
+
+
+@pytest.mark.vendors("sqlite")
+def test_a_terminal_shows_how_far_a_walk_is(project, revision, execute):
+    execute("CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT, slug TEXT)")
+    execute("INSERT INTO book (title) VALUES ('Alpha'), ('Beta'), ('Gamma')")
+    revision("op.run_in_batches(fill, 'book', size=2)", FILL)
+    terminal, process_end = os.openpty()
+    process = project.start("migrate", stdout=process_end)
+    os.close(process_end)
+    shown = b"".join(_read(terminal)).decode()
+    assert process.wait(timeout=60) == 0
+    assert re.search(r"book: fill.*3/3", shown), shown
+    assert re.search(r"Applying 0001_slugs\.\.\. OK", shown), shown
+
+
+def _read(terminal):
+    with os.fdopen(terminal, "rb", buffering=0) as end, suppress(OSError):  # the process has closed its end
+        while part := end.read(1000):
+            yield part
 
 
 def _until(condition):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alembic.operations import MigrateOperation, Operations
@@ -87,8 +88,8 @@ class RunInBatchesOp(MigrateOperation):
     @property
     def walk(self) -> str:
         """What tells this walk from all others: the script's module is named by its revision."""
-        name = f"{self.function.__module__}.{getattr(self.function, '__qualname__', self.function)}"
-        return f"{self.table} {name}"[:190]
+        function = _innermost(self.function)
+        return f"{self.table} {function.__module__}.{_name_of(function)}"[:190]
 
     @classmethod
     def run_in_batches(
@@ -134,7 +135,7 @@ class _Walk:
     def __init__(self, operation: RunInBatchesOp, model: type[Any], progress: Progress) -> None:
         self.progress = progress
         self.operation, self.rows = operation, model._default_manager.all()
-        self.label = f"{operation.table}: {getattr(operation.function, '__name__', 'batches')}"
+        self.label = f"{operation.table}: {_name_of(operation.function)}"
 
     def __call__(self, joined: Joined) -> None:
         after = self._begun()
@@ -168,7 +169,7 @@ class _Walk:
 
 def _is_offline(context: MigrationContext, function: Function) -> bool:
     """Say in the script, where one is written instead of run, that a function does not stand in it."""
-    remark = f"-- {getattr(function, '__name__', 'a function')}() changes rows: it has no SQL"
+    remark = f"-- {_name_of(function)}() changes rows: it has no SQL"
     if context.as_sql:
         context.impl.static_output(remark)
         return True
@@ -177,3 +178,14 @@ def _is_offline(context: MigrationContext, function: Function) -> bool:
         context.connection.exec_driver_sql(remark)
         return True
     return False
+
+
+def _innermost(function: Function) -> Function:
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
+def _name_of(function: Function) -> str:
+    innermost = _innermost(function)
+    return str(getattr(innermost, "__qualname__", type(innermost).__name__))
