@@ -382,7 +382,7 @@ def test_the_command_fails_from_the_level_on_that_it_is_told(shop, database):
         database.vendor
     ]
     assert all(f"[{name}]" in found for name in expected)
-    number = {"postgresql": 2, "mysql": 1, "sqlite": 1}[database.vendor]
+    number = {"postgresql": 3, "mysql": 1, "sqlite": 1}[database.vendor]
     assert found.splitlines()[-1] == f"1 pending revision: {number} warning{'s' if number > 1 else ''}."
     assert shop.show("lintmigrations", "--large", "0", "--fail-on", "warning") == found
     shop.run("lintmigrations", "--large", "0", "--fail-on", "warning", fails=True)
