@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import time
 
 import pytest
@@ -30,26 +31,34 @@ NAME = "    name = models.CharField(max_length=100, db_index=True)\n"
 AUTHOR = "INSERT INTO library_author (id, name, motto) VALUES (1, 'Ada', NULL)"
 
 
-@pytest.fixture
-def library(project, database):
-    """A project with an author in it."""
+def started(project):
     project.write_models(MODELS)
     project.run("init")
     project.run("makemigrations")
     project.run("migrate")
+
+
+@pytest.fixture
+def library(project, database):
+    """A project with an author in it."""
+    started(project)
     database.observe(AUTHOR)
     return project
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory, commands):
+    folder = tmp_path_factory.mktemp("questions") / "project"
+    folder.mkdir()
+    started(on_sqlite(folder, commands))
+    return folder
+
+
 @pytest.fixture
-def shelf(tmp_path, commands):
+def shelf(begun, tmp_path, commands):
     """The same on SQLite, without rows."""
-    project = on_sqlite(tmp_path, commands)
-    project.write_models(MODELS)
-    project.run("init")
-    project.run("makemigrations")
-    project.run("migrate")
-    return project
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    return on_sqlite(tmp_path, commands)
 
 
 def answer(project, *arguments, answers):
