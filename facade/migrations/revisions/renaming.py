@@ -57,8 +57,10 @@ class _Search:
 
     def tables(self, operations: list[ops.MigrateOperation]) -> Iterator[Tables]:
         made = [one for one in operations if isinstance(one, ops.CreateTableOp)]
-        for gone in [one for one in operations if isinstance(one, ops.DropTableOp)]:
-            alike = {one.table_name: one for one in made if self._tables_alike(gone, one)}
+        dropped = [one for one in operations if isinstance(one, ops.DropTableOp)]
+        possible = {(gone.table_name, one.table_name) for gone in dropped for one in made}
+        for gone in dropped:
+            alike = {one.table_name: one for one in made if self._tables_alike(gone, one, possible)}
             new = self.questions.renamed(_full(gone), {name: name for name in alike}, "The table")
             if new is not None:
                 made.remove(alike[new])
@@ -78,13 +80,19 @@ class _Search:
                 if new is not None:
                     yield group, gone, made.pop(new)
 
-    def _tables_alike(self, gone: ops.DropTableOp, made: ops.CreateTableOp) -> bool:
-        """Tell whether two tables have the same columns; one that refers to a renamed table may have another name."""
+    def _tables_alike(
+        self, gone: ops.DropTableOp, made: ops.CreateTableOp, renamed: set[tuple[str, str]]
+    ) -> bool:
+        """Tell whether two tables have the same columns; those that refer to a renamed table may have other names."""
         old, new = [*gone.to_table().c], [*made.to_table().c]
-        if gone.schema != made.schema or len(old) != len(new):
-            return False
-        others = sum(one.name != other.name for one, other in zip(old, new, strict=True))
-        return others < 2 and all(self._alike(one, other) for one, other in zip(old, new, strict=True))
+        return (
+            gone.schema == made.schema
+            and len(old) == len(new)
+            and all(
+                self._alike(one, other) and (one.name == other.name or _targets(one, other) in renamed)
+                for one, other in zip(old, new, strict=True)
+            )
+        )
 
     def _alike(self, old: sa.Column[Any], new: sa.Column[Any]) -> bool:
         if old.primary_key != new.primary_key or (old.computed is None) != (new.computed is None):
@@ -93,6 +101,12 @@ class _Search:
 
     def _words(self, column: sa.Column[Any]) -> str:
         return column.type.compile(self.context.dialect)
+
+
+def _targets(old: sa.Column[Any], new: sa.Column[Any]) -> tuple[str, str] | None:
+    """Return the tables that two columns refer to."""
+    names = [key.target_fullname.rpartition(".")[0] for column in (old, new) for key in column.foreign_keys]
+    return (names[0], names[1]) if len(names) == 2 else None
 
 
 def _full(one: ops.DropTableOp | ops.ModifyTableOps) -> str:
