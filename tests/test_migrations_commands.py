@@ -352,7 +352,7 @@ def test_fake_runs_nothing(three):
     assert three.run("migrate", "0002", "--fake").count("FAKED") == 1
     assert applied(three) == "XX "
     assert shape(three.run("migrate", "zero", fails=True)).startswith(
-        "0002_author_age failed: KeyError: 'age'. Nothing"
+        '0002_author_age failed: no such column: "age". Nothing'
     )
 
 

@@ -27,8 +27,12 @@ class Item(models.Model):
         unique_together = [("shop", "code")]
 """
 
-GROWN = SHOP.replace("max_length=30", "max_length=40").replace(
-    "    gone =", "    price = models.DecimalField(max_digits=6, decimal_places=2, null=True)\n    gone ="
+GROWN = (
+    SHOP.replace("max_length=30", "max_length=40")
+    .replace("SlugField()", "SlugField(max_length=60)")
+    .replace(
+        "    gone =", "    price = models.DecimalField(max_digits=6, decimal_places=2, null=True)\n    gone ="
+    )
 )
 
 
@@ -65,6 +69,9 @@ def test_a_database_of_djangos_goes_on_with_facades_migrations(project, django, 
     made = project.run("makemigrations")
     assert "+ Add column price to library_item" in made
     assert "Delete table" not in made
+    project.run("migrate")
+    assert project.run("diff").startswith("No differences.")
+    project.run("migrate", "0001")
     project.run("migrate")
     assert project.run("diff").startswith("No differences.")
     assert database.observe("SELECT name, size FROM library_shop") == [("corner", 2)]

@@ -193,6 +193,11 @@ def test_a_table_that_is_made_anew_on_purpose_is_told_on_any_database(lint):
     assert lint(body) == [("rewrite", Level.WARNING)]
 
 
+def test_what_is_done_in_place_copies_no_table(lint):
+    body = "with op.batch_alter_table('shop', recreate='never') as batch: batch.drop_column('size')"
+    assert lint(body, dialect="sqlite") == [("still-read", Level.WARNING)]
+
+
 # -- the plan as a whole ---------------------------------------------------------------------------------------
 
 

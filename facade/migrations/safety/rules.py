@@ -236,8 +236,8 @@ def _column_computed(recorded: Recorded, around: Surroundings) -> Iterator[Case]
 def _table_made_anew(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     """SQLite changes little of a table: Alembic's batches copy it."""
     operation, table = recorded.operation, table_of(recorded.operation)
-    copies = isinstance(operation, _COPIED_BY_SQLITE) and not around.vendor.adds_constraints
-    if table and (copies or recorded.copies):
+    by_itself = isinstance(operation, _COPIED_BY_SQLITE) and not around.vendor.adds_constraints
+    if table and (by_itself if recorded.copies is None else recorded.copies):
         yield Case(
             "rewrite",
             _for_large(table, around),
