@@ -71,7 +71,7 @@ class Surroundings:
     def size_in_words(self, table: str) -> str:
         """Return how many rows the table has, as far as one knows: `` (about 1,200,000 rows)``."""
         rows = self._rows(table)
-        if rows is None:
+        if not rows:
             return ""
         return (
             f" (about {rows:,} rows)"
