@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from facade.foundation.imports import later
-from facade.migrations.changing.ordering import order_operations
+from facade.meta.naming import follows_django
+from facade.migrations.changing.ordering import IS_FACADES, order_operations
 from facade.migrations.comparing.columns import compare_default, compare_generated, compare_type
 from facade.migrations.comparing.items import compare_items
 from facade.migrations.comparing.sqlite_inspector import SQLiteInspector
@@ -59,22 +60,34 @@ _BEFORE_OTHERS = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
 def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchResult:
-    """Replace the tables of models, wherever they stand, by those that the database sees."""
-    given = [table for metadata in util.to_list(context.metadata) for table in metadata.tables.values()]
-    plain = plain_metadata(given, context.dialect)
-    tables = [plain.tables.get(table.key) if is_of_model(table) else table for table in given]
-    context.sorted_tables = sorted((table for table in tables if table is not None), key=_key)
-    context.table_key_to_table = {table.key: table for table in context.sorted_tables}
-    context.opts = {**context.opts, "render_item": rendering(context.opts.get("render_item"))}
-    if not vendor_of(context.dialect).adds_constraints:
-        context.opts["render_as_batch"] = True
-    if vendor_of(context.dialect).name in _INSPECTORS and context.connection is not None:
-        context.inspector = _INSPECTORS[vendor_of(context.dialect).name].of(context.connection)
+    """Replace the tables of models, wherever they stand, by those that the database sees; leave projects alone that have none."""
+    given = [metadata for metadata in util.to_list(context.metadata) if metadata is not None]
+    if any(map(_is_of_facade, given)):
+        vendor = vendor_of(context.dialect)
+        _replace([table for metadata in given for table in metadata.tables.values()], context)
+        context.opts = {
+            **context.opts,
+            IS_FACADES: True,
+            "render_item": rendering(context.opts.get("render_item")),
+            # Otherwise tables cannot be altered.
+            "render_as_batch": context.opts.get("render_as_batch") or not vendor.adds_constraints,
+        }
+        if vendor.name in _INSPECTORS and context.connection is not None:
+            context.inspector = _INSPECTORS[vendor.name].of(context.connection)
     return util.PriorityDispatchResult.CONTINUE
 
 
 _INSPECTORS = {"sqlite": SQLiteInspector}
 
 
-def _key(table: sa.Table) -> str:
-    return str(table.key)
+def _is_of_facade(metadata: sa.MetaData) -> bool:
+    """Whether models have tables in a MetaData, or would have them there."""
+    return follows_django(metadata) or any(map(is_of_model, metadata.tables.values()))
+
+
+def _replace(tables: list[sa.Table], context: AutogenContext) -> None:
+    plain = plain_metadata(tables, context.dialect)
+    seen = (plain.tables.get(table.key) if is_of_model(table) else table for table in tables)
+    context.table_key_to_table = {table.key: table for table in seen if table is not None}
+    # Their order is found when all operations are known.
+    context.sorted_tables = [table for _, table in sorted(context.table_key_to_table.items())]

@@ -28,7 +28,10 @@ else:
     ops, util = later("alembic.operations.ops"), later("alembic.util")
     operations = later("facade.migrations.changing.operations")
 
-__all__ = ["order_operations"]
+__all__ = ["IS_FACADES", "order_operations"]
+
+#: The option of a context whose comparison has tables of models in it.
+IS_FACADES = "facade_tables"
 
 Key = tuple[str | None, str]
 
@@ -41,6 +44,8 @@ def order_operations(
     Names of indexes become free before they are taken, tables are made before they are referred to (the references of a
     circle come after its tables), and are dropped when nothing refers to them any more.
     """
+    if IS_FACADES not in context.opts:
+        return util.PriorityDispatchResult.CONTINUE
     _keep_those_of_others(context, upgrade)
     made = [one for one in upgrade.ops if isinstance(one, ops.CreateTableOp)]
     dropped = [one for one in upgrade.ops if isinstance(one, ops.DropTableOp)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -148,7 +148,10 @@ class _Remaking:
     # -- how the old table is read --------------------------------------------------------------------
 
     def _reading(
-        self, columns: Iterator[sa.Column[Any]], table: sa.Table, words: TableWords | None
+        self,
+        columns: Iterator[sa.Column[Any]],
+        table: sa.Table,
+        words: TableWords | None,
     ) -> Reading:
         refers = any(
             one.elements[0].target_fullname.rpartition(".")[0] != table.fullname
@@ -157,7 +160,7 @@ class _Remaking:
         # On the way back they have names.
         unread = self._unnamed() if table is self.old else []
         references = self._references() if table is self.old else []
-        return operations.Reading(list(columns), _counts(words), refers, unread, references)
+        return operations.Reading(list(columns), _counts(words or self.both.there), refers, unread, references)
 
     def _references(self) -> list[sa.ForeignKeyConstraint]:
         """The references of the old table that stand with their columns, as Django writes them, and are checked late."""
@@ -184,12 +187,11 @@ class _Remaking:
         """Columns whose values stay what they are: SQLite would cast a day to the number of its year."""
         for name in self.columns:
             old, new = self.old.c[name], self.new.c[name]
+            operation = self.altered.get(name)
+            if operation is None or operation.modify_type is None or old.primary_key:
+                continue
             types = old.type._type_affinity, new.type._type_affinity
-            if (
-                types[0] is not types[1]
-                and any(kind in _NO_NUMBERS for kind in types)
-                and not old.primary_key
-            ):
+            if types[0] is not types[1] and any(kind in _NO_NUMBERS for kind in types):
                 yield name, old, new
 
     def _unnamed(self) -> list[sa.Constraint]:
@@ -216,8 +218,8 @@ def _is_misread(text: object) -> bool:
     return isinstance(text, SQLText) and "\\:" in text.source
 
 
-def _counts(words: TableWords | None) -> bool:
-    return words is not None and any(column.default == "identity" for column in words.columns.values())
+def _counts(words: TableWords) -> bool:
+    return any(column.default == "identity" for column in words.columns.values())
 
 
 def _is_special(operation: MigrateOperation) -> bool:
