@@ -22,10 +22,10 @@ from facade import models
 from facade import types as facade_types
 from facade.apps import isolate_apps
 from facade.meta import registry
-from facade.models import Q
+from facade.models import F, Q
 from facade.models.functions import Lower, Upper
 from tests import migrated
-from tests.migrated import project, tables
+from tests.migrated import body, project, tables
 
 
 @pytest.fixture
@@ -259,6 +259,44 @@ def test_a_model_in_the_metadata_of_others_needs_no_names(alembic):
     assert alembic.differences(base) == []
 
 
+@pytest.mark.vendors("postgres")
+def test_tables_in_other_schemas_are_compared_and_those_of_others_there_are_left_alone(alembic):
+    with isolate_apps("press") as apps:
+
+        class Stored(models.Model):
+            name = models.CharField(max_length=20, db_default="a")
+
+            class Meta:
+                app_label = "press"
+                db_table = '"warehouse"."stored"'
+                constraints = [models.CheckConstraint(condition=~Q(name=""), name="named")]
+
+        class Shelf(models.Model):
+            stored = models.ForeignKey(Stored, models.CASCADE)
+
+            class Meta:
+                app_label = "press"
+                db_table = '"public"."shelf"'
+                indexes = [models.Index(F("id") + 1, name="odd")]
+
+    metadata = tables(apps)
+    alembic.run(
+        "CREATE SCHEMA warehouse", "CREATE TABLE warehouse.others (id INTEGER)", "CREATE SCHEMA elsewhere"
+    )
+    alembic.write(metadata)
+    alembic.upgrade()
+    assert alembic.differences(metadata) == []
+    alembic.run(
+        "ALTER TABLE warehouse.stored ALTER COLUMN name DROP DEFAULT",
+        "ALTER TABLE shelf ALTER id TYPE integer",
+    )
+    alembic.write(metadata)
+    alembic.upgrade()
+    assert alembic.differences(metadata) == []
+    alembic.downgrade("base")
+    assert left_over(alembic) == set()
+
+
 # -- what an environment says itself -------------------------------------------------------------------
 
 
@@ -296,7 +334,7 @@ def test_a_type_of_another_library_comes_with_its_import(alembic):
 def test_types_of_facade_in_tables_of_others_are_written_as_sqlalchemys(alembic):
     base = sa.MetaData()
     sa.Table("keyed", base, sa.Column("id", facade_types.UUID(), primary_key=True))
-    alembic.write(base)
+    alembic.write(base, tables(registry.Apps()))
     alembic.upgrade()
     assert left_over(alembic) == {"keyed"}
 
@@ -400,19 +438,36 @@ def test_a_table_that_is_made_anew_keeps_what_alembic_does_not_read(alembic):
     alembic.write(before)
     alembic.upgrade()
     made = texts_of(alembic)
-    alembic.run("INSERT INTO press_kept (name, number) VALUES ('Ada', 1), ('Bob', 2)", "DELETE FROM press_kept WHERE number = 2")
+    alembic.run(
+        "INSERT INTO press_kept (name, number) VALUES ('Ada', 1), ('Bob', 2)",
+        "DELETE FROM press_kept WHERE number = 2",
+    )
     alembic.write(after)
     alembic.upgrade()
     changed = texts_of(alembic)
     assert {name for name in made if made[name] != changed[name]} == {"press_kept"}
-    assert alembic.rows("SELECT name, upper, number FROM press_kept WHERE name = 'ADA'") == [("Ada", "ADA", 1)]
+    assert alembic.rows("SELECT name, upper, number FROM press_kept WHERE name = 'ADA'") == [
+        ("Ada", "ADA", 1)
+    ]
     alembic.downgrade()
     assert texts_of(alembic) == made
 
 
 def texts_of(alembic):
-    rows = alembic.rows("SELECT name, sql FROM sqlite_master WHERE name LIKE 'press%' OR tbl_name = 'press_kept'")
-    return {name: " ".join(sorted(re.findall(r"[^\s,]+", sql or "")).copy()) for name, sql in rows}
+    rows = alembic.rows(
+        "SELECT name, sql FROM sqlite_master WHERE name LIKE 'press%' OR tbl_name = 'press_kept'"
+    )
+    return {name: sorted(re.findall(r'[^\s,"()]+', sql or "")) for name, sql in rows}
+
+
+def test_a_project_without_models_is_left_to_alembic(alembic):
+    base = sa.MetaData()
+    sa.Table("plain", base, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.String(10)))
+    alembic.write(base)
+    alembic.upgrade()
+    sa.Table("plain", base, sa.Column("more", sa.String(20)), extend_existing=True)
+    source = alembic.write(base)
+    assert body(source) == "op.add_column('plain', sa.Column('more', sa.String(length=20), nullable=True))"
 
 
 # -- how the database is asked -------------------------------------------------------------------------
@@ -438,7 +493,9 @@ def test_who_may_only_read_compares_by_names(alembic, caplog):
     metadata = tables(migrated.every_constraint("postgresql"))
     alembic.write(metadata)
     alembic.upgrade()
-    alembic.run("DROP INDEX on_upper", "CREATE INDEX on_upper ON press_constrained (kind)", "DROP INDEX mixed")
+    alembic.run(
+        "DROP INDEX on_upper", "CREATE INDEX on_upper ON press_constrained (kind)", "DROP INDEX mixed"
+    )
     with alembic.engine.connect() as connection:
         connection.execute(sa.text("SET TRANSACTION READ ONLY"))
         differences = compare_metadata(MigrationContext.configure(connection), metadata)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from facade.foundation.imports import later
 from facade.meta.naming import follows_django
-from facade.migrations.changing.ordering import IS_FACADES, order_operations
+from facade.migrations.changing.ordering import order_operations
 from facade.migrations.comparing.columns import compare_default, compare_generated, compare_type
+from facade.migrations.comparing.comparison import IS_FACADES
 from facade.migrations.comparing.items import compare_items
 from facade.migrations.comparing.sqlite_inspector import SQLiteInspector
 from facade.migrations.hooks import rendering
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import UpgradeOps
     from alembic.runtime import plugins
+    from alembic.runtime.environment import NameFilterParentNames, NameFilterType
     from alembic.runtime.plugins import Plugin
     from alembic.util import PriorityDispatchResult
 else:
@@ -72,6 +74,7 @@ def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> Priority
             # Otherwise tables cannot be altered.
             "render_as_batch": context.opts.get("render_as_batch") or not vendor.adds_constraints,
         }
+        _look_into_schemas(context)
         if vendor.name in _INSPECTORS and context.connection is not None:
             context.inspector = _INSPECTORS[vendor.name].of(context.connection)
     return util.PriorityDispatchResult.CONTINUE
@@ -91,3 +94,20 @@ def _replace(tables: list[sa.Table], context: AutogenContext) -> None:
     context.table_key_to_table = {table.key: table for table in seen if table is not None}
     # Their order is found when all operations are known.
     context.sorted_tables = [table for _, table in sorted(context.table_key_to_table.items())]
+
+
+def _look_into_schemas(context: AutogenContext) -> None:
+    """Compare the tables that models have in other schemas, and nothing else there, unless the environment says so."""
+    tables = {(table.schema, table.name) for table in context.sorted_tables if is_of_model(table)}
+    schemas = {schema for schema, _ in tables} - {None, context.dialect.default_schema_name}
+    if not schemas or context.opts.get("include_schemas"):
+        return
+
+    def is_looked_at(name: str | None, type_: NameFilterType, parents: NameFilterParentNames) -> bool:
+        if type_ == "schema":
+            return name is None or name in schemas
+        schema = parents.get("schema_name")
+        return type_ != "table" or schema not in schemas or (schema, name) in tables
+
+    context.opts["include_schemas"] = True
+    context._name_filters.append(is_looked_at)

@@ -13,7 +13,7 @@ from facade.migrations.changing.remaking import remade
 from facade.migrations.changing.settling import settled
 from facade.migrations.changing.tables import in_order_dropped, in_order_made
 from facade.migrations.changing.within import in_order
-from facade.migrations.comparing.comparison import compared
+from facade.migrations.comparing.comparison import IS_FACADES, compared
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ else:
     ops, util = later("alembic.operations.ops"), later("alembic.util")
     operations = later("facade.migrations.changing.operations")
 
-__all__ = ["IS_FACADES", "order_operations"]
-
-#: The option of a context whose comparison has tables of models in it.
-IS_FACADES = "facade_tables"
+__all__ = ["order_operations"]
 
 Key = tuple[str | None, str]
 
