@@ -137,8 +137,8 @@ ROWS = {
 }
 KEPT = {
     migrated.every_field: (
-        "SELECT big, integer, text, enumerated FROM press_kinds",
-        [(2**30, 12, "it's", "red")],
+        "SELECT big, email, enumerated FROM press_kinds",
+        [(2**30, "a@example.org", "red")],
     ),
     migrated.every_default: ("SELECT width, height, area, upper FROM press_generated", [(3, 4, 12, "ADA")]),
     migrated.every_constraint: ("SELECT name, kind FROM press_constrained", [("A_1", "a")]),
@@ -183,10 +183,13 @@ def make_those_of_others(alembic):
         alembic.run(f"CREATE TABLE {name} (id INTEGER NOT NULL PRIMARY KEY)")
 
 
+def of_tables(differences):
+    return sorted((what, item.name) for what, item, *_ in differences if isinstance(item, sa.Table))
+
+
 def test_tables_that_a_model_uses_and_does_not_own_are_left_alone(alembic, among_others):
     make_those_of_others(alembic)
-    differences = [(what, table.name) for what, table, *_ in alembic.differences(tables(among_others))]
-    assert sorted(differences) == [
+    assert of_tables(alembic.differences(tables(among_others))) == [
         ("add_table", "press_own"),
         ("remove_table", "payroll"),
         ("remove_table", "press_former"),
@@ -199,10 +202,7 @@ def test_include_object_drops_no_table_but_those_of_models(alembic, among_others
         differences = alembic.differences(
             tables(among_others), include_object=facade.migrations.include_object
         )
-    assert sorted((what, table.name) for what, table, *_ in differences) == [
-        ("add_table", "press_own"),
-        ("remove_table", "press_former"),
-    ]
+    assert of_tables(differences) == [("add_table", "press_own"), ("remove_table", "press_former")]
 
 
 @contextmanager
@@ -276,7 +276,7 @@ def test_tables_in_other_schemas_are_compared_and_those_of_others_there_are_left
 
             class Meta:
                 app_label = "press"
-                db_table = '"public"."shelf"'
+                db_table = "shelf"
                 indexes = [models.Index(F("id") + 1, name="odd")]
 
     metadata = tables(apps)

@@ -35,7 +35,7 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_pre_ping",
     ),
     "sqlalchemy.pool:QueuePool": ("_max_overflow",),
-    "sqlalchemy.schema:CheckConstraint": ("_creation_order", "_ddl_if"),
+    "sqlalchemy.schema:CheckConstraint": ("_ddl_if",),
     "sqlalchemy.schema:Index": ("_ddl_if",),
     "sqlalchemy.schema:Table": ("_prefixes",),
     "sqlalchemy.sql.compiler:IdentifierPreparer": (
@@ -72,7 +72,11 @@ ALEMBIC: dict[str, tuple[str, ...]] = {
     "alembic.autogenerate.render": ("_alter_column", "_render_column", "_render_constraint", "_repr_type"),
     "alembic.operations.ops:DropTableOp": ("_reverse",),
     "alembic.operations:Operations": ("_install_proxy", "_remove_proxy"),
-    "alembic.runtime.migration:MigrationContext": ("_in_external_transaction", "_user_compare_type"),
+    "alembic.runtime.migration:MigrationContext": (
+        "_in_external_transaction",
+        "_transaction",
+        "_user_compare_type",
+    ),
     "alembic.runtime.plugins": ("_all_plugins",),
 }
 

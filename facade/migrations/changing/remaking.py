@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -148,10 +148,7 @@ class _Remaking:
     # -- how the old table is read --------------------------------------------------------------------
 
     def _reading(
-        self,
-        columns: Iterator[sa.Column[Any]],
-        table: sa.Table,
-        words: TableWords | None,
+        self, columns: Iterator[sa.Column[Any]], table: sa.Table, words: TableWords | None
     ) -> Reading:
         refers = any(
             one.elements[0].target_fullname.rpartition(".")[0] != table.fullname
@@ -160,7 +157,9 @@ class _Remaking:
         # On the way back they have names.
         unread = self._unnamed() if table is self.old else []
         references = self._references() if table is self.old else []
-        return operations.Reading(list(columns), _counts(words or self.both.there), refers, unread, references)
+        return operations.Reading(
+            list(columns), _counts(words or self.both.there), refers, unread, references
+        )
 
     def _references(self) -> list[sa.ForeignKeyConstraint]:
         """The references of the old table that stand with their columns, as Django writes them, and are checked late."""
