@@ -1,4 +1,4 @@
-"""A project of Django's in a folder, with the models of `django_samples`, whose `migrate` makes tables."""
+"""A project of Django's in a folder, with models that are given as facade's; its `migrate` makes tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from textwrap import dedent
 
 import sqlalchemy as sa
 
-SAMPLES = Path(__file__).parent / "django_samples" / "models.py"
+#: Models of every kind, as facade's.
+SAMPLES = (
+    (Path(__file__).parent / "django_samples" / "models.py")
+    .read_text()
+    .replace("from __future__ import annotations\n", "")
+)
 
 ENGINES = {
     "sqlite": "django.db.backends.sqlite3",
@@ -20,15 +25,17 @@ ENGINES = {
 
 
 class DjangoProject:
-    """Has the application ``samples``, and Django's own for users and permissions where ``contrib`` asks for them."""
+    """Has the application ``library``, and Django's own for users and permissions where ``contrib`` asks for them."""
 
-    def __init__(self, folder, url, contrib=False):
+    def __init__(self, folder, url, models, contrib=False):
         self.folder = folder
-        app = folder / "samples"
+        app = folder / "library"
         app.mkdir(parents=True)
         (app / "__init__.py").write_text("")
-        self.write_models(SAMPLES.read_text())
-        installed = ["samples"]
+        text = models.replace("from facade.models import", "from django.db.models import")
+        text = text.replace("from facade import models", "")
+        (app / "models.py").write_text(f"from django.db import models\n{text}")
+        installed = ["library"]
         if contrib:
             installed += ["django.contrib.contenttypes", "django.contrib.auth"]
         (folder / "settings.py").write_text(
@@ -40,12 +47,6 @@ class DjangoProject:
             USE_TZ = True
             """)
         )
-
-    def write_models(self, text):
-        """Write the application's models, which are given as facade's."""
-        text = text.replace("from facade.models import", "from django.db.models import")
-        text = text.replace("from facade import models", "from django.db import models")
-        (self.folder / "samples" / "models.py").write_text(text)
 
     def run(self, *command):
         """Run one of Django's commands, and return what it prints."""
@@ -63,7 +64,7 @@ class DjangoProject:
 
     def migrate(self):
         """Write what is to be written, and apply it."""
-        self.run("makemigrations", "samples")
+        self.run("makemigrations", "library")
         return self.run("migrate")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,12 +70,14 @@ class Project:
         self.config.set_main_option("script_location", str(folder))
         self.config.attributes["engine"] = self.engine
 
-    def write(self, *metadata):
-        """Write the script that leads to these tables, and return its source."""
+    def write(self, *metadata, allowed=()):
+        """Write the script that leads to these tables, and return its source; None where none is written."""
         self.config.attributes["metadata"] = list(metadata)
         script = command.revision(self.config, message="Change", autogenerate=True)
+        if not script:
+            return None
         source = Path(script.path).read_text()
-        assert set(imports(source)) <= {"sqlalchemy", "alembic", "sqlalchemy.dialects"}, source
+        assert set(imports(source)) <= {"sqlalchemy", "alembic", "sqlalchemy.dialects", *allowed}, source
         return source
 
     def upgrade(self, to="head"):
@@ -83,10 +86,10 @@ class Project:
     def downgrade(self, to="-1"):
         command.downgrade(self.config, to)
 
-    def differences(self, *metadata):
+    def differences(self, *metadata, **options):
         """Return what is other in the database than in these tables, as Alembic tells it."""
         with self.engine.connect() as connection:
-            context = MigrationContext.configure(connection)
+            context = MigrationContext.configure(connection, opts=options)
             return compare_metadata(context, list(metadata))
 
     def rows(self, sql):
@@ -121,6 +124,26 @@ def body(source, function="upgrade"):
     """Return what a function of a script does, without comments."""
     found = next(node for node in ast.parse(source).body if getattr(node, "name", "") == function)
     return textwrap.dedent("\n".join(ast.unparse(statement) for statement in found.body))
+
+
+def installed(folder):
+    """Return the folder that makes the plugin known as an installed package does; a checkout has no entry points."""
+    scripts = tomllib.loads((Path(facade.__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    ((name, module),) = scripts["entry-points"]["alembic.plugins"].items()
+    information = folder / "sqlalchemy_facade-0.dist-info"
+    information.mkdir(parents=True, exist_ok=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: sqlalchemy-facade\nVersion: 0\n")
+    (information / "entry_points.txt").write_text(f"[alembic.plugins]\n{name} = {module}\n")
+    return [str(folder)]
+
+
+class Point(sa.types.UserDefinedType):
+    """A type of another library."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **options):
+        return "VARCHAR(30)"
 
 
 def tables(apps):

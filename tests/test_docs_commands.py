@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(py|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\S+\.py)\n")
 ID = re.compile(r"\b(\d{4})_[0-9a-f]{6}")
+PLACE = re.compile(r'"postgresql://localhost/library"')
 SECONDS = re.compile(r"\(\d+\.\d s\)")
 
 
@@ -30,16 +31,42 @@ def orders(block):
         yield shlex.split(command), printed
 
 
-@pytest.mark.parametrize("page", ["migrations.md"])
-def test_the_commands_on_each_page(page, tmp_path, commands):
-    project = on_sqlite(tmp_path, commands)
+def write(project, name, block, url):
+    """Write a file of a page: with the URL of a database that is there, and the ids that its revisions have here."""
+    ids = {found[1]: found[0] for path in project.revisions if (found := ID.match(path.name))}
+    name, block = (ID.sub(lambda given: ids.get(given[1], given[0]), text) for text in (name, block))
+    (project.folder / name).write_text(block if url is None else PLACE.sub(repr(url), block))
+
+
+def printed(project, program, arguments):
+    if program == "cat":
+        return (project.folder / arguments[0]).read_text()
+    if program == "rm":
+        for path in project.folder.glob(arguments[0]):
+            path.unlink()
+        return ""
+    return project.show(*arguments)
+
+
+def check(page, project, url=None):
     checker = doctest.OutputChecker()
     for kind, block in FENCE.findall((ROOT / "docs" / page).read_text()):
         if kind == "py":
             if name := FILE.match(block):
-                (tmp_path / name[1]).write_text(block)
+                write(project, name[1], block, url)
             continue
         for (program, *arguments), wanted in orders(block):
-            printed = (tmp_path / arguments[0]).read_text() if program == "cat" else project.show(*arguments)
-            if not checker.check_output(same(wanted), same(printed), doctest.ELLIPSIS):
-                pytest.fail(f"{page}: {program} {' '.join(arguments)}\n{printed}", pytrace=False)
+            shown = printed(project, program, arguments)
+            if not checker.check_output(same(wanted), same(shown), doctest.ELLIPSIS):
+                pytest.fail(f"{page}: {program} {' '.join(arguments)}\n{shown}", pytrace=False)
+
+
+@pytest.mark.parametrize("page", ["migrations.md"])
+def test_the_commands_on_each_page(page, tmp_path, commands):
+    check(page, on_sqlite(tmp_path, commands))
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.parametrize("page", ["zero-downtime.md"])
+def test_the_commands_on_pages_about_postgresql(page, project):
+    check(page, project, project.urls["default"])

@@ -240,10 +240,8 @@ def test_a_name_of_ones_own(library):
 
 def test_check_fails_for_changes_and_writes_nothing(library):
     library.replace(NAME, f"{NAME}    age = models.IntegerField()\n")
-    process = library.start("makemigrations", "--check")
-    printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "+ Add column age to library_author" in printed
+    assert library.run("makemigrations", "--check", fails=True) == ""
+    assert "+ Add column age to library_author" in library.show("makemigrations", "--check")
     assert names(library) == ["0001_initial"]
 
 
@@ -340,9 +338,7 @@ def test_the_plan_shows_operations_and_does_nothing(three):
     )
     assert "0001_initial (back)\n" in shape(three.run("migrate", "zero", "--plan"))
     assert applied(three) == "X  "
-    process = three.start("migrate", "--check")
-    process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert three.run("migrate", "--check", fails=True) == ""
 
 
 def test_there_is_a_line_for_each_revision(three):
@@ -356,7 +352,7 @@ def test_fake_runs_nothing(three):
     assert three.run("migrate", "0002", "--fake").count("FAKED") == 1
     assert applied(three) == "XX "
     assert shape(three.run("migrate", "zero", fails=True)).startswith(
-        "0002_author_age failed: KeyError: 'age'. Nothing"
+        '0002_author_age failed: no such column: "age". Nothing'
     )
 
 
@@ -400,9 +396,7 @@ def test_a_mistake_in_a_revision_shows_its_traceback_when_asked(three):
     script = three.revisions[-1]
     script.write_text(script.read_text().replace("def downgrade", "    nothing\n\n\ndef downgrade"))
     assert "NameError: name 'nothing' is not defined" in three.run("migrate", fails=True)
-    process = three.start("migrate", "--traceback")
-    printed, _ = process.communicate(timeout=60)
-    assert f'{script.name}", line' in printed
+    assert f'{script.name}", line' in three.show("migrate", "--traceback")
 
 
 # -- sqlmigrate and squashmigrations ----------------------------------------------------------------------

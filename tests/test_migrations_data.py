@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import re
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal as D
+from textwrap import dedent
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +27,6 @@ from facade.apps import isolate_apps
 from facade.db.routing import router
 from facade.meta import registry
 from facade.migrations import operations
-from tests.fix_project import Project
 
 SYNC = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 ASYNC = {"postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy", "sqlite": "sqlite+aiosqlite"}
@@ -348,14 +349,29 @@ FILL = """
 
 
 @pytest.fixture
-def project(tmp_path, database):
-    """A project whose tables are not those of models."""
-    made = Project(tmp_path / "project", database.urls["default"], "")
-    made.init()
-    return made
+def revision(project):
+    """Write the only revision of a project without models; returns its file."""
+    project.write_models("")
+    project.run("init")
+
+    def write(upgrade, top):
+        path = project.folder / "migrations" / "versions" / "0001_slugs.py"
+        lines = [
+            "from alembic import op",
+            "revision, down_revision = '0001_slugs', None",
+            dedent(top),
+            f"def upgrade():\n    {upgrade}",
+            "def downgrade():\n    pass",
+        ]
+        path.write_text("\n\n".join(lines))
+        return path
+
+    return write
 
 
-def test_a_hundred_thousand_rows_by_command_where_the_first_one_is_killed(project, database, execute):
+def test_a_hundred_thousand_rows_by_command_where_the_first_one_is_killed(
+    project, revision, database, execute
+):
     engine = sa.create_engine(driven(database.urls["default"], SYNC))
     columns = [sa.Column("title", sa.String(20)), sa.Column("slug", sa.String(20))]
     book = sa.Table("book", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), *columns)
@@ -368,21 +384,40 @@ def test_a_hundred_thousand_rows_by_command_where_the_first_one_is_killed(projec
         return execute("SELECT COUNT(slug) FROM book")[0][0]
 
     slowly = f"{FILL}\n        import time; time.sleep(0.05)\n"
-    project.write_revision("slugs", "op.run_in_batches(fill, 'book', size=5000, atomic=False)", top=slowly)
+    path = revision("op.run_in_batches(fill, 'book', size=5000, atomic=False)", slowly)
     process = project.start("migrate")
-    with closing(process.stdout), closing(process.stderr):
+    with closing(process.stdout):
         _until(lambda: filled() > 5000)
         process.kill()
         process.wait()
     done = filled()
     assert 5000 < done < 100_000
-    path = project.revision("slugs")
     only_later = f"assert not rows.filter(pk__lte={done - 5000}).exists()"
     path.write_text(path.read_text().replace("import time; time.sleep(0.05)", only_later))
     assert re.search(r"Applying 0001_slugs\.\.\. OK", project.run("migrate"))
     assert filled() == 100_000
     assert execute("SELECT slug FROM book WHERE id = 100000") == [("book 99999",)]
     assert execute("SELECT version_num FROM alembic_version") == [("0001_slugs",)]
+
+
+@pytest.mark.vendors("sqlite")
+def test_a_terminal_shows_how_far_a_walk_is(project, revision, execute):
+    execute("CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT, slug TEXT)")
+    execute("INSERT INTO book (title) VALUES ('Alpha'), ('Beta'), ('Gamma')")
+    revision("op.run_in_batches(fill, 'book', size=2)", FILL)
+    terminal, process_end = os.openpty()
+    process = project.start("migrate", stdout=process_end)
+    os.close(process_end)
+    shown = b"".join(_read(terminal)).decode()
+    assert process.wait(timeout=60) == 0
+    assert re.search(r"book: fill.*3/3", shown), shown
+    assert re.search(r"Applying 0001_slugs\.\.\. OK", shown), shown
+
+
+def _read(terminal):
+    with os.fdopen(terminal, "rb", buffering=0) as end, suppress(OSError):  # the process has closed its end
+        while part := end.read(1000):
+            yield part
 
 
 def _until(condition):
@@ -392,8 +427,8 @@ def _until(condition):
         time.sleep(0.01)
 
 
-def test_a_function_has_no_sql(project):
-    project.write_revision("slugs", "op.run_in_batches(fill, 'book')", top=FILL)
+def test_a_function_has_no_sql(project, revision):
+    revision("op.run_in_batches(fill, 'book')", FILL)
     assert "-- fill() changes rows: it has no SQL" in project.run("sqlmigrate", "0001_slugs")
 
 

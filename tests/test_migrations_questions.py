@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import time
 
 import pytest
@@ -30,26 +31,34 @@ NAME = "    name = models.CharField(max_length=100, db_index=True)\n"
 AUTHOR = "INSERT INTO library_author (id, name, motto) VALUES (1, 'Ada', NULL)"
 
 
-@pytest.fixture
-def library(project, database):
-    """A project with an author in it."""
+def started(project):
     project.write_models(MODELS)
     project.run("init")
     project.run("makemigrations")
     project.run("migrate")
+
+
+@pytest.fixture
+def library(project, database):
+    """A project with an author in it."""
+    started(project)
     database.observe(AUTHOR)
     return project
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory, commands):
+    folder = tmp_path_factory.mktemp("questions") / "project"
+    folder.mkdir()
+    started(on_sqlite(folder, commands))
+    return folder
+
+
 @pytest.fixture
-def shelf(tmp_path, commands):
+def shelf(begun, tmp_path, commands):
     """The same on SQLite, without rows."""
-    project = on_sqlite(tmp_path, commands)
-    project.write_models(MODELS)
-    project.run("init")
-    project.run("makemigrations")
-    project.run("migrate")
-    return project
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    return on_sqlite(tmp_path, commands)
 
 
 def answer(project, *arguments, answers):
@@ -132,6 +141,67 @@ def test_a_rename_and_another_change_go_together(library, database):
     library.run("makemigrations", "--rename", "library_author.motto=saying")
     there_and_back(library)
     assert database.observe("SELECT saying FROM library_author") == [("none",)]
+
+
+EVERYTHING = """
+class Author(models.Model):
+    name = models.CharField(max_length=100, unique=True)
+    data = models.JSONField(default=dict)
+    place = models.PositiveIntegerField(default=1)
+    slug = models.SlugField()
+    email = models.CharField(max_length=30)
+    friends = models.ManyToManyField("self")
+
+    class Meta:
+        unique_together = [("slug", "email")]
+        indexes = [
+            models.Index(fields=["place", "-name"], name="by_place"),
+            models.Index(models.F("email").desc(), name="by_mail"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(place__lt=100), name="place_small"),
+            models.UniqueConstraint(fields=["place", "slug"], name="one_place"),
+        ]
+
+
+class Book(models.Model):
+    author = models.ForeignKey(Author, on_delete=models.CASCADE, related_name="books")
+    editor = models.OneToOneField(Author, on_delete=models.SET_NULL, null=True, related_name="edited")
+"""
+
+
+def test_what_stands_on_a_renamed_column_or_table_is_renamed_with_it(project, database):
+    project.write_models(EVERYTHING)
+    project.run("init")
+    project.run("makemigrations")
+    project.run("migrate")
+    columns = "id, name, data, place, slug, email"
+    database.observe(f"INSERT INTO library_author ({columns}) VALUES (1, 'Ada', '{{}}', 3, 'ada', 'a@b')")
+    database.observe("INSERT INTO library_book (id, author_id, editor_id) VALUES (1, 1, 1)")
+    for old, new in [
+        ("    slug =", "    nick ="),
+        ('("slug", "email")', '("nick", "email")'),
+        ('"place", "slug"', '"place", "nick"'),
+        ("    name =", "    title ="),
+        ('"-name"', '"-title"'),
+        ("    data =", "    info ="),
+    ]:
+        project.replace(old, new)
+    renames = ["library_author.slug=nick", "library_author.name=title", "library_author.data=info"]
+    project.run("makemigrations", *(part for one in renames for part in ("--rename", one)))
+    there_and_back(project)
+    for old in ("class Author(", "ForeignKey(Author", "OneToOneField(Author"):
+        project.replace(old, old.replace("Author", "Writer"))
+    renames = [
+        "library_author=library_writer",
+        "library_author_friends=library_writer_friends",
+        "library_writer_friends.from_author_id=from_writer_id",
+        "library_writer_friends.to_author_id=to_writer_id",
+    ]
+    project.run("makemigrations", *(part for one in renames for part in ("--rename", one)))
+    there_and_back(project)
+    assert database.observe("SELECT id, title, nick FROM library_writer") == [(1, "Ada", "ada")]
+    assert database.observe("SELECT author_id, editor_id FROM library_book") == [(1, 1)]
 
 
 def test_a_terminal_is_asked_whether_a_column_was_renamed(shelf):

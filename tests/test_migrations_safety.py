@@ -193,6 +193,11 @@ def test_a_table_that_is_made_anew_on_purpose_is_told_on_any_database(lint):
     assert lint(body) == [("rewrite", Level.WARNING)]
 
 
+def test_what_is_done_in_place_copies_no_table(lint):
+    body = "with op.batch_alter_table('shop', recreate='never') as batch: batch.drop_column('size')"
+    assert lint(body, dialect="sqlite") == [("still-read", Level.WARNING)]
+
+
 # -- the plan as a whole ---------------------------------------------------------------------------------------
 
 
@@ -216,6 +221,21 @@ def test_a_default_that_the_plan_takes_away_again_is_told(lint):
         "op.add_column('shop', sa.Column('size', sa.Integer, nullable=False, server_default='1'))",
         "op.alter_column('shop', 'size', server_default=None)",
     ) == [("not-null", Level.ERROR)]
+
+
+def test_a_new_column_that_is_filled_and_made_not_null_in_one_plan_is_told(lint):
+    found = lint(
+        "op.add_column('shop', sa.Column('size', sa.Integer))",
+        "op.alter_column('shop', 'size', existing_type=sa.Integer(), nullable=False)",
+    )
+    assert found == [("not-null", Level.ERROR), ("not-null-scan", Level.WARNING)]
+
+
+def test_a_batch_that_copies_the_table_is_told_once(lint):
+    body = (
+        "with op.batch_alter_table('shop') as batch: batch.drop_constraint('c'); batch.drop_constraint('d')"
+    )
+    assert lint(body, dialect="sqlite") == [("rewrite", Level.WARNING)]
 
 
 def test_validating_has_to_wait_for_the_next_revision(lint):
@@ -330,3 +350,85 @@ def _sync(url):
     made = sa.make_url(url)
     drivers = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
     return made.set(drivername=drivers.get(made.get_backend_name(), made.drivername))
+
+
+# -- by command ------------------------------------------------------------------------------------------------
+
+SHOP = """
+class Shop(models.Model):
+    name = models.CharField(max_length=30)
+"""
+GROWN = """
+class Shop(models.Model):
+    name = models.CharField(max_length=30, db_index=True)
+    size = models.IntegerField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(size__gt=0), name="has_size")]
+"""
+
+
+@pytest.fixture
+def shop(project):
+    """A project with one revision, which is applied."""
+    project.write_models(SHOP)
+    project.run("init")
+    project.run("makemigrations")
+    project.run("migrate")
+    return project
+
+
+def test_the_command_fails_from_the_level_on_that_it_is_told(shop, database):
+    assert shop.run("lintmigrations") == "0 pending revisions: nothing found.\n"
+    shop.write_models(GROWN)
+    shop.run("makemigrations")
+    found = shop.run("lintmigrations", "--large", "0")
+    expected = {"postgresql": ["index-locks", "validates"], "mysql": ["rewrite"], "sqlite": ["rewrite"]}[
+        database.vendor
+    ]
+    assert all(f"[{name}]" in found for name in expected)
+    number = {"postgresql": 3, "mysql": 1, "sqlite": 1}[database.vendor]
+    assert found.splitlines()[-1] == f"1 pending revision: {number} warning{'s' if number > 1 else ''}."
+    assert shop.show("lintmigrations", "--large", "0", "--fail-on", "warning") == found
+    shop.run("lintmigrations", "--large", "0", "--fail-on", "warning", fails=True)
+    shop.run("lintmigrations", "--fail-on", "warning")  # an empty table is a small one
+    shop.run("lintmigrations", "--fail-on", "never")
+    shop.run("migrate")
+    assert shop.run("lintmigrations", "0001", "--large", "0", "--fail-on", "never") == found
+    assert "There is no revision '0009'" in shop.run("lintmigrations", "0009", fails=True)
+
+
+def test_a_difference_is_shown_and_fails(shop, database):
+    assert shop.run("diff") == "No differences.\n"
+    database.observe("CREATE TABLE others (id INTEGER)")
+    assert shop.run("diff") == "No differences.\n(not compared, as no model has them: others)\n"
+    shop.write_models(GROWN)
+    shown = shop.show("diff")
+    assert shown.startswith("To bring it to the models:\n")
+    assert "    + Add column size to library_shop\n" in shown
+    assert "    + Create index library_shop_name_" in shown
+    assert "    + Create constraint has_size on library_shop\n" in shown
+    shop.run("diff", fails=True)
+    shop.write_models(SHOP.replace("class Shop", "class Store"))
+    assert "    - Delete table library_shop\n" in shop.show("diff")
+    # Without an env.py the modules are named, and a table that no model has is nobody's business.
+    assert "library_shop" in shop.show("diff", "library.models").splitlines()[-1]
+    shop.run("diff", "library.models", fails=True)
+
+
+def test_indexes_of_tables_that_are_there_are_written_apart_on_postgresql(shop, database):
+    shop.write_models(GROWN)
+    made = shop.run("makemigrations", "--concurrently")
+    apart = database.vendor == "postgresql"
+    assert made.count("Written: ") == (2 if apart else 1)
+    if apart:
+        *_, columns, indexes = (path.read_text() for path in shop.revisions)
+        assert "postgresql_concurrently" not in columns
+        assert "add_column" not in indexes
+        assert "CONCURRENTLY" not in shop.run("lintmigrations")
+    shop.run("migrate")
+    assert shop.run("diff") == "No differences.\n"
+    shop.run("migrate", "0001")
+    shop.run("migrate")
+    assert shop.run("diff") == "No differences.\n"
+    assert "No changes detected" in shop.run("makemigrations", "--check")

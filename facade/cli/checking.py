@@ -52,7 +52,9 @@ def lintmigrations(
     ] = None,
     *,
     fail_on: Annotated[FailOn, typer.Option(help="From which level on to fail.")] = FailOn.ERROR,
-    large: Annotated[int, typer.Option(min=1, help="From how many rows on a table is large.")] = LARGE,
+    large: Annotated[
+        int, typer.Option(min=0, help="From how many rows on a table is large; 0 for all.")
+    ] = LARGE,
     database: Database = "default",
     schema: Schemas = None,
     config: Configuration = None,

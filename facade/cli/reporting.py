@@ -64,6 +64,11 @@ class TerminalProgress(Progress):
     def say(self, message: str) -> None:
         self._print(message)
 
+    def make_room(self) -> None:
+        if self._status is not None:
+            self._stop()
+            self._print(self._line)
+
     def _stop(self) -> None:
         if self._status is not None:
             self._status.stop()

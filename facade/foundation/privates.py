@@ -19,6 +19,7 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_rollback_impl",
         "_rollback_twophase_impl",
     ),
+    "sqlalchemy.engine.reflection:Inspector": ("_operation_context",),
     "sqlalchemy.engine:Engine": ("_execution_options", "_has_events"),
     "sqlalchemy.engine:Engine.dispatch": ("_event_names",),
     "sqlalchemy.engine.default:DefaultDialect": ("_has_events", "_on_connect_isolation_level"),
@@ -34,6 +35,9 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_pre_ping",
     ),
     "sqlalchemy.pool:QueuePool": ("_max_overflow",),
+    "sqlalchemy.schema:CheckConstraint": ("_ddl_if",),
+    "sqlalchemy.schema:Index": ("_ddl_if",),
+    "sqlalchemy.schema:Table": ("_prefixes",),
     "sqlalchemy.sql.compiler:IdentifierPreparer": (
         "_double_percents",
         "_requires_quotes",
@@ -44,6 +48,7 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
         "_result_columns",
         "_within_exec_param_key_getter",
     ),
+    "sqlalchemy.sql.ddl:DDLIf": ("_should_execute",),
     "sqlalchemy.sql.elements:ClauseElement": (
         "_clone",
         "_compiler_dispatch",
@@ -54,7 +59,25 @@ SQLALCHEMY: dict[str, tuple[str, ...]] = {
     ),
     "sqlalchemy.sql.selectable": ("_OffsetLimitParam",),
     "sqlalchemy.sql.selectable:Select": ("_distinct", "_order_by_clauses"),
-    "sqlalchemy.types:TypeEngine": ("_has_bind_expression", "_static_cache_key"),
+    "sqlalchemy.types:TypeEngine": (
+        "_has_bind_expression",
+        "_static_cache_key",
+        "_type_affinity",
+        "_variant_mapping",
+    ),
+}
+
+ALEMBIC: dict[str, tuple[str, ...]] = {
+    "alembic.autogenerate.api:AutogenContext": ("_name_filters", "_within_batch"),
+    "alembic.autogenerate.render": ("_alter_column", "_render_column", "_render_constraint", "_repr_type"),
+    "alembic.operations.ops:DropTableOp": ("_reverse",),
+    "alembic.operations:Operations": ("_install_proxy", "_remove_proxy"),
+    "alembic.runtime.migration:MigrationContext": (
+        "_in_external_transaction",
+        "_transaction",
+        "_user_compare_type",
+    ),
+    "alembic.runtime.plugins": ("_all_plugins",),
 }
 
 PYTHON: dict[str, tuple[str, ...]] = {

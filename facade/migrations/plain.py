@@ -82,7 +82,7 @@ class _Writer:
             comment=self.source.comment if vendor_of(self.dialect).supports_comments else None,
             **_options(self.source.kwargs, self.dialect),
         )
-        for constraint in sorted(self.source.constraints, key=lambda item: item._creation_order):
+        for constraint in sorted(self.source.constraints, key=_order):
             if is_made(constraint, self.dialect):
                 self._add_constraint(plain, constraint)
         for index in sorted(self.source.indexes, key=lambda item: str(item.name)):
@@ -169,7 +169,7 @@ class _Writer:
 
 def _add_references(source: sa.Table, plain: sa.Table, home: sa.MetaData, dialect: Dialect) -> None:
     deferrable = vendor_of(dialect).can_defer_constraint_checks
-    for reference in sorted(source.foreign_key_constraints, key=lambda item: item._creation_order):
+    for reference in sorted(source.foreign_key_constraints, key=_order):
         if not is_made(reference, dialect):
             continue
         plain.append_constraint(
@@ -189,6 +189,11 @@ def _target(column: sa.Column[Any], home: sa.MetaData) -> sa.Column[Any]:
     """The column that is referred to: the plain one, or that of a table of others."""
     table = home.tables.get(column.table.key)
     return column if table is None else table.c[column.name]
+
+
+def _order(item: sa.Constraint) -> tuple[str, ...]:
+    """The same order in each run, for constraints that have no names, too."""
+    return str(item.name), *getattr(item, "column_keys", ())
 
 
 def final_name(item: Item, dialect: Dialect) -> conv | None:

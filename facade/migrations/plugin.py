@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from facade.foundation.imports import later
+from facade.meta.naming import follows_django
 from facade.migrations.changing.ordering import order_operations
 from facade.migrations.comparing.columns import compare_default, compare_generated, compare_type
+from facade.migrations.comparing.comparison import IS_FACADES
 from facade.migrations.comparing.items import compare_items
 from facade.migrations.comparing.sqlite_inspector import SQLiteInspector
 from facade.migrations.hooks import rendering
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import UpgradeOps
     from alembic.runtime import plugins
+    from alembic.runtime.environment import NameFilterParentNames, NameFilterType
     from alembic.runtime.plugins import Plugin
     from alembic.util import PriorityDispatchResult
 else:
@@ -59,22 +62,52 @@ _BEFORE_OTHERS = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
 def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchResult:
-    """Replace the tables of models, wherever they stand, by those that the database sees."""
-    given = [table for metadata in util.to_list(context.metadata) for table in metadata.tables.values()]
-    plain = plain_metadata(given, context.dialect)
-    tables = [plain.tables.get(table.key) if is_of_model(table) else table for table in given]
-    context.sorted_tables = sorted((table for table in tables if table is not None), key=_key)
-    context.table_key_to_table = {table.key: table for table in context.sorted_tables}
-    context.opts = {**context.opts, "render_item": rendering(context.opts.get("render_item"))}
-    if not vendor_of(context.dialect).adds_constraints:
-        context.opts["render_as_batch"] = True
-    if vendor_of(context.dialect).name in _INSPECTORS and context.connection is not None:
-        context.inspector = _INSPECTORS[vendor_of(context.dialect).name].of(context.connection)
+    """Replace the tables of models, wherever they stand, by those that the database sees; leave projects alone that have none."""
+    given = [metadata for metadata in util.to_list(context.metadata) if metadata is not None]
+    if any(map(_is_of_facade, given)):
+        vendor = vendor_of(context.dialect)
+        _replace([table for metadata in given for table in metadata.tables.values()], context)
+        context.opts = {
+            **context.opts,
+            IS_FACADES: True,
+            "render_item": rendering(context.opts.get("render_item")),
+            # Otherwise tables cannot be altered.
+            "render_as_batch": context.opts.get("render_as_batch") or not vendor.adds_constraints,
+        }
+        _look_into_schemas(context)
+        if vendor.name in _INSPECTORS and context.connection is not None:
+            context.inspector = _INSPECTORS[vendor.name].of(context.connection)
     return util.PriorityDispatchResult.CONTINUE
 
 
 _INSPECTORS = {"sqlite": SQLiteInspector}
 
 
-def _key(table: sa.Table) -> str:
-    return str(table.key)
+def _is_of_facade(metadata: sa.MetaData) -> bool:
+    """Whether models have tables in a MetaData, or would have them there."""
+    return follows_django(metadata) or any(map(is_of_model, metadata.tables.values()))
+
+
+def _replace(tables: list[sa.Table], context: AutogenContext) -> None:
+    plain = plain_metadata(tables, context.dialect)
+    seen = (plain.tables.get(table.key) if is_of_model(table) else table for table in tables)
+    context.table_key_to_table = {table.key: table for table in seen if table is not None}
+    # Their order is found when all operations are known.
+    context.sorted_tables = [table for _, table in sorted(context.table_key_to_table.items())]
+
+
+def _look_into_schemas(context: AutogenContext) -> None:
+    """Compare the tables that models have in other schemas, and nothing else there, unless the environment says so."""
+    tables = {(table.schema, table.name) for table in context.sorted_tables if is_of_model(table)}
+    schemas = {schema for schema, _ in tables} - {None, context.dialect.default_schema_name}
+    if not schemas or context.opts.get("include_schemas"):
+        return
+
+    def is_looked_at(name: str | None, type_: NameFilterType, parents: NameFilterParentNames) -> bool:
+        if type_ == "schema":
+            return name is None or name in schemas
+        schema = parents.get("schema_name")
+        return type_ != "table" or schema not in schemas or (schema, name) in tables
+
+    context.opts["include_schemas"] = True
+    context._name_filters.append(is_looked_at)

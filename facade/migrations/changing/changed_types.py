@@ -120,22 +120,16 @@ def _replacement(type_: postgresql.ENUM, plain: PlainMetaData, dialect: Dialect)
     name, former = type_name(type_, dialect), f"{type_.name}_former"
     yield f"ALTER TYPE {name} RENAME TO {preparer.quote(former)}"
     yield create_type(type_, dialect)
-    for table in plain.tables.values():
-        for column in table.columns:
+    for both in plain.compared.values():
+        for column in both.conn_table.columns:
             found = named_type(column.type)
-            if (
-                found is not None
-                and (found.schema, found.name) == (type_.schema, type_.name)
-                and _is_there(column, plain)
-            ):
-                yield from _moved(column, name, dialect)
+            if found is not None and (found.schema, found.name) == (type_.schema, type_.name):
+                new = both.plain.c.get(column.name)
+                yield from _moved(
+                    column if new is None or named_type(new.type) is None else new, name, dialect
+                )
     place = f"{preparer.quote(type_.schema)}." if type_.schema else ""
     yield f"DROP TYPE {place}{preparer.quote(former)}"
-
-
-def _is_there(column: sa.Column[Any], plain: PlainMetaData) -> bool:
-    both = plain.compared.get(column.table.key)
-    return both is not None and column.name in both.conn_table.c
 
 
 def _moved(column: sa.Column[Any], name: str, dialect: Dialect) -> Iterator[str]:

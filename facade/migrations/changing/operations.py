@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import MigrateOperation
 
-__all__ = ["Cast", "Counting", "Reading", "Remade", "Statements", "TableGone", "TableMade"]
+__all__ = ["Cast", "Counting", "InPlace", "Reading", "Remade", "Statements", "TableGone", "TableMade"]
+
+
+#: What a reference of SQLite's is called that has no name, while its table is made anew.
+REFERENCE = "fk_%(table_name)s_%(column_0_name)s"
 
 
 def _reversed(operations: Sequence[MigrateOperation]) -> list[MigrateOperation]:
@@ -66,6 +70,21 @@ class Remade(ops.ModifyTableOps):
         )
 
 
+class InPlace(ops.ModifyTableOps):
+    """Changes of a table of SQLite that need no new one, there and back: nothing of it can be lost."""
+
+    def reverse(self) -> InPlace:
+        return InPlace(self.table_name, _reversed(self.ops), schema=self.schema)
+
+
+@renderers.dispatch_for(InPlace)
+def _render_in_place(context: AutogenContext, operation: InPlace) -> list[str]:
+    with context._within_batch():
+        lines = [line for one in operation.ops for line in render.render_op(context, one)]
+    options = f"{operation.table_name!r}, schema={operation.schema!r}, recreate='never'"
+    return [f"with op.batch_alter_table({options}) as batch_op:", *(lines or ["pass"]), ""]
+
+
 class Reading(NamedTuple):
     """How a table is to be read before it is made anew."""
 
@@ -77,6 +96,8 @@ class Reading(NamedTuple):
     """Whether there are references, which Alembic would follow: it warns of the indexes that it does not read of other tables."""
     unread: Sequence[sa.Constraint] = ()
     """Constraints that have no name in the old table, without which Alembic does not copy them."""
+    references: Sequence[sa.ForeignKeyConstraint] = ()
+    """References without a name, of which Alembic does not see when they are checked."""
 
 
 @renderers.dispatch_for(Remade)
@@ -92,13 +113,26 @@ def _render_remade(context: AutogenContext, operation: Remade) -> list[str]:
     if checks:
         written = ", ".join(str(render._render_constraint(one, context, None)) for one in checks)
         options.append(f"table_args=[{written}]")
+    if operation.read.references:
+        options.append(f"naming_convention={{'fk': {REFERENCE!r}}}")
     if operation.read.counts:
         options.append("table_kwargs={'sqlite_autoincrement': True}")
     with context._within_batch():
         uniques = [one for one in operation.read.unread if one not in checks]
-        unread = map(ops.AddConstraintOp.from_constraint, uniques)
+        unread = [
+            *map(ops.AddConstraintOp.from_constraint, uniques),
+            *map(_restated, operation.read.references),
+        ]
         lines = [line for one in (*unread, *operation.ops) for line in render.render_op(context, one)]
     return [f"with op.batch_alter_table({', '.join(options)}) as batch_op:", *(lines or ["pass"]), ""]
+
+
+def _restated(reference: sa.ForeignKeyConstraint) -> MigrateOperation:
+    """Return what puts a reference in the place of the one that Alembic reads: by the name that this one gets."""
+    name = REFERENCE % {"table_name": reference.table.name, "column_0_name": reference.column_keys[0]}
+    operation: Any = ops.CreateForeignKeyOp.from_constraint(reference)
+    operation.constraint_name = name
+    return operation  # type: ignore[no-any-return]
 
 
 class Statements(ops.ExecuteSQLOp):

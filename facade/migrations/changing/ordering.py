@@ -13,7 +13,7 @@ from facade.migrations.changing.remaking import remade
 from facade.migrations.changing.settling import settled
 from facade.migrations.changing.tables import in_order_dropped, in_order_made
 from facade.migrations.changing.within import in_order
-from facade.migrations.comparing.comparison import compared
+from facade.migrations.comparing.comparison import IS_FACADES, compared
 from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def order_operations(
     Names of indexes become free before they are taken, tables are made before they are referred to (the references of a
     circle come after its tables), and are dropped when nothing refers to them any more.
     """
+    if IS_FACADES not in context.opts:
+        return util.PriorityDispatchResult.CONTINUE
     _keep_those_of_others(context, upgrade)
     made = [one for one in upgrade.ops if isinstance(one, ops.CreateTableOp)]
     dropped = [one for one in upgrade.ops if isinstance(one, ops.DropTableOp)]

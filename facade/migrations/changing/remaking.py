@@ -34,7 +34,7 @@ def remade(group: ModifyTableOps, both: Both) -> Iterator[MigrateOperation]:
     without them; generated columns are left out of the copy of rows, and made again.
     """
     if all(map(_is_done_in_place, group.ops)):
-        yield group
+        yield operations.InPlace(group.table_name, group.ops, schema=group.schema)
         return
     yield from _Remaking(group, both).operations()
 
@@ -156,7 +156,23 @@ class _Remaking:
         )
         # On the way back they have names.
         unread = self._unnamed() if table is self.old else []
-        return operations.Reading(list(columns), _counts(words), refers, unread)
+        references = self._references() if table is self.old else []
+        return operations.Reading(
+            list(columns), _counts(words or self.both.there), refers, unread, references
+        )
+
+    def _references(self) -> list[sa.ForeignKeyConstraint]:
+        """The references of the old table that stand with their columns, as Django writes them, and are checked late."""
+        gone = {str(one.constraint_name) for one in self.group.ops if isinstance(one, ops.DropConstraintOp)}
+        found = [
+            one
+            for one in self.old.foreign_key_constraints
+            if one.name is None
+            and one.deferrable
+            and "None" not in gone
+            and set(one.column_keys) <= set(self.kept)
+        ]
+        return sorted(found, key=lambda one: list(one.column_keys))
 
     def _read(self) -> Iterator[sa.Column[Any]]:
         for name, old, new in self._kept_as_text():
@@ -170,12 +186,11 @@ class _Remaking:
         """Columns whose values stay what they are: SQLite would cast a day to the number of its year."""
         for name in self.columns:
             old, new = self.old.c[name], self.new.c[name]
+            operation = self.altered.get(name)
+            if operation is None or operation.modify_type is None or old.primary_key:
+                continue
             types = old.type._type_affinity, new.type._type_affinity
-            if (
-                types[0] is not types[1]
-                and any(kind in _NO_NUMBERS for kind in types)
-                and not old.primary_key
-            ):
+            if types[0] is not types[1] and any(kind in _NO_NUMBERS for kind in types):
                 yield name, old, new
 
     def _unnamed(self) -> list[sa.Constraint]:
@@ -202,8 +217,8 @@ def _is_misread(text: object) -> bool:
     return isinstance(text, SQLText) and "\\:" in text.source
 
 
-def _counts(words: TableWords | None) -> bool:
-    return words is not None and any(column.default == "identity" for column in words.columns.values())
+def _counts(words: TableWords) -> bool:
+    return any(column.default == "identity" for column in words.columns.values())
 
 
 def _is_special(operation: MigrateOperation) -> bool:

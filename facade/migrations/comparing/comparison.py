@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from facade.migrations.comparing.described import ColumnWords, TableWords
 
-__all__ = ["Both", "both_of", "compared"]
+__all__ = ["IS_FACADES", "Both", "both_of", "compared"]
+
+#: The option of a context whose comparison has tables of models in it.
+IS_FACADES = "facade_tables"
 
 
 class Both(NamedTuple):
@@ -58,7 +61,9 @@ def both_of(context: AutogenContext, plain: sa.Table | None, conn_table: sa.Tabl
 
 def compared(context: AutogenContext, name: str, schema: str | None) -> Both | None:
     """Return what has been compared of a table; None for tables that are not facade's."""
-    key = name if schema is None else f"{schema}.{name}"
-    table = context.table_key_to_table.get(key)
+    default = context.dialect.default_schema_name
+    places = [schema] if schema is not None else [None, default]
+    keys = (name if place is None else f"{place}.{name}" for place in places)
+    table = next((context.table_key_to_table[key] for key in keys if key in context.table_key_to_table), None)
     home = None if table is None else table.metadata
-    return home.compared.get(key) if isinstance(home, PlainMetaData) else None
+    return home.compared.get(table.key) if table is not None and isinstance(home, PlainMetaData) else None

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from facade.foundation.imports import later
-from facade.migrations.comparing.comparison import Both, both_of
+from facade.migrations.comparing.comparison import IS_FACADES, Both, both_of
 from facade.migrations.comparing.conditions import same_condition
 from facade.migrations.comparing.reflected import as_unique_constraint, complete, make_writable, objects_of
 from facade.migrations.comparing.twins import describes, there
 from facade.migrations.plain import PlainMetaData
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from alembic import util
@@ -42,10 +43,10 @@ def compare_items(
     plain: sa.Table | None,
 ) -> PriorityDispatchResult:
     """Compare by names and by the words of the database, in place of Alembic's own comparison."""
-    if conn_table is not None:
-        make_writable(conn_table, context.dialect)
-        if plain is None and describes(context.dialect) and context.connection is not None:
-            complete(conn_table, there(context.connection, conn_table))
+    if IS_FACADES not in context.opts:
+        return util.PriorityDispatchResult.CONTINUE
+    if plain is None and conn_table is not None:
+        _read_whole(context, conn_table)
     if plain is None or not isinstance(plain.metadata, PlainMetaData):
         return util.PriorityDispatchResult.CONTINUE
     if conn_table is None:
@@ -56,6 +57,17 @@ def compare_items(
         return util.PriorityDispatchResult.CONTINUE
     modify.ops.extend(_Items(context, both, conn_table, plain).changes())
     return util.PriorityDispatchResult.STOP
+
+
+def _read_whole(context: AutogenContext, conn_table: sa.Table) -> None:
+    """Let a table that goes be made again by the way back as it is."""
+    make_writable(conn_table, context.dialect)
+    if (
+        describes(context.dialect)
+        and context.connection is not None
+        and not vendor_of(context.dialect).is_embedded
+    ):
+        complete(conn_table, there(context.connection, conn_table))
 
 
 def _indexes(plain: sa.Table) -> list[sa.Index]:

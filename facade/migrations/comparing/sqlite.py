@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,9 @@ def _unread(connection: Connection, name: str, schema: str | None, found: TableW
     there = {tuple(sorted(item.columns)) for item in found.unnamed if item.kind == "unique"}
     if not there:
         return there
-    read = connection.dialect.get_unique_constraints(connection, name, schema)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)  # of indexes that it does not read
+        read = connection.dialect.get_unique_constraints(connection, name, schema)
     return there - {tuple(sorted(filter(None, one["column_names"]))) for one in read}
 
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from facade.foundation.imports import later
 from facade.migrations.runs.marks import UNMARKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alembic.runtime.migration import MigrationContext
+    from rich import progress as bars
     from sqlalchemy.engine import Connection
 
+    from facade.migrations.runs.progress import Progress
     from facade.orm.querysets.queryset import QuerySet
+else:
+    bars = later("rich.progress")
 
-__all__ = ["Marks", "key_as_text", "key_of_text", "next_batch", "own_transactions", "progress"]
+__all__ = ["Marks", "counting", "key_as_text", "key_of_text", "next_batch", "own_transactions"]
 
 logger = logging.getLogger("facade.migrations")
 
@@ -117,17 +121,24 @@ def key_of_text(model: type[Any], text: str) -> object:
 
 
 @contextmanager
-def progress(label: str, count: Callable[[], int]) -> Iterator[Callable[[int | None], None]]:
+def counting(
+    label: str, count: Callable[[], int], progress: Progress
+) -> Iterator[Callable[[int | None], None]]:
     """Show how many more rows are done, None for the rest: a bar in a terminal, else a line in the log now and then.
 
-    ``count`` says how many there are.
+    ``count`` says how many there are, and ``progress`` makes room for the bar.
     """
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stdout.isatty():
         yield _logging(label)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    progress.make_room()
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns) as bar:
         total = count()
         task = bar.add_task(label, total=total)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,6 +14,8 @@ from facade.db.connection import connections, using_connection
 from facade.db.database import Database
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.settings import config
+from facade.migrations.runs.errands import errand_of
+from facade.migrations.runs.progress import Progress
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -22,12 +25,19 @@ if TYPE_CHECKING:
 
 Joined = Callable[[], AbstractContextManager[object]]
 
-__all__ = ["Joined", "alias_of", "on_connection", "waiting_for"]
+__all__ = ["Joined", "alias_of", "on_connection", "progress_of", "waiting_for"]
 
 
 def alias_of(context: MigrationContext) -> str:
     """Return the alias whose database is migrated, as `environment.run()` has told it; the default one otherwise."""
     return str(context.opts.get("facade_alias") or DEFAULT_DB_ALIAS)
+
+
+def progress_of(context: MigrationContext) -> Progress:
+    """Return whom the command that runs tells where it is."""
+    around = context.environment_context
+    errand = None if around is None else errand_of(around.config)
+    return Progress() if errand is None else errand.progress
 
 
 def waiting_for(function: Callable[..., Any], *args: object) -> Any:
@@ -62,7 +72,10 @@ def _stand_in(alias: str, connection: Connection) -> Iterator[None]:
     """
     waits = connection.dialect.is_async
     engine: Any = AsyncEngine(connection.engine) if waits else connection.engine
-    database = Database(alias, config.read(alias, engine))
+    settings = config.read(alias, engine)
+    if alias in connections:  # its time zone says what SQLite's moments are
+        settings = replace(settings, raw=connections[alias].settings.raw)
+    database = Database(alias, settings)
     if not waits:
         database.serve_both_faces()
     before = connections.stand_in(alias, database)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alembic.operations import MigrateOperation, Operations
 
 from facade.db.connection import connections
 from facade.migrations.operations import batches
-from facade.migrations.operations.connecting import Joined, alias_of, on_connection, waiting_for
+from facade.migrations.operations.connecting import Joined, alias_of, on_connection, progress_of, waiting_for
 from facade.migrations.operations.historic import HistoricApps
 from facade.migrations.runs.offline import REPLAYED
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
     from facade.db.database import Database
+    from facade.migrations.runs.progress import Progress
 
 __all__ = ["RunInBatchesOp", "RunPythonOp", "SchemaEditor"]
 
@@ -86,8 +88,8 @@ class RunInBatchesOp(MigrateOperation):
     @property
     def walk(self) -> str:
         """What tells this walk from all others: the script's module is named by its revision."""
-        name = f"{self.function.__module__}.{getattr(self.function, '__qualname__', self.function)}"
-        return f"{self.table} {name}"[:190]
+        function = _innermost(self.function)
+        return f"{self.table} {function.__module__}.{_name_of(function)}"[:190]
 
     @classmethod
     def run_in_batches(
@@ -108,7 +110,7 @@ def _run_in_batches(operations: Operations, operation: RunInBatchesOp) -> None:
     if _is_offline(context, operation.function):
         return
     apps = HistoricApps(context)
-    walk = _Walk(operation, apps.get_model(operation.table))
+    walk = _Walk(operation, apps.get_model(operation.table), progress_of(context))
     if operation.atomic:
         _go(walk, apps, context)
         return
@@ -130,9 +132,10 @@ class _Walk:
     marks: batches.Marks | None = None
     transaction: Callable[[], AbstractContextManager[object]] = nullcontext
 
-    def __init__(self, operation: RunInBatchesOp, model: type[Any]) -> None:
+    def __init__(self, operation: RunInBatchesOp, model: type[Any], progress: Progress) -> None:
+        self.progress = progress
         self.operation, self.rows = operation, model._default_manager.all()
-        self.label = f"{operation.table}: {getattr(operation.function, '__name__', 'batches')}"
+        self.label = f"{operation.table}: {_name_of(operation.function)}"
 
     def __call__(self, joined: Joined) -> None:
         after = self._begun()
@@ -142,7 +145,7 @@ class _Walk:
             with self.transaction(), joined():
                 return int(rest.count())
 
-        with batches.progress(self.label, count) as tell:
+        with batches.counting(self.label, count, self.progress) as tell:
             while True:
                 with self.transaction(), joined():
                     after = self._do_batch(after)
@@ -166,7 +169,7 @@ class _Walk:
 
 def _is_offline(context: MigrationContext, function: Function) -> bool:
     """Say in the script, where one is written instead of run, that a function does not stand in it."""
-    remark = f"-- {getattr(function, '__name__', 'a function')}() changes rows: it has no SQL"
+    remark = f"-- {_name_of(function)}() changes rows: it has no SQL"
     if context.as_sql:
         context.impl.static_output(remark)
         return True
@@ -175,3 +178,14 @@ def _is_offline(context: MigrationContext, function: Function) -> bool:
         context.connection.exec_driver_sql(remark)
         return True
     return False
+
+
+def _innermost(function: Function) -> Function:
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
+def _name_of(function: Function) -> str:
+    innermost = _innermost(function)
+    return str(getattr(innermost, "__qualname__", type(innermost).__name__))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from facade import models
 from facade.meta import registry
 from facade.migrations.plain_types import plain_type
+from facade.orm.existing.reflection import _correct
 from facade.sql.tables.definitions import FIELD
 
 if TYPE_CHECKING:
@@ -51,14 +53,18 @@ class HistoricApps(registry.Apps):
 
     @cached_property
     def _by_table(self) -> dict[str, Any]:
-        tables, connection = sa.MetaData(), self._context.connection
-        assert connection is not None
+        connection: Any = self._context.connection
+        tables, inspector = sa.MetaData(), sa.inspect(connection)
         today = _tables_of_today()
         schemas = {None, *(table.schema for table in today.values())}
-        for schema in schemas & {None, *sa.inspect(connection).get_schema_names()}:
-            tables.reflect(connection, schema, resolve_fks=False)
+        with warnings.catch_warnings():
+            # Indexes of expressions are passed over, which SQLAlchemy says of each.
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
+            for schema in schemas & {None, *inspector.get_schema_names()}:
+                tables.reflect(connection, schema, resolve_fks=False)
         found: dict[str, Any] = {}
         for name, table in sorted(tables.tables.items()):
+            _correct(table, inspector)
             of_today = today.get(name)
             if of_today is not None:
                 _take_types(table, of_today, self._context)

@@ -39,8 +39,14 @@ def find_renames(
     search = _Search(context, questions)
     if vendor_of(context.dialect).can_rollback_ddl:
         return _tried(search, operations, context)
-    for pair in search.tables(operations):
-        operations = _with_table_renamed(operations, *pair, context)
+    tables = list(search.tables(operations))
+    names = {gone.table_name: made.table_name for gone, made in tables}
+    for gone, made in tables:
+        operations = _with_table_renamed(
+            operations, gone, made, Pairing(context, names, _other_names(gone, made))
+        )
+    if tables:
+        operations = _without_references(operations, Pairing(context, names, {}))
     for group in [one for one in operations if isinstance(one, ops.ModifyTableOps)]:
         if pairs := list(search.columns([group])):
             place = operations.index(group)
@@ -57,8 +63,10 @@ class _Search:
 
     def tables(self, operations: list[ops.MigrateOperation]) -> Iterator[Tables]:
         made = [one for one in operations if isinstance(one, ops.CreateTableOp)]
-        for gone in [one for one in operations if isinstance(one, ops.DropTableOp)]:
-            alike = {one.table_name: one for one in made if self._tables_alike(gone, one)}
+        dropped = [one for one in operations if isinstance(one, ops.DropTableOp)]
+        possible = {(gone.table_name, one.table_name) for gone in dropped for one in made}
+        for gone in dropped:
+            alike = {one.table_name: one for one in made if self._tables_alike(gone, one, possible)}
             new = self.questions.renamed(_full(gone), {name: name for name in alike}, "The table")
             if new is not None:
                 made.remove(alike[new])
@@ -78,13 +86,19 @@ class _Search:
                 if new is not None:
                     yield group, gone, made.pop(new)
 
-    def _tables_alike(self, gone: ops.DropTableOp, made: ops.CreateTableOp) -> bool:
-        """Tell whether two tables have the same columns; one that refers to a renamed table may have another name."""
+    def _tables_alike(
+        self, gone: ops.DropTableOp, made: ops.CreateTableOp, renamed: set[tuple[str, str]]
+    ) -> bool:
+        """Tell whether two tables have the same columns; those that refer to a renamed table may have other names."""
         old, new = [*gone.to_table().c], [*made.to_table().c]
-        if gone.schema != made.schema or len(old) != len(new):
-            return False
-        others = sum(one.name != other.name for one, other in zip(old, new, strict=True))
-        return others < 2 and all(self._alike(one, other) for one, other in zip(old, new, strict=True))
+        return (
+            gone.schema == made.schema
+            and len(old) == len(new)
+            and all(
+                self._alike(one, other) and (one.name == other.name or _go_along(one, other, renamed))
+                for one, other in zip(old, new, strict=True)
+            )
+        )
 
     def _alike(self, old: sa.Column[Any], new: sa.Column[Any]) -> bool:
         if old.primary_key != new.primary_key or (old.computed is None) != (new.computed is None):
@@ -93,6 +107,16 @@ class _Search:
 
     def _words(self, column: sa.Column[Any]) -> str:
         return column.type.compile(self.context.dialect)
+
+
+def _go_along(old: sa.Column[Any], new: sa.Column[Any], renamed: set[tuple[str, str]]) -> bool:
+    """Tell whether two columns refer to a table and its other name; the old one's reference may be an operation of its own."""
+    before, after = (_target(column) for column in (old, new))
+    return (before, after) in renamed or (before is None and after in {name for _, name in renamed})
+
+
+def _target(column: sa.Column[Any]) -> str | None:
+    return next((key.target_fullname.rpartition(".")[0] for key in column.foreign_keys), None)
 
 
 def _full(one: ops.DropTableOp | ops.ModifyTableOps) -> str:
@@ -137,10 +161,7 @@ def _renames(search: _Search, operations: list[ops.MigrateOperation]) -> list[op
 
 
 def _with_table_renamed(
-    operations: list[ops.MigrateOperation],
-    gone: ops.DropTableOp,
-    made: ops.CreateTableOp,
-    context: MigrationContext,
+    operations: list[ops.MigrateOperation], gone: ops.DropTableOp, made: ops.CreateTableOp, pairing: Pairing
 ) -> list[ops.MigrateOperation]:
     """Let the table be renamed, then what is called after it; references to it go along."""
     groups = [
@@ -151,18 +172,37 @@ def _with_table_renamed(
     mentioned = [
         part for group in groups for part in (group.gone if isinstance(group, TableGone) else group.ops)
     ]
-    others = [one for one in operations if one not in (gone, made, *groups)]
-    pairing = Pairing(context, {gone.table_name: made.table_name}, {})
+    others = [
+        one
+        for one in operations
+        if one not in (gone, made, *groups) and not _is_reference_of(one, gone.table_name, made.table_name)
+    ]
     drops = [*_constraint_drops(gone), *(one for one in mentioned if isinstance(one, DROPS))]
-    adds = [*_constraint_adds(made), *(one for one in mentioned if not isinstance(one, DROPS))]
+    references = [
+        ops.CreateForeignKeyOp.from_constraint(one) for one in made.to_table().foreign_key_constraints
+    ]
+    adds = [*_constraint_adds(made), *references, *(one for one in mentioned if not isinstance(one, DROPS))]
     before, after = pairing.paired(drops, adds)
+    after = [one for one in after if one not in references]  # those that the old table keeps
     return [
         *_bundle(gone.table_name, gone.schema, before),
         RenameTable(gone.table_name, made.table_name, schema=gone.schema),
         *pairing.renamed,
         *_bundle(made.table_name, made.schema, [*_other_columns(gone, made), *after]),
-        *_without_references(others, pairing),
+        *others,
     ]
+
+
+def _is_reference_of(one: ops.MigrateOperation, old: str, new: str) -> bool:
+    """Tell what cuts the circles of references between tables that come and go: a table that is renamed keeps its own."""
+    if isinstance(one, ops.DropConstraintOp):
+        return one.table_name == old and one.constraint_type == "foreignkey"
+    return isinstance(one, ops.CreateForeignKeyOp) and one.source_table == new
+
+
+def _other_names(gone: ops.DropTableOp, made: ops.CreateTableOp) -> dict[str, str]:
+    columns = zip(gone.to_table().c, made.to_table().c, strict=True)
+    return {old.name: new.name for old, new in columns if old.name != new.name}
 
 
 def _other_columns(gone: ops.DropTableOp, made: ops.CreateTableOp) -> Iterator[ops.MigrateOperation]:
@@ -247,12 +287,16 @@ def _named(constraints: Iterable[sa.Constraint]) -> Iterator[sa.Constraint]:
 
 def _without_references(
     operations: list[ops.MigrateOperation], pairing: Pairing
-) -> Iterator[ops.MigrateOperation]:
-    """Yield the operations on other tables without references that go along with the table."""
-    for one in operations:
-        if not isinstance(one, ops.ModifyTableOps):
-            yield one
-            continue
-        drops = [part for part in one.ops if isinstance(part, ops.DropConstraintOp)]
-        kept = [*pairing.paired(drops, [part for part in one.ops if part not in drops])]
-        yield from _bundle(one.table_name, one.schema, kept[0] + kept[1])
+) -> list[ops.MigrateOperation]:
+    """Leave out what takes references to a renamed table away and makes them again: they go along with it."""
+    groups = [one for one in operations if type(one) is ops.ModifyTableOps]
+    parts = [part for group in groups for part in group.ops]
+    drops = [
+        one for one in parts if isinstance(one, ops.DropConstraintOp) and one.constraint_type == "foreignkey"
+    ]
+    adds = [one for one in parts if isinstance(one, ops.CreateForeignKeyOp)]
+    kept, made = pairing.paired(drops, adds)
+    gone = [one for one in (*drops, *adds) if one not in kept and one not in made]
+    for group in groups:
+        group.ops = [one for one in group.ops if one not in gone]
+    return [one for one in operations if one not in groups or one.ops]

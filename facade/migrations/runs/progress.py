@@ -61,6 +61,9 @@ class Progress:
         """What the user should know besides."""
         _log.warning(message)
 
+    def make_room(self) -> None:
+        """Something else is about to move in the terminal: a bar of rows."""
+
     def kept(self) -> str:
         """Say what is left of a revision that failed."""
         if self.whole is None:

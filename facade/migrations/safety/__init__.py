@@ -68,9 +68,12 @@ def findings(
 def _of_script(script: Script, around: Surroundings) -> Iterator[Finding]:
     known = set(getattr(script.module, "safe", ()))
     recorded, error = record(script, around.dialect)
+    told: set[tuple[int, Case]] = set()
     for one in recorded:
         for case in cases(one, around):
-            if case.name not in known:
+            again = one.batch > 0 and (one.batch, case) in told
+            told.add((one.batch, case))
+            if case.name not in known and not again:
                 yield _finding(script, around, table_of(one.operation), in_words(one.operation), case)
         note_effects(one, around)
     if error is not None and "unseen" not in known:

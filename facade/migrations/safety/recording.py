@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 __all__ = ["Recorded", "record"]
 
 
+_RECREATE = {"always": True, "never": False}
+
+
 class Recorded(NamedTuple):
     """An operation of a script, and how it would be run."""
 
     operation: MigrateOperation
     in_transaction: bool
-    copies: bool
-    """Whether it is part of a batch for which the table is made anew, whatever the database."""
+    copies: bool | None
+    """Whether its batch says that the table is made anew, or that it is not; None where that is up to the database."""
+    batch: int
+    """Which ``batch_alter_table()`` of the script it is part of, 0 for none: what such a batch does it does once."""
 
 
 class _Table(NamedTuple):
@@ -43,7 +48,8 @@ class _Recorder:
     def __init__(self, dialect: Dialect) -> None:
         self.found: list[Recorded] = []
         self._in_transaction = True
-        self._copies = False
+        self._copies: bool | None = None
+        self._batch, self._batches = 0, 0
         self.context = MigrationContext.configure(
             dialect=dialect, opts={"as_sql": True, "output_buffer": StringIO()}
         )
@@ -67,7 +73,7 @@ class _Recorder:
                 around._install_proxy()
 
     def _note(self, operation: MigrateOperation) -> None:
-        self.found.append(Recorded(operation, self._in_transaction, self._copies))
+        self.found.append(Recorded(operation, self._in_transaction, self._copies, self._batch))
 
     @contextmanager
     def _autocommit_block(self) -> Iterator[None]:
@@ -84,11 +90,12 @@ class _Recorder:
         table: Any = _Table(table_name, schema)
         batch = BatchOperations(self.context, impl=table)
         batch.invoke = self._note  # type: ignore[method-assign, assignment]
-        self._copies = recreate == "always"
+        self._batches += 1
+        self._copies, self._batch = _RECREATE.get(recreate), self._batches
         try:
             yield batch
         finally:
-            self._copies = False
+            self._copies, self._batch = None, 0
 
 
 class _NoRows:

@@ -9,9 +9,12 @@ from alembic.operations import MigrateOperation, ops
 
 from facade.migrations.operations import ValidateConstraintOp
 from facade.migrations.safety.findings import Level
+from facade.migrations.safety.surroundings import NewColumn
 from facade.migrations.safety.types import is_volatile, keeps_rows
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from facade.migrations.safety.recording import Recorded
     from facade.migrations.safety.surroundings import Surroundings
 
@@ -132,31 +135,42 @@ def _column_renamed(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
 @_rule(ops.AddColumnOp)
 def _not_null_added(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
-    column = operation.column
-    if column.nullable or column.server_default is not None or column.identity is not None:
+    if not _new_column(operation.column).is_closed:
         return
     yield Case(
         "not-null",
         Level.ERROR,
-        f"{column.name!r} is NOT NULL and has no default: it fails if there are rows, and running code, which does not know "
-        "the column, cannot insert any.",
+        f"{operation.column.name!r} is NOT NULL and has no default: it fails if there are rows, and running code, which does "
+        "not know the column, cannot insert any.",
         "Give it a default of the database (db_default, server_default); or add it with null=True, fill it in batches, and "
         "make it NOT NULL with the release after.",
     )
 
 
 @_rule(ops.AlterColumnOp)
-def _default_taken_away(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
+def _new_column_closed(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
     added = around.added.get((table_of(operation), operation.column_name))
-    if added is None or added.nullable or operation.modify_server_default is not None:
+    if added is None or added.is_closed or not _altered(added, operation).is_closed:
         return
     yield Case(
         "not-null",
         Level.ERROR,
-        f"{operation.column_name!r} is new and NOT NULL, and has no default any more: running code, which does not know the "
-        "column, cannot insert rows.",
-        "Keep the default (db_default) until the code that knows the column runs everywhere.",
+        f"{operation.column_name!r} is new, and becomes NOT NULL without a default: running code, which does not know the "
+        "column, cannot insert rows any more.",
+        "Keep a default (db_default), or null=True, until the code that knows the column runs everywhere.",
+    )
+
+
+def _new_column(column: sa.Column[Any]) -> NewColumn:
+    return NewColumn(bool(column.nullable), column.server_default is not None or column.identity is not None)
+
+
+def _altered(added: NewColumn, operation: ops.AlterColumnOp) -> NewColumn:
+    nullable, default = operation.modify_nullable, operation.modify_server_default
+    return NewColumn(
+        added.nullable if nullable is None else nullable,
+        added.has_default if default is False else default is not None,
     )
 
 
@@ -222,8 +236,8 @@ def _column_computed(recorded: Recorded, around: Surroundings) -> Iterator[Case]
 def _table_made_anew(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     """SQLite changes little of a table: Alembic's batches copy it."""
     operation, table = recorded.operation, table_of(recorded.operation)
-    copies = isinstance(operation, _COPIED_BY_SQLITE) and not around.vendor.adds_constraints
-    if table and (copies or recorded.copies):
+    by_itself = isinstance(operation, _COPIED_BY_SQLITE) and not around.vendor.adds_constraints
+    if table and (by_itself if recorded.copies is None else recorded.copies):
         yield Case(
             "rewrite",
             _for_large(table, around),
@@ -365,7 +379,10 @@ def note_effects(recorded: Recorded, around: Surroundings) -> None:
     if isinstance(operation, ops.CreateTableOp):
         around.made.add(table)
     elif isinstance(operation, ops.AddColumnOp):
-        around.added[table, operation.column.name] = operation.column
+        around.added[table, operation.column.name] = _new_column(operation.column)
+    elif isinstance(operation, ops.AlterColumnOp) and (table, operation.column_name) in around.added:
+        key = table, operation.column_name
+        around.added[key] = _altered(around.added[key], operation)
     elif isinstance(operation, ops.CreateForeignKeyOp):
         _note_constraint(operation, table, "", around)
     elif isinstance(operation, ops.CreateCheckConstraintOp):

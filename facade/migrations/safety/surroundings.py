@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,13 +16,25 @@ if TYPE_CHECKING:
 
     from facade.vendors import Vendor
 
-__all__ = ["Surroundings"]
+__all__ = ["NewColumn", "Surroundings"]
 
 _ROWS = {
     # Less than 0 where nobody has counted yet.
     "postgresql": "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:quoted)",
     "mysql": "SELECT table_rows FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name",
 }
+
+
+class NewColumn(NamedTuple):
+    """A column that the plan has added: what an INSERT meets that does not know it."""
+
+    nullable: bool
+    has_default: bool
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether such an INSERT fails."""
+        return not (self.nullable or self.has_default)
 
 
 class Surroundings:
@@ -36,7 +48,7 @@ class Surroundings:
         self._connection = connection
         #: What the plan has made so far: nobody else uses it yet.
         self.made: set[str] = set()
-        self.added: dict[tuple[str, str], sa.Column[Any]] = {}
+        self.added: dict[tuple[str, str], NewColumn] = {}
         #: Columns of which a validated constraint says already that they hold no NULL.
         self.proven: set[tuple[str, str]] = set()
         #: What NOT VALID constraints say of which column; and those that the revision at hand has added itself.
@@ -59,7 +71,7 @@ class Surroundings:
     def size_in_words(self, table: str) -> str:
         """Return how many rows the table has, as far as one knows: `` (about 1,200,000 rows)``."""
         rows = self._rows(table)
-        if rows is None:
+        if not rows:
             return ""
         return (
             f" (about {rows:,} rows)"
@@ -88,7 +100,7 @@ class Surroundings:
         return [
             (model, model._meta.table)
             for model in registry.current().get_models(include_auto_created=True)
-            if not model._meta.proxy
+            if not model._meta.proxy and not isinstance(model._meta.stands_on, str)
         ]
 
     @cached_property

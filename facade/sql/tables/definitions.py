@@ -440,11 +440,19 @@ def declare(model: type[Any]) -> None:
 
 
 def metadata(apps: registry.Apps | None = None) -> sa.MetaData:
-    """Return the MetaData with the tables of all models that have no ``Meta.metadata`` of their own.
+    """Return the MetaData with the tables of all models that have no ``Meta.metadata`` of their own, and their many-to-many tables.
 
-    This is what Alembic's ``target_metadata`` wants.
+    This is what Alembic's ``target_metadata`` wants. Models that are not imported have no table in it: import them first, or
+    call ``facade.apps.apps.import_models()``. Tables that models use and do not own (``Meta.table``, ``managed = False``)
+    are not in it. ``apps`` is another registry than the program's.
+
+    Raises ``ImproperlyConfigured`` where a model refers to one that is not defined.
+
+    >>> from facade.apps import Apps
+    >>> sorted(metadata(Apps()).tables)
+    []
     """
-    apps = registry.apps if apps is None else apps
+    apps = registry.current() if apps is None else apps
     for model in apps.get_models(include_auto_created=True):
         if not (model._meta.proxy or model._meta.stands_on is not None):
             table_for(model)
