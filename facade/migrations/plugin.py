@@ -72,7 +72,7 @@ def _take_plain_tables(context: AutogenContext, upgrade: UpgradeOps) -> Priority
             IS_FACADES: True,
             "render_item": rendering(context.opts.get("render_item")),
             # Otherwise tables cannot be altered.
-            "render_as_batch": context.opts.get("render_as_batch") or not vendor.adds_constraints,
+            "render_as_batch": context.opts.get("render_as_batch") or not vendor.alters_tables,
         }
         _look_into_schemas(context)
         if vendor.name in _INSPECTORS and context.connection is not None:

@@ -41,7 +41,7 @@ class Vendor:
     can_return_columns_from_insert = False
     can_return_rows_from_bulk_insert = False
     can_rollback_ddl = False
-    alters_tables = True  # otherwise a table is made anew, and its rows are copied
+    alters_tables = True  # with their constraints; otherwise a table is made anew, and its rows are copied
     can_use_chunked_reads = True
     has_select_for_no_key_update = False
     has_select_for_update = False
@@ -136,8 +136,6 @@ class Vendor:
     """Whether SET changes a session for whoever gets its connection next."""
     settings_end_with_transaction = False
     """Whether a setting can be one for the running transaction."""
-    adds_constraints = True
-    """Whether a table that is there can gain and lose constraints, without being made anew."""
     aborts_transactions = False
     """Whether a statement that fails ends the transaction that it stands in."""
     assumes_roles = False

@@ -40,7 +40,7 @@ class SQLite(Vendor):
     supports_update_conflicts_with_target = True
     supports_virtual_generated_columns = True
 
-    adds_constraints = False
+    alters_tables = False
     begins_late = True
     checks_documents = False
     counts_left_out_keys = True
@@ -49,7 +49,6 @@ class SQLite(Vendor):
     holds_decimals = False
     holds_moments = False
     ignores_row_locks = True
-    alters_tables = False
     is_embedded = True
     joins_values = True
     limits_names = False

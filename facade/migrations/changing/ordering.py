@@ -52,7 +52,7 @@ def order_operations(
     taken = {one.index_name for group in others for one in group.ops if isinstance(one, ops.CreateIndexOp)}
     first, last = changed_types(context, dropped)
     detach, attach = (
-        detached(context, others, made, dropped) if vendor_of(context.dialect).adds_constraints else ([], [])
+        detached(context, others, made, dropped) if vendor_of(context.dialect).alters_tables else ([], [])
     )
     upgrade.ops = [
         *first,
@@ -85,7 +85,7 @@ def _changed(context: AutogenContext, group: ModifyTableOps) -> Iterator[Migrate
     both = compared(context, group.table_name, group.schema)
     if both is None:
         yield in_order(group)
-    elif vendor_of(context.dialect).adds_constraints:
+    elif vendor_of(context.dialect).alters_tables:
         yield in_order(settled(group, both, context.dialect))
     else:
         yield from remade(in_order(group), both)

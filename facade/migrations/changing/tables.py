@@ -27,7 +27,7 @@ def in_order_made(context: AutogenContext, made: list[CreateTableOp]) -> Iterato
     creates = {one: one for one in made}
     order, cut = _sorted(creates)
     yield from order
-    if vendor_of(context.dialect).adds_constraints:
+    if vendor_of(context.dialect).alters_tables:
         for create, reference in cut:
             leave_out(create, reference)
             yield ops.CreateForeignKeyOp.from_constraint(reference)
@@ -37,7 +37,7 @@ def in_order_dropped(context: AutogenContext, dropped: list[DropTableOp]) -> Ite
     """Drop what refers before what is referred to, and the references of circles before their tables."""
     creates = {one._reverse: one for one in dropped if one._reverse is not None}
     order, cut = _sorted(creates)
-    if vendor_of(context.dialect).adds_constraints:
+    if vendor_of(context.dialect).alters_tables:
         for create, reference in cut:
             leave_out(create, reference)
             yield ops.DropConstraintOp.from_constraint(reference)

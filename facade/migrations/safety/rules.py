@@ -209,7 +209,7 @@ def _copied(table: str, around: Surroundings, why: str) -> Case:
 def _type_changed(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
     table, new = table_of(operation), operation.modify_type
-    if new is None or not around.vendor.adds_constraints:
+    if new is None or not around.vendor.alters_tables:
         return
     old = operation.existing_type or around.column_type(table, operation.column_name)
     if not keeps_rows(old, new, around.dialect):
@@ -222,7 +222,7 @@ def _type_changed(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
 def _column_computed(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     operation: Any = recorded.operation
     column, table = operation.column, table_of(operation)
-    if not around.vendor.adds_constraints:
+    if not around.vendor.alters_tables:
         return
     if column.computed is not None and column.computed.persisted is not False:
         yield _copied(table, around, f"{column.name!r} is computed for each row")
@@ -236,7 +236,7 @@ def _column_computed(recorded: Recorded, around: Surroundings) -> Iterator[Case]
 def _table_made_anew(recorded: Recorded, around: Surroundings) -> Iterator[Case]:
     """SQLite changes little of a table: Alembic's batches copy it."""
     operation, table = recorded.operation, table_of(recorded.operation)
-    by_itself = isinstance(operation, _COPIED_BY_SQLITE) and not around.vendor.adds_constraints
+    by_itself = isinstance(operation, _COPIED_BY_SQLITE) and not around.vendor.alters_tables
     if table and (by_itself if recorded.copies is None else recorded.copies):
         yield Case(
             "rewrite",

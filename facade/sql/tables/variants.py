@@ -49,9 +49,9 @@ def add_together(table: sa.Table, columns: Sequence[sa.Column[Any]]) -> None:
         return
     names = [column.name for column in columns]
     constraint = sa.UniqueConstraint(*columns, name=object_name(table.name, names, "_uniq"))
-    table.append_constraint(only_where(constraint, lambda vendor: vendor.adds_constraints))
+    table.append_constraint(only_where(constraint, lambda vendor: vendor.alters_tables))
     name = object_name(table.name, names, "_uniq", UNLIMITED_NAME)
-    only_where(sa.Index(name, *columns, unique=True), lambda vendor: not vendor.adds_constraints)
+    only_where(sa.Index(name, *columns, unique=True), lambda vendor: not vendor.alters_tables)
 
 
 # -- the indexes of a field -------------------------------------------------------------------------
