@@ -42,9 +42,12 @@ class Reply:
         return self
 
     def call_soon_threadsafe(self, tell: Callable[..., object], reply: object, value: object) -> None:
-        if self.future is not None:
-            with suppress(RuntimeError):  # the thread has to go on: it closes the connection
-                self.future.get_loop().call_soon_threadsafe(tell, self.future, value)
+        future = self.future
+        if future is not None:
+            try:  # noqa: SIM105 - each statement comes this way, which suppress() would make longer
+                future.get_loop().call_soon_threadsafe(tell, future, value)
+            except RuntimeError:  # the thread has to go on: it closes the connection
+                pass
 
 
 class Job(Reply):
