@@ -53,7 +53,7 @@ WITHOUT_TWIN = {
     "_meta",
     "transaction": "Atomic TransactionManagementError aatomic atomic clean_savepoints detached get_autocommit get_connection "
     "get_rollback mark_for_rollback_on_error set_rollback",
-    "facade": "DEFAULT_DB_ALIAS CaptureQueriesContext aatomic atomic configure connection connections models pool_stats router "
+    "facade": "DEFAULT_DB_ALIAS CaptureQueriesContext aatomic atomic configure connection connections metadata models pool_stats router "
     "run settings transaction using_connection",
 }
 # Whose other face has a name of its own: `for` and `async for`, `async with`.
