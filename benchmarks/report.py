@@ -58,13 +58,22 @@ def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
 def means(outcome: Outcome) -> Iterator[str]:
     """A row for each contender: the geometric mean of its multiples of facade's time, over the rows that both have."""
     names = [operation.name for operation in OPERATIONS if operation.kind in {"read", "write"}]
-    yield f"| multiples of facade's time (rows) | {' | '.join(road.driver for road in outcome.roads)} |"
+    yield f"| multiples of facade's time (rows) | {_heads(outcome)} |"
     yield f"|---|{'---|' * len(outcome.roads)}"
     there = {found.contender for found in outcome.measurements}
     for entry in CONTENDERS:
         if entry.name in there and entry.name != "facade":
             cells = [_times_facade(road, entry, names, outcome) for road in outcome.roads]
             yield f"| {entry.title} | {' | '.join(cells)} |"
+
+
+def _heads(outcome: Outcome) -> str:
+    """The drivers, with the face where one has both."""
+    drivers = [road.driver for road in outcome.roads]
+    both = {driver for driver in drivers if drivers.count(driver) > 1}
+    return " | ".join(
+        f"{road.driver} {road.face}" if road.driver in both else road.driver for road in outcome.roads
+    )
 
 
 def _times_facade(road: Road, entry: Entry, names: Sequence[str], outcome: Outcome) -> str:
@@ -77,7 +86,7 @@ def _times_facade(road: Road, entry: Entry, names: Sequence[str], outcome: Outco
 
 def summary(outcome: Outcome) -> Iterator[str]:
     """A row for each operation: facade as a multiple of the bare driver, and the best of the other ORMs, on each road."""
-    yield f"| facade / the next ORM, multiples of the bare driver | {' | '.join(road.driver for road in outcome.roads)} |"
+    yield f"| facade / the next ORM, multiples of the bare driver | {_heads(outcome)} |"
     yield f"|---|{'---|' * len(outcome.roads)}"
     for operation in OPERATIONS:
         if operation.kind not in {"build", "import"}:

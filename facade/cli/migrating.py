@@ -93,7 +93,9 @@ def init(
     database: Database = "default",
     pyproject: Annotated[
         bool,
-        typer.Option("--pyproject", help="Write the section tool.alembic of pyproject.toml instead of alembic.ini."),
+        typer.Option(
+            "--pyproject", help="Write the section tool.alembic of pyproject.toml instead of alembic.ini."
+        ),
     ] = False,
     with_traceback: Traceback = False,
 ) -> None:
