@@ -19,6 +19,8 @@ mpl.use("svg")
 from matplotlib import pyplot as plt
 
 mpl.rcParams["svg.hashsalt"] = "facade"  # the same figures give the same file
+AVERAGED = [operation.name for operation in OPERATIONS if operation.kind in {"read", "write"}]
+"""The operations of the geometric means: those that every road has."""
 TITLES = {entry.name: entry.title for entry in CONTENDERS}
 
 
@@ -57,13 +59,12 @@ def _page(outcome: Outcome, plots: Sequence[Path]) -> Iterator[str]:
 
 def means(outcome: Outcome) -> Iterator[str]:
     """A row for each contender: the geometric mean of its multiples of facade's time, over the rows that both have."""
-    names = [operation.name for operation in OPERATIONS if operation.kind in {"read", "write"}]
     yield f"| multiples of facade's time (rows) | {_heads(outcome)} |"
     yield f"|---|{'---|' * len(outcome.roads)}"
     there = {found.contender for found in outcome.measurements}
     for entry in CONTENDERS:
         if entry.name in there and entry.name != "facade":
-            cells = [_times_facade(road, entry, names, outcome) for road in outcome.roads]
+            cells = [_times_facade(road, entry, outcome) for road in outcome.roads]
             yield f"| {entry.title} | {' | '.join(cells)} |"
 
 
@@ -76,9 +77,11 @@ def _heads(outcome: Outcome) -> str:
     )
 
 
-def _times_facade(road: Road, entry: Entry, names: Sequence[str], outcome: Outcome) -> str:
+def _times_facade(road: Road, entry: Entry, outcome: Outcome) -> str:
     shared = [
-        name for name in names if outcome.find(road, name, entry.name) and outcome.find(road, name, "facade")
+        name
+        for name in AVERAGED
+        if outcome.find(road, name, entry.name) and outcome.find(road, name, "facade")
     ]
     mean = outcome.mean(road, entry.name, shared, base="facade")
     return f"{multiple(mean)} ({len(shared)})" if mean else ""
@@ -92,8 +95,7 @@ def summary(outcome: Outcome) -> Iterator[str]:
         if operation.kind not in {"build", "import"}:
             cells = [_beside(road, operation.name, outcome) for road in outcome.roads]
             yield f"| {operation.title} | {' | '.join(cells)} |"
-    names = [operation.name for operation in OPERATIONS if operation.kind in {"read", "write"}]
-    means = [outcome.mean(road, "facade", names) for road in outcome.roads]
+    means = [outcome.mean(road, "facade", AVERAGED) for road in outcome.roads]
     yield f"| geometric mean | {' | '.join(multiple(mean) if mean else '-' for mean in means)} |"
 
 

@@ -8,6 +8,12 @@ import sys
 NEEDED = frozenset({"typer", "rich", "click"})
 
 
+def look_here() -> None:
+    """Find modules in the folder that the command is called in, as `python -m` does."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+
+
 def main() -> None:
     """Run the command line; without typer and rich say how to get them and exit with 1."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facade.cli import look_here
 from facade.cli.migrating import Configuration, Database, Schemas, Traceback, explained
 from facade.foundation.imports import later
 
@@ -103,8 +103,7 @@ def diff(
 
 
 def _import(modules: list[str]) -> None:
-    if "" not in sys.path:  # a command, other than `python -m`, does not look into the folder it is called in
-        sys.path.insert(0, "")
+    look_here()
     for module in modules:
         import_module(module)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from facade.cli import checking, migrating
+from facade.cli import checking, look_here, migrating
 from facade.cli.stubs import ForeignStub, write_stub
 from facade.foundation.imports import later
 
@@ -59,8 +58,7 @@ def stubs(
     check: Annotated[bool, typer.Option(help="Write nothing; fail where a stub is not up to date.")] = False,
 ) -> None:
     """Write .pyi files for modules with models: what type checkers cannot infer, the keywords of filter() and create() above all."""
-    if "" not in sys.path:  # a command, other than `python -m`, does not look into the folder it is called in
-        sys.path.insert(0, "")
+    look_here()
     stale = False
     for module in modules:
         try:

@@ -31,8 +31,7 @@ def compare_type(
     column: sa.Column[Any],
 ) -> PriorityDispatchResult:
     """Compare types by the words of the database; a function that the environment has for it is asked first."""
-    both = both_of(context, column.table, conn_column.table)
-    pair = None if both is None else both.column(name)
+    pair = _words_of(context, column, conn_column)
     own = context.migration_context._user_compare_type
     if pair is None or own is False:
         return util.PriorityDispatchResult.CONTINUE
@@ -46,6 +45,14 @@ def compare_type(
     if is_other and not _is_generated(pair):
         alter.modify_type = column.type
     return util.PriorityDispatchResult.STOP
+
+
+def _words_of(
+    context: AutogenContext, column: sa.Column[Any], conn_column: sa.Column[Any]
+) -> tuple[Any, Any] | None:
+    """Return the database's words for a column as it is and as it is wanted, where there are both."""
+    both = both_of(context, column.table, conn_column.table)
+    return None if both is None else both.column(column.name)
 
 
 def _is_generated(pair: tuple[Any, Any]) -> bool:
@@ -62,8 +69,7 @@ def compare_default(
     column: sa.Column[Any],
 ) -> PriorityDispatchResult:
     """Compare defaults by the words of the database."""
-    both = both_of(context, column.table, conn_column.table)
-    pair = None if both is None else both.column(name)
+    pair = _words_of(context, column, conn_column)
     if pair is None:
         return util.PriorityDispatchResult.CONTINUE
     if _is_generated(pair):
