@@ -1,0 +1,1 @@
+"""Bridges to frameworks, schemas and tools; each module needs its own package."""
