@@ -22,7 +22,9 @@ FRAGMENT = re.compile(rf"[a-z0-9-]+\.({'|'.join(KINDS)})(\.\d+)?\.md")
 @pytest.fixture(scope="module")
 def draft():
     command = "-m towncrier build --draft --version 9.9 --date 2000-01-01"
-    return subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def fragments():
