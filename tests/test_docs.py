@@ -1,4 +1,12 @@
-"""The examples of README.md and docs/ do what they say."""
+"""The examples of README.md and docs/ do what they say.
+
+A page is read from its beginning to its end, in one namespace, as at IPython's prompt: a plain statement runs outside of the
+event loop, and one with ``await`` in it. What stands under **Sync** and **Async** are two ways through the page, and each
+is gone at the prompt that it is for: ``python``, which knows no ``await``, and ``python -m asyncio``, where a loop runs all the time.
+
+A page that says ``<!-- databases: sqlite, postgresql -->`` is read on each of them, on PostgreSQL with the server's URL in
+the place of ``sqlite:///….sqlite3``. ``postgresql://localhost/…`` is the server everywhere.
+"""
 
 from __future__ import annotations
 import __future__ as futures
@@ -27,11 +35,21 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEP
 FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | futures.annotations.compiler_flag
 
 
+PLACE = re.compile(r"postgresql://localhost/\w+")
+FILE = re.compile(r"sqlite:///\w+\.sqlite3")
+DATABASES = re.compile(r"^<!-- databases: (.*) -->$", re.MULTILINE)
+TAB = re.compile(r"^\*\*(Sync|Async)\*\*\n\n(?=```)", re.MULTILINE)
+
+
 class Reader:
     """Runs the code of one page in one namespace, as a prompt that knows ``await``."""
 
-    def __init__(self, page):
+    flags = FLAGS
+    left_out = None
+
+    def __init__(self, page, server=None):
         self.page = page
+        self.server = server
         self.names = {"__name__": "library.models"}
         self.runner = asyncio.Runner()
         self.checker = doctest.OutputChecker()
@@ -40,9 +58,24 @@ class Reader:
         text = self.page.read_text()
         with self.runner:
             for block in FENCE.finditer(text):
+                if self.is_left_out(text[: block.start()]):
+                    continue
                 line = text[: block.start()].count("\n") + 2
-                self.run_module(block[2], line) if block[1] == "python" else self.run_session(block[2], line)
+                source = self.on_the_server(block[2])
+                self.run_module(source, line) if block[1] == "python" else self.run_session(source, line)
             self.runner.run(facade.close_all_async())
+
+    def is_left_out(self, before):
+        """Tell whether a block belongs to the other way through the page."""
+        heads = [head for head in TAB.finditer(before) if head.end() == len(before)]
+        return bool(heads) and heads[-1][1] == self.left_out
+
+    def on_the_server(self, source):
+        if self.server is None:
+            return source
+        default, of_a_file = self.server
+        source = PLACE.sub(default, source)
+        return FILE.sub(default, source) if of_a_file else source
 
     def run_module(self, source, line):
         self.run("\n" * (line - 1) + source, "exec")
@@ -68,11 +101,36 @@ class Reader:
         return stream.getvalue()
 
     def run(self, source, mode):
-        code = compile(source, str(self.page), mode, flags=FLAGS)
+        code = compile(source, str(self.page), mode, flags=self.flags)
+        self.evaluate(code)
+
+    def evaluate(self, code):
         result = eval(code, self.names)
         if code.co_flags & inspect.CO_COROUTINE:
             self.runner.run(result)
             self.runner.run(others_done())  # the prompt's loop goes on: what was left behind comes to its end
+
+
+class SyncReader(Reader):
+    """Python's own prompt."""
+
+    flags = futures.annotations.compiler_flag
+    left_out = "Async"
+
+
+class AsyncReader(Reader):
+    """The prompt of ``python -m asyncio``."""
+
+    left_out = "Sync"
+
+    def evaluate(self, code):
+        self.runner.run(self.inside(code))
+
+    async def inside(self, code):
+        result = eval(code, self.names)
+        if code.co_flags & inspect.CO_COROUTINE:
+            await result
+            await others_done()
 
 
 async def others_done():
@@ -80,12 +138,36 @@ async def others_done():
     await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_examples_on_each_page(page, tmp_path, monkeypatch):
+def readings():
+    """Yield each page with the ways to read it, and the databases."""
+    for page in PAGES:
+        text = page.read_text()
+        said = DATABASES.search(text)
+        for reader in (SyncReader, AsyncReader) if TAB.search(text) else (Reader,):
+            for vendor in said[1].split(", ") if said else ["sqlite"]:
+                words = [page.name, reader.__name__.lower().removesuffix("reader"), vendor if said else ""]
+                yield pytest.param(page, reader, vendor, id="-".join(filter(None, words)))
+
+
+@pytest.fixture
+def server(request):
+    """The URL of an empty PostgreSQL database, and whether it stands for files as well; None on pages that need no server."""
+    page, vendor = (request.node.callspec.params[name] for name in ("page", "vendor"))
+    if vendor != "postgresql" and not any(
+        PLACE.search(block[2]) for block in FENCE.finditer(page.read_text())
+    ):
+        return None
+    home = request.getfixturevalue("postgres_home")
+    home.empty()
+    return home.urls["default"], vendor == "postgresql"
+
+
+@pytest.mark.parametrize(("page", "reader", "vendor"), list(readings()))
+def test_the_examples_on_each_page(page, reader, vendor, server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "displayhook", sys.__displayhook__)
     with override(FACADE_SHAPE_CACHE=True), isolate_apps("library"):  # the pages show the cache at work
         try:
-            Reader(page).read()
+            reader(page, server).read()
         finally:
             facade.close_all()

@@ -19,6 +19,7 @@ from facade.orm.instances.fetching import adopt
 from facade.orm.instances.state import LOADED_FROM, ModelState
 from facade.orm.querysets.arguments import freeze_named, named_expressions
 from facade.orm.querysets.chain import Chain
+from facade.orm.querysets.display import SHOWN_ROWS, as_html, as_text, first_rows
 from facade.orm.querysets.prefetch import Prefetching, prefetch_under
 from facade.sql.plan.loaders import instance_state, row_class
 from facade.sql.plan.plan import MAX_GET_RESULTS, Plan, get_plan, select_plan
@@ -34,7 +35,7 @@ R = TypeVar(
 )  # what one result is: an object of the model, unless values are asked for
 T1 = TypeVar("T1")
 
-REPR_OUTPUT_SIZE = 20
+REPR_OUTPUT_SIZE = SHOWN_ROWS
 DEFAULT_CHUNK = 2000
 EMBEDDED_CHUNK = 500
 """How many rows of a stream are read at a time where no server is asked: so few are in the processor's cache still."""
@@ -108,14 +109,16 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         return bool(self._results())
 
     def __repr__(self) -> str:
-        data: list[Any] = (
-            list(self[: REPR_OUTPUT_SIZE + 1])
-            if self._result_cache is None
-            else self._result_cache[: REPR_OUTPUT_SIZE + 1]
-        )
-        if len(data) > REPR_OUTPUT_SIZE:
-            data[-1] = "...(remaining elements truncated)..."
-        return f"<{type(self).__name__} {data!r}>"
+        return as_text(self, first_rows(self))
+
+    def _repr_html_(self) -> str:
+        """Return the first rows as a table, for notebooks."""
+        return as_html(self, first_rows(self))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Return both forms for IPython: one query instead of two."""
+        rows = first_rows(self)
+        return {"text/plain": as_text(self, rows), "text/html": as_html(self, rows)}
 
     @overload
     def __getitem__(self, key: int) -> R: ...
