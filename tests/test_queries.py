@@ -678,8 +678,9 @@ def test_explain_with_actual_times(face, library):
 def test_explain_shows_how_sqlite_looks(face, library):
     assert "SCAN tests_book" in face(Book.objects.filter(pages__gt=150).explain)
     assert "PRIMARY KEY" in face(Book.objects.filter(pk=1).explain)
-    with pytest.raises(ValueError, match="Unknown options: analyze"):
-        face(Book.objects.explain, analyze=True)
+    assert face(Book.objects.explain, analyze=True) == face(Book.objects.explain)
+    with pytest.raises(ValueError, match="Unknown options: verbose"):
+        face(Book.objects.explain, verbose=True)
 
 
 def test_copies(face, library):

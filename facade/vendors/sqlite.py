@@ -62,7 +62,8 @@ class SQLite(Vendor):
         return sa.Text()
 
     def explain(self, format: str | None, options: dict[str, Any]) -> str:
-        self.refuse_options(options)
+        # SQLite times nothing: code that asks every database for `analyze` gets the plan that there is.
+        self.refuse_options(name for name in options if name != "analyze")
         return "EXPLAIN QUERY PLAN"
 
 

@@ -290,7 +290,10 @@ class QuerySet(Reading[M, R]):
     # -- the rest ---------------------------------------------------------------------------------------------------
 
     def explain(self, /, *, format: str | None = None, **options: Any) -> str:
-        """Return how the database would run the query. Formats and options are those the database has."""
+        """Return how the database would run the query. Formats and options are those the database has.
+
+        With `analyze=True` it is run, and the plan has what it took; SQLite has no such plan, and shows its own.
+        """
         database = connections[self.db]
         plan = self._plan(database)
         try:
