@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
+from facade.cli.terminal import bearable
+
 NEEDED = frozenset({"typer", "rich", "click"})
 
 
@@ -22,4 +24,5 @@ def main() -> None:
         if error.name not in NEEDED:
             raise
         sys.exit("The facade command needs typer and rich: pip install 'sqlalchemy-facade[cli]'")
-    program.app()
+    with bearable():
+        program.app()

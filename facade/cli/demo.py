@@ -1,221 +1,194 @@
-"""``facade demo``: loads the flights, runs the tour in sync code and under asyncio, and sums up."""
+"""``facade demo``: loads the flights, takes the tour in sync code and under asyncio, and tells what to do next."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import platform
-import tempfile
+import threading
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
 from time import perf_counter
-from typing import Any
 
-import sqlalchemy
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from rich.control import Control
+from rich.segment import ControlType
 
 import facade
-from facade import transaction
 from facade.cli import tour
-from facade.cli.flights import data
-from facade.cli.flights.models import MODELS, Flight
-from facade.cli.pages import Page, Record, print_page, print_summary
+from facade.cli.flights.models import Flight
+from facade.cli.flights.places import Unusable, loaded
+from facade.cli.pages import (
+    REPEATED,
+    Page,
+    Run,
+    duration,
+    plural,
+    print_code,
+    print_heading,
+    print_next,
+    print_page,
+    print_summary,
+    print_text,
+    source,
+    statements_of,
+)
 from facade.db.connection import CaptureQueriesContext, connections
-from facade.drivers import DRIVERS
-from facade.exceptions import ImproperlyConfigured
 from facade.models import QuerySet
 
-BATCH = 1_000
-READERS = 50
-EXTRAS = {driver.module: driver.extra for driver in DRIVERS if driver.extra}
+__all__ = ["Unusable", "run"]
+
+READERS = 200
 
 
-class Unusable(Exception):
-    """The database cannot be used; the text is one line that says why."""
+def run(
+    console: Console, url: str = "", *, keep: bool = False, full: bool = False, pause: bool = False
+) -> None:
+    """Take the tour, or the whole of it; raises ``Unusable`` for a database that cannot be used.
+
+    ``pause`` waits for Enter after each page.
+    """
+    with loaded(console, url, keep=keep), asyncio.Runner() as loop:
+        try:
+            _tour(console, loop, full=full, pause=pause)
+            tour.clear_away()
+        finally:
+            loop.run(facade.close_all_async())
 
 
-def run(console: Console, url: str = "", *, keep: bool = False) -> None:
-    """Run the whole demonstration; raises ``Unusable`` for a missing driver or an unreachable server."""
-    with _database(url, keep=keep) as place:
-        facade.configure(DATABASES={"default": place})
-        with _explained(place):
-            facade.drop_all(MODELS)
-            facade.create_all(MODELS)
-        console.print(f"{_versions()}\nDatabase: {_shown(place)}", highlight=False)
-        records = [_load(console)]
-        records += _in_sync_code(console)
-        facade.close_all()
-        with _explained(place):
-            records += asyncio.run(_under_asyncio(console))
-        print_summary(console, records)
-        if url and not keep:
-            facade.drop_all(MODELS)
-        facade.close_all()
-    if keep:
-        console.print(f"Left behind: {_shown(place)}", highlight=False)
-
-
-@contextlib.contextmanager
-def _database(url: str, *, keep: bool) -> Iterator[str]:
-    if url:
-        yield url
-    elif keep:
-        yield f"sqlite:///{Path(tempfile.mkdtemp(prefix='facade-demo-')) / 'flights.sqlite3'}"
+def _tour(console: Console, loop: asyncio.Runner, *, full: bool, pause: bool) -> None:
+    stops = [stop for stop in tour.STOPS if full or stop.short]
+    pages = []
+    for number, stop in enumerate(stops, 1):
+        pages.append(_visit(stop, loop))
+        print_page(console, pages[-1], f"{number}/{len(stops) + 1}")
+        if pause:
+            stays, pause = _asked(console)
+            if not stays:
+                break
     else:
-        with tempfile.TemporaryDirectory(prefix="facade-demo-", ignore_cleanup_errors=True) as folder:
-            yield f"sqlite:///{Path(folder) / 'flights.sqlite3'}"
+        _print_readers(console, loop, f"{len(stops) + 1}/{len(stops) + 1}")
+    if full:
+        print_summary(console, pages)
+    print_next(console, pages, full=full)
 
 
-@contextlib.contextmanager
-def _explained(url: str) -> Iterator[None]:
-    """Turn what a missing driver or an unreachable server raises into one clear line."""
+def _asked(console: Console) -> tuple[bool, bool]:
+    """Wait for Enter; tell whether the visitor stays, and whether there is one to ask again."""
     try:
-        yield
-    except ImportError as error:
-        name = error.name or str(error)
-        source = f"'sqlalchemy-facade[{EXTRAS[name]}]'" if name in EXTRAS else name
-        raise Unusable(
-            f"The driver {name!r} for {_shown(url)} is not installed: pip install {source}"
-        ) from error
-    except (ArgumentError, NoSuchModuleError, ImproperlyConfigured) as error:
-        raise Unusable(f"{_shown(url)} is no database that facade can use: {_line(error)}") from error
-    except (DBAPIError, PoolTimeout, OSError) as error:
-        raise Unusable(f"{_shown(url)} cannot be reached: {_line(error)}") from error
+        answer = console.input("[dim]Enter goes on, q ends [/dim]")
+    except EOFError:
+        console.print()
+        return True, False
+    console.control(Control((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)))
+    return not answer.strip().lower().startswith("q"), True
 
 
-def _versions() -> str:
-    python = platform.python_version()
-    return f"facade {facade.__version__} on SQLAlchemy {sqlalchemy.__version__}, Python {python}"
+def _visit(stop: tour.Stop, loop: asyncio.Runner) -> Page:
+    sync = _in_sync_code(stop)
+    awaited = _under_asyncio(stop, loop)
+    note = _memory() if stop is tour.STREAM else ""
+    return Page(stop.title, stop.idea, source(stop.sync), stop.other, sync, awaited, note)
 
 
-def _line(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split()) or type(cause).__name__
-
-
-def _shown(url: str) -> str:
-    """The URL without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return repr(url)
-
-
-def _load(console: Console) -> Record:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    started, statements = perf_counter(), 0
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Loading", total=data.total())
-        for model, _, instances in data.SOURCES:
-            with transaction.atomic():
-                for batch in _batches(instances()):
-                    model.objects.bulk_create(batch)
-                    statements += 1
-                    progress.update(task, advance=len(batch), description=f"Loading {model.__name__}")
-    return Record("load", "sync", statements, data.total(), perf_counter() - started)
-
-
-def _batches(instances: Iterator[object]) -> Iterator[list[object]]:
-    while batch := list(itertools.islice(instances, BATCH)):
-        yield batch
-
-
-def _in_sync_code(console: Console) -> list[Record]:
-    console.rule("Sync")
-    records = []
-    stops = [partial(_visit, stop) for stop in (*tour.STOPS, tour.TRANSACTION)]
-    visits: list[Callable[[], Page]] = [*stops, _visit_stream]
-    for visit in visits:
-        page = visit()
-        print_page(console, page)
-        records.append(page.record)
-    return records
-
-
-def _visit(stop: tour.Stop) -> Page:
-    with CaptureQueriesContext(connections["default"]) as captured:
-        result, seconds = _timed(stop)
-    page = Page.of(stop.title, "sync", stop.sync, result, captured.captured_queries, seconds)
-    if stop.undo is not None:
-        stop.undo().delete()
-    return page.repeated(_timed(stop)[1]) if stop.repeatable else page
-
-
-def _timed(stop: tour.Stop) -> tuple[Any, float]:
-    started = perf_counter()
-    result = stop.sync()
-    if isinstance(result, QuerySet):
-        result = list(result)
-    return result, perf_counter() - started
-
-
-def _visit_stream() -> Page:
-    page = _visit(tour.STREAM)
-    with _peak_memory() as peak:
-        result = tour.STREAM.sync()
-    with _peak_memory() as whole:
-        list(Flight.objects.select_related("airline"))
-    return page.reading(result["flights"]).noting(_memory_note(peak, whole))
-
-
-async def _under_asyncio(console: Console) -> list[Record]:
-    console.print()
-    console.rule("The same under asyncio")
-    records = []
-    stops = [partial(_avisit, stop) for stop in (*tour.STOPS, tour.TRANSACTION)]
-    visits: list[Callable[[], Awaitable[Page]]] = [*stops, _avisit_stream, _concurrent_readers]
-    for visit in visits:
-        page = await visit()
-        print_page(console, page)
-        records.append(page.record)
-    await facade.close_all_async()
-    return records
-
-
-async def _avisit(stop: tour.Stop) -> Page:
-    with CaptureQueriesContext(connections["default"]) as captured:
-        result, seconds = await _atimed(stop)
-    shown = stop.awaited or stop.sync
-    page = Page.of(stop.title, "async", shown, result, captured.captured_queries, seconds)
-    if stop.undo is not None:
-        await stop.undo().adelete()
-    return page.repeated((await _atimed(stop))[1]) if stop.repeatable else page
-
-
-async def _atimed(stop: tour.Stop) -> tuple[Any, float]:
-    started = perf_counter()
-    result = await stop.awaited() if stop.awaited else stop.sync()
-    if isinstance(result, QuerySet):
-        result = await result
-    return result, perf_counter() - started
-
-
-async def _avisit_stream() -> Page:
-    page = await _avisit(tour.STREAM)
-    with _peak_memory() as peak:
-        result = await tour.astream()
-    with _peak_memory() as whole:
-        await Flight.objects.select_related("airline")
-    return page.reading(result["flights"]).noting(_memory_note(peak, whole))
-
-
-async def _concurrent_readers() -> Page:
-    with CaptureQueriesContext(connections["default"]) as captured:
+def _in_sync_code(stop: tour.Stop) -> Run:
+    def once() -> tuple[object, float]:
         started = perf_counter()
-        counts = await asyncio.gather(*(tour.reader(number) for number in range(READERS)))
-        seconds = perf_counter() - started
-    result = {"readers": len(counts), "flights": sum(counts)}
-    title = f"{READERS} concurrent readers"
-    page = Page.of(title, "async", tour.reader, result, captured.captured_queries, seconds)
-    pace = f"{page.record.statements / seconds:,.0f} statements a second, no thread in between"
-    return page.reading(sum(counts)).noting(pace)
+        result = stop.sync()
+        if isinstance(result, QuerySet):
+            result = list(result)
+        return result, perf_counter() - started
+
+    stop.begin()
+    with CaptureQueriesContext(connections["default"]) as captured:
+        result, first = once()
+    again = []
+    for _ in range(REPEATED):
+        stop.begin()
+        again.append(once()[1])
+    return Run(result, statements_of(captured.captured_queries), first, min(again))
+
+
+def _under_asyncio(stop: tour.Stop, loop: asyncio.Runner) -> Run:
+    async def once() -> tuple[object, float]:
+        started = perf_counter()
+        result = await stop.awaited() if stop.awaited else stop.sync()
+        if isinstance(result, QuerySet):
+            result = await result
+        return result, perf_counter() - started
+
+    async def captured_once() -> tuple[object, float, tuple[str, ...]]:
+        with CaptureQueriesContext(connections["default"]) as captured:
+            result, seconds = await once()
+        return result, seconds, statements_of(captured.captured_queries)
+
+    stop.begin()
+    result, first, statements = loop.run(captured_once())
+    again = []
+    for _ in range(REPEATED):
+        stop.begin()
+        again.append(loop.run(once())[1])
+    return Run(result, statements, first, min(again))
+
+
+def _print_readers(console: Console, loop: asyncio.Runner, place: str) -> None:
+    """Show what many readers take, one after another in sync code, and all at once under asyncio."""
+    print_heading(
+        console, "Many at once", f"{READERS} readers ask one after another, then all at once.", place
+    )
+    console.print()
+    print_code(console, source(tour.areader))
+    console.print()
+    with CaptureQueriesContext(connections["default"]) as captured:
+        tour.reader(1)
+    statements = len(captured) * READERS
+    found, sync = _timed_readers()
+    found_at_once, awaited = loop.run(_timed_areaders())
+    assert found == found_at_once
+    for face, seconds in (("sync, one after another", sync), ("async, all at once", awaited)):
+        pace = f"{statements / seconds:,.0f} a second"
+        print_text(
+            console, f"{face}: {plural(statements, 'statement')} in {duration(seconds)}, {pace}", indent=2
+        )
+    print_text(console, f"{_threads()} {_waits()}", style="dim")
+
+
+def _timed_readers() -> tuple[list[object], float]:
+    tour.reader(1)
+    started = perf_counter()
+    return [tour.reader(number) for number in range(1, READERS + 1)], perf_counter() - started
+
+
+async def _timed_areaders() -> tuple[list[object], float]:
+    await asyncio.gather(*(tour.areader(number) for number in range(1, READERS + 1)))  # the pool fills
+    started = perf_counter()
+    found = await asyncio.gather(*(tour.areader(number) for number in range(1, READERS + 1)))
+    return [*found], perf_counter() - started
+
+
+def _threads() -> str:
+    """Tell which modules' threads there are."""
+    counted = Counter(
+        getattr(thread, "_target", type(thread)).__module__.partition(".")[0]
+        for thread in threading.enumerate()
+        if thread is not threading.main_thread()
+    )
+    told = ", ".join(f"{number} of {module}" for module, number in counted.items())
+    return f"Threads beside the event loop's: {told or 'none'}."
+
+
+def _waits() -> str:
+    if connections["default"].features.is_embedded:
+        return "SQLite answers in this process: there is no server to wait for, and asyncio only adds its own work."
+    return "While the server works on one, the event loop goes on with the others."
+
+
+def _memory() -> str:
+    with _peak_memory() as streamed:
+        tour.STREAM.sync()
+    with _peak_memory() as whole:
+        list(Flight.objects.filter(origin="JFK"))
+    return f"Peak memory: {streamed[0] / 1e6:.1f} MB; {whole[0] / 1e6:.1f} MB with all of them in one list."
 
 
 @contextlib.contextmanager
@@ -228,7 +201,3 @@ def _peak_memory() -> Iterator[list[int]]:
     finally:
         peak.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-
-
-def _memory_note(peak: list[int], whole: list[int]) -> str:
-    return f"peak memory {peak[0] / 1e6:.1f} MB; {whole[0] / 1e6:.1f} MB for all flights in one list"

@@ -1,4 +1,4 @@
-"""Prints the tour: code, SQL, figures and first rows of each stop, and the summary at the end."""
+"""Prints the tour: the idea, code, SQL, first rows and figures of each stop, and what comes after the last."""
 
 from __future__ import annotations
 
@@ -6,79 +6,84 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
+
+from facade.cli.layout import python_lines, sql_lines, text_lines
 
 FIRST = 3
 STATEMENTS = 9
-FACES = ("sync", "async")
+COMMAND = 29
+REPEATED = 3
+WIDE = 60
+NEXT = (
+    ("facade demo --full", "all steps, and a table of their times"),
+    ("facade demo --serve", "a service on the flights, its API page, its admin"),
+    ("facade demo --database URL", "the same on PostgreSQL or MariaDB"),
+    ("docs/tutorial.md", "from nothing to models, queries, async code"),
+)
 THEME = "ansi_dark"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One cell of the summary: a step on one face. The first time includes making the plan, the next do not."""
+class Run:
+    """A stop on one face: what came back, by which statements, how long it took first, and at best when repeated."""
 
-    title: str
-    face: str
-    statements: int
-    rows: int
+    result: object
+    statements: tuple[str, ...]
     seconds: float
-    again: float | None = None
+    again: float
+
+    def gives_the_same_as(self, other: Run) -> bool:
+        """Tell whether both came by as many statements to the same."""
+        return len(self.statements) == len(other.statements) and _told(self.result) == _told(other.result)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """What there is to show of one stop."""
 
-    record: Record
+    title: str
+    idea: str
     code: str
-    statements: tuple[str, ...]
-    first_rows: tuple[str, ...]
+    other: str
+    sync: Run
+    awaited: Run
     note: str = ""
 
-    @classmethod
-    def of(
-        cls,
-        title: str,
-        face: str,
-        function: Callable[..., Any],
-        result: object,
-        queries: Sequence[Mapping[str, Any]],
-        seconds: float,
-    ) -> Page:
-        """The page of a function that was called and of the queries that it caused."""
-        record = Record(title, face, len(queries), _count(result), seconds)
-        code = source(function, awaited=face == "async")
-        return cls(record, code, tuple(str(query["sql"]) for query in queries), tuple(first_rows(result)))
-
-    def noting(self, text: str) -> Page:
-        return replace(self, note=text)
-
-    def repeated(self, seconds: float) -> Page:
-        return replace(self, record=replace(self.record, again=seconds))
-
-    def reading(self, rows: int) -> Page:
-        return replace(self, record=replace(self.record, rows=rows))
+    @property
+    def rows(self) -> int:
+        """How many rows came back."""
+        return _count(self.sync.result)
 
 
-def source(function: Callable[..., Any], *, awaited: bool = False) -> str:
-    """The body of a function as its reader would write it; a lone queryset is awaited under asyncio."""
+def statements_of(queries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the SQL of captured queries."""
+    return tuple(str(query["sql"]) for query in queries)
+
+
+def source(function: Callable[..., Any]) -> str:
+    """The body of a function as its reader would write it."""
     _, _, body = inspect.getsource(function).partition(":\n")
     text = re.sub(r'^""".*?"""', "", textwrap.dedent(body).strip(), flags=re.DOTALL).strip()
-    lone = "await " if awaited and not re.search(r"\b(await|async) ", text) else ""
-    return re.sub(r"^return ", lone, text, flags=re.MULTILINE)
+    return re.sub(r"^return ", "", text, flags=re.MULTILINE)
 
 
 def _count(result: object) -> int:
     if isinstance(result, str):
         return len(result.splitlines())
+    if isinstance(result, Mapping):
+        return int(result.get("flights", 1))
     return len(result) if isinstance(result, list) else 1
+
+
+def _told(result: object) -> list[str]:
+    return [str(row) for row in result] if isinstance(result, list) else [str(result)]
 
 
 def first_rows(result: object) -> list[str]:
@@ -91,62 +96,113 @@ def first_rows(result: object) -> list[str]:
     return str(result).splitlines()[: FIRST + 2]
 
 
-def print_page(console: Console, page: Page) -> None:
-    record = page.record
-    console.print(f"\n[bold]{record.title}[/bold]")
-    console.print(Padding(Syntax(page.code, "python", theme=THEME, word_wrap=True), (0, 2)))
-    statements = page.statements if len(page.statements) <= STATEMENTS else page.statements[:FIRST]
-    for statement in statements:
-        console.print(Padding(Syntax(short(statement), "sql", theme=THEME, word_wrap=True), (0, 4)))
-    if left_out := len(page.statements) - len(statements):
-        console.print(f"    … {_plural(left_out, 'more statement')}", style="dim")
-    for row in page.first_rows:
-        console.print(f"    → {row}", markup=False, highlight=False)
-    figures = [_plural(record.statements, "statement"), _duration(record.seconds)]
-    if record.again is not None:
-        figures.append(f"once more: {_duration(record.again)}")
-    console.print(f"    {'; '.join([', '.join(figures), *filter(None, [page.note])])}", style="dim")
+def print_heading(console: Console, title: str, idea: str, place: str = "") -> None:
+    """Print what stands over a page."""
+    console.print()
+    console.rule(Text(f"{place} {title}".strip(), style="bold"), align="left", style="dim")
+    print_text(console, idea)
+
+
+def print_page(console: Console, page: Page, place: str) -> None:
+    """Print one stop; ``place`` says where in the tour it is."""
+    print_heading(console, page.title, page.idea, place)
+    console.print()
+    margin = print_code(console, page.code)
+    print_text(console, f"under asyncio: {page.other}", indent=margin, style="dim italic")
+    console.print()
+    run = page.sync
+    shown = run.statements if len(run.statements) <= STATEMENTS else run.statements[:FIRST]
+    for statement in shown:
+        _print_lines(console, "sql", sql_lines(short(statement), console.width - 2 * margin), 2 * margin)
+    if left_out := len(run.statements) - len(shown):
+        print_text(console, f"… {plural(left_out, 'more statement')}", indent=2 * margin, style="dim")
+    for row in first_rows(run.result):
+        print_text(console, f"→ {row}", indent=max(2 * margin, 2))
+    print_text(console, _figures(page), style="dim")
+    if page.note:
+        print_text(console, page.note, style="dim")
+
+
+def _figures(page: Page) -> str:
+    sync, awaited = page.sync, page.awaited
+    counted = plural(len(sync.statements), "statement")
+    return f"{counted}; sync {duration(sync.again)}, async {duration(awaited.again)}; first {duration(sync.seconds)}"
+
+
+def print_code(console: Console, code: str) -> int:
+    """Print Python code, and return how far it is indented: a narrow terminal needs all its columns."""
+    margin = 2 if console.width >= WIDE else 0
+    _print_lines(console, "python", python_lines(code, console.width - margin), margin)
+    return margin
+
+
+def _print_lines(console: Console, language: str, lines: Sequence[str], indent: int = 0) -> None:
+    """Print code in colours; its lines are not broken again."""
+    text = Syntax("", language, theme=THEME).highlight("\n".join(lines))
+    text.rstrip()
+    text.highlight_regex("…", "not underline default")  # no mistake of SQL's, but left out
+    for line in text.split():
+        console.print(Text(" " * indent) + line, soft_wrap=True)
+
+
+def print_text(console: Console, text: str, *, indent: int = 0, style: str = "") -> None:
+    """Print words in lines that fit."""
+    for line in text_lines(text, console.width - indent, indent="  " if indent else ""):
+        console.print(Text(" " * indent + line, style=style), soft_wrap=True)
 
 
 def short(statement: str) -> str:
     """A statement without most of its column list."""
     return re.sub(
-        r"^((?:EXPLAIN .*?)?SELECT (?:DISTINCT )?.{60,90}?), .{60,}? (FROM )",
+        r"^((?:EXPLAIN .*?)?SELECT (?:DISTINCT )?(?:(?! FROM ).){25,70}?), (?:(?! FROM ).){60,} (FROM )",
         r"\1, … \2",
         " ".join(statement.split()),
     )
 
 
-def print_summary(console: Console, records: Sequence[Record]) -> None:
-    """The table at the end: a line for each step, with both faces side by side."""
+def print_summary(console: Console, pages: Sequence[Page]) -> None:
+    """The table at the end: a line for each stop, with both faces side by side."""
     console.print()
-    console.rule("Summary")
-    table = Table("step", box=None)
-    for name in ("SQL", "rows", *(cell for face in FACES for cell in (face, "again"))):
-        table.add_column(name, justify="right")
-    for title in dict.fromkeys(record.title for record in records):
-        faces = {record.face: record for record in records if record.title == title}
-        first = next(iter(faces.values()))
-        times = (cell for face in FACES for cell in _times(faces.get(face)))
-        table.add_row(title, f"{first.statements:,}", f"{first.rows:,}", *times)
+    console.rule(Text("Summary", style="bold"), align="left", style="dim")
+    table = Table("step", box=None, padding=(0, 1, 0, 0))
+    for name in ("SQL", "rows", "first", "sync", "async"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for page in pages:
+        times = (page.sync.seconds, page.sync.again, page.awaited.again)
+        counts = (len(page.sync.statements), page.rows)
+        table.add_row(page.title, *(f"{count:,}" for count in counts), *map(compact, times))
     console.print(table)
-    total = sum(record.statements for record in records)
-    console.print(
-        f"\n{_plural(total, 'statement')} in {_duration(sum(r.seconds for r in records))}. "
-        "The first time includes making the plan; again, the plan is there.",
-        style="dim",
+    print_text(console, "Times in milliseconds.", style="dim")
+
+
+def print_next(console: Console, pages: Sequence[Page], *, full: bool) -> None:
+    """Print what the tour has shown on the whole, and what there is to do now."""
+    same = sum(page.sync.gives_the_same_as(page.awaited) for page in pages)
+    console.print()
+    console.rule(Text("What next", style="bold"), align="left", style="dim")
+    print_text(
+        console,
+        f"{same} of {plural(len(pages), 'step')} gave the same by as many statements on both faces. Times are the best of "
+        f"{REPEATED}; the first one includes planning the query, whose plan is kept for both.",
     )
+    console.print()
+    for command, what in NEXT[full:]:
+        wide = f"{command:<{COMMAND}}{what}"
+        if len(wide) + 2 <= console.width:
+            print_text(console, wide, indent=2)
+        else:
+            print_text(console, command, indent=2, style="bold")
+            print_text(console, what, indent=6)
 
 
-def _times(record: Record | None) -> tuple[str, str]:
-    if record is None:
-        return "", ""
-    return _duration(record.seconds), "" if record.again is None else _duration(record.again)
-
-
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def compact(seconds: float) -> str:
+    milliseconds = seconds * 1e3
+    return f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:,.0f}"

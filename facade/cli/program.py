@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,9 @@ from rich.console import Console
 
 from facade.cli import checking, look_here, migrating
 from facade.cli.stubs import ForeignStub, write_stub
+from facade.cli.terminal import spell_signs
 from facade.foundation.imports import later
+from facade.version import __version__
 
 if TYPE_CHECKING:
     from facade.cli import demo as flights
@@ -25,21 +28,48 @@ migrating.register(app)
 checking.register(app)
 
 
+#: Commands that print code or SQL, which stays as it is where the terminal has no sign for something of it.
+VERBATIM = frozenset({"makemigrations", "port", "sqlmigrate"})
+
+
+def print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"facade {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def facade() -> None:
+def facade(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
     """Django's ORM language on SQLAlchemy Core."""
+    spell_signs(on=context.invoked_subcommand not in VERBATIM)
 
 
 @app.command()
 def demo(
-    database: Annotated[str, typer.Option(help="A database's URL; a temporary SQLite file without it.")] = "",
     *,
+    database: Annotated[
+        str,
+        typer.Option(help="A database's URL, for tables nycflights_…; a temporary SQLite file without it."),
+    ] = "",
+    full: Annotated[bool, typer.Option("--full", help="All steps, and a table of their times.")] = False,
+    pause: Annotated[
+        bool | None, typer.Option(help="Wait for Enter after each page; what a terminal does without it.")
+    ] = None,
     keep: Annotated[bool, typer.Option(help="Leave the tables, or the file, behind.")] = False,
 ) -> None:
     """Load the flights that left New York in January 2013 and query them, sync and async."""
-    console = Console()
+    console = Console(highlight=False)
+    if pause is None:
+        pause = console.is_interactive and sys.stdin.isatty()
     try:
-        flights.run(console, database, keep=keep)
+        flights.run(console, database, keep=keep, full=full, pause=pause)
     except flights.Unusable as error:
         Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None

@@ -8,23 +8,30 @@ from datetime import date
 from typing import Any
 
 from facade import transaction
-from facade.cli.flights.models import Airline, Airport, Flight, Plane, Weather
+from facade.cli.flights.models import Airline, Flight, Plane, Weather
 from facade.exceptions import IntegrityError
-from facade.models import Avg, Count, F, Max, Prefetch, Q, QuerySet
+from facade.models import Avg, Count, F, Max, Prefetch, Q
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One thing to show; ``awaited`` is its async form where the sync one is not a queryset.
+    """One thing to show, and what there is to say about it.
 
-    A repeatable stop is timed twice. ``undo`` gives the rows that have to go afterwards.
+    ``awaited`` is its async form where the sync one is not a queryset, and ``other`` tells what is written otherwise there.
+    ``prepare`` brings the rows into the state that it begins with. The first visitors see the ``short`` ones.
     """
 
     title: str
+    idea: str
     sync: Callable[[], Any]
     awaited: Callable[[], Awaitable[Any]] | None = None
-    repeatable: bool = True
-    undo: Callable[[], QuerySet[Any, Any]] | None = None
+    other: str = "await the queryset, or async for"
+    prepare: Callable[[], object] | None = None
+    short: bool = False
+
+    def begin(self) -> None:
+        if self.prepare is not None:
+            self.prepare()
 
 
 def longest_waits() -> Any:
@@ -38,7 +45,7 @@ def longest_waits() -> Any:
 def with_relations() -> Any:
     return (
         Flight.objects.select_related("airline", "origin", "destination", "plane")
-        .filter(airline__name__startswith="Virgin", plane__seats__gt=150)
+        .filter(airline__name__startswith="V", plane__seats__gt=150)
         .order_by("-distance", "id")[:3]
     )
 
@@ -134,33 +141,16 @@ async def aplan() -> Any:
     return await Flight.objects.filter(origin="JFK", airline="B6").aexplain()
 
 
-STOPS = (
-    Stop("filter, exclude, order_by, a slice", longest_waits),
-    Stop("select_related: one statement", with_relations),
-    Stop("prefetch_related: always two statements", prefetched),
-    Stop("values_list, distinct", far_away),
-    Stop("values: exact decimals", cold_hours),
-    Stop("aggregate", month, amonth),
-    Stop("annotate: groups", busiest),
-    Stop("get", one_flight, aone_flight),
-    Stop("update with F", more_seats, amore_seats, repeatable=False),
-    Stop("get_or_create", found_or_made, afound_or_made, repeatable=False),
-    Stop("bulk_create", several_at_once, aseveral_at_once, repeatable=False),
-    Stop("delete: with all that depends on it", gone_again, agone_again, repeatable=False),
-    Stop("explain", plan, aplan),
-)
-
-
 def savepoint() -> Any:
     with transaction.atomic():
         Airline.objects.create(carrier="ZZ", name="Zigzag Air")
         try:
             with transaction.atomic():
-                Airline.objects.filter(carrier="AA").update(name="Renamed")
-                Airline.objects.create(carrier="UA", name="There is a UA")
+                Airline.objects.create(carrier="ZY", name="Undone Air")
+                Airline.objects.create(carrier="UA", name="Taken Air")
         except IntegrityError:
             pass  # the inner block is undone, the outer one goes on
-    return Airline.objects.filter(carrier__in=["AA", "UA", "ZZ"]).order_by("carrier")
+    return Airline.objects.filter(carrier__in=["UA", "ZY", "ZZ"]).order_by("carrier")
 
 
 async def asavepoint() -> Any:
@@ -168,39 +158,138 @@ async def asavepoint() -> Any:
         await Airline.objects.acreate(carrier="ZZ", name="Zigzag Air")
         try:
             async with transaction.atomic():
-                await Airline.objects.filter(carrier="AA").aupdate(name="Renamed")
-                await Airline.objects.acreate(carrier="UA", name="There is a UA")
+                await Airline.objects.acreate(carrier="ZY", name="Undone Air")
+                await Airline.objects.acreate(carrier="UA", name="Taken Air")
         except IntegrityError:
             pass  # the inner block is undone, the outer one goes on
-    return await Airline.objects.filter(carrier__in=["AA", "UA", "ZZ"]).order_by("carrier")
+    return await Airline.objects.filter(carrier__in=["UA", "ZY", "ZZ"]).order_by("carrier")
 
 
 def stream() -> Any:
     flights = miles = 0
-    for flight in Flight.objects.select_related("airline").iterator(chunk_size=500):
-        flights, miles = flights + 1, miles + flight.distance
+    for flight in Flight.objects.filter(origin="JFK").iterator(chunk_size=200):
+        flights += 1
+        miles += flight.distance
     return {"flights": flights, "miles": miles}
 
 
 async def astream() -> Any:
     flights = miles = 0
-    async for flight in Flight.objects.select_related("airline").aiterator(chunk_size=500):
-        flights, miles = flights + 1, miles + flight.distance
+    async for flight in Flight.objects.filter(origin="JFK").aiterator(chunk_size=200):
+        flights += 1
+        miles += flight.distance
     return {"flights": flights, "miles": miles}
 
 
-def zigzag() -> QuerySet[Any, Any]:
-    return Airline.objects.filter(carrier="ZZ")
+def clear_away() -> None:
+    """Delete the airlines that the stops add."""
+    Airline.objects.filter(Q(carrier__startswith="X") | Q(carrier="ZZ")).delete()
 
 
-TRANSACTION = Stop("a savepoint that fails", savepoint, asavepoint, repeatable=False, undo=zigzag)
-STREAM = Stop("a stream over all flights", stream, astream, repeatable=False)
+def make_several() -> None:
+    clear_away()
+    several_at_once()
 
 
-async def reader(number: int) -> int:
-    """One of the concurrent readers: a day's flights of one airport, with their airlines."""
-    origin = ("EWR", "JFK", "LGA")[number % 3]
-    day = date(2013, 1, number % 31 + 1)
-    airport = await Airport.objects.aget(faa=origin)
-    flights = await Flight.objects.filter(origin=airport, date=day).select_related("airline")
-    return len(flights)
+QUERYSET = Stop(
+    "A queryset",
+    "Built step by step as in Django, and sent when it is looped over, or awaited.",
+    longest_waits,
+    short=True,
+)
+RELATIONS = Stop(
+    "Related rows",
+    "select_related brings the rows of four tables in one statement.",
+    with_relations,
+    short=True,
+)
+GROUPS = Stop("Groups", "The database counts; each row comes back as a dict.", busiest, short=True)
+TRANSACTION = Stop(
+    "A savepoint",
+    "One atomic() for with and async with. A block in a block is a savepoint: what fails in it is undone alone.",
+    savepoint,
+    asavepoint,
+    "async with, await, acreate()",
+    prepare=clear_away,
+    short=True,
+)
+STREAM = Stop(
+    "A stream",
+    "iterator() holds one chunk of the rows at a time.",
+    stream,
+    astream,
+    "async for, aiterator()",
+    short=True,
+)
+
+STOPS = (
+    QUERYSET,
+    RELATIONS,
+    Stop("Prefetching", "Rows of the other side take one statement more, not one for each.", prefetched),
+    Stop("Tuples", "values_list gives tuples, over relations, too.", far_away),
+    Stop(
+        "Exact decimals", "What a column holds comes back as its type in Python, on SQLite, too.", cold_hours
+    ),
+    Stop("Totals", "Several figures of all rows in one statement.", month, amonth, "await, aaggregate()"),
+    GROUPS,
+    Stop(
+        "One object",
+        "get() raises where there is none, or more than one.",
+        one_flight,
+        aone_flight,
+        "await, aget()",
+    ),
+    Stop(
+        "An update",
+        "F() is computed by the database: no row is read, and none is lost to a race.",
+        more_seats,
+        amore_seats,
+        "await, aupdate()",
+    ),
+    Stop(
+        "Get or create",
+        "Looks first, and inserts where there is nothing.",
+        found_or_made,
+        afound_or_made,
+        "await, aget_or_create()",
+        prepare=clear_away,
+    ),
+    Stop(
+        "Many rows",
+        "bulk_create inserts many rows in one statement.",
+        several_at_once,
+        aseveral_at_once,
+        "await, abulk_create()",
+        prepare=clear_away,
+    ),
+    Stop(
+        "A deletion",
+        "What refers to the rows goes by its on_delete: in one transaction.",
+        gone_again,
+        agone_again,
+        "await, adelete()",
+        prepare=make_several,
+    ),
+    Stop(
+        "The database's plan",
+        "explain() asks how the database would do it.",
+        plan,
+        aplan,
+        "await, aexplain()",
+    ),
+    TRANSACTION,
+    STREAM,
+)
+
+
+def reader(number: int) -> list[Any]:
+    """One of many readers: a flight, and the five that left the same airport after it."""
+    flight = Flight.objects.select_related("airline").get(id=number)
+    later = Flight.objects.filter(origin=flight.origin_id, id__gt=flight.id)
+    return list(later.order_by("id")[:5])
+
+
+async def areader(number: int) -> list[Any]:
+    flight = await Flight.objects.select_related("airline").aget(id=number)
+    later = Flight.objects.filter(origin=flight.origin_id, id__gt=flight.id)
+    return await later.order_by("id")[:5]

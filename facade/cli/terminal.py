@@ -1,0 +1,68 @@
+"""What a terminal cannot do: signs that its encoding has not, a pipe that was closed, a disk that is full."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+
+__all__ = ["bearable", "spell_signs"]
+
+SPELLED = {"…": "...", "→": "->", "°": " deg"}
+HANDLER = "facade.spelled"
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start]
+    if found not in SPELLED:
+        raise error
+    return SPELLED[found], error.start + 1
+
+
+codecs.register_error(HANDLER, _spelled)
+
+
+def spell_signs(*, on: bool) -> None:
+    """Write the signs of our own texts in letters where an encoding has none; code that is printed stays as it is."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in {"strict", HANDLER}:
+            stream.reconfigure(errors=HANDLER if on else "strict")
+
+
+@contextmanager
+def bearable() -> Iterator[None]:
+    """Say in one line what keeps the output from being written, and exit with 1."""
+    try:
+        spell_signs(on=True)
+        yield
+        sys.stdout.flush()
+    except UnicodeEncodeError as error:
+        if error.encoding != sys.stdout.encoding:
+            raise
+        sign = error.object[error.start]
+        sys.exit(f"{sign!a} cannot be written in {error.encoding}: set PYTHONIOENCODING=utf-8")
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EPIPE, errno.EDQUOT}:
+            raise
+        if error.errno != errno.EPIPE:
+            print(f"The output cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+    finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    """Leave nothing for the interpreter to flush, which would complain once more."""
+    with suppress(ValueError):
+        try:
+            sys.stdout.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
