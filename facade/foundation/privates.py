@@ -80,6 +80,34 @@ ALEMBIC: dict[str, tuple[str, ...]] = {
     "alembic.runtime.plugins": ("_all_plugins",),
 }
 
+STARLETTE_ADMIN: dict[str, tuple[str, ...]] = {
+    "starlette_admin.base:BaseAdmin": (
+        "_collect_core_routes",
+        "_find_view_by_key",
+        "_model_views",
+        "_save_inlines",
+        "_template_response",
+    ),
+    "starlette_admin.fields:BaseField": ("_view",),
+    "starlette_admin.fields:EnumField": ("_get_choices",),
+    "starlette_admin.views:BaseModelView": (
+        "_admin",
+        "_all_fields",
+        "_emit_after_create",
+        "_emit_after_create_committed",
+        "_emit_after_delete",
+        "_emit_after_delete_committed",
+        "_emit_after_edit",
+        "_emit_after_edit_committed",
+        "_emit_before_create",
+        "_emit_before_delete",
+        "_emit_before_edit",
+        "_inline_instances",
+        "_row_actions",
+    ),
+    "starlette_admin.views:InlineModelView": ("_find_foreign_view",),
+}
+
 PYTHON: dict[str, tuple[str, ...]] = {
     "asyncio": ("_get_running_loop",),
     "asyncio:Future": ("_asyncio_future_blocking",),

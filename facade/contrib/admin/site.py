@@ -1,0 +1,317 @@
+"""The admin itself: who may enter, and one transaction for whatever a request writes."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from jinja2 import PackageLoader
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+from starlette_admin.base import BaseAdmin
+from starlette_admin.exceptions import ActionFailed
+from starlette_admin.fields import RelationField
+from starlette_admin.flash import flash
+from starlette_admin.helpers import run_on_commit_callbacks, safe_redirect_url
+from starlette_admin.i18n import TimezoneConfig, gettext, ngettext
+from starlette_admin.routing import route
+from starlette_admin.types import RequestAction
+
+from facade.bridge import run
+from facade.configuration import settings
+from facade.contrib.admin.inlines import InlineModelView
+from facade.contrib.admin.keys import key_text
+from facade.contrib.admin.local import LocalOnly
+from facade.contrib.admin.rows import READING
+from facade.contrib.admin.saving import said_by_database
+from facade.contrib.admin.views import ModelView
+from facade.exceptions import (
+    DeadlockDetected,
+    ImproperlyConfigured,
+    IntegrityError,
+    PermissionDenied,
+    PoolExhausted,
+    SerializationFailure,
+)
+from facade.transaction import atomic, detached, set_rollback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jinja2 import BaseLoader
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette_admin.auth import BaseAuthProvider
+    from starlette_admin.export import ExportConfig
+    from starlette_admin.i18n import I18nConfig
+    from starlette_admin.plugins import BasePlugin
+    from starlette_admin.theme import BaseTheme
+    from starlette_admin.views import BaseModelView, CustomView
+
+    from facade.contrib.admin.audit import Audit, Change
+    from facade.models import Model
+
+__all__ = ["Admin"]
+
+Link = str | Callable[["Request"], "str | None"] | None
+Endpoint = Callable[["Request"], Awaitable["Response"]]
+
+
+class Options(TypedDict, total=False):
+    """What else starlette-admin takes."""
+
+    title: str
+    base_url: str
+    route_name: str
+    logo_url: Link
+    login_logo_url: Link
+    favicon_url: Link
+    templates_dir: str
+    static_dir: str | None
+    index_view: CustomView | None
+    theme: BaseTheme | None
+    i18n_config: I18nConfig | None
+    timezone_config: TimezoneConfig | None
+    export_config: ExportConfig | None
+    plugins: Sequence[BasePlugin] | None
+    debug: bool
+
+
+class Admin(BaseAdmin):
+    """Pages for the rows of models, which any Starlette or FastAPI application can mount.
+
+        admin = Admin(auth_provider=Login(), secret_key=os.environ["ADMIN_KEY"])
+        admin.add_view(ModelView(Book))
+        admin.mount_to(app)
+
+    `auth_provider` is one of starlette-admin's, which says who somebody is; `secret_key` signs its cookies, the one against
+    forged requests among them. Without a provider everybody could write, so that one is required; `local=True` does
+    without, and answers this machine only. `read_only=True` refuses all that would write. `audit` is called with a
+    `Change` for each row that is created, changed or deleted, inside its transaction: what it raises undoes the change.
+    The other keywords are those of starlette-admin's `BaseAdmin`.
+
+    Raises `ImproperlyConfigured` without a provider or a key.
+
+    >>> Admin()
+    Traceback (most recent call last):
+    facade.exceptions.ImproperlyConfigured: Without an auth_provider everybody could write here. Give one, or say local=True to answer this machine only.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth_provider: BaseAuthProvider | None = None,
+        secret_key: str | None = None,
+        local: bool = False,
+        read_only: bool = False,
+        audit: Audit | None = None,
+        middlewares: Sequence[Middleware] = (),
+        additional_loaders: Sequence[BaseLoader] = (),
+        **options: Unpack[Options],
+    ) -> None:
+        if auth_provider is None and not local:
+            raise ImproperlyConfigured(
+                "Without an auth_provider everybody could write here. Give one, or say local=True to answer this machine only."
+            )
+        if secret_key is None and not local:
+            raise ImproperlyConfigured(
+                "The admin signs cookies with a secret_key: give a long random text, the same to all processes."
+            )
+        self.local, self.read_only, self.audit = local, read_only, audit
+        # Naive values are shown as they are stored.
+        zone = settings.TIME_ZONE
+        options.setdefault(
+            "timezone_config", TimezoneConfig(default_timezone=zone) if settings.USE_TZ else None
+        )
+        super().__init__(
+            auth_provider=auth_provider,
+            secret_key=secret_key or secrets.token_hex(32),
+            middlewares=[*([Middleware(LocalOnly)] if local else ()), *middlewares],
+            additional_loaders=[*additional_loaders, PackageLoader("facade.contrib.admin", "templates")],
+            **options,
+        )
+
+    # -- what is mounted ------------------------------------------------------------------------------------
+
+    def mount_to(self, app: Starlette) -> None:
+        """Mount the admin into an application. Raises `ImproperlyConfigured` for views that do not fit together."""
+        known: dict[str | None, BaseModelView] = {}
+        for view in self._model_views:
+            if view.key in known:
+                raise ImproperlyConfigured(
+                    f"Two views have the key {view.key!r}: give one of them another key."
+                )
+            known[view.key] = view
+        for view in self._model_views:
+            for part in (view, *view._inline_instances):
+                _check_relations(part, known)
+        super().mount_to(app)
+
+    def _collect_core_routes(self) -> list[Route]:
+        """Return the routes of starlette-admin, with a transaction around those that write."""
+        return [
+            Route(
+                one.path, self._in_transaction(one.endpoint), methods=list(one.methods or ()), name=one.name
+            )
+            for one in super()._collect_core_routes()
+        ]
+
+    def _in_transaction(self, endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            with telling_statuses():
+                if request.method in READING:
+                    return await endpoint(request)
+                view = self._find_view_by_key(request.path_params.get("key"))
+                self._check_writing(request, view)
+                await request.form()  # a slow client is waited for before a connection is taken
+                if not isinstance(view, ModelView):
+                    return await endpoint(request)
+                return await _atomically(endpoint, request, view.write_alias())
+
+        return answer
+
+    def _check_writing(self, request: Request, view: BaseModelView) -> None:
+        """Refuse requests that would write what can only be read, whatever the view's permissions say."""
+        is_export = request.query_params.get("name") == "export" and request.url.path.endswith("/action")
+        writable = view.is_writable() if isinstance(view, ModelView) else True
+        if (self.read_only or not writable) and not is_export:
+            raise HTTPException(403)
+
+    async def _save_inlines(
+        self,
+        request: Request,
+        view: BaseModelView,
+        parent: Model,
+        inline_data: dict[str, list[dict[str, Any]]],
+    ) -> None:
+        for inline in view._inline_instances:
+            rows = inline_data.get(str(inline.key), [])
+            if isinstance(inline, InlineModelView):
+                await inline.check_rows(request, parent, rows)
+            rows.sort(key=lambda row: not row["delete"])  # a new row may have what a deleted one had
+        await super()._save_inlines(request, view, parent, inline_data)
+
+    # -- the audit ------------------------------------------------------------------------------------------
+
+    async def tell(self, change: Change) -> None:
+        """Tell the audit hook, if there is one."""
+        if self.audit is None:
+            return
+        if inspect.iscoroutinefunction(self.audit):
+            await self.audit(change)
+        else:
+            told = await run(self.audit, change)
+            if inspect.isawaitable(told):
+                await told
+
+    # -- deleting -------------------------------------------------------------------------------------------
+
+    def delete_url(self, request: Request, view: ModelView, pk: str) -> str:
+        """Return the page that asks whether a row shall be deleted."""
+        url = request.url_for(f"{self.route_name}:delete", key=view.key)
+        origin = request.query_params.get("_origin")
+        if request.state.action == RequestAction.LIST:
+            origin = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        url = url.include_query_params(pk=pk)
+        return str(url.include_query_params(_origin=origin) if origin else url)
+
+    @route("/{key}/delete", methods=["GET", "POST"], name="delete")
+    async def _render_delete(self, request: Request) -> Response:
+        request.state.action = RequestAction.ROW_ACTION
+        view = self._find_view_by_key(request.path_params.get("key"))
+        if not isinstance(view, ModelView):
+            raise HTTPException(404)
+        if not view.is_accessible(request):
+            raise HTTPException(403)
+        posted = request.method == "POST"
+        pks = (await request.form()).getlist("pks") if posted else request.query_params.getlist("pk")
+        objs = await view.find_by_pks(request, [str(pk) for pk in pks])
+        if not objs:
+            raise HTTPException(404)
+        if not posted:
+            return await self.ask(request, view, objs)
+        await self._check_deletable(request, view, objs)
+        try:
+            count = await view.delete(request, [key_text(obj) for obj in objs])
+        except ActionFailed as error:
+            return await self.ask(request, view, objs, error.msg)
+        said = ngettext(
+            "1 item was successfully deleted.", "%(count)d items were successfully deleted.", count or 0
+        )
+        flash(request, said % {"count": count}, "success")
+        return RedirectResponse(self._origin(request, view), status_code=303)
+
+    async def ask(
+        self, request: Request, view: ModelView, objs: Sequence[Model], refused: str = ""
+    ) -> Response:
+        """Return the page that shows what would be deleted along with rows, or what forbids it."""
+        await self._check_deletable(request, view, objs)
+        company = await view.company(objs)
+        context = {
+            "view": view,
+            "title": view.title(request),
+            "named": [(key_text(obj), await view.repr(obj, request)) for obj in objs],
+            "company": company,
+            "refused": refused,
+            "url": str(request.url_for(f"{self.route_name}:delete", key=view.key)),
+            "origin": self._origin(request, view),
+            "question": gettext("Delete %(name)s?") % {"name": view.display_name},
+        }
+        status = 409 if refused else 200
+        return self._template_response(request, "facade/delete.html", context, status)
+
+    async def _check_deletable(self, request: Request, view: ModelView, objs: Sequence[Model]) -> None:
+        if not objs:
+            raise HTTPException(404)
+        for obj in objs:
+            if not await view.is_row_action_allowed_for_obj(request, "delete", obj):
+                raise HTTPException(403)
+        if self.read_only or not view.can_delete(request):
+            raise HTTPException(403)
+
+    def _origin(self, request: Request, view: ModelView) -> str:
+        """Return the list that the user came from."""
+        fallback = str(request.url_for(f"{self.route_name}:list", key=view.key))
+        return safe_redirect_url(request.query_params.get("_origin") or fallback, request, fallback)
+
+
+async def _atomically(endpoint: Endpoint, request: Request, alias: str) -> Response:
+    """Answer in a transaction, which an answer of an error undoes."""
+    with detached(using=alias):
+        async with atomic(using=alias):
+            response = await endpoint(request)
+            if response.status_code >= 400:
+                set_rollback(True, using=alias)
+    if response.status_code < 400:
+        await run_on_commit_callbacks(request)
+    return response
+
+
+@contextmanager
+def telling_statuses() -> Iterator[None]:
+    """Answer what a database could not do by the status that says so."""
+    try:
+        yield
+    except PermissionDenied as error:
+        raise HTTPException(403, str(error) or None) from error
+    except (DeadlockDetected, SerializationFailure) as error:
+        raise HTTPException(409, "Somebody else was changing the same rows. Try again.") from error
+    except IntegrityError as error:
+        raise HTTPException(409, said_by_database(error)) from error
+    except PoolExhausted as error:
+        raise HTTPException(503, "All connections are in use. Try again in a moment.") from error
+
+
+def _check_relations(view: BaseModelView, known: dict[str | None, BaseModelView]) -> None:
+    for field in view._all_fields:
+        if isinstance(field, RelationField) and not isinstance(known.get(field.key), ModelView):
+            raise ImproperlyConfigured(
+                f"{type(view).__name__} {view.key!r} shows the relation {field.name!r}, whose rows have no view here: add_view() one "
+                f"with the key {field.key!r}, or leave {field.name!r} out of its fields."
+            )
