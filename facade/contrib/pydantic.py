@@ -1,0 +1,461 @@
+"""pydantic models of facade's models: `schema_for(Book)`, or a class of your own that derives from `Schema`.
+
+Needs ``pip install "sqlalchemy-facade[pydantic]"``. See https://docs.pydantic.dev/latest/concepts/models/
+"""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from facade.contrib.schemas.declared import declared_slot, is_as_declared, schema_in
+from facade.contrib.schemas.errors import Detail, InvalidData, details
+from facade.contrib.schemas.methods import Item, SchemaMethods
+from facade.contrib.schemas.reading import rows_of
+from facade.contrib.schemas.slots import Choice, Slot, slots_of, unknown_name
+from facade.contrib.schemas.values import Check, Values, default_of, needs_no_value
+from facade.exceptions import ValidationError
+from facade.orm.instances.model import Model
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pydantic import GetCoreSchemaHandler, ModelWrapValidatorHandler
+    from pydantic_core import CoreSchema
+
+    from facade.foundation.generated import FunctionText
+
+__all__ = ["Detail", "InvalidData", "Prefetched", "Schema", "details", "schema_for"]
+
+T = TypeVar("T")
+
+Prefetched = Annotated[list[T], BeforeValidator(rows_of)]
+"""The annotation of a to-many relation in a pydantic model that is not a `Schema`: ``books: Prefetched[BookOut]``.
+
+A checker reads `list[BookOut]`. It takes the prefetched objects, and raises FieldFetchBlocked where there are none.
+"""
+
+
+class _Declaration:
+    """What the keywords of a class say, and the slots that are made of them and of its annotations."""
+
+    def __init__(
+        self, options: dict[str, Any], above: _Declaration | None = None, items: Iterable[Item] = ()
+    ) -> None:
+        self.options = options
+        self.generated: dict[str, Item] = {
+            **(above.generated if above is not None else {}),
+            **{item.field: item for item in items},
+        }
+        self.is_settled = False
+
+    def settle(self, cls: type[Schema]) -> None:
+        """Check the annotations, give them the limits of the fields, and add the fields that are named."""
+        if self.is_settled or cls._model is None:
+            return
+        self.is_settled = True
+        fields, options = cls.__pydantic_fields__, self.options
+        if options.keys() & {"fields", "exclude", "depth"}:
+            self._add(cls, cls._model)
+        for item in self.items(cls, cls._model):
+            if item.field not in self.generated and item.slot.kind == "column" and item.coerce is None:
+                _take_over(fields[item.field], item.slot.values)
+        for name in _optional(
+            [item.slot for item in self.items(cls, cls._model)], options.get("optional", ()), cls._model
+        ):
+            info = fields[name]
+            info.default_factory, info.default = _unset, FieldInfo().default
+
+    def _add(self, cls: type[Schema], model: type[Model]) -> None:
+        options = self.options
+        choice = Choice.of(
+            options.get("fields"), options.get("exclude", ()), options.get("depth", 0), self._computed()
+        )
+        slots = [slot for slot in slots_of(model, choice) if slot.name not in cls.__pydantic_fields__]
+        for item, annotation, info in _generated(
+            slots, model, (), cls.__name__, _plain_base(cls), cls.__module__
+        ):
+            self.generated[item.field] = item
+            cls.__annotations__[item.field] = annotation
+            cls.__pydantic_fields__[item.field] = FieldInfo.from_annotated_attribute(annotation, info)
+
+    def _computed(self) -> Mapping[str, Any]:
+        given = self.options.get("computed", ())
+        return given if isinstance(given, Mapping) else dict.fromkeys(given)
+
+    def items(self, cls: type[Schema], model: type[Any]) -> list[Item]:
+        """Return the slots for instances of a model."""
+        found = []
+        for name, info in cls.__pydantic_fields__.items():
+            item = self.generated.get(name) if cls._model is not None else None
+            found.append(self._declared(cls, model, name, info) if item is None else item)
+        return found
+
+    def _declared(self, cls: type[Schema], model: type[Any], name: str, info: FieldInfo) -> Item:
+        annotation = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        nested = schema_in(info.annotation, Schema)
+        is_computed = name in self._computed() or cls._model is None
+        slot = declared_slot(model, name, info.annotation, nested, is_computed)
+        if slot.kind == "computed":
+            return Item(name, slot, None, _coerced(annotation))
+        is_own = is_as_declared(cls.__name__, slot, info.annotation)
+        if slot.kind in ("one", "many"):
+            return Item(name, slot, *((nested[0], None) if nested else (None, _coerced(annotation))))
+        return Item(name, slot, None, None if is_own else _coerced(annotation))
+
+
+class Schema(SchemaMethods, BaseModel):
+    """Base of pydantic models that read instances of facade's models.
+
+    With ``model=`` the annotations are checked against the model's fields, and take over their limits and validators; names of
+    `fields`, or all but those of `exclude`, are added for those that have no annotation. `depth`, `optional` and `computed` are those of `schema_for`.
+    Without ``model=`` the class reads any instance that has the attributes.
+
+    Raises FieldError for names that the model has not, TypeError for annotations that its values do not agree with.
+    """
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+        ser_json_inf_nan="strings",
+        serialize_by_alias=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    _declaration: ClassVar[_Declaration] = _Declaration({})
+    _model: ClassVar[type[Model] | None] = None
+
+    if TYPE_CHECKING:
+
+        def __init_subclass__(
+            cls,
+            *,
+            model: type[Any] | None = None,
+            fields: Iterable[str] | None = None,
+            exclude: Iterable[str] = (),
+            depth: int = 0,
+            optional: Iterable[str] | bool = (),
+            computed: Mapping[str, Any] | Iterable[str] = (),
+            **config: Unpack[ConfigDict],
+        ) -> None: ...
+
+    else:
+
+        def __init_subclass__(cls, *, model=None, declaration=None, **options) -> None:  # noqa: ANN001, ANN003 - typed above
+            own = {name: options.pop(name) for name in _OPTIONS if name in options}
+            super().__init_subclass__(**options)
+            cls._begin(cls._model if model is None else model)
+            cls._declaration = _Declaration(own, cls._declaration) if declaration is None else declaration
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        if cls.__pydantic_fields_complete__:
+            cls._declaration.settle(cls)
+        return super().__get_pydantic_core_schema__(source, handler)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read_instance(cls, value: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
+        if not isinstance(value, Model):
+            return handler(value)
+        try:
+            return cls.from_instance(value)
+        except TypeError as error:
+            raise PydanticCustomError("model_type", "{reason}", {"reason": str(error)}) from None
+
+    # -- what the methods ask -------------------------------------------------------------------------------
+
+    @classmethod
+    def _items_of(cls, model: type[Any]) -> Sequence[Item]:
+        if not cls.__pydantic_complete__:
+            cls.model_rebuild()
+        return cls._declaration.items(cls, model)
+
+    @classmethod
+    def _made(cls, text: FunctionText, names: dict[str, str]) -> Iterator[str]:
+        """Make the model without validation, as `model_construct` does, unless it has validators of its own."""
+        values = ", ".join(f"{name!r}: {variable}" for name, variable in names.items())
+        if _validates(cls):
+            yield f"return {text.name('validate', cls.model_validate)}({{{values}}})"
+            return
+        slots = vars(BaseModel)
+        extra: dict[str, Any] | None = {} if cls.model_config.get("extra") == "allow" else None
+        text.names |= {"new": object.__new__, "cls": cls, "shown": set(names)}
+        yield "m = new(cls)"
+        yield f"{text.name('set', slots['__dict__'].__set__)}(m, {{{values}}})"
+        yield f"{text.name('set', slots['__pydantic_fields_set__'].__set__)}(m, shown.copy())"
+        yield f"{text.name('set', slots['__pydantic_extra__'].__set__)}(m, {'{}' if extra == {} else None})"
+        yield f"{text.name('set', slots['__pydantic_private__'].__set__)}(m, None)"
+        yield "return m"
+
+    def _given(self) -> dict[str, Any]:
+        return {
+            name: getattr(self, name)
+            for name in type(self).__pydantic_fields__
+            if name in self.model_fields_set
+        }
+
+    @classmethod
+    def _keys(cls) -> dict[str, str]:
+        found = cls.__pydantic_fields__.items()
+        return {
+            name: info.validation_alias if isinstance(info.validation_alias, str) else name
+            for name, info in found
+        }
+
+
+_OPTIONS = ("fields", "exclude", "depth", "optional", "computed")
+
+
+def schema_for(
+    model: type[Model],
+    fields: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
+    depth: int = 0,
+    optional: Iterable[str] | bool = (),
+    computed: Mapping[str, Any] | Iterable[str] = (),
+    *,
+    name: str | None = None,
+    base: type[Schema] = Schema,
+) -> type[Schema]:
+    """Return a pydantic model of the fields of a model.
+
+    `fields` names them; None are all that the model declares itself. Names lead over relations by ``__``, ``"author__name"``, and those of
+    `exclude` are left out. `depth` is how many relations are followed; behind that they are shown by their keys. Those of `optional`, or with True
+    all, may be missing, as in a PATCH. `computed` names properties, methods without arguments and annotations of the query, with their types where they
+    do not say them. The class is called `name`, and derives from `base`.
+
+    Raises FieldError for names that the model has not.
+
+    >>> from facade import models
+    >>> from facade.testing import isolate_apps
+    >>> with isolate_apps("library"):
+    ...     class Book(models.Model):
+    ...         title = models.CharField(max_length=20)
+    ...         price = models.DecimalField(max_digits=6, decimal_places=2, null=True)
+    ...         class Meta:
+    ...             app_label = "library"
+    >>> BookOut = schema_for(Book, exclude=["id"])
+    >>> BookOut.from_instance(Book(title="Emma", price="9.50")).model_dump_json()
+    '{"title":"Emma","price":"9.50"}'
+    >>> BookOut.model_validate({"title": "A title of more than twenty"})
+    Traceback (most recent call last):
+    pydantic_core._pydantic_core.ValidationError: 1 validation error for BookSchema
+    ...
+    """
+    module = sys._getframe(1).f_globals.get("__name__", __name__)
+    choice = Choice.of(fields, exclude, depth, computed)
+    return _built(model, choice, optional, name or f"{model.__name__}Schema", base, module)
+
+
+def _built(
+    model: type[Model],
+    choice: Choice,
+    optional: Iterable[str] | bool,
+    name: str,
+    base: type[Schema],
+    module: str,
+) -> type[Schema]:
+    definitions: dict[str, Any] = {}
+    items = []
+    for item, annotation, info in _generated(slots_of(model, choice), model, optional, name, base, module):
+        definitions[item.field] = (annotation, info)
+        items.append(item)
+    keywords = {"model": model, "declaration": _Declaration({}, base._declaration, items)}
+    made = create_model(name, __base__=base, __module__=module, __cls_kwargs__=keywords, **definitions)
+    return made
+
+
+def _generated(
+    slots: Iterable[Slot],
+    model: type[Model],
+    optional: Iterable[str] | bool,
+    name: str,
+    base: type[Schema],
+    module: str,
+) -> Iterator[tuple[Item, Any, FieldInfo]]:
+    """Yield the item, the annotation and the options of each slot, those with related objects with a schema of their own."""
+    given = [*slots]
+    left = _optional(given, optional, model)
+    for slot in given:
+        schema = None
+        if slot.choice is not None:
+            below = name + "".join(word.capitalize() for word in slot.attribute.split("_"))
+            schema = _built(slot.related, slot.choice, (), below, base, module)
+        annotation = _annotation(slot, schema)
+        coerce = _coerced(annotation) if slot.kind == "computed" and slot.given is not Any else None
+        item = Item(_free_name(base, slot.name), slot, schema, coerce)
+        yield item, annotation, _options(slot, item.field, slot.name in left)
+
+
+def _optional(slots: Sequence[Slot], optional: Iterable[str] | bool, model: type[Model]) -> set[str]:
+    names = [slot.name for slot in slots]
+    if isinstance(optional, bool):
+        return {*names} if optional else set()
+    if isinstance(optional, str):
+        raise TypeError(f"optional is True or a list of names, not the text {optional!r}: [{optional!r}]")
+    for name in (wanted := [*optional]):
+        if name not in names:
+            raise unknown_name(model, name, names)
+    return {*wanted}
+
+
+def _free_name(base: type[Any], name: str) -> str:
+    """Return a name that pydantic lets an attribute have; what is seen outside stays the field's own."""
+    free = name.lstrip("_") or "field"
+    taken = hasattr(base, free) and free not in base.__pydantic_fields__
+    return f"{free}_" if taken or free != name or free.startswith(("model_validate", "model_dump")) else free
+
+
+# -- annotations ------------------------------------------------------------------------------------------------------
+
+
+def _annotation(slot: Slot, schema: type[Schema] | None) -> Any:
+    if slot.kind in ("many", "keys"):
+        inner = schema if schema is not None else _limited(slot.values)
+        return list[inner]
+    if slot.kind == "computed":
+        return slot.given
+    inner = schema if schema is not None else _limited(slot.values)
+    return inner | None if slot.is_null and inner is not Any else inner
+
+
+def _limited(values: Values) -> Any:
+    """Return the type of values with all that is said of them."""
+    said = _metadata(values)
+    return Annotated[(values.type, *said)] if said else values.type
+
+
+def _metadata(values: Values) -> list[Any]:
+    said: list[Any] = []
+    if values.kind is bytes:
+        said += _BASE64
+    extra: dict[str, Any] = {
+        name: value for name, value in (("pattern", values.pattern), ("format", values.format)) if value
+    }
+    if values.limits or extra:
+        said.append(Field(**values.limits, json_schema_extra=extra or None))
+    return [*said, *(AfterValidator(_raising(check)) for check in values.checks)]
+
+
+def _from_base64(value: Any) -> Any:
+    return b64decode(value, validate=True) if isinstance(value, str) else value
+
+
+# As the field itself and msgspec write bytes; pydantic's own way is another alphabet.
+_BASE64 = (
+    BeforeValidator(_from_base64),
+    PlainSerializer(lambda value: b64encode(value).decode(), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+)
+
+
+def _raising(check: Check) -> Callable[[Any], Any]:
+    """Return a validator of the model's as pydantic calls it."""
+
+    def validate(value: Any) -> Any:
+        if value is not None:
+            try:
+                check(value)
+            except ValidationError as error:
+                raise PydanticCustomError(
+                    error.error_list[0].code or "invalid", "{reason}", {"reason": " ".join(error.messages)}
+                ) from None
+        return value
+
+    return validate
+
+
+def _unset() -> Any:
+    return None
+
+
+def _options(slot: Slot, field: str, is_optional: bool) -> FieldInfo:
+    """Return what is said of a field besides its type: what it is called, how it is described, and what stands for it."""
+    said: dict[str, Any] = {}
+    own = slot.source if slot.kind == "column" else None
+    if field != slot.name:
+        said["alias"] = slot.name
+    if own is not None:
+        said |= {
+            key: str(value)
+            for key, value in (("title", own._verbose_name), ("description", own.help_text))
+            if value
+        }
+    if is_optional:
+        said["default_factory"] = _unset
+    elif own is not None and slot.is_written and needs_no_value(own) and not own.primary_key:
+        is_known, default = default_of(own)
+        if is_known:
+            said["default"] = default
+        else:
+            said["default_factory"] = _unset if own.has_db_default() else _defaulting(own)
+    return Field(**said)  # type: ignore[no-any-return]
+
+
+def _defaulting(own: Any) -> Callable[[], Any]:
+    return lambda: own.get_default()  # noqa: PLW0108 - pydantic looks at the function's parameters
+
+
+def _coerced(annotation: Any) -> Callable[[Any], Any]:
+    """Return what makes a value one of an annotated type, as pydantic does."""
+    adapter: list[TypeAdapter[Any]] = []
+
+    def coerce(value: Any) -> Any:
+        if type(value) is annotation:
+            return value
+        if not adapter:
+            adapter.append(TypeAdapter(annotation))
+        return adapter[0].validate_python(value, from_attributes=True)
+
+    return coerce
+
+
+def _validates(cls: type[BaseModel]) -> bool:
+    """Return whether a class has validators of its own, or makes more of its values when it is made."""
+    found = cls.__pydantic_decorators__
+    own = found.validators or found.field_validators or found.root_validators
+    return bool(
+        own
+        or found.model_validators.keys() - {"_read_instance"}
+        or cls.__private_attributes__
+        or cls.__pydantic_post_init__
+    )
+
+
+# -- classes that are written by hand ---------------------------------------------------------------------------------
+
+
+def _plain_base(cls: type[Schema]) -> type[Schema]:
+    """Return the class that schemas of related objects derive from: the nearest one without a model."""
+    return next(kind for kind in cls.__mro__ if issubclass(kind, Schema) and kind._model is None)
+
+
+def _take_over(info: FieldInfo, values: Values) -> None:
+    """Give a declared field the limits of the model's."""
+    if values.literals and info.annotation in (values.kind, values.kind | None):
+        info.annotation = values.type | None if values.is_null else values.type
+    for said in _metadata(values):
+        info.metadata += said.metadata if isinstance(said, FieldInfo) else [said]
+        if isinstance(said, FieldInfo) and said.json_schema_extra and info.json_schema_extra is None:
+            info.json_schema_extra = said.json_schema_extra

@@ -1,0 +1,246 @@
+"""How what a schema holds becomes rows: checked by the model, related by keys, in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from facade.configuration import settings
+from facade.contrib.schemas.errors import InvalidData
+from facade.db.routing import router
+from facade.db.scopes.atomic import atomic
+from facade.exceptions import NON_FIELD_ERRORS, IntegrityError, ValidationError
+from facade.fields import DateTimeField
+from facade.timezone import get_default_timezone, is_naive, make_aware
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facade.contrib.schemas.slots import Slot
+    from facade.orm.instances.model import Model
+
+__all__ = ["created", "updated"]
+
+Errors = dict[str, list[ValidationError]]
+Step = Callable[[], object]
+
+
+class HasSlot(Protocol):
+    """What a schema keeps of a slot: its own attribute for it."""
+
+    @property
+    def field(self) -> str: ...
+
+    @property
+    def slot(self) -> Slot: ...
+
+
+class Written(Protocol):
+    """A schema that holds values."""
+
+    _model: ClassVar[type[Any] | None]
+
+    @classmethod
+    def _items(cls, model: type[Any]) -> Sequence[HasSlot]:
+        """Return the slots."""
+
+    @classmethod
+    def _keys(cls) -> dict[str, str]:
+        """Return what the slots are called outside."""
+
+    def _given(self) -> dict[str, Any]:
+        """Return the values that were given, by the names of the slots."""
+
+
+def created(schema: Written, more: Mapping[str, Any]) -> Any:
+    """Save a new instance of what a schema holds."""
+    model, columns, many = _parts(schema, "create")
+    instance = model(**{**{slot.attribute: _stored(slot, value) for slot, value in columns}, **more})
+    alias = router.db_for_write(model, instance=instance)
+
+    def save() -> None:
+        instance.save(using=alias, force_insert=True)
+
+    _write(schema, instance, alias, save, many, instance.full_clean)
+    return instance
+
+
+def updated(schema: Written, instance: Any, more: Mapping[str, Any]) -> Any:
+    """Save what a schema holds in an instance that is there."""
+    model, columns, many = _parts(schema, "update")
+    if not isinstance(instance, model):
+        raise TypeError(f"{type(schema).__name__} updates a {model.__name__}, not {instance!r}.")
+    if instance._state.adding:
+        raise ValueError(f"{instance!r} is not saved yet: create() makes a row.")
+    alias = router.db_for_write(model, instance=instance)
+    before = {**instance.__dict__}
+    cache = {**instance._state.fields_cache}
+    touched = _set_all(instance, columns, more)
+
+    def save() -> None:
+        names = [
+            own.name
+            for own in model._meta.concrete_fields
+            if own.name in touched or (touched and own.sets_itself)
+        ]
+        if names:
+            instance.save(using=alias, update_fields=names)
+
+    try:
+        _write(schema, instance, alias, save, many, lambda: _clean(instance, touched))
+    except BaseException:
+        state = instance._state
+        instance.__dict__.clear()
+        instance.__dict__.update({**before, "_state": state})
+        state.fields_cache = cache
+        raise
+    return instance
+
+
+def _parts(schema: Written, verb: str) -> tuple[Any, list[tuple[Slot, Any]], list[tuple[Slot, Any]]]:
+    """Return the model, and the given values of its columns and of its relations to many objects."""
+    kind = type(schema)
+    model = kind._model
+    if model is None:
+        raise TypeError(
+            f"{kind.__name__} says no model, of which {verb}() could make rows: class {kind.__name__}(Schema, model=…)."
+        )
+    slots = {item.field: item.slot for item in kind._items(model)}
+    given = [(slots[name], value) for name, value in schema._given().items() if name in slots]
+    for slot, _ in given:
+        if not slot.is_written and not _is_own_key(slot):
+            raise TypeError(_unwritable(kind, slot, verb))
+    columns = [(slot, value) for slot, value in given if slot.kind == "column"]
+    return model, columns, [(slot, value) for slot, value in given if slot.kind == "keys"]
+
+
+def _is_own_key(slot: Slot) -> bool:
+    return slot.kind == "column" and bool(slot.source.primary_key)
+
+
+def _unwritable(kind: type[Any], slot: Slot, verb: str) -> str:
+    """Return why a slot cannot be written, and what to do."""
+    name = f"{kind.__name__}.{slot.name}"
+    if slot.kind in ("one", "many"):
+        key = getattr(slot.source, "attname", None)
+        instead = f"Take {key!r} in its place" if key else "Take the keys in their place (depth=0)"
+        return f"{name} holds related objects, which {verb}() does not save. {instead}, or leave it out by exclude=[{slot.name!r}]."
+    if slot.kind == "column" and slot.is_file:
+        return f"{name} is the name of a stored file, which {verb}() takes from nobody: assign the file, and leave it out by exclude=[{slot.name!r}]."
+    return f"{name} can only be read: leave it out of what {verb}() is given by exclude=[{slot.name!r}]."
+
+
+def _stored(slot: Slot, value: Any) -> Any:
+    """Return a value as the attribute takes it: a clock without a zone is one of the default zone, as in Django's forms."""
+    own = slot.source
+    is_clock = (
+        isinstance(value, dt.datetime) and isinstance(own, DateTimeField) and settings.USE_TZ and own.is_zoned
+    )
+    return make_aware(value, get_default_timezone()) if is_clock and is_naive(value) else value
+
+
+def _set_all(instance: Any, columns: Iterable[tuple[Slot, Any]], more: Mapping[str, Any]) -> set[str]:
+    """Set the values on an instance; return the names of the fields that they belong to."""
+    touched: set[str] = set()
+    for slot, value in columns:
+        own = slot.source
+        if own.primary_key:
+            _check_key(instance, slot, value)
+            continue
+        setattr(instance, slot.attribute, _stored(slot, value))
+        touched.add(own.name)
+    for name, value in more.items():
+        own = instance._meta.get_field(name)
+        setattr(instance, name, value)
+        touched.add(own.name)
+    return touched
+
+
+def _check_key(instance: Any, slot: Slot, value: Any) -> None:
+    if value != getattr(instance, slot.attribute):
+        raise ValidationError(
+            {slot.source.name: ValidationError("The key of a row does not change.", code="key")}
+        )
+
+
+# -- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _write(
+    schema: Written, instance: Model, alias: str, save: Step, many: list[tuple[Slot, Any]], clean: Step
+) -> None:
+    """Check everything, then save the row and its relations; what the database refuses all the same is told alike."""
+    errors: Errors = {}
+    objects: list[tuple[Slot, list[Any]]] = []
+    try:
+        with atomic(using=alias):
+            _collect(errors, clean)
+            for slot, keys in many:
+                _collect(errors, lambda: objects.append((slot, [*_found(slot, keys, alias)])))  # noqa: B023 - called at once
+            if errors:
+                raise _invalid(schema, errors)
+            save()
+            for slot, found in objects:
+                getattr(instance, slot.attribute).set(found)
+    except IntegrityError:
+        # Another transaction was quicker: now its row can be seen.
+        _collect(errors, instance.validate_unique)
+        _collect(errors, instance.validate_constraints)
+        if errors:
+            raise _invalid(schema, errors) from None
+        raise
+
+
+def _collect(errors: Errors, check: Step) -> None:
+    try:
+        check()
+    except ValidationError as error:
+        error.update_error_dict(errors)
+
+
+def _clean(instance: Any, touched: set[str]) -> None:
+    """Check what was touched, the instance as a whole, and all that compares it with other rows."""
+    errors: Errors = {}
+    untouched = [own.name for own in instance._meta.fields if own.name not in touched]
+    _collect(
+        errors,
+        lambda: instance.full_clean(exclude=untouched, validate_unique=False, validate_constraints=False),
+    )
+    wrong = {name for name in errors if name != NON_FIELD_ERRORS}
+    _collect(errors, lambda: instance.validate_unique(exclude=wrong))
+    _collect(errors, lambda: instance.validate_constraints(exclude=wrong))
+    if errors:
+        raise ValidationError(errors)
+
+
+def _found(slot: Slot, keys: Iterable[Any] | None, alias: str) -> Iterator[Any]:
+    """Yield the objects with these keys, asked for at once; ValidationError for those that do not exist."""
+    wanted = list(keys or ())
+    rows = slot.related._default_manager.using(alias).in_bulk(list(dict.fromkeys(wanted))) if wanted else {}
+    errors = []
+    for place, key in enumerate(wanted):
+        if key in rows:
+            yield rows[key]
+            continue
+        error = ValidationError(
+            "%(model)s instance with key %(value)r does not exist.",
+            code="does_not_exist",
+            params={"model": slot.related._meta.verbose_name, "value": key},
+        )
+        error.place = (place,)  # type: ignore[attr-defined]
+        errors.append(error)
+    if errors:
+        raise ValidationError({slot.name: errors})
+
+
+def _invalid(schema: Written, errors: Errors) -> InvalidData:
+    """Return the error with what the fields are called outside; a foreign key is by its key, if the schema has that."""
+    kind = type(schema)
+    outside = kind._keys()
+    items = () if kind._model is None else kind._items(kind._model)
+    keys = {}
+    for item in items:
+        name = item.slot.source.name if item.slot.kind == "column" else item.slot.name
+        keys[name] = outside.get(item.field, item.field)
+    return InvalidData(errors, keys)
