@@ -29,7 +29,7 @@ from facade.contrib.schemas.declared import declared_slot, is_as_declared, schem
 from facade.contrib.schemas.errors import Detail, InvalidData, details
 from facade.contrib.schemas.methods import Item, SchemaMethods
 from facade.contrib.schemas.reading import rows_of
-from facade.contrib.schemas.slots import Choice, Slot, slots_of, unknown_name
+from facade.contrib.schemas.slots import Annotation, Choice, Slot, slots_of, unknown_name
 from facade.contrib.schemas.values import Check, Values, default_of, needs_no_value
 from facade.exceptions import ValidationError
 from facade.orm.instances.model import Model
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, ModelWrapValidatorHandler
     from pydantic_core import CoreSchema
 
+    from facade.fields import Field as Field_
     from facade.foundation.generated import FunctionText
 
 __all__ = ["Detail", "InvalidData", "Prefetched", "Schema", "details", "schema_for"]
@@ -171,11 +172,11 @@ class Schema(SchemaMethods, BaseModel):
     ) -> CoreSchema:
         if cls.__pydantic_fields_complete__:
             cls._declaration.settle(cls)
-        return super().__get_pydantic_core_schema__(source, handler)
+        return handler(source)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _read_instance(cls, value: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
+    def _read_instance(cls, value: object, handler: ModelWrapValidatorHandler[Any]) -> Any:
         if not isinstance(value, Model):
             return handler(value)
         try:
@@ -282,8 +283,7 @@ def _built(
         definitions[item.field] = (annotation, info)
         items.append(item)
     keywords = {"model": model, "declaration": _Declaration({}, base._declaration, items)}
-    made = create_model(name, __base__=base, __module__=module, __cls_kwargs__=keywords, **definitions)
-    return made
+    return create_model(name, __base__=base, __module__=module, __cls_kwargs__=keywords, **definitions)
 
 
 def _generated(
@@ -330,13 +330,12 @@ def _free_name(base: type[Any], name: str) -> str:
 # -- annotations ------------------------------------------------------------------------------------------------------
 
 
-def _annotation(slot: Slot, schema: type[Schema] | None) -> Any:
-    if slot.kind in ("many", "keys"):
-        inner = schema if schema is not None else _limited(slot.values)
-        return list[inner]
+def _annotation(slot: Slot, schema: type[Schema] | None) -> Annotation:
     if slot.kind == "computed":
         return slot.given
-    inner = schema if schema is not None else _limited(slot.values)
+    inner: Annotation = schema if schema is not None else _limited(slot.values)
+    if slot.kind in ("many", "keys"):
+        return list[inner]
     return inner | None if slot.is_null and inner is not Any else inner
 
 
@@ -358,7 +357,7 @@ def _metadata(values: Values) -> list[Any]:
     return [*said, *(AfterValidator(_raising(check)) for check in values.checks)]
 
 
-def _from_base64(value: Any) -> Any:
+def _from_base64(value: object) -> object:
     return b64decode(value, validate=True) if isinstance(value, str) else value
 
 
@@ -373,7 +372,7 @@ _BASE64 = (
 def _raising(check: Check) -> Callable[[Any], Any]:
     """Return a validator of the model's as pydantic calls it."""
 
-    def validate(value: Any) -> Any:
+    def validate(value: object) -> object:
         if value is not None:
             try:
                 check(value)
@@ -413,15 +412,15 @@ def _options(slot: Slot, field: str, is_optional: bool) -> FieldInfo:
     return Field(**said)  # type: ignore[no-any-return]
 
 
-def _defaulting(own: Any) -> Callable[[], Any]:
+def _defaulting(own: Field_[Any]) -> Callable[[], Any]:
     return lambda: own.get_default()  # noqa: PLW0108 - pydantic looks at the function's parameters
 
 
-def _coerced(annotation: Any) -> Callable[[Any], Any]:
+def _coerced(annotation: Annotation) -> Callable[[Any], Any]:
     """Return what makes a value one of an annotated type, as pydantic does."""
     adapter: list[TypeAdapter[Any]] = []
 
-    def coerce(value: Any) -> Any:
+    def coerce(value: object) -> object:
         if type(value) is annotation:
             return value
         if not adapter:

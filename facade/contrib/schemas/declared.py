@@ -9,7 +9,15 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from facade.contrib.schemas.slots import Choice, Kind, Slot, attributes_of, computed_slot, unknown_name
+from facade.contrib.schemas.slots import (
+    Annotation,
+    Choice,
+    Kind,
+    Slot,
+    attributes_of,
+    computed_slot,
+    unknown_name,
+)
 
 if TYPE_CHECKING:
     from facade.orm.instances.model import Model
@@ -24,9 +32,9 @@ _BECOMES = frozenset({(int, float), (decimal.Decimal, float), (int, decimal.Deci
 _ID: Choice = Choice(is_root=False)
 
 
-def parts_of(annotation: Any) -> Iterator[Any]:
+def parts_of(annotation: Annotation) -> Iterator[Any]:
     """Yield the types that a union consists of, without what Annotated says of them."""
-    origin = get_origin(annotation)
+    origin: Any = get_origin(annotation)
     if origin is Annotated:
         yield from parts_of(get_args(annotation)[0])
     elif origin in (Union, types.UnionType):
@@ -36,7 +44,7 @@ def parts_of(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def schema_in(annotation: Any, base: type[Any]) -> tuple[Any, bool] | None:
+def schema_in(annotation: Annotation, base: type[Any]) -> tuple[Any, bool] | None:
     """Return the schema that an annotation names, and whether it is for a list of them; None where there is none."""
     for part in parts_of(annotation):
         if isinstance(part, type) and issubclass(part, base):
@@ -49,7 +57,7 @@ def schema_in(annotation: Any, base: type[Any]) -> tuple[Any, bool] | None:
 
 
 def declared_slot(
-    model: type[Model], name: str, annotation: Any, nested: tuple[Any, bool] | None, is_computed: bool
+    model: type[Model], name: str, annotation: Annotation, nested: tuple[Any, bool] | None, is_computed: bool
 ) -> Slot:
     """Return the slot that an annotation declares; FieldError for what the model has not, TypeError for another kind of value."""
     known = attributes_of(model)
@@ -69,7 +77,7 @@ def declared_slot(
     return Slot(name, kind, model, source, choice=_ID if kind in wanted else None)
 
 
-def _holds_keys(annotation: Any) -> bool:
+def _holds_keys(annotation: Annotation) -> bool:
     """Return whether an annotation is of plain values, or lists of them."""
     inner = [
         item
@@ -79,7 +87,7 @@ def _holds_keys(annotation: Any) -> bool:
     return all(item in _BASIC or item is type(None) or get_origin(item) in (Literal, tuple) for item in inner)
 
 
-def is_as_declared(owner: str, slot: Slot, annotation: Any) -> bool:
+def is_as_declared(owner: str, slot: Slot, annotation: Annotation) -> bool:
     """Return whether the model's own values are those that an annotation says, so that none has to be converted.
 
     TypeError where it can be told that they never are: another type, or no None where there may be one.
@@ -96,7 +104,7 @@ def is_as_declared(owner: str, slot: Slot, annotation: Any) -> bool:
     return slot.kind in ("key", "keys", "one", "many")
 
 
-def _agrees(owner: str, slot: Slot, annotation: Any, parts: list[Any]) -> bool:
+def _agrees(owner: str, slot: Slot, annotation: Annotation, parts: list[Any]) -> bool:
     values = slot.values
     kind = values.kind
     if not isinstance(kind, type):
@@ -122,5 +130,5 @@ def _path(slot: Slot) -> str:
     return f"{slot.model.__name__}.{slot.attribute}"
 
 
-def _shown(annotation: Any) -> str:
+def _shown(annotation: Annotation) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")

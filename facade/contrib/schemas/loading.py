@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from facade.orm.querysets.prefetch import Prefetch
 
 if TYPE_CHECKING:
     from facade.contrib.schemas.slots import Slot
+    from facade.orm.instances.model import Model
+    from facade.orm.querysets.queryset import QuerySet
 
 __all__ = ["Node", "prefetched", "recursion", "told"]
 
@@ -34,7 +36,7 @@ class Node:
         return self.slot.kind in ("one", "key")
 
 
-def prefetched(queryset: Any, nodes: Sequence[Node]) -> Any:
+def prefetched(queryset: QuerySet[Any, Any], nodes: Sequence[Node]) -> Any:
     """Return a queryset of the same rows with just the columns and related objects that nodes show."""
     joined = [*_joined(nodes)]
     names = _names(nodes)
@@ -149,7 +151,7 @@ def _calls(nodes: Sequence[Node]) -> str:
     return f"{selects}.prefetch_related({_quoted(many)})" if many else selects
 
 
-def _outermost(paths: Any) -> list[str]:
+def _outermost(paths: Iterable[str]) -> list[str]:
     """Return the paths that no other one goes on from: it brings them along."""
     found = [*paths]
     return [path for path in found if not any(other.startswith(f"{path}{LOOKUP_SEP}") for other in found)]
@@ -171,7 +173,7 @@ def _paths(nodes: Sequence[Node], prefix: str = "", many: bool = False) -> list[
     return found if prefix else _outermost(found)
 
 
-def recursion(schema: type[Any], instance: Any) -> RecursionError:
+def recursion(schema: type[Any], instance: Model) -> RecursionError:
     """Return the error for related objects that lead back to themselves, or go on too far."""
     return RecursionError(
         f"{schema.__name__} of {type(instance).__name__} {instance.pk!r} does not end: its objects show objects that show it again. "

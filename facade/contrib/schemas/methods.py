@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from facade.bridge import twin
 from facade.contrib.schemas.loading import Node, prefetched, recursion, told
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from facade.contrib.schemas.slots import Slot
     from facade.foundation.generated import FunctionText
     from facade.orm.instances.model import Model
+    from facade.orm.querysets.queryset import QuerySet
 
 __all__ = ["Item", "SchemaMethods"]
 
+M = TypeVar("M", bound="Model")
 _lock = threading.RLock()
 
 
@@ -85,7 +87,7 @@ class SchemaMethods:
     # -- reading --------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_instance(cls, instance: Any) -> Self:
+    def from_instance(cls, instance: Model) -> Self:
         """Return a schema of what is loaded of an instance.
 
         Raises FieldFetchBlocked, with the query to write, for what is not; TypeError for an instance of another model.
@@ -99,27 +101,26 @@ class SchemaMethods:
             raise recursion(cls, instance) from None
 
     @classmethod
-    def from_instances(cls, instances: Iterable[Any]) -> list[Self]:
+    def from_instances(cls, instances: Iterable[Model]) -> list[Self]:
         """Return schemas of many instances; raises what `from_instance` raises."""
         found: list[Self] = []
-        readers, add = cls._readers, found.append
-        instance: Any = None
+        readers, add, kept = cls._readers, found.append, [*instances]
         try:
-            for instance in instances:
+            for instance in kept:
                 add((readers.get(type(instance)) or cls._reader_for(instance))(instance))
         except NotLoaded as error:
-            raise cls._told(error, instance) from None
+            raise cls._told(error, kept[len(found)]) from None
         except RecursionError:
-            raise recursion(cls, instance) from None
+            raise recursion(cls, kept[len(found)]) from None
         return found
 
     @classmethod
-    def prefetched(cls, queryset: Any) -> Any:
+    def prefetched(cls, queryset: QuerySet[Any, Any]) -> Any:
         """Return a queryset of the same rows that loads what the schema shows, and no more columns than that."""
         return prefetched(queryset, cls._nodes(cls._bound_to(queryset.model)))
 
     @classmethod
-    def _told(cls, error: NotLoaded, instance: Any) -> NotLoaded:
+    def _told(cls, error: NotLoaded, instance: Model) -> NotLoaded:
         model = cls._model or type(instance)
         return told(error, cls, model, cls._nodes(model))
 
@@ -149,7 +150,7 @@ class SchemaMethods:
         return own
 
     @classmethod
-    def _reader_for(cls, instance: Any) -> Reader:
+    def _reader_for(cls, instance: Model) -> Reader:
         kind = type(instance)
         if not hasattr(kind, "_meta"):
             raise TypeError(f"{cls.__name__} reads instances of models, not {instance!r}.")
@@ -184,7 +185,7 @@ class SchemaMethods:
 
     acreate = twin(create)
 
-    def update(self, instance: Any, /, **values: Any) -> Any:
+    def update(self, instance: M, /, **values: Any) -> M:
         """Save the values that were given in an instance, and return it; what was not given stays.
 
         Only those columns are written. Raises `InvalidData`; then the instance has its old values again.

@@ -13,9 +13,11 @@ from facade.orm.querysets.prefetched import PREFETCHED, Waiting, prefetched_obje
 from facade.orm.relations.related_managers import ToMany
 
 if TYPE_CHECKING:
-    from facade.contrib.schemas.slots import Slot
+    from facade.contrib.schemas.slots import Slot, Source
     from facade.contrib.schemas.values import Values
+    from facade.fields import Field
     from facade.orm.instances.model import Model
+    from facade.orm.querysets.queryset import QuerySet
 
 __all__ = ["NotLoaded", "ReadSlot", "Reader", "cached_name", "read_function", "rows_of"]
 
@@ -119,7 +121,7 @@ def _settling(slot: Slot, values: Values, coerce: Reader | None) -> Callable[[An
     own, is_file = slot.source, slot.is_file
     kind = values.kind if isinstance(values.kind, type) else object
 
-    def settle(instance: Any, value: Any) -> Any:
+    def settle(instance: Model, value: object) -> Any:
         if is_file:
             value = getattr(instance, own.attname).name
             value = "" if value is None and not values.is_null else value
@@ -142,7 +144,7 @@ def _settling(slot: Slot, values: Values, coerce: Reader | None) -> Callable[[An
     return settle
 
 
-def _plain(value: Any, kind: type[Any]) -> Any:
+def _plain(value: object, kind: type[Any]) -> Any:
     """Return a value of exactly a type, of one of a subclass as the members of enumerations are."""
     if type(value) is kind or kind is object:
         return value
@@ -164,7 +166,7 @@ def _absent(instance: Model, fields: Iterable[Any]) -> list[Any]:
     return [_value_of(instance, own) for own in fields]
 
 
-def _value_of(instance: Model, own: Any) -> Any:
+def _value_of(instance: Model, own: Field[Any]) -> Any:
     if own.attname in instance.__dict__:
         return instance.__dict__[own.attname]
     inherited = instance._inherited_value(own)
@@ -228,13 +230,13 @@ def _missing_one(slot: Slot) -> Reader:
     return missing
 
 
-def _ancestors(instance: Any, model: type[Model]) -> Iterator[Any]:
+def _ancestors(instance: Model, model: type[Model]) -> Iterator[Any]:
     """Yield the instances of parent models that an instance remembers, on the way to a model."""
-    while (link := instance._meta.get_ancestor_link(model)) is not None:
-        instance = link.get_cached_value(instance, None) if link else None
-        if instance is None:
-            return
-        yield instance
+    current: Model | None = instance
+    while current is not None and (link := current._meta.get_ancestor_link(model)):
+        current = link.get_cached_value(current, None)
+        if current is not None:
+            yield current
 
 
 def _many(text: FunctionText, item: ReadSlot, target: str) -> Iterator[str]:
@@ -250,7 +252,7 @@ def _many(text: FunctionText, item: ReadSlot, target: str) -> Iterator[str]:
         yield f"{target} = [{text.name('read', item.nested)}(r) for r in {target}]"
 
 
-def cached_name(source: Any) -> str:
+def cached_name(source: Source) -> str:
     """Return the name under which instances have the prefetched objects of a relation."""
     if source.many_to_many:
         return str(
@@ -262,7 +264,7 @@ def cached_name(source: Any) -> str:
 def _rows(slot: Slot) -> Callable[[Any, Any], list[Any]]:
     """Return what gives the related objects where no prefetched ones wait under the relation's name."""
 
-    def rows(instance: Model, queryset: Any) -> list[Any]:
+    def rows(instance: Model, queryset: QuerySet[Any, Any] | None) -> list[Any]:
         if queryset is None and not instance._is_pk_set():
             return []
         if queryset is None and instance._meta.parents:
@@ -277,7 +279,7 @@ def _rows(slot: Slot) -> Callable[[Any, Any], list[Any]]:
     return rows
 
 
-def rows_of(value: Any) -> Any:
+def rows_of(value: object) -> object:
     """Return the prefetched objects of a related manager as a list; anything else as it is."""
     instance = getattr(value, "instance", None)
     if not isinstance(value, ToMany) or instance is None:

@@ -16,7 +16,13 @@ from facade.fields.declarations import LOOKUP_SEP
 if TYPE_CHECKING:
     from facade.orm.instances.model import Model
 
-__all__ = ["Choice", "Slot", "attributes_of", "slot_of", "slots_of"]
+__all__ = ["Annotation", "Choice", "Slot", "attributes_of", "slot_of", "slots_of"]
+
+Annotation = Any
+"""A type, or one of the forms of `typing`."""
+
+Source = Any
+"""A field, or a relation that points at the model."""
 
 Kind = Literal["column", "one", "key", "many", "keys", "computed"]
 
@@ -103,16 +109,15 @@ class Choice:
     @classmethod
     def of(
         cls,
-        fields: Iterable[str] | None,
+        fields: Iterable[str] | str | None,
         exclude: Iterable[str],
-        depth: int,
+        depth: object,
         computed: Mapping[str, Any] | Iterable[str],
     ) -> Choice:
         """Return a choice as `schema_for` is given it; TypeError and ValueError for what makes none."""
         if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
             raise ValueError(f"depth is how many relations are followed: 0, 1, 2 …, not {depth!r}.")
-        everything = fields is None or fields == "__all__"
-        chosen = None if everything else tuple(_listed("fields", fields))
+        chosen = None if fields is None or fields == "__all__" else tuple(_listed("fields", fields))
         types = (
             computed if isinstance(computed, Mapping) else dict.fromkeys(_listed("computed", computed), None)
         )
@@ -149,7 +154,7 @@ def _rests(paths: Iterable[str], name: str) -> Iterable[str]:
 # -- what a model has ------------------------------------------------------------------------------------------------
 
 
-def _accessor(relation: Any) -> str:
+def _accessor(relation: Source) -> str:
     return str(getattr(relation, "accessor_name", None) or relation.name)
 
 
@@ -241,7 +246,7 @@ def slot_of(model: type[Model], known: Mapping[str, tuple[Kind, Any]], name: str
     return Slot(name, "keys", model, source)
 
 
-def computed_slot(model: type[Model], name: str, type_: Any = None) -> Slot:
+def computed_slot(model: type[Model], name: str, type_: Annotation = None) -> Slot:
     """Return the slot of a property, a method without arguments, or a value that the query annotates."""
     if name in attributes_of(model):
         raise FieldError(

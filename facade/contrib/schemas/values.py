@@ -184,7 +184,7 @@ def _is_choice(own: Field[Any]) -> Check:
     return lambda value: own.validate(value, None)
 
 
-def _limits(own: Field[Any], kind: Any) -> tuple[dict[str, Any], str | None, list[Check]]:
+def _limits(own: Field[Any], kind: object) -> tuple[dict[str, Any], str | None, list[Check]]:
     """Return the limits of a field's values, a pattern, and the validators that say more.
 
     Those that a field adds itself are looked up anew: `validators` asks which database there is, and keeps the answer.
@@ -203,7 +203,7 @@ def _limits(own: Field[Any], kind: Any) -> tuple[dict[str, Any], str | None, lis
     return limits, pattern, checks
 
 
-def _of_field(own: Field[Any], kind: Any) -> Iterator[tuple[str, Any]]:
+def _of_field(own: Field[Any], kind: object) -> Iterator[tuple[str, Any]]:
     """Yield the limits that the field's own options and its column set."""
     if isinstance(own, (fields.CharField, fields.BinaryField)) and own.max_length is not None:
         yield "max_length", own.max_length
@@ -219,7 +219,7 @@ def _of_field(own: Field[Any], kind: Any) -> Iterator[tuple[str, Any]]:
         )
 
 
-def _limit(validator: object, kind: type[Any]) -> tuple[str | None, Any, Callable[..., Any]]:
+def _limit(validator: object, kind: object) -> tuple[str | None, Any, Callable[..., Any]]:
     for known, name, tighter in _LIMITS:
         if type(validator) is known:
             limit = validator.limit_value
@@ -229,7 +229,7 @@ def _limit(validator: object, kind: type[Any]) -> tuple[str | None, Any, Callabl
     return None, None, max
 
 
-def _compares(limit: object, kind: type[Any]) -> bool:
+def _compares(limit: object, kind: object) -> bool:
     numbers = (
         (int, decimal.Decimal) if kind is decimal.Decimal else (int, float) if kind is float else (kind,)
     )

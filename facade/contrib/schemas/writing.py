@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from facade.configuration import settings
 from facade.contrib.schemas.errors import InvalidData
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["created", "updated"]
 
+M = TypeVar("M", bound="Model")
 Errors = dict[str, list[ValidationError]]
 Step = Callable[[], object]
 
@@ -66,7 +67,7 @@ def created(schema: Written, more: Mapping[str, Any]) -> Any:
     return instance
 
 
-def updated(schema: Written, instance: Any, more: Mapping[str, Any]) -> Any:
+def updated(schema: Written, instance: M, more: Mapping[str, Any]) -> M:
     """Save what a schema holds in an instance that is there."""
     model, columns, many = _parts(schema, "update")
     if not isinstance(instance, model):
@@ -131,16 +132,16 @@ def _unwritable(kind: type[Any], slot: Slot, verb: str) -> str:
     return f"{name} can only be read: leave it out of what {verb}() is given by exclude=[{slot.name!r}]."
 
 
-def _stored(slot: Slot, value: Any) -> Any:
+def _stored(slot: Slot, value: object) -> object:
     """Return a value as the attribute takes it: a clock without a zone is one of the default zone, as in Django's forms."""
     own = slot.source
-    is_clock = (
-        isinstance(value, dt.datetime) and isinstance(own, DateTimeField) and settings.USE_TZ and own.is_zoned
-    )
-    return make_aware(value, get_default_timezone()) if is_clock and is_naive(value) else value
+    if not isinstance(value, dt.datetime) or not isinstance(own, DateTimeField):
+        return value
+    is_moment = settings.USE_TZ and own.is_zoned and is_naive(value)
+    return make_aware(value, get_default_timezone()) if is_moment else value
 
 
-def _set_all(instance: Any, columns: Iterable[tuple[Slot, Any]], more: Mapping[str, Any]) -> set[str]:
+def _set_all(instance: Model, columns: Iterable[tuple[Slot, Any]], more: Mapping[str, Any]) -> set[str]:
     """Set the values on an instance; return the names of the fields that they belong to."""
     touched: set[str] = set()
     for slot, value in columns:
@@ -157,7 +158,7 @@ def _set_all(instance: Any, columns: Iterable[tuple[Slot, Any]], more: Mapping[s
     return touched
 
 
-def _check_key(instance: Any, slot: Slot, value: Any) -> None:
+def _check_key(instance: Model, slot: Slot, value: object) -> None:
     if value != getattr(instance, slot.attribute):
         raise ValidationError(
             {slot.source.name: ValidationError("The key of a row does not change.", code="key")}
@@ -199,7 +200,7 @@ def _collect(errors: Errors, check: Step) -> None:
         error.update_error_dict(errors)
 
 
-def _clean(instance: Any, touched: set[str]) -> None:
+def _clean(instance: Model, touched: set[str]) -> None:
     """Check what was touched, the instance as a whole, and all that compares it with other rows."""
     errors: Errors = {}
     untouched = [own.name for own in instance._meta.fields if own.name not in touched]
