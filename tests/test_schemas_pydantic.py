@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from decimal import Decimal
 
-import pydantic
 import pytest
-from pydantic import BaseModel, ConfigDict
 
 from facade import models
-from facade.contrib.pydantic import InvalidData, Prefetched, Schema, schema_for
-from facade.exceptions import FieldError, FieldFetchBlocked
-from facade.models import Count
+from facade.contrib.pydantic import schema_for
+from facade.exceptions import FieldFetchBlocked
 
 
 class House(models.Model):
