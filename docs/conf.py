@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for docs.extensions
+
+import facade
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins
+
 project = "facade"
 author = "The facade authors"
-extensions = ["myst_parser", "sphinx_inline_tabs"]
-exclude_patterns = ["_build", "changes"]
+html_show_copyright = False
+version = release = facade.__version__
+extensions = ["myst_parser", "sphinx_inline_tabs", "docs.extensions.reference"]
+exclude_patterns = ["_build", "changes", "samples"]
 myst_heading_anchors = 3
 # `:::{tab} Sync` … `:::`: what is no site shows the code in it all the same.
 myst_enable_extensions = ["colon_fence"]
 html_theme = "furo"
 html_title = "facade"
+add_module_names = False
+python_display_short_literal_types = True
+python_maximum_signature_line_length = 110

@@ -24,20 +24,49 @@ class Settings:
     """
 
     DATABASES: Mapping[str, Any]
+    """The databases by alias: a URL, a dict of keys, a SQLAlchemy URL, Engine or AsyncEngine, or a pair of them, one for each face."""
+
     DATABASE_ROUTERS: Sequence[Any]
+    """Objects, or dotted paths of classes, that choose a database for each model: the first whose answer is not None decides."""
+
     INSTALLED_APPS: Sequence[str]
+    """Packages with models, or dotted paths of `AppConfig` classes, in the order in which they are imported."""
+
     DEFAULT_AUTO_FIELD: str
+    """The dotted path of the field class that a model without a primary key of its own gets as ``id``."""
+
     USE_TZ: bool
+    """Whether moments are aware, and stored in UTC; where it is off they are naive, in ``TIME_ZONE``."""
+
     TIME_ZONE: str
+    """The name of the default time zone, such as ``"Europe/Vienna"``: the current one as long as no other is activated."""
+
     DEFAULT_TABLESPACE: str
+    """The tablespace of tables whose ``Meta`` names none; empty: the database's own. For databases that have tablespaces."""
+
     DEFAULT_INDEX_TABLESPACE: str
+    """The tablespace of the indexes of fields that name none; empty: that of the table."""
+
     ABSOLUTE_URL_OVERRIDES: Mapping[str, Callable[[Any], str]]
+    """Functions of an object by the label of its model in lower case (``"library.author"``); each becomes the model's ``get_absolute_url``."""
+
     MEDIA_ROOT: str
+    """The folder in which a `FileSystemStorage` without a `location` keeps its files."""
+
     MEDIA_URL: str
+    """The address at which a web server shows ``MEDIA_ROOT``."""
+
     FACADE_CLEANUP_SECONDS: float
+    """Seconds that COMMIT, ROLLBACK and check-in have from a cancellation on; then the connection is closed."""
+
     FACADE_RETRY_ATTEMPTS: int
+    """How often a lone read is tried in all when its connection is lost; 1 tries it once."""
+
     FACADE_SHAPE_CACHE: bool
+    """Whether queries are planned once per shape; off, each is planned anew. It changes the speed only."""
+
     FACADE_FAST_ROADS: bool
+    """Whether drivers are called past SQLAlchemy where that makes no difference; off, they never are. It changes the speed only."""
 
     def __init__(self) -> None:
         self.__dict__.update(_defaults(os.environ))
@@ -199,3 +228,4 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 }
 
 settings = Settings()
+"""The settings of the program, as attributes: `settings.TIME_ZONE`."""

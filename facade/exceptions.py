@@ -70,61 +70,116 @@ NON_FIELD_ERRORS = "__all__"
 
 
 class ObjectDoesNotExist(Exception):
-    """The requested row does not exist; each model has a subclass `Model.DoesNotExist`."""
+    """The requested row does not exist; each model has a subclass `Model.DoesNotExist`.
+
+    What helps: catch the model's own class, or ask `get_or_none()` or `first()`, which return None.
+
+    >>> Author.objects.get(name="Zoe")
+    Traceback (most recent call last):
+    library.models.Author.DoesNotExist: Author matching query does not exist.
+    """
 
     silent_variable_failure = True
 
 
 class MultipleObjectsReturned(Exception):
-    """One row was asked for and several matched; each model has a subclass of its own."""
+    """One row was asked for and several matched; each model has a subclass of its own.
+
+    What helps: conditions that leave one row, or `first()` with an order, where any of them will do.
+    """
 
 
 class FieldDoesNotExist(Exception):
-    """The model has no field of that name."""
+    """The model has no field of that name.
+
+    What helps: `Model._meta.get_fields()` lists those it has, relations from other models among them.
+    """
 
 
 class FieldError(Exception):
-    """A field was named or used in a way its model does not allow."""
+    """A field was named or used in a way its model does not allow.
+
+    It is raised where the query is written, before any SQL. What helps: the message names the model, the wrong
+    name, the nearest right one and those there are.
+
+    >>> Author.objects.filter(nmae="Ada")
+    Traceback (most recent call last):
+    facade.exceptions.FieldError: Cannot resolve keyword 'nmae' into field. ...
+    """
 
 
 class FieldFetchBlocked(FieldError):
-    """A missing value would have cost a query, which the instance's fetch mode forbids."""
+    """A missing value would have cost a query, which the instance's fetch mode forbids.
+
+    What helps: load it beforehand, by the `select_related()`, `prefetch_related()` or `only()` that the message
+    names, or `await obj.afetch("name")`.
+    """
 
 
 class EmptyResultSet(Exception):
-    """The condition cannot be true for any row; no query is needed."""
+    """The condition cannot be true for any row; no query is needed.
+
+    Methods of querysets catch it and answer at once. What helps: in an expression of your own, let it pass, or set
+    `empty_result_set_value`.
+    """
 
 
 class FullResultSet(Exception):
-    """The condition is true for every row; no WHERE is needed."""
+    """The condition is true for every row; no WHERE is needed.
+
+    Methods of querysets catch it. What helps: in an expression of your own, let it pass.
+    """
 
 
 class ImproperlyConfigured(Exception):
-    """A setting is missing or wrong."""
+    """A setting is missing or wrong.
+
+    What helps: the message names the setting, or the alias and its key, and what it takes; `facade.configure()`
+    comes before the first query.
+    """
 
 
 class AppRegistryNotReady(Exception):
-    """Models were asked for before they were all declared."""
+    """Models were asked for before they were all declared.
+
+    What helps: ask later, when the modules with models are imported, or use `apps.lazy_model_operation()`.
+    """
 
 
 class ConnectionDoesNotExist(Exception):
-    """No database is configured under that alias."""
+    """No database is configured under that alias.
+
+    What helps: `facade.configure(DATABASES={"default": …})`, and an alias that is in it.
+    """
 
 
 class SynchronousOnlyOperation(Exception):
-    """A blocking call was made in a running event loop; the message names its awaitable twin."""
+    """A blocking call was made in a running event loop; the message names its awaitable twin.
+
+    What helps: `await` the twin, load relations beforehand, or call the whole function by `await
+    facade.run(function)`; in notebooks, `ALLOW_BLOCKING` of the database.
+    """
 
 
 class SuspiciousOperation(Exception):
-    """Input that looks like an attack."""
+    """Input that looks like an attack.
+
+    What helps: answer it as a bad request, and look where the value came from.
+    """
 
 
 class SuspiciousFileOperation(SuspiciousOperation):
-    """A file name that would leave the storage's directory."""
+    """A file name that would leave the storage's directory.
+
+    What helps: names without `..` and without a slash at the beginning.
+    """
 
 
 class PermissionDenied(Exception):
-    """The user may not do that."""
+    """The user may not do that.
+
+    It is for programs to raise. What helps: answer it as forbidden.
+    """
 
 
 class _Told(DBAPIError):
@@ -142,15 +197,27 @@ class _Told(DBAPIError):
 
 
 class ObjectNotUpdated(_Told, DatabaseError):
-    """`save()` found no row to update; each model has a subclass `Model.NotUpdated`."""
+    """`save()` found no row to update; each model has a subclass `Model.NotUpdated`.
+
+    The row was deleted, or changed by somebody else where rows have versions, since the object was loaded. What
+    helps: `refresh_from_db()` and decide anew, or `save(force_insert=True)` to store it again.
+    """
 
 
 class UnsupportedFeature(_Told, NotSupportedError):
-    """The database cannot do what was asked."""
+    """The database cannot do what was asked.
+
+    What helps: the message names the database, the feature, and the version or setting that has it;
+    `connection.features` tells beforehand.
+    """
 
 
 class NestedTooDeeply(_Told, OperationalError, ValueError):
-    """A condition, an expression or a query holds more of its kind, one inside the other, than can be made SQL of."""
+    """A condition, an expression or a query holds more of its kind, one inside the other, than can be made SQL of.
+
+    What helps: parts that are alike side by side (one Q or function of many), `filter()` or `annotate()` for each
+    part, constants computed in Python, rows of inner queries fetched first.
+    """
 
     @classmethod
     def of(cls, what: str, cause: BaseException | None = None) -> NestedTooDeeply:
@@ -163,39 +230,72 @@ class NestedTooDeeply(_Told, OperationalError, ValueError):
 
 
 class NumericValueOutOfRange(_Told, DataError, OverflowError):
-    """A number does not fit into its column."""
+    """A number does not fit into its column.
+
+    What helps: the message names the field; `full_clean()` checks the range before, `BigIntegerField` and larger
+    `max_digits` hold more.
+    """
 
 
 class CheckViolation(NumericValueOutOfRange, IntegrityError):
-    """A number is one that the CHECK of its column, or its unsigned type, does not allow."""
+    """A number is one that the CHECK of its column, or its unsigned type, does not allow.
+
+    What helps: `full_clean()` before, or a field that takes negative numbers.
+    """
 
 
 class TransactionManagementError(_Told, ProgrammingError):
-    """Transactions were used in a way that makes no sense."""
+    """Transactions were used in a way that makes no sense.
+
+    Most often, a query in a block after a statement of it has failed: the database refuses all that follows. What
+    helps: an inner `atomic()` around what may fail, and the error caught outside of it.
+    """
 
 
 class DetachedOperation(TransactionManagementError):
-    """A task tried to use a transaction that another task owns."""
+    """A task tried to use a transaction that another task owns.
+
+    What helps: `block.shared()`, for tasks that are to take part in the block; `transaction.detached()` around
+    those that are not.
+    """
 
 
 class CommitOutcomeUnknown(_Told, OperationalError):
-    """The connection was lost during COMMIT: whether the work was saved is unknown."""
+    """The connection was lost during COMMIT: whether the work was saved is unknown.
+
+    It is never tried again by itself. What helps: look whether the work is there before you do it again.
+    """
 
 
 class StatementTimeout(OperationalError):
-    """A statement took longer than it was allowed to, and the server stopped it."""
+    """A statement took longer than it was allowed to, and the server stopped it.
+
+    The limit is that of `atomic(timeout=…)`, `QuerySet.timeout()` or the server. What helps: a larger limit, an
+    index (`explain(analyze=True)` shows where the time goes), or less to read at a time.
+    """
 
 
 class DeadlockDetected(OperationalError):
-    """The database ended this transaction to resolve a deadlock."""
+    """The database ended this transaction to resolve a deadlock.
+
+    What helps: `@atomic(retries=3)` runs the whole function again; rows locked in the same order everywhere do not
+    come to it.
+    """
 
 
 class SerializationFailure(OperationalError):
-    """This transaction cannot be put in order with concurrent ones; it may be tried again."""
+    """This transaction cannot be put in order with concurrent ones; it may be tried again.
+
+    What helps: `@atomic(retries=3)` runs the whole function again.
+    """
 
 
 class PoolExhausted(PoolTimeoutError):
-    """No connection became free within the pool's timeout."""
+    """No connection became free within the pool's timeout.
+
+    What helps: the message names the alias, the pool's figures and settings: larger `POOL_SIZE` and `MAX_OVERFLOW`,
+    shorter blocks, or an answer of 503; `pool_stats()` shows who waits.
+    """
 
 
 class _DeletionRefused(_Told, IntegrityError):
@@ -209,7 +309,10 @@ class _DeletionRefused(_Told, IntegrityError):
 
 
 class ProtectedError(_DeletionRefused):
-    """Deletion was refused: rows refer to the object with `on_delete=PROTECT`."""
+    """Deletion was refused: rows refer to the object with `on_delete=PROTECT`.
+
+    What helps: `protected_objects` are those that refer to it: delete or change them first.
+    """
 
     @property
     def protected_objects(self) -> Iterable[Any]:
@@ -218,7 +321,10 @@ class ProtectedError(_DeletionRefused):
 
 
 class RestrictedError(_DeletionRefused):
-    """Deletion was refused: rows refer to the object with `on_delete=RESTRICT`."""
+    """Deletion was refused: rows refer to the object with `on_delete=RESTRICT`.
+
+    What helps: `restricted_objects` are those that refer to it: delete them, or what they both belong to.
+    """
 
     @property
     def restricted_objects(self) -> Iterable[Any]:
@@ -231,7 +337,8 @@ class ValidationError(Exception):
 
     `message` is a text, another `ValidationError`, a list of those, or a dict that maps field
     names to those. A single error has `message`, `code` and `params` (which the text is formatted
-    with); any but a dict has `error_list`; a dict has `error_dict`.
+    with); any but a dict has `error_list`; a dict has `error_dict`. What helps: `message_dict` tells the users what is
+    wrong with which field.
 
     >>> ValidationError("%(value)s is odd", code="odd", params={"value": 3}).messages
     ['3 is odd']

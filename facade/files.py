@@ -280,3 +280,4 @@ def validate_file_name(name: str, allow_relative_path: bool = False) -> str:
 
 
 default_storage = FileSystemStorage()
+"""The storage of a FileField that names none: the folder ``MEDIA_ROOT``."""

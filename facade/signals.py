@@ -333,14 +333,36 @@ class ModelSignal(Signal):
 
 
 class_prepared = Signal()
+"""A model's class is complete: ``sender`` is the model."""
 
 pre_init = ModelSignal(use_caching=True)
+"""An object is about to be made: ``sender`` is its model; ``args`` and ``kwargs`` are what it is made of."""
+
 post_init = ModelSignal(use_caching=True)
+"""An object has been made, by a program or of a row: ``sender``, ``instance``."""
+
 pre_save = ModelSignal(use_caching=True)
+"""An object is about to be stored: ``sender``, ``instance``, ``raw`` (loading a fixture), ``using`` (the alias), ``update_fields``."""
+
 post_save = ModelSignal(use_caching=True)
+"""An object has been stored: what `pre_save` has, and ``created``. Bulk methods and `QuerySet.update` send nothing."""
+
 pre_delete = ModelSignal(use_caching=True)
+"""An object is about to be deleted: ``sender``, ``instance``, ``using``, ``origin`` (the object or queryset that the deletion began with)."""
+
 post_delete = ModelSignal(use_caching=True)
+"""An object has been deleted: what `pre_delete` has. Rows that the database deletes itself are not told."""
+
 m2m_changed = ModelSignal(use_caching=True)
+"""The pairs of a many-to-many relation change: ``sender`` is the model of the pairs.
+
+``action`` is ``"pre_add"``, ``"post_add"``, ``"pre_remove"``, ``"post_remove"``, ``"pre_clear"`` or ``"post_clear"``; ``instance`` is the object whose
+relation it is, ``reverse`` whether it is looked at from the other side, ``model`` the class of the objects that are added or removed, ``pk_set`` their keys,
+``using`` the alias, ``raw`` whether a fixture is loaded.
+"""
 
 pre_migrate = Signal()
+"""For programs that connect to it: facade itself does not send it."""
+
 post_migrate = Signal()
+"""For programs that connect to it: facade itself does not send it."""

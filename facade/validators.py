@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
+"""What counts as no value: `blank` decides about it, and validators are not asked."""
 
 
 class _Counted(str):
@@ -543,15 +544,26 @@ class ProhibitNullCharactersValidator(_Validator):
 
 
 validate_domain_name = DomainNameValidator()
+"""The text must be a domain name."""
+
 validate_email = EmailValidator()
+"""The text must be an email address."""
+
 integer_validator = RegexValidator(r"\A-?\d+\Z", "Enter a valid integer.")
+"""The text must be an integer."""
+
 validate_slug = RegexValidator(
     r"\A[-a-zA-Z0-9_]+\Z", "Enter a valid “slug” consisting of letters, numbers, underscores or hyphens."
 )
+"""The text must consist of ASCII letters, digits, underscores and hyphens."""
+
 validate_unicode_slug = RegexValidator(
     r"\A[-\w]+\Z", "Enter a valid “slug” consisting of Unicode letters, numbers, underscores, or hyphens."
 )
+"""The text must consist of letters and digits of any script, underscores and hyphens."""
+
 validate_comma_separated_integer_list = int_list_validator(message="Enter only digits separated by commas.")
+"""The text must be integers joined by commas."""
 
 
 def validate_integer(value: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 __version__ = "0.1.0.dev0"
+"""The version of facade, by PEP 440."""
 
 VERSION_KEY = "_facade_version"
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+import runpy
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 import facade
+from facade import configure, create_all
 from facade.configuration import override
+from facade.testing import isolate_apps
+
+LIBRARY = Path(__file__).parent.parent / "docs" / "reference" / "library.py"
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def names_of_modules():
@@ -17,9 +25,36 @@ def names_of_modules():
     return ["facade", *(module.name for module in found if not module.name.endswith("__main__"))]
 
 
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """The models that examples may use without a word, in a database with a few rows."""
+    with override(), isolate_apps("library"):
+        configure(DATABASES={"default": f"sqlite:///{tmp_path_factory.mktemp('library')}/library.sqlite3"})
+        names = runpy.run_path(str(LIBRARY), run_name="library.models")
+        create_all()
+        names["fill"]()
+        yield {name: names[name] for name in ("Author", "Book", "Tag")}
+        facade.close_all()
+
+
+@contextmanager
+def undone():
+    """Undo what an example writes."""
+    with override(), facade.atomic():
+        yield
+        facade.transaction.set_rollback(rollback=True)
+
+
 @pytest.mark.parametrize("name", names_of_modules())
-def test_examples_in_docstrings(name):
+def test_examples_in_docstrings(name, library):
     module = importlib.import_module(name)
-    with override():
-        results = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    assert results.failed == 0
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    for example in doctest.DocTestFinder(exclude_empty=True).find(module):
+        source = "".join(part.source for part in example.examples)
+        read = {model: library[model] for model in library if model in source}
+        example.globs.update(
+            {model: value for model, value in read.items() if f"class {model}(" not in source}
+        )
+        with undone() if read else override():
+            runner.run(example)
+    assert runner.failures == 0

@@ -98,6 +98,7 @@ class Connections(Mapping[str, Database]):
 
 
 connections = Connections()
+"""The databases by their aliases: `connections["default"]` is a `Database`, made when it is first asked for. ConnectionDoesNotExist for others."""
 
 
 class DefaultConnection:
@@ -122,6 +123,7 @@ class DefaultConnection:
 
 
 connection = cast("Database", DefaultConnection())
+"""The database with the alias `default`, whichever that is at the moment."""
 
 
 def close_all() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_DB_ALIAS", "ConnectionRouter", "router"]
 
 DEFAULT_DB_ALIAS = "default"
+"""The alias of the database that is used where nothing else is said."""
 
 
 class ConnectionRouter:
@@ -81,6 +82,7 @@ def _load(path: str) -> Any:
 
 
 router = ConnectionRouter()
+"""Asks the routers of the setting ``DATABASE_ROUTERS`` which database a model is read from and written to."""
 
 
 @configuration.on_change

@@ -371,6 +371,8 @@ class Exact(RangeChecked):
 
 @registered()
 class GreaterThan(RangeChecked):
+    """Greater."""
+
     lookup_name = "gt"
     below_all = True
 
@@ -391,6 +393,8 @@ class _WholeNumber(RangeChecked):
 
 @registered()
 class GreaterThanOrEqual(_WholeNumber):
+    """Greater or equal."""
+
     lookup_name = "gte"
     below_all = True
 
@@ -400,6 +404,8 @@ class GreaterThanOrEqual(_WholeNumber):
 
 @registered()
 class LessThan(_WholeNumber):
+    """Less."""
+
     lookup_name = "lt"
     above_all = True
 
@@ -409,6 +415,8 @@ class LessThan(_WholeNumber):
 
 @registered()
 class LessThanOrEqual(RangeChecked):
+    """Less or equal."""
+
     lookup_name = "lte"
     above_all = True
 

@@ -414,6 +414,7 @@ class Apps:
 
 
 apps = Apps()
+"""The registry of the program: every model that has no `Meta.apps` of its own."""
 
 _stack: list[Apps] = [apps]
 

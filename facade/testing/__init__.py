@@ -28,8 +28,8 @@ __all__ = [
     "setting_changed",
 ]
 
-# The async face has connections of its own: it does not see what an open sync block has not committed.
 ASYNC_SHARES_CONNECTION = False
+"""The async face has connections of its own: it does not see what an open sync block has not committed."""
 
 
 class _Counted:

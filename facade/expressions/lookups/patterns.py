@@ -81,36 +81,48 @@ class IExact(PatternLookup):
 
 @registered()
 class Contains(PatternLookup):
+    """Contains the text; on SQLite whatever the case of ASCII letters."""
+
     lookup_name = "contains"
     before = after = "%"
 
 
 @registered()
 class IContains(Contains):
+    """Contains the text, whatever the case of letters; on SQLite of ASCII letters."""
+
     lookup_name = "icontains"
     ignore_case = True
 
 
 @registered()
 class StartsWith(PatternLookup):
+    """Begins with the text; on SQLite whatever the case of ASCII letters."""
+
     lookup_name = "startswith"
     after = "%"
 
 
 @registered()
 class IStartsWith(StartsWith):
+    """Begins with the text, whatever the case of letters; on SQLite of ASCII letters."""
+
     lookup_name = "istartswith"
     ignore_case = True
 
 
 @registered()
 class EndsWith(PatternLookup):
+    """Ends with the text; on SQLite whatever the case of ASCII letters."""
+
     lookup_name = "endswith"
     before = "%"
 
 
 @registered()
 class IEndsWith(EndsWith):
+    """Ends with the text, whatever the case of letters; on SQLite of ASCII letters."""
+
     lookup_name = "iendswith"
     ignore_case = True
 
@@ -136,6 +148,8 @@ class Regex(BuiltinLookup):
 
 @registered()
 class IRegex(Regex):
+    """A regular expression that does not look at the case of letters."""
+
     lookup_name = "iregex"
     ignore_case = True
 

@@ -296,21 +296,29 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 @CompositePrimaryKey.register_lookup
 class TupleGreaterThan(TupleOrder, GreaterThan):
+    """Greater, column by column."""
+
     operator = ">"
 
 
 @CompositePrimaryKey.register_lookup
 class TupleGreaterThanOrEqual(TupleOrder, GreaterThanOrEqual):
+    """Greater or equal, column by column."""
+
     operator = ">="
 
 
 @CompositePrimaryKey.register_lookup
 class TupleLessThan(TupleOrder, LessThan):
+    """Less, column by column."""
+
     operator = "<"
 
 
 @CompositePrimaryKey.register_lookup
 class TupleLessThanOrEqual(TupleOrder, LessThanOrEqual):
+    """Less or equal, column by column."""
+
     operator = "<="
 
 

@@ -91,8 +91,13 @@ class FetchRaise(FetchMode):
 
 
 FETCH_ONE = FetchOne()
+"""What was not loaded is loaded when it is read, for this object alone: one statement each time. The mode if none is given."""
+
 FETCH_PEERS = FetchPeers()
+"""What was not loaded is loaded when it is read, for all objects of the same result at once: one statement for all of them."""
+
 FETCH_RAISE = FetchRaise()
+"""What was not loaded raises `FieldFetchBlocked`, which names what to load beforehand."""
 
 
 def fetch_mode_of(instance: Instance) -> FetchMode:

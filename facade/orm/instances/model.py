@@ -146,7 +146,11 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         setattr(self, opts.pk.attname, value)
 
     if not TYPE_CHECKING:
-        pk = property(_get_pk_val, _set_pk_val)
+        pk = property(
+            _get_pk_val,
+            _set_pk_val,
+            doc="The value of the primary key, whatever it is called; a tuple of a composite key. It can be set.",
+        )
 
     def _is_pk_set(self, meta: Keyed | None = None) -> bool:
         key = getattr(self, (meta or self._meta).pk.attname)

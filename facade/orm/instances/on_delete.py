@@ -103,7 +103,12 @@ class DatabaseOnDelete:
 
 
 DB_CASCADE = DatabaseOnDelete("CASCADE", "DB_CASCADE", CASCADE)
+"""``ON DELETE CASCADE``: the database deletes the rows that refer to the object; no signals, no objects are loaded."""
+
 DB_SET_DEFAULT = DatabaseOnDelete("SET DEFAULT", "DB_SET_DEFAULT")
+"""``ON DELETE SET DEFAULT``: the database sets the foreign key to its `db_default`."""
+
 DB_SET_NULL = DatabaseOnDelete("SET NULL", "DB_SET_NULL")
+"""``ON DELETE SET NULL``: the database sets the foreign key to NULL."""
 
 SKIP_COLLECTION: frozenset[Any] = frozenset([DO_NOTHING, DB_CASCADE, DB_SET_DEFAULT, DB_SET_NULL])

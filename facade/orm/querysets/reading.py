@@ -36,6 +36,8 @@ R = TypeVar(
 T1 = TypeVar("T1")
 
 REPR_OUTPUT_SIZE = SHOWN_ROWS
+"""How many objects the ``repr()`` of a queryset shows."""
+
 DEFAULT_CHUNK = 2000
 EMBEDDED_CHUNK = 500
 """How many rows of a stream are read at a time where no server is asked: so few are in the processor's cache still."""
