@@ -116,6 +116,9 @@ def pages() -> dict[str, list[Name]]:
 def documentation(name: Name) -> str:
     """Return the text of a name: its docstring, or the text that stands behind it in its module or class."""
     value = name.value
+    if home := foreign(value):
+        text = OTHERS_LINK.sub(r"`\1`", (inspect.getdoc(value) or "").split("\n\n")[0])
+        return f"{text}\n\nIt is `{home}.{value.__name__}`."
     if inspect.isclass(name.owner):
         if not isinstance(value, type) and (inspect.isroutine(value) or inspect.isdatadescriptor(value)):
             return inspect.getdoc(value) or ""
@@ -126,6 +129,12 @@ def documentation(name: Name) -> str:
     if inspect.isroutine(value) or inspect.ismodule(value):
         return inspect.getdoc(value) or ""
     return text_in_module(name.module, name.last)
+
+
+def foreign(value) -> str:
+    """Return the module of a class or function of another package; empty for facade's own, and for values."""
+    home = getattr(value, "__module__", None) if inspect.isclass(value) or inspect.isfunction(value) else None
+    return "" if home is None or home.partition(".")[0] in {"facade", "library"} else home
 
 
 def _own(value) -> str:
@@ -182,8 +191,10 @@ def _texts(body: list[ast.stmt]) -> dict[str, str]:
 def signature(name: Name) -> str:
     """Return the parameters of a function or class with their defaults; their types stand in the text."""
     value = getattr(name.owner, name.last, None)
-    if not (inspect.isroutine(value) or inspect.isclass(value)):
+    if not (inspect.isroutine(value) or inspect.isclass(value)) or name.last.isupper():
         return ""
+    if foreign(value):
+        return "" if inspect.isclass(value) else "(...)"
     if inspect.isclass(value) and issubclass(value, BaseException) and "__init__" not in vars(value):
         return ""
     try:
@@ -213,6 +224,7 @@ def _plain(parameter: inspect.Parameter) -> inspect.Parameter:
     return parameter.replace(annotation=inspect.Parameter.empty, default=default)
 
 
+OTHERS_LINK = re.compile(r"\[(\w+)\]\[[\w.]+\]")
 ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?(\w+)`")
 SITES = {
     "docs.djangoproject.com": "Django's documentation",

@@ -28,6 +28,7 @@ class Names(Directive):
     has_content = True
 
     def run(self) -> list[nodes.Node]:
+        self.state.document.settings.env.note_reread()
         return [
             node
             for name in names.listed(self.arguments[0], "\n".join(self.content))
@@ -100,6 +101,7 @@ class Table(Directive):
     written: ClassVar[Callable[..., str]]
 
     def run(self) -> list[nodes.Node]:
+        self.state.document.settings.env.note_reread()  # the code may have changed
         lines = StringList(type(self).written(*self.arguments).splitlines(), source=self.name)
         holder = nodes.container()
         self.state.nested_parse(lines, 0, holder)
