@@ -61,7 +61,7 @@ def check(page, project, url=None):
                 pytest.fail(f"{page}: {program} {' '.join(arguments)}\n{shown}", pytrace=False)
 
 
-@pytest.mark.parametrize("page", ["migrations.md"])
+@pytest.mark.parametrize("page", ["migrations.md", "porting.md"])
 def test_the_commands_on_each_page(page, tmp_path, commands):
     check(page, on_sqlite(tmp_path, commands))
 
