@@ -29,6 +29,8 @@ class Filtered(Protocol):
 class Formed(Protocol):
     """A view as the storing of a form knows it."""
 
+    hides_defaults: bool
+
     def get_fields_list(self, request: Request) -> Sequence[BaseField]: ...
 
     def model_field(self, name: str) -> Any: ...

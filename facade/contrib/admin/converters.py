@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["converted", "default_names", "key_of_view"]
 
-YES_NO = (("true", "Yes"), ("false", "No"))
+YES_NO: Any = ((True, "Yes"), (False, "No"))
 _NUMBERS = (models.IntegerField, models.AutoField)
 _TEXTS = (
     models.CharField,

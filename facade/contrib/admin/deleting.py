@@ -50,7 +50,7 @@ def company_of(objs: Sequence[Model], using: str) -> Company:
     try:
         collector.collect(objs)
     except (ProtectedError, RestrictedError) as error:
-        return Company(kept_by=kept_by(error))
+        return Company(kept_by=kept_by(error, using))
     kinds = []
     chosen, links = set(objs), set(type(objs[0])._meta.all_parents)
     for model, found in collector.data.items():
@@ -79,15 +79,18 @@ def _matching(rows: RelatedRows | QuerySet[Any], using: str) -> Any:
     return _rows(rows.model, using).filter(refers)
 
 
-def kept_by(error: ProtectedError | RestrictedError) -> list[Kind]:
+def kept_by(error: ProtectedError | RestrictedError, using: str) -> list[Kind]:
     """Return the objects that forbid a deletion."""
     found: Iterable[Any] = (
         error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
     )
-    by_model: dict[type[Model], list[Model]] = {}
+    by_model: dict[type[Model], list[Any]] = {}
     for one in found:
-        by_model.setdefault(type(one), []).append(one)
-    return [_kind(model, len(objs), objs[:NAMED]) for model, objs in by_model.items()]
+        by_model.setdefault(type(one), []).append(one.pk)
+    return [
+        _kind(model, len(keys), list(_rows(model, using).filter(pk__in=keys[:NAMED])))
+        for model, keys in by_model.items()
+    ]
 
 
 def _kind(model: type[Model], count: int, named: Sequence[Model]) -> Kind:

@@ -152,6 +152,10 @@ class Choice(AsSent, EnumField):
         known = {str(value): value for value, _ in self._get_choices(request)}
         return known.get(sent, sent)
 
+    async def get_create_default(self, request: Request) -> Any:
+        """Return the default as the choices have it."""
+        return await BaseField.get_create_default(self, request)
+
     def shown(self, value: object) -> object:
         return value
 

@@ -40,6 +40,7 @@ class InlineModelView(ModelView, BaseInline):
     """
 
     extra = 0
+    hides_defaults = True
 
     def __init__(self, parent_view: ModelView | None = None) -> None:
         if parent_view is None:

@@ -11,7 +11,7 @@ from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, RelationField
 
 from facade import models
-from facade.contrib.admin.fields import AsSent, File, Unreadable
+from facade.contrib.admin.fields import AsSent, File, Json, Unreadable
 from facade.contrib.admin.keys import key_text
 from facade.exceptions import (
     NON_FIELD_ERRORS,
@@ -62,11 +62,12 @@ async def filled(view: Formed, request: Request, obj: Model, sent: Mapping[str, 
         elif isinstance(one, File):
             await _upload(obj, one.name, value)
         else:
-            _assign(view.model_field(one.name), obj, one, value, form)
+            _assign(view, obj, one, value, form)
     return form
 
 
-def _assign(column: Field[Any] | None, obj: Model, one: BaseField, sent: object, form: Filled) -> None:
+def _assign(view: Formed, obj: Model, one: BaseField, sent: object, form: Filled) -> None:
+    column = view.model_field(one.name)
     if column is None:  # a property of the model
         setattr(obj, one.name, sent)
         return
@@ -76,13 +77,22 @@ def _assign(column: Field[Any] | None, obj: Model, one: BaseField, sent: object,
             return
         sent = None if sent is None or sent == "" else one.read(sent)
     if sent is None or sent == "":
-        if adding and column.has_db_default():
+        if adding and _has_hidden_default(view, column, one):
             return
         sent = "" if column.empty_strings_allowed and not column.null else None
     try:
-        setattr(obj, column.attname, _python_value(column, sent))
+        value = _python_value(column, sent)
+        if value is None and not column.null:
+            column._refuse("null")  # full_clean() passes over what may be blank
+        setattr(obj, column.attname, value)
     except ValidationError as error:
         form.errors[one.name] = error.messages
+
+
+def _has_hidden_default(view: Formed, column: Field[Any], one: BaseField) -> bool:
+    """Return whether there is a default that the empty form did not show: the editor shows nothing for an empty document."""
+    hidden = view.hides_defaults or isinstance(one, Json)
+    return column.has_db_default() or (hidden and column.has_default())
 
 
 def _python_value(column: Field[Any], sent: object) -> object:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,8 @@ class ModelView(Rows):
         assert self._admin is not None, "add_view() the view first"
         return self._admin  # type: ignore[return-value]
 
+    hides_defaults = False
+    """Whether an empty form does not show the fields' defaults, so that what is left empty takes them."""
     also_checked: frozenset[str] = frozenset()
     """Fields that forms do not have and that are checked with each change all the same."""
 
@@ -117,7 +119,9 @@ class ModelView(Rows):
         await run(check, obj, form, others)
 
     async def _save(self, request: Request, obj: Model, form: Filled, before: Values | None) -> None:
-        data = {name: form.links.get(name, getattr(obj, name, None)) for name in form.shown}
+        data = {
+            name: form.links[name] if name in form.links else getattr(obj, name, None) for name in form.shown
+        }
         await self.validate(request, data)
         if before is None:
             await self._emit_before_create(request, data, obj)
@@ -186,16 +190,16 @@ class ModelView(Rows):
         keys = [obj.pk for obj in objs]
         if not objs:
             return 0
-        with telling_users():
-            async with atomic(using=self.write_alias()):
-                values = [await self._values(request, obj) for obj in objs]
-                for obj in objs:
-                    await self._emit_before_delete(request, key_text(obj), obj)
-                along = await self._deleted(objs)
-                for obj, key, before in zip(objs, keys, values, strict=True):
-                    await self._emit_after_delete(request, key, obj)
-                    if self.admin().audit is not None:
-                        await self._tell(request, "delete", obj, before, None, key, along)
+        alias = self.write_alias()
+        async with telling_users(alias), atomic(using=alias):
+            values = [await self._values(request, obj) for obj in objs]
+            for obj in objs:
+                await self._emit_before_delete(request, key_text(obj), obj)
+            along = await self._deleted(objs)
+            for obj, key, before in zip(objs, keys, values, strict=True):
+                await self._emit_after_delete(request, key, obj)
+                if self.admin().audit is not None:
+                    await self._tell(request, "delete", obj, before, None, key, along)
         for obj, key in zip(objs, keys, strict=True):
             on_commit(request, partial(self._emit_after_delete_committed, request, key, obj))
         return len(objs)
@@ -218,7 +222,7 @@ class ModelView(Rows):
 
     async def handle_action(self, request: Request, selection: ActionSelection, name: str) -> Response | None:
         """Run an action on the rows that were chosen. Raises `ActionFailed` with what the user is told."""
-        with telling_users():
+        async with telling_users(self.write_alias()):
             if self.admin().audit is None or name in ("delete", "export"):
                 return await super().handle_action(request, selection, name)
             before = {obj.pk: await run(values_of, obj) for obj in await selection.rows()}
@@ -230,7 +234,7 @@ class ModelView(Rows):
         """Run an action on one row. Raises `ActionFailed` with what the user is told."""
         if self._row_actions.get(name, {}).get("is_link"):
             raise ActionFailed("This action is a page of its own.")
-        with telling_users():
+        async with telling_users(self.write_alias()):
             obj = await self.find_by_pk(request, pk)
             if obj is None:
                 raise ActionFailed("There is no such row any more.")
@@ -265,13 +269,13 @@ class ModelView(Rows):
         return self.admin().delete_url(request, self, str(pk))
 
 
-@contextmanager
-def telling_users() -> Iterator[None]:
+@asynccontextmanager
+async def telling_users(using: str) -> AsyncIterator[None]:
     """Have an action that fails say why."""
     try:
         yield
     except (ProtectedError, RestrictedError) as error:
-        raise ActionFailed(in_the_way(kept_by(error))) from error
+        raise ActionFailed(in_the_way(await run(kept_by, error, using))) from error
     except ValidationError as error:
         raise ActionFailed(" ".join(error.messages)) from error
     except ObjectNotUpdated as error:
