@@ -276,7 +276,7 @@ class AsyncPaginator(BasePaginator[T]):
                 self._cache_acount = await count()
             else:
                 self._cache_acount = len(cast("Sequence[T]", self.object_list))
-        return cast("int", self._cache_acount)
+        return self._cache_acount
 
     async def anum_pages(self) -> int:
         """Return how many pages there are."""

@@ -57,6 +57,8 @@ class Vendor:
     # -- expressions ----------------------------------------------------------------------------
 
     only_supports_unbounded_with_preceding_and_following = False
+    order_by_nulls_first: bool | None = None
+    """Whether NULL comes before all values in ascending order and behind them in descending; None where it is neither that nor the reverse."""
     supports_aggregate_distinct_multiple_argument = True
     supports_aggregate_filter_clause = True
     supports_aggregate_order_by_clause = True

@@ -25,6 +25,7 @@ class MySQL(Vendor):
     has_select_for_update_nowait = True
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True
+    order_by_nulls_first = True
     supports_comments = True
     supports_deferrable_unique_constraints = False
     supports_frame_exclusion = False

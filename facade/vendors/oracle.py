@@ -23,6 +23,7 @@ class Oracle(Vendor):
     has_select_for_update = True
     has_select_for_update_nowait = True
     has_select_for_update_skip_locked = True
+    order_by_nulls_first = False
     supports_any_value = True
     supports_boolean_expr_in_select_clause = False
     supports_comments = True

@@ -30,6 +30,7 @@ class SQLServer(Vendor):
     can_release_savepoints = False
     can_rollback_ddl = True
     has_native_uuid_field = True
+    order_by_nulls_first = True
     supports_aggregate_distinct_multiple_argument = False
     supports_any_value = False
     supports_boolean_expr_in_select_clause = False

@@ -1,0 +1,41 @@
+"""Services on FastAPI; needs it: ``pip install 'sqlalchemy-facade[fastapi]'``."""
+
+from __future__ import annotations
+
+try:
+    import fastapi as _  # noqa: F401 - is it there?
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "facade.contrib.fastapi needs FastAPI: pip install 'sqlalchemy-facade[fastapi]'", name=missing.name
+    ) from missing
+
+from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
+from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute, atomic_route
+from facade.contrib.service.cursors import CursorPagination, PageByCursor
+from facade.contrib.service.lifespan import lifespan
+from facade.contrib.service.pagination import (
+    LimitOffsetPagination,
+    PageByNumber,
+    PageByOffset,
+    PageNumberPagination,
+)
+from facade.contrib.starlette import exception_handlers, health
+
+__all__ = [
+    "AtomicRoute",
+    "CursorPage",
+    "CursorPagination",
+    "LimitOffsetPagination",
+    "NumberedPage",
+    "OffsetPage",
+    "PageByCursor",
+    "PageByNumber",
+    "PageByOffset",
+    "PageNumberPagination",
+    "QuerySetRoute",
+    "atomic_route",
+    "exception_handlers",
+    "health",
+    "lifespan",
+    "query",
+]

@@ -1,0 +1,83 @@
+"""Query parameters as dependencies, and the models of pages."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict
+
+from facade.contrib.service.parameters import Parameter, Queried
+
+T = TypeVar("T")
+B = TypeVar("B")
+
+
+def query(queried: Queried[B]) -> Callable[..., B]:
+    """Return a dependency that reads the query parameters of a pagination, or of filters.
+
+        Books = Annotated[PageByNumber, Depends(query(PageNumberPagination(size=50)))]
+
+        @app.get("/books", response_model=NumberedPage[BookOut])
+        async def list_books(books: Books):
+            return await books.apage(Book.objects.order_by("title"))
+
+    FastAPI knows the parameters by their types and limits: it converts and checks them, and OpenAPI has them.
+    """
+    parameters = {f"parameter_{number}": one for number, one in enumerate(queried.parameters)}
+
+    def read(**values: Any) -> B:
+        return queried.bind({parameters[name].name: value for name, value in values.items()})
+
+    signature = [_declared(one, name) for name, one in parameters.items()]
+    read.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined] # functions may have one
+    return read
+
+
+def _declared(parameter: Parameter, name: str) -> inspect.Parameter:
+    """Return a parameter of a function as FastAPI declares one of a query."""
+    kind: Any = Literal[parameter.choices] if parameter.choices else parameter.kind
+    if parameter.many:
+        kind = list[kind]
+    if parameter.default is None:
+        kind = kind | None
+    limits = {"ge": parameter.minimum, "le": parameter.maximum}
+    about = Query(alias=parameter.name, description=parameter.description or None, **limits)  # type: ignore[arg-type]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=parameter.default, annotation=Annotated[kind, about]
+    )
+
+
+class _Page(BaseModel, Generic[T]):
+    model_config = ConfigDict(from_attributes=True)
+
+    items: list[T]
+
+
+class NumberedPage(_Page[T]):
+    """What `PageNumberPagination` gives, as a response_model: ``NumberedPage[BookOut]``."""
+
+    page: int
+    size: int
+    total: int | None
+    pages: int | None
+    has_next: bool
+
+
+class OffsetPage(_Page[T]):
+    """What `LimitOffsetPagination` gives, as a response_model."""
+
+    limit: int
+    offset: int
+    total: int | None
+    has_next: bool
+
+
+class CursorPage(_Page[T]):
+    """What `CursorPagination` gives, as a response_model."""
+
+    next: str | None
+    previous: str | None
+    total: int | None

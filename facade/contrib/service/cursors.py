@@ -1,0 +1,350 @@
+"""Pages that begin behind a row, whatever is inserted or deleted before it: keyset pagination with signed cursors.
+
+See https://use-the-index-luke.com/no-offset
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, TypeVar
+
+from facade.bridge import twin
+from facade.contrib.service.errors import ParameterError
+from facade.contrib.service.pagination import Sized, as_queryset, with_one_more
+from facade.contrib.service.parameters import Parameter
+from facade.contrib.service.tokens import BadToken, Key, keys_of, read, sign
+from facade.db.connection import connections
+from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from facade.expressions.base import OrderBy
+from facade.models import F, Manager, Model, Q, QuerySet
+
+T = TypeVar("T")
+N = TypeVar("N")
+
+FORWARD: Final = 1
+BACKWARD: Final = 0
+_KEY = "cursor_key_{number}"
+_LONGEST = 4096
+
+_REFUSED = "This cursor was not made by this service for this list."
+_OTHER_ORDER = "A cursor needs the ordering as names and expressions: CursorPagination(ordering=…)."
+_NO_ORDER = "{name!r} is no order that a cursor can go on from."
+_RELATION = "A cursor cannot go on from {name!r}, which is ordered as its model is: name the columns ({attname!r}, or '{name}__…')."
+_COMBINED = "A cursor goes through the rows of one query: not through those of {what}."
+_TUPLES = "A cursor reads where it is from objects or dicts, not from tuples: use values()."
+_DEFERRED = (
+    "{name!r} is not loaded, and the cursor goes on from it: leave it out of defer(), or name it in only()."
+)
+
+
+@dataclass(frozen=True)
+class CursorPage(Generic[T]):
+    """Some items of a list, and the cursors that continue it; None where it ends. ``total`` is None where nobody counts."""
+
+    items: list[T]
+    next: str | None
+    previous: str | None
+    total: int | None = None
+
+    def map(self, change: Callable[[T], N]) -> CursorPage[N]:
+        """Return the same page with each item changed."""
+        same: CursorPage[Any] = self
+        return replace(same, items=[change(item) for item in self.items])
+
+
+class CursorPagination(Sized):
+    """Pages that begin behind the last row of the page before: ``?cursor=…&size=20``.
+
+    ``ordering``: names, with "-" for descending, and expressions; that of the queryset otherwise. It may hold
+    nulls, ties, columns of other tables and annotations; the primary key is added where it leaves rows in doubt. A
+    cursor holds the values of a row, readable, and is signed with ``key``, or the setting SECRET_KEY, for this model
+    and order: another one is refused. Of several keys the first one signs.
+
+    A page costs what its rows cost, however far behind: where an index has the ordering, nothing is skipped. Rows that
+    come or go in between are neither repeated nor left out.
+    """
+
+    def __init__(
+        self,
+        ordering: str | OrderBy | Sequence[Any] | None = None,
+        size: int = 20,
+        max_size: int = 100,
+        *,
+        total: bool = False,
+        key: Key | Sequence[Key] | None = None,
+    ) -> None:
+        super().__init__(size, max_size, total=total)
+        one = isinstance(ordering, str) or hasattr(ordering, "resolve_expression")
+        self.ordering: Sequence[Any] = [ordering] if one else ordering or []  # type: ignore[assignment]
+        self.key = key
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """``cursor`` and ``size``."""
+        return (
+            Parameter("cursor", str, None, "Where to go on: `next` or `previous` of another page."),
+            Parameter("size", int, self.size, "How many items a page has.", minimum=1, maximum=self.max_size),
+        )
+
+    def bind(self, values: Mapping[str, Any]) -> PageByCursor:
+        """Return what cuts a queryset for one request. Raises ParameterError."""
+        return PageByCursor(
+            values.get("cursor") or None, self._size(values, "size"), self.total, self.ordering, self.key
+        )
+
+
+@dataclass(frozen=True)
+class PageByCursor:
+    """Cuts a queryset at the cursor that a request has."""
+
+    cursor: str | None
+    size: int
+    total: bool
+    ordering: Sequence[Any] = ()
+    key: Key | Sequence[Key] | None = field(default=None, repr=False)
+
+    def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> CursorPage[T]:
+        """Load the page behind the cursor. Raises ParameterError for one that is not of this list."""
+        rows = as_queryset(queryset)
+        _check(rows)
+        keyset = Keyset.of(rows, self.ordering)
+        keys = keys_of(self.key)
+        direction, place = self._place(keyset, keys)
+        found = keyset.ordered(rows, backward=direction == BACKWARD)
+        if place is not None:
+            found = keyset.behind(found, place, backward=direction == BACKWARD)
+        items, more = with_one_more(found, self.size)
+        if direction == BACKWARD:
+            items.reverse()
+        places = [keyset.place_of(items[index]) for index in (0, -1)] if items else []
+        keyset.clean(items)
+
+        def cursor(wanted: bool, way: int, at: int) -> str | None:
+            return sign([way, places[at]], keyset.name, keys) if wanted and places else None
+
+        forward = direction == FORWARD
+        return CursorPage(
+            items,
+            next=cursor(more if forward else True, FORWARD, 1),
+            previous=cursor(self.cursor is not None if forward else more, BACKWARD, 0),
+            total=rows.count() if self.total else None,
+        )
+
+    apage = twin(page)
+
+    def _place(self, keyset: Keyset, keys: Sequence[bytes]) -> tuple[int, list[Any] | None]:
+        if self.cursor is None:
+            return FORWARD, None
+        try:
+            if len(self.cursor) > _LONGEST:
+                raise BadToken  # noqa: TRY301 - no more of it is looked at
+            direction, place = read(self.cursor, keyset.name, keys)
+        except BadToken:
+            raise ParameterError("cursor", _REFUSED, "cursor") from None
+        return direction, place
+
+
+def _check(rows: QuerySet[Any, Any]) -> None:
+    query = rows._shape.query
+    if query.source.combinator:
+        raise TypeError(_COMBINED.format(what=f"{query.source.combinator}()"))
+    if rows._low or rows._high is not None:
+        raise TypeError(_COMBINED.format(what="a slice"))
+    if query.grouping.distinct_fields:
+        raise TypeError(_COMBINED.format(what="distinct() on fields"))
+    if rows._kind not in ("instances", "dicts"):
+        raise TypeError(_TUPLES)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the order: what it is called in conditions, its direction, and where rows without a value come."""
+
+    name: str
+    expression: Any
+    """What has to be selected for it, None for a column of the model."""
+    descending: bool
+    nulls_first: bool
+    nullable: bool
+    says_nulls: bool
+    """Whether the statement has to say where nulls come."""
+
+    def reversed(self) -> Term:
+        """Return the same term read from the end."""
+        return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
+
+    def order(self) -> OrderBy:
+        """Return the term of the ORDER BY."""
+        said = self.nullable and self.says_nulls
+        nulls = {"nulls_first" if self.nulls_first else "nulls_last": True} if said else {}
+        return OrderBy(F(self.name), descending=self.descending, **nulls)
+
+    def equal(self, value: object) -> Q:
+        """Return the condition on rows with the same value."""
+        return Q((f"{self.name}__isnull", True) if value is None else (self.name, value))
+
+    def behind(self, value: object) -> Q | None:
+        """Return the condition on rows that come behind the value; None where there are none."""
+        if value is None:
+            return Q((f"{self.name}__isnull", False)) if self.nulls_first else None
+        found = Q((f"{self.name}__{'lt' if self.descending else 'gt'}", value))
+        if self.nullable and not self.nulls_first:
+            found |= Q((f"{self.name}__isnull", True))
+        return found
+
+    def not_before(self, value: object) -> Q | None:
+        """Return a condition that all rows behind the whole place meet, which an index on the first term can use."""
+        if self.nullable or value is None:
+            return None
+        return Q((f"{self.name}__{'lte' if self.descending else 'gte'}", value))
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """The columns by which a row has its place in a list."""
+
+    name: str
+    terms: tuple[Term, ...]
+
+    @classmethod
+    def of(cls, rows: QuerySet[Any, Any], ordering: Sequence[Any]) -> Keyset:
+        """Return that of a queryset. Raises ImproperlyConfigured for an order that does not place rows."""
+        query = rows._shape.query
+        given = list(ordering)
+        if not given:
+            given = list(
+                query.order.order_by or (query.opts.ordering if query.order.default_ordering else ())
+            )
+            if not query.order.standard_ordering or not all(isinstance(item, str) for item in given):
+                raise ImproperlyConfigured(_OTHER_ORDER)
+        if rows._fields is None or not query.grouping.group_by:
+            given = completed(query.opts, given)
+        first = connections[rows.db].features.order_by_nulls_first
+        terms = tuple(_term(query, item, number, first) for number, item in enumerate(given))
+        if rows._fields:
+            terms = tuple(_selected(term, number, rows._fields) for number, term in enumerate(terms))
+        about = ",".join(f"{item!r}" for item in given)
+        return cls(f"{query.opts.label}:{about}", terms)
+
+    def ordered(self, rows: QuerySet[Any, Any], backward: bool) -> QuerySet[Any, Any]:
+        """Return the queryset in this order, with what `place_of` reads."""
+        terms = [term.reversed() for term in self.terms] if backward else self.terms
+        more = {term.name: term.expression for term in self.terms if term.expression is not None}
+        return (rows.annotate(**more) if more else rows).order_by(*(term.order() for term in terms))
+
+    def behind(self, rows: QuerySet[Any, Any], place: Sequence[Any], backward: bool) -> QuerySet[Any, Any]:
+        """Return the rows behind a place."""
+        terms = [term.reversed() for term in self.terms] if backward else self.terms
+        found: Q | None = None
+        for term, value in reversed([*zip(terms, place, strict=True)]):
+            further, found = found, term.behind(value)
+            if further is not None:
+                tied = term.equal(value) & further
+                found = tied if found is None else found | tied
+        if found is None:
+            return rows.none()
+        bound = terms[0].not_before(place[0]) if len(terms) > 1 else None
+        return rows.filter(found) if bound is None else rows.filter(bound, found)
+
+    def place_of(self, row: object) -> list[Any]:
+        """Return the values that place a row."""
+        if isinstance(row, Mapping):
+            return [row[term.name] for term in self.terms]
+        loaded = vars(row)
+        for term in self.terms:
+            if term.name not in loaded:
+                raise ImproperlyConfigured(_DEFERRED.format(name=term.name))
+        return [loaded[term.name] for term in self.terms]
+
+    def clean(self, rows: Sequence[Any]) -> None:
+        """Take what was selected for the cursor alone out of dicts."""
+        extra = [term.name for term in self.terms if term.expression is not None]
+        for row in rows if extra else ():
+            if isinstance(row, dict):
+                for name in extra:
+                    del row[name]
+
+
+def completed(opts: Any, ordering: Sequence[Any]) -> list[Any]:
+    """Return the order with the primary key behind it, as far as it is missing there."""
+    there = {item.removeprefix("-") for item in map(_name_of, ordering) if item}
+    found = [part for item in ordering for part in _expanded(opts, item)]
+    unique = {name for name in there if _is_key(opts, name)}
+    if unique or "pk" in there:
+        return found
+    return [*found, *(key.attname for key in opts.pk_fields if not {key.attname, key.name} & there)]
+
+
+def _expanded(opts: Any, item: object) -> list[Any]:
+    """Return the columns of a primary key in the place of ``pk``."""
+    if isinstance(item, str) and item.removeprefix("-") == "pk":
+        sign_ = "-" if item.startswith("-") else ""
+        return [f"{sign_}{key.attname}" for key in opts.pk_fields]
+    return [item]
+
+
+def _name_of(item: object) -> str | None:
+    if isinstance(item, OrderBy):
+        item = item.expression
+    if isinstance(item, F):
+        return str(item.name)
+    return item if isinstance(item, str) else None
+
+
+def _is_key(opts: Any, name: str) -> bool:
+    try:
+        column = opts.get_field(name)
+    except FieldDoesNotExist:
+        return False
+    return bool(column.concrete and column.unique and not column.null)
+
+
+def _term(query: Any, item: object, number: int, nulls_come_first: bool | None) -> Term:
+    descending, nulls_first = False, None
+    if isinstance(item, OrderBy):
+        descending = item.descending
+        nulls_first = True if item.nulls_first else False if item.nulls_last else None
+        item = item.expression.name if isinstance(item.expression, F) else item.expression
+    elif isinstance(item, str):
+        descending, item = item.startswith("-"), item.removeprefix("-")
+    elif isinstance(item, F):
+        item = item.name
+    said = nulls_first is not None or nulls_come_first is None
+    if nulls_first is None:
+        nulls_first = (nulls_come_first is not False) != descending
+    if isinstance(item, str):
+        name, expression, nullable = _column(query, item, number)
+    elif hasattr(item, "resolve_expression"):
+        name, expression, nullable = _KEY.format(number=number), item, True
+    else:
+        raise ImproperlyConfigured(_NO_ORDER.format(name=item))
+    return Term(name, expression, descending, nulls_first, nullable, said)
+
+
+def _selected(term: Term, number: int, fields: Sequence[Any]) -> Term:
+    """Have a column selected that the rows of `values()` are without."""
+    if term.expression is not None or term.name in fields:
+        return term
+    return replace(term, name=_KEY.format(number=number), expression=F(term.name))
+
+
+def _column(query: Any, name: str, number: int) -> tuple[str, Any, bool]:
+    """Return what a named term is called in rows and conditions, what it takes to have it there, and whether it may be null."""
+    if name == "?":
+        raise ImproperlyConfigured(_NO_ORDER.format(name=name))
+    if name in query.annotation_select:
+        return name, None, True
+    opts = query.opts
+    column = next((one for one in opts.concrete_fields if name in (one.name, one.attname)), None)
+    if column is None:
+        return _KEY.format(number=number), F(name), True
+    related = column.related_model if column.is_relation else None
+    if (
+        isinstance(related, type)
+        and issubclass(related, Model)
+        and related._meta.ordering
+        and name != column.attname
+    ):
+        raise ImproperlyConfigured(_RELATION.format(name=name, attname=column.attname))
+    return column.attname, None, bool(column.null)

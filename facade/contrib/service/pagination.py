@@ -1,0 +1,206 @@
+"""Lists in parts: by the number of a page, or by limit and offset; `cursors.py` has the pages that never shift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from facade.bridge import twin
+from facade.contrib.service.errors import ParameterError
+from facade.contrib.service.parameters import Parameter
+from facade.contrib.service.returned import prepared
+from facade.exceptions import ImproperlyConfigured
+from facade.models import Manager, QuerySet, prefetch_related_objects
+
+T = TypeVar("T")
+N = TypeVar("N")
+FARTHEST = 2**31 - 1
+"""The largest offset: what is behind it is a mistake, or an attack."""
+
+
+@dataclass(frozen=True)
+class NumberedPage(Generic[T]):
+    """One page: its number, from 1, and how many items a page has; ``total`` and ``pages`` are None where nobody counts."""
+
+    items: list[T]
+    page: int
+    size: int
+    total: int | None
+    pages: int | None
+    has_next: bool
+
+    def map(self, change: Callable[[T], N]) -> NumberedPage[N]:
+        """Return the same page with each item changed, say into what is told of it."""
+        same: NumberedPage[Any] = self
+        return replace(same, items=[change(item) for item in self.items])
+
+
+@dataclass(frozen=True)
+class OffsetPage(Generic[T]):
+    """A part of a list: at most ``limit`` items from ``offset`` on; ``total`` is None where nobody counts."""
+
+    items: list[T]
+    limit: int
+    offset: int
+    total: int | None
+    has_next: bool
+
+    def map(self, change: Callable[[T], N]) -> OffsetPage[N]:
+        """Return the same part with each item changed."""
+        same: OffsetPage[Any] = self
+        return replace(same, items=[change(item) for item in self.items])
+
+
+class Sized:
+    """What all paginations are told: how many items a page has, how many it may have, whether all are counted."""
+
+    def __init__(self, size: int = 20, max_size: int = 100, *, total: bool = True) -> None:
+        if not 1 <= size <= max_size:
+            raise ImproperlyConfigured(
+                f"size is a number from 1 to max_size, not {size!r} (max_size is {max_size!r})."
+            )
+        self.size, self.max_size, self.total = size, max_size, total
+
+    def _size(self, values: Mapping[str, Any], name: str) -> int:
+        return within(name, values, self.size, 1, self.max_size)
+
+
+class PageNumberPagination(Sized):
+    """Pages by their numbers: ``?page=2&size=20``.
+
+    ``total``: count all rows, unless the page shows how many there are. Without it one more row is read, to tell
+    whether there is a next page. A page behind the last one is empty.
+
+    >>> PageNumberPagination(size=20).bind({"page": 0})
+    Traceback (most recent call last):
+    facade.contrib.service.errors.ParameterError: 'page' is a number from 1 to 107374182.
+    """
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """``page`` and ``size``."""
+        last = FARTHEST // self.size
+        return (
+            Parameter("page", int, 1, "The number of the page.", minimum=1, maximum=last),
+            Parameter("size", int, self.size, "How many items a page has.", minimum=1, maximum=self.max_size),
+        )
+
+    def bind(self, values: Mapping[str, Any]) -> PageByNumber:
+        """Return what cuts a queryset for one request. Raises ParameterError."""
+        page = within("page", values, 1, 1, FARTHEST // self.size)
+        return PageByNumber(page, self._size(values, "size"), self.total)
+
+
+class LimitOffsetPagination(Sized):
+    """Parts of a list: ``?limit=20&offset=40``; ``total`` is that of `PageNumberPagination`."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """``limit`` and ``offset``."""
+        return (
+            Parameter("limit", int, self.size, "How many items.", minimum=1, maximum=self.max_size),
+            Parameter("offset", int, 0, "How many to leave out.", minimum=0, maximum=FARTHEST),
+        )
+
+    def bind(self, values: Mapping[str, Any]) -> PageByOffset:
+        """Return what cuts a queryset for one request. Raises ParameterError."""
+        return PageByOffset(self._size(values, "limit"), within("offset", values, 0, 0, FARTHEST), self.total)
+
+
+@dataclass(frozen=True)
+class PageByNumber:
+    """Cuts a queryset at the page that a request asks for."""
+
+    number: int
+    size: int
+    total: bool
+
+    def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> NumberedPage[T]:
+        """Load the page. An order that leaves rows in doubt is completed by the primary key."""
+        cut = (self.number - 1) * self.size
+        items, total, more = load_part(queryset, cut, self.size, self.total)
+        pages = None if total is None else -(-total // self.size)
+        return NumberedPage(items, self.number, self.size, total, pages, more)
+
+    apage = twin(page)
+
+
+@dataclass(frozen=True)
+class PageByOffset:
+    """Cuts a queryset at the limit and the offset that a request asks for."""
+
+    limit: int
+    offset: int
+    total: bool
+
+    def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> OffsetPage[T]:
+        """Load the part. An order that leaves rows in doubt is completed by the primary key."""
+        items, total, more = load_part(queryset, self.offset, self.limit, self.total)
+        return OffsetPage(items, self.limit, self.offset, total, more)
+
+    apage = twin(page)
+
+
+class Paginating(Protocol):
+    """What a pagination is bound to: `page()`, and `apage()` under asyncio, load a part of a queryset."""
+
+    page: Callable[..., Any]
+    apage: Callable[..., Any]
+
+
+def within(name: str, values: Mapping[str, Any], default: int, least: int, greatest: int) -> int:
+    """Return the number that a parameter gives; raises ParameterError for one that is out of bounds."""
+    value = values.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or not least <= value <= greatest:
+        raise ParameterError(name, f"{name!r} is a number from {least} to {greatest}.")
+    return value
+
+
+def load_part(
+    queryset: QuerySet[Any, Any] | Manager[Any], start: int, size: int, total: bool
+) -> tuple[list[Any], int | None, bool]:
+    """Return the rows of a part, the number of all rows if it is asked for, and whether there are more."""
+    rows = stable(as_queryset(queryset))
+    if not total:
+        items, more = with_one_more(rows[start:], size)
+        return items, None, more
+    items = list(rows[start : start + size])
+    known = start + len(items)
+    count = known if len(items) < size and (items or not start) else rows.count()
+    return items, count, known < count
+
+
+def with_one_more(rows: QuerySet[Any, Any], size: int) -> tuple[list[Any], bool]:
+    """Return the first rows, with their prefetches, and whether there is another one, which is read and not prefetched for."""
+    lookups = rows._prefetch_related_lookups
+    found = list((rows.prefetch_related(None) if lookups else rows)[: size + 1])
+    items = found[:size]
+    if lookups:
+        prefetch_related_objects(items, *lookups)
+    return items, len(found) > size
+
+
+def as_queryset(queryset: QuerySet[Any, Any] | Manager[Any]) -> QuerySet[Any, Any]:
+    """Return a queryset, or that of a manager, whose objects fetch nothing later; see `returned.prepared`."""
+    if not isinstance(queryset, QuerySet | Manager):
+        raise TypeError(f"A page is cut from a queryset, not from {type(queryset).__name__}.")
+    return prepared(queryset)  # type: ignore[return-value] # it stays a queryset
+
+
+def stable(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """Return the queryset in an order that leaves no two rows in doubt, where a primary key can be added to it."""
+    query = queryset._shape.query
+    fixed = (
+        query.source.combinator
+        or query.grouping.distinct_fields
+        or query.grouping.group_by not in (None, True)
+    )
+    if fixed or queryset._fields is not None or queryset._low or queryset._high is not None:
+        return queryset
+    if queryset.totally_ordered or not query.order.standard_ordering:
+        return queryset
+    order = query.order.order_by or (query.opts.ordering if query.order.default_ordering else ())
+    return queryset.order_by(*order, "pk") if all(isinstance(item, str) for item in order) else queryset

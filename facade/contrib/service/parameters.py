@@ -1,0 +1,106 @@
+"""Query parameters: what they are called, which values they take, and how a text becomes one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from facade.contrib.service.errors import ParameterError
+from facade.parsing.dates import parse_date, parse_datetime, parse_duration, parse_time
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One query parameter. `many`: it may be given several times. `choices`: no other values are taken."""
+
+    name: str
+    kind: type
+    default: object = None
+    description: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    many: bool = False
+    choices: tuple[Any, ...] = ()
+
+
+class Queried(Protocol[T_co]):
+    """What is bound to the query parameters of a request: a pagination, or filters."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """The parameters that it reads."""
+
+    def bind(self, values: Mapping[str, Any]) -> T_co:
+        """Return what does the work, for the values of one request; those that are missing or None are not given."""
+
+
+class MultiMapping(Protocol):
+    """The query parameters of a request, as Starlette and Litestar have them."""
+
+    def __contains__(self, name: object, /) -> bool: ...
+    def __iter__(self) -> Any: ...
+    def getlist(self, key: str, /) -> list[str]: ...
+
+
+def parsed(queried: Queried[T_co], given: MultiMapping) -> T_co:
+    """Bind to texts, for frameworks that do not convert parameters. Raises ParameterError for a wrong value."""
+    values = {
+        one.name: _read_all(one, given.getlist(one.name)) for one in queried.parameters if one.name in given
+    }
+    return queried.bind(values)
+
+
+def _read_all(parameter: Parameter, texts: list[str]) -> object:
+    found = [_read(parameter, text) for text in texts]
+    return found if parameter.many else found[-1]
+
+
+def _read(parameter: Parameter, text: str) -> object:
+    read, words = _READERS.get(parameter.kind, (str, "a text"))
+    try:
+        value = read(text)
+    except (ValueError, ArithmeticError):
+        value = None
+    if value is None:
+        raise ParameterError(parameter.name, f"{words[:1].upper()}{words[1:]} is expected.")
+    check_limits(parameter, value)
+    return value
+
+
+def check_limits(parameter: Parameter, value: object) -> None:
+    """Refuse a number that is out of bounds, or a value that is no choice."""
+    if parameter.choices and value not in parameter.choices:
+        known = ", ".join(str(choice) for choice in parameter.choices)
+        raise ParameterError(parameter.name, f"One of these is expected: {known}.", "choice")
+    if isinstance(value, int) and parameter.minimum is not None and value < parameter.minimum:
+        raise ParameterError(parameter.name, f"{parameter.minimum} is the least value.", "min_value")
+    if isinstance(value, int) and parameter.maximum is not None and value > parameter.maximum:
+        raise ParameterError(parameter.name, f"{parameter.maximum} is the greatest value.", "max_value")
+
+
+def _read_bool(text: str) -> bool | None:
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+
+
+def _read_integer(text: str) -> int | None:
+    return int(text) if text.isascii() and len(text) <= _DIGITS else None
+
+
+_DIGITS = 30
+_READERS: Final[Mapping[type, tuple[Callable[[str], Any], str]]] = {
+    bool: (_read_bool, "true or false"),
+    int: (_read_integer, "an integer"),
+    float: (float, "a number"),
+    decimal.Decimal: (decimal.Decimal, "a number"),
+    uuid.UUID: (uuid.UUID, "a UUID"),
+    dt.datetime: (parse_datetime, "a date and time (ISO 8601)"),
+    dt.date: (parse_date, "a date (YYYY-MM-DD)"),
+    dt.time: (parse_time, "a time"),
+    dt.timedelta: (parse_duration, "a duration"),
+}

@@ -1,0 +1,61 @@
+"""Errors as answers, and the health page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from facade.contrib.service import lifespan
+from facade.contrib.service.errors import HANDLED, Answer, Problem, answer_to, log
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def exception_handlers() -> dict[Any, Handler]:
+    """Return handlers that answer for facade's errors; see `facade.contrib.service.errors.answer_to`.
+
+        app = Starlette(routes=…, exception_handlers=exception_handlers())
+
+    An error without an answer, which is the service's own fault, is raised again. Errors of the server (503, 504) are
+    logged by ``facade.service``.
+    """
+    return dict.fromkeys(HANDLED, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    answer = answer_to(error)
+    if answer is None:
+        raise error
+    log(error, answer.status, f"{request.method} {request.url.path}")
+    if answer.status == 304:
+        return Response(status_code=304, headers=dict(answer.headers))
+    return JSONResponse({"detail": _detail(answer)}, answer.status, dict(answer.headers))
+
+
+def _detail(answer: Answer) -> object:
+    return answer.detail if isinstance(answer.detail, str) else [_shown(problem) for problem in answer.detail]
+
+
+def _shown(problem: Problem) -> dict[str, object]:
+    """Return a problem as FastAPI shows its own."""
+    return {"type": problem.code, "loc": list(problem.where), "msg": problem.message}
+
+
+def health(
+    *aliases: str, deep: bool = False, details: bool = False
+) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """Return the endpoint of a health page: 200 where all databases answer, or those named, else 503.
+
+    ``deep`` begins a transaction in each. ``details`` tells versions, pools and texts of errors: not for the public.
+
+        Route("/healthz", health())
+    """
+
+    async def show_health(request: Request) -> JSONResponse:
+        status, body = await lifespan.health(*aliases, deep=deep, details=details)
+        return JSONResponse(body, status)
+
+    return show_health

@@ -1,0 +1,519 @@
+"""facade.contrib.fastapi: transactions of requests, querysets returned, pages, errors; `def` and `async def` alike."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response
+from fastapi.responses import JSONResponse
+
+from facade import aclose_all, configure, connections, pool_stats, transaction
+from facade.contrib.fastapi import (
+    AtomicRoute,
+    CursorPage,
+    CursorPagination,
+    LimitOffsetPagination,
+    NumberedPage,
+    OffsetPage,
+    PageByCursor,
+    PageByNumber,
+    PageByOffset,
+    PageNumberPagination,
+    QuerySetRoute,
+    atomic_route,
+    exception_handlers,
+    health,
+    lifespan,
+    query,
+)
+from facade.exceptions import (
+    DeadlockDetected,
+    ImproperlyConfigured,
+    PoolExhausted,
+    SerializationFailure,
+    ValidationError,
+)
+from tests.bookshop import Novelist, Tome, TomeIn, TomeOut, TomeWithNovelist, asking, fill, in_use
+
+pytestmark = pytest.mark.vendors("sqlite", "postgres")
+KEY = "a key of more than sixteen characters"
+WAYS = ["def", "async"]
+
+
+@pytest.fixture
+def shop(database):
+    database.create(Novelist, Tome)
+    fill()
+    return database
+
+
+def titles(database):
+    return {
+        title for (title,) in database.observe("SELECT title FROM tests_tome WHERE title NOT LIKE 'Tome%'")
+    }
+
+
+# -- a transaction for each request ----------------------------------------------------------------------------------
+
+told = []
+
+
+def fails(how):
+    """Fail in the way that a request asks for; return what it is to answer otherwise."""
+    if how == "raise":
+        raise KeyError(how)
+    if how == "refuse":
+        raise HTTPException(409, "no")
+    if how == "answer 404":
+        return JSONResponse({}, 404)
+    if how == "answer 503":
+        return Response(status_code=503)
+    if how == "unserializable":
+        return {"id": "no number"}
+    return None
+
+
+def atomic_app(route=AtomicRoute):
+    app = FastAPI(exception_handlers=exception_handlers())
+    app.router.route_class = route
+
+    @app.post("/def", response_model=TomeOut)
+    def store(data: TomeIn, response: Response, how: str = ""):
+        tome = Tome.objects.create(**data.model_dump())
+        assert connections["default"].in_atomic_block
+        transaction.on_commit(lambda: told.append(data.title))
+        if how == "set 418":
+            response.status_code = 418
+        return fails(how) or tome
+
+    @app.post("/async", response_model=TomeOut)
+    async def astore(data: TomeIn, response: Response, how: str = ""):
+        tome = await Tome.objects.acreate(**data.model_dump())
+        assert connections["default"].in_atomic_block
+        transaction.on_commit(lambda: told.append(data.title))
+        if how == "set 418":
+            response.status_code = 418
+        return fails(how) or tome
+
+    @app.get("/def")
+    def look():
+        return connections["default"].in_atomic_block
+
+    @app.get("/async")
+    async def alook():
+        return connections["default"].in_atomic_block
+
+    return app
+
+
+STATUSES = {
+    "": 200, "raise": 500, "refuse": 409, "answer 404": 404, "answer 503": 503, "unserializable": 500, "set 418": 418,
+}  # fmt: skip
+
+
+async def test_a_request_is_kept_or_undone_as_a_whole(shop):
+    told.clear()
+    async with asking(atomic_app()) as client:
+        for way in WAYS:
+            for how, status in STATUSES.items():
+                answer = await client.post(f"/{way}?how={how}", json={"title": f"{way} {how}"})
+                assert answer.status_code == status, how
+                assert titles(shop) == {f"{one} " for one in WAYS[: WAYS.index(way) + 1]}, how
+            assert (await client.get(f"/{way}")).json() is False  # reading needs none
+    assert told == ["def ", "async "]
+
+
+async def test_what_a_client_was_told_is_stored(shop):
+    """The commit comes before the answer: whoever has read it finds the row on another connection."""
+    app = atomic_app()
+    seen = []
+
+    @app.middleware("http")
+    async def look(request, call_next):
+        response = await call_next(request)
+        seen.append(len(titles(shop)))
+        return response
+
+    async with asking(app) as client:
+        for way in WAYS:
+            await client.post(f"/{way}", json={"title": way})
+    assert seen == [1, 2]
+
+
+async def test_a_commit_that_fails_is_no_success(shop):
+    app = FastAPI(exception_handlers=exception_handlers())
+    app.router.route_class = AtomicRoute
+    shop.observe("CREATE TABLE tests_strict (id INTEGER PRIMARY KEY)")
+    shop.observe(
+        "CREATE TABLE tests_referring (id INTEGER REFERENCES tests_strict (id) DEFERRABLE INITIALLY DEFERRED)"
+    )
+    dangling = "INSERT INTO tests_referring VALUES (7)"
+
+    @app.post("/def")
+    def store():
+        with connections["default"].cursor() as cursor:
+            cursor.execute(dangling)
+
+    @app.post("/async")
+    async def astore():
+        with connections["default"].cursor() as cursor:
+            await cursor.aexecute(dangling)
+
+    async with asking(app) as client:
+        for way in WAYS:
+            assert (await client.post(f"/{way}")).status_code == 409
+    assert shop.count("tests_referring") == 0
+
+
+async def test_many_requests_share_few_connections_and_threads(shop):
+    """A request that holds a connection never waits for a thread that one waiting for a connection has."""
+    app = atomic_app()
+
+    options = {} if shop.vendor == "sqlite" else {"POOL_SIZE": 2, "MAX_OVERFLOW": 0, "POOL_TIMEOUT": 20}
+    configure(DATABASES={**shop.urls, "default": {"URL": shop.url, **options}})
+    async with asking(app) as client:
+
+        async def ask(number):
+            how = "refuse" if number % 3 == 0 else ""
+            return await client.post(f"/{WAYS[number % 2]}?how={how}", json={"title": f"many {number}"})
+
+        answers = await asyncio.gather(*(ask(number) for number in range(90)))
+    assert {answer.status_code for answer in answers} == {200, 409}
+    assert len(titles(shop)) == 60
+
+
+async def test_a_cancelled_request_leaves_nothing_behind(shop):
+    app = FastAPI()
+    app.router.route_class = AtomicRoute
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    @app.post("/async")
+    async def astore():
+        await Tome.objects.acreate(title="async")
+        began.set()
+        await asyncio.sleep(60)
+
+    @app.post("/def")
+    def store():
+        Tome.objects.create(title="def")
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+
+    loop = asyncio.get_running_loop()
+    async with asking(app) as client:
+        for way in WAYS:
+            began.clear()
+            request = asyncio.create_task(client.post(f"/{way}"))
+            await began.wait()
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            go_on.set()
+        for _ in range(200):
+            if not in_use():
+                break
+            await asyncio.sleep(0.02)
+    assert titles(shop) == set()
+
+
+async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
+    tried = []
+
+    def give_up(way, times):
+        tried.append(way)
+        if tried.count(way) <= times:
+            raise SerializationFailure("COMMIT", None, Exception("40001"))
+
+    app = FastAPI(exception_handlers=exception_handlers())
+    app.router.route_class = atomic_route(retries=2, durable=True)
+
+    @app.post("/def", response_model=TomeOut)
+    def store(data: TomeIn, times: int):
+        tome = Tome.objects.create(title=data.title)
+        give_up("def", times)
+        return tome
+
+    @app.post("/async", response_model=TomeOut)
+    async def astore(data: TomeIn, times: int):
+        tome = await Tome.objects.acreate(title=data.title)
+        give_up("async", times)
+        return tome
+
+    async with asking(app) as client:
+        for way in WAYS:
+            assert (await client.post(f"/{way}?times=2", json={"title": way})).status_code == 200
+            tried.clear()
+            answer = await client.post(f"/{way}?times=3", json={"title": "never"})
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert len(tried) == 3
+            tried.clear()
+    assert titles(shop) == set(WAYS)
+
+
+def test_a_stream_has_no_transaction():
+    router = APIRouter(route_class=AtomicRoute)
+    with pytest.raises(ImproperlyConfigured, match="streams its answer"):
+
+        @router.post("/rows")
+        async def rows():
+            yield {}
+
+
+# -- querysets that are returned ---------------------------------------------------------------------------------------
+
+
+def returning_app():
+    app = FastAPI()
+    app.router.route_class = QuerySetRoute
+
+    def both(path, answer, **options):
+        async def alist_tomes():
+            return answer()
+
+        def list_tomes():
+            return answer()
+
+        app.get(f"/async{path}", **options)(alist_tomes)
+        app.get(f"/def{path}", **options)(list_tomes)
+
+    both("/plain", lambda: Tome.objects.order_by("title")[:2], response_model=list[TomeOut])
+    both("/manager", lambda: Tome.objects, response_model=list[TomeOut])
+    both(
+        "/joined",
+        lambda: Tome.objects.select_related("novelist").order_by("id"),
+        response_model=list[TomeWithNovelist],
+    )
+    both(
+        "/prefetched",
+        lambda: Tome.objects.prefetch_related("novelist").order_by("id"),
+        response_model=list[TomeWithNovelist],
+    )
+    both("/missing", lambda: Tome.objects.order_by("id"), response_model=list[TomeWithNovelist])
+    both("/deferred", lambda: Tome.objects.defer("price"), response_model=list[TomeOut])
+    both(
+        "/raw", lambda: Tome.objects.raw("SELECT * FROM tests_tome ORDER BY id"), response_model=list[TomeOut]
+    )
+    both("/values", lambda: Tome.objects.order_by("id").values("title")[:1])
+    both("/undescribed", lambda: Tome.objects.all())
+    return app  # fmt: skip
+
+
+async def test_a_queryset_is_loaded_once_and_serialized(shop, assert_queries, caplog):
+    counts = {"plain": 1, "manager": 1, "joined": 1, "prefetched": 2, "raw": 1, "values": 1}
+    async with asking(returning_app()) as client:
+        for way in WAYS:
+            for path, count in counts.items():
+                with assert_queries(count):
+                    answer = await client.get(f"/{way}/{path}")
+                assert answer.status_code == 200, answer.text
+                assert answer.json()[0]["title"] == "Tome 0"
+            assert (await client.get(f"/{way}/joined")).json()[0]["novelist"] == {"name": "Ann"}
+
+
+async def test_what_was_not_loaded_is_an_error_with_the_reason_and_no_query(shop, assert_queries):
+    app = returning_app()
+    raised = []
+
+    @app.middleware("http")
+    async def collect(request, call_next):
+        try:
+            return await call_next(request)
+        except Exception as error:
+            raised.append(str(error))
+            raise
+
+    async with asking(app) as client:
+        for way in WAYS:
+            for path, word in (
+                ("missing", "Tome.novelist"),
+                ("deferred", "price"),
+                ("undescribed", "response_model"),
+            ):
+                with assert_queries(1):
+                    assert (await client.get(f"/{way}/{path}")).status_code == 500
+                assert word in raised[-1], raised[-1]
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+Numbered = Annotated[PageByNumber, Depends(query(PageNumberPagination(size=3, max_size=5)))]
+Uncounted = Annotated[PageByNumber, Depends(query(PageNumberPagination(size=3, total=False)))]
+Offset = Annotated[PageByOffset, Depends(query(LimitOffsetPagination(size=3)))]
+Cursor = Annotated[PageByCursor, Depends(query(CursorPagination(["-published", "price"], size=2, key=KEY)))]
+
+
+def paging_app():
+    app = FastAPI(exception_handlers=exception_handlers())
+
+    @app.get("/async/numbered", response_model=NumberedPage[TomeOut])
+    async def anumbered(page: Numbered):
+        return await page.apage(Tome.objects.order_by("-price").prefetch_related("novelist"))
+
+    @app.get("/def/numbered", response_model=NumberedPage[TomeOut])
+    def numbered(page: Numbered):
+        return page.page(Tome.objects.order_by("-price").prefetch_related("novelist"))
+
+    @app.get("/async/uncounted", response_model=NumberedPage[TomeOut])
+    async def uncounted(page: Uncounted):
+        return await page.apage(Tome.objects.order_by("-price"))
+
+    @app.get("/async/offset", response_model=OffsetPage[TomeOut])
+    async def aoffset(page: Offset):
+        return await page.apage(Tome.objects.order_by("id")[1:])
+
+    @app.get("/async/cursor", response_model=CursorPage[TomeOut])
+    async def acursor(page: Cursor):
+        return await page.apage(Tome.objects)
+
+    @app.get("/def/cursor", response_model=CursorPage[TomeOut])
+    def cursor(page: Cursor):
+        return page.page(Tome.objects)
+
+    return app
+
+
+def stocks(answer):
+    return [tome["stock"] for tome in answer.json()["items"]]
+
+
+async def test_pages_by_number_and_by_offset(shop, assert_queries):
+    async with asking(paging_app()) as client:
+        for way in WAYS:
+            with assert_queries(3):
+                answer = await client.get(f"/{way}/numbered?page=2")
+            assert stocks(answer) == [0, 2, 4]  # the key decides where the price does not
+            assert {**answer.json(), "items": 0} == {
+                "items": 0, "page": 2, "size": 3, "total": 7, "pages": 3, "has_next": True,
+            }  # fmt: skip
+        with assert_queries(1):
+            answer = await client.get("/async/uncounted?page=3")
+        assert (stocks(answer), answer.json()["total"], answer.json()["has_next"]) == ([6], None, False)
+        answer = await client.get("/async/offset?limit=2&offset=4")
+        assert (stocks(answer), answer.json()["total"], answer.json()["has_next"]) == ([5, 6], 6, False)
+        for wrong in ("page=0", "size=6", "page=x", "page=99999999999999999999"):
+            answer = await client.get(f"/async/numbered?{wrong}")
+            assert answer.status_code == 422
+            assert answer.json()["detail"][0]["loc"] == ["query", wrong.partition("=")[0]]
+
+
+async def test_cursors_go_through_a_list_and_back(shop, assert_queries):
+    async with asking(paging_app()) as client:
+        for way in WAYS:
+            found, cursors = [], [""]
+            while cursors[-1] is not None:
+                with assert_queries(1):
+                    answer = await client.get(f"/{way}/cursor?cursor={cursors[-1]}")
+                found += stocks(answer)
+                cursors.append(answer.json()["next"])
+            assert sorted(found) == [*range(7)]
+            answer = await client.get(f"/{way}/cursor?cursor={answer.json()['previous']}")
+            assert stocks(answer) == found[-3:-1]
+            changed = cursors[1][:-1] + ("A" if cursors[1][-1] != "A" else "B")
+            for wrong in (changed, "x", "é", cursors[1] + "AAAA", "A" * 9000):
+                refused = await client.get("/async/cursor", params={"cursor": wrong})
+                assert refused.status_code == 422
+                assert refused.json()["detail"][0]["loc"] == ["query", "cursor"]
+
+
+def test_openapi_has_the_parameters_and_the_pages():
+    described = paging_app().openapi()
+    parameters = {one["name"]: one for one in described["paths"]["/async/numbered"]["get"]["parameters"]}
+    assert parameters["size"]["schema"] == {
+        "type": "integer", "minimum": 1, "maximum": 5, "default": 3, "title": "Size", "description": "How many items a page has.",
+    }  # fmt: skip
+    assert "NumberedPage_TomeOut_" in described["components"]["schemas"]
+
+
+# -- errors and health -------------------------------------------------------------------------------------------------
+
+
+def failing_app():
+    app = FastAPI(exception_handlers=exception_handlers())
+
+    @app.get("/missing")
+    async def missing():
+        await Tome.objects.aget(pk=99)
+
+    @app.get("/invalid")
+    def invalid():
+        Tome(title="", language="fr").full_clean()
+
+    @app.get("/twice")
+    async def twice():
+        await Tome.objects.acreate(title="Tome 1")
+
+    @app.get("/protected")
+    def protected():
+        Novelist.objects.filter(name="Ann").delete()
+
+    @app.get("/conflict")
+    async def conflict():
+        await Tome.objects.filter(title="Tome 1").aupdate(stock=2000)
+
+    @app.get("/pool")
+    async def pool():
+        raise PoolExhausted("The pool of 'default' …")
+
+    @app.get("/deadlock")
+    async def deadlock():
+        raise DeadlockDetected("UPDATE", None, Exception("40P01"))
+
+    @app.get("/whole")
+    async def whole():
+        raise ValidationError("Not like this.")
+
+    @app.get("/own")
+    async def own():
+        raise KeyError("own")
+
+    app.add_api_route("/healthz", health())
+    app.add_api_route("/health", health(deep=True, details=True))
+    return app
+
+
+async def test_errors_have_their_statuses(shop, caplog):
+    caplog.set_level(logging.WARNING, logger="facade.service")
+    async with asking(failing_app()) as client:
+        expected = {
+            "missing": 404, "twice": 409, "protected": 409, "conflict": 409, "pool": 503, "deadlock": 503, "own": 500,
+        }  # fmt: skip
+        for path, status in expected.items():
+            answer = await client.get(f"/{path}")
+            assert answer.status_code == status, (path, answer.text)
+            assert "tests_tome" not in answer.text
+            assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
+        answer = await client.get("/invalid")
+        assert answer.status_code == 422
+        problems = {problem["loc"][1]: problem["type"] for problem in answer.json()["detail"]}
+        assert problems == {"title": "blank", "language": "invalid_choice"}
+        answer = await client.get("/whole")
+        assert answer.json() == {"detail": [{"type": "invalid", "loc": ["body"], "msg": "Not like this."}]}
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+async def test_health_is_a_page(shop):
+    async with asking(failing_app()) as client:
+        answer = await client.get("/healthz")
+        assert (answer.status_code, answer.json()["databases"]["default"]) == (200, "ok")
+        assert (await client.get("/health")).json()["databases"]["default"]["version"]
+        await aclose_all()
+        configure(DATABASES={"default": "postgresql://postgres@127.0.0.1:1/none"})
+        answer = await client.get("/healthz")
+        assert (answer.status_code, answer.json()) == (
+            503,
+            {"status": "failed", "databases": {"default": "failed"}},
+        )
+
+
+async def test_a_lifespan_configures_and_closes(shop):
+    async with lifespan(DATABASES={"default": shop.url}, check=True)(None):
+        assert await Tome.objects.acount() == 7
+    assert not any(figures["idle"] for faces in pool_stats().values() for figures in faces.values())
+    with pytest.raises(ImproperlyConfigured, match="'default' does not answer"):
+        async with lifespan(DATABASES={"default": "postgresql://postgres@127.0.0.1:1/none"}, check=True)(
+            None
+        ):
+            pass
