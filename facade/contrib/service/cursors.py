@@ -17,7 +17,9 @@ from facade.contrib.service.tokens import BadToken, Key, keys_of, read, sign
 from facade.db.connection import connections
 from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from facade.expressions.base import OrderBy
+from facade.meta.options import Options
 from facade.models import F, Manager, Model, Q, QuerySet
+from facade.sql.query.query import Query
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -266,7 +268,7 @@ class Keyset:
                     del row[name]
 
 
-def completed(opts: Any, ordering: Sequence[Any]) -> list[Any]:
+def completed(opts: Options, ordering: Sequence[Any]) -> list[Any]:
     """Return the order with the primary key behind it, as far as it is missing there."""
     there = {item.removeprefix("-") for item in map(_name_of, ordering) if item}
     found = [part for item in ordering for part in _expanded(opts, item)]
@@ -276,7 +278,7 @@ def completed(opts: Any, ordering: Sequence[Any]) -> list[Any]:
     return [*found, *(key.attname for key in opts.pk_fields if not {key.attname, key.name} & there)]
 
 
-def _expanded(opts: Any, item: object) -> list[Any]:
+def _expanded(opts: Options, item: object) -> list[Any]:
     """Return the columns of a primary key in the place of ``pk``."""
     if isinstance(item, str) and item.removeprefix("-") == "pk":
         sign_ = "-" if item.startswith("-") else ""
@@ -292,7 +294,7 @@ def _name_of(item: object) -> str | None:
     return item if isinstance(item, str) else None
 
 
-def _is_key(opts: Any, name: str) -> bool:
+def _is_key(opts: Options, name: str) -> bool:
     try:
         column = opts.get_field(name)
     except FieldDoesNotExist:
@@ -300,7 +302,7 @@ def _is_key(opts: Any, name: str) -> bool:
     return bool(column.concrete and column.unique and not column.null)
 
 
-def _term(query: Any, item: object, number: int, nulls_come_first: bool | None) -> Term:
+def _term(query: Query, item: object, number: int, nulls_come_first: bool | None) -> Term:
     descending, nulls_first = False, None
     if isinstance(item, OrderBy):
         descending = item.descending
@@ -329,7 +331,7 @@ def _selected(term: Term, number: int, fields: Sequence[Any]) -> Term:
     return replace(term, name=_KEY.format(number=number), expression=F(term.name))
 
 
-def _column(query: Any, name: str, number: int) -> tuple[str, Any, bool]:
+def _column(query: Query, name: str, number: int) -> tuple[str, Any, bool]:
     """Return what a named term is called in rows and conditions, what it takes to have it there, and whether it may be null."""
     if name == "?":
         raise ImproperlyConfigured(_NO_ORDER.format(name=name))

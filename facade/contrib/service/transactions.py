@@ -12,6 +12,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from facade.bridge.workers import TWIN_OF
 from facade.contrib.service.returned import aloaded, loaded
 from facade.db.scopes.atomic import Atomic, atomic
+from facade.db.scopes.binding import Using
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,7 +34,7 @@ class RequestAtomic:
     """
 
     def __init__(
-        self, *, methods: Iterable[str] = WRITING, using: Any = None, retries: int = 0, **options: Any
+        self, *, methods: Iterable[str] = WRITING, using: Using | None = None, retries: int = 0, **options: Any
     ) -> None:
         self.methods = frozenset(method.upper() for method in methods)
         self.retries = retries
