@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -15,6 +16,36 @@ nox.options.sessions = ["tests", "lint"]
 PYTHONS = ["3.11", "3.12", "3.13"]
 SQLALCHEMIES = {"2.0": "sqlalchemy[asyncio]>=2.0.45,<2.1", "2.1": "sqlalchemy[asyncio]>=2.1.0b1,<2.2"}
 PROJECT = nox.project.load_toml("pyproject.toml")
+RELEASED_FOR = ["3.11", "3.13"]
+# What must be importable with an extra, and nothing else, beside facade.
+EXTRAS = {
+    "postgres": ["asyncpg", "psycopg"],
+    "mysql": ["asyncmy", "pymysql"],
+    "cli": ["facade.cli.program"],
+    "migrations": ["facade.migrations.plugin", "facade.migrations.commands.making"],
+    "starlette": ["facade.contrib.starlette"],
+    "fastapi": ["facade.contrib.fastapi"],
+    "litestar": ["facade.contrib.litestar"],
+    "pydantic": ["facade.contrib.pydantic"],
+    "msgspec": ["facade.contrib.msgspec"],
+    "admin": ["facade.contrib.admin"],
+    "all": [],
+}
+TYPED = """
+from typing_extensions import assert_type
+
+from facade import models
+
+
+class Author(models.Model):
+    name = models.CharField(max_length=100)
+    age = models.IntegerField(null=True)
+
+
+assert_type(Author().name, str)
+assert_type(Author().age, int | None)
+assert_type(Author.objects.get(), Author)
+"""
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -112,3 +143,72 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     install(session, "docs")
     session.run("sphinx-build", "-n", "-W", "docs", "docs/_build")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build sdist and wheel, list what changed, and try both in empty environments. Nothing is uploaded."""
+    session.install("build", "towncrier")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist", silent=True)
+    (wheel,) = Path("dist").glob("*.whl")
+    session.log(f"Built: {', '.join(sorted(path.name for path in Path('dist').iterdir()))}")
+    session.run("towncrier", "build", "--draft", "--version", version_of(wheel))
+    for python in RELEASED_FOR:
+        session.notify(f"released-{python}")
+    session.notify("released_tests")
+
+
+def version_of(wheel: Path) -> str:
+    return wheel.name.split("-")[1]
+
+
+@nox.session(name="released", python=RELEASED_FOR)
+def released(session: nox.Session) -> None:
+    """Try the wheel in dist where nothing else is installed: import, demo, types, extras."""
+    (wheel,) = Path("dist").resolve().glob("*.whl")
+    session.install(str(wheel))
+    session.chdir(session.create_tmp())  # the checkout is not on the path
+    version = version_of(wheel)
+    session.run("python", "-c", f"import facade; assert facade.__version__ == {version!r}, facade.__file__")
+    session.install(f"{wheel}[cli]")
+    said = session.run("facade", "--version", silent=True)
+    if version not in said:
+        session.error(f"facade --version says {said!r}, and the wheel is {version}")
+    session.run("facade", "demo", silent=True)
+    try_types(session)
+    try_extras(session, wheel)
+
+
+def try_types(session: nox.Session) -> None:
+    """See with mypy that the wheel says it is typed."""
+    session.install("mypy")
+    Path("typed.py").write_text(TYPED)
+    session.run("mypy", "--strict", "typed.py")
+
+
+def try_extras(session: nox.Session, wheel: Path) -> None:
+    """Resolve and import each extra, alone in an environment."""
+    session.install("uv")
+    extras = PROJECT["project"]["optional-dependencies"]
+    if set(extras) != set(EXTRAS):
+        session.error(f"EXTRAS and pyproject.toml differ: {set(extras) ^ set(EXTRAS)}")
+    for extra, modules in EXTRAS.items():
+        folder = Path(extra).resolve()
+        session.run("python", "-m", "venv", "--clear", "--without-pip", str(folder), silent=True)
+        python = next(folder.glob("[bS]*/python*"))
+        session.run("uv", "pip", "install", "-q", "-p", str(python), f"{wheel}[{extra}]")
+        imports = "; ".join(f"import {module}" for module in ["facade.models", *modules])
+        session.run(str(python), "-c", imports, external=True)
+        session.log(f"{extra}: installed, and imports {', '.join(modules) or 'facade.models'}")
+
+
+@nox.session(python="3.13")
+def released_tests(session: nox.Session) -> None:
+    """Collect the tests of the sdist in dist, with facade as the wheel has it."""
+    (sdist,), (wheel,) = Path("dist").resolve().glob("*.tar.gz"), Path("dist").resolve().glob("*.whl")
+    session.install(str(wheel), *nox.project.dependency_groups(PROJECT, "test"))
+    session.chdir(session.create_tmp())
+    shutil.unpack_archive(sdist, filter="data")
+    session.chdir(sdist.name.removesuffix(".tar.gz"))
+    session.run("pytest", "--collect-only", "-qq", "-n0", silent=True)
