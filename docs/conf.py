@@ -16,10 +16,9 @@ project = "facade"
 author = "The facade authors"
 html_show_copyright = False
 version = release = facade.__version__
-extensions = ["myst_parser", "sphinx_inline_tabs", "docs.extensions.reference"]
+extensions = ["myst_parser", "sphinx_inline_tabs", "docs.extensions.reference", "docs.extensions.tabs"]
 exclude_patterns = ["_build", "changes", "samples"]
 myst_heading_anchors = 3
-# `:::{tab} Sync` … `:::`: what is no site shows the code in it all the same.
 myst_enable_extensions = ["colon_fence"]
 html_theme = "furo"
 html_title = "facade"

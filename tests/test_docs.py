@@ -38,7 +38,19 @@ FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | futures.annotations.compiler_flag
 PLACE = re.compile(r"postgresql://localhost/\w+")
 FILE = re.compile(r"sqlite:///\w+\.sqlite3")
 DATABASES = re.compile(r"^<!-- databases: (.*) -->$", re.MULTILINE)
-TAB = re.compile(r"^\*\*(Sync|Async)\*\*\n\n(?=```)", re.MULTILINE)
+TAB = re.compile(r"^\*\*(Sync|Async)\*\*\n\n\Z", re.MULTILINE)
+
+
+def blocks_of(text, left_out=None):
+    """Yield the blocks of a page's code but for those that are for the other face."""
+    for block in FENCE.finditer(text):
+        face = TAB.search(text[: block.start()])
+        if face is None or face[1] != left_out:
+            yield block
+
+
+def has_two_ways(text):
+    return len(list(blocks_of(text))) > len(list(blocks_of(text, "Async")))
 
 
 class Reader:
@@ -57,18 +69,11 @@ class Reader:
     def read(self):
         text = self.page.read_text()
         with self.runner:
-            for block in FENCE.finditer(text):
-                if self.is_left_out(text[: block.start()]):
-                    continue
+            for block in blocks_of(text, self.left_out):
                 line = text[: block.start()].count("\n") + 2
                 source = self.on_the_server(block[2])
                 self.run_module(source, line) if block[1] == "python" else self.run_session(source, line)
             self.runner.run(facade.close_all_async())
-
-    def is_left_out(self, before):
-        """Tell whether a block belongs to the other way through the page."""
-        heads = [head for head in TAB.finditer(before) if head.end() == len(before)]
-        return bool(heads) and heads[-1][1] == self.left_out
 
     def on_the_server(self, source):
         if self.server is None:
@@ -143,7 +148,7 @@ def readings():
     for page in PAGES:
         text = page.read_text()
         said = DATABASES.search(text)
-        for reader in (SyncReader, AsyncReader) if TAB.search(text) else (Reader,):
+        for reader in (SyncReader, AsyncReader) if has_two_ways(text) else (Reader,):
             for vendor in said[1].split(", ") if said else ["sqlite"]:
                 words = [page.name, reader.__name__.lower().removesuffix("reader"), vendor if said else ""]
                 yield pytest.param(page, reader, vendor, id="-".join(filter(None, words)))

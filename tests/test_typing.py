@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_docs import blocks_of
+
 ROOT = Path(__file__).parent.parent
 # mypy is quick where it has read SQLAlchemy before.
 CACHE = ["--cache-dir", str(ROOT / ".pytest_cache" / "mypy")]
@@ -30,12 +32,11 @@ FOUND = re.compile(r"^\s*(\S+\.pyi?):(\d+)(?::\d+)?(?: -|:) error(.*)$", re.MULT
 # The functions of the tutorial's session are written as at a prompt, without annotations.
 SETTINGS = """\
 [mypy]
-[mypy-session]
+[mypy-session_sync,session_async]
 disallow_untyped_defs = False
 disallow_untyped_calls = False
 """
 MARK = re.compile(r"# error(: stubs)?$")
-FENCE = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def checked(checker, arguments, folder):
@@ -59,19 +60,21 @@ def test_a_type_checker_agrees(checker):
 
 
 def write_tutorial(folder):
-    """Write the tutorial's models and its session, examples of errors aside, as two modules."""
-    blocks = FENCE.findall((ROOT / "docs" / "tutorial.md").read_text())
-    (_, models), *others = blocks
+    """Write the tutorial's models and its two sessions, examples of errors aside, as modules."""
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    (_, models), *_ = (block.groups() for block in blocks_of(text))
     (folder / "library").mkdir()
     (folder / "library" / "__init__.py").touch()
     (folder / "library" / "models.py").write_text(f"from __future__ import annotations\n\n{models}")
-    lines = ["from library.models import *", "", "", "async def session():"]
-    for kind, source in others:
-        parts = [source] if kind == "python" else [
-            example.source for example in doctest.DocTestParser().get_examples(source) if not example.exc_msg
-        ]  # fmt: skip
-        lines += [textwrap.indent(part, "    ") for part in parts]
-    (folder / "session.py").write_text("\n".join(lines))
+    for name, left_out in (("session_sync", "Async"), ("session_async", "Sync")):
+        lines = ["from library.models import *", "", "", "async def session():"]
+        for block in list(blocks_of(text, left_out))[1:]:
+            kind, source = block.groups()
+            parts = [source] if kind == "python" else [
+                example.source for example in doctest.DocTestParser().get_examples(source) if not example.exc_msg
+            ]  # fmt: skip
+            lines += [textwrap.indent(part, "    ") for part in parts]
+        (folder / f"{name}.py").write_text("\n".join(lines))
 
 
 @pytest.fixture
