@@ -5,7 +5,7 @@ event loop, and one with ``await`` in it. What stands under **Sync** and **Async
 is gone at the prompt that it is for: ``python``, which knows no ``await``, and ``python -m asyncio``, where a loop runs all the time.
 
 A page that says ``<!-- databases: sqlite, postgresql -->`` is read on each of them, on PostgreSQL with the server's URL in
-the place of ``sqlite:///….sqlite3``. ``postgresql://localhost/…`` is the server everywhere.
+the place of ``sqlite:///….sqlite3``. ``postgresql://localhost/…`` is the server everywhere. What says ``<!-- prompt: notebook -->`` is read by a kernel.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import asyncio
 import doctest
 import inspect
 import io
+import os
 import re
 import sys
 import traceback
@@ -23,6 +24,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import facade
 from facade.configuration import override
@@ -67,13 +69,16 @@ class Reader:
         self.checker = doctest.OutputChecker()
 
     def read(self):
-        text = self.page.read_text()
         with self.runner:
-            for block in blocks_of(text, self.left_out):
-                line = text[: block.start()].count("\n") + 2
-                source = self.on_the_server(block[2])
-                self.run_module(source, line) if block[1] == "python" else self.run_session(source, line)
+            self.read_blocks()
             self.runner.run(facade.close_all_async())
+
+    def read_blocks(self):
+        text = self.page.read_text()
+        for block in blocks_of(text, self.left_out):
+            line = text[: block.start()].count("\n") + 2
+            source = self.on_the_server(block[2])
+            self.run_module(source, line) if block[1] == "python" else self.run_session(source, line)
 
     def on_the_server(self, source):
         if self.server is None:
@@ -138,9 +143,46 @@ class AsyncReader(Reader):
             await others_done()
 
 
+class NotebookReader(Reader):
+    """A kernel of Jupyter's; each block or example is a cell."""
+
+    def read(self):
+        manager, self.client = start_new_kernel(
+            kernel_name="python3", cwd=str(Path.cwd()), env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        try:
+            self.read_blocks()
+        finally:
+            self.client.stop_channels()
+            manager.shutdown_kernel(now=True)
+
+    def run_module(self, source, line):
+        assert self.printed(source) == ""
+
+    def printed(self, source):
+        told = []
+        self.client.execute_interactive(
+            source.strip(), timeout=60, output_hook=lambda message: told.append(message["content"])
+        )
+        return "".join(words for content in told if (words := shown(content)))
+
+
+def shown(content):
+    """What a message of a kernel's says: printed text, the value of a cell, or an error."""
+    if "data" in content:
+        return content["data"]["text/plain"] + "\n"
+    return f"{content['ename']}: {content['evalue']}\n" if "ename" in content else content.get("text")
+
+
 async def others_done():
     await asyncio.sleep(0)
     await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+
+def readers_of(text):
+    if "<!-- prompt: notebook -->" in text:
+        return [NotebookReader]
+    return [SyncReader, AsyncReader] if has_two_ways(text) else [Reader]
 
 
 def readings():
@@ -148,7 +190,7 @@ def readings():
     for page in PAGES:
         text = page.read_text()
         said = DATABASES.search(text)
-        for reader in (SyncReader, AsyncReader) if has_two_ways(text) else (Reader,):
+        for reader in readers_of(text):
             for vendor in said[1].split(", ") if said else ["sqlite"]:
                 words = [page.name, reader.__name__.lower().removesuffix("reader"), vendor if said else ""]
                 yield pytest.param(page, reader, vendor, id="-".join(filter(None, words)))

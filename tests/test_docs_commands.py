@@ -5,15 +5,17 @@ from __future__ import annotations
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.fix_commands import on_sqlite
+from tests.fix_commands import environment, on_sqlite
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(py|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# (\S+\.py)\n")
+FILE = re.compile(r"# (\S+\.(?:py|ini))\n")
 ID = re.compile(r"\b(\d{4})_[0-9a-f]{6}")
 PLACE = re.compile(r'"postgresql://localhost/library"')
 SECONDS = re.compile(r"\(\d+\.\d s\)")
@@ -70,3 +72,25 @@ def test_the_commands_on_each_page(page, tmp_path, commands):
 @pytest.mark.parametrize("page", ["zero-downtime.md"])
 def test_the_commands_on_pages_about_postgresql(page, project):
     check(page, project, project.urls["default"])
+
+
+@pytest.mark.vendors("sqlite", "postgres")
+def test_the_tests_on_the_page_on_tests(database, tmp_path):
+    """Written into files, below the tutorial's models, and run by pytest as the page says."""
+    pages = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("testing", "tutorial")}
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "__init__.py").touch()
+    models = re.search(r"^```python\n(.*?)^```$", pages["tutorial"], re.MULTILINE | re.DOTALL)
+    (tmp_path / "library" / "models.py").write_text(models[1])
+    for block in re.findall(r"^```(?:py|ini)\n(.*?)^```$", pages["testing"], re.MULTILINE | re.DOTALL):
+        (tmp_path / FILE.match(block)[1]).write_text(block)
+    program = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:anyio"]
+    done = subprocess.run(
+        program,
+        cwd=tmp_path,
+        env={**environment(), "TEST_DATABASE": database.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "10 passed" in done.stdout, done.stdout + done.stderr
