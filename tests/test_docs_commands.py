@@ -84,7 +84,18 @@ def test_the_tests_on_the_page_on_tests(database, tmp_path):
     (tmp_path / "library" / "models.py").write_text(models[1])
     for block in re.findall(r"^```(?:py|ini)\n(.*?)^```$", pages["testing"], re.MULTILINE | re.DOTALL):
         (tmp_path / FILE.match(block)[1]).write_text(block)
-    program = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:anyio"]
+    program = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:anyio",
+    ]
     done = subprocess.run(
         program,
         cwd=tmp_path,
