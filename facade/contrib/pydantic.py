@@ -29,7 +29,15 @@ from facade.contrib.schemas.declared import declared_slot, is_as_declared, schem
 from facade.contrib.schemas.errors import Detail, InvalidData, details
 from facade.contrib.schemas.methods import Item, SchemaMethods
 from facade.contrib.schemas.reading import rows_of
-from facade.contrib.schemas.slots import Annotation, Choice, Slot, slots_of, unknown_name
+from facade.contrib.schemas.slots import (
+    Annotation,
+    Choice,
+    Slot,
+    free_name,
+    optional_names,
+    slots_of,
+    types_of,
+)
 from facade.contrib.schemas.values import Check, Values, default_of, needs_no_value
 from facade.exceptions import ValidationError
 from facade.orm.instances.model import Model
@@ -78,9 +86,7 @@ class _Declaration:
         for item in self.items(cls, cls._model):
             if item.field not in self.generated and item.slot.kind == "column" and item.coerce is None:
                 _take_over(fields[item.field], item.slot.values)
-        for name in _optional(
-            [item.slot for item in self.items(cls, cls._model)], options.get("optional", ()), cls._model
-        ):
+        for name in optional_names([*fields], options.get("optional", ()), cls._model):
             info = fields[name]
             info.default_factory, info.default = _unset, FieldInfo().default
 
@@ -98,8 +104,7 @@ class _Declaration:
             cls.__pydantic_fields__[item.field] = FieldInfo.from_annotated_attribute(annotation, info)
 
     def _computed(self) -> Mapping[str, Any]:
-        given = self.options.get("computed", ())
-        return given if isinstance(given, Mapping) else dict.fromkeys(given)
+        return types_of(self.options.get("computed", ()))
 
     def items(self, cls: type[Schema], model: type[Any]) -> list[Item]:
         """Return the slots for instances of a model."""
@@ -296,7 +301,7 @@ def _generated(
 ) -> Iterator[tuple[Item, Any, FieldInfo]]:
     """Yield the item, the annotation and the options of each slot, those with related objects with a schema of their own."""
     given = [*slots]
-    left = _optional(given, optional, model)
+    left = optional_names([slot.name for slot in given], optional, model)
     for slot in given:
         schema = None
         if slot.choice is not None:
@@ -304,27 +309,8 @@ def _generated(
             schema = _built(slot.related, slot.choice, (), below, base, module)
         annotation = _annotation(slot, schema)
         coerce = _coerced(annotation) if slot.kind == "computed" and slot.given is not Any else None
-        item = Item(_free_name(base, slot.name), slot, schema, coerce)
+        item = Item(free_name(base, slot.name), slot, schema, coerce)
         yield item, annotation, _options(slot, item.field, slot.name in left)
-
-
-def _optional(slots: Sequence[Slot], optional: Iterable[str] | bool, model: type[Model]) -> set[str]:
-    names = [slot.name for slot in slots]
-    if isinstance(optional, bool):
-        return {*names} if optional else set()
-    if isinstance(optional, str):
-        raise TypeError(f"optional is True or a list of names, not the text {optional!r}: [{optional!r}]")
-    for name in (wanted := [*optional]):
-        if name not in names:
-            raise unknown_name(model, name, names)
-    return {*wanted}
-
-
-def _free_name(base: type[Any], name: str) -> str:
-    """Return a name that pydantic lets an attribute have; what is seen outside stays the field's own."""
-    free = name.lstrip("_") or "field"
-    taken = hasattr(base, free) and free not in base.__pydantic_fields__
-    return f"{free}_" if taken or free != name or free.startswith(("model_validate", "model_dump")) else free
 
 
 # -- annotations ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import datetime as dt
 import decimal
 import types
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from facade.contrib.schemas.slots import (
@@ -22,7 +22,7 @@ from facade.contrib.schemas.slots import (
 if TYPE_CHECKING:
     from facade.orm.instances.model import Model
 
-__all__ = ["declared_slot", "is_as_declared", "parts_of", "schema_in"]
+__all__ = ["becoming", "declared_slot", "is_as_declared", "parts_of", "schema_in"]
 
 _BASIC = frozenset(
     {bool, int, float, str, bytes, decimal.Decimal, uuid.UUID, dt.date, dt.datetime, dt.time, dt.timedelta}
@@ -124,6 +124,14 @@ def _agrees(owner: str, slot: Slot, annotation: Annotation, parts: list[Any]) ->
             f"{owner}.{slot.name} is declared as {_shown(annotation)}, but the values of {_path(slot)} are of type {kind.__name__}."
         )
     return False
+
+
+def becoming(slot: Slot, annotation: Annotation) -> Callable[[Any], Any] | None:
+    """Return what makes a value of the field's type one of the declared type, where that is a matter of numbers."""
+    if slot.kind != "column":
+        return None
+    kinds = [part for part in parts_of(annotation) if (slot.values.kind, part) in _BECOMES]
+    return None if not kinds else lambda value: None if value is None else kinds[0](value)
 
 
 def _path(slot: Slot) -> str:

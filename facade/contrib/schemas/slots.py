@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
@@ -16,7 +16,18 @@ from facade.fields.declarations import LOOKUP_SEP
 if TYPE_CHECKING:
     from facade.orm.instances.model import Model
 
-__all__ = ["Annotation", "Choice", "Slot", "attributes_of", "slot_of", "slots_of"]
+__all__ = [
+    "Annotation",
+    "Choice",
+    "Slot",
+    "attributes_of",
+    "free_name",
+    "optional_names",
+    "slot_of",
+    "slots_of",
+    "types_of",
+    "unknown_name",
+]
 
 Annotation = Any
 """A type, or one of the forms of `typing`."""
@@ -118,10 +129,7 @@ class Choice:
         if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
             raise ValueError(f"depth is how many relations are followed: 0, 1, 2 …, not {depth!r}.")
         chosen = None if fields is None or fields == "__all__" else tuple(_listed("fields", fields))
-        types = (
-            computed if isinstance(computed, Mapping) else dict.fromkeys(_listed("computed", computed), None)
-        )
-        return cls(chosen, tuple(_listed("exclude", exclude)), depth, types)
+        return cls(chosen, tuple(_listed("exclude", exclude)), depth, types_of(computed))
 
     def below(self, name: str, relation: object) -> Choice:
         """Return what is chosen of the objects behind a relation."""
@@ -210,9 +218,21 @@ def slots_of(model: type[Model], choice: Choice) -> list[Slot]:
     for name, type_ in choice.computed.items():
         if LOOKUP_SEP not in name and name not in left_out:
             made[name] = computed_slot(model, name, type_)
+    _check_paths(model, choice, made)
     if not made:
         raise FieldError(f"A schema of {model._meta.object_name} is to have no fields at all.")
     return list(made.values())
+
+
+def _check_paths(model: type[Model], choice: Choice, made: Mapping[str, Slot]) -> None:
+    """Refuse a path over a relation of which the key alone is shown."""
+    for path in (*choice.exclude, *choice.computed):
+        head, sep, _ = path.partition(LOOKUP_SEP)
+        if sep and (head not in made or made[head].choice is None):
+            raise FieldError(
+                f"{path!r} leads over {model._meta.object_name}.{head}, of which the schema shows the key alone: name it in `fields`, "
+                "and give a depth."
+            )
 
 
 def _is_left_out(known: Mapping[str, tuple[Kind, Any]], name: str, left_out: Collection[str]) -> bool:
@@ -265,6 +285,39 @@ def _told_type(model: type[Model], name: str) -> Any:
         return get_type_hints(getter).get("return", Any)
     except (NameError, TypeError):
         return Any
+
+
+def optional_names(names: Sequence[str], optional: Iterable[str] | bool, model: type[Any]) -> set[str]:
+    """Return the names that may be missing; FieldError for those that are not among the others."""
+    if isinstance(optional, bool):
+        return {*names} if optional else set()
+    wanted = _listed("optional", optional)
+    for name in wanted:
+        if name not in names:
+            raise unknown_name(model, name, names)
+    return {*wanted}
+
+
+def free_name(base: type[Any], name: str) -> str:
+    """Return a name that a schema lets an attribute have; what is seen outside stays the field's own.
+
+    >>> free_name(str, "title"), free_name(str, "name"), free_name(str, "_order")
+    ('title_', 'name', 'order_')
+    """
+    free = name.strip("_") or "field"
+    if free.startswith(_RESERVED):
+        return f"field_{free}"
+    is_taken = hasattr(base, free) and free not in getattr(base, "__annotations__", ())
+    return f"{free}_" if is_taken or free != name else free
+
+
+# What pydantic keeps for itself.
+_RESERVED = ("model_validate", "model_dump")
+
+
+def types_of(computed: Mapping[str, Any] | Iterable[str]) -> Mapping[str, Any]:
+    """Return what is computed with its types, None where none are given."""
+    return computed if isinstance(computed, Mapping) else dict.fromkeys(_listed("computed", computed))
 
 
 def unknown_name(model: type[Model], name: str, known: Iterable[str]) -> FieldError:

@@ -93,7 +93,7 @@ def values_of(given: Field[Any]) -> Values:
     if found is not None:
         return Values(kind, is_null, literals=found)
     limits, pattern, checks = _limits(own, kind)
-    if kind is str and not given.blank and _is_given(given):
+    if kind is str and not given.blank and given.editable and not given.is_relation:
         limits.setdefault("min_length", 1)
     if own.choices is not None:
         checks.append(_is_choice(own))
@@ -103,7 +103,7 @@ def values_of(given: Field[Any]) -> Values:
 
 def needs_no_value(given: Field[Any]) -> bool:
     """Return whether a row may be made without a value for the field."""
-    is_made = given.has_default() or given.has_db_default() or given.generated or not _is_given(given)
+    is_made = given.has_default() or given.has_db_default() or given.generated or not given.editable
     may_lack = given.null or (given.blank and given.empty_strings_allowed)
     return is_made or may_lack or isinstance(given, fields.AutoFieldMixin)
 
@@ -115,10 +115,6 @@ def default_of(given: Field[Any]) -> tuple[bool, Any]:
     if given.has_db_default():
         return False, None
     return True, None if given.null or not given.empty_strings_allowed else given.get_default()
-
-
-def _is_given(given: Field[Any]) -> bool:
-    return given.editable and not given.is_relation
 
 
 def _may_be_null(own: Field[Any]) -> bool:
