@@ -263,7 +263,7 @@ def _limited(values: Values, said: Mapping[str, Any]) -> Annotation:
 
 def _default(slot: Slot, is_optional: bool) -> dict[str, Any]:
     """Return what stands for a value that is not given, as `msgspec.field()` takes it."""
-    if is_optional:
+    if is_optional or slot.may_lack_keys:
         return {"default": UNSET}
     own = slot.source
     if slot.kind != "column" or not slot.is_written or own.primary_key or not needs_no_value(own):

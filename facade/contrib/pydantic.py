@@ -389,6 +389,8 @@ def _options(slot: Slot, field: str, is_optional: bool) -> FieldInfo:
         }
     if is_optional:
         said["default_factory"] = _unset
+    elif slot.may_lack_keys:
+        said["default_factory"] = list
     elif own is not None and slot.is_written and needs_no_value(own) and not own.primary_key:
         is_known, default = default_of(own)
         if is_known:

@@ -98,6 +98,11 @@ class Slot:
         return self.kind == "keys" and self._is_forward
 
     @property
+    def may_lack_keys(self) -> bool:
+        """Whether a row may be made without keys of related objects."""
+        return self.kind == "keys" and self._is_forward and bool(self.source.blank)
+
+    @property
     def is_file(self) -> bool:
         """Whether the column holds the name of a file."""
         return hasattr(self.source, "upload_to")

@@ -69,12 +69,14 @@ def created(schema: Written, more: Mapping[str, Any]) -> Any:
 
 def updated(schema: Written, instance: M, more: Mapping[str, Any]) -> M:
     """Save what a schema holds in an instance that is there."""
+    own = type(schema)._model
+    if own is not None and not isinstance(instance, own):
+        raise TypeError(f"{type(schema).__name__} updates a {own.__name__}, not {instance!r}.")
     model, columns, many = _parts(schema, "update")
-    if not isinstance(instance, model):
-        raise TypeError(f"{type(schema).__name__} updates a {model.__name__}, not {instance!r}.")
     if instance._state.adding:
         raise ValueError(f"{instance!r} is not saved yet: create() makes a row.")
     alias = router.db_for_write(model, instance=instance)
+    _check_keys(schema, instance, columns)
     before = {**instance.__dict__}
     cache = {**instance._state.fields_cache}
     touched = _set_all(instance, columns, more)
@@ -147,7 +149,6 @@ def _set_all(instance: Model, columns: Iterable[tuple[Slot, Any]], more: Mapping
     for slot, value in columns:
         own = slot.source
         if own.primary_key:
-            _check_key(instance, slot, value)
             continue
         setattr(instance, slot.attribute, _stored(slot, value))
         touched.add(own.name)
@@ -158,11 +159,16 @@ def _set_all(instance: Model, columns: Iterable[tuple[Slot, Any]], more: Mapping
     return touched
 
 
-def _check_key(instance: Model, slot: Slot, value: object) -> None:
-    if value != getattr(instance, slot.attribute):
-        raise ValidationError(
-            {slot.source.name: ValidationError("The key of a row does not change.", code="key")}
-        )
+def _check_keys(schema: Written, instance: Model, columns: Iterable[tuple[Slot, Any]]) -> None:
+    """Refuse another key than the row has: that would be another row."""
+    error = ValidationError("The key of a row does not change.", code="key")
+    wrong = [
+        slot
+        for slot, value in columns
+        if slot.source.primary_key and value != getattr(instance, slot.attribute)
+    ]
+    if wrong:
+        raise _invalid(schema, {slot.source.name: [error] for slot in wrong})
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------
