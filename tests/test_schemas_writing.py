@@ -9,7 +9,7 @@ import pytest
 
 from facade import models
 from facade.contrib.pydantic import InvalidData, Schema, details, schema_for
-from facade.exceptions import IntegrityError, ValidationError
+from facade.exceptions import ValidationError
 from facade.transaction import atomic
 from tests.shelves import Subject, Volume, Writer, stocked
 from tests.test_schemas import KITS, in_each_kit

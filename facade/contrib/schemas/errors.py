@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, TypedDict
 
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -21,46 +21,35 @@ class Detail(TypedDict):
 
 
 class InvalidData(ValidationError):
-    """Values of a schema were refused.
+    """Values of a schema were refused; fields are called what they are called outside.
 
     >>> error = InvalidData({"title": ["This field cannot be blank."]})
     >>> error.errors()
     [{'loc': ('body', 'title'), 'msg': 'This field cannot be blank.', 'type': 'invalid'}]
     """
 
-    def __init__(self, message: object, keys: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.keys = dict(keys or {})
-
     def errors(self, prefix: Iterable[str | int] = ("body",)) -> list[Detail]:
         """Return the errors as the `detail` of FastAPI's answer 422, below a place."""
-        return details(self, self.keys, prefix)
+        return details(self, prefix)
 
 
-def details(
-    error: ValidationError, keys: Mapping[str, str] | None = None, prefix: Iterable[str | int] = ("body",)
-) -> list[Detail]:
+def details(error: ValidationError, prefix: Iterable[str | int] = ("body",)) -> list[Detail]:
     """Return the errors of any ValidationError in the form of FastAPI's answer 422.
 
-    `keys` tells what fields are called outside. An error of no field is at the `prefix` itself.
+    An error of no field is at the `prefix` itself, one of an item of a list at the item's position.
 
     >>> details(ValidationError("%(n)s is odd", code="odd", params={"n": 3}))
     [{'loc': ('body',), 'msg': '3 is odd', 'type': 'odd'}]
     """
     start = tuple(prefix)
     return [
-        {"loc": (*start, *place), "msg": _text(single), "type": single.code or "invalid"}
-        for place, single in _singles(error, keys or {})
+        {"loc": (*start, *place), "msg": str(single.messages[0]), "type": single.code or "invalid"}
+        for place, single in _singles(error)
     ]
 
 
-def _singles(error: ValidationError, keys: Mapping[str, str]) -> Iterator[tuple[Place, Any]]:
-    by_name = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
-    for name, errors in by_name.items():
-        place = () if name == NON_FIELD_ERRORS else (keys.get(name, name),)
+def _singles(error: ValidationError) -> Iterator[tuple[Place, Any]]:
+    for name, errors in error.update_error_dict({}).items():
+        place = () if name == NON_FIELD_ERRORS else (name,)
         for single in errors:
             yield (*place, *getattr(single, "place", ())), single
-
-
-def _text(error: ValidationError) -> str:
-    return str(error.messages[0])

@@ -242,12 +242,11 @@ def _found(slot: Slot, keys: Iterable[Any] | None, alias: str) -> Iterator[Any]:
 
 
 def _invalid(schema: Written, errors: Errors) -> InvalidData:
-    """Return the error with what the fields are called outside; a foreign key is by its key, if the schema has that."""
+    """Return the error with what the fields are called outside: a foreign key by its key, if the schema has that."""
     kind = type(schema)
     outside = kind._keys()
-    items = () if kind._model is None else kind._items(kind._model)
-    keys = {}
-    for item in items:
-        name = item.slot.source.name if item.slot.kind == "column" else item.slot.name
-        keys[name] = outside.get(item.field, item.field)
-    return InvalidData(errors, keys)
+    names = {}
+    for item in () if kind._model is None else kind._items(kind._model):
+        own = item.slot.source.name if item.slot.kind == "column" else item.slot.name
+        names[own] = outside.get(item.field, item.field)
+    return InvalidData({names.get(name, name): found for name, found in errors.items()})
