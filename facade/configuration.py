@@ -11,10 +11,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from facade.exceptions import ImproperlyConfigured
-from facade.foundation.seams import Changes
+from facade.foundation.seams import Changes, Seam
 
 #: Calls ``callback(names)`` after each `configure`, with the names that were set.
 on_change: Changes[[frozenset[str]]] = Changes("settings")
+
+# (alias, entry of DATABASES); raises ImproperlyConfigured.
+check_url: Seam[[str, object], None] = Seam(
+    "whether a database's URL is one", filled_by="facade.db.settings.config"
+)
 
 
 class Settings:
@@ -208,6 +213,13 @@ def _mapping(name: str, value: object) -> Mapping[str, Any]:
     return dict(value)
 
 
+def _databases(name: str, value: object) -> Mapping[str, Any]:
+    databases = _mapping(name, value)
+    for alias, given in databases.items():
+        check_url(alias, given)
+    return databases
+
+
 def _sequence(name: str, value: object) -> list[Any]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise ImproperlyConfigured(f"{name} is a list, not {type(value).__name__}.")
@@ -215,7 +227,7 @@ def _sequence(name: str, value: object) -> list[Any]:
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "DATABASES": _mapping,
+    "DATABASES": _databases,
     "DATABASE_ROUTERS": _sequence,
     "INSTALLED_APPS": _sequence,
     "USE_TZ": _switch,

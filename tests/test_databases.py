@@ -149,8 +149,8 @@ def test_a_unix_socket_is_named_by_its_folder():
     ],
 )
 def test_a_wrong_entry_is_refused_with_alias_and_reason(given, message):
-    configure(DATABASES={"default": given})
     with pytest.raises(ImproperlyConfigured, match=rf"DATABASES\['default'\].*{message}"):
+        configure(DATABASES={"default": given})
         connections["default"]
 
 

@@ -133,8 +133,12 @@ def test_it_runs_on_the_database_of_an_url_page_by_page_and_leaves_nothing(datab
     [
         ("postgresql://nobody:secret@127.0.0.1:1/none", "cannot be reached"),
         ("oracle+oracledb://127.0.0.1/none", "is not installed: pip install oracledb"),
-        ("no url at all", "is no database that facade can use"),
-        ("dbase:///x", "is no database that facade can use"),
+        ("no url at all", "cannot be used: DATABASES['default']: Could not parse"),
+        ("dbase:///x", "cannot be used: DATABASES['default']: Can't load plugin"),
+        (
+            "sqlite://flights.db",
+            "cannot be used: DATABASES['default']: 'flights.db' stands where a server would",
+        ),
     ],
 )
 def test_what_cannot_be_used_gets_one_clear_line_and_exit_code_1(url, text):

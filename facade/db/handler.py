@@ -27,7 +27,7 @@ class Connections(Mapping[str, Database]):
     'sqlite'
     >>> connections["other"]
     Traceback (most recent call last):
-    facade.exceptions.ConnectionDoesNotExist: The connection 'other' doesn't exist.
+    facade.exceptions.ConnectionDoesNotExist: The connection 'other' doesn't exist. DATABASES has 'default'.
     """
 
     def __init__(self) -> None:
@@ -52,11 +52,16 @@ class Connections(Mapping[str, Database]):
         if isinstance(alias, Bound):
             return alias.database
         if alias not in self.databases:
-            raise ConnectionDoesNotExist(f"The connection '{alias}' doesn't exist.")
+            raise ConnectionDoesNotExist(f"The connection '{alias}' doesn't exist. {self._way_out()}")
         with self._lock:
             if alias not in self._made:
                 self._made[alias] = Database(alias, config.read(alias, self.databases[alias]))
             return self._made[alias]
+
+    def _way_out(self) -> str:
+        if not self.databases:
+            return 'No database is configured: facade.configure(DATABASES={"default": "sqlite:///library.sqlite3"}).'
+        return f"DATABASES has {', '.join(map(repr, self.databases))}."
 
     def stand_in(self, alias: str, database: Database | None) -> Database | None:
         """Let another database, or the configured one again, have the alias; return the one that had it, if it was made."""

@@ -23,13 +23,11 @@ from facade.cli.flights import data
 from facade.cli.flights.models import MODELS
 from facade.cli.layout import text_lines
 from facade.db.connection import connections
-from facade.drivers import DRIVERS
 from facade.exceptions import ImproperlyConfigured
 
 __all__ = ["Unusable", "loaded", "shown"]
 
 BATCH = 1_000
-EXTRAS = {driver.module: driver.extra for driver in DRIVERS if driver.extra}
 
 
 class Unusable(Exception):
@@ -88,12 +86,11 @@ def _explained(url: str, what: str) -> Iterator[None]:
         yield
     except ImportError as error:
         name = error.name or str(error)
-        source = f"'sqlalchemy-facade[{EXTRAS[name]}]'" if name in EXTRAS else name
         raise Unusable(
-            f"The driver {name!r} for {shown(url)} is not installed: pip install {source}"
+            f"The driver {name!r} for {shown(url)} is not installed: pip install {name}"
         ) from error
     except (ArgumentError, NoSuchModuleError, ImproperlyConfigured) as error:
-        raise Unusable(f"{shown(url)} is no database that facade can use: {_line(error)}") from error
+        raise Unusable(f"{shown(url)} cannot be used: {_line(error)}") from error
     except (DBAPIError, PoolTimeout) as error:
         raise Unusable(f"{shown(url)} {what}: {_line(error)}") from error
 

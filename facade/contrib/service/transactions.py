@@ -34,7 +34,12 @@ class RequestAtomic:
     """
 
     def __init__(
-        self, *, methods: Iterable[str] = WRITING, using: Using | None = None, retries: int = 0, **options: Any
+        self,
+        *,
+        methods: Iterable[str] = WRITING,
+        using: Using | None = None,
+        retries: int = 0,
+        **options: Any,
     ) -> None:
         self.methods = frozenset(method.upper() for method in methods)
         self.retries = retries

@@ -21,7 +21,14 @@ from facade.db.channels import timeouts
 from facade.db.channels.capture import note, observe, watched
 from facade.db.channels.channel import Channel, Outcome, Params, Row, Statement, Stream, checked_level
 from facade.db.channels.cursors import Reader, at_hand
-from facade.db.channels.errors import driver_error, ended_before, is_of_a_pooler, says_lost, translated
+from facade.db.channels.errors import (
+    driver_error,
+    ended_before,
+    is_of_a_pooler,
+    says_lost,
+    says_no_table,
+    translated,
+)
 from facade.drivers.driver import Unwritable, unwritable
 from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
 
@@ -38,6 +45,9 @@ _STALE_TRIES = 5  # a table may be altered again before the statement has its tu
 _POOLER = (
     "Database {!r}: is there a pooler between (pgbouncer in transaction mode, for instance) that spreads the statements "
     "of one connection over several servers? TRANSACTION_POOLING: True in its settings is for that."
+)
+_NO_TABLE = (
+    "facade.create_all() makes the tables of all models; those of migrations come with `facade migrate`."
 )
 _LOST = "The connection to {0!r} was lost while it committed: "
 _CUT = (
@@ -545,6 +555,8 @@ class DriverChannel(Channel):
         raised = translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
         if is_of_a_pooler(driver_error(error) or error) and isinstance(raised, DBAPIError):
             raised.add_detail(_POOLER.format(self.database.alias))
+        if says_no_table(driver_error(error) or error):
+            raised.add_note(_NO_TABLE)
         raise raised
 
     def _settle_or_discard(self, error: BaseException) -> None:

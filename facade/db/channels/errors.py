@@ -89,6 +89,9 @@ _BY_NAME: dict[str, ErrorClass] = {
     **dict.fromkeys((name for driver in DRIVERS for name in driver.lost | driver.passing), OperationalError),
 }
 
+_UNDEFINED_TABLE = "42P01"
+_NO_SUCH_TABLE = 1146
+
 _CANCELED = "57014"  # by a limit of time or by somebody
 
 # What databases say of a statement that is nested more deeply than they read.
@@ -184,6 +187,14 @@ def says_lost(error: BaseException) -> bool:
 def is_of_a_pooler(error: BaseException) -> bool:
     """Tell whether it looks as if statements of one connection had gone to several servers."""
     return sqlstate(error) in _POOLED_STATES
+
+
+def says_no_table(error: BaseException) -> bool:
+    """Tell whether a statement named a table that is not there."""
+    state = sqlstate(error)
+    if state is not None:
+        return state == _UNDEFINED_TABLE
+    return error_number(error) == _NO_SUCH_TABLE or str(error).startswith("no such table")
 
 
 def ended_before(error: BaseException) -> bool:

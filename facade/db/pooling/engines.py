@@ -13,6 +13,7 @@ from facade.db.pooling.lending import GivenLender, Lender
 from facade.db.pooling.loop_pools import LoopPool
 from facade.db.pooling.pools import ThreadPool
 from facade.db.roads import channel_class
+from facade.db.settings.config import check_installed
 from facade.db.settings.words import check_arguments, completed, for_driver
 from facade.drivers import driver_of, driver_of_url
 from facade.exceptions import ImproperlyConfigured
@@ -39,6 +40,7 @@ def sync_lender(database: Place, fast: bool) -> Lender:
     if settings.engine is not None:
         return _lender(GivenLender, database, settings.engine, fast)
     assert settings.url is not None
+    check_installed(settings, settings.url, "sync")
     url, arguments = _arguments(settings, settings.url, settings.options)
     options = _options(settings, url, arguments)
     return _lender(Lender, database, sqlalchemy.create_engine(url, poolclass=ThreadPool, **options), fast)
@@ -50,6 +52,7 @@ def async_lender(database: Place, fast: bool) -> tuple[Lender, sqlalchemy_asynci
     if settings.async_engine is not None:
         return _lender(GivenLender, database, settings.async_engine.sync_engine, fast), settings.async_engine
     assert settings.async_url is not None
+    check_installed(settings, settings.async_url, "async")
     url, arguments = _arguments(settings, settings.async_url, settings.async_options)
     options = _options(settings, url, arguments)
     engine = sqlalchemy_asyncio.create_async_engine(url, poolclass=LoopPool, **options)

@@ -13,8 +13,9 @@ from urllib.parse import unquote
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from facade.configuration import check_url
 from facade.db.settings.words import check_words, is_honoured, split_server
-from facade.drivers import drivers_for, named
+from facade.drivers import driver_of_url, drivers_for, named
 from facade.drivers.others import OTHER
 from facade.exceptions import ImproperlyConfigured
 from facade.foundation.imports import is_imported, later
@@ -238,7 +239,29 @@ def missing_driver(settings: DatabaseSettings, face: Face) -> str:
     names = (
         " or ".join(driver.package or driver.name for driver in drivers) or f"a driver for its {face} face"
     )
-    return f"Database {settings.alias!r} ({settings.dialect_name}) has no {face} face: install {names}."
+    extras = {
+        driver.extra: f" (pip install 'sqlalchemy-facade[{driver.extra}]')"
+        for driver in drivers
+        if driver.extra
+    }
+    return (
+        f"Database {settings.alias!r} ({settings.dialect_name}) has no {face} face: install {names}"
+        f"{''.join(extras.values())}."
+    )
+
+
+def check_installed(settings: DatabaseSettings, url: URL, face: Face) -> None:
+    """Raise ImproperlyConfigured where the driver of a URL is not installed."""
+    driver = driver_of_url(url)
+    if not driver.module or find_spec(driver.module) is not None:
+        return
+    if "+" not in url.drivername:  # none of them is
+        raise ImproperlyConfigured(missing_driver(settings, face))
+    extra = f" (pip install 'sqlalchemy-facade[{driver.extra}]')" if driver.extra else ""
+    raise ImproperlyConfigured(
+        f"Database {settings.alias!r}: {driver.name}, the driver of its {face} face, is not installed. "
+        f"Install {driver.package or driver.name}{extra}, or name another one in the URL."
+    )
 
 
 # URLs
@@ -259,6 +282,26 @@ def read_url(text: str) -> URL:
     return url.set(query={**_listed(servers), **url.query})
 
 
+@check_url.fill
+def _check_url(alias: str, given: object) -> None:
+    """Find what is no URL, or one of a server where there is none, without asking for a driver."""
+    url = given.get("URL") if isinstance(given, Mapping) else given
+    if isinstance(url, str):
+        try:
+            _refuse_server(read_url(url))
+        except (ArgumentError, ValueError) as error:
+            raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {error}") from error
+
+
+def _refuse_server(url: URL) -> None:
+    kind = url.get_backend_name()
+    if url.host and vendor_named(kind).is_embedded:
+        raise ValueError(
+            f"{url.host!r} stands where a server would. A file's path comes after three slashes, {kind}:///{url.host}, "
+            "and after four if it begins at the root."
+        )
+
+
 def _listed(servers: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Write the names and the ports of servers as lists, as libpq has them."""
     hosts, ports = zip(*servers, strict=True)
@@ -270,6 +313,7 @@ def _normal(url: URL, alias: str) -> URL:
     backend = _DIALECTS.get(backend, backend)
     url = url.set(drivername=f"{backend}{plus}{driver}")
     url.get_dialect()  # raises for what SQLAlchemy does not know
+    _refuse_server(url)
     if url.database in (None, "", ":memory:"):
         # One database for both faces, all connections and threads; each URL that is read gets one of its own.
         return vendor_named(backend).shared_memory(url, f"facade-{alias}-{next(_memory_numbers)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade import configuration
 from facade.configuration import settings
+from facade.exceptions import FieldError
 from facade.expressions.freezing import (
     Arg,
     ConstantWanted,
@@ -21,6 +22,7 @@ from facade.expressions.freezing import (
 )
 from facade.expressions.q import AND, Condition, FilteredRelation, mark_argument, refuse_q_options
 from facade.fields import lookup_registry
+from facade.foundation.tracebacks import shortened
 from facade.meta import registry
 from facade.sql.plan.retention import Retention
 from facade.sql.query.aggregation import reduce_to_existence, summarize
@@ -144,6 +146,8 @@ class Shape:
             STEPS[key[0]](query, *key[1:])
         except RecursionError as error:
             raise too_deep(self.query, key[0]) from error
+        except FieldError as error:
+            raise shortened(error) from error.__cause__
         query.arity = self.query.arity + count
         prepare = tuple(query.prepare.get(index) for index in range(count))
         query.prepare = {}
