@@ -62,6 +62,11 @@ A checker reads `list[BookOut]`. It takes the prefetched objects, and raises Fie
 """
 
 
+def _changes(said: object) -> bool:
+    """Return whether what Annotated says of a type may make another value of one."""
+    return hasattr(said, "__get_pydantic_core_schema__")
+
+
 class _Declaration:
     """What the keywords of a class say, and the slots that are made of them and of its annotations."""
 
@@ -69,10 +74,8 @@ class _Declaration:
         self, options: dict[str, Any], above: _Declaration | None = None, items: Iterable[Item] = ()
     ) -> None:
         self.options = options
-        self.generated: dict[str, Item] = {
-            **(above.generated if above is not None else {}),
-            **{item.field: item for item in items},
-        }
+        self.above = above
+        self.known: dict[str, Item] = {item.field: item for item in items}
         self.is_settled = False
 
     def settle(self, cls: type[Schema]) -> None:
@@ -83,9 +86,12 @@ class _Declaration:
         fields, options = cls.__pydantic_fields__, self.options
         if options.keys() & {"fields", "exclude", "depth"}:
             self._add(cls, cls._model)
-        for item in self.items(cls, cls._model):
-            if item.field not in self.generated and item.slot.kind == "column" and item.coerce is None:
-                _take_over(fields[item.field], item.slot.values)
+        for name, info in fields.items():
+            if (item := self._inherited(cls, name)) is None and name not in self.known:
+                item = self._declared(cls, cls._model, name, info)
+                if item.slot.kind == "column" and item.coerce is None:
+                    _take_over(info, item.slot.values)
+            self.known.setdefault(name, item)  # type: ignore[arg-type]
         for name in optional_names([*fields], options.get("optional", ()), cls._model):
             info = fields[name]
             info.default_factory, info.default = _unset, FieldInfo().default
@@ -99,20 +105,24 @@ class _Declaration:
         for item, annotation, info in _generated(
             slots, model, (), cls.__name__, _plain_base(cls), cls.__module__
         ):
-            self.generated[item.field] = item
+            self.known[item.field] = item
             cls.__annotations__[item.field] = annotation
             cls.__pydantic_fields__[item.field] = FieldInfo.from_annotated_attribute(annotation, info)
 
     def _computed(self) -> Mapping[str, Any]:
         return types_of(self.options.get("computed", ()))
 
+    def _inherited(self, cls: type[Schema], name: str) -> Item | None:
+        """Return what the class above makes of a field that this one does not declare anew."""
+        is_anew = name in vars(cls).get("__annotations__", ())
+        return None if is_anew or self.above is None else self.above.known.get(name)
+
     def items(self, cls: type[Schema], model: type[Any]) -> list[Item]:
         """Return the slots for instances of a model."""
-        found = []
-        for name, info in cls.__pydantic_fields__.items():
-            item = self.generated.get(name) if cls._model is not None else None
-            found.append(self._declared(cls, model, name, info) if item is None else item)
-        return found
+        if cls._model is not None:
+            self.settle(cls)
+            return [self.known[name] for name in cls.__pydantic_fields__]
+        return [self._declared(cls, model, name, info) for name, info in cls.__pydantic_fields__.items()]
 
     def _declared(self, cls: type[Schema], model: type[Any], name: str, info: FieldInfo) -> Item:
         annotation = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
@@ -121,7 +131,7 @@ class _Declaration:
         slot = declared_slot(model, name, info.annotation, nested, is_computed)
         if slot.kind == "computed":
             return Item(name, slot, None, _coerced(annotation))
-        is_own = is_as_declared(cls.__name__, slot, info.annotation)
+        is_own = is_as_declared(cls.__name__, slot, info.annotation) and not any(map(_changes, info.metadata))
         if slot.kind in ("one", "many"):
             return Item(name, slot, *((nested[0], None) if nested else (None, _coerced(annotation))))
         return Item(name, slot, None, None if is_own else _coerced(annotation))
@@ -168,8 +178,9 @@ class Schema(SchemaMethods, BaseModel):
         def __init_subclass__(cls, *, model=None, declaration=None, **options) -> None:  # noqa: ANN001, ANN003 - typed above
             own = {name: options.pop(name) for name in _OPTIONS if name in options}
             super().__init_subclass__(**options)
+            above = cls._declaration if model in (None, cls._model) else None
             cls._begin(cls._model if model is None else model)
-            cls._declaration = _Declaration(own, cls._declaration) if declaration is None else declaration
+            cls._declaration = _Declaration(own, above) if declaration is None else declaration
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -287,7 +298,7 @@ def _built(
     for item, annotation, info in _generated(slots_of(model, choice), model, optional, name, base, module):
         definitions[item.field] = (annotation, info)
         items.append(item)
-    keywords = {"model": model, "declaration": _Declaration({}, base._declaration, items)}
+    keywords = {"model": model, "declaration": _Declaration({}, items=items)}
     return create_model(name, __base__=base, __module__=module, __cls_kwargs__=keywords, **definitions)
 
 

@@ -93,7 +93,7 @@ def values_of(given: Field[Any]) -> Values:
     if found is not None:
         return Values(kind, is_null, literals=found)
     limits, pattern, checks = _limits(own, kind)
-    if kind is str and not given.blank and given.editable and not given.is_relation:
+    if kind is str and "" in own.empty_values and given.editable and not (given.blank or given.is_relation):
         limits.setdefault("min_length", 1)
     if own.choices is not None:
         checks.append(_is_choice(own))
