@@ -151,6 +151,7 @@ configure(DATABASES={{'default': {{'URL': {url!r}, 'ALLOW_BLOCKING': True}}}})
 ]
 
 
+@pytest.mark.faces("sync")  # the cells have both
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_notebook_has_both_faces(face, database, visits):
     pytest.importorskip("ipykernel", reason="no ipykernel")
