@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import comparison, contenders, operations, report, results, scale, tables
+from benchmarks import comparison, contenders, operations, report, results, scale, schemas, tables
 from benchmarks.environments import interpreter, versions
 from benchmarks.results import Outcome, Plan
 from benchmarks.roads import ROADS, SCHEMES, Road
@@ -194,6 +194,21 @@ def show_scale(
     scale.write(found, folder, vendor)
     for series in found:
         console.print(f"{series.title}: time grows with the power {series.exponent:.2f} of the size")
+
+
+@app.command("schemas")
+def show_schemas(
+    db: Annotated[str, typer.Option(help="sqlite, postgres, or the URL of a server.")] = "sqlite",
+    rounds: Annotated[int, typer.Option(help="How often each way takes its turn.")] = 20,
+    *,
+    pin: Annotated[bool, typer.Option(help="Keep everything on one core.")] = True,
+) -> None:
+    """Measure the way from instances to JSON: schemas beside code that is written by hand with pydantic and msgspec."""
+    console = Console()
+    with _refusing(console):
+        ((vendor, url),) = servers(db).items()
+    with _on_one_core(pin), open_storage(vendor, url) as storage:
+        schemas.show(schemas.measure(storage.copy("schemas"), rounds), console)
 
 
 app.command()(service)
