@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from facade.db.connection import Database
     from facade.fields import Field
     from facade.fields.contracts import Instance, Objects, OnDelete
-    from facade.orm.querysets.queryset import QuerySet
+    from facade.orm.querysets.writing import Writing
     from facade.signals import Signal
 
 # -- what refers to an object ---------------------------------------------------------------
@@ -80,7 +80,7 @@ def delete_alone(obj: Instance, using: str) -> tuple[int, dict[str, int]]:
     return count, {opts.label: count}
 
 
-def delete_unread(queryset: QuerySet[Any, Any], using: str) -> tuple[int, dict[str, int]]:
+def delete_unread(queryset: Writing[Any, Any], using: str) -> tuple[int, dict[str, int]]:
     """Delete the rows of a queryset that go alone: one statement."""
     try:
         count = queryset._raw_delete(using=using)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from facade.meta.options import Options
     from facade.meta.versions import Version
     from facade.orm.instances.model import Model
-    from facade.orm.querysets.queryset import QuerySet
+    from facade.orm.querysets.writing import Writing
     from facade.vendors import Vendor
 
 
@@ -46,7 +46,7 @@ M = TypeVar("M")
 
 
 def bulk_create(
-    queryset: QuerySet[Any, Any],
+    queryset: Writing[Any, Any],
     objs: Iterable[M] | AsyncIterable[M],
     batch_size: int | None = None,
     ignore_conflicts: bool = False,
@@ -229,7 +229,7 @@ def _set_orders(model: type[Model], alias: str, objs: Sequence[Any]) -> None:
 
 
 def bulk_update(
-    queryset: QuerySet[Any, Any], objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+    queryset: Writing[Any, Any], objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
 ) -> int:
     """Store the named fields of `objs`, one UPDATE per batch, without signals; return the number of rows found."""
     _check_batch_size(batch_size)
@@ -256,7 +256,7 @@ def bulk_update(
 
 
 def _update_versions(
-    queryset: QuerySet[Any, Any],
+    queryset: Writing[Any, Any],
     objs: Sequence[Any],
     chosen: list[Any],
     version: Version,
@@ -320,7 +320,7 @@ def _by_table(fields: list[Any]) -> dict[type[Model], tuple[Any, ...]]:
 
 
 def _update_filtered(
-    queryset: QuerySet[Any, Any], objs: Sequence[Any], fields: list[Any], batch_size: int | None
+    queryset: Writing[Any, Any], objs: Sequence[Any], fields: list[Any], batch_size: int | None
 ) -> int:
     """Update through the queryset, for values that are expressions and for querysets that leave rows out."""
     limit = max(1, connections[queryset.db].max_parameters // (2 * (len(fields) + 1)))
@@ -357,7 +357,7 @@ def _case(objs: Sequence[Any], field: Field[Any]) -> Case:
 
 
 def get_or_create(
-    queryset: QuerySet[Any, Any], defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    queryset: Writing[Any, Any], defaults: Mapping[str, Any] | None = None, **kwargs: Any
 ) -> tuple[Any, bool]:
     """Return the object that `kwargs` find, or the one made of them and `defaults`; and whether it was made.
 
@@ -382,12 +382,12 @@ def get_or_create(
         raise
 
 
-def _undoable(queryset: QuerySet[Any, Any]) -> Any:
+def _undoable(queryset: Writing[Any, Any]) -> Any:
     """Return a block that can be undone by itself, where the database can do that."""
     return atomic(using=queryset.db, savepoint=connections[queryset.db].features.uses_savepoints)
 
 
-def _is_lone_insert(queryset: QuerySet[Any, Any]) -> bool:
+def _is_lone_insert(queryset: Writing[Any, Any]) -> bool:
     """Return whether saving a new object is one statement outside of any transaction."""
     model = queryset.model
     if model.save is not Persistence.save or model._meta.parents:
@@ -398,7 +398,7 @@ def _is_lone_insert(queryset: QuerySet[Any, Any]) -> bool:
 
 
 def update_or_create(
-    queryset: QuerySet[Any, Any],
+    queryset: Writing[Any, Any],
     defaults: Mapping[str, Any] | None = None,
     create_defaults: Mapping[str, Any] | None = None,
     **kwargs: Any,
