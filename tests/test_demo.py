@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import ast
+import html
 import inspect
+import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from importlib import import_module
 from pathlib import Path
 
+import httpx
 import pytest
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 import facade
 from facade import cli
-from facade.cli import pages, tour
-from facade.cli.flights import data
+from facade.cli import demo, pages, tour
+from facade.cli.flights import data, service
+from facade.cli.flights.models import MODELS
 from facade.cli.layout import python_lines, sql_lines
 from facade.cli.program import app
+from facade.configuration import override
+from facade.foundation.imports import later
 
 WIDTH = 80
 FUNCTIONS = [
@@ -41,17 +50,6 @@ def printed():
 
 def kept_file(printed):
     return Path(printed.rpartition("sqlite:///")[2].strip())
-
-
-def command(*arguments, **streams):
-    """Run the command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "facade", *arguments],
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": str(WIDTH), **streams.pop("env", {})},
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
-    )
 
 
 def test_it_shows_every_stop_once_and_sums_them_up(printed):
@@ -153,6 +151,84 @@ def test_the_file_can_be_kept(printed):
     assert kept_file(printed).stat().st_size > 1_000_000
 
 
+@pytest.fixture(scope="module")
+def served(printed):
+    """A client of the service on the flights that the run has left."""
+    with override(DATABASES={"default": f"sqlite:///{kept_file(printed)}"}):
+        yield TestClient(
+            service.application(), base_url=f"http://{service.HOST}", client=(service.HOST, 50000)
+        )
+        facade.close_all()
+
+
+def test_the_service_has_the_flights_page_by_page(served):
+    page = served.get("/flights?origin=JFK&day=2013-01-31&size=2").json()
+    assert (page["total"], page["has_next"], len(page["items"])) == (302, True, 2)
+    assert page["items"][0]["origin"]["name"] == "John F Kennedy Intl"
+    first = served.get("/flights/longest-waits?size=1").json()
+    second = served.get("/flights/longest-waits", params={"size": 1, "cursor": first["next"]}).json()
+    assert [found["items"][0]["dep_delay"] for found in (first, second)] == [1301, 1126]
+    assert served.get("/airlines/busiest?first=1").json()[0]["departures"] == 4637
+    assert len(served.get("/airlines").json()) == 16
+
+
+def test_the_service_checks_what_it_is_given(served):
+    assert served.patch("/flights/1", json={"dep_delay": 7}).json()["dep_delay"] == 7
+    assert served.patch("/flights/1", json={"dep_delay": "late"}).status_code == 422
+    assert served.get("/flights/1").json()["dep_delay"] == 7
+    assert served.get("/flights/0").status_code == 404
+
+
+def test_the_front_page_of_the_service_leads_to_pages_that_are_there(served):
+    links = re.findall(r'href="([^"]+)"', served.get("/").text)
+    assert {"/docs", "/openapi.json", "/admin", "/airlines"} < set(links)
+    assert {link: served.get(html.unescape(link)).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_the_admin_of_the_service_lists_and_searches_all_models(served):
+    for model in MODELS:
+        assert served.get(f"/admin/{model._meta.model_name}/list").status_code == 200
+    found = served.get("/admin/airline/list", params={"q": "jetblue"}).text
+    assert "JetBlue" in found
+    assert "Envoy" not in found
+
+
+def test_the_service_answers_this_machine_only_and_closes_on_ctrl_c():
+    program = "from facade.cli.flights import service as s; p = s.listening(0); print(p.getsockname(), flush=True); s.serve(p)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    host, port = ast.literal_eval(process.stdout.readline())
+    assert host == "127.0.0.1"
+    while True:
+        try:
+            assert httpx.get(f"http://{host}:{port}/openapi.json").status_code == 200
+            break
+        except httpx.ConnectError:
+            time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (0, ("", ""))
+
+
+def test_a_port_that_is_taken_is_told_in_one_line():
+    with service.listening(0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(app, ["demo", "--serve", "--port", str(port)])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert f"Port {port} cannot be had: Address already in use" in done.stderr
+
+
+def test_without_its_packages_the_service_says_how_to_get_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "facade.cli.flights.service")
+    monkeypatch.setattr(demo, "service", later("facade.cli.flights.service"))
+    done = CliRunner().invoke(app, ["demo", "--serve"])
+    assert done.exit_code == 1
+    assert done.stderr == "The service needs uvicorn: pip install 'sqlalchemy-facade[demo]'\n"
+
+
 def test_without_typer_the_command_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "typer", None)
     monkeypatch.delitem(sys.modules, "facade.cli.program")
@@ -162,29 +238,47 @@ def test_without_typer_the_command_says_how_to_get_it(monkeypatch):
 
 
 def test_the_package_is_the_command_and_tells_its_version():
-    assert command("--version").stdout == f"facade {facade.__version__}\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "facade", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"facade {facade.__version__}\n"
 
 
-def test_a_terminal_that_knows_ascii_only_gets_ascii():
-    done = command("init", "--help", env={"PYTHONIOENCODING": "ascii"})
-    assert done.returncode == 0, done.stderr
-    assert "facade.configure(DATABASES=...)" in " ".join(done.stdout.replace("|", "").split())
+@pytest.fixture
+def main(monkeypatch):
+    """Run the program with an output of the test's own, in this process; return its exit code."""
+
+    def run(stream, *arguments):
+        monkeypatch.setattr(sys, "argv", ["facade", *arguments])
+        monkeypatch.setattr(sys, "stdout", stream)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0
+
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    return run
+
+
+def test_a_terminal_that_knows_ascii_only_gets_ascii(main):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert main(stream, "init", "--help") == 0
+    shown = stream.buffer.getvalue().decode("ascii")
+    assert "facade.configure(DATABASES=...)" in " ".join(shown.replace("|", "").split())
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-def test_a_full_disk_is_told_in_one_line():
+def test_a_full_disk_is_told_in_one_line(main, capsys):
     with FULL.open("w") as stream:
-        done = command("demo", "--help", stdout=stream)
-    assert done.returncode == 1
-    assert done.stderr == "The output cannot be written: No space left on device\n"
+        assert main(stream, "demo", "--help") == 1
+    assert capsys.readouterr().err == "The output cannot be written: No space left on device\n"
 
 
-def test_a_closed_pipe_ends_it_without_a_word():
+def test_a_closed_pipe_ends_it_without_a_word(main, capsys):
     reading, writing = os.pipe()
     os.close(reading)
-    done = command("demo", "--help", stdout=writing)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    with os.fdopen(writing, "w") as stream:
+        assert main(stream, "demo", "--help") == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_the_data_are_those_of_january():

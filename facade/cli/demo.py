@@ -8,7 +8,9 @@ import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.control import Control
@@ -34,11 +36,24 @@ from facade.cli.pages import (
     statements_of,
 )
 from facade.db.connection import CaptureQueriesContext, connections
+from facade.foundation.imports import later
 from facade.models import QuerySet
 
-__all__ = ["Unusable", "run"]
+if TYPE_CHECKING:
+    from facade.cli.flights import service
+else:
+    # It needs FastAPI.
+    service = later("facade.cli.flights.service")
+
+__all__ = ["Unusable", "run", "serve"]
 
 READERS = 200
+SERVED = (
+    ("/", "what there is"),
+    ("/docs", "the OpenAPI page"),
+    ("/flights?origin=JFK&day=2013-01-31", "flights with their relations, page by page"),
+    ("/admin", "lists, search, filters and forms"),
+)
 
 
 def run(
@@ -54,6 +69,27 @@ def run(
             tour.clear_away()
         finally:
             loop.run(facade.close_all_async())
+
+
+def serve(console: Console, url: str = "", *, keep: bool = False, port: int = 8000) -> None:
+    """Open the service on the flights until Ctrl-C; raises ``Unusable``, too, where a package or the port is missing."""
+    try:
+        place = service.listening(port)
+    except ModuleNotFoundError as error:
+        raise Unusable(f"The service needs {error.name}: pip install 'sqlalchemy-facade[demo]'") from error
+    except OSError as error:
+        raise Unusable(
+            f"Port {port} cannot be had: {error.strerror}. --port names another, and 0 takes a free one."
+        ) from error
+    with closing(place), loaded(console, url, keep=keep):
+        here = f"http://{service.HOST}:{place.getsockname()[1]}"
+        console.print()
+        for path, what in SERVED:
+            print_text(console, f"{here}{path}", style="bold")
+            print_text(console, what, indent=4)
+        print_text(console, "This machine only. Ctrl-C ends it.", style="dim")
+        service.serve(place)
+        console.print("Closed.")
 
 
 def _tour(console: Console, loop: asyncio.Runner, *, full: bool, pause: bool) -> None:

@@ -63,14 +63,23 @@ def demo(
     pause: Annotated[
         bool | None, typer.Option(help="Wait for Enter after each page; what a terminal does without it.")
     ] = None,
-    keep: Annotated[bool, typer.Option(help="Leave the tables, or the file, behind.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the tables, or the file, behind.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Open a service on the flights instead, for this machine only.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port of the service; 0 for a free one.")
+    ] = 8000,
 ) -> None:
     """Load the flights that left New York in January 2013 and query them, sync and async."""
     console = Console(highlight=False)
     if pause is None:
         pause = console.is_interactive and sys.stdin.isatty()
     try:
-        flights.run(console, database, keep=keep, full=full, pause=pause)
+        if serve:
+            flights.serve(console, database, keep=keep, port=port)
+        else:
+            flights.run(console, database, keep=keep, full=full, pause=pause)
     except flights.Unusable as error:
         Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None

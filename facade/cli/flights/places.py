@@ -38,7 +38,7 @@ class Unusable(Exception):
 def loaded(console: Console, url: str = "", *, keep: bool = False) -> Iterator[None]:
     """Load the flights into a database, or into a file for as long as the block runs, and clear them away, unless kept."""
     with _place(url, keep=keep) as place:
-        with _explained(place, "cannot be reached"):
+        with _explained(place, "cannot be reached"), _installed(place):
             facade.configure(DATABASES={"default": place})
             with connections["default"].cursor() as cursor:
                 cursor.execute("SELECT 1")
@@ -81,7 +81,18 @@ def _place(url: str, *, keep: bool) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _explained(url: str, what: str) -> Iterator[None]:
-    """Turn what a missing driver, an unreachable server or a full disk raises into one clear line."""
+    """Turn what an unreachable server or a full disk raises into one clear line."""
+    try:
+        yield
+    except (ArgumentError, NoSuchModuleError, ImproperlyConfigured) as error:
+        raise Unusable(f"{shown(url)} cannot be used: {_line(error)}") from error
+    except (DBAPIError, PoolTimeout) as error:
+        raise Unusable(f"{shown(url)} {what}: {_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _installed(url: str) -> Iterator[None]:
+    """Name the driver that is missing."""
     try:
         yield
     except ImportError as error:
@@ -89,10 +100,6 @@ def _explained(url: str, what: str) -> Iterator[None]:
         raise Unusable(
             f"The driver {name!r} for {shown(url)} is not installed: pip install {name}"
         ) from error
-    except (ArgumentError, NoSuchModuleError, ImproperlyConfigured) as error:
-        raise Unusable(f"{shown(url)} cannot be used: {_line(error)}") from error
-    except (DBAPIError, PoolTimeout) as error:
-        raise Unusable(f"{shown(url)} {what}: {_line(error)}") from error
 
 
 def shown(url: str) -> str:
