@@ -47,6 +47,8 @@ class Filled:
     """The objects of the many-to-many relations that are to change; they are stored after the object."""
     shown: set[str] = field(default_factory=set)
     """The fields that the form has."""
+    relations: dict[str, object] = field(default_factory=dict)
+    """What the form has chosen in relations: objects, or the keys of those that stay as they were."""
 
 
 async def filled(view: Formed, request: Request, obj: Model, sent: Mapping[str, object]) -> Filled:
@@ -110,25 +112,26 @@ async def _relate(
     view: Formed, request: Request, obj: Model, one: RelationField, sent: object, form: Filled
 ) -> None:
     keys = [str(key) for key in sent] if isinstance(sent, list) else [str(sent)] if sent else []
-    if one.multiple:
-        if not obj._state.adding and set(keys) == {key_text(other) for other in getattr(obj, one.name).all()}:
-            return
-    elif keys and not obj._state.adding and keys[0] == await _present_key(view, request, obj, one):
+    form.relations[one.name] = keys if one.multiple else keys[0] if keys else None
+    if not obj._state.adding and set(keys) == await _present_keys(request, obj, one):
         return
     found = await view.related(request, one.name, keys) if keys else []
     if len(found) != len(set(keys)):
         form.errors[one.name] = [NO_CHOICE]
     elif one.multiple:
-        form.links[one.name] = found
+        form.relations[one.name] = form.links[one.name] = found
     else:
-        setattr(obj, one.name, found[0] if found else None)
+        form.relations[one.name] = found[0] if found else None
+        setattr(obj, one.name, form.relations[one.name])
 
 
-async def _present_key(view: Formed, request: Request, obj: Model, one: RelationField) -> str | None:
+async def _present_keys(request: Request, obj: Model, one: RelationField) -> set[str]:
+    if one.multiple:
+        return {key_text(other) async for other in getattr(obj, one.name).all()}
     present = await one.parse_obj(request, obj)
-    return (
-        key_text(present) if isinstance(present, models.Model) else None if present is None else str(present)
-    )
+    if present is None:
+        return set()
+    return {key_text(present) if isinstance(present, models.Model) else str(present)}
 
 
 async def _upload(obj: Model, name: str, sent: object) -> None:

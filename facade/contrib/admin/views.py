@@ -119,9 +119,8 @@ class ModelView(Rows):
         await run(check, obj, form, others)
 
     async def _save(self, request: Request, obj: Model, form: Filled, before: Values | None) -> None:
-        data = {
-            name: form.links[name] if name in form.links else getattr(obj, name, None) for name in form.shown
-        }
+        plain = {name: getattr(obj, name, None) for name in form.shown if name not in form.relations}
+        data = {**plain, **form.relations}
         await self.validate(request, data)
         if before is None:
             await self._emit_before_create(request, data, obj)
