@@ -132,7 +132,14 @@ class Chain(Combining):
         return router.db_for_read(self.model, **self._hints)
 
     def using(self, alias: Using | None) -> Self:
-        """Return a copy that runs on another database, or on a SQLAlchemy connection or session, in its transaction."""
+        """Return a copy that runs on another database, or on a SQLAlchemy connection or session, in its transaction.
+
+        `alias` is one of ``DATABASES`` (ConnectionDoesNotExist for others), or a Session, AsyncSession, scoped session, Connection or
+        AsyncConnection.
+
+        >>> Author.objects.using("default").count()
+        3
+        """
         return self._with(_db=alias_of(alias))
 
     def execution_options(self, **options: Any) -> Self:
@@ -155,6 +162,10 @@ class Chain(Combining):
         """Return a copy each of whose statements may take so many seconds, or `StatementTimeout` is raised.
 
         The server counts them, on PostgreSQL and MariaDB; elsewhere UnsupportedFeature is raised, before any SQL.
+
+        >>> Author.objects.timeout(2).count()
+        Traceback (most recent call last):
+        facade.exceptions.UnsupportedFeature: Database 'default' (sqlite) cannot limit the time of a statement: ...
         """
         return self._with(_execution=(self._execution or AS_USUAL).updated({}, seconds))
 
@@ -164,18 +175,29 @@ class Chain(Combining):
     # -- conditions ----------------------------------------------------------------------------
 
     def all(self) -> Self:
-        """Return a copy, without the results that were fetched."""
+        """Return a copy, without the results that were fetched: it asks anew."""
         return self._chain()
 
     def none(self) -> Self:
-        """Return a queryset that never has a row and never asks the database."""
+        """Return a queryset that never has a row and never asks the database.
+
+        >>> Author.objects.none().count()
+        0
+        """
         return self._step(("nothing",))
 
     def filter(self, *args: Any, **kwargs: Any) -> Self:
         """Keep the objects that meet all the conditions.
 
         Keywords are field lookups, positional arguments Q objects or conditional expressions. All conditions of one call speak of
-        the same related object. See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#filter
+        the same related object. FieldError for names that are none, ValueError or TypeError for values that the field cannot be
+        compared with: both at once, not when the query runs. See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#filter
+
+        >>> Author.objects.filter(age__gte=18, books__pages__gt=100).order_by("name")
+        <QuerySet [<Author: Ada>, <Author: Ben>]>
+        >>> Author.objects.filter(age__gte="old")
+        Traceback (most recent call last):
+        ValueError: Field 'age' expected a number but got 'old'.
         """
         if args or self._low or self._high is not None or self._shape.query.source.combinator:
             return self._filter_or_exclude(False, args, kwargs)
@@ -184,7 +206,13 @@ class Chain(Combining):
         return clone
 
     def exclude(self, *args: Any, **kwargs: Any) -> Self:
-        """Drop the objects that meet all the conditions."""
+        """Drop the objects that meet all the conditions; takes what `filter` takes.
+
+        A condition over a relation to many drops an object if any related one meets it.
+
+        >>> Author.objects.exclude(books__title="Trees").order_by("name")
+        <QuerySet [<Author: Ada>, <Author: Eve>]>
+        """
         return self._filter_or_exclude(True, args, kwargs)
 
     def _filtered_shape(self, kwargs: dict[str, Any]) -> tuple[Shape, tuple[Any, ...]]:
@@ -222,7 +250,11 @@ class Chain(Combining):
         return self._expressions_shape("condition", HashedOnce(children), values, negated)
 
     def complex_filter(self, filter_obj: Q | dict[str, Any]) -> Self:
-        """Filter by a Q object or a dict of lookups."""
+        """Filter by a Q object or a dict of lookups, whichever is given.
+
+        >>> Author.objects.complex_filter({"name": "Ada"}).count()
+        1
+        """
         return (
             self.filter(filter_obj)
             if isinstance(filter_obj, Q)
@@ -232,12 +264,29 @@ class Chain(Combining):
     # -- annotations ------------------------------------------------------------------------------
 
     def annotate(self, *args: Any, **kwargs: Any) -> Self:
-        """Add computed values to each object, by name or, for simple aggregates, by their default alias."""
+        """Add computed values to each object, by name or, for simple aggregates, by their default alias.
+
+        They are attributes of the objects, and names for all that follows. Aggregates over a relation count for each object; behind
+        `values()`, for each group of equal values. ValueError for a name that a field has, TypeError for what is no expression.
+        See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#annotate
+
+        >>> from facade.models import Count, Sum
+        >>> ada = Author.objects.annotate(written=Count("books"), total=Sum("books__pages")).get(name="Ada")
+        >>> ada.written, ada.total
+        (2, 200)
+        >>> Book.objects.values("author__name").annotate(n=Count("id")).order_by("author__name")
+        <QuerySet [{'author__name': 'Ada', 'n': 2}, {'author__name': 'Ben', 'n': 1}]>
+        """
         self._refuse_combined("annotate")
         return self._annotate(args, kwargs, select=True)
 
     def alias(self, *args: Any, **kwargs: Any) -> Self:
-        """Like annotate(), for values that are used in the query but not wanted in the result."""
+        """Like `annotate`, for values that are used in the query but not wanted in the result.
+
+        >>> from facade.models import Count
+        >>> Author.objects.alias(written=Count("books")).filter(written=0)
+        <QuerySet [<Author: Eve>]>
+        """
         self._refuse_combined("alias")
         return self._annotate(args, kwargs, select=False)
 
@@ -281,14 +330,28 @@ class Chain(Combining):
         return clone
 
     def values(self, *fields: Any, **expressions: Any) -> Self:
-        """Return dicts instead of objects."""
+        """Return dicts instead of objects: of the fields that are named, or of all.
+
+        Names may lead over relations; keywords are expressions under a name. The values have the types that attributes have.
+
+        >>> Book.objects.values("title", "author__name").get(title="Trees")
+        {'title': 'Trees', 'author__name': 'Ben'}
+        """
         names = tuple(dict.fromkeys((*self._names(fields), *expressions)))
         clone = self._values(*names, **expressions)
         clone._kind = "dicts"
         return clone
 
     def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Any:
-        """Return tuples instead of objects; plain values with `flat`, named tuples with `named`."""
+        """Return tuples instead of objects; plain values of one field with `flat`, named tuples with `named`.
+
+        TypeError for `flat` and more than one field, or both together.
+
+        >>> Book.objects.order_by("title").values_list("title", "pages")
+        <QuerySet [('Letters', 80), ('Notes', 120), ('Trees', 300)]>
+        >>> list(Book.objects.order_by("title").values_list("title", flat=True))
+        ['Letters', 'Notes', 'Trees']
+        """
         if flat and named:
             raise TypeError("'flat' and 'named' can't be used together.")
         if flat and len(fields) > 1:
@@ -303,7 +366,13 @@ class Chain(Combining):
         return clone
 
     def dates(self, field_name: str, kind: str, order: str = "ASC") -> Any:
-        """Return the distinct dates of a field, cut to `"year"`, `"month"`, `"week"` or `"day"`."""
+        """Return the distinct dates of a field, cut to `"year"`, `"month"`, `"week"` or `"day"`.
+
+        They come in order, `"ASC"` or `"DESC"`; NULL is none of them.
+
+        >>> list(Book.objects.dates("published", "year"))
+        [datetime.date(1843, 1, 1), datetime.date(1850, 1, 1)]
+        """
         one_of("kind", kind, ("year", "month", "week", "day"))
         one_of("order", order, ("ASC", "DESC"))
         return self._moments(field_name, trunc(kind, field_name, model_fields.DateField()), order)
@@ -323,13 +392,26 @@ class Chain(Combining):
         return found.order_by(("-" if order == "DESC" else "") + "datefield")
 
     def distinct(self, *field_names: Any) -> Self:
-        """Drop repeated rows; with names (PostgreSQL) keep the first row of each combination."""
+        """Drop repeated rows; with names (PostgreSQL) keep the first row of each combination.
+
+        Rows are repeated where a condition or an order joins a relation to many. UnsupportedFeature for names elsewhere.
+
+        >>> Author.objects.filter(books__pages__gt=0).count(), Author.objects.filter(books__pages__gt=0).distinct().count()
+        (3, 2)
+        """
         self._refuse_combined("distinct")
         self._refuse_sliced("create distinct fields")
         return self._step(("distinct", self._names(field_names)))
 
     def order_by(self, *field_names: Any) -> Self:
-        """Order by fields, `-` before a name for descending, `?` for random, or by expressions."""
+        """Order by fields, `-` before a name for descending, `?` for random, or by expressions; without any, leave the order open.
+
+        It takes the place of the order before, and of `Meta.ordering`. NULL comes where the database has it; `F("age").asc(nulls_last=True)` says it.
+
+        >>> from facade.models import F
+        >>> Author.objects.order_by(F("age").desc(nulls_last=True))
+        <QuerySet [<Author: Ada>, <Author: Ben>, <Author: Eve>]>
+        """
         self._refuse_sliced("reorder a query")
         for item in field_names:
             if type(item) is not str:
@@ -368,7 +450,7 @@ class Chain(Combining):
         return self._step(key, values)
 
     def reverse(self) -> Self:
-        """Turn the order round."""
+        """Turn the order round; where there is none, that by the primary key."""
         if self._low or self._high is not None:
             raise TypeError("Cannot reverse a query once a slice has been taken.")
         return self._step(("reverse",))
@@ -376,7 +458,14 @@ class Chain(Combining):
     # -- loading -----------------------------------------------------------------------------------
 
     def select_related(self, *fields: Any) -> Self:
-        """Load related single objects in the same query; `select_related(None)` takes it back."""
+        """Load related single objects in the same query; `select_related(None)` takes it back.
+
+        Names are paths over foreign keys and one-to-one relations, from either side; without any, all foreign keys that cannot be
+        NULL are followed. FieldError for a path that leads to many objects.
+
+        >>> Book.objects.select_related("author").get(title="Trees").author.name  # one statement
+        'Ben'
+        """
         self._refuse_combined("select_related")
         if self._fields is not None:
             raise TypeError("Cannot call select_related() after .values() or .values_list()")
@@ -385,7 +474,14 @@ class Chain(Combining):
         return self._step(("select_related", fields or True))
 
     def prefetch_related(self, *lookups: Any) -> Self:
-        """Load related objects of all results with one more query per relation; `None` takes it back."""
+        """Load related objects of all results with one more query per relation; `None` takes it back.
+
+        Names are paths over any relations; a `Prefetch` says with which queryset. AttributeError for a name that is none, when the
+        results are fetched.
+
+        >>> [book.title for author in Author.objects.prefetch_related("books").order_by("name") for book in author.books.all()]
+        ['Notes', 'Letters', 'Trees']
+        """
         self._refuse_combined("prefetch_related")
         if _is_none(lookups):
             return self._with(_prefetch_related_lookups=())
@@ -393,14 +489,24 @@ class Chain(Combining):
         return self._with(_prefetch_related_lookups=self._prefetch_related_lookups + lookups)
 
     def defer(self, *fields: Any) -> Self:
-        """Leave the fields out until they are asked for; `defer(None)` takes it back."""
+        """Leave the fields out until they are asked for; `defer(None)` takes it back.
+
+        Reading one loads it, as `fetch_mode` says; saving the object does not write it.
+
+        >>> Book.objects.defer("facts").get(title="Trees").get_deferred_fields()
+        {'facts'}
+        """
         self._refuse_combined("defer")
         if self._fields is not None:
             raise TypeError("Cannot call defer() after .values() or .values_list()")
         return self._step(("defer", None if _is_none(fields) else self._names(fields)))
 
     def only(self, *fields: Any) -> Self:
-        """Load nothing but these fields (and the primary key)."""
+        """Load nothing but these fields (and the primary key); the rest is deferred.
+
+        >>> sorted(Book.objects.only("title").get(title="Trees").get_deferred_fields())
+        ['author_id', 'facts', 'pages', 'published']
+        """
         self._refuse_combined("only")
         if self._fields is not None:
             raise TypeError("Cannot call only() after .values() or .values_list()")
@@ -413,7 +519,17 @@ class Chain(Combining):
     def select_for_update(
         self, nowait: bool = False, skip_locked: bool = False, of: tuple[str, ...] = (), no_key: bool = False
     ) -> Self:
-        """Lock the rows until the end of the transaction block; a no-op on SQLite, whose blocks lock the whole database."""
+        """Lock the rows until the end of the transaction block; a no-op on SQLite, whose blocks lock the whole database.
+
+        `nowait` raises OperationalError where somebody else has the lock, `skip_locked` leaves such rows out; `of` names the
+        relations whose rows are locked, ``"self"`` among them; `no_key` lets others refer to the rows meanwhile. Raises
+        TransactionManagementError outside of a block, when the rows are read, and UnsupportedFeature for what the database cannot do.
+
+        >>> from facade import atomic
+        >>> with atomic():
+        ...     Author.objects.select_for_update().get(name="Ada").age
+        36
+        """
         if nowait and skip_locked:
             raise ValueError("The nowait option cannot be used with skip_locked.")
         self._refuse_combined("select_for_update")
@@ -422,7 +538,15 @@ class Chain(Combining):
         return clone
 
     def fetch_mode(self, fetch_mode: object) -> Self:
-        """Say how fields and relations that were not loaded are fetched later."""
+        """Say how fields and relations that were not loaded are fetched later: `FETCH_ONE`, `FETCH_PEERS` or `FETCH_RAISE`.
+
+        Objects that are fetched from these have the same mode.
+
+        >>> from facade.models import FETCH_RAISE
+        >>> Book.objects.fetch_mode(FETCH_RAISE).get(title="Trees").author
+        Traceback (most recent call last):
+        facade.exceptions.FieldFetchBlocked: Fetching of Book.author blocked. ...
+        """
         return self._with(_fetch_mode=None if fetch_mode is FETCH_ONE else fetch_mode)
 
     def _names(self, fields: Iterable[Any]) -> tuple[Any, ...]:
@@ -433,7 +557,7 @@ class Chain(Combining):
 
     @property
     def ordered(self) -> bool:
-        """Whether the objects come in a defined order."""
+        """Whether the objects come in a defined order, that of `order_by()` or of `Meta.ordering`."""
         return self._shape.query.is_empty or self._shape.query.is_ordered
 
     @property

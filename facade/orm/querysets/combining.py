@@ -111,15 +111,30 @@ class Combining(Frozen):
         def values(self, *fields: Any, **expressions: Any) -> Any: ...
 
     def union(self, *other_qs: Any, all: bool = False) -> Self:
-        """Return the rows of all the querysets, repeated ones once, or each time with `all`."""
+        """Return the rows of all the querysets, repeated ones once, or each time with `all`.
+
+        They must have the same number of columns. What may follow is `order_by()`, slices, `values()`, `count()`, `aggregate()` and the like;
+        UnsupportedFeature says what may not.
+
+        >>> Author.objects.filter(age=36).union(Author.objects.filter(age=19)).order_by("name")
+        <QuerySet [<Author: Ada>, <Author: Ben>]>
+        """
         return self._combinator("union", other_qs, all)
 
     def intersection(self, *other_qs: Any) -> Self:
-        """Return the rows that are in each of the querysets."""
+        """Return the rows that are in each of the querysets.
+
+        >>> Author.objects.filter(age__gt=18).intersection(Author.objects.filter(name="Ben"))
+        <QuerySet [<Author: Ben>]>
+        """
         return self._combinator("intersection", other_qs, False)
 
     def difference(self, *other_qs: Any) -> Self:
-        """Return the rows that are in none of the other querysets."""
+        """Return the rows that are in none of the other querysets.
+
+        >>> Author.objects.difference(Author.objects.filter(age__isnull=False))
+        <QuerySet [<Author: Eve>]>
+        """
         return self._combinator("difference", other_qs, False)
 
     def _combinator(self, name: str, others: tuple[Any, ...], all: bool) -> Self:

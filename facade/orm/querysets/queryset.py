@@ -108,7 +108,14 @@ class QuerySet(Writing[M, R]):
         translations: Mapping[str, str] | None = None,
         using: str | None = None,
     ) -> Any:
-        """Return objects loaded by SQL of your own, with `%s` or `%(name)s` for the parameters."""
+        """Return objects loaded by SQL of your own, with `%s` or `%(name)s` for the parameters.
+
+        Columns that are no fields become attributes; fields that are missing are deferred. `translations` maps columns to fields.
+        Values belong into `params`, never into the text.
+
+        >>> [author.name for author in Author.objects.raw("SELECT * FROM library_author WHERE age > %s", [20])]
+        ['Ada']
+        """
         rows = RawQuerySet(
             raw_query,
             model=self.model,
@@ -216,7 +223,14 @@ class QuerySet(Writing[M, R]):
 
     @classmethod
     def as_manager(cls) -> QuerySetManager[Self]:
-        """Return a manager with this queryset class's methods."""
+        """Return a manager with this queryset class's methods.
+
+        >>> class Adults(QuerySet):
+        ...     def adults(self):
+        ...         return self.filter(age__gte=18)
+        >>> hasattr(Adults.as_manager(), "adults")
+        True
+        """
         manager: Any = manager_class(cls)()
         manager._built_with_asmanager = True
         return manager  # type: ignore[no-any-return]

@@ -161,6 +161,9 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         """Return the one object that meets the conditions.
 
         Raises `Model.DoesNotExist` and `Model.MultipleObjectsReturned`.
+
+        >>> Author.objects.get(name="Ada").age
+        36
         """
         is_plain = not args and len(self.__dict__) == _PLAIN_STATE and not self._shape.query.source.combinator
         if not is_plain and self._is_special(args):
@@ -217,7 +220,13 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     aget = twin(get)
 
     def get_or_none(self, *args: Any, **kwargs: Any) -> R | None:
-        """Return the one object that meets the conditions, None where there is none."""
+        """Return the one object that meets the conditions, None where there is none.
+
+        Raises `Model.MultipleObjectsReturned`.
+
+        >>> Author.objects.get_or_none(name="Zoe") is None
+        True
+        """
         try:
             return self.get(*args, **kwargs)
         except self.model.DoesNotExist:
@@ -226,7 +235,11 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     aget_or_none = twin(get_or_none)
 
     def first(self) -> R | None:
-        """Return the first object, by primary key where no order was given; None where there is none."""
+        """Return the first object, by primary key where no order was given; None where there is none.
+
+        >>> Book.objects.order_by("-pages").first()
+        <Book: Trees>
+        """
         queryset = self if self._is_ordered_for("first") else self.order_by("pk")
         found = queryset._result_cache
         if found is None:
@@ -236,7 +249,10 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     afirst = twin(first)
 
     def last(self) -> R | None:
-        """Return the last object, by primary key where no order was given; None where there is none."""
+        """Return the last object, by primary key where no order was given; None where there is none.
+
+        TypeError for a slice, whose order cannot be turned round.
+        """
         self._refuse_sliced_last()
         queryset = self.reverse() if self._is_ordered_for("last") else self.order_by("-pk")
         found = queryset._between(None, 1)._results()
@@ -274,7 +290,13 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         return ordered._between(None, 1).get()
 
     def earliest(self, *fields: str) -> R:
-        """Return the first object by these fields, or by `Meta.get_latest_by`. Raises `Model.DoesNotExist`."""
+        """Return the first object by these fields, or by `Meta.get_latest_by`. Raises `Model.DoesNotExist`.
+
+        ValueError where neither is given.
+
+        >>> Book.objects.filter(published__isnull=False).earliest("published")
+        <Book: Notes>
+        """
         return self._earliest(*fields)
 
     aearliest = twin(earliest)
@@ -306,7 +328,15 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         return low, None if self._high is None else values.add(self._high - self._low)
 
     def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return a dict of values computed over all objects: `aggregate(total=Sum("price"))`."""
+        """Return a dict of values computed over all objects, by their names.
+
+        Simple aggregates without a keyword are called ``field__function``. Of no rows they are None, or their `default`; a count is 0.
+        TypeError for what is no aggregate.
+
+        >>> from facade.models import Avg, Max, Sum
+        >>> Book.objects.aggregate(Max("pages"), total=Sum("pages"))
+        {'pages__max': 300, 'total': 500}
+        """
         if self._shape.query.grouping.distinct_fields:
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
         named = named_expressions(args, kwargs, "aggregate")
@@ -315,7 +345,11 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     aaggregate = twin(aggregate)
 
     def count(self) -> int:
-        """Return the number of objects, counted by the database unless they were fetched."""
+        """Return the number of objects, counted by the database unless they were fetched.
+
+        >>> Book.objects.filter(author__name="Ada").count()
+        2
+        """
         if self._result_cache is not None:
             return len(self._result_cache)
         if self._high is not None and self._high <= self._low:
@@ -329,7 +363,11 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     acount = twin(count)
 
     def exists(self) -> bool:
-        """Return whether there is any object."""
+        """Return whether there is any object; the database looks for one and no more.
+
+        >>> Book.objects.filter(pages__gt=1000).exists()
+        False
+        """
         if self._result_cache is not None:
             return bool(self._result_cache)
         if self._high is not None and self._high <= self._low:
@@ -342,7 +380,10 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     aexists = twin(exists)
 
     def contains(self, obj: Instance) -> bool:
-        """Return whether `obj` is among the objects."""
+        """Return whether `obj` is among the objects.
+
+        ValueError for one that was never saved, TypeError for what is no object of a model.
+        """
         self._refuse_combined("contains")
         if self._fields is not None:
             raise TypeError("Cannot call QuerySet.contains() after .values() or .values_list().")
@@ -359,7 +400,13 @@ class Reading(Prefetching, Chain, Generic[M, R]):
     acontains = twin(contains)
 
     def in_bulk(self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk") -> dict[Any, R]:
-        """Return a dict of the objects by their primary key, or by another unique field."""
+        """Return a dict of the objects by their primary key, or by another unique field.
+
+        `id_list` are the keys; without it, all objects. ValueError for a field that is not unique.
+
+        >>> Tag.objects.in_bulk(["poetry"], field_name="word")
+        {'poetry': <Tag: poetry>}
+        """
         if not self._can_filter():
             raise TypeError("Cannot use 'limit' or 'offset' with in_bulk().")
         self._check_in_bulk(field_name)
@@ -457,7 +504,14 @@ class Reading(Prefetching, Chain, Generic[M, R]):
         return chunk_size
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[R]:
-        """Iterate over the results without keeping them: `chunk_size` rows at a time are in memory."""
+        """Iterate over the results without keeping them: `chunk_size` rows at a time are in memory.
+
+        By default 2000, on SQLite at most 500 where nothing is prefetched; behind `prefetch_related()` it has to be said (ValueError).
+        Servers hold a cursor open meanwhile, and a connection of the pool.
+
+        >>> [book.title for book in Book.objects.order_by("pages").iterator(chunk_size=2)]
+        ['Letters', 'Notes', 'Trees']
+        """
         return self._iterator(self._check_chunk_size(chunk_size))
 
     def _iterator(self, chunk_size: int) -> Iterator[Any]:

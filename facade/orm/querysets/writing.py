@@ -33,7 +33,14 @@ class Writing(Reading[M, R]):
     """The methods of a queryset that change the database."""
 
     def create(self, /, **kwargs: Any) -> R:
-        """Make an object, save it and return it."""
+        """Make an object, save it and return it.
+
+        TypeError for keywords that the model does not have, ValueError for values of the wrong kind, IntegrityError for what the
+        database refuses.
+
+        >>> Author.objects.create(name="Fay", age=50).pk is not None
+        True
+        """
         names = self.model._meta.derived[Saved].reverse_names
         if names and (reverse := names & kwargs.keys()):
             known = ", ".join(sorted(repr(name) for name in reverse))
@@ -56,7 +63,15 @@ class Writing(Reading[M, R]):
         update_fields: Iterable[str] | None = None,
         unique_fields: Iterable[str] | None = None,
     ) -> list[M]:
-        """Insert the objects, one statement per batch, and return them with their primary keys."""
+        """Insert the objects, one statement per batch, and return them with their primary keys.
+
+        `batch_size` is how many rows a statement has, by default as many as the database takes. `ignore_conflicts` passes over rows
+        that break a constraint, and sets no keys; `update_conflicts` writes the `update_fields` of the rows that are there
+        already, by the `unique_fields`. `save()` is not called, and no signals are sent. All batches are one transaction.
+
+        >>> len(Tag.objects.bulk_create([Tag(word="drama"), Tag(word="travel")]))
+        2
+        """
         created: list[M] = bulk.bulk_create(
             self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
         )
@@ -75,7 +90,10 @@ class Writing(Reading[M, R]):
     ) -> int:
         """Insert what an iterator makes, holding no more than two batches of it; return the number of rows that were stored.
 
-        The objects get nothing from the database. `abulk_insert` takes async iterators, too.
+        The objects get nothing from the database. `abulk_insert` takes async iterators, too. Parameters are those of `bulk_create`.
+
+        >>> Tag.objects.bulk_insert(Tag(word=f"word {number}") for number in range(1000))
+        1000
         """
         stored: int = bulk.bulk_create(
             self,
@@ -92,13 +110,31 @@ class Writing(Reading[M, R]):
     abulk_insert = twin(bulk_insert)
 
     def bulk_update(self, objs: Iterable[M], fields: Iterable[str], batch_size: int | None = None) -> int:
-        """Write the named fields of the objects, one statement per batch; return how many rows were found."""
+        """Write the named fields of the objects, one statement per batch; return how many rows were found.
+
+        Values may be expressions. `save()` is not called, and no signals are sent. ValueError for objects without a key, for a
+        primary key among `fields`, and for no fields at all.
+
+        >>> books = list(Book.objects.all())
+        >>> for book in books:
+        ...     book.pages += 1
+        >>> Book.objects.bulk_update(books, ["pages"])
+        3
+        """
         return bulk.bulk_update(self, objs, fields, batch_size)
 
     abulk_update = twin(bulk_update)
 
     def get_or_create(self, /, defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> tuple[R, bool]:
-        """Return (object, whether it was created)."""
+        """Return (object, whether it was created).
+
+        Keywords find it; where there is none, one is made of them and of `defaults`, whose values may be functions. Where
+        somebody else makes it meanwhile and a unique constraint says so, theirs is returned. Raises
+        `Model.MultipleObjectsReturned`.
+
+        >>> Author.objects.get_or_create(name="Ada", defaults={"age": 20})
+        (<Author: Ada>, False)
+        """
         return bulk.get_or_create(self, defaults, **kwargs)
 
     aget_or_create = twin(get_or_create)
@@ -110,7 +146,15 @@ class Writing(Reading[M, R]):
         create_defaults: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> tuple[R, bool]:
-        """Update the object that meets the conditions, or create it; return (object, whether it was created)."""
+        """Update the object that meets the conditions, or create it; return (object, whether it was created).
+
+        `defaults` are the values that it gets; `create_defaults`, if given, those of a new one. The row is locked meanwhile, where
+        the database has such locks. Raises `Model.MultipleObjectsReturned`.
+
+        >>> author, created = Author.objects.update_or_create(name="Ada", defaults={"age": 37})
+        >>> author.age, created
+        (37, False)
+        """
         return bulk.update_or_create(self, defaults, create_defaults, **kwargs)
 
     aupdate_or_create = twin(update_or_create)
@@ -119,7 +163,15 @@ class Writing(Reading[M, R]):
         return bool(self._shape.query.where)
 
     def update(self, /, **kwargs: Any) -> int:
-        """Assign values or expressions in the database; return the number of rows found."""
+        """Assign values or expressions in the database; return the number of rows found.
+
+        One statement: no object is loaded, `save()` is not called, no signals are sent. FieldError for names that are no columns
+        of the model, TypeError for a slice.
+
+        >>> from facade.models import F
+        >>> Book.objects.filter(author__name="Ada").update(pages=F("pages") + 10)
+        2
+        """
         self._check_update()
         if not kwargs:
             return 0
@@ -195,7 +247,14 @@ class Writing(Reading[M, R]):
         return self._run_update({field.name: value for field, _, value in values})
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the objects and what depends on them; return how many, in all and by model."""
+        """Delete the objects and what depends on them as `on_delete` says; return how many, in all and by model.
+
+        Objects are loaded where signals or relations need them. Raises ProtectedError and RestrictedError before anything is
+        deleted, TypeError for a slice.
+
+        >>> Author.objects.filter(name="Ben").delete()
+        (2, {'library.Book': 1, 'library.Author': 1})
+        """
         self._check_delete()
         queryset = self._chain()
         queryset._for_write = True
