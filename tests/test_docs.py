@@ -27,6 +27,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import facade
+from docs.extensions import tabs
 from facade.configuration import override
 from facade.testing import isolate_apps
 
@@ -207,6 +208,19 @@ def server(request):
     home = request.getfixturevalue("postgres_home")
     home.empty()
     return home.urls["default"], vendor == "postgresql"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if has_two_ways(page.read_text())], ids=lambda page: page.name
+)
+def test_each_block_of_one_face_is_a_tab_of_the_site(page):
+    source = [text := page.read_text()]
+    tabs.make_tabs(None, page.stem, source)
+    heads = len(list(blocks_of(text))) * 2 - sum(
+        len(list(blocks_of(text, face))) for face in ("Sync", "Async")
+    )
+    assert source[0].count(":::{tab} ") == heads
+    assert "**Sync**" not in source[0]
 
 
 @pytest.mark.parametrize(("page", "reader", "vendor"), list(readings()))

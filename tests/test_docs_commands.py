@@ -104,4 +104,4 @@ def test_the_tests_on_the_page_on_tests(database, tmp_path):
         text=True,
         check=False,
     )
-    assert "10 passed" in done.stdout, done.stdout + done.stderr
+    assert "12 passed" in done.stdout, done.stdout + done.stderr
