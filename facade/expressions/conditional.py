@@ -77,7 +77,12 @@ class When(Expression):
 class Case(Expression):
     """The first branch that holds, else the default.
 
-    See https://docs.djangoproject.com/en/6.1/ref/models/conditional-expressions/
+    The branches are `When`s; `default` is an expression or a constant, NULL without it. `output_field` says of what type it is, where the
+    branches do not. See https://docs.djangoproject.com/en/6.1/ref/models/conditional-expressions/
+
+    >>> from facade.models import Value
+    >>> Book.objects.annotate(size=Case(When(pages__gt=200, then=Value("thick")), default=Value("thin"))).get(title="Trees").size
+    'thick'
     """
 
     def __init__(

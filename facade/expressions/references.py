@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 class F(Combinable, Frozen):
     """A reference to a field, an annotation or, across relations, a field of another model.
 
+    It computes with ``+ - * / % **``, and a text is sliced: ``F("name")[0:1]``. FieldError, when the query is written, for a name that is none.
+
     >>> F("price") * 2
     <CombinedExpression: F(price) * Value(2)>
+    >>> Book.objects.filter(author__age__lt=F("pages")).count()
+    3
     """
 
     allowed_default = False
@@ -98,7 +102,7 @@ class F(Combinable, Frozen):
 
 
 class OuterRef(F):
-    """A reference, inside a Subquery or Exists, to a field of the query around it."""
+    """A reference, inside a `Subquery` or `Exists`, to a field of the query around it. ValueError where there is none around."""
 
     contains_aggregate = False
     contains_over_clause = False

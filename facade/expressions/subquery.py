@@ -61,7 +61,13 @@ class Embedded(Placed):
 class Subquery(Expression):
     """A queryset as a value: its first column, of its first row.
 
+    `OuterRef` names a field of the query around it. NULL where it has no row.
     See https://docs.djangoproject.com/en/6.1/ref/models/expressions/#subquery-expressions
+
+    >>> from facade.models import OuterRef
+    >>> longest = Book.objects.filter(author=OuterRef("pk")).order_by("-pages").values("title")[:1]
+    >>> Author.objects.annotate(longest=Subquery(longest)).get(name="Ada").longest
+    'Notes'
     """
 
     contains_aggregate = False
@@ -177,7 +183,12 @@ def outer_columns(references: list[Outer]) -> list[Any]:
 
 
 class Exists(Subquery):
-    """True where the queryset has a row."""
+    """True where the queryset has a row; a condition in `filter()`, negated by ``~``.
+
+    >>> from facade.models import OuterRef
+    >>> Author.objects.filter(~Exists(Book.objects.filter(author=OuterRef("pk"))))
+    <QuerySet [<Author: Eve>]>
+    """
 
     empty_result_set_value = False
     is_condition = True

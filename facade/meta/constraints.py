@@ -189,7 +189,9 @@ class Deferrable(Enum):
 class UniqueConstraint(BaseConstraint):
     """Rows that may not have equal values in some fields, or of some expressions.
 
-    ``condition`` restricts it to the rows that meet a Q.
+    `condition` restricts it to the rows that meet a Q; `deferrable` says when it is checked; `include` adds columns that are only
+    stored, `opclasses` are those of PostgreSQL, `nulls_distinct=False` takes two NULLs for equal. `violation_error_message` and
+    `violation_error_code` are what `full_clean()` says. UnsupportedFeature, when the table is made, for what the database has not.
 
     >>> UniqueConstraint(fields=["author", "title"], name="one_title_per_author")
     <UniqueConstraint: fields=('author', 'title') name='one_title_per_author'>

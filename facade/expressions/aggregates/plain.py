@@ -22,8 +22,12 @@ class Aggregate(Func):
     """Base of the aggregates.
 
     `filter` is a condition rows must meet to be counted in, `distinct` drops repeated values (where the
-    function allows it), `default` replaces the NULL of an empty set.
+    function allows it), `default` replaces the NULL of an empty set, `order_by` orders the values where the function looks at it.
     See https://docs.djangoproject.com/en/6.1/ref/models/expressions/#aggregate-expressions
+
+    >>> from facade.models import Q
+    >>> Book.objects.aggregate(thick=Count("pk", filter=Q(pages__gt=200)), none=Sum("pages", filter=Q(pages=0), default=0))
+    {'thick': 1, 'none': 0}
     """
 
     name: ClassVar[str]

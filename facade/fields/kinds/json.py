@@ -28,7 +28,10 @@ class JSONField(Field[AnyValue]):
     """JSON documents: dicts, lists, texts, numbers, truth values.
 
     None is stored as NULL; the null of JSON is written `JSONNull()`. `encoder` and `decoder` are classes like those
-    of the module `json`.
+    of the module `json`; TypeError for what the encoder does not know. Keys and indexes are names in lookups.
+
+    >>> Book.objects.filter(facts__lang="de", facts__parts__0=1)
+    <QuerySet [<Book: Trees>]>
     """
 
     empty_strings_allowed = False

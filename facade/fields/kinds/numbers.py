@@ -60,7 +60,11 @@ def _refuse_number(field: Field[Any], value: object, error: Exception) -> NoRetu
 
 
 class IntegerField(Field[IntegerValue]):
-    """Integers of 32 bits."""
+    """Integers of 32 bits; beyond them NumericValueOutOfRange, and a comparison that no row, or every row, meets.
+
+    >>> IntegerField().to_python("42")
+    42
+    """
 
     empty_strings_allowed = False
     describes = (int,)
@@ -432,7 +436,10 @@ def _computed_float(value: float | str | decimal.Decimal | None) -> float | None
 
 
 class DecimalField(Field[DecimalValue]):
-    """Decimal numbers of up to `max_digits` digits, `decimal_places` of them behind the point."""
+    """Decimal numbers of up to `max_digits` digits, `decimal_places` of them behind the point; both are required.
+
+    What has more places is rounded when it is stored; what has more digits before the point is NumericValueOutOfRange.
+    """
 
     empty_strings_allowed = False
     describes = (decimal.Decimal,)

@@ -136,7 +136,10 @@ def _is_near(value: dt.date, present: dt.datetime) -> bool:
 
 
 class DateField(_Clocked[DateValue]):
-    """Days; `auto_now` and `auto_now_add` take today when a row is saved, or added."""
+    """Days; `auto_now` and `auto_now_add` take today, by the default time zone, when a row is saved, or added.
+
+    A datetime is cut to its day. Texts are read as ISO 8601; ValidationError for others.
+    """
 
     describes = (dt.date,)
     value_kind: ClassVar[Kind | None] = "day"
@@ -199,7 +202,14 @@ class DateField(_Clocked[DateValue]):
 
 
 class DateTimeField(DateField[DateTimeValue]):
-    """Moments: aware datetimes in UTC, naive ones when ``USE_TZ`` is off."""
+    """Moments: aware datetimes in UTC, naive ones when ``USE_TZ`` is off.
+
+    `auto_now` takes the present whenever a row is saved, `auto_now_add` when it is added; not in `update()`. A naive value
+    under ``USE_TZ`` is one of the default time zone, with a RuntimeWarning. Texts are read as ISO 8601; ValidationError for others.
+
+    >>> DateTimeField().to_python("2024-05-01T12:00:00+02:00").isoformat()
+    '2024-05-01T12:00:00+02:00'
+    """
 
     describes = (dt.datetime,)
     value_kind = "moment"
@@ -346,7 +356,7 @@ _CLOCK = sa.DateTime()
 
 
 class TimeField(_Clocked[TimeValue]):
-    """Times of day."""
+    """Times of day, to the microsecond, without a time zone; `auto_now` and `auto_now_add` as of `DateTimeField`."""
 
     describes = (dt.time,)
     value_kind = "time"
@@ -404,7 +414,13 @@ _NUMBERS = (IntegerField, FloatField, DecimalField)
 
 
 class DurationField(Field[DurationValue]):
-    """Lengths of time."""
+    """Lengths of time, to the microsecond.
+
+    PostgreSQL has a type for them; elsewhere they are stored as microseconds in 64 bits.
+
+    >>> DurationField().to_python("1 02:00:00")
+    datetime.timedelta(days=1, seconds=7200)
+    """
 
     empty_strings_allowed = False
     describes = (dt.timedelta,)

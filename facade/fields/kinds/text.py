@@ -112,7 +112,15 @@ class _Text(Field[TextValue]):
 
 
 class CharField(_Text[TextValue]):
-    """Texts of up to `max_length` characters."""
+    """Texts of up to `max_length` characters.
+
+    `full_clean()` checks the length, as do PostgreSQL and MariaDB; SQLite does not. `db_collation` names a collation of the
+    database. A text with NUL is a ValueError. Without `null`, an empty value is `""`.
+
+    >>> CharField(max_length=3).clean("Adam", None)
+    Traceback (most recent call last):
+    facade.exceptions.ValidationError: ['Ensure this value has at most 3 characters (it has 4).']
+    """
 
     describes = (str,)
 
@@ -153,7 +161,7 @@ class CharField(_Text[TextValue]):
 
 
 class TextField(_Text[TextValue]):
-    """Texts of any length."""
+    """Texts of any length; `max_length` is for `full_clean()` alone, `db_collation` names a collation of the database."""
 
     description = "Text"
 
@@ -206,7 +214,7 @@ class CommaSeparatedIntegerField(CharField[TextValue]):
 
 
 class EmailField(CharField[TextValue]):
-    """Email addresses."""
+    """Email addresses of up to 254 characters, which `full_clean()` checks."""
 
     default_validators = (validate_email,)
     description = "Email address"
@@ -226,7 +234,10 @@ class EmailField(CharField[TextValue]):
 
 
 class SlugField(CharField[TextValue]):
-    """Names for use in URLs: letters, digits, underscores and hyphens."""
+    """Names for use in URLs: letters, digits, underscores and hyphens, 50 at most unless `max_length` says so, with an index.
+
+    `allow_unicode` takes letters of any script.
+    """
 
     default_validators = (validate_slug,)
     description = "Slug (up to %(max_length)s)"
@@ -265,7 +276,7 @@ class SlugField(CharField[TextValue]):
 
 
 class URLField(CharField[TextValue]):
-    """Absolute URLs."""
+    """Absolute URLs of up to 200 characters, which `full_clean()` checks."""
 
     default_validators = (URLValidator(),)
     description = "URL"

@@ -69,10 +69,17 @@ class ForeignKeyAttribute(DeferredAttribute):
 class ForeignKey(ForeignKeyChecks, ForeignObject[AnyValue]):
     """A reference to a row of another model, kept in a column of this one's table.
 
-    ``to`` is a model, its name (``"Author"``, ``"library.Author"``) or ``"self"``. ``on_delete`` says what
-    happens to this row when the other is deleted. ``to_field`` names the unique field that is referred to
-    (the primary key by default). The attribute is the other object; the value itself is the attribute
-    with ``_id`` at its end. The other model gets ``<model>_set``, or the ``related_name``.
+    `to` is a model, its name (``"Author"``, ``"library.Author"``) or ``"self"``. `on_delete` says what happens to this row
+    when the other is deleted: `CASCADE`, `PROTECT`, … `to_field` names the unique field that is referred to (the primary key by
+    default). The attribute is the other object, which is loaded when it is read, once; the value itself is the attribute with
+    ``_id`` at its end. The other model gets ``<model>_set``, or the `related_name`. The column has an index unless
+    ``db_index=False``, and a foreign key unless ``db_constraint=False``.
+
+    ValueError for an object of another model, and when an object that was never saved is stored.
+
+    >>> trees = Book.objects.get(title="Trees")
+    >>> trees.author, trees.author_id == trees.author.pk, list(trees.author.books.all())
+    (<Author: Ben>, True, [<Book: Trees>])
     """
 
     rel_class: ClassVar[type[ForeignObjectRel]] = ManyToOneRel

@@ -41,8 +41,14 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     """Base of all models.
 
     The class attributes that are fields become the columns of a table; an instance is a row of it. Values
-    are given as keyword arguments, or in the order of the columns; what is missing gets its default.
-    ``TypeError`` for names that are neither fields nor properties.
+    are given as keyword arguments, or in the order of the columns; what is missing gets its default. ``class Meta`` has options.
+    TypeError for names that are neither fields nor properties. Objects with equal primary keys are equal.
+    See https://docs.djangoproject.com/en/6.1/ref/models/instances/
+
+    >>> book = Book(title="Seas", author=Author.objects.get(name="Eve"))
+    >>> book.save()
+    >>> book == Book.objects.get(title="Seas"), book.pages
+    (True, 100)
     """
 
     if TYPE_CHECKING:
@@ -190,7 +196,11 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     # -- fields -------------------------------------------------------------------------------------
 
     def get_deferred_fields(self) -> set[str]:
-        """Return the names of the fields that are not loaded."""
+        """Return the names of the fields that are not loaded.
+
+        >>> Author.objects.only("name").get(name="Ada").get_deferred_fields()
+        {'age'}
+        """
         loaded = self.__dict__
         return {field.attname for field in self._meta.concrete_fields if field.attname not in loaded}
 
@@ -218,7 +228,10 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     def fetch(self, name: str) -> Any:
         """Load a relation or a deferred field now, whatever the fetch mode, and return it.
 
-        A relation to many objects returns them as a list, and is prefetched from then on.
+        A relation to many objects returns them as a list, and is prefetched from then on. FieldError for a name that is neither.
+
+        >>> Author.objects.get(name="Ben").fetch("books")
+        [<Book: Trees>]
         """
         try:
             field = self._meta.get_field(name)

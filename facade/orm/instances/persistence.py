@@ -94,13 +94,20 @@ class Persistence(Whole):
     ) -> None:
         """Store the instance: an UPDATE if its row exists, else an INSERT.
 
-        ``force_insert`` (or a tuple of ancestors whose rows are new) and ``force_update`` insist on one of the two.
-        ``update_fields`` names the only fields to update; with none at all nothing happens. Deferred fields are
-        never written. ``using`` names the database, by default the one the instance came from.
+        `force_insert` (or a tuple of ancestors whose rows are new) and `force_update` insist on one of the two.
+        `update_fields` names the only fields to update; with none at all nothing happens. Deferred fields are
+        never written. `using` names the database, by default the one the instance came from. Values may be expressions.
 
-        Raises ``ValueError`` for names that are no fields of the model and for related objects that are not
-        saved yet, ``NotUpdated`` if an update was insisted on and there is no such row, or if the rows have versions
-        (``version_id_col``) and somebody else has changed or deleted this one meanwhile.
+        Raises ValueError for names that are no fields of the model and for related objects that are not
+        saved yet, `Model.NotUpdated` if an update was insisted on and there is no such row, or if the rows have versions
+        (``version_id_col``) and somebody else has changed or deleted this one meanwhile, and IntegrityError for what the database
+        refuses.
+
+        >>> ada = Author.objects.get(name="Ada")
+        >>> ada.age += 1
+        >>> ada.save(update_fields=["age"])
+        >>> Author.objects.get(name="Ada").age
+        37
         """
         saved: Saved = self._meta.derived[Saved]
         data = self.__dict__
@@ -362,10 +369,17 @@ class Persistence(Whole):
     ) -> None:
         """Load the values of the fields again: of those named, or of all that are not deferred.
 
-        ``using`` names the database, by default the one the instance came from. ``from_queryset`` is the queryset
+        `using` names the database, by default the one the instance came from. `from_queryset` is the queryset
         to look in, which may be one that locks the row. Relations that were loaded are forgotten.
 
-        Raises ``DoesNotExist`` if the row is gone, ``ValueError`` for names that lead across relations.
+        Raises `Model.DoesNotExist` if the row is gone, ValueError for names that lead across relations.
+
+        >>> ada = Author.objects.get(name="Ada")
+        >>> Author.objects.filter(name="Ada").update(age=50)
+        1
+        >>> ada.refresh_from_db()
+        >>> ada.age
+        50
         """
         names = self._forget_prefetched(fields)
         if names is not None and not names:
@@ -435,8 +449,11 @@ class Persistence(Whole):
     def delete(self, using: Using | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete the instance's row, and what depends on it as ``on_delete`` says.
 
-        ``keep_parents`` leaves the rows of the parent models. Returns how many rows were deleted, in all and by
-        model label. Raises ``ProtectedError`` or ``RestrictedError`` if rows forbid it.
+        `keep_parents` leaves the rows of the parent models. Returns how many rows were deleted, in all and by
+        model label. Raises ProtectedError or RestrictedError if rows forbid it, ValueError for an object without a primary key.
+
+        >>> Author.objects.get(name="Ben").delete()
+        (2, {'library.Book': 1, 'library.Author': 1})
         """
         if not self._is_pk_set():
             self._meta.check_writable()

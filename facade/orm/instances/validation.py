@@ -55,7 +55,11 @@ class Validation(Whole):
     ) -> None:
         """Check the fields, the instance as a whole, uniqueness and constraints; attributes become Python values.
 
-        ``exclude`` names fields to leave out. Raises one ``ValidationError`` with the errors of all checks.
+        `exclude` names fields to leave out. Raises one ValidationError with the errors of all checks, by field. `save()` does not call it.
+
+        >>> Author(name="", age="x").full_clean()
+        Traceback (most recent call last):
+        facade.exceptions.ValidationError: {'name': ['This field cannot be blank.'], 'age': ['“x” value must be an integer.']}
         """
         errors: dict[str, list[ValidationError]] = {}
         left_out = _names(exclude)

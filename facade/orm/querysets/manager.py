@@ -94,7 +94,16 @@ class BaseManager:
     def from_queryset(
         cls, queryset_class: type[S], class_name: str | None = None
     ) -> type[QuerySetManager[S]]:
-        """Return a manager class whose methods are those of `queryset_class`."""
+        """Return a manager class whose methods are those of `queryset_class`, beside its own.
+
+        >>> from facade.models import QuerySet
+        >>> class Adults(QuerySet):
+        ...     def adults(self):
+        ...         return self.filter(age__gte=18)
+        >>> manager = Manager.from_queryset(Adults)()
+        >>> hasattr(manager, "adults")
+        True
+        """
         name = class_name or f"{cls.__name__}From{queryset_class.__name__}"
         return type(
             name, (cls,), {"_queryset_class": queryset_class, **cls._get_queryset_methods(queryset_class)}

@@ -65,7 +65,13 @@ class Prefetching:
 class Prefetch:
     """One path of prefetch_related() with a queryset of its own, or another attribute for the result.
 
+    The queryset may be filtered, ordered, annotated and sliced: a slice is one for each object. `to_attr` names an attribute that
+    gets a list. ValueError for a queryset of values.
     See https://docs.djangoproject.com/en/6.1/ref/models/querysets/#prefetch-objects
+
+    >>> longest = Prefetch("books", Book.objects.order_by("-pages")[:1], to_attr="longest")
+    >>> [author.longest for author in Author.objects.prefetch_related(longest).order_by("name")]
+    [[<Book: Notes>], [<Book: Trees>], []]
     """
 
     def __init__(

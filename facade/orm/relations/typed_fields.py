@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     M = TypeVar("M", bound=Model, default=Any)
 
     class ManyToManyField(many_to_many.ManyToManyField[Any], Generic[M]):
-        """A relation to many objects of the model `M`; an instance has their manager."""
+        """Any number of rows of another model, kept as pairs in a table between.
+
+        `to` is a model, its name or ``"self"``. The attribute is a manager with ``add``, ``remove``, ``set``, ``clear`` and
+        ``create``; the other model gets one, too, called ``<model>_set`` or as `related_name` says. A relation to ``"self"``
+        is mutual unless ``symmetrical=False``. `through` names a model for the table between, with a foreign key to either
+        side (`through_fields` chooses, where there are several), or is a SQLAlchemy ``Table`` that is there already;
+        else one is made, called after `db_table`. An object has to be saved before it is related (ValueError).
+
+        >>> notes = Book.objects.get(title="Notes")
+        >>> notes.tags.add(Tag.objects.get(word="poetry"))
+        >>> notes.tags.order_by("word")
+        <QuerySet [<Tag: poetry>, <Tag: science>]>
+        """
 
         @overload
         def __init__(self, to: type[M], *names: Any, **options: Any) -> None: ...
