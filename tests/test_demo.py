@@ -16,6 +16,7 @@ import textwrap
 import time
 from importlib import import_module
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
@@ -28,10 +29,13 @@ from facade.cli import demo, pages, tour
 from facade.cli.flights import data, service
 from facade.cli.flights.models import MODELS
 from facade.cli.layout import python_lines, sql_lines
+from facade.cli.pages import source
+from facade.cli.picture import Recorder
 from facade.cli.program import app
 from facade.configuration import override
 from facade.foundation.imports import later
 
+ROOT = Path(facade.__file__).parent.parent
 WIDTH = 80
 FUNCTIONS = [
     function for stop in tour.STOPS for function in (stop.sync, stop.awaited) if function is not None
@@ -108,7 +112,7 @@ def test_it_ends_with_what_to_do_next(printed):
         "facade demo --database URL",
         "docs/tutorial.md",
     ]
-    assert (Path(facade.__file__).parent.parent / "docs" / "tutorial.md").exists()
+    assert (ROOT / "docs" / "tutorial.md").exists()
 
 
 def test_no_line_is_wider_than_the_terminal(printed):
@@ -227,6 +231,44 @@ def test_without_its_packages_the_service_says_how_to_get_them(monkeypatch):
     done = CliRunner().invoke(app, ["demo", "--serve"])
     assert done.exit_code == 1
     assert done.stderr == "The service needs uvicorn: pip install 'sqlalchemy-facade[demo]'\n"
+
+
+def test_the_picture_shows_the_pages_in_turn():
+    recorder = Recorder()
+    recorder.begin()
+    for page in ("one & two\nthree", "four"):
+        recorder.console.print(page, style="bold")
+        recorder.turns()
+    drawn = ET.fromstring(recorder.svg())
+    pages = [element for element in drawn if element.get("class") == "page"]
+    assert [shown(page) for page in pages] == [["$ facade demo", "one & two", "three"], ["four"]]
+    assert "animation: turn 14s" in drawn[0].text
+    assert recorder.svg().count("http") == 1  # the name space: nothing comes from elsewhere
+
+
+def test_the_picture_of_the_readme_is_one_of_this_tour():
+    picture = ET.parse(ROOT / "docs" / "figures" / "demo.svg").getroot()
+    pages = [shown(element) for element in picture if element.get("class") == "page"]
+    stops = [stop for stop in tour.STOPS if stop.short]
+    assert len(pages) == len(stops) + 1
+    for stop, page in zip(stops, pages, strict=False):
+        code = python_lines(source(stop.sync), WIDTH - 2)
+        drawn = {"".join(line.split()) for line in page}
+        assert [line for line in code if "".join(line.split()) not in drawn] == []
+        assert stop.title in page[0] + page[1]
+
+
+def shown(page):
+    """Return the lines that an element of a picture has."""
+    lines = {}
+    for text in page.iter("{http://www.w3.org/2000/svg}text"):
+        if "clip-path" in text.attrib:
+            lines.setdefault(text.get("y"), []).append(text)
+    told = [
+        "".join(one.text for one in sorted(row, key=lambda one: float(one.get("x"))))
+        for row in lines.values()
+    ]
+    return [line for text in told if (line := text.replace("\xa0", " ").strip())]
 
 
 def test_without_typer_the_command_says_how_to_get_it(monkeypatch):

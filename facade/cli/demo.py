@@ -7,7 +7,7 @@ import contextlib
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ from facade.cli.pages import (
     source,
     statements_of,
 )
+from facade.cli.picture import Recorder
 from facade.db.connection import CaptureQueriesContext, connections
 from facade.foundation.imports import later
 from facade.models import QuerySet
@@ -45,7 +46,7 @@ else:
     # It needs FastAPI.
     service = later("facade.cli.flights.service")
 
-__all__ = ["Unusable", "run", "serve"]
+__all__ = ["Recorder", "Unusable", "run", "serve"]
 
 READERS = 200
 SERVED = (
@@ -56,16 +57,29 @@ SERVED = (
 )
 
 
+Turn = Callable[[], bool]
+
+
 def run(
-    console: Console, url: str = "", *, keep: bool = False, full: bool = False, pause: bool = False
+    console: Console,
+    url: str = "",
+    *,
+    keep: bool = False,
+    full: bool = False,
+    pause: bool = False,
+    recorder: Recorder | None = None,
 ) -> None:
     """Take the tour, or the whole of it; raises ``Unusable`` for a database that cannot be used.
 
-    ``pause`` waits for Enter after each page.
+    ``pause`` waits for Enter after each page; a ``recorder`` keeps the pages.
     """
     with loaded(console, url, keep=keep), asyncio.Runner() as loop:
+        turn = Reader(console).turns if pause else _turns
+        if recorder is not None:
+            recorder.begin()
+            turn = recorder.turns
         try:
-            _tour(console, loop, full=full, pause=pause)
+            _tour(console, loop, turn, full=full)
             tour.clear_away()
         finally:
             loop.run(facade.close_all_async())
@@ -92,32 +106,45 @@ def serve(console: Console, url: str = "", *, keep: bool = False, port: int = 80
         console.print("Closed.")
 
 
-def _tour(console: Console, loop: asyncio.Runner, *, full: bool, pause: bool) -> None:
+def _tour(console: Console, loop: asyncio.Runner, turns: Turn, *, full: bool) -> None:
     stops = [stop for stop in tour.STOPS if full or stop.short]
     pages = []
     for number, stop in enumerate(stops, 1):
         pages.append(_visit(stop, loop))
         print_page(console, pages[-1], f"{number}/{len(stops) + 1}")
-        if pause:
-            stays, pause = _asked(console)
-            if not stays:
-                break
+        if not turns():
+            break
     else:
         _print_readers(console, loop, f"{len(stops) + 1}/{len(stops) + 1}")
+        turns()
     if full:
         print_summary(console, pages)
     print_next(console, pages, full=full)
 
 
-def _asked(console: Console) -> tuple[bool, bool]:
-    """Wait for Enter; tell whether the visitor stays, and whether there is one to ask again."""
-    try:
-        answer = console.input("[dim]Enter goes on, q ends [/dim]")
-    except EOFError:
-        console.print()
-        return True, False
-    console.control(Control((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)))
-    return not answer.strip().lower().startswith("q"), True
+def _turns() -> bool:
+    return True
+
+
+class Reader:
+    """Somebody at a terminal, who turns the pages."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.is_there = True
+
+    def turns(self) -> bool:
+        """Wait for Enter; tell whether to go on."""
+        if not self.is_there:
+            return True
+        try:
+            answer = self.console.input("[dim]Enter goes on, q ends [/dim]")
+        except EOFError:
+            self.is_there = False
+            self.console.print()
+            return True
+        self.console.control(Control((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)))
+        return not answer.strip().lower().startswith("q")
 
 
 def _visit(stop: tour.Stop, loop: asyncio.Runner) -> Page:

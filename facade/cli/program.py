@@ -64,6 +64,9 @@ def demo(
         bool | None, typer.Option(help="Wait for Enter after each page; what a terminal does without it.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the tables, or the file, behind.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the pages into an SVG file instead of printing them.")
+    ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Open a service on the flights instead, for this machine only.")
     ] = False,
@@ -73,11 +76,16 @@ def demo(
 ) -> None:
     """Load the flights that left New York in January 2013 and query them, sync and async."""
     console = Console(highlight=False)
+    recorder = None if picture is None else flights.Recorder()
     if pause is None:
         pause = console.is_interactive and sys.stdin.isatty()
     try:
         if serve:
             flights.serve(console, database, keep=keep, port=port)
+        elif picture is not None and recorder is not None:
+            flights.run(recorder.console, database, keep=keep, full=full, recorder=recorder)
+            picture.write_text(recorder.svg(), encoding="utf-8")
+            typer.echo(f"Written: {picture}")
         else:
             flights.run(console, database, keep=keep, full=full, pause=pause)
     except flights.Unusable as error:
