@@ -53,3 +53,24 @@ __all__ = [
     "transaction",
     "using_connection",
 ]
+
+_MODULES = {
+    "apps",
+    "checks",
+    "choices",
+    "dispatch",
+    "exceptions",
+    "files",
+    "paginator",
+    "security",
+    "signals",
+    "testing",
+    "timezone",
+    "types",
+    "validators",
+}
+
+
+def __dir__() -> list[str]:
+    """What prompts complete: the public names, and those of the public modules that are imported."""
+    return [*__all__, *(name for name in globals() if name in _MODULES or name.startswith("__"))]

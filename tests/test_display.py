@@ -1,4 +1,4 @@
-"""Looking at a queryset, in prompts, debuggers, log lines and notebooks (S105)."""
+"""Looking at a queryset, and completing names, in prompts, debuggers, log lines and notebooks (S105)."""
 
 from __future__ import annotations
 
@@ -85,3 +85,10 @@ def test_long_lists_and_texts_are_cut(face, postcards):
     assert "x" * 200 + "…" in shown
     assert "x" * 201 not in shown
     assert shown.endswith("<p>...(remaining elements truncated)...</p>")
+
+
+def test_prompts_complete_public_names_and_nothing_else():
+    assert {name for name in dir(models) if not name.startswith("__")} == set(models.__all__)
+    assert {"configure", "models", "exceptions", "timezone"} <= set(dir(facade))
+    assert {"orm", "sql", "foundation", "annotations"} & set(dir(facade)) == set()
+    assert [name for name in dir(facade) if not hasattr(facade, name)] == []

@@ -106,6 +106,27 @@ def test_several_workers_send_each_message_once(face, recipe, at_once):
     assert sorted(sent) == list(range(12))
 
 
+@pytest.mark.faces("async")
+def test_several_tasks_send_each_message_once(face, recipe):
+    page = recipe("outbox")
+    page.Message.objects.bulk_create([page.Message(topic="t", body=n) for n in range(12)])
+    sent = []
+
+    async def send(message):
+        await asyncio.sleep(0)
+        sent.append(message.body)
+
+    async def work():
+        while await page.adeliver(send, limit=2):
+            pass
+
+    async def all_of_them():
+        await asyncio.gather(*(work() for _ in range(3)))
+
+    face.wait(all_of_them())
+    assert sorted(sent) == list(range(12))
+
+
 def test_money_is_neither_lost_nor_made(face, recipe, at_once):
     page = recipe("money")
     accounts = [page.Account.objects.create(owner=name, currency="EUR", units=100) for name in "abc"]

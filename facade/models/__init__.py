@@ -205,3 +205,8 @@ __all__ = [
     "aprefetch_related_objects",
     "prefetch_related_objects",
 ]
+
+
+def __dir__() -> list[str]:
+    """What prompts complete: the public names."""
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
