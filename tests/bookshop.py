@@ -87,3 +87,10 @@ async def asking(app):
 def in_use():
     """Return how many connections are in use, of all aliases and faces."""
     return sum(figures["in_use"] for faces in pool_stats().values() for figures in faces.values())
+
+
+def stored(database):
+    """Return the titles that were stored beside those of `fill`."""
+    return {
+        title for (title,) in database.observe("SELECT title FROM tests_tome WHERE title NOT LIKE 'Tome%'")
+    }

@@ -7,14 +7,19 @@ import logging
 from typing import Annotated
 
 import pytest
+import sqlalchemy as sa
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, sessionmaker
 
 from facade import aclose_all, configure, connections, pool_stats, transaction
 from facade.contrib.fastapi import (
     AtomicRoute,
     CursorPage,
     CursorPagination,
+    Filtering,
+    Filters,
     LimitOffsetPagination,
     NumberedPage,
     OffsetPage,
@@ -23,11 +28,13 @@ from facade.contrib.fastapi import (
     PageByOffset,
     PageNumberPagination,
     QuerySetRoute,
+    Tagged,
     atomic_route,
     exception_handlers,
     health,
     lifespan,
     query,
+    request_session,
 )
 from facade.exceptions import (
     DeadlockDetected,
@@ -36,7 +43,7 @@ from facade.exceptions import (
     SerializationFailure,
     ValidationError,
 )
-from tests.bookshop import Novelist, Tome, TomeIn, TomeOut, TomeWithNovelist, asking, fill, in_use
+from tests.bookshop import Novelist, Tome, TomeIn, TomeOut, TomeWithNovelist, asking, fill, in_use, stored
 
 pytestmark = pytest.mark.vendors("sqlite", "postgres")
 KEY = "a key of more than sixteen characters"
@@ -121,7 +128,7 @@ async def test_a_request_is_kept_or_undone_as_a_whole(shop):
             for how, status in STATUSES.items():
                 answer = await client.post(f"/{way}?how={how}", json={"title": f"{way} {how}"})
                 assert answer.status_code == status, how
-                assert titles(shop) == {f"{one} " for one in WAYS[: WAYS.index(way) + 1]}, how
+                assert stored(shop) == {f"{one} " for one in WAYS[: WAYS.index(way) + 1]}, how
             assert (await client.get(f"/{way}")).json() is False  # reading needs none
     assert told == ["def ", "async "]
 
@@ -134,7 +141,7 @@ async def test_what_a_client_was_told_is_stored(shop):
     @app.middleware("http")
     async def look(request, call_next):
         response = await call_next(request)
-        seen.append(len(titles(shop)))
+        seen.append(len(stored(shop)))
         return response
 
     async with asking(app) as client:
@@ -182,7 +189,7 @@ async def test_many_requests_share_few_connections_and_threads(shop):
 
         answers = await asyncio.gather(*(ask(number) for number in range(90)))
     assert {answer.status_code for answer in answers} == {200, 409}
-    assert len(titles(shop)) == 60
+    assert len(stored(shop)) == 60
 
 
 async def test_a_cancelled_request_leaves_nothing_behind(shop):
@@ -216,7 +223,7 @@ async def test_a_cancelled_request_leaves_nothing_behind(shop):
             if not in_use():
                 break
             await asyncio.sleep(0.02)
-    assert titles(shop) == set()
+    assert stored(shop) == set()
 
 
 async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
@@ -250,7 +257,7 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
             assert len(tried) == 3
             tried.clear()
-    assert titles(shop) == set(WAYS)
+    assert stored(shop) == set(WAYS)
 
 
 def test_a_stream_has_no_transaction():
@@ -425,6 +432,163 @@ def test_openapi_has_the_parameters_and_the_pages():
         "type": "integer", "minimum": 1, "maximum": 5, "default": 3, "title": "Size", "description": "How many items a page has.",
     }  # fmt: skip
     assert "NumberedPage_TomeOut_" in described["components"]["schemas"]
+
+
+books = Filtering(
+    Tome,
+    {"price": ["gte", "range"], "language": ["exact", "in"], "published": ["isnull"], "published__year": ["exact"],
+     "novelist__name": ["exact"], "novelist": ["exact"]},
+    search=["title", "novelist__name"],
+    ordering=["price", "title"],
+)  # fmt: skip
+
+
+def filtering_app():
+    app = FastAPI(exception_handlers=exception_handlers())
+
+    @app.get("/async")
+    async def list_tomes(asked: Annotated[Filters, Depends(query(books))], page: Numbered):
+        found = asked.apply(Tome.objects.order_by("id"))
+        return [tome.stock for tome in (await page.apage(found)).items]
+
+    return app
+
+
+FOUND = {
+    "": [0, 1, 2],
+    "price__gte=11": [1, 3, 5],
+    "price__range=10&price__range=10.50&page=2": [6],
+    "language=de": [0, 1],
+    "language__in=de&language__in=en&size=1": [0],
+    "published__isnull=true": [0, 4],
+    "published__year=2021": [1],
+    "novelist__name=Ann": [0, 3, 6],
+    "novelist=1": [0, 3, 6],
+    "search=tome+ann&ordering=-title": [6, 3, 0],
+    "ordering=-price&ordering=-title": [5, 3, 1],
+    "unrelated=1": [0, 1, 2],
+}
+REFUSED = (
+    "price__gte=much", "price__lt=3", "price__range=1", "language=fr", "ordering=stock", "published__isnull=maybe",
+    "novelist__id=1", "published__year=x", "price__gte=NaN", "search=%00", "novelist__name=%00",
+    "&".join(["language__in=de"] * 300),
+)  # fmt: skip
+
+
+async def test_lists_are_filtered_searched_and_ordered_by_what_is_allowed(shop):
+    async with asking(filtering_app()) as client:
+        for asked, stocks_ in FOUND.items():
+            answer = await client.get(f"/async?{asked}")
+            assert answer.json() == stocks_, asked
+        for asked in REFUSED:
+            answer = await client.get(f"/async?{asked}")
+            assert answer.status_code == 422, asked
+            assert answer.json()["detail"][0]["loc"][:2] == ["query", asked.partition("=")[0]]
+    parameters = {
+        one["name"]: one["schema"]
+        for one in filtering_app().openapi()["paths"]["/async"]["get"]["parameters"]
+    }
+    assert parameters["language__in"]["anyOf"][0]["items"]["enum"] == ["de", "en"]
+    assert parameters["published__isnull"]["anyOf"][0] == {"type": "boolean"}
+
+
+# -- states that clients have seen -------------------------------------------------------------------------------------
+
+
+def tagging_app():
+    app = FastAPI(exception_handlers=exception_handlers())
+    app.router.route_class = AtomicRoute
+
+    @app.get("/{title}", response_model=TomeOut)
+    async def look(title: str, seen: Annotated[Tagged, Depends()]):
+        tome = await Tome.objects.aget(title=title)
+        seen.check(tome)
+        return tome
+
+    @app.put("/{title}", response_model=TomeOut)
+    def change(title: str, data: TomeIn, seen: Annotated[Tagged, Depends()]):
+        tome = Tome.objects.select_for_update().get(title=title)
+        seen.check(tome, required=True)
+        tome.price = data.price
+        tome.save()
+        seen.tag(tome)
+        return tome
+
+    return app
+
+
+async def test_a_client_says_which_state_it_has_seen(shop):
+    async with asking(tagging_app()) as client:
+        answer = await client.get("/Tome 1")
+        seen = answer.headers["etag"]
+        answer = await client.get("/Tome 1", headers={"If-None-Match": f'"other", W/{seen}'})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", seen)
+        change = {"title": "", "price": "12.5"}
+        assert (await client.put("/Tome 1", json=change)).status_code == 428
+        answer = await client.put("/Tome 1", json=change, headers={"If-Match": seen})
+        assert answer.status_code == 200
+        assert (await client.get("/Tome 1")).headers["etag"] == answer.headers["etag"] != seen
+        assert (await client.put("/Tome 1", json=change, headers={"If-Match": seen})).status_code == 412
+        both = [client.put("/Tome 1", json={**change, "price": price}, headers={"If-Match": answer.headers["etag"]})
+                for price in (1, 2, 3)]  # fmt: skip
+        assert sorted(one.status_code for one in await asyncio.gather(*both)) == [200, 412, 412]
+
+
+# -- a session of the team's own ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def engines(shop):
+    url = sa.make_url(shop.url)
+    kinds = (
+        ("postgresql+psycopg", "postgresql+asyncpg")
+        if shop.vendor == "postgresql"
+        else ("sqlite", "sqlite+aiosqlite")
+    )
+    engine, async_engine = (
+        sa.create_engine(url.set(drivername=kinds[0])),
+        create_async_engine(url.set(drivername=kinds[1])),
+    )
+    configure(DATABASES={"default": (engine, async_engine)})
+    yield engine, async_engine
+    engine.dispose()
+    await async_engine.dispose()
+
+
+async def test_statements_join_the_session_of_a_request(engines, shop):
+    app = FastAPI(exception_handlers=exception_handlers())
+    told.clear()
+    sessions = request_session(sessionmaker(engines[0])), request_session(async_sessionmaker(engines[1]))
+    one, other = (Depends(session, scope="function") for session in sessions)
+    insert = sa.insert(Tome.__table__)
+
+    @app.post("/def")
+    def store(session: Session = one, how: str = ""):
+        session.execute(insert.values(title=f"core def {how}", price=1, language="en", stock=0))
+        Tome.objects.filter(title=f"core def {how}").update(stock=1)
+        with transaction.atomic():
+            Tome.objects.create(title=f"def {how}")
+        transaction.on_commit(lambda: told.append("def"))
+        return fails(how)
+
+    @app.post("/async")
+    async def astore(session: AsyncSession = other, how: str = ""):
+        await session.execute(insert.values(title=f"core async {how}", price=1, language="en", stock=0))
+        await Tome.objects.filter(title=f"core async {how}").aupdate(stock=1)
+        async with transaction.atomic():
+            await Tome.objects.acreate(title=f"async {how}")
+        transaction.on_commit(lambda: told.append("async"))
+        return fails(how)
+
+    async with asking(app) as client:
+        for way in WAYS:
+            for how in ("", "raise", "refuse"):
+                assert (await client.post(f"/{way}?how={how}")).status_code == STATUSES[how]
+        answers = await asyncio.gather(*(client.post(f"/{WAYS[n % 2]}?how=raise") for n in range(30)))
+        assert {one.status_code for one in answers} == {500}
+    assert stored(shop) == {"def ", "core def ", "async ", "core async "}
+    assert told == ["def", "async"]
+    assert [engine.pool.checkedout() for engine in engines] == [0, 0]
 
 
 # -- errors and health -------------------------------------------------------------------------------------------------

@@ -9,9 +9,12 @@ except ModuleNotFoundError as missing:
         "facade.contrib.fastapi needs FastAPI: pip install 'sqlalchemy-facade[fastapi]'", name=missing.name
     ) from missing
 
+from facade.contrib.fastapi.conditions import Tagged, request_session
 from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
 from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute, atomic_route
 from facade.contrib.service.cursors import CursorPagination, PageByCursor
+from facade.contrib.service.etags import etag
+from facade.contrib.service.filtering import Filtering, Filters
 from facade.contrib.service.lifespan import lifespan
 from facade.contrib.service.pagination import (
     LimitOffsetPagination,
@@ -19,13 +22,17 @@ from facade.contrib.service.pagination import (
     PageByOffset,
     PageNumberPagination,
 )
-from facade.contrib.starlette import exception_handlers, health
+from facade.contrib.starlette import CSVResponse, NDJSONResponse, exception_handlers, health
 
 __all__ = [
     "AtomicRoute",
+    "CSVResponse",
     "CursorPage",
     "CursorPagination",
+    "Filtering",
+    "Filters",
     "LimitOffsetPagination",
+    "NDJSONResponse",
     "NumberedPage",
     "OffsetPage",
     "PageByCursor",
@@ -33,9 +40,12 @@ __all__ = [
     "PageByOffset",
     "PageNumberPagination",
     "QuerySetRoute",
+    "Tagged",
     "atomic_route",
+    "etag",
     "exception_handlers",
     "health",
     "lifespan",
     "query",
+    "request_session",
 ]

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from facade.contrib.service.parameters import Parameter, Queried
@@ -28,10 +28,12 @@ def query(queried: Queried[B]) -> Callable[..., B]:
     """
     parameters = {f"parameter_{number}": one for number, one in enumerate(queried.parameters)}
 
-    def read(**values: Any) -> B:
+    def read(request: Request, **values: Any) -> B:
+        queried.check_names(request.query_params)
         return queried.bind({parameters[name].name: value for name, value in values.items()})
 
-    signature = [_declared(one, name) for name, one in parameters.items()]
+    known = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+    signature = [known, *(_declared(one, name) for name, one in parameters.items())]
     read.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined] # functions may have one
     return read
 

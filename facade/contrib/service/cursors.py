@@ -6,7 +6,7 @@ See https://use-the-index-luke.com/no-offset
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from facade.bridge import twin
@@ -96,15 +96,19 @@ class CursorPagination(Sized):
         )
 
 
-@dataclass(frozen=True)
 class PageByCursor:
     """Cuts a queryset at the cursor that a request has."""
 
-    cursor: str | None
-    size: int
-    total: bool
-    ordering: Sequence[Any] = ()
-    key: Key | Sequence[Key] | None = field(default=None, repr=False)
+    def __init__(
+        self,
+        cursor: str | None,
+        size: int,
+        total: bool = False,
+        ordering: Sequence[Any] = (),
+        key: Key | Sequence[Key] | None = None,
+    ) -> None:
+        self.cursor, self.size, self.total = cursor, size, total
+        self.ordering, self.key = ordering, key
 
     def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> CursorPage[T]:
         """Load the page behind the cursor. Raises ParameterError for one that is not of this list."""

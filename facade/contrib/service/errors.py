@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from facade.contrib.schemas.errors import InvalidData, details
 from facade.db.channels.errors import driver_error, error_number, sqlstate
 from facade.db.channels.retry import is_lost, may_connect_later
 from facade.exceptions import (
-    NON_FIELD_ERRORS,
     CommitOutcomeUnknown,
     DataError,
     DeadlockDetected,
@@ -64,7 +64,7 @@ class ParameterError(ServiceError):
 class Problem:
     """One of the errors in an answer: where in the request, what, and a code that programs read."""
 
-    where: tuple[str, ...]
+    where: tuple[str | int, ...]
     message: str
     code: str = "invalid"
 
@@ -168,15 +168,10 @@ def is_locked(error: BaseException) -> bool:
     return any(name.startswith(locked) for locked in _SQLITE_LOCKED)
 
 
-def problems_of(error: ValidationError, where: str = "body") -> list[Problem]:
-    """Return what is wrong, field by field; what belongs to no field is said of the whole."""
-    found: dict[str, list[ValidationError]] = error.update_error_dict({})
-    return [
-        Problem((where,) if name == NON_FIELD_ERRORS else (where, name), text, one.code or "invalid")
-        for name, errors in found.items()
-        for one in errors
-        for text in one.messages
-    ]
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Return what is wrong, field by field, by the names that the fields have outside."""
+    keys = error.keys if isinstance(error, InvalidData) else None
+    return [Problem(one["loc"], one["msg"], one["type"]) for one in details(error, keys)]
 
 
 def log(error: BaseException, status: int, request: str) -> None:

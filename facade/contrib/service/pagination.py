@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -62,6 +62,9 @@ class Sized:
             )
         self.size, self.max_size, self.total = size, max_size, total
 
+    def check_names(self, given: Iterable[str]) -> None:
+        """Take any: other parameters are not a pagination's business."""
+
     def _size(self, values: Mapping[str, Any], name: str) -> int:
         return within(name, values, self.size, 1, self.max_size)
 
@@ -108,13 +111,11 @@ class LimitOffsetPagination(Sized):
         return PageByOffset(self._size(values, "limit"), within("offset", values, 0, 0, FARTHEST), self.total)
 
 
-@dataclass(frozen=True)
 class PageByNumber:
     """Cuts a queryset at the page that a request asks for."""
 
-    number: int
-    size: int
-    total: bool
+    def __init__(self, number: int, size: int, total: bool) -> None:
+        self.number, self.size, self.total = number, size, total
 
     def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> NumberedPage[T]:
         """Load the page. An order that leaves rows in doubt is completed by the primary key."""
@@ -126,13 +127,11 @@ class PageByNumber:
     apage = twin(page)
 
 
-@dataclass(frozen=True)
 class PageByOffset:
     """Cuts a queryset at the limit and the offset that a request asks for."""
 
-    limit: int
-    offset: int
-    total: bool
+    def __init__(self, limit: int, offset: int, total: bool) -> None:
+        self.limit, self.offset, self.total = limit, offset, total
 
     def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> OffsetPage[T]:
         """Load the part. An order that leaves rows in doubt is completed by the primary key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -36,6 +36,9 @@ class Queried(Protocol[T_co]):
     def parameters(self) -> Sequence[Parameter]:
         """The parameters that it reads."""
 
+    def check_names(self, given: Iterable[str]) -> None:
+        """Refuse parameters of a request that mean something that is not allowed; those of others are none of its business."""
+
     def bind(self, values: Mapping[str, Any]) -> T_co:
         """Return what does the work, for the values of one request; those that are missing or None are not given."""
 
@@ -44,12 +47,13 @@ class MultiMapping(Protocol):
     """The query parameters of a request, as Starlette and Litestar have them."""
 
     def __contains__(self, name: object, /) -> bool: ...
-    def __iter__(self) -> Any: ...
+    def __iter__(self) -> Iterator[str]: ...
     def getlist(self, key: str, /) -> list[str]: ...
 
 
 def parsed(queried: Queried[T_co], given: MultiMapping) -> T_co:
     """Bind to texts, for frameworks that do not convert parameters. Raises ParameterError for a wrong value."""
+    queried.check_names(given)
     values = {
         one.name: _read_all(one, given.getlist(one.name)) for one in queried.parameters if one.name in given
     }

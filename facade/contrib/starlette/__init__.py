@@ -10,7 +10,45 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from missing
 
+from facade.contrib.service.cursors import CursorPage, CursorPagination, PageByCursor
+from facade.contrib.service.etags import Preconditions, etag
+from facade.contrib.service.filtering import Filtering, Filters
 from facade.contrib.service.lifespan import lifespan
+from facade.contrib.service.pagination import (
+    LimitOffsetPagination,
+    NumberedPage,
+    OffsetPage,
+    PageByNumber,
+    PageByOffset,
+    PageNumberPagination,
+)
 from facade.contrib.starlette.answers import exception_handlers, health
+from facade.contrib.starlette.queries import query
+from facade.contrib.starlette.returned import QuerySetResponse
+from facade.contrib.starlette.routes import AtomicRoute, atomic_route
+from facade.contrib.starlette.streams import CSVResponse, NDJSONResponse
 
-__all__ = ["exception_handlers", "health", "lifespan"]
+__all__ = [
+    "AtomicRoute",
+    "CSVResponse",
+    "CursorPage",
+    "CursorPagination",
+    "Filtering",
+    "Filters",
+    "LimitOffsetPagination",
+    "NDJSONResponse",
+    "NumberedPage",
+    "OffsetPage",
+    "PageByCursor",
+    "PageByNumber",
+    "PageByOffset",
+    "PageNumberPagination",
+    "Preconditions",
+    "QuerySetResponse",
+    "atomic_route",
+    "etag",
+    "exception_handlers",
+    "health",
+    "lifespan",
+    "query",
+]

@@ -1,0 +1,250 @@
+"""Filters, search and ordering from query parameters: what is allowed, by name, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+from facade.contrib.schemas.values import values_of
+from facade.contrib.service.errors import ParameterError
+from facade.contrib.service.parameters import Parameter, check_limits
+from facade.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, ValidationError
+from facade.fields import Field
+from facade.models import Manager, Model, Q, QuerySet
+
+QS = TypeVar("QS", bound=QuerySet[Any, Any])
+
+MOST_VALUES: Final = 200
+"""How many values a parameter may have at most, and how many words a search."""
+
+_MANY = frozenset({"in", "range"})
+_OF_TRUTH = frozenset({"isnull"})
+_OF_TEXT = frozenset({
+    "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "iexact", "regex", "iregex",
+})  # fmt: skip
+
+_UNKNOWN = "{model}: {path!r} cannot be filtered by ({reason})."
+_NO_LOOKUP = "{model}: {path!r} has no lookup {lookup!r}. Lookups: {known}."
+_NO_TEXT = "{model}: {path!r} cannot be searched, since it is no text. Name a lookup, as in '{path}__exact'."
+_NOT_ALLOWED = "{name!r} is no filter here. Filters: {known}."
+_MANY_ROWS = "{model} cannot be ordered by {path!r}: an object has several of them."
+_TWO = "Two values are expected, from and to."
+_NO_TYPE = "{model}: nothing is known of the values of {path!r}, so that they cannot be read from a query."
+
+
+class Filtering:
+    """What may be asked of a list of `model`, by the parameters of a request.
+
+    ``fields``: paths, as in `filter()`, and the lookups of each that are allowed: ``{"price": ["gte", "lte"]}`` allows
+    ``?price__gte=…``; "exact" is the name alone, and all that a list of paths allows. "in" and "range" take their parameter several times.
+    ``search``: texts that each word of ``?search=`` is looked for in, without regard to case; a path may end in a lookup.
+    ``ordering``: paths that ``?ordering=`` takes, with "-" for descending; it may be given several times.
+
+    Values have the types of the fields, and choices are those of the fields. A parameter that begins with one of the
+    paths and is not allowed is refused, so that a misspelt filter is not taken for none; others are left alone.
+
+    Raises ImproperlyConfigured for a path or a lookup that the model has not.
+    """
+
+    def __init__(
+        self,
+        model: type[Model],
+        fields: Mapping[str, Iterable[str]] | Iterable[str] = (),
+        *,
+        search: Iterable[str] = (),
+        ordering: Iterable[str] = (),
+    ) -> None:
+        self.model = model
+        lookups = fields if isinstance(fields, Mapping) else dict.fromkeys(fields, ("exact",))
+        self._conditions = {
+            one.parameter.name: one
+            for path, names in lookups.items()
+            for one in _conditions(model, path, names)
+        }
+        self._search = tuple(_searched(model, path) for path in search)
+        self._paths = frozenset(lookups)
+        self._order = _order_parameter(model, tuple(ordering))
+        self.parameters: Sequence[Parameter] = self._all_parameters()
+        """One for each lookup that is allowed, and those of the search and the order."""
+
+    def _all_parameters(self) -> list[Parameter]:
+        found = [one.parameter for one in self._conditions.values()]
+        if self._search:
+            found.append(Parameter("search", str, None, "Words that all have to be found."))
+        return found if self._order is None else [*found, self._order]
+
+    def check_names(self, given: Iterable[str]) -> None:
+        """Raise ParameterError for a parameter that looks like a filter and is not allowed."""
+        for name in given:
+            path = next((path for path in self._paths if name == path or name.startswith(f"{path}__")), None)
+            if path is not None and name not in self._conditions:
+                known = ", ".join(one for one in self._conditions if one.startswith(path))
+                raise ParameterError(name, _NOT_ALLOWED.format(name=name, known=known), "filter")
+
+    def bind(self, values: Mapping[str, Any]) -> Filters:
+        """Return the filters of one request; raises ParameterError for a value that is not one of the field's."""
+        conditions = [
+            self._conditions[name].on(value)
+            for name, value in values.items()
+            if value is not None and name in self._conditions
+        ]
+        if self._search and values.get("search"):
+            conditions += self._words(str(values["search"]))
+        order = tuple(values.get("ordering") or ()) if self._order is not None else ()
+        for term in order:
+            check_limits(cast("Parameter", self._order), term)
+        return Filters(self, tuple(conditions), order)
+
+    def _words(self, text: str) -> Iterator[Condition]:
+        words = text.split()
+        if len(words) > MOST_VALUES:
+            raise ParameterError("search", f"No more than {MOST_VALUES} words are looked for.", "too_many")
+        many = any(is_many(self.model, path) for path in self._search)
+        for word in words:
+            found = Q()
+            for path in self._search:
+                found |= Q((path, word))
+            yield Condition(found, many, "search")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a request asks for by one parameter; `many`: several rows of a relation may meet it."""
+
+    q: Q
+    many: bool
+    parameter: str
+
+
+class Filters:
+    """What one request asks for."""
+
+    def __init__(
+        self, filtering: Filtering, conditions: tuple[Condition, ...], ordering: tuple[str, ...]
+    ) -> None:
+        self.filtering, self.conditions, self.ordering = filtering, conditions, ordering
+
+    def apply(self, queryset: QS | Manager[Any]) -> QS:
+        """Return the queryset with the filters, the search and the order of the request; nothing is asked.
+
+        A condition over a to-many relation is one on the objects: none comes twice.
+        """
+        found: Any = queryset.all() if isinstance(queryset, Manager) else queryset
+        for condition in self.conditions:
+            try:
+                q = condition.q
+                if condition.many:
+                    keys = self.filtering.model._base_manager.using(found.db).filter(q).values("pk")
+                    q = Q(pk__in=keys)
+                found = found.filter(q)
+            except (ValueError, TypeError, OverflowError, ValidationError) as error:
+                raise ParameterError(condition.parameter, _text(error)) from error
+        return cast("QS", found.order_by(*self.ordering) if self.ordering else found)
+
+
+@dataclass(frozen=True)
+class _Allowed:
+    """One lookup of a path that is allowed."""
+
+    parameter: Parameter
+    path: str
+    many: bool
+
+    def on(self, value: object) -> Condition:
+        """Return the condition for a value, or several."""
+        if self.parameter.many:
+            values = list(cast("Iterable[object]", value))
+            if len(values) > MOST_VALUES:
+                raise ParameterError(
+                    self.parameter.name, f"No more than {MOST_VALUES} values are taken.", "too_many"
+                )
+            if self.path.endswith("__range") and len(values) != 2:
+                raise ParameterError(self.parameter.name, _TWO, "range")
+            for one in values:
+                check_limits(self.parameter, one)
+            value = values
+        else:
+            check_limits(self.parameter, value)
+        return Condition(Q((self.path, value)), self.many, self.parameter.name)
+
+
+def _conditions(model: type[Model], path: str, lookups: Iterable[str]) -> Iterator[_Allowed]:
+    field = _field_at(model, path)
+    many = is_many(model, path)
+    for lookup in [lookups] if isinstance(lookups, str) else lookups:
+        if field.get_lookup(lookup) is None:
+            known = ", ".join(sorted(field.get_lookups()))
+            raise ImproperlyConfigured(
+                _NO_LOOKUP.format(model=model._meta.label, path=path, lookup=lookup, known=known)
+            )
+        name = path if lookup == "exact" else f"{path}__{lookup}"
+        kind, choices = _values(model, path, field, lookup)
+        about = "" if lookup == "exact" else f"{path} {lookup}"
+        parameter = Parameter(name, kind, None, about, many=lookup in _MANY, choices=choices)
+        yield _Allowed(parameter, f"{path}__{lookup}", many)
+
+
+def _values(model: type[Model], path: str, field: Field[Any], lookup: str) -> tuple[type, tuple[Any, ...]]:
+    if lookup in _OF_TRUTH:
+        return bool, ()
+    if lookup in _OF_TEXT:
+        return str, ()
+    found = values_of(field)
+    if not isinstance(found.kind, type):
+        raise ImproperlyConfigured(_NO_TYPE.format(model=model._meta.label, path=path))
+    return found.kind, found.literals
+
+
+def _order_parameter(model: type[Model], paths: tuple[str, ...]) -> Parameter | None:
+    for path in paths:
+        _field_at(model, path)
+        if is_many(model, path):
+            raise ImproperlyConfigured(_MANY_ROWS.format(model=model._meta.label, path=path))
+    choices = tuple(f"{sign}{path}" for path in paths for sign in ("", "-"))
+    about = 'What the list is ordered by; "-" is descending.'
+    return Parameter("ordering", str, None, about, many=True, choices=choices) if paths else None
+
+
+def _searched(model: type[Model], path: str) -> str:
+    try:
+        field = _field_at(model, path)
+    except ImproperlyConfigured:
+        path, _, lookup = path.rpartition("__")
+        if not path or _field_at(model, path).get_lookup(lookup) is None:
+            raise
+        return f"{path}__{lookup}"
+    if values_of(field).kind is not str:
+        raise ImproperlyConfigured(_NO_TEXT.format(model=model._meta.label, path=path))
+    return f"{path}__icontains"
+
+
+def _field_at(model: type[Model], path: str) -> Field[Any]:
+    """Return the field at the end of a path: of a relation that of its key, of a transform that of its values."""
+    try:
+        field = model._base_manager.values_list(path)._shape.query.output_field
+    except (FieldError, FieldDoesNotExist) as error:
+        raise ImproperlyConfigured(
+            _UNKNOWN.format(model=model._meta.label, path=path, reason=error)
+        ) from error
+    return cast("Field[Any]", field)
+
+
+def is_many(model: type[Model], path: str) -> bool:
+    """Tell whether a path goes over a relation to many rows."""
+    opts = model._meta
+    for name in path.split("__"):
+        try:
+            field: Any = opts.get_field(name)
+        except FieldDoesNotExist:
+            return False
+        if not field.is_relation:
+            return False
+        if field.many_to_many or field.one_to_many:
+            return True
+        opts = field.related_model._meta
+    return False
+
+
+def _text(error: Exception) -> str:
+    return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)

@@ -1,0 +1,68 @@
+"""What is told of objects: by a schema of `facade.contrib.pydantic` or `.msgspec`, or by any class of those libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
+
+from facade.exceptions import ImproperlyConfigured
+from facade.foundation.imports import later
+from facade.models import Model
+
+if TYPE_CHECKING:
+    import msgspec
+else:
+    msgspec = later("msgspec")
+
+_NO_SCHEMA = (
+    "{schema} is no schema: it has no from_instance(), and is no model of pydantic and no Struct of msgspec."
+)
+Read = Callable[[Any], Any]
+
+
+def is_schema(schema: object) -> bool:
+    """Tell whether a class can be made of an object's attributes."""
+    return isinstance(schema, type) and any(
+        hasattr(schema, name) for name in ("from_instance", "model_validate", "__struct_fields__")
+    )
+
+
+def reader_of(schema: type[Any]) -> Read:
+    """Return what makes a schema of an object. Raises ImproperlyConfigured for what is none."""
+    if hasattr(schema, "from_instance"):
+        return schema.from_instance  # type: ignore[no-any-return] # a schema of ours
+    if hasattr(schema, "model_validate"):
+        return partial(schema.model_validate, from_attributes=True)
+    if hasattr(schema, "__struct_fields__"):
+        return partial(msgspec.convert, type=schema, from_attributes=True)
+    raise ImproperlyConfigured(_NO_SCHEMA.format(schema=schema))
+
+
+def schema_in(annotation: object) -> type[Any] | None:
+    """Return the schema that a return annotation names: itself, or what is in a list, a page or an optional one."""
+    if is_schema(annotation):
+        return annotation  # type: ignore[return-value] # it is a class
+    return next((found for part in get_args(annotation) if (found := schema_in(part)) is not None), None)
+
+
+def represented(answer: Any, read: Read) -> Any:
+    """Return an answer with each object of a model in it, or in its list or page, as the schema tells it."""
+    if isinstance(answer, Model):
+        return read(answer)
+    if isinstance(answer, list):
+        return [read(one) if isinstance(one, Model) else one for one in answer]
+    if isinstance(getattr(answer, "items", None), list) and hasattr(answer, "map"):
+        return answer.map(lambda one: read(one) if isinstance(one, Model) else one)
+    return answer
+
+
+def given_values(data: object) -> dict[str, Any]:
+    """Return what a client has given: the values of a schema that were set, or a dict as it is."""
+    if hasattr(data, "model_dump"):
+        return data.model_dump(exclude_unset=True)  # type: ignore[no-any-return] # pydantic's
+    if hasattr(data, "__struct_fields__"):
+        names: Iterable[str] = data.__struct_fields__
+        found = {name: getattr(data, name) for name in names}
+        return {name: value for name, value in found.items() if value is not msgspec.UNSET}
+    return dict(data)  # type: ignore[call-overload, no-any-return] # a dict of a request

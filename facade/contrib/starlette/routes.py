@@ -1,0 +1,70 @@
+"""Routes whose requests are transactions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from facade.contrib.service.transactions import RequestAtomic, is_async, whole
+
+Endpoint = Callable[..., Any]
+
+
+class AtomicRoute(Route):
+    """A route whose requests are transactions, for `def` and `async def` endpoints and `HTTPEndpoint` classes alike.
+
+        Starlette(routes=[AtomicRoute("/orders", place_order, methods=["POST"])])
+
+    It is committed when the endpoint returns, before the answer is sent, and rolled back when it raises anything,
+    HTTPException included, and when the status of the answer is 400 or above. GET, HEAD and OPTIONS have none;
+    `atomic_route` changes this and other options.
+    """
+
+    atomic: ClassVar[RequestAtomic] = RequestAtomic()
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        super().__init__(path, _whole(self.atomic, endpoint), **options)
+
+
+def atomic_route(**options: Any) -> type[AtomicRoute]:
+    """Return an `AtomicRoute` with other options: those of `facade.atomic`, ``methods`` and ``retries``.
+
+    ``retries``: call the endpoint again, up to so many times, when the database reports a deadlock or a serialization
+    failure. The body of the request is kept for that by ``request.body()``, ``.json()`` and ``.form()``; an endpoint that reads
+    ``request.stream()`` cannot be called again.
+    """
+
+    class Atomic(AtomicRoute):
+        atomic = RequestAtomic(**options)
+
+    return Atomic
+
+
+def _whole(options: RequestAtomic, endpoint: Endpoint) -> Endpoint:
+    if isinstance(endpoint, type) and issubclass(endpoint, HTTPEndpoint):
+        handlers = {
+            method.lower(): whole(options, getattr(endpoint, method.lower()))
+            for method in options.methods
+            if hasattr(endpoint, method.lower())
+        }
+        return type(endpoint.__name__, (endpoint,), handlers)
+    inside = whole(options, endpoint)
+
+    def chosen(request: Request) -> Endpoint:
+        return inside if request.method in options.methods else endpoint
+
+    @functools.wraps(endpoint)
+    def call(request: Request) -> Response:
+        return chosen(request)(request)  # type: ignore[no-any-return] # an endpoint returns a response
+
+    @functools.wraps(endpoint)
+    async def acall(request: Request) -> Response:
+        return await chosen(request)(request)  # type: ignore[no-any-return] # an endpoint returns a response
+
+    return acall if is_async(endpoint) else call

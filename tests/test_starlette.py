@@ -1,0 +1,185 @@
+"""facade.contrib.starlette: transactions of requests, answers made of querysets, statuses, query parameters."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from facade import connections
+from facade.contrib.starlette import (
+    AtomicRoute,
+    CursorPagination,
+    Filtering,
+    LimitOffsetPagination,
+    PageNumberPagination,
+    QuerySetResponse,
+    atomic_route,
+    exception_handlers,
+    health,
+    query,
+)
+from facade.exceptions import DeadlockDetected
+from tests.bookshop import Novelist, Tome, TomeOut, TomeWithNovelist, asking, fill, stored
+
+pytestmark = pytest.mark.vendors("sqlite", "postgres")
+
+
+@pytest.fixture
+def shop(database):
+    database.create(Novelist, Tome)
+    fill()
+    return database
+
+
+def application(*routes):
+    return Starlette(routes=routes, exception_handlers=exception_handlers())
+
+
+def answer(how):
+    if how == "raise":
+        raise KeyError(how)
+    if how == "refuse":
+        raise HTTPException(409)
+    return Response(status_code=int(how))
+
+
+def store(request):
+    how = request.query_params["how"]
+    Tome.objects.create(title=f"def {how}")
+    assert connections["default"].in_atomic_block
+    return answer(how)
+
+
+async def astore(request):
+    how = request.query_params["how"]
+    await Tome.objects.acreate(title=f"async {how}")
+    assert connections["default"].in_atomic_block
+    return answer(how)
+
+
+class Both(HTTPEndpoint):
+    async def post(self, request):
+        await Tome.objects.acreate(title=f"class {request.query_params['how']}")
+        return answer(request.query_params["how"])
+
+    def put(self, request):
+        Tome.objects.create(title=f"class def {request.query_params['how']}")
+        return answer(request.query_params["how"])
+
+    async def get(self, request):
+        return JSONResponse(connections["default"].in_atomic_block)
+
+
+async def test_a_request_is_kept_or_undone_as_a_whole(shop):
+    app = application(
+        AtomicRoute("/def", store, methods=["POST", "GET"]),
+        AtomicRoute("/async", astore, methods=["POST"]),
+        AtomicRoute("/class", Both),
+    )
+    async with asking(app) as client:
+        for path, method in (("def", "POST"), ("async", "POST"), ("class", "POST"), ("class", "PUT")):
+            for how, status in (("201", 201), ("raise", 500), ("refuse", 409), ("400", 400), ("503", 503)):
+                assert (await client.request(method, f"/{path}?how={how}")).status_code == status
+        assert (await client.get("/class")).json() is False
+        assert (
+            await client.get("/def?how=202")
+        ).status_code == 500  # the assertion: reading has no transaction
+    assert stored(shop) == {"def 201", "def 202", "async 201", "class 201", "class def 201"}
+
+
+async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
+    bodies = []
+
+    async def often(request):
+        bodies.append(await request.json())
+        await Tome.objects.acreate(title="again")
+        if len(bodies) < 3:
+            raise DeadlockDetected("UPDATE", None, Exception("40P01"))
+        return Response()
+
+    app = application(atomic_route(retries=2)("/often", often, methods=["POST"]))
+    async with asking(app) as client:
+        assert (await client.post("/often", json={"n": 1})).status_code == 200
+    assert bodies == [{"n": 1}] * 3
+    assert stored(shop) == {"again"}
+
+
+filtering = Filtering(
+    Tome, {"price": ["exact", "gte"], "novelist__name": ["exact"]}, search=["title"], ordering=["title"]
+)
+paginations = {
+    "numbered": PageNumberPagination(size=2),
+    "offset": LimitOffsetPagination(size=2),
+    "cursor": CursorPagination("-title", size=2, key="k" * 16),
+}  # fmt: skip
+
+
+async def page(request):
+    found = query(filtering, request).apply(Tome.objects.all())
+    cut = query(paginations[request.path_params["kind"]], request)
+    return QuerySetResponse(await cut.apage(found), schema=TomeOut)
+
+
+async def plain(request):
+    return QuerySetResponse(Tome.objects.order_by("id"), schema=TomeOut)
+
+
+def joined(request):
+    return QuerySetResponse(Tome.objects.select_related("novelist").order_by("id"), schema=TomeWithNovelist)
+
+
+async def missing(request):
+    return QuerySetResponse(Tome.objects.order_by("id"), schema=TomeWithNovelist)
+
+
+async def values(request):
+    return QuerySetResponse(Tome.objects.order_by("id").values("title", "published", "price"))
+
+
+async def undescribed(request):
+    return QuerySetResponse(Tome.objects.all())
+
+
+async def gone(request):
+    return QuerySetResponse(await Tome.objects.aget(pk=99), schema=TomeOut)
+
+
+ANSWERS = (plain, joined, missing, values, undescribed, gone)
+
+
+async def test_answers_are_made_of_querysets(shop, assert_queries):
+    app = application(*(Route(f"/{answer.__name__}", answer) for answer in ANSWERS))
+    async with asking(app) as client:
+        for path in ("plain", "joined", "values"):
+            with assert_queries(1):
+                found = await client.get(f"/{path}")
+            assert found.status_code == 200
+            assert found.json()[1]["title"] == "Tome 1"
+            assert found.headers["content-length"] == str(len(found.content))
+        assert found.json()[1] == {"title": "Tome 1", "published": "2021-01-01", "price": "11.00"}
+        for path in ("missing", "undescribed"):
+            with assert_queries(1):
+                assert (await client.get(f"/{path}")).status_code == 500
+        assert (await client.get("/gone")).status_code == 404
+
+
+async def test_lists_are_filtered_and_cut(shop):
+    app = application(Route("/{kind}", page), Route("/healthz", health()))
+    async with asking(app) as client:
+        found = (await client.get("/numbered?price=11&ordering=-title&page=2")).json()
+        assert ([one["title"] for one in found["items"]], found["total"]) == (["Tome 1"], 3)
+        found = (await client.get("/offset?novelist__name=Ann&offset=1")).json()
+        assert ([one["title"] for one in found["items"]], found["total"]) == (["Tome 3", "Tome 6"], 3)
+        found = (await client.get("/cursor?search=tome")).json()
+        found = (await client.get("/cursor", params={"cursor": found["next"]})).json()
+        assert [one["title"] for one in found["items"]] == ["Tome 4", "Tome 3"]
+        for wrong in ("page=x", "size=0", "price__gte=much", "price__lt=3", "ordering=price"):
+            refused = await client.get(f"/numbered?{wrong}")
+            assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (
+                422,
+                ["query", wrong.partition("=")[0]],
+            )
