@@ -153,7 +153,7 @@ def _loading(handler: HTTPRouteHandler, options: RequestAtomic | None) -> Callab
     writes = options is not None and not options.methods.isdisjoint(handler.http_methods)
     repeated = whole(options, function) if writes and options is not None and options.retries else function
 
-    def told(answer: Any) -> Any:
+    def told(answer: object) -> object:
         if read is not None:
             answer = represented(answer, read)
         check_described(getattr(answer, "items", answer), f"The handler {handler}", _REMEDY)

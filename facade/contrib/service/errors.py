@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from facade.contrib.schemas.errors import InvalidData, details
+from facade.contrib.schemas.errors import details
 from facade.db.channels.errors import driver_error, error_number, sqlstate
 from facade.db.channels.retry import is_lost, may_connect_later
 from facade.exceptions import (
@@ -170,8 +170,7 @@ def is_locked(error: BaseException) -> bool:
 
 def problems_of(error: ValidationError) -> list[Problem]:
     """Return what is wrong, field by field, by the names that the fields have outside."""
-    keys = error.keys if isinstance(error, InvalidData) else None
-    return [Problem(one["loc"], one["msg"], one["type"]) for one in details(error, keys)]
+    return [Problem(one["loc"], one["msg"], one["type"]) for one in details(error)]
 
 
 def log(error: BaseException, status: int, request: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from facade.contrib.service.errors import ServiceError
 from facade.exceptions import ImproperlyConfigured
+from facade.fields import Field
 from facade.models import Model
 
 READING: Final = frozenset({"GET", "HEAD"})
@@ -61,7 +62,7 @@ def etag(instance: Model, *also: object) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def _told(instance: Model, column: Any) -> str:
+def _told(instance: Model, column: Field[Any]) -> str:
     """Return a value as text, the same for an object that was made and one that was read."""
     value = getattr(instance, column.attname)
     if hasattr(value, "resolve_expression"):

@@ -46,7 +46,7 @@ def schema_in(annotation: object) -> type[Any] | None:
     return next((found for part in get_args(annotation) if (found := schema_in(part)) is not None), None)
 
 
-def represented(answer: Any, read: Read) -> Any:
+def represented(answer: object, read: Read) -> Any:
     """Return an answer with each object of a model in it, or in its list or page, as the schema tells it."""
     if isinstance(answer, Model):
         return read(answer)
