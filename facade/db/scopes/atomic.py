@@ -50,6 +50,16 @@ class Atomic:
     One object may be entered many times, also at once by several tasks or threads.
     """
 
+    # What a block is unless it is asked for more: most are asked for nothing, and are made anew each time.
+    using: str | None = None
+    savepoint: bool = True
+    durable: bool = False
+    isolation_level: str | None = None
+    read_only: bool = False
+    retries: int = 0
+    execution: Execution = AS_USUAL
+    _from_testcase: bool = False  # a test's own block: durable blocks may be nested in it
+
     def __init__(
         self,
         using: Using | None = None,
@@ -68,8 +78,14 @@ class Atomic:
         self.read_only = read_only or execution.read_only
         self.retries = retries
         self.execution = execution
-        self._from_testcase = False  # a test's own block: durable blocks may be nested in it
         self._open: list[Block] = []
+
+    @classmethod
+    def plain(cls) -> Atomic:
+        """Return a block of the default database with no options, as `__init__` would make it."""
+        atomic = cls.__new__(cls)
+        atomic._open = []
+        return atomic
 
     # as a context manager
 
@@ -291,6 +307,8 @@ def atomic(
     execution = AS_USUAL
     if execution_options is not None or timeout is not None:
         execution = Execution(execution_options, timeout)
+    elif using is None and savepoint and not (durable or isolation_level or read_only or retries):
+        return Atomic.plain()
     if using is None or not callable(using) or is_joinable(using):
         return Atomic(using, savepoint, durable, isolation_level, read_only, retries, execution)
     return Atomic(None, savepoint, durable, isolation_level, read_only, retries, execution)(using)

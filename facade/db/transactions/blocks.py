@@ -485,7 +485,7 @@ def nest(parent: Block, atomic: BlockOptions, body: bool) -> Block:
     owner = bridge.owner()
     if owner is not parent.owner:
         parent.admit()
-    parent.turn()
+    parent.turn(owner)
     transaction = parent.transaction
     kept = transaction.lost is None and not parent.scope.needs_rollback
     sid = transaction.new_name() if atomic.savepoint and kept else None

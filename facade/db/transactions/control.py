@@ -39,8 +39,8 @@ class Manual(Root):
     def in_transaction(self) -> bool:
         return self.begun
 
-    def turn(self) -> None:
-        super().turn()
+    def turn(self, owner: object = None) -> None:
+        super().turn(owner)
         if self.begun or not self.usable():
             return
         try:

@@ -155,9 +155,13 @@ class Turns:
 
     # when
 
-    def turn(self) -> None:
-        """Wait for the turn on the connection: from here on the caller holds ``lock``, and releases it."""
-        owner = bridge.owner()
+    def turn(self, owner: object = None) -> None:
+        """Wait for the turn on the connection: from here on the caller holds ``lock``, and releases it.
+
+        ``owner`` is that of the running operation, for a caller that has asked already.
+        """
+        if owner is None:
+            owner = bridge.owner()
         if owner is not self.owner:
             bridge.check_blocking()
             self.admit()

@@ -74,17 +74,19 @@ FIRST_VALUES: dict[str, Callable[[], Any]] = {
 }
 
 
-def remember(rows: list[Any], name: str, keys: list[Any], owners: Mapping[Any, object]) -> None:
-    """Put on each row the object it belongs to, found by the row's key, where nothing is remembered yet."""
-    alias = rows[0].__dict__.get(LOADED_FROM) if rows else None
-    plain = type(alias) is str  # nobody has looked at the rows: their states, when they are made, will say it
-    origins = {key: Origin((alias, name, owner)) for key, owner in owners.items()} if plain else {}
-    for row, key in zip(rows, keys, strict=True):
-        data = row.__dict__
-        if plain and data.get(LOADED_FROM) is alias:
-            data[LOADED_FROM] = origins[key]
-        elif name not in (cache := row._state.fields_cache):
-            cache[name] = owners[key]
+def remember(groups: Mapping[Any, list[Any]], name: str, owners: Mapping[Any, object]) -> None:
+    """Put on the rows of each group the object they belong to, found by its key, where nothing is remembered yet."""
+    for key, rows in groups.items():
+        owner, alias, origin = owners[key], None, None
+        for row in rows:
+            data = row.__dict__
+            loaded = data.get(LOADED_FROM)
+            if type(loaded) is str:  # nobody has looked at the row: its state, when it is made, will say it
+                if loaded is not alias:
+                    alias, origin = loaded, Origin((loaded, name, owner))
+                data[LOADED_FROM] = origin
+            elif name not in (cache := row._state.fields_cache):
+                cache[name] = owner
 
 
 def is_unset(key: object) -> bool:

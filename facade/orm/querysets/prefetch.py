@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from facade.bridge import function_twin
 from facade.fields.declarations import LOOKUP_SEP
 from facade.fields.relations.foreign_objects import values_of
-from facade.orm.querysets.prefetched import PREFETCHED, Alike, Waiting, prefetched_objects
+from facade.orm.querysets.prefetched import (
+    PREFETCHED,
+    Alike,
+    Grouped,
+    Waiting,
+    grouped,
+    prefetched_objects,
+)
 
 if TYPE_CHECKING:
     from facade.db.channels.execution import Execution
@@ -270,9 +277,10 @@ def _prefetch_one_level(
     if additional:
         queryset._prefetch_related_lookups = ()
     related = list(queryset)
-    by_key = defaultdict[Any, list[Any]](list)
-    for key, obj in zip(values_of(related_key, related), related, strict=True):
-        by_key[key].append(obj)
+    if type(related_key) is Grouped and related_key.rows is queryset._result_cache:
+        by_key = related_key.groups
+    else:
+        by_key = grouped(related_key, related)
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if as_attr and instances:
         _check_to_attr(instances[0], to_attr)

@@ -1,21 +1,53 @@
-"""What prefetching leaves on an instance: querysets that have their results, made when somebody looks at one."""
+"""Prefetched rows by their owners' keys, and what they leave on an instance: querysets that are made when one is looked at."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from facade.fields.relations.foreign_objects import values_of
 from facade.orm.instances.fetching import FETCH_ONE, fetch_mode_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facade.fields import Field
     from facade.fields.contracts import Instance
     from facade.orm.querysets.queryset import QuerySet
 
 
-__all__ = ["PREFETCHED", "Alike", "PrefetchedAttribute", "Waiting", "prefetched_objects"]
+__all__ = [
+    "PREFETCHED",
+    "Alike",
+    "Grouped",
+    "PrefetchedAttribute",
+    "Waiting",
+    "grouped",
+    "prefetched_objects",
+]
 
 #: The attribute, and the key in an instance's ``__dict__``, of the prefetched querysets by the name of the relation.
 PREFETCHED = "_prefetched_objects_cache"
+
+
+def grouped(key: Callable[[Any], Any], rows: list[Any]) -> dict[Any, list[Any]]:
+    """Return the rows by their keys."""
+    groups = defaultdict[Any, list[Any]](list)
+    for value, row in zip(values_of(key, rows), rows, strict=True):
+        groups[value].append(row)
+    return groups
+
+
+class Grouped:
+    """Tells the key of a row, and has the rows of one query by their keys already."""
+
+    __slots__ = ("groups", "key", "rows")
+
+    def __init__(self, key: Callable[[Any], Any], rows: list[Any]) -> None:
+        self.key, self.rows, self.groups = key, rows, grouped(key, rows)
+
+    def __call__(self, row: Instance) -> Any:
+        return self.key(row)
 
 
 class Alike:

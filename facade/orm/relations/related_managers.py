@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic
-from facade.fields.relations.foreign_objects import values_of
 from facade.orm.instances.state import remember, some_unset
 from facade.orm.querysets.manager import BaseManager, Manager
-from facade.orm.querysets.prefetched import PREFETCHED, Alike, prefetched_objects
+from facade.orm.querysets.prefetched import PREFETCHED, Alike, Grouped, prefetched_objects
 
 if TYPE_CHECKING:
     from facade.db.channels.execution import Execution
@@ -146,8 +145,8 @@ class ReverseManager(ToMany):
         quick = len(kinds) == len(far) == 1 and far[0].primary_key and not some_unset(owners)
         queryset = queryset._filter_prefetch(field.name, [*owners] if quick else instances)
         rows = queryset._results()
-        row_key = field.value_getter(field.local_related_fields, {*map(type, rows)})
-        remember(rows, field.cache_name, values_of(row_key, rows), owners)
+        row_key = Grouped(field.value_getter(field.local_related_fields, {*map(type, rows)}), rows)
+        remember(row_key.groups, field.cache_name, owners)
         return queryset, row_key, own_key, False, field.remote_field.cache_name, False
 
     def _querysets_alike(self, given: QuerySet[Any, Any] | None) -> Alike | None:
