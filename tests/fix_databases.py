@@ -30,6 +30,7 @@ from facade.configuration import configure
 from facade.db.channels.capture import CaptureQueriesContext
 from facade.db.connection import close_all, connections
 from facade.sql.tables.schema import create_all
+from tests.fix_tables import SQLiteTables, Tables
 
 ALIASES = ("default", "other")
 VENDORS = ("sqlite", "postgres", "mariadb")
@@ -66,6 +67,7 @@ class SQLiteHome(Home):
 
     def __init__(self, folder):
         self.urls = {alias: f"sqlite:///{folder / alias}.sqlite3" for alias in ALIASES}
+        self.tables = SQLiteTables(self)
 
     def connect(self, alias):
         connection = sqlite3.connect(make_url(self.urls[alias]).database)
@@ -86,6 +88,12 @@ class ServerHome(Home):
         self.urls = {
             alias: as_text(self.server_url.set(database=name)) for alias, name in self.databases.items()
         }
+        self.tables = Tables(self)
+
+    def empty(self):
+        """Leave nothing in either database."""
+        self.tables.forget()
+        self.empty_but(())
 
     @contextmanager
     def keeping(self):
@@ -100,16 +108,20 @@ class ServerHome(Home):
 class PostgresHome(ServerHome):
     vendor = "postgresql"
 
-    # A connection that a failed test left behind may hold locks. Tables go in one statement; whatever else a test
-    # made takes its schema along.
-    EMPTY = """
+    # A connection that a failed test left behind may hold locks.
+    ALONE = """
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid();
+    """
+
+    # Tables go in one statement; whatever else a test made takes its schema along.
+    EMPTY = f"""
     DO $$
     DECLARE
         tables text;
         made text;
     BEGIN
-        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid();
+        {ALONE}
         SELECT string_agg(oid::regclass::text, ', ') INTO tables FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p');
         IF tables IS NOT NULL THEN
@@ -127,6 +139,37 @@ class PostgresHome(ServerHome):
             CREATE SCHEMA public;
         END IF;
     END $$
+    """
+
+    DELETE = f"""
+    DO $$
+    DECLARE
+        name text;
+    BEGIN
+        {ALONE}
+        SET LOCAL session_replication_role = replica; -- in any order
+        FOR name IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+            EXECUTE 'DELETE FROM ' || name;
+        END LOOP;
+        PERFORM setval(seqrelid, seqstart, false) FROM pg_sequence;
+    END $$
+    """
+
+    THINGS = """
+    SELECT (SELECT count(*) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'),
+        (SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'public'::regnamespace)
+    """
+
+    # Whatever changes a table writes a new row about it.
+    MARK = """
+    WITH found AS (SELECT oid, xmin::text FROM pg_class WHERE relnamespace = 'public'::regnamespace),
+    about AS (
+        SELECT oid, xmin FROM found
+        UNION ALL SELECT attrelid, pg_attribute.xmin::text FROM pg_attribute JOIN found ON attrelid = found.oid
+        UNION ALL SELECT pg_constraint.oid, pg_constraint.xmin::text FROM pg_constraint JOIN found ON conrelid = found.oid
+        UNION ALL SELECT pg_trigger.oid, pg_trigger.xmin::text FROM pg_trigger JOIN found ON tgrelid = found.oid
+    )
+    SELECT sum(hashtext(oid || ' ' || xmin)::bigint), (SELECT max(pg_relation_size(oid)) < 1000000 FROM found) FROM about
     """
 
     def __init__(self, server_url):
@@ -165,9 +208,29 @@ class PostgresHome(ServerHome):
             self._kept[alias] = self.connect(alias)
         return self._kept[alias]
 
-    def empty(self):
+    def empty_but(self, kept):
         for alias in ALIASES:
-            self.observe(self.EMPTY, alias)
+            if alias not in kept:
+                self.empty_one(alias)
+
+    def empty_one(self, alias):
+        self.observe(self.EMPTY, alias)
+
+    def is_empty(self, alias):
+        return self.observe(self.THINGS, alias) == [
+            (4, 0)
+        ]  # pg_catalog, pg_toast, public, information_schema
+
+    def run(self, alias, statements):
+        self.observe(";\n".join(statements), alias)
+
+    def mark(self, alias):
+        """What tells whether there are the same tables, unchanged; None if they have too many rows to be kept."""
+        things, (about, is_small) = self.observe(self.THINGS, alias), *self.observe(self.MARK, alias)
+        return (things, about) if is_small else None
+
+    def delete_rows(self, alias):
+        self.observe(self.DELETE, alias)
 
 
 class MariaHome(ServerHome):
@@ -175,6 +238,11 @@ class MariaHome(ServerHome):
 
     LEFT_BEHIND = "SELECT id FROM information_schema.processlist WHERE db IN %s AND id <> connection_id()"
     TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN %s AND table_type = %s"
+    DDL = tuple(
+        f"COM_{verb}_{what}"
+        for verb in ("CREATE", "ALTER", "DROP", "RENAME")
+        for what in ("TABLE", "INDEX", "VIEW", "TRIGGER", "SEQUENCE", "FUNCTION", "PROCEDURE")
+    ) + ("COM_TRUNCATE",)
 
     def create(self):
         _read_certificates_once()
@@ -203,18 +271,51 @@ class MariaHome(ServerHome):
         }
         return pymysql.connect(**login, database=database, autocommit=True)
 
-    def empty(self):
+    def empty_but(self, kept):
         """Drop views and tables; a connection that a failed test left behind may hold locks on them."""
         names = tuple(self.databases.values())
+        emptied = tuple(name for alias, name in self.databases.items() if alias not in kept)
         with self._kept.cursor() as cursor:
             cursor.execute(self.LEFT_BEHIND, (names,))
             for (left_behind,) in cursor.fetchall():
                 with suppress(pymysql.OperationalError):  # it is gone by now
                     cursor.execute(f"KILL {left_behind}")
-            for kind in ("VIEW", "BASE TABLE"):
-                cursor.execute(self.TABLES, (names, kind))
+            for kind in ("VIEW", "BASE TABLE") if emptied else ():
+                cursor.execute(self.TABLES, (emptied, kind))
                 if found := ", ".join(f"`{schema}`.`{table}`" for schema, table in cursor.fetchall()):
                     cursor.execute(f"DROP {kind.removeprefix('BASE ')} {found}")
+
+    def empty_one(self, alias):
+        self.empty_but([other for other in ALIASES if other != alias])
+
+    def is_empty(self, alias):
+        with self._kept.cursor() as cursor:
+            return not cursor.execute(
+                "SELECT 1 FROM information_schema.tables WHERE table_schema = %s LIMIT 1",
+                (self.databases[alias],),
+            )
+
+    def run(self, alias, statements):
+        with self._kept.cursor() as cursor:
+            cursor.execute(f"USE `{self.databases[alias]}`")
+            for sql in statements:
+                cursor.execute(sql)
+
+    def mark(self, alias):
+        """What tells whether any table has been made, changed or dropped since; there are no more than a test's rows."""
+        with self._kept.cursor() as cursor:
+            cursor.execute(
+                "SELECT sum(variable_value) FROM information_schema.global_status WHERE variable_name IN %s",
+                (self.DDL,),
+            )
+            return cursor.fetchall()
+
+    def delete_rows(self, alias):
+        with self._kept.cursor() as cursor:
+            cursor.execute(self.TABLES, ((self.databases[alias],), "BASE TABLE"))
+            for name in [f"`{schema}`.`{table}`" for schema, table in cursor.fetchall()]:
+                cursor.execute(f"DELETE FROM {name}")
+                cursor.execute(f"ALTER TABLE {name} AUTO_INCREMENT = 1")
 
 
 def _read_certificates_once():
@@ -250,7 +351,8 @@ class DatabaseUnderTest:
 
     def create(self, *models, using="default"):
         """Create the tables of the models, in the order of their foreign keys."""
-        create_all(models=list(models), using=using)
+        if not self.home.tables.make(models, using):
+            create_all(models=list(models), using=using)
 
     def observe(self, sql, using="default"):
         """Run SQL on a connection of the bare driver, outside of every transaction, and return the rows as tuples."""
@@ -401,7 +503,7 @@ def sqlite_home():
 def database(request):
     """An empty database under "default", another under "other"; see `DatabaseUnderTest`."""
     home = request.getfixturevalue(f"{request.param}_home")
-    home.empty()
+    home.tables.begin(f"{request.node.path}::{request.node.originalname}")
     configure(DATABASES=home.urls)
     yield DatabaseUnderTest(home)
     close_all()
