@@ -238,11 +238,11 @@ class MariaHome(ServerHome):
 
     LEFT_BEHIND = "SELECT id FROM information_schema.processlist WHERE db IN %s AND id <> connection_id()"
     TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN %s AND table_type = %s"
-    DDL = tuple(
+    DDL = [
         f"COM_{verb}_{what}"
         for verb in ("CREATE", "ALTER", "DROP", "RENAME")
         for what in ("TABLE", "INDEX", "VIEW", "TRIGGER", "SEQUENCE", "FUNCTION", "PROCEDURE")
-    ) + ("COM_TRUNCATE",)
+    ]
 
     def create(self):
         _read_certificates_once()
@@ -306,7 +306,7 @@ class MariaHome(ServerHome):
         with self._kept.cursor() as cursor:
             cursor.execute(
                 "SELECT sum(variable_value) FROM information_schema.global_status WHERE variable_name IN %s",
-                (self.DDL,),
+                ([*self.DDL, "COM_TRUNCATE"],),
             )
             return cursor.fetchall()
 

@@ -72,7 +72,7 @@ class Tables:
         """Make the tables of the models; False if they are to be made in the ordinary way."""
         first, self.made = alias not in self.made, self.made | {alias}
         ready = self.ready.pop(alias, None)
-        if not first or settings.DATABASES != self.home.urls or not are_everybodys(models):
+        if not first or self.home.urls != settings.DATABASES or not are_everybodys(models):
             self.standing.pop(alias, None)
             self.firsts.pop((self.test, alias), None)
             if ready is not None:
@@ -105,7 +105,7 @@ class SQLiteTables:
 
     def make(self, models, alias):
         path = Path(make_url(self.home.urls[alias]).database)
-        if path.exists() or settings.DATABASES != self.home.urls or not are_everybodys(models):
+        if path.exists() or self.home.urls != settings.DATABASES or not are_everybodys(models):
             return False
         if models in self.files:
             path.write_bytes(self.files[models])

@@ -56,6 +56,7 @@ def deep_conditions():
     yield functools.reduce(lambda inner, age: (inner & Q(age__gt=age)) | Q(age=age), range(DEEP), Q(age=1))
 
 
+@pytest.mark.vendors("sqlite")  # no database is asked
 def test_a_condition_that_is_nested_too_deeply(face, authors, assert_queries):
     for deep in deep_conditions():
         for ask in (
@@ -179,6 +180,7 @@ def next_to(number):
     return Abs(f"x{number - 1}" if number else "age")
 
 
+@pytest.mark.vendors("sqlite")  # no database is asked
 def test_what_is_nested_too_deeply(face, authors, assert_queries):
     for ask in too_deep():
         with assert_queries(0), pytest.raises(NestedTooDeeply, match="nested too deeply") as refused:

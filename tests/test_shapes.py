@@ -493,6 +493,7 @@ NAMED = [
 ]
 
 
+@pytest.mark.vendors("sqlite")
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 def test_names_from_users_push_out_no_query_that_is_used(face, database, library, few, times, monkeypatch):
     """What programs ask for again and again is compiled once, whatever else comes by, and is asked for twice, too."""

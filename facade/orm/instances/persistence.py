@@ -37,6 +37,8 @@ else:
 
 M = TypeVar("M", bound="Persistence")
 
+_NO_FIELDS = "The following fields do not exist in this model, are m2m fields, primary keys, or are non-concrete fields: {}"
+
 
 class Saved:
     """What saving needs to know about the fields of a model, worked out once."""
@@ -121,7 +123,8 @@ class Persistence(Whole):
         if update_fields is not None:
             if not (names := frozenset(update_fields)):
                 return
-            self._check_update_fields(names)
+            if unknown := names - self._meta._non_pk_concrete_field_names:
+                raise ValueError(_NO_FIELDS.format(", ".join(sorted(unknown))))
         elif not force_insert and not data.keys() >= saved.attnames:
             names = self._loaded_fields(using)
         self.save_base(using=using, force_insert=force_insert, force_update=force_update, update_fields=names)
@@ -131,13 +134,6 @@ class Persistence(Whole):
     def _written_to(self, using: Using | None) -> str:
         """Return the name of the database that a write goes to: of what was given, or of where the instance belongs."""
         return (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
-
-    def _check_update_fields(self, names: frozenset[str]) -> None:
-        if unknown := names.difference(self._meta._non_pk_concrete_field_names):
-            raise ValueError(
-                "The following fields do not exist in this model, are m2m fields, primary keys, or are "
-                f"non-concrete fields: {', '.join(sorted(unknown))}"
-            )
 
     def _loaded_fields(self, using: str) -> frozenset[str] | None:
         """Return the fields to update where some are deferred: all the others. None stands for all there are."""

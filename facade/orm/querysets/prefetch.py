@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from facade.bridge import function_twin
 from facade.fields.declarations import LOOKUP_SEP
 from facade.fields.relations.foreign_objects import values_of
-from facade.orm.querysets.prefetched import (
-    PREFETCHED,
-    Alike,
-    Grouped,
-    Waiting,
-    grouped,
-    prefetched_objects,
-)
+from facade.orm.querysets.prefetched import PREFETCHED, Alike, Grouped, Waiting, grouped, prefetched_objects
 
 if TYPE_CHECKING:
     from facade.db.channels.execution import Execution
