@@ -300,6 +300,7 @@ class MariaHome(ServerHome):
             cursor.execute(f"USE `{self.databases[alias]}`")
             for sql in statements:
                 cursor.execute(sql)
+            cursor.execute("USE information_schema")  # tests kill who is connected to theirs
 
     def mark(self, alias):
         """What tells whether any table has been made, changed or dropped since; there are no more than a test's rows."""
