@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 
 import pytest
 from starlette.applications import Starlette
@@ -50,12 +51,20 @@ def cinema(database):
     return database
 
 
-def told_to(audit):
-    admin = Admin(auth_provider=Ada(), secret_key="key", audit=audit)
+@cache
+def site_and_application():
+    admin = Admin(auth_provider=Ada(), secret_key="key")
     for view in (Films(Film), ModelView(Cinema), ModelView(Tone)):
         admin.add_view(view)
     app = Starlette()
     admin.mount_to(app)
+    return admin, app
+
+
+def told_to(audit):
+    """The application, whose changes are told to this hook; the templates are compiled once for all tests."""
+    admin, app = site_and_application()
+    admin.audit = audit
     return app
 
 

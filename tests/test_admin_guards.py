@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import cache
 
 import httpx
 import pytest
@@ -52,6 +53,31 @@ def small(*views, **options):
     app = Starlette()
     admin.mount_to(app)
     return app
+
+
+class Tones(ModelView):
+    def is_accessible(self, request):
+        return "user" in request.headers
+
+    def can_edit(self, request):
+        return False
+
+
+class Looked(ModelView):
+    read_only = True
+
+    def can_create(self, request):  # a mistake of whoever wrote it
+        return True
+
+
+@cache
+def with_permissions():
+    return small(Tones(Tone), Looked(Cinema))
+
+
+@cache
+def with_a_login():
+    return small(ModelView(Tone), **guarded())
 
 
 # -- who comes in ------------------------------------------------------------------------------------------
@@ -104,7 +130,7 @@ async def test_local_means_this_machine(cinema):
 
 @pytest.mark.vendors("sqlite")
 async def test_nobody_comes_in_without_a_login(cinema):
-    site = Browser(small(ModelView(Tone), **guarded()))
+    site = Browser(with_a_login())
     for path in (
         "",
         "tone/list",
@@ -143,21 +169,8 @@ async def test_nobody_comes_in_without_a_login(cinema):
 async def test_views_say_who_may_do_what(cinema):
     film = await Film.objects.acreate(title="Alien", cinema=await Cinema.objects.acreate(name="Apollo"))
 
-    class Tones(ModelView):
-        def is_accessible(self, request):
-            return "user" in request.headers
-
-        def can_edit(self, request):
-            return False
-
-    class Looked(ModelView):
-        read_only = True
-
-        def can_create(self, request):  # a mistake of whoever wrote it
-            return True
-
     await Tone.objects.acreate(word="dark")
-    site = Browser(small(Tones(Tone), Looked(Cinema)))
+    site = Browser(with_permissions())
     assert "Tones" not in (await site.get("")).text
     for path in ("list", "create", "edit?pk=dark", "delete?pk=dark", "detail?pk=dark"):
         assert (await site.get(f"tone/{path}")).status == 403

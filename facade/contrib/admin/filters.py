@@ -39,7 +39,7 @@ class Lookup(Applied):
 
     def wanted(self, ctx: FilterApplyContext, value: object) -> object:
         """Return what the field is compared with."""
-        return _read(ctx, value)
+        return _read(ctx, _whole(value))
 
     def _negate(self, found: Q) -> Q:
         return ~found if self.negated else found
@@ -47,7 +47,7 @@ class Lookup(Applied):
 
 class _InText(Lookup):
     def wanted(self, ctx: FilterApplyContext, value: object) -> object:
-        return str(value)
+        return str(_whole(value))
 
 
 class _Range(Lookup):
@@ -75,6 +75,16 @@ class _Null(Lookup):
 class _True(Lookup):
     def wanted(self, ctx: FilterApplyContext, value: object) -> object:
         return True
+
+
+def _whole(value: object) -> object:
+    """Return a text with commas, which the URL's reader takes for a list, in one piece."""
+    if not isinstance(value, list):
+        return value
+    text = ",".join(map(str, value))
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return text
 
 
 def _read(ctx: FilterApplyContext, value: object) -> object:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from jinja2 import PackageLoader
+from jinja2 import DictLoader, PackageLoader
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from facade.models import Model
 
 __all__ = ["Admin"]
+
+WITHOUT_FOREIGN_FONT = '{% extends "@core/base.html" %}{% block fonts %}{% endblock %}'
 
 Link = str | Callable[["Request"], "str | None"] | None
 Endpoint = Callable[["Request"], Awaitable["Response"]]
@@ -133,7 +135,7 @@ class Admin(BaseAdmin):
             auth_provider=auth_provider,
             secret_key=secret_key or secrets.token_hex(32),
             middlewares=[*([Middleware(LocalOnly)] if local else ()), *middlewares],
-            additional_loaders=[*additional_loaders, PackageLoader("facade.contrib.admin", "templates")],
+            additional_loaders=[*additional_loaders, *_loaders(options.get("theme"))],
             **options,
         )
 
@@ -279,6 +281,12 @@ class Admin(BaseAdmin):
         """Return the list that the user came from."""
         fallback = str(request.url_for(f"{self.route_name}:list", key=view.key))
         return safe_redirect_url(request.query_params.get("_origin") or fallback, request, fallback)
+
+
+def _loaders(theme: BaseTheme | None) -> list[BaseLoader]:
+    """Return where the pages of this package are. The usual theme gets its font from another host: here it does without."""
+    own: list[BaseLoader] = [PackageLoader("facade.contrib.admin", "templates")]
+    return own if theme is not None else [DictLoader({"base.html": WITHOUT_FOREIGN_FONT}), *own]
 
 
 async def _atomically(endpoint: Endpoint, request: Request, alias: str) -> Response:
