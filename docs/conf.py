@@ -16,7 +16,13 @@ project = "facade"
 author = "The facade authors"
 html_show_copyright = False
 version = release = facade.__version__
-extensions = ["myst_parser", "sphinx_copybutton", "sphinx_inline_tabs", "docs.extensions.reference", "docs.extensions.tabs"]
+extensions = [
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_inline_tabs",
+    "docs.extensions.reference",
+    "docs.extensions.tabs",
+]
 exclude_patterns = ["_build", "changes", "samples"]
 # What is copied is what one types: no prompts, no results.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -1,10 +1,11 @@
-"""Every module can be imported, and the examples in its docstrings are true."""
+"""Every module can be imported, and the examples in docstrings and in the reference are true."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
 import pkgutil
+import re
 import runpy
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from facade.configuration import override
 from facade.testing import isolate_apps
 
 LIBRARY = Path(__file__).parent.parent / "docs" / "reference" / "library.py"
+FENCE = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [page for page in sorted(LIBRARY.parent.glob("*.md")) if FENCE.search(page.read_text())]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -45,18 +48,26 @@ def undone():
         facade.transaction.set_rollback(rollback=True)
 
 
+def run(example, library):
+    """Run the parts of an example; return how many failed."""
+    source = "".join(part.source for part in example.examples)
+    read = {model: library[model] for model in library if model in source}
+    example.globs.update({model: value for model, value in read.items() if f"class {model}(" not in source})
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    with undone() if read else override():
+        return runner.run(example).failed
+
+
 @pytest.mark.parametrize("name", names_of_modules())
 def test_examples_in_docstrings(name, library):
     module = importlib.import_module(name)
-    runner = doctest.DocTestRunner(optionflags=OPTIONS)
     # A twin has the docstring of its original.
     examples = {example.docstring: example for example in doctest.DocTestFinder().find(module)}
-    for example in examples.values():
-        source = "".join(part.source for part in example.examples)
-        read = {model: library[model] for model in library if model in source}
-        example.globs.update(
-            {model: value for model, value in read.items() if f"class {model}(" not in source}
-        )
-        with undone() if read else override():
-            runner.run(example)
-    assert runner.failures == 0
+    assert [example.name for example in examples.values() if example.examples and run(example, library)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_on_the_pages_of_the_reference(page, library):
+    text = page.read_text()
+    source = "\n".join(FENCE.findall(text))
+    assert run(doctest.DocTestParser().get_doctest(source, {}, page.stem, str(page), 0), library) == 0

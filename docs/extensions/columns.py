@@ -25,7 +25,13 @@ VALUES = {
     models.TextField: "`str`",
 }
 #: Their columns are those of others, or none.
-WITHOUT = (models.ForeignObject, models.ManyToManyField, models.CompositePrimaryKey, models.GeneratedField, models.TypedField)
+WITHOUT = (
+    models.ForeignObject,
+    models.ManyToManyField,
+    models.CompositePrimaryKey,
+    models.GeneratedField,
+    models.TypedField,
+)
 
 
 def described() -> str:
@@ -47,7 +53,10 @@ def spelled(field: type[models.Field]) -> str:
 def value_of(field: type[models.Field]) -> str:
     described_types = getattr(field, "describes", ())
     told = next((text for cls, text in VALUES.items() if issubclass(field, cls)), "")
-    return told or ", ".join(f"`{'' if cls.__module__ == 'builtins' else cls.__module__ + '.'}{cls.__name__}`" for cls in described_types)
+    return told or ", ".join(
+        f"`{'' if cls.__module__ == 'builtins' else cls.__module__ + '.'}{cls.__name__}`"
+        for cls in described_types
+    )
 
 
 def types_of(field: type[models.Field]) -> list[str]:
