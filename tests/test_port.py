@@ -93,6 +93,12 @@ if True: from facade.models.functions import Lower
 NO_COUNTERPART = [
     ("from django.db import reset_queries", "django.db.reset_queries", False),
     ("from django.conf import settings", "django.conf.settings", False),
+    (
+        "from django.conf import settings\nx = models.ForeignKey(settings.AUTH_USER_MODEL)",
+        "django.conf.settings.AUTH_USER_MODEL",
+        False,
+    ),
+    ("from django.db import models\nx = models.ForeignKey(to='auth.User')", "django.contrib.auth", False),
     ("from django.utils.functional import cached_property", "django.utils.functional.cached_property", False),
     ("from django.contrib.auth.models import User", "django.contrib.auth.models.User", True),
     ("from django.contrib import admin", "django.contrib.admin", True),

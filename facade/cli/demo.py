@@ -143,6 +143,9 @@ class Reader:
             self.is_there = False
             self.console.print()
             return True
+        except KeyboardInterrupt:
+            self.console.print()
+            raise
         self.console.control(Control((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)))
         return not answer.strip().lower().startswith("q")
 

@@ -27,10 +27,14 @@ WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
 
 
 def text_lines(text: str, width: int, *, indent: str = "") -> list[str]:
-    """Return a text in lines of at most ``width`` columns, those after the first indented; words stay whole."""
-    return textwrap.wrap(
+    """Return a text in lines of at most ``width`` columns, those after the first indented; words stay whole.
+
+    A space that does not break stays where it is, and is an ordinary one then.
+    """
+    lines = textwrap.wrap(
         text, max(width, NARROWEST), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    ) or [""]
+    )
+    return [line.replace("\xa0", " ") for line in lines] or [""]
 
 
 def sql_lines(statement: str, width: int) -> list[str]:

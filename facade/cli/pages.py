@@ -126,7 +126,7 @@ def print_page(console: Console, page: Page, place: str) -> None:
 def _figures(page: Page) -> str:
     sync, awaited = page.sync, page.awaited
     counted = plural(len(sync.statements), "statement")
-    return f"{counted}; sync {duration(sync.again)}, async {duration(awaited.again)}; first {duration(sync.seconds)}"
+    return f"{counted}; sync\xa0{duration(sync.again)}, async\xa0{duration(awaited.again)}; first\xa0{duration(sync.seconds)}"
 
 
 def print_code(console: Console, code: str) -> int:
@@ -200,7 +200,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.1f}\xa0ms" if seconds < 1 else f"{seconds:.2f}\xa0s"
 
 
 def compact(seconds: float) -> str:

@@ -72,6 +72,7 @@ _MIXING = frozenset(
 )
 _GENERAL = "facade has none; keep Django's, or do without"
 REMEDIES = {
+    "django.conf.settings.AUTH_USER_MODEL": "name a model of your own, as 'accounts.User', with the columns of Django's table",
     "django.conf": "facade.settings and facade.configure() are facade's own; Django's settings go on beside them",
     "django.contrib": "it works with Django's models only",
     "django.contrib.admin": "facade.contrib.admin is an admin for facade's models: docs/admin.md",
@@ -94,7 +95,7 @@ REMEDIES = {
     "django.forms": "pydantic and msgspec schemas check input: docs/schemas.md",
     "django.http": "keep your framework's",
     "django.shortcuts": "get_object_or_404() takes facade's models as well; frameworks have DoesNotExist as 404: docs/fastapi.md",
-    "django.test": "facade.testing, and plain pytest",
+    "django.test": "facade.testing, and plain pytest: docs/testing.md",
     "django.utils.deconstruct": "facade.validators' classes need none: derive from them, or give a plain function",
     "django.utils.functional.cached_property": "functools.cached_property",
     "django.utils.translation": "facade takes Django's lazy texts as they are; without Django write plain ones",

@@ -196,6 +196,11 @@ def _closing(alias: cst.ImportAlias, last: cst.ImportAlias) -> cst.ImportAlias:
     return alias
 
 
+#: The applications that come with Django, whose models relations may name.
+_APPLICATIONS = ("admin", "auth", "contenttypes", "flatpages", "redirects", "sessions", "sites")
+_RELATIONS = ("ForeignKey", "ManyToManyField", "OneToOneField")
+
+
 class _Search(cst.CSTVisitor):
     """Finds what stays with Django, and what facade's modules have not."""
 
@@ -242,8 +247,22 @@ class _Search(cst.CSTVisitor):
     def _is_whole_line(self, node: cst.ImportFrom) -> bool:
         return self._alone is node
 
+    def visit_Call(self, node: cst.Call) -> None:
+        """Look at what relations name by a text: `ForeignKey("auth.User", …)`."""
+        if (get_full_name_for_node(node.func) or "").rpartition(".")[2] not in _RELATIONS:
+            return
+        named = next((one for one in node.args if one.keyword is None or one.keyword.value == "to"), None)
+        if named is not None and isinstance(named.value, cst.SimpleString):
+            application, dot, _ = str(named.value.evaluated_value).partition(".")
+            if dot and application in _APPLICATIONS:
+                what = f"django.contrib.{application}"
+                self._report(named, what, remedy(what), blocks=False)
+
     def visit_Attribute(self, node: cst.Attribute) -> None:
         """Follow `models.functions.Lower` through facade's modules."""
+        if get_full_name_for_node(node) == "settings.AUTH_USER_MODEL":
+            what = "django.conf.settings.AUTH_USER_MODEL"
+            self._report(node, what, remedy(what), blocks=False)
         for module, name in self._steps(get_full_name_for_node(node)):
             if not has_name(module, name):
                 what = f"{_django_for(module)}.{name}"
