@@ -29,7 +29,9 @@ EXTRAS = {
     "pydantic": ["facade.contrib.pydantic"],
     "msgspec": ["facade.contrib.msgspec"],
     "admin": ["facade.contrib.admin"],
-    "all": [],
+    "port": ["facade.cli.port.rewriting"],
+    "demo": ["facade.cli.flights.service", "uvicorn"],
+    "all": ["facade.cli.program", "facade.migrations.plugin", "psycopg", "asyncmy"],
 }
 TYPED = """
 from typing_extensions import assert_type
