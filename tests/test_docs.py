@@ -20,8 +20,9 @@ import os
 import re
 import sys
 import traceback
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -56,6 +57,16 @@ def has_two_ways(text):
     return len(list(blocks_of(text))) > len(list(blocks_of(text, "Async")))
 
 
+@contextmanager
+def among_modules(module):
+    """Let pydantic and msgspec find the names that annotations of a page use."""
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        del sys.modules[module.__name__]
+
+
 class Reader:
     """Runs the code of one page in one namespace, as a prompt that knows ``await``."""
 
@@ -65,12 +76,13 @@ class Reader:
     def __init__(self, page, server=None):
         self.page = page
         self.server = server
-        self.names = {"__name__": "library.models"}
+        self.module = ModuleType("library.models")
+        self.names = vars(self.module)
         self.runner = asyncio.Runner()
         self.checker = doctest.OutputChecker()
 
     def read(self):
-        with self.runner:
+        with among_modules(self.module), self.runner:
             self.read_blocks()
             self.runner.run(facade.close_all_async())
 
