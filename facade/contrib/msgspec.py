@@ -9,10 +9,10 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, Union, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, StructMeta, UnsetType
 from typing_extensions import dataclass_transform
 
 from facade.contrib.schemas.declared import becoming, declared_slot, is_as_declared, parts_of, schema_in
@@ -39,14 +39,32 @@ __all__ = ["Detail", "InvalidData", "Schema", "details", "schema_for"]
 
 # msgspec leaves them out where it does not matter whether there is a zone.
 _FORMATS: dict[Any, str] = {dt.datetime: "date-time", dt.time: "time"}
+S = TypeVar("S", bound=StructMeta)
 _OPTIONS = ("fields", "exclude", "depth", "optional", "computed")
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
-class SchemaMeta(type(Struct)):  # type: ignore[misc]
+class SchemaMeta(StructMeta):
     """Makes Structs that know their model."""
 
-    if not TYPE_CHECKING:
+    if TYPE_CHECKING:
+
+        def __new__(
+            mcs: type[S],
+            name: str,
+            bases: tuple[type, ...],
+            namespace: dict[str, Any],
+            *,
+            model: type[Any] | None = None,
+            fields: Iterable[str] | None = None,
+            exclude: Iterable[str] = (),
+            depth: int = 0,
+            optional: Iterable[str] | bool = (),
+            computed: Mapping[str, Any] | Iterable[str] = (),
+            **config: Any,
+        ) -> S: ...
+
+    else:
 
         def __new__(mcs, name, bases, namespace, *, model=None, items=None, **config):  # noqa: ANN001, ANN003, ANN204 - typed in Schema
             own = {word: config.pop(word) for word in _OPTIONS if word in config}
@@ -77,6 +95,7 @@ class SchemaMeta(type(Struct)):  # type: ignore[misc]
             return cls
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))  # mypy looks here
 class Schema(SchemaMethods, Struct, metaclass=SchemaMeta):
     """Base of Structs that read instances of facade's models.
 
