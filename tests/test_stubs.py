@@ -105,6 +105,19 @@ if __name__ == "__main__":
 '''
 
 
+SCHEMAS = """
+from facade.contrib import msgspec as structs
+from facade.contrib.pydantic import Schema, schema_for
+from shelf_of_stubs.models import Box, Crate, Place
+
+class PlaceOut(Schema, model=Place, fields=["code", "data"]):
+    made: object
+
+BoxOut = schema_for(Box, fields=["place__code", "colour", "weight", "inside"], computed=["label"])
+Patch = structs.schema_for(Crate, fields=["heavy", "inside__colour"], optional=["heavy"])
+"""
+
+
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
@@ -112,6 +125,7 @@ def shelf(tmp_path_factory):
     package.mkdir()
     (package / "__init__.py").write_text("LIMIT = 3\n")
     (package / "models.py").write_text(SHELF)
+    (package / "schemas.py").write_text(SCHEMAS)
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     with isolate_apps("shelf_of_stubs"):
@@ -206,6 +220,21 @@ def test_the_names_of_an_order(stub):
 def test_managers_of_ones_own_keep_their_methods(stub):
     assert "class _BoxObjects_recent(_BoxQuerySet, Recent, _models.Manager[Box]): ..." in stub
     assert "class _BoxObjects(_BoxQuerySet, _models.Manager[Box]): ..." in stub
+
+
+def test_schemas_are_classes_with_their_fields(shelf):
+    _, text = stub_of("shelf_of_stubs.schemas")
+    assert body_of(text, "PlaceOut") == ["code: str", "data: _Any = ...", "made: object"]
+    assert body_of(text, "BoxOut") == [
+        "place: _BoxOut_place | None",
+        "colour: _Literal['r']",
+        "weight: _decimal.Decimal",
+        "inside: list[int]",
+        "label: str",
+    ]
+    assert body_of(text, "_BoxOut_place") == ["code: str"]
+    assert body_of(text, "Patch") == ["heavy: bool | _msgspec.UnsetType = ...", "inside: list[_Patch_inside]"]
+    assert "class Patch(_facade_contrib_msgspec.Schema):" in text
 
 
 def test_functions_and_classes_keep_their_signatures(stub):

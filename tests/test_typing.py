@@ -86,7 +86,16 @@ def project(tmp_path):
 
 
 def write_stubs(project, *options):
-    command = [sys.executable, "-m", "facade.cli", "stubs", "shop.models", "library.models", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "facade.cli",
+        "stubs",
+        "shop.models",
+        "shop.schemas",
+        "library.models",
+        *options,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
@@ -104,6 +113,8 @@ def marked(project, with_stubs):
 def test_mistakes_are_found_and_nothing_else(project, checker, with_stubs):
     if with_stubs:
         assert write_stubs(project).returncode == 0
+    else:
+        (project / "shop" / "stubbed.py").unlink()
     printed, _ = checked(checker, PROJECT[checker], project)
     found = {(Path(path).name, int(line), words) for path, line, words in FOUND.findall(printed)}
     assert {item for item in found if item[0] != "mistakes.py"} == set(), printed

@@ -9,7 +9,7 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, Union, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, get_origin, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, StructMeta, UnsetType
@@ -39,7 +39,6 @@ __all__ = ["Detail", "InvalidData", "Schema", "details", "schema_for"]
 
 # msgspec leaves them out where it does not matter whether there is a zone.
 _FORMATS: dict[Any, str] = {dt.datetime: "date-time", dt.time: "time"}
-S = TypeVar("S", bound=StructMeta)
 _OPTIONS = ("fields", "exclude", "depth", "optional", "computed")
 
 
@@ -50,7 +49,7 @@ class SchemaMeta(StructMeta):
     if TYPE_CHECKING:
 
         def __new__(
-            mcs: type[S],
+            mcs,
             name: str,
             bases: tuple[type, ...],
             namespace: dict[str, Any],
@@ -62,7 +61,7 @@ class SchemaMeta(StructMeta):
             optional: Iterable[str] | bool = (),
             computed: Mapping[str, Any] | Iterable[str] = (),
             **config: Any,
-        ) -> S: ...
+        ) -> Any: ...
 
     else:
 
@@ -137,6 +136,10 @@ class Schema(SchemaMethods, Struct, metaclass=SchemaMeta):
     def _given(self) -> dict[str, Any]:
         found = ((name, getattr(self, name)) for name in type(self).__struct_fields__)
         return {name: value for name, value in found if value is not UNSET}
+
+    @classmethod
+    def _needed(cls) -> set[str]:
+        return {item.name for item in msgspec.structs.fields(cls) if item.required}
 
     @classmethod
     def _keys(cls) -> dict[str, str]:

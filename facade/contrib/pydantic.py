@@ -233,6 +233,10 @@ class Schema(SchemaMethods, BaseModel):
         }
 
     @classmethod
+    def _needed(cls) -> set[str]:
+        return {name for name, info in cls.__pydantic_fields__.items() if info.is_required()}
+
+    @classmethod
     def _keys(cls) -> dict[str, str]:
         found = cls.__pydantic_fields__.items()
         return {

@@ -11,6 +11,7 @@ from typing import Any
 
 from facade.cli.stubs.classes import ModelStub
 from facade.cli.stubs.names import Names
+from facade.cli.stubs.schemas import added_fields, is_schema, made_schema
 from facade.orm.instances.model import Model
 
 HEADER = "# Written by `facade stubs`; what is changed here is lost when it runs again."
@@ -97,6 +98,9 @@ class _Writer:
         elif isinstance(node, ast.ClassDef):
             model = self._model(node)
             yield from self._class(node) if model is None else self._model_class(node, model)
+        elif (made := self._made_schema(node)) is not None:
+            self.found = True
+            yield from made_schema(*made, self.names)
         elif isinstance(node, ast.If) and not _is_main(node.test):
             yield from self._branches(node)
         elif isinstance(node, ast.Try):
@@ -114,7 +118,22 @@ class _Writer:
 
     def _class(self, node: ast.ClassDef) -> Iterator[str]:
         yield from _head(node)
-        yield from _indented(_Writer(self.names.module, {}, self.depth).statements(node.body))
+        body = _Writer(self.names.module, {}, self.depth).statements(node.body)
+        kind = self.space.get(node.name)
+        if is_schema(kind) and kind.__module__ == self.names.module:
+            told = {name for item in node.body for name in _says(item)}
+            added = [*added_fields(kind, self.names, told)]
+            self.found = self.found or bool(added)
+            body = [*added, *body]
+        yield from _indented(body)
+
+    def _made_schema(self, node: ast.stmt) -> tuple[str, Any] | None:
+        """Return the name and the schema that an assignment makes: ``BookOut = schema_for(Book)``."""
+        is_call = isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for name in sorted(_says(node)) if is_call else ():
+            if is_schema(kind := self.space.get(name)):
+                return name, kind
+        return None
 
     def _model(self, node: ast.ClassDef) -> type[Any] | None:
         kind = self.space.get(node.name)

@@ -80,6 +80,11 @@ class SchemaMethods:
         raise NotImplementedError
 
     @classmethod
+    def _needed(cls) -> set[str]:
+        """Return the attributes that have no default."""
+        raise NotImplementedError
+
+    @classmethod
     def _keys(cls) -> dict[str, str]:
         """Return what the attributes of the schema are called outside."""
         raise NotImplementedError

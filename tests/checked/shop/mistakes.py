@@ -7,6 +7,7 @@ import datetime as dt
 from facade import models
 from facade.models import Count
 from shop.models import Author, Book, Tag
+from shop.schemas import BookLine, BookOut, BookPatch, BookStruct
 
 
 def attributes(author: Author, book: Book) -> None:
@@ -83,6 +84,16 @@ def columns() -> None:
         title.upper(), price.upper()  # error
     Author.nam >= "A"  # error
     name.nonsense()  # error
+
+
+def schemas(book: Book) -> None:
+    print(BookLine.from_instance(book).titel)  # error
+    print(BookLine.from_instance(book).author.nmae)  # error
+    BookLine.from_instance("book")  # error
+    BookStruct(title=3)  # error
+    BookStruct(titel="x", title="x")  # error
+    print(BookOut.from_instance(book).titel)  # error
+    print(BookPatch.from_instance(book).titel)  # error
 
 
 async def awaited() -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from facade import models
 from facade.models import Count, F, Q
 from shop.models import Author, Book, BookQuerySet, Genre, Point, Tag, TagQuerySet, cheapest
+from shop.schemas import BookLine, BookStruct
 
 TODAY = dt.date(2024, 7, 1)
 
@@ -30,6 +31,12 @@ def attributes(author: Author, book: Book) -> None:
     book.stock = F("stock") + 1
     book.tags.add(Tag(label="x"), 3)
     book.genre = Genre.ESSAY
+
+
+def schemas(book: Book) -> None:
+    assert_type(BookLine.from_instances([book])[0].author.name, str)
+    assert_type(BookStruct(title="T").stock, int)
+    assert_type(BookLine.from_instance(book).update(book), Book)
 
 
 def rows(author: Author) -> None:
