@@ -18,11 +18,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from facade import bridge
+from facade import bridge, models, transaction
 from facade.configuration import configure
 from facade.db.channels.channel import Statement
 from facade.db.connection import close_all, close_all_async, connections
-from facade.exceptions import DatabaseError
+from facade.exceptions import DatabaseError, StatementTimeout
 
 BINARY = os.environ.get("FACADE_TEST_PGBOUNCER") or shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin")
 pytestmark = [
@@ -221,6 +221,39 @@ def test_an_engine_that_somebody_else_made(bouncer, driver, database):
     found = asyncio.run(main())
     assert len(found) == 800
     assert all(found)
+
+
+# -- what docs/pooling.md says ---------------------------------------------------------------------------------
+
+
+class Visit(models.Model):
+    number = models.IntegerField()
+
+    class Meta:
+        app_label = "tests_poolers"
+
+
+@pytest.mark.faces("sync", "async")
+def test_blocks_streams_limits_and_words_of_a_transaction_work_behind_a_pooler(face, bouncer, database):
+    database.create(Visit)
+    Visit.objects.bulk_insert(Visit(number=number) for number in range(600))
+    configure(DATABASES={"default": {"URL": bouncer, "TRANSACTION_POOLING": True}})
+    rows = Visit.objects.order_by("number")
+    found = [face(rows.filter(pk=row.pk).count) for row in face.iterate(rows.iterator, 200)]
+    assert found == [1] * 600
+    with face.block(transaction.atomic()):
+        with face.block(transaction.atomic()):
+            face(rows.select_for_update().get, number=1)
+        one = connections["default"].cursor()
+        one.execute("SELECT set_config('app.by', 'ada', true)")
+        one.execute("SELECT current_setting('app.by')")
+        assert one.fetchone()[0] == "ada"
+    slow = rows.annotate(
+        slept=models.Func(models.Value(3.0), function="pg_sleep", output_field=models.TextField())
+    )
+    with pytest.raises(StatementTimeout):
+        face(slow.timeout(0.1).first)
+    assert face(rows.count) == 600
 
 
 # -- tables that change (no pooler needed) -----------------------------------------------------------------
