@@ -68,6 +68,8 @@ def _text(annotation: Annotation, names: Names, inner: Mapping[type[Any], str]) 
     """Return a type as a stub writes it; what nobody can import is Any."""
     origin: Any = get_origin(annotation)
     arguments = get_args(annotation)
+    if annotation is Any:
+        return "_Any"
     if annotation is None or annotation is type(None):
         return "None"
     if origin in (Union, types.UnionType):
