@@ -126,11 +126,7 @@ class Admin(BaseAdmin):
                 "The admin signs cookies with a secret_key: give a long random text, the same to all processes."
             )
         self.local, self.read_only, self.audit = local, read_only, audit
-        # Naive values are shown as they are stored.
-        zone = settings.TIME_ZONE
-        options.setdefault(
-            "timezone_config", TimezoneConfig(default_timezone=zone) if settings.USE_TZ else None
-        )
+        options.setdefault("timezone_config", _time_zone())
         super().__init__(
             auth_provider=auth_provider,
             secret_key=secret_key or secrets.token_hex(32),
@@ -281,6 +277,15 @@ class Admin(BaseAdmin):
         """Return the list that the user came from."""
         fallback = str(request.url_for(f"{self.route_name}:list", key=view.key))
         return safe_redirect_url(request.query_params.get("_origin") or fallback, request, fallback)
+
+
+def _time_zone() -> TimezoneConfig | None:
+    """Return the zone of all pages: a browser's own might change between a form and its answer. Naive values are as they are stored."""
+    if not settings.USE_TZ:
+        return None
+    return TimezoneConfig(
+        default_timezone=settings.TIME_ZONE, timezone_cookie_name=None, use_user_locale_timezone=False
+    )
 
 
 def _loaders(theme: BaseTheme | None) -> list[BaseLoader]:
