@@ -61,6 +61,8 @@ def test_it_shows_every_stop_once_and_sums_them_up(printed):
     for number, stop in enumerate(tour.STOPS, 1):
         assert stops.count(f"{number}/{len(tour.STOPS) + 1} {stop.title} ─") == 1
         assert re.search(rf"^{stop.title}( +[\d.,]+){{5}} *$", summary, re.MULTILINE), stop.title
+    assert re.search(r"^Totals +1 +1 ", summary, re.MULTILINE)
+    assert re.search(r"^A stream +1 +9,161 ", summary, re.MULTILINE)
 
 
 def test_both_faces_give_the_same(printed):
@@ -149,6 +151,14 @@ def test_what_cannot_be_used_gets_one_clear_line_and_exit_code_1(url, text):
     assert text in done.stderr
     assert done.stderr.count("\n") == 1
     assert "secret" not in done.output
+
+
+def test_a_database_that_was_reached_and_takes_no_tables_is_not_called_unreachable(tmp_path):
+    (tmp_path / "mine.sqlite3").touch()
+    url = f"sqlite:///file:{tmp_path / 'mine.sqlite3'}?mode=ro&uri=true"
+    done = CliRunner().invoke(app, ["demo", "--database", url])
+    assert done.exit_code == 1
+    assert "was reached, and the tables cannot be made: attempt to write a readonly database" in done.stderr
 
 
 def test_the_file_can_be_kept(printed):

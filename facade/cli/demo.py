@@ -24,6 +24,7 @@ from facade.cli.pages import (
     REPEATED,
     Page,
     Run,
+    count,
     duration,
     plural,
     print_code,
@@ -154,7 +155,9 @@ def _visit(stop: tour.Stop, loop: asyncio.Runner) -> Page:
     sync = _in_sync_code(stop)
     awaited = _under_asyncio(stop, loop)
     note = _memory() if stop is tour.STREAM else ""
-    return Page(stop.title, stop.idea, source(stop.sync), stop.other, sync, awaited, note)
+    result = sync.result
+    rows = int(result[stop.counted]) if stop.counted and isinstance(result, dict) else count(result)
+    return Page(stop.title, stop.idea, source(stop.sync), stop.other, sync, awaited, rows, note)
 
 
 def _in_sync_code(stop: tour.Stop) -> Run:

@@ -21,7 +21,7 @@ CLAUSES = (
 )
 #: What a text, a quoted name or a pair of brackets holds stays together; spaces before a clause do not.
 CLAUSE = re.compile(
-    rf"""('[^']*'|"[^"]*"|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))|(?<!OUTER)\s+(?=(?:{"|".join(CLAUSES)})\b)"""
+    rf"""('[^']*'|"[^"]*"|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))|(?<!OUTER)(?<!DELETE)\s+(?=(?:{"|".join(CLAUSES)})\b)"""
 )
 WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
 

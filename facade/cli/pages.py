@@ -54,12 +54,8 @@ class Page:
     other: str
     sync: Run
     awaited: Run
+    rows: int
     note: str = ""
-
-    @property
-    def rows(self) -> int:
-        """How many rows came back."""
-        return _count(self.sync.result)
 
 
 def statements_of(queries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -74,11 +70,10 @@ def source(function: Callable[..., Any]) -> str:
     return re.sub(r"^return ", "", text, flags=re.MULTILINE)
 
 
-def _count(result: object) -> int:
+def count(result: object) -> int:
+    """Return how many rows a result is."""
     if isinstance(result, str):
         return len(result.splitlines())
-    if isinstance(result, Mapping):
-        return int(result.get("flights", 1))
     return len(result) if isinstance(result, list) else 1
 
 

@@ -18,7 +18,8 @@ class Stop:
     """One thing to show, and what there is to say about it.
 
     ``awaited`` is its async form where the sync one is not a queryset, and ``other`` tells what is written otherwise there.
-    ``prepare`` brings the rows into the state that it begins with. The first visitors see the ``short`` ones.
+    ``prepare`` brings the rows into the state that it begins with. The first visitors see the ``short`` ones. What has no
+    rows to show has counted them under the name ``counted``.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Stop:
     other: str = "await the queryset, or async for"
     prepare: Callable[[], object] | None = None
     short: bool = False
+    counted: str = ""
 
     def begin(self) -> None:
         if self.prepare is not None:
@@ -220,6 +222,7 @@ STREAM = Stop(
     astream,
     "async for, aiterator()",
     short=True,
+    counted="flights",
 )
 
 STOPS = (
