@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 class Func(Expression):
     """A database function: `Func(F("name"), function="LOWER")`.
 
-    `function` and `template` are written by developers, never by users of the program: they become SQL.
+    `function` and `template` are written by developers, never by users of the program: they become SQL. A subclass sets them as
+    attributes; `arity` is how many arguments it takes, `output_field` says of what type its value is.
+
+    >>> class Hex(Func):
+    ...     function, arity, output_field = "hex", 1, fields.TextField()
+    >>> Book.objects.annotate(code=Hex("title")).get(title="Notes").code
+    '4E6F746573'
     """
 
     function: str | None = None
@@ -100,7 +106,13 @@ def as_expression(value: object) -> Any:
 
 
 class RawSQL(Expression):
-    """SQL text written by a developer, with `%s` for each parameter."""
+    """SQL text written by a developer, with `%s` for each parameter.
+
+    Values belong into `params`; the text must never come from users. `output_field` says of what type the value is.
+
+    >>> Book.objects.annotate(doubled=RawSQL("pages * %s", [2])).get(title="Trees").doubled
+    600
+    """
 
     empty_result_set_value = NotImplemented
 

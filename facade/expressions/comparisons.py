@@ -222,7 +222,7 @@ def _is_expression(item: object) -> bool:
 
 
 class Transform(RegisterLookupMixin, Func):
-    """A function in a lookup path: the `year` of `published__year__gte=2000`."""
+    """A function in a lookup path: the `year` of `published__year__gte=2000`. It is a `Func` of one argument with a `lookup_name`."""
 
     bilateral = False
     arity: int | None = 1

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 class When(Expression):
-    """One branch of a Case: `When(age__lt=18, then=Value("minor"))`."""
+    """One branch of a `Case`: `When(age__lt=18, then=Value("minor"))`.
+
+    The condition is given as lookups, or as a Q or another conditional expression; `then` is an expression or a constant. TypeError for what is no
+    condition, ValueError for an empty Q.
+    """
 
     sources = ("condition", "result")
     conditional = False

@@ -62,12 +62,22 @@ class _Counted:
 
 
 def assert_num_queries(number: int, using: str = "default") -> _Counted:
-    """Assert, for `with` and `async with`, that a block sends exactly `number` statements to a database."""
+    """Assert, for `with` and `async with`, that a block sends exactly `number` statements to a database.
+
+    BEGIN, COMMIT and savepoints are not counted. The AssertionError lists the statements. The block's value is the
+    `CaptureQueriesContext`.
+
+    >>> with assert_num_queries(1):
+    ...     authors = list(Author.objects.all())
+    """
     return _Counted(using, lambda count: count == number, str(number))
 
 
 def assert_max_queries(number: int, using: str = "default") -> _Counted:
-    """Assert, for `with` and `async with`, that a block sends at most `number` statements to a database."""
+    """Assert, for `with` and `async with`, that a block sends at most `number` statements to a database.
+
+    As `assert_num_queries`; for code whose number of statements may fall, and must not grow.
+    """
     return _Counted(using, lambda count: count <= number, f"at most {number}")
 
 
@@ -89,12 +99,12 @@ class QueryRecorder:
 
 
 def record_queries(alias: str = "default") -> QueryRecorder:
-    """Return a recorder of the statements of a database."""
+    """Return a recorder of the statements of a database: `start()`, `stop()`, and `queries`, dicts with ``sql`` and ``time``."""
     return QueryRecorder(alias)
 
 
 def all_models() -> list[Any]:
-    """Return every model that is known, those of many-to-many tables included."""
+    """Return every model that is known, those of many-to-many tables and swapped ones included."""
     return apps.get_models(include_auto_created=True, include_swapped=True)
 
 
@@ -112,7 +122,19 @@ def setting_changed(name: str, value: object, enter: bool) -> None:
 def capture_on_commit_callbacks(
     *, using: str = "default", execute: bool = False
 ) -> Iterator[list[Callable[[], Any]]]:
-    """Collect the callbacks that on_commit() is given in the block; with `execute` run them at its end."""
+    """Collect the callbacks that on_commit() is given in the block; with `execute` run them at its end.
+
+    For tests that run in a transaction which is rolled back, where they would never be called.
+
+    >>> from facade import atomic, transaction
+    >>> with atomic():  # that of the test
+    ...     with capture_on_commit_callbacks(execute=True) as callbacks:
+    ...         transaction.on_commit(lambda: print("sent"))
+    ...     transaction.set_rollback(True)
+    sent
+    >>> len(callbacks)
+    1
+    """
     hooks = connections[using].run_on_commit
     start = len(hooks)
     callbacks: list[Callable[[], Any]] = []

@@ -376,7 +376,15 @@ def whole(using: str, statements: int) -> Atomic | mark_for_rollback_on_error:
 
 
 def on_commit(func: Callback, using: Using | None = None, robust: bool = False) -> None:
-    """Call ``func`` after the outermost block has committed; see `Database.on_commit`."""
+    """Call `func` after the outermost block has committed; at once outside of a transaction.
+
+    It is called once, without arguments, and dropped if a block around the call is rolled back. An error in it reaches the code that
+    ends the block and stops the callbacks after it, or is logged if `robust`. An ``async with`` block also awaits coroutine functions.
+    Raises TypeError for what cannot be called.
+
+    >>> on_commit(lambda: print("stored"))
+    stored
+    """
     get_connection(using).on_commit(func, robust)
 
 
@@ -401,7 +409,17 @@ def rollback(using: Using | None = None) -> None:
 
 
 def savepoint_create(using: Using | None = None) -> str | None:
-    """Set a savepoint in the open block and return its name; outside of a transaction do nothing."""
+    """Set a savepoint in the open block and return its name; outside of a transaction do nothing.
+
+    A nested `atomic()` sets, releases and rolls back its own; this is for code that decides later.
+
+    >>> with atomic():
+    ...     sid = savepoint_create()
+    ...     created = Author.objects.create(name="Fay")
+    ...     savepoint_rollback(sid)
+    >>> Author.objects.filter(name="Fay").exists()
+    False
+    """
     return get_connection(using).savepoint()
 
 
@@ -431,7 +449,16 @@ def get_rollback(using: Using | None = None) -> bool:
 
 
 def set_rollback(rollback: bool, using: Using | None = None) -> None:
-    """Ask for a rollback of the innermost block that has a savepoint, without an exception; or take that back."""
+    """Ask for a rollback of the innermost block that has a savepoint, without an exception; or take that back.
+
+    TransactionManagementError outside of a block.
+
+    >>> with atomic():
+    ...     created = Author.objects.create(name="Fay")
+    ...     set_rollback(True)
+    >>> Author.objects.filter(name="Fay").exists()
+    False
+    """
     get_connection(using).set_rollback(rollback)
 
 

@@ -48,7 +48,12 @@ class JSONObject(_JSONFunc):
 
 
 class JSONNull(Value):
-    """The null of JSON, which is another thing than NULL."""
+    """The null of JSON, which is another thing than NULL: a document that says null, where None is no document.
+
+    >>> updated = Book.objects.filter(title="Trees").update(facts=JSONNull())
+    >>> Book.objects.filter(facts=JSONNull()).count(), Book.objects.filter(facts__isnull=True).count()
+    (1, 0)
+    """
 
     def __init__(self) -> None:
         super().__init__(None, output_field=fields.JSONField())

@@ -18,7 +18,11 @@ _TRUE, _FALSE = ("t", "True", "1"), ("f", "False", "0")
 
 
 class BooleanField(Field[BooleanValue]):
-    """True or False; with `null=True`, None as well."""
+    """True or False; with `null=True`, None as well. Texts such as ``"true"``, ``"f"``, ``"1"`` are read; ValidationError for others.
+
+    >>> BooleanField().to_python("f")
+    False
+    """
 
     empty_strings_allowed = False
     describes = (bool,)

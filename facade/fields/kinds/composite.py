@@ -37,7 +37,7 @@ class CompositePrimaryKey(Field[tuple[Any, ...]]):
     """A primary key of several fields of the model, declared as its attribute ``pk``.
 
     It is given the fields' names, in the order that the key shall have, and has no column of its own: ``pk`` is the tuple
-    of their values, and setting it sets them. ``ValueError`` for less than two names, or names that are repeated.
+    of their values, and setting it sets them. ValueError for less than two names, or names that are repeated.
 
     >>> CompositePrimaryKey("order_id", "product_id").field_names
     ('order_id', 'product_id')

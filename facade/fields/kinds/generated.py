@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 
 class GeneratedField(Field[AnyValue]):
-    """The value of `expression`, as `output_field` describes it; `db_persist`: stored, not computed when read."""
+    """The value of `expression`, as `output_field` describes it; `db_persist`: stored, not computed when read.
+
+    The database computes it from other columns of the row; objects get it when they are stored. It cannot be assigned, and has no
+    default (ValueError). UnsupportedFeature, when the table is made, where the database has no such columns.
+
+    >>> from facade.models import F, IntegerField
+    >>> field = GeneratedField(expression=F("width") * F("height"), output_field=IntegerField(), db_persist=True)
+    >>> field.editable, field.db_persist
+    (False, True)
+    """
 
     generated = True
     expression: Any

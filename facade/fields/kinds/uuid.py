@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class UUIDField(Field[UUIDValue]):
-    """UUIDs, given as such, as text in any of their spellings, or as an integer."""
+    """UUIDs, given as such, as text in any of their spellings, or as an integer; ValidationError for others.
+
+    >>> UUIDField().to_python("{12345678-1234-5678-1234-567812345678}")
+    UUID('12345678-1234-5678-1234-567812345678')
+    """
 
     empty_strings_allowed = False
     describes = (uuid.UUID,)

@@ -116,7 +116,7 @@ class BaseManager:
         cls._meta.add_manager(self)
 
     def db_manager(self, using: Using | None = None, hints: dict[str, Any] | None = None) -> Any:
-        """Return a copy whose querysets run on another database."""
+        """Return a copy whose querysets run on another database: `Author.objects.db_manager("other").create(…)`."""
         manager = copy.copy(self)
         manager._db = alias_of(using) or self._db
         manager._hints = hints or self._hints
@@ -129,7 +129,12 @@ class BaseManager:
         return self._db or router.db_for_read(self.model, **self._hints)
 
     def get_queryset(self) -> Any:
-        """Return a new queryset; override it to change what the manager shows."""
+        """Return a new queryset; override it to change what the manager shows.
+
+        >>> class Adults(Manager):
+        ...     def get_queryset(self):
+        ...         return super().get_queryset().filter(age__gte=18)
+        """
         return self._queryset_class(model=self.model, using=self._db, hints=self._hints)
 
     def _share(self) -> Any:

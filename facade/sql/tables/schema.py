@@ -47,10 +47,11 @@ _EXISTING = {
 
 
 def create_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Create the tables of ``models`` (of all models by default) that do not exist yet.
+    """Create the tables of `models` (of all models by default) that do not exist yet.
 
     Tables of unmanaged and swapped models, and those that a router keeps away from the database
-    ``using``, are left out. With a many-to-many field comes the table between.
+    `using`, are left out. With a many-to-many field comes the table between. A table that is there is not changed: that is for
+    migrations.
     """
     database = connections[using]
     there = existing_tables(using)
@@ -61,7 +62,7 @@ def create_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_D
 
 
 def drop_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Drop the tables of ``models`` (of all models by default), with all that is in them."""
+    """Drop the tables of `models` (of all models by default), with all that is in them; tables that are not there are passed over."""
     database = connections[using]
     there = existing_tables(using)
     present = [table for table in _tables(models, using) if _name(table) in there]
