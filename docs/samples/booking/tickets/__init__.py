@@ -1,0 +1,1 @@
+"""A box office: events in venues, accounts with money, and bookings."""

@@ -1,0 +1,64 @@
+"""What moves money and seats. Each function is one transaction, or takes part in the one around it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from facade import atomic
+from facade.models import F
+from tickets.models import Account, Booking, Event
+
+
+class Refused(Exception):
+    """The request is understood, and the answer is no."""
+
+
+async def move(account_id: int, amount: Decimal, reason: str) -> Account:
+    """Change a balance, and write down why.
+
+    The row is locked and the sum made here: SQLite's own arithmetic is binary, Python's decimal.
+    """
+    account = await Account.objects.select_for_update().aget(pk=account_id)
+    account.balance += amount
+    if account.balance < 0:
+        raise Refused(f"{account.name} has not enough money.")
+    await account.asave(update_fields=["balance"])
+    await account.entries.acreate(amount=amount, reason=reason)
+    return account
+
+
+@atomic
+async def deposit(account_id: int, amount: Decimal, reason: str = "deposit") -> Account:
+    """Add money to an account."""
+    return await move(account_id, amount, reason)
+
+
+@atomic(retries=5)
+async def transfer(payer_id: int, payee_id: int, amount: Decimal, reason: str = "transfer") -> Account:
+    """Move money from one account to another. Two that cross may deadlock: the loser is run again."""
+    payer = await move(payer_id, -amount, reason)
+    await move(payee_id, amount, reason)
+    return payer
+
+
+@atomic(retries=5)
+async def book(account_id: int, event_id: int, tickets: int) -> Booking:
+    """Sell tickets, if there are so many and the account can pay for them."""
+    free = Event.objects.filter(pk=event_id, sold__lte=F("seats") - tickets)
+    sold = await free.aupdate(sold=F("sold") + tickets)
+    event = await Event.objects.aget(pk=event_id)
+    if not sold:
+        raise Refused(f"{event.title} has only {event.seats - event.sold} seats left.")
+    cost = event.price * tickets
+    account = await move(account_id, -cost, f"event {event.pk}")
+    return await Booking.objects.acreate(account=account, event=event, tickets=tickets, paid=cost)
+
+
+@atomic(retries=5)
+async def cancel(reference: UUID) -> Account:
+    """Give the tickets back, and the money."""
+    booking = await Booking.objects.select_for_update().aget(pk=reference)
+    await Event.objects.filter(pk=booking.event_id).aupdate(sold=F("sold") - booking.tickets)
+    await booking.adelete()
+    return await move(booking.account_id, booking.paid, f"refund of event {booking.event_id}")
