@@ -21,7 +21,7 @@ def create_app() -> FastAPI:
     @facade.atomic
     async def crash(payer: int, payee: int, reason: str) -> None:
         """Move money, and fail before the end of the block."""
-        await sales.transfer.__wrapped__(payer, payee, 1, reason)
+        await sales.transfer(payer, payee, 1, reason)
         raise RuntimeError("injected")
 
     @app.get("/process")
