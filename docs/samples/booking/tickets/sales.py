@@ -1,11 +1,10 @@
-"""What moves money and seats. Each function is one transaction, or takes part in the one around it."""
+"""What moves money and seats. It is called in the transaction of a request, and locks what it changes."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from uuid import UUID
 
-from facade import atomic
 from facade.models import F
 from tickets.models import Account, Booking, Event
 
@@ -26,7 +25,6 @@ async def move(account: Account, amount: Decimal, reason: str) -> None:
     await account.entries.acreate(amount=amount, reason=reason)
 
 
-@atomic
 async def deposit(account_id: int, amount: Decimal, reason: str = "deposit") -> Account:
     """Add money to an account."""
     account = await Account.objects.select_for_update().aget(pk=account_id)
@@ -34,11 +32,10 @@ async def deposit(account_id: int, amount: Decimal, reason: str = "deposit") -> 
     return account
 
 
-@atomic
-async def transfer(payer_id: int, payee_id: int, amount: Decimal, reason: str = "transfer") -> Account:
+async def transfer(payer_id: int, payee_id: int, amount: Decimal, reason: str) -> Account:
     """Move money from one account to another.
 
-    Both are locked at once and in the order of their keys: two transfers that cross wait for each other, and never both.
+    Both are locked at once and in the order of their keys, so that two transfers that cross never wait for each other.
     """
     both = Account.objects.select_for_update().filter(pk__in=[payer_id, payee_id]).order_by("pk")
     found = {account.pk: account async for account in both}
@@ -49,7 +46,6 @@ async def transfer(payer_id: int, payee_id: int, amount: Decimal, reason: str = 
     return found[payer_id]
 
 
-@atomic
 async def book(account_id: int, event_id: int, tickets: int) -> Booking:
     """Sell tickets, if there are so many and the account can pay for them."""
     free = Event.objects.filter(pk=event_id, sold__lte=F("seats") - tickets)
@@ -63,7 +59,6 @@ async def book(account_id: int, event_id: int, tickets: int) -> Booking:
     return await Booking.objects.acreate(account=account, event=event, tickets=tickets, paid=cost)
 
 
-@atomic
 async def cancel(reference: UUID) -> Account:
     """Give the tickets back, and the money."""
     booking = await Booking.objects.select_for_update().aget(pk=reference)

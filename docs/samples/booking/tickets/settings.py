@@ -1,9 +1,12 @@
-"""Where the data is. The commands and the service import this module."""
+"""Where the data is, and what is secret. The commands and the service import this module."""
 
 from __future__ import annotations
 
 import os
+import secrets
 
 import facade
 
 facade.configure(DATABASES={"default": os.environ.get("TICKETS_DATABASE", "sqlite:///tickets.sqlite3")})
+
+CURSOR_KEY = os.environ.get("TICKETS_CURSOR_KEY") or secrets.token_hex(32)  # the same to all processes
