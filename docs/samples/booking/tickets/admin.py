@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette_admin.auth import AdminUser, AuthProvider, LoginFailed
 
@@ -31,10 +33,12 @@ class Login(AuthProvider):
 
 def build() -> Admin:
     """Return the pages. Money is read there, and moved by nobody."""
+    key = os.environ.get("TICKETS_ADMIN_KEY") or secrets.token_hex(32)  # the same to all processes
     admin = Admin(
         title="Box office",
         auth_provider=Login(),
-        secret_key=os.environ.get("TICKETS_ADMIN_KEY") or secrets.token_hex(32),
+        secret_key=key,
+        middlewares=[Middleware(SessionMiddleware, secret_key=key)],
     )
     admin.add_view(ModelView(Venue, search_fields=["name", "city"]))
     admin.add_view(ModelView(Tag))
