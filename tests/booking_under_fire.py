@@ -1,6 +1,6 @@
 """The sample service as the test of its endurance runs it: with endpoints that fail, and one that shows the process's pools.
 
-    uvicorn --factory tests.booking_under_fire:create_app --workers 2
+uvicorn --factory tests.booking_under_fire:create_app --workers 2
 """
 
 from __future__ import annotations

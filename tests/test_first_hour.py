@@ -57,7 +57,13 @@ class Newcomer:
             line = re.sub(r"(sqlalchemy-facade) (@ \S+) (\[.*?\])", r"\1\3 \2", line)
             line = f"{self.uv()} {line.replace('install', 'install --quiet', 1)}"
         done = subprocess.run(
-            line, shell=True, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            line,
+            shell=True,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.stdout + done.stderr
 
@@ -68,7 +74,13 @@ class Newcomer:
         command = [*line.split(), "--port", str(self.port), "--log-level", "warning"]
         command[0] = f"{self.folder}/.venv/bin/uvicorn"
         server = self.left.enter_context(
-            subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
         )
         self.left.callback(server.terminate)
         wait_for(self.port, server)

@@ -48,7 +48,14 @@ def serving(database, folder):
     with (folder / "log").open("w+") as log:
         # A busy machine may take longer to import the service than uvicorn waits for a sign of life.
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", *command, "--log-level=error", "--timeout-worker-healthcheck=60"],
+            [
+                sys.executable,
+                "-m",
+                "uvicorn",
+                *command,
+                "--log-level=error",
+                "--timeout-worker-healthcheck=60",
+            ],
             cwd=PROJECT,
             env=environment(database),
             stdout=log,
@@ -100,7 +107,9 @@ def migrated(database, commands, tmp_path):
 def fill(database):
     run = database.observe
     run("INSERT INTO tickets_venue (id, name, city) VALUES (1, 'Hall', 'Lodz')")
-    values = ", ".join(f"({key}, 'Account {key}', 'a{key}@example.org', {START})" for key in range(1, ACCOUNTS + 1))
+    values = ", ".join(
+        f"({key}, 'Account {key}', 'a{key}@example.org', {START})" for key in range(1, ACCOUNTS + 1)
+    )
     run(f"INSERT INTO tickets_account (id, name, email, balance) VALUES {values}")
     values = ", ".join(
         f"({key}, 1, 'Event {key:03}', '2030-01-{key % 28 + 1:02} 19:00:00+00:00', {PRICE}, {SEATS}, 0)"
@@ -361,7 +370,9 @@ def test_the_books_are_right_after_ten_thousand_requests_with_failures(migrated,
     assert migrated.observe(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'") == [(1,)]
     # The failures did happen, and most requests did not meet one.
     assert sum(killed) > 10
-    assert migrated.observe(f"SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = '{name}'") == [(True,)]
+    assert migrated.observe(f"SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = '{name}'") == [
+        (True,)
+    ]
     assert fire.told["cross", 200] > 10
     assert sum(count for (_, status), count in fire.told.items() if status in (500, 503, "cut")) < 500
     print(sum(killed), fire.told)
@@ -385,7 +396,11 @@ def test_its_own_tests_pass(database, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"],
         cwd=PROJECT,
-        env={**environment(database), "TICKETS_TEST_DATABASE": database.url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={
+            **environment(database),
+            "TICKETS_TEST_DATABASE": database.url,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -14,7 +14,9 @@ from fastapi.testclient import TestClient
 import facade
 
 _folder = tempfile.TemporaryDirectory()
-os.environ["TICKETS_DATABASE"] = os.environ.get("TICKETS_TEST_DATABASE", f"sqlite:///{_folder.name}/test.sqlite3")
+os.environ["TICKETS_DATABASE"] = os.environ.get(
+    "TICKETS_TEST_DATABASE", f"sqlite:///{_folder.name}/test.sqlite3"
+)
 os.environ["TICKETS_ADMIN_PASSWORD"] = "open sesame"
 
 from tickets.app import app  # noqa: E402 - it reads the variables

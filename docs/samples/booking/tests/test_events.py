@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from conftest import event
+from tickets.models import Event, Venue
 
 from facade.testing import assert_num_queries
-from tickets.models import Event, Venue
 
 
 def titles(client, **query):
@@ -60,7 +60,13 @@ def test_an_event_that_is_not_there(client):
 
 
 def test_an_event_is_made_and_changed(client, hall):
-    new = {"venue_id": hall.pk, "title": "Show", "starts": "2030-05-01T18:00:00Z", "price": "7.35", "seats": 3}
+    new = {
+        "venue_id": hall.pk,
+        "title": "Show",
+        "starts": "2030-05-01T18:00:00Z",
+        "price": "7.35",
+        "seats": 3,
+    }
     answer = client.post("/events", json={**new, "tags": []})
     assert answer.status_code == 201, answer.text
     key = answer.json()["id"]
@@ -70,7 +76,14 @@ def test_an_event_is_made_and_changed(client, hall):
 
 
 def test_what_is_wrong_is_told_field_by_field(client, hall):
-    new = {"venue_id": 99, "title": "Show", "starts": "2030-05-01T18:00:00Z", "price": "-1.00", "seats": -1, "tags": []}
+    new = {
+        "venue_id": 99,
+        "title": "Show",
+        "starts": "2030-05-01T18:00:00Z",
+        "price": "-1.00",
+        "seats": -1,
+        "tags": [],
+    }
     answer = client.post("/events", json=new)
     assert answer.status_code == 422
     assert {error["loc"][-1] for error in answer.json()["detail"]} >= {"seats"}

@@ -48,14 +48,24 @@ def test_a_cent_is_a_cent(client, ann):
         answer = client.post("/transfers", json={"payer": ann.pk, "payee": bob.pk, "amount": "0.01"})
         assert answer.status_code == 200
     assert (balance(ann), balance(bob)) == (Decimal("19.70"), Decimal("0.30"))
-    assert client.post("/transfers", json={"payer": ann.pk, "payee": ann.pk, "amount": "1"}).status_code == 409
-    assert client.post("/transfers", json={"payer": ann.pk, "payee": bob.pk, "amount": "0.001"}).status_code == 422
-    assert client.post("/transfers", json={"payer": bob.pk, "payee": ann.pk, "amount": "0.31"}).status_code == 409
+    assert (
+        client.post("/transfers", json={"payer": ann.pk, "payee": ann.pk, "amount": "1"}).status_code == 409
+    )
+    assert (
+        client.post("/transfers", json={"payer": ann.pk, "payee": bob.pk, "amount": "0.001"}).status_code
+        == 422
+    )
+    assert (
+        client.post("/transfers", json={"payer": bob.pk, "payee": ann.pk, "amount": "0.31"}).status_code
+        == 409
+    )
     assert (balance(ann), balance(bob)) == (Decimal("19.70"), Decimal("0.30"))
 
 
 def test_accounts(client, ann):
-    assert client.post("/accounts", json={"name": "Bob", "email": "bob@example.org"}).json()["balance"] == "0.00"
+    assert (
+        client.post("/accounts", json={"name": "Bob", "email": "bob@example.org"}).json()["balance"] == "0.00"
+    )
     answer = client.post("/accounts", json={"name": "Ann", "email": "ann@example.org"})
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "email"]

@@ -19,7 +19,11 @@ class Login(AuthProvider):
 
     async def login(self, username: str, password: str, remember_me: bool, request: Request) -> None:
         wanted = os.environ.get("TICKETS_ADMIN_PASSWORD", "")
-        if not wanted or username != "office" or not secrets.compare_digest(password.encode(), wanted.encode()):
+        if (
+            not wanted
+            or username != "office"
+            or not secrets.compare_digest(password.encode(), wanted.encode())
+        ):
             raise LoginFailed("Invalid username or password")
         request.session["user"] = username
 

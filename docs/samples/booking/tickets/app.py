@@ -116,9 +116,7 @@ async def export_bookings() -> NDJSONResponse:
 def report() -> Any:
     """A `def` endpoint: it runs in a thread, on the sync driver."""
     rows = Venue.objects.annotate(events_there=Count("events"), tickets=Coalesce(Sum("events__sold"), 0))
-    return [
-        VenueReport(venue=venue.name, events=venue.events_there, tickets=venue.tickets) for venue in rows
-    ]
+    return [VenueReport(venue=venue.name, events=venue.events_there, tickets=venue.tickets) for venue in rows]
 
 
 # -- writing: each request is a transaction, which ends before its answer is sent --------------------------------

@@ -64,9 +64,7 @@ class Account(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(condition=Q(balance__gte=0), name="account_is_not_overdrawn"),
-        ]
+        constraints = [models.CheckConstraint(condition=Q(balance__gte=0), name="account_is_not_overdrawn")]
 
     def __str__(self) -> str:
         return self.name
