@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette_admin.actions import action
 from starlette_admin.auth import AdminUser, AuthProvider
 
-from facade import models, pool_stats, run
+from facade import atomic, models, pool_stats, run
 from facade.contrib.admin import Admin, InlineModelView, ModelView
 from facade.exceptions import PermissionDenied
 from facade.signals import pre_save
@@ -194,3 +194,15 @@ async def test_a_request_that_is_cut_off_leaves_nothing(cinema):
 def all_is_given_back():
     for alias, faces in pool_stats().items():
         assert [face for face, figures in faces.items() if figures["in_use"]] == [], alias
+
+
+@pytest.mark.vendors("postgres")
+async def test_a_block_around_the_application_is_left_alone(cinema):
+    film, site = await one_film(), Browser(told_to(None))
+    with pytest.raises(ZeroDivisionError):
+        async with atomic():
+            await Film.objects.acreate(title="Undone", cinema_id=film.cinema_id)
+            assert (await site.get("film/list")).status == 200
+            assert (await site.post(f"film/edit?pk={film.pk}", form(film, title="Stored"))).status == 303
+            raise ZeroDivisionError
+    assert [one.title async for one in Film.objects.all()] == ["Stored"]

@@ -94,7 +94,7 @@ class Admin(BaseAdmin):
 
     `auth_provider` is one of starlette-admin's, which says who somebody is; `secret_key` signs its cookies, the one against
     forged requests among them. Without a provider everybody could write, so that one is required; `local=True` does
-    without, and answers this machine only. `read_only=True` refuses all that would write. `audit` is called with a
+    without both, and answers this machine only, from one process. `read_only=True` refuses all that would write. `audit` is called with a
     `Change` for each row that is created, changed or deleted, inside its transaction: what it raises undoes the change.
     The other keywords are those of starlette-admin's `BaseAdmin`.
 
@@ -162,15 +162,15 @@ class Admin(BaseAdmin):
 
     def _in_transaction(self, endpoint: Endpoint) -> Endpoint:
         async def answer(request: Request) -> Response:
-            with telling_statuses():
+            with telling_statuses(), detached():  # whoever calls the admin may be in a block
                 if request.method in READING:
                     return await endpoint(request)
                 view = self._find_view_by_key(request.path_params.get("key"))
                 self._check_writing(request, view)
-                await request.form()  # a slow client is waited for before a connection is taken
-                if not isinstance(view, ModelView):
-                    return await endpoint(request)
-                return await _atomically(endpoint, request, view.write_alias())
+                async with request.form():  # a slow client is waited for before a connection is taken
+                    if not isinstance(view, ModelView):
+                        return await endpoint(request)
+                    return await _atomically(endpoint, request, view.write_alias())
 
         return answer
 
@@ -296,11 +296,10 @@ def _loaders(theme: BaseTheme | None) -> list[BaseLoader]:
 
 async def _atomically(endpoint: Endpoint, request: Request, alias: str) -> Response:
     """Answer in a transaction, which an answer of an error undoes."""
-    with detached(using=alias):
-        async with atomic(using=alias):
-            response = await endpoint(request)
-            if response.status_code >= 400:
-                set_rollback(True, using=alias)
+    async with atomic(using=alias):
+        response = await endpoint(request)
+        if response.status_code >= 400:
+            set_rollback(True, using=alias)
     if response.status_code < 400:
         await run_on_commit_callbacks(request)
     return response
