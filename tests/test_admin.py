@@ -115,6 +115,37 @@ async def test_select_boxes_ask_for_related_rows(cinema):
     assert [item["pk"] for item in answer["items"]] == rows[:1]
 
 
+async def test_a_box_offers_what_may_be_chosen(cinema):
+    films, site = await filled(), Browser()
+    await Film.objects.filter(pk=films[1].pk).aupdate(seen=False)
+    page = await site.get("showing/create")
+    assert 'data-url="http://localhost/admin/_api/showing/choices/film"' in page.html
+
+    async def offered(path, **headers):
+        answer = await site.get(f"_api/{path}", **headers)
+        return (
+            [item["pk"] for item in json.loads(answer.html)["items"]]
+            if answer.status == 200
+            else answer.status
+        )
+
+    # limit_choices_to leaves out what was not seen; what is chosen already is shown all the same.
+    assert await offered("showing/choices/film") == [str(films[place].pk) for place in (0, 2, 3)]
+    assert await offered("showing/choices/film?q=dune") == [str(films[3].pk)]
+    assert await offered("showing/choices/film?skip=1&limit=1") == [str(films[2].pk)]
+    assert await offered(f"showing/choices/film?pks={films[1].pk}") == [str(films[1].pk)]
+    assert await offered("film/choices/tones?q=LOUD") == ["loud"]
+    assert len(site.selects) == 2
+    await Cinema.objects.acreate(name="Secret")
+    assert len(await offered("film/choices/cinema")) == 2
+    assert len(await offered("film/choices/cinema", spy="1")) == 3
+    assert await offered("film/choices/title") == await offered("film/choices/x.y") == 404
+    assert await offered("film/choices/cinema?q=%00") == 400
+    assert await offered("film/choices/cinema?skip=x&limit=-1") == await offered("film/choices/cinema")
+    assert await offered(f"film/choices/cinema?skip={'9' * 30}") == []
+    assert "<b>" not in (await site.get("_api/film/choices/cinema")).html
+
+
 async def test_pages_show_what_is_stored(cinema):
     film = (await filled(1))[0]
     film.poster, film.facts, film.lasts = b"\0\1", {"a": [1]}, dt.timedelta(minutes=61)

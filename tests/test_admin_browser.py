@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -112,6 +113,9 @@ def served(app):
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
         yield f"http://127.0.0.1:{port}/admin"
     finally:
         server.should_exit = True

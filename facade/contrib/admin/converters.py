@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["converted", "default_names", "key_of_view"]
 
+RELATION = "facade/relation.html"
 YES_NO: Any = ((True, "Yes"), (False, "No"))
 _NUMBERS = (models.IntegerField, models.AutoField)
 _TEXTS = (
@@ -78,7 +79,9 @@ def _of_kind(field: Field[Any]) -> BaseField:
     if isinstance(field, ForeignObject):
         return _to_one(field)
     if field.many_to_many:
-        made = fields.ToMany(field.name, key=key_of_view(field.related_model), multiple=True)
+        made = fields.ToMany(
+            field.name, key=key_of_view(field.related_model), multiple=True, form_template=RELATION
+        )
         made.exclude_from_create = made.exclude_from_edit = not field.remote_field.through._meta.auto_created
         return made
     if field.choices is not None:
@@ -91,7 +94,7 @@ def _of_kind(field: Field[Any]) -> BaseField:
 
 
 def _to_one(field: ForeignObject[Any]) -> BaseField:
-    made = fields.ToOne(field.name, key=key_of_view(field.related_model))
+    made = fields.ToOne(field.name, key=key_of_view(field.related_model), form_template=RELATION)
     targets = field.foreign_related_fields
     if len(targets) == 1 and targets[0] in field.related_model._meta.pk_fields:
         made.key_attribute = field.attname
@@ -103,9 +106,9 @@ def _referring(name: str, rel: ForeignObjectRel) -> BaseField:
     made: BaseField
     key = key_of_view(rel.related_model)
     if rel.one_to_one:
-        made = fields.ToOne(name, key=key)
+        made = fields.ToOne(name, key=key, form_template=RELATION)
     else:
-        made = fields.ToMany(name, key=key, multiple=True)
+        made = fields.ToMany(name, key=key, multiple=True, form_template=RELATION)
     own_rows = rel.many_to_many and rel.field.remote_field.through._meta.auto_created
     made.exclude_from_create = made.exclude_from_edit = not own_rows
     return made

@@ -260,6 +260,15 @@ class File(AsSent, FileField):
 class Related(AsSent):
     """What both kinds of relations share: pages show the related objects' names, forms their keys."""
 
+    @property
+    def chooser(self) -> dict[str, str]:
+        """The view and the field that objects are chosen for, as they stand in the URL that the form's box asks."""
+        assert self._view is not None
+        parent = getattr(self._view, "parent_view", None)
+        if parent is None:
+            return {"key": str(self._view.key), "field": self.name}
+        return {"key": str(parent.key), "field": f"{self._view.key}.{self.name}"}
+
     async def _related(self, request: Request, value: Model) -> object:
         if request.state.action.is_form() or request.state.action == RequestAction.EXPORT:
             return key_text(value)

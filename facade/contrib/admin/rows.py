@@ -121,6 +121,14 @@ class Rows(BaseModelView):
         """Return the model's field of that name, None for what is no field of the model."""
         return self._columns.get(name)
 
+    def has_relation(self, request: Request, name: str) -> bool:
+        """Return whether a form has a relation of that name for the user."""
+        forms = (RequestAction.CREATE, RequestAction.EDIT)
+        one = self._named.get(name)
+        return isinstance(one, RelationField) and any(
+            self.can_access_field(request, one, form) for form in forms
+        )
+
     def read_value(self, name: str, value: object) -> object:
         """Return a value of a URL as the model's field holds it. Raises `ValidationError`."""
         column, one = self._columns[name], self._named[name]
@@ -270,16 +278,33 @@ class Rows(BaseModelView):
         rows = self._ordered(self.rows(request).filter(pk__in=keys), ())
         return list(await self._with_relations(request, rows))
 
-    async def related(self, request: Request, name: str, keys: list[str]) -> list[Model]:
-        """Return the objects with these keys that may stand in a relation: those that the user may see in their view."""
-        view: Rows = self._find_foreign_view(self._named[name].key)  # type: ignore[attr-defined, assignment]
-        wanted = [key for key in (read_key(view.model, text) for text in keys) if key is not None]
-        if not wanted:
-            return []
-        rows = view.rows(request).filter(pk__in=wanted)
+    def view_of(self, name: str) -> Rows:
+        """Return the view of the rows that a relation leads to."""
+        return self._find_foreign_view(self._named[name].key)  # type: ignore[attr-defined, return-value]
+
+    def choices(self, request: Request, name: str) -> QuerySet[Any]:
+        """Return the rows that may stand in a relation: those that the user may see in their view, within `limit_choices_to`."""
+        rows = self.view_of(name).rows(request)
         column = self._columns.get(name)
         limits = column.get_limit_choices_to() if column is not None else None
-        return list(await (rows.complex_filter(limits) if limits else rows))
+        return rows.complex_filter(limits) if limits else rows
+
+    async def related(self, request: Request, name: str, keys: list[str]) -> list[Model]:
+        """Return the rows with these keys that may stand in a relation."""
+        model = self.view_of(name).model
+        wanted = [key for key in (read_key(model, text) for text in keys) if key is not None]
+        return list(await self.choices(request, name).filter(pk__in=wanted)) if wanted else []
+
+    async def found_choices(
+        self, request: Request, name: str, term: str, skip: int, limit: int
+    ) -> tuple[list[Model], int]:
+        """Return some of the rows that may stand in a relation and contain the words of `term`, and their number."""
+        view = self.view_of(name)
+        try:
+            rows = view.search(request, self.choices(request, name), term)
+        except ValueError as error:
+            raise HTTPException(400, f"This cannot be looked for: {error}") from error
+        return list(await view._ordered(rows, ())[skip : skip + limit]), int(await rows.acount())
 
     # -- showing ----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from jinja2 import DictLoader, PackageLoader
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 from starlette_admin.base import BaseAdmin
 from starlette_admin.exceptions import ActionFailed
@@ -27,7 +27,7 @@ from facade.configuration import settings
 from facade.contrib.admin.inlines import InlineModelView
 from facade.contrib.admin.keys import key_text
 from facade.contrib.admin.local import LocalOnly
-from facade.contrib.admin.rows import READING
+from facade.contrib.admin.rows import FARTHEST, READING
 from facade.contrib.admin.saving import said_by_database
 from facade.contrib.admin.views import ModelView
 from facade.exceptions import (
@@ -195,6 +195,40 @@ class Admin(BaseAdmin):
             rows.sort(key=lambda row: not row["delete"])  # a new row may have what a deleted one had
         await super()._save_inlines(request, view, parent, inline_data)
 
+    @route("/_api/{key}/choices/{field}", methods=["GET"], name="choices")
+    async def _render_choices(self, request: Request) -> Response:
+        """Answer the box of a relation: with what may be chosen and was searched for, or with what is chosen already."""
+        request.state.action = RequestAction.RELATION_LOOKUP
+        view, name = self._chooser(request)
+        related = view.view_of(name)
+        if not related.is_accessible(request):
+            raise HTTPException(403)
+        asked = request.query_params
+        if pks := asked.getlist("pks"):
+            objs = list(await related.find_by_pks(request, pks))
+            total = len(objs)
+        else:
+            skip, limit = _number(asked.get("skip"), 0), min(100, _number(asked.get("limit"), 20))
+            objs, total = await view.found_choices(request, name, asked.get("q") or "", skip, limit)
+        shown = [(key_text(obj), await related.select2_result(obj, request)) for obj in objs]
+        items = [
+            {"pk": key, "_meta": {"select2": {"result": html, "selection": html}}} for key, html in shown
+        ]
+        return JSONResponse({"items": items, "total": total})
+
+    def _chooser(self, request: Request) -> tuple[ModelView, str]:
+        """Return the view whose form asks, which may be an inline, and the name of the relation."""
+        view: BaseModelView = self._find_view_by_key(request.path_params["key"])
+        inline, dot, name = request.path_params["field"].rpartition(".")
+        if not view.is_accessible(request):
+            raise HTTPException(403)
+        parts = [one for one in view._inline_instances if one.key == inline] if dot else [view]
+        if len(parts) != 1 or not isinstance(parts[0], ModelView) or not parts[0].has_relation(request, name):
+            raise HTTPException(404)
+        if not (parts[0].can_create(request) or parts[0].can_edit(request)):
+            raise HTTPException(403)
+        return parts[0], name
+
     # -- the audit ------------------------------------------------------------------------------------------
 
     async def tell(self, change: Change) -> None:
@@ -292,6 +326,11 @@ def _loaders(theme: BaseTheme | None) -> list[BaseLoader]:
     """Return where the pages of this package are. The usual theme gets its font from another host: here it does without."""
     own: list[BaseLoader] = [PackageLoader("facade.contrib.admin", "templates")]
     return own if theme is not None else [DictLoader({"base.html": WITHOUT_FOREIGN_FONT}), *own]
+
+
+def _number(text: str | None, default: int) -> int:
+    """Return a number of a URL that has one."""
+    return min(int(text), FARTHEST) if text and text.isascii() and text.isdecimal() else default
 
 
 async def _atomically(endpoint: Endpoint, request: Request, alias: str) -> Response:
