@@ -12,6 +12,7 @@ except ModuleNotFoundError as missing:
 from facade.contrib.fastapi.conditions import Tagged, request_session
 from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
 from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute, atomic_route
+from facade.contrib.fastapi.viewsets import viewset_router
 from facade.contrib.service.cursors import CursorPagination, PageByCursor
 from facade.contrib.service.etags import etag
 from facade.contrib.service.filtering import Filtering, Filters
@@ -22,6 +23,7 @@ from facade.contrib.service.pagination import (
     PageByOffset,
     PageNumberPagination,
 )
+from facade.contrib.service.viewsets import ModelViewSet, ReadOnlyViewSet, ViewSet, action
 from facade.contrib.starlette import CSVResponse, NDJSONResponse, exception_handlers, health
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Filtering",
     "Filters",
     "LimitOffsetPagination",
+    "ModelViewSet",
     "NDJSONResponse",
     "NumberedPage",
     "OffsetPage",
@@ -40,7 +43,10 @@ __all__ = [
     "PageByOffset",
     "PageNumberPagination",
     "QuerySetRoute",
+    "ReadOnlyViewSet",
     "Tagged",
+    "ViewSet",
+    "action",
     "atomic_route",
     "etag",
     "exception_handlers",
@@ -48,4 +54,5 @@ __all__ = [
     "lifespan",
     "query",
     "request_session",
+    "viewset_router",
 ]

@@ -12,6 +12,7 @@ except ModuleNotFoundError as missing:
 from facade.contrib.litestar.plugin import FacadePlugin
 from facade.contrib.litestar.queries import query
 from facade.contrib.litestar.streams import csv_stream, json_stream
+from facade.contrib.litestar.viewsets import viewset_router
 from facade.contrib.service.cursors import CursorPage, CursorPagination, PageByCursor
 from facade.contrib.service.etags import Preconditions, etag
 from facade.contrib.service.filtering import Filtering, Filters
@@ -24,6 +25,7 @@ from facade.contrib.service.pagination import (
     PageByOffset,
     PageNumberPagination,
 )
+from facade.contrib.service.viewsets import ModelViewSet, ReadOnlyViewSet, ViewSet, action
 
 __all__ = [
     "CursorPage",
@@ -32,6 +34,7 @@ __all__ = [
     "Filtering",
     "Filters",
     "LimitOffsetPagination",
+    "ModelViewSet",
     "NumberedPage",
     "OffsetPage",
     "PageByCursor",
@@ -39,9 +42,13 @@ __all__ = [
     "PageByOffset",
     "PageNumberPagination",
     "Preconditions",
+    "ReadOnlyViewSet",
+    "ViewSet",
+    "action",
     "csv_stream",
     "etag",
     "json_stream",
     "lifespan",
     "query",
+    "viewset_router",
 ]

@@ -39,6 +39,15 @@ _LOCK_NUMBERS = frozenset({1205, 3572})
 _SQLITE_LOCKED = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One of the errors in an answer: where in the request, what, and a code that programs read."""
+
+    where: tuple[str | int, ...]
+    message: str
+    code: str = "invalid"
+
+
 class ServiceError(Exception):
     """A request that is refused, with the status of the answer."""
 
@@ -50,6 +59,16 @@ class ServiceError(Exception):
         self.headers = dict(headers or {})
 
 
+class BodyError(ServiceError):
+    """The body of a request is not what is expected; `problems` tell where."""
+
+    status = 422
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
 class ParameterError(ServiceError):
     """A parameter of a request that says nothing sensible; `parameter` is its name, `code` the kind of error."""
 
@@ -58,15 +77,6 @@ class ParameterError(ServiceError):
     def __init__(self, parameter: str, detail: str, code: str = "invalid", where: str = "query") -> None:
         super().__init__(detail)
         self.parameter, self.code, self.where = parameter, code, where
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One of the errors in an answer: where in the request, what, and a code that programs read."""
-
-    where: tuple[str | int, ...]
-    message: str
-    code: str = "invalid"
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,8 @@ _STATUSES: tuple[tuple[tuple[type[Exception], ...], int, str], ...] = (
 def _refusal(error: ServiceError) -> Answer:
     if isinstance(error, ParameterError):
         return Answer(error.status, [Problem((error.where, error.parameter), error.detail, error.code)])
+    if isinstance(error, BodyError):
+        return Answer(error.status, error.problems)
     return Answer(error.status, error.detail, error.headers)
 
 

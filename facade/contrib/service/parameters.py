@@ -60,19 +60,24 @@ def parsed(queried: Queried[T_co], given: MultiMapping) -> T_co:
     return queried.bind(values)
 
 
+def read_path(name: str, kind: type, text: str) -> object:
+    """Return the value of a part of a path; raises ParameterError."""
+    return _read(Parameter(name, kind), text, "path")
+
+
 def _read_all(parameter: Parameter, texts: list[str]) -> object:
     found = [_read(parameter, text) for text in texts]
     return found if parameter.many else found[-1]
 
 
-def _read(parameter: Parameter, text: str) -> object:
+def _read(parameter: Parameter, text: str, where: str = "query") -> object:
     read, words = _READERS.get(parameter.kind, (str, "a text"))
     try:
         value = read(text)
     except (ValueError, ArithmeticError):
         value = None
     if value is None:
-        raise ParameterError(parameter.name, f"{words[:1].upper()}{words[1:]} is expected.")
+        raise ParameterError(parameter.name, f"{words[:1].upper()}{words[1:]} is expected.", where=where)
     check_limits(parameter, value)
     return value
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
+from facade.contrib.service.errors import BodyError, Problem
 from facade.exceptions import ImproperlyConfigured
 from facade.foundation.imports import later
 from facade.models import Model
@@ -57,6 +60,26 @@ def represented(answer: object, read: Read) -> Any:
     return answer
 
 
+def read_body(schema: type[Any] | None, body: bytes) -> Any:
+    """Return what a client has sent as JSON: a schema, or without one what JSON says. Raises BodyError."""
+    try:
+        if schema is None:
+            return json.loads(body)
+        if hasattr(schema, "model_validate_json"):
+            return schema.model_validate_json(body)
+        return msgspec.json.decode(body, type=schema)
+    except ValueError as error:  # those of pydantic and msgspec, too
+        raise BodyError(_problems(error)) from error
+
+
+def _problems(error: ValueError) -> list[Problem]:
+    errors = getattr(error, "errors", None)
+    if callable(errors):
+        return [Problem(("body", *one["loc"]), one["msg"], one["type"]) for one in errors()]
+    text, _, place = str(error).partition(" - at `$")
+    return [Problem(("body", *re.findall(r"\w+", place)), text)]
+
+
 def given_values(data: object) -> dict[str, Any]:
     """Return what a client has given: the values of a schema that were set, or a dict as it is."""
     if hasattr(data, "model_dump"):
@@ -65,4 +88,6 @@ def given_values(data: object) -> dict[str, Any]:
         names: Iterable[str] = data.__struct_fields__
         found = {name: getattr(data, name) for name in names}
         return {name: value for name, value in found.items() if value is not msgspec.UNSET}
-    return dict(data)  # type: ignore[call-overload, no-any-return] # a dict of a request
+    if not isinstance(data, Mapping):
+        raise BodyError([Problem(("body",), "An object is expected.")])
+    return dict(data)

@@ -22,11 +22,13 @@ from facade.contrib.service.pagination import (
     PageByOffset,
     PageNumberPagination,
 )
+from facade.contrib.service.viewsets import ModelViewSet, ReadOnlyViewSet, ViewSet, action
 from facade.contrib.starlette.answers import exception_handlers, health
 from facade.contrib.starlette.queries import query
 from facade.contrib.starlette.returned import QuerySetResponse
 from facade.contrib.starlette.routes import AtomicRoute, atomic_route
 from facade.contrib.starlette.streams import CSVResponse, NDJSONResponse
+from facade.contrib.starlette.viewsets import viewset_routes
 
 __all__ = [
     "AtomicRoute",
@@ -36,6 +38,7 @@ __all__ = [
     "Filtering",
     "Filters",
     "LimitOffsetPagination",
+    "ModelViewSet",
     "NDJSONResponse",
     "NumberedPage",
     "OffsetPage",
@@ -45,10 +48,14 @@ __all__ = [
     "PageNumberPagination",
     "Preconditions",
     "QuerySetResponse",
+    "ReadOnlyViewSet",
+    "ViewSet",
+    "action",
     "atomic_route",
     "etag",
     "exception_handlers",
     "health",
     "lifespan",
     "query",
+    "viewset_routes",
 ]

@@ -45,9 +45,14 @@ class QuerySetResponse(JSONResponse):
         if self._read is not None:
             found = represented(found, self._read)
         check_described(getattr(found, "items", found), "A QuerySetResponse", "say schema=…")
-        self.body = json.dumps(found, default=_jsonable, ensure_ascii=False, separators=(",", ":")).encode()
+        self.body = as_json(found)
         self.init_headers(self._extra)
         await super().__call__(scope, receive, send)
+
+
+def as_json(value: object) -> bytes:
+    """Return the JSON of a value: of schemas, pages, and what `values()` gives."""
+    return json.dumps(value, default=_jsonable, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _jsonable(value: object) -> object:

@@ -1,0 +1,100 @@
+"""View sets as routers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import inspect
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from litestar import Request, Response, Router
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
+
+from facade.contrib.litestar.queries import query
+from facade.contrib.service.cursors import CursorPage, CursorPagination
+from facade.contrib.service.pagination import (
+    LimitOffsetPagination,
+    NumberedPage,
+    OffsetPage,
+    PageNumberPagination,
+)
+from facade.contrib.service.signatures import KEYWORD, Taken, returned, signed, taken
+from facade.contrib.service.transactions import is_async
+from facade.contrib.service.viewsets import Route, ViewSet
+
+_IN_PATHS: Final[Mapping[type, str]] = {
+    int: "int", str: "str", float: "float", uuid.UUID: "uuid", decimal.Decimal: "decimal", dt.date: "date",
+}  # fmt: skip
+_PAGES: Final = {
+    PageNumberPagination: NumberedPage,
+    LimitOffsetPagination: OffsetPage,
+    CursorPagination: CursorPage,
+}
+_MARKS: Final[Mapping[str, Any]] = {
+    "pk": FromPath,
+    "data": JSONBody,
+    "filters": NamedDependency,
+    "page": NamedDependency,
+}
+
+
+def viewset_router(views: type[ViewSet], path: str, **options: Any) -> Router:
+    """Return a router with the routes of a view set: filters and schemas in OpenAPI.
+
+        Litestar([viewset_router(BookViews, "/books")], plugins=[FacadePlugin(atomic=True)])
+
+    ``options`` are those of Router. Methods may declare whatever handlers do. The plugin gives requests their
+    transactions and errors their statuses.
+    """
+    return Router(path=path, route_handlers=[_handler(views, route) for route in views.routes()], **options)
+
+
+def _handler(views: type[ViewSet], route: Route) -> HTTPRouteHandler:
+    method = getattr(views, route.name)
+
+    def answered(view: ViewSet, found: object) -> object:
+        return Response(found, headers=view.headers, status_code=route.status) if view.headers else found
+
+    async def acall(**values: Any) -> Any:
+        view = views(values.pop("request"), route.name)
+        return answered(view, await method(view, **values))
+
+    def call(**values: Any) -> Any:
+        view = views(values.pop("request"), route.name)
+        return answered(view, method(view, **values))
+
+    function: Any = acall if is_async(method) else call
+    answer = returned(views, route, _PAGES)
+    handler = HTTPRouteHandler(
+        _path(views, route),
+        http_method=[*route.methods],  # type: ignore[list-item] # names of methods
+        status_code=route.status,
+        name=f"{views.__name__}.{route.name}",
+        dependencies={one.kind: query(one.what) for one in taken(views, route) if _is_queried(one)},
+        sync_to_thread=None if is_async(method) else True,
+    )
+    return handler(signed(function, views, route, _parameters(views, route), answer))
+
+
+def _path(views: type[ViewSet], route: Route) -> str:
+    kind = _IN_PATHS.get(views.lookup_type(), "str") if route.detail else ""
+    return route.path.replace("{pk}", f"{{pk:{kind}}}") or "/"
+
+
+def _is_queried(one: Taken) -> bool:
+    return one.kind in ("filters", "page")
+
+
+def _parameters(views: type[ViewSet], route: Route) -> Iterator[inspect.Parameter]:
+    yield inspect.Parameter("request", KEYWORD, annotation=Request[Any, Any, Any])
+    for one in taken(views, route):
+        known = one.parameter.replace(kind=KEYWORD, annotation=_annotation(one))
+        yield known.replace(default=inspect.Parameter.empty) if one.kind else known
+
+
+def _annotation(one: Taken) -> Any:
+    return _MARKS[one.kind][Any if _is_queried(one) else one.what] if one.kind else one.what

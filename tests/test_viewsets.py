@@ -1,0 +1,223 @@
+"""View sets: one class, the same answers in FastAPI, Starlette and Litestar."""
+
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import httpx
+import msgspec
+import pytest
+from fastapi import FastAPI
+from litestar import Litestar
+from pydantic import BaseModel
+from starlette.applications import Starlette
+
+from facade import connections
+from facade.contrib import fastapi, litestar, starlette
+from facade.contrib.fastapi import (
+    CursorPagination,
+    Filtering,
+    ModelViewSet,
+    PageNumberPagination,
+    ReadOnlyViewSet,
+    ViewSet,
+    action,
+)
+from facade.contrib.pydantic import schema_for
+from facade.exceptions import ImproperlyConfigured
+from tests.bookshop import Novelist, Tome, TomeIn, TomeWithNovelist, fill, in_use, stored
+
+pytestmark = pytest.mark.vendors("sqlite", "postgres")
+
+TomeOut = schema_for(Tome, depth=1, fields=["id", "title", "price", "stock", "novelist"])
+TomePatch = schema_for(
+    Tome, fields=["title", "price", "stock"], optional=["title", "price", "stock"], name="TomePatch"
+)
+
+
+class Changes(BaseModel):
+    price: Decimal | None = None
+
+
+class NameStruct(msgspec.Struct):
+    name: str
+
+
+class Tomes(ModelViewSet):
+    queryset = Tome.objects.select_related("novelist").order_by("id")
+    schema = TomeOut
+    create_schema = update_schema = TomeIn
+    partial_update_schema = TomePatch
+    filtering = Filtering(Tome, {"price": ["gte"]}, search=["title"], ordering=["price"])
+    pagination = PageNumberPagination(size=2)
+    etags = True
+
+    @action("POST", detail=True)
+    async def sell(self, pk: int) -> dict[str, int]:
+        tome = await self.get_object(pk)
+        tome.stock -= 1
+        await tome.asave()
+        assert connections["default"].in_atomic_block
+        return {"stock": tome.stock}
+
+
+class Novelists(ViewSet):
+    """Written by hand, with a queryset of the class that each request may use as it is."""
+
+    queryset = Novelist.objects.order_by("name")
+
+    async def list(self) -> list[str]:
+        return [novelist.name async for novelist in self.queryset]
+
+    def retrieve(self, pk: int) -> str:
+        return self.queryset.get(pk=pk).name
+
+    async def destroy(self, pk: int) -> None:
+        await (await self.get_object(pk)).adelete()
+
+
+class Names(ReadOnlyViewSet):
+    queryset = Novelist.objects
+
+    def get_queryset(self):
+        return self.queryset.exclude(name="Cid")
+
+    schema = NameStruct
+    lookup_field = "name"
+    pagination = CursorPagination("name", size=1, key="k" * 16)
+
+
+class Plain(ModelViewSet):
+    """With models of pydantic that know nothing of facade."""
+
+    queryset = Tome.objects.select_related("novelist")
+    schema = TomeWithNovelist
+    create_schema = TomeIn
+    partial_update_schema = Changes
+    require_match = etags = True
+
+
+VIEWS = {"/tomes": Tomes, "/novelists": Novelists, "/names": Names, "/plain": Plain}
+
+
+def fastapi_app():
+    app = FastAPI(exception_handlers=fastapi.exception_handlers())
+    for path, views in VIEWS.items():
+        # msgspec's classes are none of FastAPI's
+        if views is not Names:
+            app.include_router(fastapi.viewset_router(views, path))
+    return app
+
+
+def starlette_app():
+    routes = [route for path, views in VIEWS.items() for route in starlette.viewset_routes(views, path)]
+    return Starlette(routes=routes, exception_handlers=starlette.exception_handlers())
+
+
+def litestar_app():
+    routers = [litestar.viewset_router(views, path) for path, views in VIEWS.items()]
+    return Litestar(routers, plugins=[litestar.FacadePlugin(atomic=True)], logging_config=None)
+
+
+APPS = {"fastapi": fastapi_app, "starlette": starlette_app, "litestar": litestar_app}
+
+
+@pytest.fixture
+def shop(database):
+    database.create(Novelist, Tome)
+    fill()
+    return database
+
+
+@asynccontextmanager
+async def asking(app):
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        yield client
+    assert in_use() == 0
+
+
+@pytest.mark.parametrize("name", APPS)
+async def test_a_view_set_lists_reads_makes_changes_and_deletes(shop, name, assert_queries):
+    async with asking(APPS[name]()) as client:
+        with assert_queries(2):
+            found = (await client.get("/tomes?price__gte=11&search=tome&ordering=-price")).json()
+        assert [one["title"] for one in found["items"]] == ["Tome 1", "Tome 3"]
+        assert (found["total"], found["items"][1]["novelist"]["name"]) == (3, "Ann")
+        with assert_queries(1):
+            found = await client.get("/tomes/2")
+        assert (found.status_code, found.json()["price"]) == (200, "11.00")
+        seen = found.headers["etag"]
+        assert (await client.get("/tomes/2", headers={"If-None-Match": seen})).status_code == 304
+        assert [(await client.get(f"/tomes/{key}")).status_code for key in (99, "x")] == [
+            404,
+            404 if name == "litestar" else 422,
+        ]
+        made = await client.post("/tomes", json={"title": "New", "price": "3"})
+        assert (made.status_code, made.json()["price"], made.json()["novelist"]) == (201, "3.00", None)
+        whole = {"title": "Changed", "price": "4.5", "stock": 7}
+        changed = await client.put("/tomes/2", json=whole, headers={"If-Match": seen})
+        assert (changed.status_code, changed.json()["stock"], changed.json()["novelist"]["name"]) == (
+            200,
+            7,
+            "Bea",
+        )
+        assert (await client.put("/tomes/2", json=whole, headers={"If-Match": seen})).status_code == 412
+        changed = await client.patch("/tomes/2", json={"price": "9"})
+        assert (changed.json()["price"], changed.json()["title"]) == ("9.00", "Changed")
+        assert (await client.post("/tomes/2/sell")).json() == {"stock": 6}
+        for wrong in ({"title": "Tome 3"}, {"title": "x", "price": "much"}, {"title": "x" * 99}, {}):
+            refused = await client.post("/tomes", json=wrong)
+            assert refused.status_code in (422, 400), wrong
+            assert "title" in refused.text or "price" in refused.text
+        assert (await client.delete("/tomes/3")).status_code == 204
+    assert stored(shop) == {"New", "Changed"}
+    assert shop.count("tests_tome") == 7
+
+
+@pytest.mark.parametrize("name", APPS)
+async def test_methods_of_ones_own_and_classes_that_know_nothing_of_facade(shop, name):
+    async with asking(APPS[name]()) as client:
+        for _ in range(2):
+            assert (await client.get("/novelists")).json() == ["Ann", "Bea"]
+        assert "Bea" in (await client.get("/novelists/2")).text
+        refused = await client.delete("/novelists/2")
+        assert (refused.status_code, "protected" in refused.text) == (409, True)
+        await Novelist.objects.acreate(name="Cid")
+        assert (await client.get("/novelists")).json() == ["Ann", "Bea", "Cid"]
+        assert (await client.delete("/novelists/3")).status_code == 204
+        if name != "fastapi":
+            page = (await client.get("/names")).json()
+            page = (await client.get("/names", params={"cursor": page["next"]})).json()
+            assert (page["items"], page["next"]) == ([{"name": "Bea"}], None)
+            assert (await client.get("/names/Ann")).json() == {"name": "Ann"}
+        found = await client.post("/plain", json={"title": "Plain"})
+        assert (found.status_code, found.json()["novelist"]) == (201, None)
+        place = f"/plain/{found.json()['id']}"
+        assert (await client.patch(place, json={"price": 2})).status_code == 428
+        changed = await client.patch(place, json={"price": 2}, headers={"If-Match": found.headers["etag"]})
+        assert changed.json()["price"] == "2.00"
+        assert (await client.patch(place, json={"price": -1}, headers={"If-Match": "*"})).status_code == 200
+        assert (await client.put(place, json={})).status_code == 405
+
+
+def test_openapi_has_what_a_view_set_takes_and_returns():
+    for described in (fastapi_app().openapi(), litestar_app().openapi_schema.to_schema()):
+        path = "/tomes/{pk}"
+        found = described["paths"]["/tomes"]["get"]
+        names = {one["name"] for one in found["parameters"]}
+        assert names == {"price__gte", "search", "ordering", "page", "size"}
+        assert described["paths"][path]["put"]["requestBody"]["required"]
+        (key,) = [one for one in described["paths"][path]["get"]["parameters"] if one["in"] == "path"]
+        assert key["schema"]["type"] == "integer"
+        assert any("NumberedPage" in name for name in described["components"]["schemas"])
+
+
+def test_what_a_view_set_lacks_is_told():
+    class Nothing(ViewSet):
+        async def list(self, loud: bool):
+            return await self.get_queryset()
+
+    with pytest.raises(ImproperlyConfigured, match="Nothing has no queryset"):
+        Nothing.model_of()
+    with pytest.raises(ImproperlyConfigured, match=r"list\(\) takes 'loud'"):
+        starlette.viewset_routes(Nothing, "/nothing")
