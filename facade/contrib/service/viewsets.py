@@ -6,7 +6,7 @@ import builtins
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
 from facade.contrib.schemas.values import values_of
 from facade.contrib.service.etags import Preconditions, etag
