@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 import facade
-from docs.extensions import commands, lookups, names, settings
+from docs.extensions import checks, columns, commands, lookups, names, settings
 from facade import contrib, exceptions, models
 from facade.configuration import Settings
 from facade.db.settings import config
@@ -183,6 +183,18 @@ def test_errors_are_in_the_reference_with_what_helps():
     assert [
         error.__name__ for error in own if "What helps: " not in " ".join((error.__doc__ or "").split())
     ] == []
+
+
+def test_findings_of_checks_are_in_the_reference():
+    told = {check.id: check.message for check in checks.checks()}
+    assert checks.ids_in_the_code() - told.keys() == set()
+    assert [id_ for id_, message in told.items() if len(message) < 20] == []
+
+
+def test_columns_of_fields_are_in_the_reference():
+    table = columns.described()
+    kinds = [field for field in lookups.fields() if not issubclass(field, columns.WITHOUT)]
+    assert [field.__name__ for field in kinds if f"| `{field.__name__}(" not in table] == ["Field"]
 
 
 def test_lookups_are_in_the_reference():

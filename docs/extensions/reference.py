@@ -11,7 +11,7 @@ from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.domains.python import PyClasslike, PyFunction, PyMethod, PyVariable
 
-from docs.extensions import changes, columns, commands, deviations, lookups, names, settings
+from docs.extensions import changes, checks, columns, commands, deviations, lookups, names, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +116,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         "lookups": lookups.table,
         "lookup-classes": lookups.classes,
         "changes": changes.described,
+        "checks": checks.described,
         "columns": columns.described,
         "deviations": deviations.described,
     }.items():
