@@ -32,6 +32,7 @@ from facade.cli.layout import python_lines, sql_lines
 from facade.cli.pages import source
 from facade.cli.picture import Recorder
 from facade.cli.program import app
+from facade.cli.terminal import spell_signs
 from facade.configuration import override
 from facade.foundation.imports import later
 
@@ -107,13 +108,18 @@ def test_it_tells_which_threads_there_are(printed):
     assert re.search(r"Threads beside the event loop's: .*\d+\sof\saiosqlite", printed)
 
 
-def test_it_ends_with_what_to_do_next(printed):
+def test_it_ends_with_what_to_do_next_and_the_readme_counts_the_pages(printed):
     _, _, end = printed.partition("What next ──")
     assert re.findall(r"^  ((?:facade|docs)\S*(?: \S+)*)", end, re.MULTILINE) == [
         "facade demo --serve",
         "facade demo --database URL",
         "docs/tutorial.md",
     ]
+    readme = (ROOT / "README.md").read_text()
+    assert len([stop for stop in tour.STOPS if stop.short]) == 5
+    assert "six pages" in readme
+    assert len(tour.STOPS) == 15
+    assert "all sixteen steps" in readme
     assert (ROOT / "docs" / "tutorial.md").exists()
 
 
@@ -316,6 +322,15 @@ def test_a_terminal_that_knows_ascii_only_gets_ascii(main):
     assert main(stream, "init", "--help") == 0
     shown = stream.buffer.getvalue().decode("ascii")
     assert "facade.configure(DATABASES=...)" in " ".join(shown.replace("|", "").split())
+
+
+def test_errors_are_spelled_for_such_a_terminal_too_and_other_signs_escaped(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
+    monkeypatch.setattr(sys, "stderr", stream)
+    spell_signs(on=True)
+    stream.write("tables of é … → done")
+    stream.flush()
+    assert stream.buffer.getvalue() == rb"tables of \xe9 ... -> done"
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")

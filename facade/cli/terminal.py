@@ -13,7 +13,7 @@ from io import TextIOWrapper
 __all__ = ["bearable", "spell_signs"]
 
 SPELLED = {"…": "...", "→": "->", "°": " deg"}
-HANDLER = "facade.spelled"
+HANDLER, ESCAPING = "facade.spelled", "facade.spelled-or-escaped"
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:
@@ -25,14 +25,27 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     return SPELLED[found], error.start + 1
 
 
+def _spelled_or_escaped(error: UnicodeError) -> tuple[str, int]:
+    try:
+        return _spelled(error)
+    except UnicodeEncodeError:
+        written, end = codecs.backslashreplace_errors(error)
+        assert isinstance(written, str)
+        return written, end
+
+
 codecs.register_error(HANDLER, _spelled)
+codecs.register_error(ESCAPING, _spelled_or_escaped)
 
 
 def spell_signs(*, on: bool) -> None:
     """Write the signs of our own texts in letters where an encoding has none; code that is printed stays as it is."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper) and stream.errors in {"strict", HANDLER}:
-            stream.reconfigure(errors=HANDLER if on else "strict")
+    for stream, as_it_is, spelled in (
+        (sys.stdout, "strict", HANDLER),
+        (sys.stderr, "backslashreplace", ESCAPING),
+    ):
+        if isinstance(stream, TextIOWrapper) and stream.errors in {as_it_is, spelled}:
+            stream.reconfigure(errors=spelled if on else as_it_is)
 
 
 @contextmanager

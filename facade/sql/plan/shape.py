@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade import configuration
 from facade.configuration import settings
-from facade.exceptions import FieldError
+from facade.exceptions import FieldError, ValidationError
 from facade.expressions.freezing import (
     Arg,
     ConstantWanted,
@@ -130,6 +130,8 @@ class Shape:
             if "Arg(" in str(error):
                 with showing(self.query.arity, values):
                     self._build(key, len(values), keyed=False)  # raises it in the user's own words
+            if isinstance(error, FieldError):
+                raise shortened(error) from error.__cause__
             raise
         else:
             try:
@@ -138,6 +140,8 @@ class Shape:
                 return self.advance(*_marked(shape, key, values), keyed)
             except ConstantWanted as error:
                 wanted = error.arg, error.prepare
+            except (TypeError, ValueError, ValidationError) as error:
+                raise shortened(error) from error.__cause__
         return self.advance(*_constant(*wanted, key, values), keyed)
 
     def _build(self, key: tuple[Any, ...], count: int, keyed: bool) -> Shape:
