@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade.contrib.schemas.reading import NotLoaded
 from facade.fields.declarations import LOOKUP_SEP
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from facade.orm.querysets.queryset import QuerySet
 
 __all__ = ["Node", "prefetched", "recursion", "told"]
+
+
+Q = TypeVar("Q", bound="QuerySet[Any, Any]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Node:
         return self.slot.kind in ("one", "key")
 
 
-def prefetched(queryset: QuerySet[Any, Any], nodes: Sequence[Node]) -> Any:
+def prefetched(queryset: Q, nodes: Sequence[Node]) -> Q:
     """Return a queryset of the same rows with just the columns and related objects that nodes show."""
     joined = [*_joined(nodes)]
     names = _names(nodes)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Item", "SchemaMethods"]
 
 M = TypeVar("M", bound="Model")
+Q = TypeVar("Q", bound="QuerySet[Any, Any]")
 _lock = threading.RLock()
 
 
@@ -120,9 +121,12 @@ class SchemaMethods:
         return found
 
     @classmethod
-    def prefetched(cls, queryset: QuerySet[Any, Any]) -> Any:
-        """Return a queryset of the same rows that loads what the schema shows, and no more columns than that."""
-        return prefetched(queryset, cls._nodes(cls._bound_to(queryset.model)))
+    def prefetched(cls, queryset: Q) -> Q:
+        """Return a queryset of the same rows that loads what the schema shows, and no more columns than that.
+
+        Raises TypeError for a queryset of another model.
+        """
+        return prefetched(queryset.all(), cls._nodes(cls._bound_to(queryset.model)))
 
     @classmethod
     def _told(cls, error: NotLoaded, instance: Model) -> NotLoaded:

@@ -257,6 +257,11 @@ def _heads(names: Iterable[str]) -> list[str]:
 def slot_of(model: type[Model], known: Mapping[str, tuple[Kind, Any]], name: str, choice: Choice) -> Slot:
     """Return the slot of one attribute: with the related objects where the choice goes that deep, else with their keys."""
     kind, source = known[name]
+    if source.is_relation and isinstance(source.related_model, str):
+        raise FieldError(
+            f"{model._meta.object_name}.{source.name} leads to the model {source.related_model!r}, which is not defined yet: import it "
+            "before the schema is made."
+        )
     if kind == "column":
         return Slot(name, "column", model, source)
     goes_on = any(
