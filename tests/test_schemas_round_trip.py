@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
 
 import facade
 from facade import fields, models
+from facade.apps import isolate_apps
 from facade.contrib.pydantic import InvalidData, Prefetched, Schema, schema_for
 from facade.exceptions import FieldFetchBlocked
 from facade.validators import MaxValueValidator, MinLengthValidator, MinValueValidator, RegexValidator
@@ -32,46 +33,50 @@ class Mood(Enum):
     bad = "b"
 
 
-class Everything(models.Model):
-    """A field of each kind."""
+with isolate_apps("tests"):  # whoever makes all tables could not make its array on SQLite
 
-    class Size(models.IntegerChoices):
-        S = 1
-        L = 3
+    class Everything(models.Model):
+        """A field of each kind."""
 
-    key = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    big = models.BigIntegerField()
-    binary = models.BinaryField(editable=True, max_length=20)
-    truth = models.BooleanField(null=True)
-    char = models.CharField(max_length=10, blank=True)
-    code = models.CharField(max_length=6, validators=[RegexValidator(r"\A[a-f]+\Z"), MinLengthValidator(2)])
-    commas = models.CommaSeparatedIntegerField(max_length=10)
-    day = models.DateField()
-    moment = models.DateTimeField(null=True, blank=True)
-    decimal = models.DecimalField(max_digits=8, decimal_places=3)
-    length = models.DurationField()
-    email = models.EmailField()
-    file = models.FileField(blank=True)
-    path = models.FilePathField(path="/tmp")
-    real = models.FloatField(validators=[MinValueValidator(-1e12), MaxValueValidator(1e12)])
-    address = models.GenericIPAddressField(null=True, blank=True)
-    number = models.IntegerField()
-    document = models.JSONField(default=dict, blank=True)
-    positive = models.PositiveIntegerField()
-    positive_big = models.PositiveBigIntegerField()
-    positive_small = models.PositiveSmallIntegerField()
-    slug = models.SlugField()
-    small = models.SmallIntegerField(choices=Size)
-    text = models.TextField(blank=True)
-    time = models.TimeField()
-    url = models.URLField()
-    typed = models.TypedField(sa.String(20))
-    mood = models.TypedField(sa.Enum(Mood))
-    parts = models.TypedField(sa.ARRAY(sa.Integer))
-    anything = models.TypedField(sa.PickleType(), null=True)
+        class Size(models.IntegerChoices):
+            S = 1
+            L = 3
 
-    class Meta:
-        app_label = "tests"
+        key = models.UUIDField(primary_key=True, default=uuid.uuid4)
+        big = models.BigIntegerField()
+        binary = models.BinaryField(editable=True, max_length=20)
+        truth = models.BooleanField(null=True)
+        char = models.CharField(max_length=10, blank=True)
+        code = models.CharField(
+            max_length=6, validators=[RegexValidator(r"\A[a-f]+\Z"), MinLengthValidator(2)]
+        )
+        commas = models.CommaSeparatedIntegerField(max_length=10)
+        day = models.DateField()
+        moment = models.DateTimeField(null=True, blank=True)
+        decimal = models.DecimalField(max_digits=8, decimal_places=3)
+        length = models.DurationField()
+        email = models.EmailField()
+        file = models.FileField(blank=True)
+        path = models.FilePathField(path="/tmp")
+        real = models.FloatField(validators=[MinValueValidator(-1e12), MaxValueValidator(1e12)])
+        address = models.GenericIPAddressField(null=True, blank=True)
+        number = models.IntegerField()
+        document = models.JSONField(default=dict, blank=True)
+        positive = models.PositiveIntegerField()
+        positive_big = models.PositiveBigIntegerField()
+        positive_small = models.PositiveSmallIntegerField()
+        slug = models.SlugField()
+        small = models.SmallIntegerField(choices=Size)
+        text = models.TextField(blank=True)
+        time = models.TimeField()
+        url = models.URLField()
+        typed = models.TypedField(sa.String(20))
+        mood = models.TypedField(sa.Enum(Mood))
+        parts = models.TypedField(sa.ARRAY(sa.Integer))
+        anything = models.TypedField(sa.PickleType(), null=True)
+
+        class Meta:
+            app_label = "tests"
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=10)
