@@ -182,9 +182,12 @@ def served(printed):
 
 
 def test_the_service_has_the_flights_page_by_page(served):
-    page = served.get("/flights?origin=JFK&day=2013-01-31&size=2").json()
+    page = served.get("/flights?origin=JFK&date=2013-01-31&size=2").json()
     assert (page["total"], page["has_next"], len(page["items"])) == (302, True, 2)
     assert page["items"][0]["origin"]["name"] == "John F Kennedy Intl"
+    lines = served.get("/flights.csv?search=honolulu&date__gte=2013-01-31").text.splitlines()
+    assert lines[0] == "date,airline__name,number,origin,dest,dep_delay,distance"
+    assert [line.split(",")[4] for line in lines[1:]] == ["HNL", "HNL"]
     first = served.get("/flights/longest-waits?size=1").json()
     second = served.get("/flights/longest-waits", params={"size": 1, "cursor": first["next"]}).json()
     assert [found["items"][0]["dep_delay"] for found in (first, second)] == [1301, 1126]
@@ -197,6 +200,10 @@ def test_the_service_checks_what_it_is_given(served):
     assert served.patch("/flights/1", json={"dep_delay": "late"}).status_code == 422
     assert served.get("/flights/1").json()["dep_delay"] == 7
     assert served.get("/flights/0").status_code == 404
+    assert served.get("/flights/1", headers={"host": "elsewhere.example"}).status_code == 400
+    assert (
+        served.get("/flights?dep_delay__gt=1").status_code == 422
+    )  # not allowed, and no filter would be wrong
 
 
 def test_the_front_page_of_the_service_leads_to_pages_that_are_there(served):

@@ -53,7 +53,7 @@ READERS = 200
 SERVED = (
     ("/", "what there is"),
     ("/docs", "the OpenAPI page"),
-    ("/flights?origin=JFK&day=2013-01-31", "flights with their relations, page by page"),
+    ("/flights?origin=JFK&date=2013-01-31", "flights with their relations, page by page"),
     ("/admin", "lists, search, filters and forms"),
 )
 

@@ -69,6 +69,7 @@ class Weather(models.Model):
     class Meta:
         app_label = "nycflights"
         unique_together = (("origin", "time_hour"),)
+        verbose_name_plural = "weather"
 
     def __str__(self) -> str:
         return f"{self.origin_id} {self.time_hour:%d %b %H:%M}: {self.temperature} °F"

@@ -7,20 +7,23 @@ import secrets
 import socket
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from datetime import date
 from html import escape
 from typing import Annotated, Any
 
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import HTMLResponse
 
 from facade.cli.flights.models import MODELS, Airline, Airport, Flight, Plane, Weather
 from facade.contrib.admin import Admin, ModelView
 from facade.contrib.fastapi import (
     AtomicRoute,
+    CSVResponse,
     CursorPage,
     CursorPagination,
+    Filtering,
+    Filters,
     NumberedPage,
     PageByCursor,
     PageByNumber,
@@ -61,17 +64,39 @@ KEY = secrets.token_hex(32)  # cursors hold as long as the process
 
 Page = Annotated[PageByNumber, Depends(query(PageNumberPagination(size=20, total=True)))]
 Waits = Annotated[PageByCursor, Depends(query(CursorPagination(["-dep_delay", "id"], size=20, key=KEY)))]
+Asked = Annotated[
+    Filters,
+    Depends(
+        query(
+            Filtering(
+                Flight,
+                {
+                    "origin": ["exact"],
+                    "airline": ["exact"],
+                    "date": ["exact", "gte", "lte"],
+                    "dep_delay": ["gte"],
+                },
+                search=["dest", "destination__name"],
+                ordering=["date", "dep_delay", "distance"],
+            )
+        )
+    ),
+]
 router = APIRouter(route_class=AtomicRoute)
 
 
 @router.get("/flights", response_model=NumberedPage[FlightOut])
-async def flights(
-    page: Page, origin: str | None = None, airline: str | None = None, day: date | None = None
-) -> Any:
-    """Flights by day, of an airport, an airline or a day, page by page."""
-    given = {"origin": origin, "airline": airline, "date": day}
-    found = Flight.objects.filter(**{name: value for name, value in given.items() if value is not None})
-    return await page.apage(found.select_related("airline", "origin").order_by("date", "id"))
+async def flights(page: Page, asked: Asked) -> Any:
+    """Flights, filtered, searched by their destination, ordered, and page by page."""
+    found: QuerySet[Flight] = asked.apply(Flight.objects.order_by("date", "id"))
+    return await page.apage(found.select_related("airline", "origin"))
+
+
+@router.get("/flights.csv")
+async def table(asked: Asked) -> CSVResponse:
+    """The same flights as a table, sent while it is read: all of them would be 27,004 lines."""
+    columns = ["date", "airline__name", "number", "origin", "dest", "dep_delay", "distance"]
+    return CSVResponse(asked.apply(Flight.objects.order_by("date", "id")), columns, filename="flights.csv")
 
 
 @router.get("/flights/longest-waits", response_model=CursorPage[FlightOut])
@@ -115,6 +140,7 @@ def application() -> FastAPI:
         lifespan=lifespan(),
         exception_handlers=dict(exception_handlers()),
     )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])  # no other name leads here
     app.include_router(router)
     app.add_route("/health", health(deep=True))
 
@@ -131,7 +157,11 @@ def application() -> FastAPI:
 
 def _front(openapi: Mapping[str, Any]) -> str:
     """Return a page with a link to whatever can be looked at, which needs nothing from elsewhere."""
-    examples = {"/flights": "/flights?origin=JFK&amp;day=2013-01-31", "/flights/{number}": "/flights/1"}
+    examples = {
+        "/flights": "/flights?origin=JFK&amp;date=2013-01-31&amp;ordering=-dep_delay",
+        "/flights.csv": "/flights.csv?search=honolulu",
+        "/flights/{number}": "/flights/1",
+    }
     rows = "".join(
         f'<li><a href="{examples.get(path, path)}">GET {examples.get(path, path)}</a>: {escape(about["get"]["description"])}'
         for path, about in openapi["paths"].items()
