@@ -191,6 +191,7 @@ class FilmView(ModelView):
 
 class CinemaView(ModelView):
     fields = ["id", "name", "founded", "films"]
+    search_fields = ["name", "films__title"]
 
     def get_queryset(self, request):
         rows = super().get_queryset(request)

@@ -6,9 +6,10 @@ import datetime as dt
 from functools import cache
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 
-from facade import models
+from facade import acreate_all, models
 from facade.configuration import override
 from facade.contrib.admin import Admin, ModelView
 from tests.cinema import Browser, Page
@@ -156,6 +157,30 @@ async def test_relations_of_every_kind_are_shown_and_stored(stage):
     assert [one.name async for one in barn.around.all()] == ["Barn"][1:]  # `near` came back empty
 
 
+class Elsewhere:
+    def db_for_read(self, model, **hints):
+        return "other"
+
+    db_for_write = db_for_read
+
+
+async def test_rows_are_where_routers_say(stage):
+    app = FastAPI()  # any application will do
+    admin = Admin(local=True)
+    admin.add_view(ModelView(Venue, fields=["name", "code"]))
+    admin.mount_to(app)
+    await acreate_all(models=[Venue, Stadium, Concert, Program], using="other")
+    with override(DATABASE_ROUTERS=[Elsewhere()]):
+        site = Browser(app)
+        assert (await site.post("venue/create", {"name": "Arena", "code": "A"})).status == 303
+        page = await site.post("venue/create", {"name": "Arena", "code": "A"})
+        assert page.errors["code"] == "Venue with this Code already exists."
+        assert (await site.get("venue/list")).rows == ["1"]
+        assert (stage.count("tests_venue"), stage.count("tests_venue", "other")) == (0, 1)
+        assert (await site.post("venue/delete", {"pks": "1"})).status == 303
+        assert stage.count("tests_venue", "other") == 0
+
+
 async def test_files_are_kept_where_their_field_keeps_them(stage, tmp_path):
     await Venue.objects.acreate(name="Arena", code="A")
     site = Browser(application())
@@ -186,6 +211,7 @@ async def test_what_a_model_does_when_it_is_deleted_is_done(stage):
     site = Browser(application())
     assert (await site.post("concert/delete", {"pks": [str(one.pk) for one in concerts]})).status == 303
     assert [one.gone async for one in Concert.objects.all()] == [True, True]
+    assert "it deletes in its own way" in (await site.get(f"concert/delete?pk={concerts[0].pk}")).text
 
 
 async def test_moments_without_a_zone_stay_as_they_are(stage):

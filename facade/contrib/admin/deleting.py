@@ -42,6 +42,8 @@ class Company:
     """What is deleted along with the objects."""
     kept_by: list[Kind] = field(default_factory=list)
     """What refers to the objects and forbids the deletion."""
+    in_its_own_way: bool = False
+    """Whether the model has a `delete()` of its own, of which nobody else knows what it does."""
 
 
 def company_of(objs: Sequence[Model], using: str) -> Company:

@@ -53,8 +53,6 @@ class Rows(BaseModelView):
 
     model: Any = None
     """The model, where it is not the first argument."""
-    using: str | None = None
-    """The alias of the database, where routers should not choose it."""
     read_only: bool = False
     """Whether the rows can only be looked at."""
     search_fields: Sequence[str] | None = None
@@ -109,7 +107,7 @@ class Rows(BaseModelView):
 
     def write_alias(self) -> str:
         """The alias of the database that rows are written to."""
-        return self.using or str(router.db_for_write(self.model))
+        return str(router.db_for_write(self.model))
 
     def is_writable(self) -> bool:
         """Whether rows can be written at all: not if the view says so, the table has no key, or is a view of the database."""
@@ -184,9 +182,7 @@ class Rows(BaseModelView):
     def rows(self, request: Request) -> QuerySet[Any]:
         """Return `get_queryset` on the database that the request has to read."""
         found = self.get_queryset(request).fetch_mode(FETCH_PEERS)
-        if request.method not in READING:
-            return found.using(self.write_alias())
-        return found.using(self.using) if self.using else found
+        return found if request.method in READING else found.using(self.write_alias())
 
     def _with_relations(self, request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
         single, many = list(self.select_related), list(self.prefetch_related)

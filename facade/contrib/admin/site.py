@@ -284,7 +284,7 @@ class Admin(BaseAdmin):
     ) -> Response:
         """Return the page that shows what would be deleted along with rows, or what forbids it."""
         await self._check_deletable(request, view, objs)
-        company = await view.company(objs)
+        company = await view.company(request, objs)
         context = {
             "view": view,
             "title": view.title(request),

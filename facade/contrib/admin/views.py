@@ -30,7 +30,7 @@ from facade.exceptions import (
     UnsupportedFeature,
     ValidationError,
 )
-from facade.models import Model
+from facade.models import Model, QuerySet
 from facade.transaction import atomic
 
 if TYPE_CHECKING:
@@ -170,9 +170,15 @@ class ModelView(Rows):
 
     # -- deleting -----------------------------------------------------------------------------------------
 
-    async def company(self, objs: Sequence[Model]) -> Company:
+    async def company(self, request: Request, objs: Sequence[Model]) -> Company:
         """Return what would be deleted along with objects, or what forbids it."""
+        if self.deletes_in_its_own_way(request):
+            return Company(in_its_own_way=True)
         return await run(company_of, objs, self.write_alias())
+
+    def deletes_in_its_own_way(self, request: Request) -> bool:
+        """Return whether the model, or its queryset, has a `delete()` of its own, as for soft deletion."""
+        return _is_overridden(self.model, Model) or _is_overridden(type(self.get_queryset(request)), QuerySet)
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
         """Delete rows and what depends on them, and return how many of the view's rows these were.
@@ -194,7 +200,7 @@ class ModelView(Rows):
             values = [await self._values(request, obj) for obj in objs]
             for obj in objs:
                 await self._emit_before_delete(request, key_text(obj), obj)
-            along = await self._deleted(objs)
+            along = await self._deleted(request, objs)
             for obj, key, before in zip(objs, keys, values, strict=True):
                 await self._emit_after_delete(request, key, obj)
                 if self.admin().audit is not None:
@@ -203,18 +209,20 @@ class ModelView(Rows):
             on_commit(request, partial(self._emit_after_delete_committed, request, key, obj))
         return len(objs)
 
-    async def _deleted(self, objs: Sequence[Any]) -> dict[str, int]:
+    async def _deleted(self, request: Request, objs: Sequence[Any]) -> dict[str, int]:
         """Delete, by the model's own way if it has one; return how many rows of other models went along."""
-        own = type(objs[0])
-        if own.delete is Model.delete and own.adelete is Model.adelete:
-            rows = self.model._base_manager.using(self.write_alias()).filter(pk__in=[obj.pk for obj in objs])
-            _, counted = await rows.adelete()
-        else:
-            counted = {}
+        alias, keys = self.write_alias(), [obj.pk for obj in objs]
+        counted: dict[str, int] = {}
+        if _is_overridden(self.model, Model):
             for obj in objs:
-                told = await obj.adelete(using=self.write_alias())
+                told: Any = await obj.adelete(using=alias)
                 for label, number in (told or (0, {}))[1].items():
                     counted[label] = counted.get(label, 0) + number
+        elif self.deletes_in_its_own_way(request):
+            rows = self.get_queryset(request).using(alias).filter(pk__in=keys)
+            _, counted = await rows.adelete()
+        else:
+            _, counted = await self.model._base_manager.using(alias).filter(pk__in=keys).adelete()
         return {label: number for label, number in counted.items() if label != self.model._meta.label}
 
     # -- actions ------------------------------------------------------------------------------------------
@@ -266,6 +274,10 @@ class ModelView(Rows):
     def row_action_3_delete(self, request: Request, pk: object) -> str:
         """Return where it is asked whether a row shall be deleted."""
         return self.admin().delete_url(request, self, str(pk))
+
+
+def _is_overridden(kind: type[Any], base: type[Any]) -> bool:
+    return kind.delete is not base.delete or kind.adelete is not base.adelete
 
 
 @asynccontextmanager
