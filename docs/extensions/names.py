@@ -240,9 +240,14 @@ def markdown(text: str) -> str:
     for paragraph in re.split(r"\n{2,}", ROLE.sub(r"`\1`", text)):
         head, *rest = re.split(r"(?m)^(?=>>> )", paragraph, maxsplit=1)
         if head.strip():
-            parts.append(head.rstrip() if head.startswith("    ") else ADDRESS.sub(_link, head.rstrip()))
+            parts.append(head.rstrip() if head.startswith("    ") else _prose(head.rstrip()))
         parts += [f"```pycon\n{example}\n```" for example in rest]
     return "\n\n".join(parts)
+
+
+def _prose(text: str) -> str:
+    linked = ADDRESS.sub(_link, text)
+    return linked if linked == text or linked[-1] != ")" else f"{linked}."
 
 
 def _link(found: re.Match[str]) -> str:
