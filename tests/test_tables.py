@@ -494,6 +494,23 @@ def test_expressions_make_checks_indexes_defaults_and_generated_columns(isolated
     assert made["sorted_idx"] == "CREATE INDEX sorted_idx ON tests_thing ((LOWER(name)) DESC, size)"
 
 
+@pytest.mark.faces("sync")
+def test_an_index_goes_on_into_a_document(face, database, isolated):
+    class Thing(models.Model):
+        data = models.JSONField(default=dict)
+
+        class Meta:
+            indexes = [models.Index(models.F("data__kind"), models.F("data__size").desc(), name="by_kind")]
+
+    database.create(Thing)
+    (index,) = Thing.__table__.indexes
+    assert str(CreateIndex(index).compile(dialect=postgresql.dialect())) == (
+        "CREATE INDEX by_kind ON tests_thing (((data -> 'kind')), ((data -> 'size')) DESC)"
+    )
+    Thing.objects.create(data={"kind": "x", "size": 1})
+    assert Thing.objects.filter(data__kind="x").exists()
+
+
 def test_required_features_decide_whether_a_table_is_created(face, database, isolated):
     class Commented(models.Model):
         class Meta:

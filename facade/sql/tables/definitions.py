@@ -421,7 +421,7 @@ def _index_item(table: sa.Table, opts: Options, expression: Frozen) -> Any:
         item = item.desc() if expression.descending else item.asc()
         item = item.nulls_first() if expression.nulls_first else item
         return item.nulls_last() if expression.nulls_last else item
-    if type(expression) is F:
+    if type(expression) is F and "__" not in expression.name:  # else it goes on into the column's value
         return _columns(table, opts, [expression.name])[0]
     return IndexExpression(opts.model, expression)
 
