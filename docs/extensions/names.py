@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from facade.models import Field, Func
+
 REFERENCE = Path(__file__).parent.parent / "reference"
 LISTING = re.compile(r"^```\{names\} (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ALL_MEMBERS = ".*"
@@ -187,6 +189,8 @@ def _texts(body: list[ast.stmt]) -> dict[str, str]:
 
 # Signatures and texts, as the pages show them
 
+ARGUMENTS = {0: "()", 1: "(expression)", 2: "(expression, other)"}
+
 
 def signature(name: Name) -> str:
     """Return the parameters of a function or class with their defaults; their types stand in the text."""
@@ -197,6 +201,8 @@ def signature(name: Name) -> str:
         return "" if inspect.isclass(value) else "(...)"
     if inspect.isclass(value) and issubclass(value, BaseException) and "__init__" not in vars(value):
         return ""
+    if inspect.isclass(value) and issubclass(value, Func) and value.__init__ is Func.__init__:
+        return ARGUMENTS.get(value.arity, "(*expressions, output_field=None)")
     try:
         found = inspect.signature(value)
     except (TypeError, ValueError):
@@ -204,7 +210,12 @@ def signature(name: Name) -> str:
     shown = [
         _plain(parameter) for parameter in found.parameters.values() if parameter.name not in {"self", "cls"}
     ]
-    return str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty))
+    written = str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty))
+    return (
+        written.replace("(*names", "(verbose_name=None")
+        if inspect.isclass(value) and issubclass(value, Field)
+        else written
+    )
 
 
 class _Shown:
