@@ -22,8 +22,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
-from starlette_admin.auth import AdminUser, AuthProvider
-from starlette_admin.exceptions import LoginFailed
 
 import facade
 from facade.cli.flights.data import SOURCES
@@ -31,6 +29,7 @@ from facade.cli.flights.models import MODELS, Airline, Airport, Flight, Plane
 from facade.configuration import configure
 from facade.contrib.admin import Admin, InlineModelView, ModelView
 from facade.db.connection import close_all
+from tests.cinema import Door
 from tests.fix_databases import free_port
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
@@ -44,20 +43,6 @@ pytestmark = pytest.mark.skipif(
     not (DRIVER and BROWSER) and "CI" not in os.environ,
     reason="chromium and chromium-driver are not installed",
 )
-
-
-class Door(AuthProvider):
-    async def login(self, username, password, remember_me, request):
-        if password != "open sesame":
-            raise LoginFailed("Wrong name or password.")
-        request.session["user"] = username
-
-    async def authenticate(self, request):
-        name = request.session.get("user")
-        return AdminUser(name) if name else None
-
-    async def logout(self, request):
-        request.session.clear()
 
 
 class PlaneFlights(InlineModelView):

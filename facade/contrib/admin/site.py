@@ -134,6 +134,9 @@ class Admin(BaseAdmin):
             additional_loaders=[*additional_loaders, *_loaders(options.get("theme"))],
             **options,
         )
+        self.templates.env.auto_reload = (
+            self.debug
+        )  # else each cell of a list asks the disk for changes of its template
 
     # -- what is mounted ------------------------------------------------------------------------------------
 
