@@ -92,6 +92,7 @@ if True: from facade.models.functions import Lower
 """
 NO_COUNTERPART = [
     ("from django.db import reset_queries", "django.db.reset_queries", False),
+    ("from django.apps import AppConfig", "django.apps.AppConfig", False),
     ("from django.conf import settings", "django.conf.settings", False),
     (
         "from django.conf import settings\nx = models.ForeignKey(settings.AUTH_USER_MODEL)",
@@ -221,6 +222,42 @@ def test_folders_are_searched_for_modules_but_not_environments_and_migrations(po
     (tmp_path / "shop/round").symlink_to(tmp_path)
     done = CliRunner().invoke(app, ["port", "shop", "--write"])
     assert done.output == f"{Path('shop/deep/views.py')}: written\n1 file written; nothing to look at.\n"
+
+
+MODELS = "from django.db import models\nclass {name}(models.Model): pass\n"
+BLOCKED = "from django.contrib.postgres.fields import ArrayField\n" + MODELS
+PROJECT = {
+    "shop/models.py": MODELS.format(name="Shop"),
+    "shop/admin.py": "from django.contrib import admin\nfrom django.db import models\nfrom .models import Shop\n",
+    "shop/reports.py": "from django.db.models import Q\nimport shop.models\n",
+    "crm/__init__.py": "",
+    "crm/models/__init__.py": "from .client import Client\n",
+    "crm/models/client.py": BLOCKED.format(name="Client") + "from ..rules import check\n",
+    "crm/rules.py": "from django.core.exceptions import ValidationError\ncheck = ValidationError\n",
+    "crm/queries.py": "from django.db.models import Q\nfrom crm.models import Client\n",
+    "crm/pages.py": "from django.core.paginator import Paginator\nfrom . import queries\n",
+    "crm/invoices.py": MODELS.format(name="Invoice") + "from crm.rules import check\n",
+    "crm/dates.py": "from django.utils import timezone\n",
+    "bills/models.py": MODELS.format(name="Bill"),
+}
+
+
+def test_what_imports_each_other_is_ported_together(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in PROJECT.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    done = CliRunner().invoke(app, ["port", ".", "--write"])
+    assert re.findall(r"^(\S+): written$", done.output, re.MULTILINE) == [
+        "bills/models.py", "crm/dates.py", "shop/models.py", "shop/reports.py"
+    ]  # fmt: skip
+    assert re.findall(r"^(\S+): left .*because crm/models/client.py is", done.output, re.MULTILINE) == [
+        "crm/invoices.py", "crm/pages.py", "crm/queries.py", "crm/rules.py"
+    ]  # fmt: skip
+    assert re.findall(r"^(\S+): left .*: rewritten in part", done.output, re.MULTILINE) == [
+        "crm/models/client.py", "shop/admin.py"
+    ]  # fmt: skip
+    assert CliRunner().invoke(app, ["port", ".", "--write", "--partly"]).output.count(": written") == 6
 
 
 def test_a_path_that_is_not_there_is_refused(port):

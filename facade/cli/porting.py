@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facade.cli.port import files
+from facade.cli.port.project import Project
 from facade.foundation.imports import later
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ else:
     rewriting = later("facade.cli.port.rewriting")
 
 __all__ = ["register"]
+
+_WOULD_NOT_RUN = ": rewritten in part, it would not run"
 
 
 def register(app: typer.Typer) -> None:
@@ -43,14 +46,12 @@ def port(
     """
     work = _Work(write=write, partly=partly)
     try:
-        for path in files.modules(paths):
-            work.see(path)
+        work.do(paths)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "libcst":
             raise
         typer.echo("Porting needs libcst: pip install 'sqlalchemy-facade[port]'", err=True)
         raise typer.Exit(2) from None
-    work.sum_up()
     if work.left or work.kept:
         raise typer.Exit(1)
 
@@ -65,25 +66,38 @@ class _Work:
     left: int = 0
     kept: int = 0
 
-    def see(self, path: Path) -> None:
-        """Port one file, or say why it stays as it is."""
-        if files.is_migration(path):
-            return
-        try:
-            old = path.read_bytes()
-            if not any(root.encode() in old for root in rewriting.ROOTS):
-                return
-            ported = rewriting.port(old)
-        except (OSError, *rewriting.UNREADABLE) as error:
-            self._keep(path, f"cannot be read: {_line(error)}")
-            return
-        if ported.code == old:
-            self._report(path, ported.findings)
-        elif not self.partly and any(finding.blocks for finding in ported.findings):
-            self._report(path, ported.findings)
-            self._keep(path, "left as it is: rewritten in part, it would not run (--partly does it)")
-        else:
-            self._change(path, old, ported)
+    def do(self, paths: Iterable[Path]) -> None:
+        """Port all modules, or say why they stay as they are."""
+        sources = dict(self._read(paths))
+        ported = dict(self._ported(sources))
+        blocked = {path for path, one in ported.items() if any(finding.blocks for finding in one.findings)}
+        held = Project.of(sources).held_by(blocked) if blocked and not self.partly else {}
+        for path, one in ported.items():
+            if one.code == sources[path]:
+                self._report(path, one.findings)
+            elif self.partly or not (path in blocked or path in held):
+                self._change(path, sources[path], one)
+            else:
+                self._report(path, one.findings)
+                why = f", because {held[path]} is" if path not in blocked else _WOULD_NOT_RUN
+                self._keep(path, f"left as it is{why} (--partly rewrites it)")
+        self._sum_up()
+
+    def _read(self, paths: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
+        for path in files.modules(paths):
+            if not files.is_migration(path):
+                try:
+                    yield path, path.read_bytes()
+                except OSError as error:
+                    self._keep(path, f"cannot be read: {_line(error)}")
+
+    def _ported(self, sources: Mapping[Path, bytes]) -> Iterator[tuple[Path, rewriting.Ported]]:
+        for path, source in sources.items():
+            if any(root.encode() in source for root in rewriting.ROOTS):
+                try:
+                    yield path, rewriting.port(source)
+                except rewriting.UNREADABLE as error:
+                    self._keep(path, f"cannot be read: {_line(error)}")
 
     def _change(self, path: Path, old: bytes, ported: rewriting.Ported) -> None:
         if self.write:
@@ -107,7 +121,7 @@ class _Work:
         typer.echo(f"{path}: {why}")
         self.kept += 1
 
-    def sum_up(self) -> None:
+    def _sum_up(self) -> None:
         """Print the last line."""
         files_ = f"{self.changed} file{'' if self.changed == 1 else 's'}"
         done = (

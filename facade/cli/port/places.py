@@ -59,6 +59,9 @@ _RENAMED = {
     ("django.db", "utils"): ("facade", "exceptions"),
 }
 
+#: What facade has under the same name for something else: Django's goes on where Django's applications do.
+_KEPT = frozenset({("django.apps", "AppConfig")})
+
 #: What takes models or parts of them: one that is left would be mixed with facade's in the same module.
 _MIXING = frozenset(
     {
@@ -72,6 +75,7 @@ _MIXING = frozenset(
 )
 _GENERAL = "facade has none; keep Django's, or do without"
 REMEDIES = {
+    "django.apps.AppConfig": "facade finds models where they are imported; facade.apps.AppConfig is for facade's INSTALLED_APPS",
     "django.conf.settings.AUTH_USER_MODEL": "name a model of your own, as 'accounts.User', with the columns of Django's table",
     "django.conf": "facade.settings and facade.configure() are facade's own; Django's settings go on beside them",
     "django.contrib": "it works with Django's models only",
@@ -128,6 +132,8 @@ def place_of(module: str, name: str) -> Place | None:
     >>> place_of("django.db.models.sql", "Query") is None
     True
     """
+    if (module, name) in _KEPT:
+        return None
     if (renamed := _RENAMED.get((module, name))) is not None:
         return Place(*renamed)
     for package in _packages(module):
