@@ -228,7 +228,8 @@ class Model(Persistence, Validation, metaclass=ModelBase):
     def fetch(self, name: str) -> Any:
         """Load a relation or a deferred field now, whatever the fetch mode, and return it.
 
-        A relation to many objects returns them as a list, and is prefetched from then on. FieldError for a name that is neither.
+        A relation to many objects returns them as a list, and is prefetched from then on. With `FETCH_PEERS` a relation is loaded for all
+        objects that came with this one, in one statement. FieldError for a name that is neither.
 
         >>> Author.objects.get(name="Ben").fetch("books")
         [<Book: Trees>]
@@ -240,11 +241,16 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         if getattr(field, "concrete", False) and field.attname not in self.__dict__:
             self.refresh_from_db(fields=[field.attname])
         if field is None or field.is_relation:
-            prefetch_related_objects([self], name)
+            prefetch_related_objects(self._peers() or [self], name)
         value = getattr(self, name)
         return list(value.all()) if isinstance(value, Manager) else value
 
     afetch = twin(fetch)
+
+    def _peers(self) -> list[Self]:
+        """Return what came with this object, and is alive, if its fetch mode is about all of them."""
+        references = self._state.peers if self._state.fetch_mode.track_peers else ()
+        return [peer for reference in references if (peer := reference()) is not None]
 
     def serializable_value(self, field_name: str) -> Any:
         """Return a field's value, of a foreign key its key; of a name that is no field, the attribute."""
