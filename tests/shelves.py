@@ -8,7 +8,7 @@ from decimal import Decimal
 from facade import models
 
 
-class House(models.Model):
+class Imprint(models.Model):
     """A publishing house."""
 
     name = models.CharField(max_length=40)
@@ -47,7 +47,7 @@ class Volume(models.Model):
         SOFT = "s", "Soft"
 
     writer = models.ForeignKey(Writer, models.CASCADE, related_name="volumes")
-    house = models.ForeignKey(House, models.SET_NULL, null=True, blank=True, related_name="volumes")
+    house = models.ForeignKey(Imprint, models.SET_NULL, null=True, blank=True, related_name="volumes")
     title = models.CharField(max_length=20, help_text="As on the spine.")
     cover = models.CharField(max_length=1, choices=Cover, default=Cover.SOFT)
     price = models.DecimalField(max_digits=6, decimal_places=2)
@@ -72,14 +72,14 @@ class Jacket(models.Model):
         app_label = "tests"
 
 
-TABLES = (House, Subject, Writer, Volume, Jacket)
+TABLES = (Imprint, Subject, Writer, Volume, Jacket)
 
 
 def stocked(face, database):
     """Make one writer with two volumes; return the first, which has all there is."""
     database.create(*TABLES)
     writer = face(Writer.objects.create, name="Ada", born=dt.date(1815, 12, 10))
-    house = face(House.objects.create, name="Taylor", city="London")
+    house = face(Imprint.objects.create, name="Taylor", city="London")
     first = face(Volume.objects.create, writer=writer, house=house, title="Notes", price=Decimal("9.50"))
     face(Volume.objects.create, writer=writer, title="Letters", price=Decimal("3.00"), cover="h")
     subjects = [face(Subject.objects.create, label=label) for label in ("engines", "numbers")]

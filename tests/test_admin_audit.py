@@ -17,7 +17,7 @@ from facade.signals import pre_save
 from tests.cinema import ALL, Browser, Cinema, Film, Role, Tone
 
 
-class Entry(models.Model):
+class AuditEntry(models.Model):
     """A line of a journal that is kept in the database itself."""
 
     who = models.CharField(max_length=20)
@@ -47,7 +47,7 @@ class Films(ModelView):
 
 @pytest.fixture
 def cinema(database):
-    database.create(*ALL, Entry)
+    database.create(*ALL, AuditEntry)
     return database
 
 
@@ -107,7 +107,9 @@ async def test_each_change_is_told_with_what_was_before_and_after(cinema):
 
 async def test_the_journal_is_written_in_the_transaction_of_the_change(cinema):
     def sync(change):
-        Entry.objects.create(who=change.user.username, what=f"{change.action} {','.join(change.changed)}")
+        AuditEntry.objects.create(
+            who=change.user.username, what=f"{change.action} {','.join(change.changed)}"
+        )
         if change.after and change.after.get("title") == "Forbidden":
             raise PermissionDenied("Not this one.")
 
@@ -119,12 +121,12 @@ async def test_the_journal_is_written_in_the_transaction_of_the_change(cinema):
         site = Browser(told_to(audit))
         path = f"film/edit?pk={film.pk}"
         page = await site.post(path, form(film, title="Forbidden"))
-        assert (page.status, await Entry.objects.acount()) == (403, 0)
+        assert (page.status, await AuditEntry.objects.acount()) == (403, 0)
         assert (await Film.objects.aget()).title == "Alien"
         assert (await site.post(path, form(film, title=f"By {audit.__name__}"))).status == 303
-        assert [entry.what async for entry in Entry.objects.all()] == ["edit title"]
+        assert [entry.what async for entry in AuditEntry.objects.all()] == ["edit title"]
         await Film.objects.aupdate(title="Alien")
-        await Entry.objects.all().adelete()
+        await AuditEntry.objects.all().adelete()
 
 
 async def test_a_hook_that_fails_undoes_the_change_and_gives_the_connection_back(cinema):

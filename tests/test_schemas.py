@@ -16,7 +16,7 @@ import facade.contrib.pydantic
 from facade import models
 from facade.exceptions import FieldError, FieldFetchBlocked
 from facade.models import CompositePrimaryKey, Count, F, Prefetch, prefetch_related_objects
-from tests.shelves import House, Subject, Volume, Writer, stocked
+from tests.shelves import Imprint, Subject, Volume, Writer, stocked
 
 
 class Kit(SimpleNamespace):
@@ -265,8 +265,8 @@ def test_what_a_model_has_not_is_refused(kit, options, error, words):
 @in_each_kit
 def test_an_instance_of_another_model_is_refused(kit):
     schema = kit.schema_for(Writer, name="Out")
-    with pytest.raises(TypeError, match="Out is a schema of Writer, not of House"):
-        schema.from_instance(House())
+    with pytest.raises(TypeError, match="Out is a schema of Writer, not of Imprint"):
+        schema.from_instance(Imprint())
     with pytest.raises(TypeError, match="reads instances of models, not 3"):
         schema.from_instances([3])
 
