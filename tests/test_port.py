@@ -311,6 +311,11 @@ def test_of_the_names_of_models_only_retired_and_internal_ones_have_no_place():
     ]
 
 
+def test_pages_that_remedies_name_are_there():
+    named = {page for text in places.REMEDIES.values() for page in re.findall(r"docs/[\w-]+\.md", text)}
+    assert [page for page in named if not (ROOT / page).exists()] == []
+
+
 def test_the_page_has_the_table_of_places():
     page = (ROOT / "docs" / "porting.md").read_text()
     rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", page, re.MULTILINE)
