@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
@@ -84,6 +85,7 @@ def _reference(ticked: str, target: str | None) -> str:
     return ticked if target is None else f"{{py:obj}}`{ticked.strip('`')} <{target}>`"
 
 
+@cache
 def _targets() -> dict[str, str]:
     """Return the full names by what texts call them; what two things are called is not in it."""
     found: dict[str, str] = {}
