@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import uuid
 from functools import cache
 
@@ -65,6 +67,13 @@ def with_a_login():
 
 
 # -- who comes in ------------------------------------------------------------------------------------------
+
+
+def test_without_starlette_admin_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "starlette_admin", None)
+    monkeypatch.delitem(sys.modules, "starlette_admin.actions")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'sqlalchemy-facade\[admin\]'"):
+        importlib.reload(sys.modules["facade.contrib.admin"])
 
 
 def test_without_a_provider_it_does_not_start():
@@ -174,7 +183,12 @@ async def test_views_say_who_may_do_what(cinema):
     page = await site.post("_api/cinema/action?name=export&all=1", {"scope": "page", "format": "csv"})
     assert page.html.splitlines()[1].split(",")[1:] == ["Apollo", ""]
     whole = Browser(application(read_only=True))
-    assert (await whole.get("film/list")).status == 200
+    page = await whole.get("film/list")
+    assert page.status == 200
+    assert "film/create" not in page.html
+    assert (
+        (await whole.get("film/create")).status == (await whole.get(f"film/edit?pk={film.pk}")).status == 403
+    )
     assert (await whole.post(f"film/delete?pk={film.pk}", {"pks": str(film.pk)})).status == 403
     assert (await whole.post("_api/film/action?name=dearer&all=1", {})).status == 403
     assert await Film.objects.acount() == 1

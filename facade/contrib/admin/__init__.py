@@ -5,7 +5,7 @@ from __future__ import annotations
 try:
     from starlette_admin.actions import action, row_action
 except ModuleNotFoundError as error:
-    if error.name not in ("starlette_admin", "starlette", "jinja2", "itsdangerous", "python_multipart"):
+    if (error.name or "").partition(".")[0] not in ("starlette_admin", "starlette", "jinja2", "itsdangerous"):
         raise
     raise ModuleNotFoundError(
         "facade.contrib.admin needs starlette-admin: pip install 'sqlalchemy-facade[admin]'", name=error.name

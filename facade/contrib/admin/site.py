@@ -28,15 +28,16 @@ from facade.contrib.admin.inlines import InlineModelView
 from facade.contrib.admin.keys import key_text
 from facade.contrib.admin.local import LocalOnly
 from facade.contrib.admin.rows import FARTHEST, READING
-from facade.contrib.admin.saving import said_by_database
 from facade.contrib.admin.views import ModelView
+from facade.contrib.service.errors import answer_to
 from facade.exceptions import (
-    DeadlockDetected,
+    DataError,
     ImproperlyConfigured,
     IntegrityError,
+    OperationalError,
     PermissionDenied,
-    PoolExhausted,
-    SerializationFailure,
+    PoolTimeoutError,
+    SuspiciousOperation,
 )
 from facade.transaction import atomic, detached, set_rollback
 
@@ -59,6 +60,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Admin"]
 
+ANSWERED = (
+    PermissionDenied,
+    SuspiciousOperation,
+    IntegrityError,
+    DataError,
+    PoolTimeoutError,
+    OperationalError,
+)
 WITHOUT_FOREIGN_FONT = '{% extends "@core/base.html" %}{% block fonts %}{% endblock %}'
 
 Link = str | Callable[["Request"], "str | None"] | None
@@ -180,8 +189,8 @@ class Admin(BaseAdmin):
     def _check_writing(self, request: Request, view: BaseModelView) -> None:
         """Refuse requests that would write what can only be read, whatever the view's permissions say."""
         is_export = request.query_params.get("name") == "export" and request.url.path.endswith("/action")
-        writable = view.is_writable() if isinstance(view, ModelView) else True
-        if (self.read_only or not writable) and not is_export:
+        writable = view.is_writable() if isinstance(view, ModelView) else not self.read_only
+        if not (writable or is_export):
             raise HTTPException(403)
 
     async def _save_inlines(
@@ -307,7 +316,7 @@ class Admin(BaseAdmin):
         for obj in objs:
             if not await view.is_row_action_allowed_for_obj(request, "delete", obj):
                 raise HTTPException(403)
-        if self.read_only or not view.can_delete(request):
+        if not view.can_delete(request):
             raise HTTPException(403)
 
     def _origin(self, request: Request, view: ModelView) -> str:
@@ -349,17 +358,15 @@ async def _atomically(endpoint: Endpoint, request: Request, alias: str) -> Respo
 
 @contextmanager
 def telling_statuses() -> Iterator[None]:
-    """Answer what a database could not do by the status that says so."""
+    """Answer what a database could not do by the status that services give it."""
     try:
         yield
-    except PermissionDenied as error:
-        raise HTTPException(403, str(error) or None) from error
-    except (DeadlockDetected, SerializationFailure) as error:
-        raise HTTPException(409, "Somebody else was changing the same rows. Try again.") from error
-    except IntegrityError as error:
-        raise HTTPException(409, said_by_database(error)) from error
-    except PoolExhausted as error:
-        raise HTTPException(503, "All connections are in use. Try again in a moment.") from error
+    except ANSWERED as error:
+        answer = answer_to(error)
+        if answer is None or not isinstance(answer.detail, str):
+            raise
+        said = str(error) if isinstance(error, PermissionDenied) else ""
+        raise HTTPException(answer.status, said or answer.detail) from error
 
 
 def _check_relations(view: BaseModelView, known: dict[str | None, BaseModelView]) -> None:

@@ -69,6 +69,11 @@ class ModelView(Rows):
     also_checked: frozenset[str] = frozenset()
     """Fields that forms do not have and that are checked with each change all the same."""
 
+    def is_writable(self) -> bool:
+        """Return whether rows can be written at all: not where the admin as a whole, or the view, is for reading."""
+        home = getattr(self, "parent_view", None) or self
+        return super().is_writable() and not getattr(home._admin, "read_only", False)
+
     # -- writing ------------------------------------------------------------------------------------------
 
     def new(self) -> Any:
