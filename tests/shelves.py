@@ -15,14 +15,14 @@ class Imprint(models.Model):
     city = models.CharField(max_length=40, blank=True)
 
     class Meta:
-        app_label = "tests"
+        app_label = "shelves"
 
 
 class Subject(models.Model):
     label = models.CharField(max_length=20, unique=True)
 
     class Meta:
-        app_label = "tests"
+        app_label = "shelves"
         ordering = ["pk"]
 
 
@@ -31,7 +31,7 @@ class Writer(models.Model):
     born = models.DateField(null=True, blank=True)
 
     class Meta:
-        app_label = "tests"
+        app_label = "shelves"
 
     @property
     def initial(self) -> str:
@@ -55,7 +55,7 @@ class Volume(models.Model):
     added = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        app_label = "tests"
+        app_label = "shelves"
         ordering = ["pk"]
         constraints = [models.UniqueConstraint(fields=["writer", "title"], name="volume_of_writer")]
 
@@ -69,7 +69,7 @@ class Jacket(models.Model):
     colour = models.CharField(max_length=20)
 
     class Meta:
-        app_label = "tests"
+        app_label = "shelves"
 
 
 TABLES = (Imprint, Subject, Writer, Volume, Jacket)

@@ -364,7 +364,7 @@ class DinerProxy(Diner):
         proxy = True
 
 
-class Shelf(models.Model):
+class BookCase(models.Model):
     pk = CompositePrimaryKey("row", "place")
     row = models.IntegerField()
     place = models.CharField(max_length=2)
@@ -384,10 +384,10 @@ class Branch(models.Model):
 
 
 def test_inherited_fields_and_composite_keys_are_shown(face, database, assert_queries):
-    database.create(Spot, Diner, Shelf)
+    database.create(Spot, Diner, BookCase)
     diner = face(Diner.objects.create, name="Joe's", stars=3)
     face(diner.friends.add, diner)
-    face(Shelf.objects.create, row=1, place="a", spot=diner)
+    face(BookCase.objects.create, row=1, place="a", spot=diner)
     for kit in KITS:
         schema = kit.schema_for(Diner, fields=["id", "name", "stars", "friends", "shelves"])
         with assert_queries(3):
@@ -396,8 +396,8 @@ def test_inherited_fields_and_composite_keys_are_shown(face, database, assert_qu
             shown = kit.shown(schema.from_instance(found))
         assert shown == {"id": 1, "name": "Joe's", "stars": 3, "friends": [1], "shelves": [[1, "a"]]}
         assert keys_of(kit.schema_for(Diner)) == ["id", "name", "stars", "friends"]
-        whole = kit.schema_for(Shelf, depth=1, exclude=["spot__friends"])
-        (shelf,) = face.list(whole.prefetched(Shelf.objects.all()))
+        whole = kit.schema_for(BookCase, depth=1, exclude=["spot__friends"])
+        (shelf,) = face.list(whole.prefetched(BookCase.objects.all()))
         assert kit.shown(whole.from_instance(shelf)) == {
             "row": 1,
             "place": "a",
