@@ -21,7 +21,7 @@ class Index:
     """An index on fields (``"-name"`` for descending order) or expressions.
 
     `condition` restricts it to the rows that meet a Q, `include` adds columns that are only stored; `opclasses` are those of PostgreSQL.
-    `name` has at most 30 characters, and is derived from the table and the columns if it is not given. UnsupportedFeature, when
+    `name` is derived from the table and the columns, within 30 characters, if it is not given. UnsupportedFeature, when
     the table is made, for what the database has not.
 
     >>> Index(fields=["author", "-published"], name="book_recent_idx")

@@ -60,7 +60,7 @@ def _refuse_number(field: Field[Any], value: object, error: Exception) -> NoRetu
 
 
 class IntegerField(Field[IntegerValue]):
-    """Integers of 32 bits; beyond them NumericValueOutOfRange, and a comparison that no row, or every row, meets.
+    """Integers of 32 bits, on SQLite of 64; NumericValueOutOfRange for others. A comparison with one is answered without asking.
 
     >>> IntegerField().to_python("42")
     42

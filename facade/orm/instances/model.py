@@ -229,7 +229,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         """Load a relation or a deferred field now, whatever the fetch mode, and return it.
 
         A relation to many objects returns them as a list, and is prefetched from then on. With `FETCH_PEERS` a relation is loaded for all
-        objects that came with this one, in one statement. FieldError for a name that is neither.
+        objects that came with this one, in one statement. AttributeError for a name that is neither.
 
         >>> Author.objects.get(name="Ben").fetch("books")
         [<Book: Trees>]

@@ -450,7 +450,7 @@ class Chain(Combining):
         return self._step(key, values)
 
     def reverse(self) -> Self:
-        """Turn the order round; where there is none, that by the primary key."""
+        """Turn the order round; where there is none, it stays open."""
         if self._low or self._high is not None:
             raise TypeError("Cannot reverse a query once a slice has been taken.")
         return self._step(("reverse",))

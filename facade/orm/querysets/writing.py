@@ -165,8 +165,8 @@ class Writing(Reading[M, R]):
     def update(self, /, **kwargs: Any) -> int:
         """Assign values or expressions in the database; return the number of rows found.
 
-        One statement: no object is loaded, `save()` is not called, no signals are sent. FieldError for names that are no columns
-        of the model, TypeError for a slice.
+        One statement: no object is loaded, `save()` is not called, no signals are sent. FieldDoesNotExist for names that the
+        model does not have, FieldError for those that are no columns, TypeError for a slice.
 
         >>> from facade.models import F
         >>> Book.objects.filter(author__name="Ada").update(pages=F("pages") + 10)
