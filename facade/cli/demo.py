@@ -146,7 +146,7 @@ class Reader:
         if not self.is_there:
             return True
         try:
-            answer = self.console.input("[dim]Enter goes on, q ends [/dim]")
+            answer = self.console.input("[dim]Enter: next, a: all, q: end [/dim]").strip().lower()
         except EOFError:
             self.is_there = False
             self.console.print()
@@ -155,7 +155,8 @@ class Reader:
             self.console.print()
             raise
         self.console.control(Control((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)))
-        return not answer.strip().lower().startswith("q")
+        self.is_there = not answer.startswith("a")
+        return not answer.startswith("q")
 
 
 def _visit(stop: tour.Stop, loop: asyncio.Runner) -> Page:

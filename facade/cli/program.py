@@ -61,7 +61,7 @@ def demo(
     ] = "",
     full: Annotated[bool, typer.Option("--full", help="All steps, and a table of their times.")] = False,
     pause: Annotated[
-        bool | None, typer.Option(help="Wait for Enter after each page; what a terminal does without it.")
+        bool | None, typer.Option(help="Wait for Enter after each page, as in a terminal; or never.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the tables, or the file, behind.")] = False,
     picture: Annotated[
