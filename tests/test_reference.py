@@ -13,6 +13,7 @@ import pytest
 import facade
 from docs.extensions import checks, columns, commands, lookups, names, settings
 from facade import contrib, exceptions, models
+from facade.cli.port.places import PLACES
 from facade.configuration import Settings
 from facade.db.settings import config
 from facade.meta import options
@@ -37,6 +38,7 @@ ROOMS = {
 }
 MODULES = [
     "facade",
+    "facade.parsing.dates",
     *(f"facade.{found.name}" for found in pkgutil.iter_modules(facade.__path__) if found.name not in ROOMS),
     *(found.name for found in pkgutil.iter_modules(models.__path__, "facade.models.")),
     *(found.name for found in pkgutil.iter_modules(contrib.__path__, "facade.contrib.")),
@@ -103,6 +105,10 @@ def test_public_names_are_in_the_reference(module):
     ]
     twins = {name.twin for name in LISTED if name.twin}
     assert [name for name in missing if name not in twins] == []
+
+
+def test_what_a_django_project_is_ported_to_is_in_the_reference():
+    assert {module for places in PLACES.values() for module in places} - set(MODULES) == set()
 
 
 @pytest.mark.parametrize("cls", WHOLE, ids=lambda cls: cls.__name__)
