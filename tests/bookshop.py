@@ -19,9 +19,9 @@ class Novelist(models.Model):
         app_label = "tests"
 
 
-class Tome(models.Model):
+class Paperback(models.Model):
     title = models.CharField(max_length=40, unique=True)
-    novelist = models.ForeignKey(Novelist, models.PROTECT, related_name="tomes", null=True, blank=True)
+    novelist = models.ForeignKey(Novelist, models.PROTECT, related_name="paperbacks", null=True, blank=True)
     price = models.DecimalField(max_digits=6, decimal_places=2, default=Decimal(10))
     published = models.DateField(null=True, blank=True)
     language = models.CharField(max_length=2, choices=[("de", "German"), ("en", "English")], default="en")
@@ -29,7 +29,9 @@ class Tome(models.Model):
 
     class Meta:
         app_label = "tests"
-        constraints = [models.CheckConstraint(condition=models.Q(stock__lte=1000), name="tests_tome_stock")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(stock__lte=1000), name="tests_paperback_stock")
+        ]
 
 
 class NovelistOut(BaseModel):
@@ -38,7 +40,7 @@ class NovelistOut(BaseModel):
     name: str
 
 
-class TomeOut(BaseModel):
+class PaperbackOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: int
@@ -48,22 +50,22 @@ class TomeOut(BaseModel):
     stock: int
 
 
-class TomeWithNovelist(TomeOut):
+class PaperbackWithNovelist(PaperbackOut):
     novelist: NovelistOut | None
 
 
-class TomeIn(BaseModel):
+class PaperbackIn(BaseModel):
     title: str
     price: Decimal = Decimal(10)
     stock: int = 0
 
 
 def fill():
-    """Store two novelists and seven tomes."""
+    """Store two novelists and seven paperbacks."""
     ann, bea = Novelist.objects.bulk_create([Novelist(name="Ann"), Novelist(name="Bea")])
-    Tome.objects.bulk_create(
-        Tome(
-            title=f"Tome {number}",
+    Paperback.objects.bulk_create(
+        Paperback(
+            title=f"Paperback {number}",
             novelist=(ann, bea, None)[number % 3],
             price=Decimal(10 + number % 2),
             published=None if number % 4 == 0 else dt.date(2020 + number % 3, 1, 1),
@@ -92,5 +94,8 @@ def in_use():
 def stored(database):
     """Return the titles that were stored beside those of `fill`."""
     return {
-        title for (title,) in database.observe("SELECT title FROM tests_tome WHERE title NOT LIKE 'Tome%'")
+        title
+        for (title,) in database.observe(
+            "SELECT title FROM tests_paperback WHERE title NOT LIKE 'Paperback%'"
+        )
     }

@@ -43,7 +43,17 @@ from facade.exceptions import (
     SerializationFailure,
     ValidationError,
 )
-from tests.bookshop import Novelist, Tome, TomeIn, TomeOut, TomeWithNovelist, asking, fill, in_use, stored
+from tests.bookshop import (
+    Novelist,
+    Paperback,
+    PaperbackIn,
+    PaperbackOut,
+    PaperbackWithNovelist,
+    asking,
+    fill,
+    in_use,
+    stored,
+)
 
 pytestmark = pytest.mark.vendors("sqlite", "postgres")
 KEY = "a key of more than sixteen characters"
@@ -52,14 +62,17 @@ WAYS = ["def", "async"]
 
 @pytest.fixture
 def shop(database):
-    database.create(Novelist, Tome)
+    database.create(Novelist, Paperback)
     fill()
     return database
 
 
 def titles(database):
     return {
-        title for (title,) in database.observe("SELECT title FROM tests_tome WHERE title NOT LIKE 'Tome%'")
+        title
+        for (title,) in database.observe(
+            "SELECT title FROM tests_paperback WHERE title NOT LIKE 'Paperback%'"
+        )
     }
 
 
@@ -87,23 +100,23 @@ def atomic_app(route=AtomicRoute):
     app = FastAPI(exception_handlers=exception_handlers())
     app.router.route_class = route
 
-    @app.post("/def", response_model=TomeOut)
-    def store(data: TomeIn, response: Response, how: str = ""):
-        tome = Tome.objects.create(**data.model_dump())
+    @app.post("/def", response_model=PaperbackOut)
+    def store(data: PaperbackIn, response: Response, how: str = ""):
+        paperback = Paperback.objects.create(**data.model_dump())
         assert connections["default"].in_atomic_block
         transaction.on_commit(lambda: told.append(data.title))
         if how == "set 418":
             response.status_code = 418
-        return fails(how) or tome
+        return fails(how) or paperback
 
-    @app.post("/async", response_model=TomeOut)
-    async def astore(data: TomeIn, response: Response, how: str = ""):
-        tome = await Tome.objects.acreate(**data.model_dump())
+    @app.post("/async", response_model=PaperbackOut)
+    async def astore(data: PaperbackIn, response: Response, how: str = ""):
+        paperback = await Paperback.objects.acreate(**data.model_dump())
         assert connections["default"].in_atomic_block
         transaction.on_commit(lambda: told.append(data.title))
         if how == "set 418":
             response.status_code = 418
-        return fails(how) or tome
+        return fails(how) or paperback
 
     @app.get("/def")
     def look():
@@ -199,13 +212,13 @@ async def test_a_cancelled_request_leaves_nothing_behind(shop):
 
     @app.post("/async")
     async def astore():
-        await Tome.objects.acreate(title="async")
+        await Paperback.objects.acreate(title="async")
         began.set()
         await asyncio.sleep(60)
 
     @app.post("/def")
     def store():
-        Tome.objects.create(title="def")
+        Paperback.objects.create(title="def")
         loop.call_soon_threadsafe(began.set)
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
 
@@ -237,17 +250,17 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
     app = FastAPI(exception_handlers=exception_handlers())
     app.router.route_class = atomic_route(retries=2, durable=True)
 
-    @app.post("/def", response_model=TomeOut)
-    def store(data: TomeIn, times: int):
-        tome = Tome.objects.create(title=data.title)
+    @app.post("/def", response_model=PaperbackOut)
+    def store(data: PaperbackIn, times: int):
+        paperback = Paperback.objects.create(title=data.title)
         give_up("def", times)
-        return tome
+        return paperback
 
-    @app.post("/async", response_model=TomeOut)
-    async def astore(data: TomeIn, times: int):
-        tome = await Tome.objects.acreate(title=data.title)
+    @app.post("/async", response_model=PaperbackOut)
+    async def astore(data: PaperbackIn, times: int):
+        paperback = await Paperback.objects.acreate(title=data.title)
         give_up("async", times)
-        return tome
+        return paperback
 
     async with asking(app) as client:
         for way in WAYS:
@@ -277,34 +290,36 @@ def returning_app():
     app.router.route_class = QuerySetRoute
 
     def both(path, answer, **options):
-        async def alist_tomes():
+        async def alist_paperbacks():
             return answer()
 
-        def list_tomes():
+        def list_paperbacks():
             return answer()
 
-        app.get(f"/async{path}", **options)(alist_tomes)
-        app.get(f"/def{path}", **options)(list_tomes)
+        app.get(f"/async{path}", **options)(alist_paperbacks)
+        app.get(f"/def{path}", **options)(list_paperbacks)
 
-    both("/plain", lambda: Tome.objects.order_by("title")[:2], response_model=list[TomeOut])
-    both("/manager", lambda: Tome.objects, response_model=list[TomeOut])
+    both("/plain", lambda: Paperback.objects.order_by("title")[:2], response_model=list[PaperbackOut])
+    both("/manager", lambda: Paperback.objects, response_model=list[PaperbackOut])
     both(
         "/joined",
-        lambda: Tome.objects.select_related("novelist").order_by("id"),
-        response_model=list[TomeWithNovelist],
+        lambda: Paperback.objects.select_related("novelist").order_by("id"),
+        response_model=list[PaperbackWithNovelist],
     )
     both(
         "/prefetched",
-        lambda: Tome.objects.prefetch_related("novelist").order_by("id"),
-        response_model=list[TomeWithNovelist],
+        lambda: Paperback.objects.prefetch_related("novelist").order_by("id"),
+        response_model=list[PaperbackWithNovelist],
     )
-    both("/missing", lambda: Tome.objects.order_by("id"), response_model=list[TomeWithNovelist])
-    both("/deferred", lambda: Tome.objects.defer("price"), response_model=list[TomeOut])
+    both("/missing", lambda: Paperback.objects.order_by("id"), response_model=list[PaperbackWithNovelist])
+    both("/deferred", lambda: Paperback.objects.defer("price"), response_model=list[PaperbackOut])
     both(
-        "/raw", lambda: Tome.objects.raw("SELECT * FROM tests_tome ORDER BY id"), response_model=list[TomeOut]
+        "/raw",
+        lambda: Paperback.objects.raw("SELECT * FROM tests_paperback ORDER BY id"),
+        response_model=list[PaperbackOut],
     )
-    both("/values", lambda: Tome.objects.order_by("id").values("title")[:1])
-    both("/undescribed", lambda: Tome.objects.all())
+    both("/values", lambda: Paperback.objects.order_by("id").values("title")[:1])
+    both("/undescribed", lambda: Paperback.objects.all())
     return app  # fmt: skip
 
 
@@ -316,7 +331,7 @@ async def test_a_queryset_is_loaded_once_and_serialized(shop, assert_queries, ca
                 with assert_queries(count):
                     answer = await client.get(f"/{way}/{path}")
                 assert answer.status_code == 200, answer.text
-                assert answer.json()[0]["title"] == "Tome 0"
+                assert answer.json()[0]["title"] == "Paperback 0"
             assert (await client.get(f"/{way}/joined")).json()[0]["novelist"] == {"name": "Ann"}
 
 
@@ -335,7 +350,7 @@ async def test_what_was_not_loaded_is_an_error_with_the_reason_and_no_query(shop
     async with asking(app) as client:
         for way in WAYS:
             for path, word in (
-                ("missing", "Tome.novelist"),
+                ("missing", "Paperback.novelist"),
                 ("deferred", "price"),
                 ("undescribed", "response_model"),
             ):
@@ -355,35 +370,35 @@ Cursor = Annotated[PageByCursor, Depends(query(CursorPagination(["-published", "
 def paging_app():
     app = FastAPI(exception_handlers=exception_handlers())
 
-    @app.get("/async/numbered", response_model=NumberedPage[TomeOut])
+    @app.get("/async/numbered", response_model=NumberedPage[PaperbackOut])
     async def anumbered(page: Numbered):
-        return await page.apage(Tome.objects.order_by("-price").prefetch_related("novelist"))
+        return await page.apage(Paperback.objects.order_by("-price").prefetch_related("novelist"))
 
-    @app.get("/def/numbered", response_model=NumberedPage[TomeOut])
+    @app.get("/def/numbered", response_model=NumberedPage[PaperbackOut])
     def numbered(page: Numbered):
-        return page.page(Tome.objects.order_by("-price").prefetch_related("novelist"))
+        return page.page(Paperback.objects.order_by("-price").prefetch_related("novelist"))
 
-    @app.get("/async/uncounted", response_model=NumberedPage[TomeOut])
+    @app.get("/async/uncounted", response_model=NumberedPage[PaperbackOut])
     async def uncounted(page: Uncounted):
-        return await page.apage(Tome.objects.order_by("-price"))
+        return await page.apage(Paperback.objects.order_by("-price"))
 
-    @app.get("/async/offset", response_model=OffsetPage[TomeOut])
+    @app.get("/async/offset", response_model=OffsetPage[PaperbackOut])
     async def aoffset(page: Offset):
-        return await page.apage(Tome.objects.order_by("id")[1:])
+        return await page.apage(Paperback.objects.order_by("id")[1:])
 
-    @app.get("/async/cursor", response_model=CursorPage[TomeOut])
+    @app.get("/async/cursor", response_model=CursorPage[PaperbackOut])
     async def acursor(page: Cursor):
-        return await page.apage(Tome.objects)
+        return await page.apage(Paperback.objects)
 
-    @app.get("/def/cursor", response_model=CursorPage[TomeOut])
+    @app.get("/def/cursor", response_model=CursorPage[PaperbackOut])
     def cursor(page: Cursor):
-        return page.page(Tome.objects)
+        return page.page(Paperback.objects)
 
     return app
 
 
 def stocks(answer):
-    return [tome["stock"] for tome in answer.json()["items"]]
+    return [paperback["stock"] for paperback in answer.json()["items"]]
 
 
 async def test_pages_by_number_and_by_offset(shop, assert_queries):
@@ -431,11 +446,11 @@ def test_openapi_has_the_parameters_and_the_pages():
     assert parameters["size"]["schema"] == {
         "type": "integer", "minimum": 1, "maximum": 5, "default": 3, "title": "Size", "description": "How many items a page has.",
     }  # fmt: skip
-    assert "NumberedPage_TomeOut_" in described["components"]["schemas"]
+    assert "NumberedPage_PaperbackOut_" in described["components"]["schemas"]
 
 
 books = Filtering(
-    Tome,
+    Paperback,
     {"price": ["gte", "range"], "language": ["exact", "in"], "published": ["isnull"], "published__year": ["exact"],
      "novelist__name": ["exact"], "novelist": ["exact"]},
     search=["title", "novelist__name"],
@@ -447,9 +462,9 @@ def filtering_app():
     app = FastAPI(exception_handlers=exception_handlers())
 
     @app.get("/async")
-    async def list_tomes(asked: Annotated[Filters, Depends(query(books))], page: Numbered):
-        found = asked.apply(Tome.objects.order_by("id"))
-        return [tome.stock for tome in (await page.apage(found)).items]
+    async def list_paperbacks(asked: Annotated[Filters, Depends(query(books))], page: Numbered):
+        found = asked.apply(Paperback.objects.order_by("id"))
+        return [paperback.stock for paperback in (await page.apage(found)).items]
 
     return app
 
@@ -464,7 +479,7 @@ FOUND = {
     "published__year=2021": [1],
     "novelist__name=Ann": [0, 3, 6],
     "novelist=1": [0, 3, 6],
-    "search=tome+ann&ordering=-title": [6, 3, 0],
+    "search=paperback+ann&ordering=-title": [6, 3, 0],
     "ordering=-price&ordering=-title": [5, 3, 1],
     "unrelated=1": [0, 1, 2],
 }
@@ -499,37 +514,37 @@ def tagging_app():
     app = FastAPI(exception_handlers=exception_handlers())
     app.router.route_class = AtomicRoute
 
-    @app.get("/{title}", response_model=TomeOut)
+    @app.get("/{title}", response_model=PaperbackOut)
     async def look(title: str, seen: Annotated[Tagged, Depends()]):
-        tome = await Tome.objects.aget(title=title)
-        seen.check(tome)
-        return tome
+        paperback = await Paperback.objects.aget(title=title)
+        seen.check(paperback)
+        return paperback
 
-    @app.put("/{title}", response_model=TomeOut)
-    def change(title: str, data: TomeIn, seen: Annotated[Tagged, Depends()]):
-        tome = Tome.objects.select_for_update().get(title=title)
-        seen.check(tome, required=True)
-        tome.price = data.price
-        tome.save()
-        seen.tag(tome)
-        return tome
+    @app.put("/{title}", response_model=PaperbackOut)
+    def change(title: str, data: PaperbackIn, seen: Annotated[Tagged, Depends()]):
+        paperback = Paperback.objects.select_for_update().get(title=title)
+        seen.check(paperback, required=True)
+        paperback.price = data.price
+        paperback.save()
+        seen.tag(paperback)
+        return paperback
 
     return app
 
 
 async def test_a_client_says_which_state_it_has_seen(shop):
     async with asking(tagging_app()) as client:
-        answer = await client.get("/Tome 1")
+        answer = await client.get("/Paperback 1")
         seen = answer.headers["etag"]
-        answer = await client.get("/Tome 1", headers={"If-None-Match": f'"other", W/{seen}'})
+        answer = await client.get("/Paperback 1", headers={"If-None-Match": f'"other", W/{seen}'})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", seen)
         change = {"title": "", "price": "12.5"}
-        assert (await client.put("/Tome 1", json=change)).status_code == 428
-        answer = await client.put("/Tome 1", json=change, headers={"If-Match": seen})
+        assert (await client.put("/Paperback 1", json=change)).status_code == 428
+        answer = await client.put("/Paperback 1", json=change, headers={"If-Match": seen})
         assert answer.status_code == 200
-        assert (await client.get("/Tome 1")).headers["etag"] == answer.headers["etag"] != seen
-        assert (await client.put("/Tome 1", json=change, headers={"If-Match": seen})).status_code == 412
-        both = [client.put("/Tome 1", json={**change, "price": price}, headers={"If-Match": answer.headers["etag"]})
+        assert (await client.get("/Paperback 1")).headers["etag"] == answer.headers["etag"] != seen
+        assert (await client.put("/Paperback 1", json=change, headers={"If-Match": seen})).status_code == 412
+        both = [client.put("/Paperback 1", json={**change, "price": price}, headers={"If-Match": answer.headers["etag"]})
                 for price in (1, 2, 3)]  # fmt: skip
         assert sorted(one.status_code for one in await asyncio.gather(*both)) == [200, 412, 412]
 
@@ -560,23 +575,23 @@ async def test_statements_join_the_session_of_a_request(engines, shop):
     told.clear()
     sessions = request_session(sessionmaker(engines[0])), request_session(async_sessionmaker(engines[1]))
     one, other = (Depends(session, scope="function") for session in sessions)
-    insert = sa.insert(Tome.__table__)
+    insert = sa.insert(Paperback.__table__)
 
     @app.post("/def")
     def store(session: Session = one, how: str = ""):
         session.execute(insert.values(title=f"core def {how}", price=1, language="en", stock=0))
-        Tome.objects.filter(title=f"core def {how}").update(stock=1)
+        Paperback.objects.filter(title=f"core def {how}").update(stock=1)
         with transaction.atomic():
-            Tome.objects.create(title=f"def {how}")
+            Paperback.objects.create(title=f"def {how}")
         transaction.on_commit(lambda: told.append("def"))
         return fails(how)
 
     @app.post("/async")
     async def astore(session: AsyncSession = other, how: str = ""):
         await session.execute(insert.values(title=f"core async {how}", price=1, language="en", stock=0))
-        await Tome.objects.filter(title=f"core async {how}").aupdate(stock=1)
+        await Paperback.objects.filter(title=f"core async {how}").aupdate(stock=1)
         async with transaction.atomic():
-            await Tome.objects.acreate(title=f"async {how}")
+            await Paperback.objects.acreate(title=f"async {how}")
         transaction.on_commit(lambda: told.append("async"))
         return fails(how)
 
@@ -599,15 +614,15 @@ def failing_app():
 
     @app.get("/missing")
     async def missing():
-        await Tome.objects.aget(pk=99)
+        await Paperback.objects.aget(pk=99)
 
     @app.get("/invalid")
     def invalid():
-        Tome(title="", language="fr").full_clean()
+        Paperback(title="", language="fr").full_clean()
 
     @app.get("/twice")
     async def twice():
-        await Tome.objects.acreate(title="Tome 1")
+        await Paperback.objects.acreate(title="Paperback 1")
 
     @app.get("/protected")
     def protected():
@@ -615,7 +630,7 @@ def failing_app():
 
     @app.get("/conflict")
     async def conflict():
-        await Tome.objects.filter(title="Tome 1").aupdate(stock=2000)
+        await Paperback.objects.filter(title="Paperback 1").aupdate(stock=2000)
 
     @app.get("/pool")
     async def pool():
@@ -647,7 +662,7 @@ async def test_errors_have_their_statuses(shop, caplog):
         for path, status in expected.items():
             answer = await client.get(f"/{path}")
             assert answer.status_code == status, (path, answer.text)
-            assert "tests_tome" not in answer.text
+            assert "tests_paperback" not in answer.text
             assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
         answer = await client.get("/invalid")
         assert answer.status_code == 422
@@ -674,7 +689,7 @@ async def test_health_is_a_page(shop):
 
 async def test_a_lifespan_configures_and_closes(shop):
     async with lifespan(DATABASES={"default": shop.url}, check=True)(None):
-        assert await Tome.objects.acount() == 7
+        assert await Paperback.objects.acount() == 7
     assert not any(figures["idle"] for faces in pool_stats().values() for figures in faces.values())
     with pytest.raises(ImproperlyConfigured, match="'default' does not answer"):
         async with lifespan(DATABASES={"default": "postgresql://postgres@127.0.0.1:1/none"}, check=True)(

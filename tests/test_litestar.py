@@ -25,19 +25,19 @@ from facade.contrib.litestar import (
     query,
 )
 from facade.exceptions import DeadlockDetected, PoolExhausted
-from tests.bookshop import Novelist, Tome, TomeOut, TomeWithNovelist, fill, in_use, stored
+from tests.bookshop import Novelist, Paperback, PaperbackOut, PaperbackWithNovelist, fill, in_use, stored
 
 pytestmark = pytest.mark.vendors("sqlite", "postgres")
 
 
-class TomeStruct(msgspec.Struct):
+class PaperbackStruct(msgspec.Struct):
     id: int
     title: str
 
 
 @pytest.fixture
 def shop(database):
-    database.create(Novelist, Tome)
+    database.create(Novelist, Paperback)
     fill()
     return database
 
@@ -63,14 +63,14 @@ def answer(how):
 
 @post("/async")
 async def astore(how: FromQuery[str]) -> object:
-    await Tome.objects.acreate(title=f"async {how}")
+    await Paperback.objects.acreate(title=f"async {how}")
     assert connections["default"].in_atomic_block
     return answer(how)
 
 
 @post("/def", sync_to_thread=True)
 def store(how: FromQuery[str]) -> object:
-    Tome.objects.create(title=f"def {how}")
+    Paperback.objects.create(title=f"def {how}")
     assert connections["default"].in_atomic_block
     return answer(how)
 
@@ -114,7 +114,7 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
     @post("/often", sync_to_thread=True)
     def often(data: JSONBody[dict[str, int]]) -> str:
         tried.append(data)
-        Tome.objects.create(title="again")
+        Paperback.objects.create(title="again")
         if len(tried) < 3:
             raise DeadlockDetected("UPDATE", None, Exception("40P01"))
         return "done"
@@ -126,33 +126,33 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
 
 
 @get("/structs")
-async def structs() -> list[TomeStruct]:
-    return Tome.objects.order_by("id")
+async def structs() -> list[PaperbackStruct]:
+    return Paperback.objects.order_by("id")
 
 
 @get("/threads", sync_to_thread=True)
-def threads() -> list[TomeWithNovelist]:
-    return Tome.objects.select_related("novelist").order_by("id")
+def threads() -> list[PaperbackWithNovelist]:
+    return Paperback.objects.select_related("novelist").order_by("id")
 
 
 @get("/one")
-async def one() -> TomeOut:
-    return await Tome.objects.aget(title="Tome 1")
+async def one() -> PaperbackOut:
+    return await Paperback.objects.aget(title="Paperback 1")
 
 
 @get("/values")
 async def values() -> list[dict[str, str]]:
-    return Tome.objects.order_by("id").values("title")
+    return Paperback.objects.order_by("id").values("title")
 
 
 @get("/missing")
-async def missing() -> list[TomeWithNovelist]:
-    return Tome.objects.order_by("id")
+async def missing() -> list[PaperbackWithNovelist]:
+    return Paperback.objects.order_by("id")
 
 
 @get("/undescribed")
 async def undescribed() -> object:
-    return Tome.objects.all()
+    return Paperback.objects.all()
 
 
 async def test_querysets_become_what_the_annotation_says(shop, assert_queries):
@@ -160,7 +160,7 @@ async def test_querysets_become_what_the_annotation_says(shop, assert_queries):
         for path in ("structs", "threads", "values"):
             with assert_queries(1):
                 found = await client.get(f"/{path}")
-            assert found.json()[1]["title"] == "Tome 1"
+            assert found.json()[1]["title"] == "Paperback 1"
         assert (await client.get("/one")).json()["price"] == "11.00"
         for path in ("missing", "undescribed"):
             with assert_queries(1):
@@ -168,7 +168,7 @@ async def test_querysets_become_what_the_annotation_says(shop, assert_queries):
 
 
 books = Filtering(
-    Tome,
+    Paperback,
     {"price": ["gte"], "language": ["exact", "in"], "published": ["isnull"]},
     search=["title"],
     ordering=["title"],
@@ -178,26 +178,26 @@ books = Filtering(
 @get("/numbered", dependencies={"page": query(PageNumberPagination(size=2)), "filters": query(books)})
 async def numbered(
     page: NamedDependency[PageByNumber], filters: NamedDependency[Filters]
-) -> NumberedPage[TomeOut]:
-    return await page.apage(filters.apply(Tome.objects.all()))
+) -> NumberedPage[PaperbackOut]:
+    return await page.apage(filters.apply(Paperback.objects.all()))
 
 
 @get("/cursor", dependencies={"page": query(CursorPagination("-title", size=2, key="k" * 16))})
-async def cursor(page: NamedDependency[PageByCursor]) -> CursorPage[TomeStruct]:
-    return await page.apage(Tome.objects)
+async def cursor(page: NamedDependency[PageByCursor]) -> CursorPage[PaperbackStruct]:
+    return await page.apage(Paperback.objects)
 
 
 async def test_lists_are_filtered_and_cut(shop):
     async with asking(numbered, cursor) as client:
         found = (await client.get("/numbered?price__gte=11&ordering=-title&page=2")).json()
-        assert ([one["title"] for one in found["items"]], found["total"]) == (["Tome 1"], 3)
-        found = (await client.get("/numbered?language=de&published__isnull=true&search=tome")).json()
-        assert [one["title"] for one in found["items"]] == ["Tome 0"]
+        assert ([one["title"] for one in found["items"]], found["total"]) == (["Paperback 1"], 3)
+        found = (await client.get("/numbered?language=de&published__isnull=true&search=paperback")).json()
+        assert [one["title"] for one in found["items"]] == ["Paperback 0"]
         found = (await client.get("/numbered?language__in=de&language__in=en")).json()
         assert found["total"] == 7
         found = (await client.get("/cursor")).json()
         found = (await client.get("/cursor", params={"cursor": found["next"]})).json()
-        assert [one["title"] for one in found["items"]] == ["Tome 4", "Tome 3"]
+        assert [one["title"] for one in found["items"]] == ["Paperback 4", "Paperback 3"]
         for wrong in ("page=x", "size=0", "price__gte=much", "price__lt=3", "ordering=price", "language=fr"):
             refused = await client.get(f"/numbered?{wrong}")
             assert refused.status_code in (400, 422), wrong
@@ -218,8 +218,8 @@ def test_openapi_has_the_parameters_and_the_pages():
 
 
 @get("/gone")
-async def gone() -> TomeOut:
-    return await Tome.objects.aget(pk=99)
+async def gone() -> PaperbackOut:
+    return await Paperback.objects.aget(pk=99)
 
 
 @get("/full")
@@ -229,7 +229,7 @@ async def full() -> None:
 
 @post("/invalid", sync_to_thread=True)
 def invalid() -> None:
-    Tome(title="").full_clean()
+    Paperback(title="").full_clean()
 
 
 async def test_errors_have_their_statuses_and_health_is_a_page(shop):

@@ -9,6 +9,7 @@ import time
 from contextlib import closing, contextmanager
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -20,7 +21,7 @@ from starlette.routing import Mount
 from facade.contrib.fastapi import AtomicRoute, CSVResponse, NDJSONResponse, exception_handlers, lifespan
 from facade.contrib.litestar import FacadePlugin, csv_stream, json_stream
 from facade.models import Value
-from tests.bookshop import Novelist, Tome, TomeOut, in_use
+from tests.bookshop import Novelist, Paperback, PaperbackOut, in_use
 from tests.fix_databases import free_port
 
 pytestmark = [pytest.mark.vendors("sqlite", "postgres")]
@@ -29,7 +30,7 @@ TITLES = {"title": "Title", "novelist__name": "By", "published": "Published"}
 
 
 def everything():
-    return Tome.objects.order_by("id")
+    return Paperback.objects.order_by("id")
 
 
 def wide():
@@ -48,7 +49,16 @@ async def values():
 
 @fast.get("/objects")
 def objects():
-    return NDJSONResponse(everything()[:3], row=TomeOut.model_validate)
+    return NDJSONResponse(everything()[:3], row=PaperbackOut.model_validate)
+
+
+class TitleStruct(msgspec.Struct):
+    title: str
+
+
+@fast.get("/structs")
+async def structs():
+    return NDJSONResponse(everything()[:1], row=lambda one: TitleStruct(one.title))
 
 
 @fast.post("/csv")
@@ -114,12 +124,12 @@ def serving(app):
 
 @pytest.fixture
 def port(database):
-    database.create(Novelist, Tome)
+    database.create(Novelist, Paperback)
     ann = Novelist.objects.create(name="Ann")
     database.observe(
         "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < "
-        f"{ROWS}) INSERT INTO tests_tome (title, novelist_id, price, language, stock) "
-        f"SELECT 'Tome, ' || n, {ann.pk}, 10, 'en', 0 FROM numbers"
+        f"{ROWS}) INSERT INTO tests_paperback (title, novelist_id, price, language, stock) "
+        f"SELECT 'Paperback, ' || n, {ann.pk}, 10, 'en', 0 FROM numbers"
     )
     with serving(application) as port:
         yield port
@@ -140,16 +150,17 @@ def test_streams_send_every_row_and_end_when_the_client_leaves(face, database, p
             assert answer.headers["content-type"].startswith("application/x-ndjson")
             lines = [json.loads(line) for line in answer.text.splitlines()]
             assert len(lines) == ROWS
-            assert lines[-1] == {"id": ROWS, "title": f"Tome, {ROWS}", "price": "10.00"}
+            assert lines[-1] == {"id": ROWS, "title": f"Paperback, {ROWS}", "price": "10.00"}
         assert client.get("/fast/objects").text.splitlines()[0] == (
-            '{"id":1,"title":"Tome, 1","price":"10.00","published":null,"stock":0}'
+            '{"id":1,"title":"Paperback, 1","price":"10.00","published":null,"stock":0}'
         )
+        assert client.get("/fast/structs").text == '{"title":"Paperback, 1"}\n'
         for answer in (client.post("/fast/csv"), client.get("/lite/csv")):
             assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''b%C3%B6oks.csv"
             rows = [*csv.reader(io.StringIO(answer.text, newline=""))]
             assert (rows[0], rows[1], len(rows)) == (
                 ["Title", "By", "Published"],
-                ["Tome, 1", "Ann", ""],
+                ["Paperback, 1", "Ann", ""],
                 ROWS + 1,
             )
         with pytest.raises(httpx.RemoteProtocolError):

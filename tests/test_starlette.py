@@ -23,14 +23,14 @@ from facade.contrib.starlette import (
     query,
 )
 from facade.exceptions import DeadlockDetected
-from tests.bookshop import Novelist, Tome, TomeOut, TomeWithNovelist, asking, fill, stored
+from tests.bookshop import Novelist, Paperback, PaperbackOut, PaperbackWithNovelist, asking, fill, stored
 
 pytestmark = pytest.mark.vendors("sqlite", "postgres")
 
 
 @pytest.fixture
 def shop(database):
-    database.create(Novelist, Tome)
+    database.create(Novelist, Paperback)
     fill()
     return database
 
@@ -49,25 +49,25 @@ def answer(how):
 
 def store(request):
     how = request.query_params["how"]
-    Tome.objects.create(title=f"def {how}")
+    Paperback.objects.create(title=f"def {how}")
     assert connections["default"].in_atomic_block
     return answer(how)
 
 
 async def astore(request):
     how = request.query_params["how"]
-    await Tome.objects.acreate(title=f"async {how}")
+    await Paperback.objects.acreate(title=f"async {how}")
     assert connections["default"].in_atomic_block
     return answer(how)
 
 
 class Both(HTTPEndpoint):
     async def post(self, request):
-        await Tome.objects.acreate(title=f"class {request.query_params['how']}")
+        await Paperback.objects.acreate(title=f"class {request.query_params['how']}")
         return answer(request.query_params["how"])
 
     def put(self, request):
-        Tome.objects.create(title=f"class def {request.query_params['how']}")
+        Paperback.objects.create(title=f"class def {request.query_params['how']}")
         return answer(request.query_params["how"])
 
     async def get(self, request):
@@ -96,7 +96,7 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
 
     async def often(request):
         bodies.append(await request.json())
-        await Tome.objects.acreate(title="again")
+        await Paperback.objects.acreate(title="again")
         if len(bodies) < 3:
             raise DeadlockDetected("UPDATE", None, Exception("40P01"))
         return Response()
@@ -109,7 +109,7 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
 
 
 filtering = Filtering(
-    Tome, {"price": ["exact", "gte"], "novelist__name": ["exact"]}, search=["title"], ordering=["title"]
+    Paperback, {"price": ["exact", "gte"], "novelist__name": ["exact"]}, search=["title"], ordering=["title"]
 )
 paginations = {
     "numbered": PageNumberPagination(size=2),
@@ -119,33 +119,35 @@ paginations = {
 
 
 async def page(request):
-    found = query(filtering, request).apply(Tome.objects.all())
+    found = query(filtering, request).apply(Paperback.objects.all())
     cut = query(paginations[request.path_params["kind"]], request)
-    return QuerySetResponse(await cut.apage(found), schema=TomeOut)
+    return QuerySetResponse(await cut.apage(found), schema=PaperbackOut)
 
 
 async def plain(request):
-    return QuerySetResponse(Tome.objects.order_by("id"), schema=TomeOut)
+    return QuerySetResponse(Paperback.objects.order_by("id"), schema=PaperbackOut)
 
 
 def joined(request):
-    return QuerySetResponse(Tome.objects.select_related("novelist").order_by("id"), schema=TomeWithNovelist)
+    return QuerySetResponse(
+        Paperback.objects.select_related("novelist").order_by("id"), schema=PaperbackWithNovelist
+    )
 
 
 async def missing(request):
-    return QuerySetResponse(Tome.objects.order_by("id"), schema=TomeWithNovelist)
+    return QuerySetResponse(Paperback.objects.order_by("id"), schema=PaperbackWithNovelist)
 
 
 async def values(request):
-    return QuerySetResponse(Tome.objects.order_by("id").values("title", "published", "price"))
+    return QuerySetResponse(Paperback.objects.order_by("id").values("title", "published", "price"))
 
 
 async def undescribed(request):
-    return QuerySetResponse(Tome.objects.all())
+    return QuerySetResponse(Paperback.objects.all())
 
 
 async def gone(request):
-    return QuerySetResponse(await Tome.objects.aget(pk=99), schema=TomeOut)
+    return QuerySetResponse(await Paperback.objects.aget(pk=99), schema=PaperbackOut)
 
 
 ANSWERS = (plain, joined, missing, values, undescribed, gone)
@@ -158,9 +160,9 @@ async def test_answers_are_made_of_querysets(shop, assert_queries):
             with assert_queries(1):
                 found = await client.get(f"/{path}")
             assert found.status_code == 200
-            assert found.json()[1]["title"] == "Tome 1"
+            assert found.json()[1]["title"] == "Paperback 1"
             assert found.headers["content-length"] == str(len(found.content))
-        assert found.json()[1] == {"title": "Tome 1", "published": "2021-01-01", "price": "11.00"}
+        assert found.json()[1] == {"title": "Paperback 1", "published": "2021-01-01", "price": "11.00"}
         for path in ("missing", "undescribed"):
             with assert_queries(1):
                 assert (await client.get(f"/{path}")).status_code == 500
@@ -171,12 +173,15 @@ async def test_lists_are_filtered_and_cut(shop):
     app = application(Route("/{kind}", page), Route("/healthz", health()))
     async with asking(app) as client:
         found = (await client.get("/numbered?price=11&ordering=-title&page=2")).json()
-        assert ([one["title"] for one in found["items"]], found["total"]) == (["Tome 1"], 3)
+        assert ([one["title"] for one in found["items"]], found["total"]) == (["Paperback 1"], 3)
         found = (await client.get("/offset?novelist__name=Ann&offset=1")).json()
-        assert ([one["title"] for one in found["items"]], found["total"]) == (["Tome 3", "Tome 6"], 3)
-        found = (await client.get("/cursor?search=tome")).json()
+        assert ([one["title"] for one in found["items"]], found["total"]) == (
+            ["Paperback 3", "Paperback 6"],
+            3,
+        )
+        found = (await client.get("/cursor?search=paperback")).json()
         found = (await client.get("/cursor", params={"cursor": found["next"]})).json()
-        assert [one["title"] for one in found["items"]] == ["Tome 4", "Tome 3"]
+        assert [one["title"] for one in found["items"]] == ["Paperback 4", "Paperback 3"]
         for wrong in ("page=x", "size=0", "price__gte=much", "price__lt=3", "ordering=price"):
             refused = await client.get(f"/numbered?{wrong}")
             assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (

@@ -24,13 +24,13 @@ from facade.contrib.fastapi import (
 )
 from facade.contrib.pydantic import schema_for
 from facade.exceptions import ImproperlyConfigured
-from tests.bookshop import Novelist, Tome, TomeIn, TomeWithNovelist, fill, in_use, stored
+from tests.bookshop import Novelist, Paperback, PaperbackIn, PaperbackWithNovelist, fill, in_use, stored
 
 pytestmark = pytest.mark.vendors("sqlite", "postgres")
 
-TomeOut = schema_for(Tome, depth=1, fields=["id", "title", "price", "stock", "novelist"])
-TomePatch = schema_for(
-    Tome, fields=["title", "price", "stock"], optional=["title", "price", "stock"], name="TomePatch"
+PaperbackOut = schema_for(Paperback, depth=1, fields=["id", "title", "price", "stock", "novelist"])
+PaperbackPatch = schema_for(
+    Paperback, fields=["title", "price", "stock"], optional=["title", "price", "stock"], name="PaperbackPatch"
 )
 
 
@@ -42,22 +42,22 @@ class NameStruct(msgspec.Struct):
     name: str
 
 
-class Tomes(ModelViewSet):
-    queryset = Tome.objects.select_related("novelist").order_by("id")
-    schema = TomeOut
-    create_schema = update_schema = TomeIn
-    partial_update_schema = TomePatch
-    filtering = Filtering(Tome, {"price": ["gte"]}, search=["title"], ordering=["price"])
+class Paperbacks(ModelViewSet):
+    queryset = Paperback.objects.select_related("novelist").order_by("id")
+    schema = PaperbackOut
+    create_schema = update_schema = PaperbackIn
+    partial_update_schema = PaperbackPatch
+    filtering = Filtering(Paperback, {"price": ["gte"]}, search=["title"], ordering=["price"])
     pagination = PageNumberPagination(size=2)
     etags = True
 
     @action("POST", detail=True)
     async def sell(self, pk: int) -> dict[str, int]:
-        tome = await self.get_object(pk)
-        tome.stock -= 1
-        await tome.asave()
+        paperback = await self.get_object(pk)
+        paperback.stock -= 1
+        await paperback.asave()
         assert connections["default"].in_atomic_block
-        return {"stock": tome.stock}
+        return {"stock": paperback.stock}
 
 
 class Novelists(ViewSet):
@@ -89,14 +89,14 @@ class Names(ReadOnlyViewSet):
 class Plain(ModelViewSet):
     """With models of pydantic that know nothing of facade."""
 
-    queryset = Tome.objects.select_related("novelist")
-    schema = TomeWithNovelist
-    create_schema = TomeIn
+    queryset = Paperback.objects.select_related("novelist")
+    schema = PaperbackWithNovelist
+    create_schema = PaperbackIn
     partial_update_schema = Changes
     require_match = etags = True
 
 
-VIEWS = {"/tomes": Tomes, "/novelists": Novelists, "/names": Names, "/plain": Plain}
+VIEWS = {"/paperbacks": Paperbacks, "/novelists": Novelists, "/names": Names, "/plain": Plain}
 
 
 def fastapi_app():
@@ -123,7 +123,7 @@ APPS = {"fastapi": fastapi_app, "starlette": starlette_app, "litestar": litestar
 
 @pytest.fixture
 def shop(database):
-    database.create(Novelist, Tome)
+    database.create(Novelist, Paperback)
     fill()
     return database
 
@@ -140,38 +140,38 @@ async def asking(app):
 async def test_a_view_set_lists_reads_makes_changes_and_deletes(shop, name, assert_queries):
     async with asking(APPS[name]()) as client:
         with assert_queries(2):
-            found = (await client.get("/tomes?price__gte=11&search=tome&ordering=-price")).json()
-        assert [one["title"] for one in found["items"]] == ["Tome 1", "Tome 3"]
+            found = (await client.get("/paperbacks?price__gte=11&search=paperback&ordering=-price")).json()
+        assert [one["title"] for one in found["items"]] == ["Paperback 1", "Paperback 3"]
         assert (found["total"], found["items"][1]["novelist"]["name"]) == (3, "Ann")
         with assert_queries(1):
-            found = await client.get("/tomes/2")
+            found = await client.get("/paperbacks/2")
         assert (found.status_code, found.json()["price"]) == (200, "11.00")
         seen = found.headers["etag"]
-        assert (await client.get("/tomes/2", headers={"If-None-Match": seen})).status_code == 304
-        assert [(await client.get(f"/tomes/{key}")).status_code for key in (99, "x")] == [
+        assert (await client.get("/paperbacks/2", headers={"If-None-Match": seen})).status_code == 304
+        assert [(await client.get(f"/paperbacks/{key}")).status_code for key in (99, "x")] == [
             404,
             404 if name == "litestar" else 422,
         ]
-        made = await client.post("/tomes", json={"title": "New", "price": "3"})
+        made = await client.post("/paperbacks", json={"title": "New", "price": "3"})
         assert (made.status_code, made.json()["price"], made.json()["novelist"]) == (201, "3.00", None)
         whole = {"title": "Changed", "price": "4.5", "stock": 7}
-        changed = await client.put("/tomes/2", json=whole, headers={"If-Match": seen})
+        changed = await client.put("/paperbacks/2", json=whole, headers={"If-Match": seen})
         assert (changed.status_code, changed.json()["stock"], changed.json()["novelist"]["name"]) == (
             200,
             7,
             "Bea",
         )
-        assert (await client.put("/tomes/2", json=whole, headers={"If-Match": seen})).status_code == 412
-        changed = await client.patch("/tomes/2", json={"price": "9"})
+        assert (await client.put("/paperbacks/2", json=whole, headers={"If-Match": seen})).status_code == 412
+        changed = await client.patch("/paperbacks/2", json={"price": "9"})
         assert (changed.json()["price"], changed.json()["title"]) == ("9.00", "Changed")
-        assert (await client.post("/tomes/2/sell")).json() == {"stock": 6}
-        for wrong in ({"title": "Tome 3"}, {"title": "x", "price": "much"}, {"title": "x" * 99}, {}):
-            refused = await client.post("/tomes", json=wrong)
+        assert (await client.post("/paperbacks/2/sell")).json() == {"stock": 6}
+        for wrong in ({"title": "Paperback 3"}, {"title": "x", "price": "much"}, {"title": "x" * 99}, {}):
+            refused = await client.post("/paperbacks", json=wrong)
             assert refused.status_code in (422, 400), wrong
             assert "title" in refused.text or "price" in refused.text
-        assert (await client.delete("/tomes/3")).status_code == 204
+        assert (await client.delete("/paperbacks/3")).status_code == 204
     assert stored(shop) == {"New", "Changed"}
-    assert shop.count("tests_tome") == 7
+    assert shop.count("tests_paperback") == 7
 
 
 @pytest.mark.parametrize("name", APPS)
@@ -202,8 +202,8 @@ async def test_methods_of_ones_own_and_classes_that_know_nothing_of_facade(shop,
 
 def test_openapi_has_what_a_view_set_takes_and_returns():
     for described in (fastapi_app().openapi(), litestar_app().openapi_schema.to_schema()):
-        path = "/tomes/{pk}"
-        found = described["paths"]["/tomes"]["get"]
+        path = "/paperbacks/{pk}"
+        found = described["paths"]["/paperbacks"]["get"]
         names = {one["name"] for one in found["parameters"]}
         assert names == {"price__gte", "search", "ordering", "page", "size"}
         assert described["paths"][path]["put"]["requestBody"]["required"]

@@ -1,6 +1,7 @@
-"""ETags and their conditions, and a session for each request, as dependencies."""
+"""ETags and their conditions, and a session for each request, as dependencies.
 
-from __future__ import annotations
+Annotations are types here, not their names: FastAPI cannot look up those of a class.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar

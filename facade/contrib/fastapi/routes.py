@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import anyio.to_thread
 from fastapi import Request, Response
@@ -154,7 +156,20 @@ def _loading(endpoint: Callable[..., Any], options: RequestAtomic | None) -> Cal
         return found
 
     setattr(call, _IS_LOADING, True)
+    with suppress(NameError):  # of what FastAPI has to resolve itself
+        hints = get_type_hints(endpoint, include_extras=True)
+        call.__signature__ = _resolved(inspect.signature(endpoint), hints)  # type: ignore[attr-defined] # functions may have one
     return call
+
+
+def _resolved(signature: inspect.Signature, hints: Mapping[str, Any]) -> inspect.Signature:
+    """Return a signature with types in the place of their names: older FastAPI looks for them in the wrapper's module."""
+    parameters = [
+        one.replace(annotation=hints.get(name, one.annotation)) for name, one in signature.parameters.items()
+    ]
+    return signature.replace(
+        parameters=parameters, return_annotation=hints.get("return", signature.return_annotation)
+    )
 
 
 def _loaded(call: Callable[[], R]) -> R:

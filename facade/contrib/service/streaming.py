@@ -11,11 +11,17 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from facade.contrib.service.returned import prepared
+from facade.foundation.imports import later
 from facade.models import Manager, Model, QuerySet
 from facade.parsing.dates import duration_string
+
+if TYPE_CHECKING:
+    import msgspec
+else:
+    msgspec = later("msgspec")
 
 T = TypeVar("T")
 
@@ -32,7 +38,7 @@ def json_lines(
 ) -> AsyncGenerator[bytes, None]:
     """Yield the rows of a queryset as JSON, one a line, while they are read from a cursor of the database's.
 
-    ``row`` makes of an object what is told of it: a dict, a pydantic model, bytes of JSON. Rows of `values()` need
+    ``row`` makes of an object what is told of it: a dict, a model of pydantic, a Struct of msgspec, bytes of JSON. Rows of `values()` need
     none. Closing the generator frees the connection.
     """
     return _batches(
@@ -89,6 +95,8 @@ def _line(value: object) -> bytes:
         raise TypeError(_NO_ROW.format(model=type(value).__name__))
     if hasattr(value, "model_dump_json"):
         return value.model_dump_json().encode() + b"\n"  # type: ignore[no-any-return]
+    if hasattr(value, "__struct_fields__"):
+        return msgspec.json.encode(value) + b"\n"
     return json.dumps(value, default=plain, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
