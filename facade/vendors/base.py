@@ -57,6 +57,7 @@ class Vendor:
     # -- expressions ----------------------------------------------------------------------------
 
     only_supports_unbounded_with_preceding_and_following = False
+    finds_rows_by_index = False  # (a, b) > (1, 2) is looked up in an index on both
     order_by_nulls_first: bool | None = None
     """Whether NULL comes before all values in ascending order and behind them in descending; None where it is neither that nor the reverse."""
     supports_aggregate_distinct_multiple_argument = True

@@ -48,6 +48,7 @@ class PostgreSQL(Vendor):
     has_select_for_update_of = True
     has_select_for_update_skip_locked = True
     only_supports_unbounded_with_preceding_and_following = True
+    finds_rows_by_index = True
     order_by_nulls_first = False
     supports_comments = True
     supports_covering_indexes = True

@@ -23,6 +23,7 @@ class SQLite(Vendor):
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
     can_rollback_ddl = True
+    finds_rows_by_index = True
     order_by_nulls_first = True
     supports_aggregate_distinct_multiple_argument = False
     supports_aggregate_order_by_clause = sqlite3.sqlite_version_info >= (3, 44)

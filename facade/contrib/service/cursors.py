@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
+import sqlalchemy as sa
+
 from facade.bridge import twin
 from facade.contrib.service.errors import ParameterError
 from facade.contrib.service.pagination import Sized, as_queryset, with_one_more
@@ -250,6 +252,8 @@ class Keyset:
                 found = tied if found is None else found | tied
         if found is None:
             return rows.none()
+        if (whole := _row_behind(rows, terms, place)) is not None:
+            return rows.filter(whole)
         bound = terms[0].not_before(place[0]) if len(terms) > 1 else None
         return rows.filter(found) if bound is None else rows.filter(bound, found)
 
@@ -270,6 +274,21 @@ class Keyset:
             if isinstance(row, dict):
                 for name in extra:
                     del row[name]
+
+
+def _row_behind(rows: QuerySet[Any, Any], terms: Sequence[Term], place: Sequence[Any]) -> Any:
+    """Return the condition as one comparison of rows, (a, b) > (1, 2), whose place an index finds; None where it is none."""
+    features, table = connections[rows.db].features, rows.model.__table__
+    same = len(terms) > 1 and len({term.descending for term in terms}) == 1
+    if not same or not features.finds_rows_by_index or any(term.nullable for term in terms):
+        return None
+    columns = {column.attname: column.column for column in rows.model._meta.local_concrete_fields}
+    if not all(term.expression is None and term.name in columns for term in terms):
+        return None
+    own = [table.c[columns[term.name]] for term in terms]
+    given = [sa.literal(value, column.type) for value, column in zip(place, own, strict=True)]
+    one, other = sa.tuple_(*own), sa.tuple_(*given)
+    return one < other if terms[0].descending else one > other
 
 
 def completed(opts: Options, ordering: Sequence[Any]) -> list[Any]:

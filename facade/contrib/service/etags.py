@@ -97,14 +97,14 @@ class Preconditions:
     def check(self, tag: str | None, *, required: bool = False) -> None:
         """Go on only if the conditions hold for the state with this tag; None: there is no such object.
 
-        ``required``: refuse to write without ``If-Match``. Raises NotModified, PreconditionFailed and PreconditionRequired, which
+        ``required``: refuse to change what is there without ``If-Match``. Raises NotModified, PreconditionFailed and PreconditionRequired, which
         `answer_to` knows.
         """
         headers = {} if tag is None else {"ETag": tag}
         if self.if_match is not None:
             if tag is None or not _names(self.if_match, tag, weakly=False):
                 raise PreconditionFailed("The state is not the one that If-Match names.", headers)
-        elif required and self.method not in READING:
+        elif required and tag is not None and self.method not in READING and self.if_none_match != "*":
             raise PreconditionRequired("If-Match has to name the state that is changed.", headers)
         if (
             self.if_none_match is not None

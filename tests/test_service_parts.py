@@ -1,0 +1,209 @@
+"""Parts of services that need no framework: tags of states, filters' declarations, requests' options; and what a missing framework says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import facade
+from facade.contrib.service.errors import ParameterError
+from facade.contrib.service.etags import (
+    NotModified,
+    PreconditionFailed,
+    PreconditionRequired,
+    Preconditions,
+    etag,
+)
+from facade.contrib.service.filtering import Filtering
+from facade.contrib.service.transactions import RequestAtomic, is_async, whole
+from facade.exceptions import ImproperlyConfigured, TransactionManagementError
+from facade.models import F
+from tests.bookshop import Novelist, Paperback, fill
+
+ROOT = Path(facade.__file__).parent.parent
+
+
+@pytest.fixture
+def shop(database):
+    database.create(Novelist, Paperback)
+    fill()
+    return database
+
+
+# -- tags of states ----------------------------------------------------------------------------------------------------
+
+
+def test_a_tag_is_that_of_the_stored_state(face, database, shop):
+    made = Paperback(title="New", price="1.5", published="2024-01-02", stock="3")
+    face(made.save)
+    read = face(Paperback.objects.get, title="New")
+    assert etag(made) == etag(read)
+    assert etag(read, "de") != etag(read)
+    tags = {etag(read)}
+    for name, value in (("price", Decimal(2)), ("published", None), ("title", "Other"), ("stock", 4)):
+        setattr(read, name, value)
+        tags.add(etag(read))
+    assert len(tags) == 5
+    with pytest.raises(ImproperlyConfigured, match="price are not loaded"):
+        etag(face(Paperback.objects.defer("price").get, title="New"))
+    read.stock = F("stock") + 1
+    with pytest.raises(ImproperlyConfigured, match="stock is an expression"):
+        etag(read)
+
+
+SEEN = '"a"'
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "tag", "error"),
+    [
+        ("GET", {}, SEEN, None),
+        ("GET", {"if-none-match": '"b"'}, SEEN, None),
+        ("GET", {"if-none-match": '"b", W/"a"'}, SEEN, NotModified),
+        ("HEAD", {"if-none-match": "*"}, SEEN, NotModified),
+        ("PUT", {"if-none-match": "*"}, SEEN, PreconditionFailed),
+        ("PUT", {"if-none-match": "*"}, None, None),
+        ("PUT", {"if-match": '"b,c", "a"'}, SEEN, None),
+        ("PUT", {"if-match": 'W/"a"'}, SEEN, PreconditionFailed),
+        ("PUT", {"if-match": '"b"'}, SEEN, PreconditionFailed),
+        ("PUT", {"if-match": "*"}, SEEN, None),
+        ("PUT", {"if-match": "*"}, None, PreconditionFailed),
+        ("PUT", {"if-match": "nonsense"}, SEEN, PreconditionFailed),
+        ("DELETE", {}, SEEN, PreconditionRequired),
+    ],
+)
+def test_conditions_are_those_of_http(method, headers, tag, error):
+    conditions = Preconditions.of(method, headers)
+    if error is None:
+        conditions.check(tag, required=True)
+        return
+    with pytest.raises(error) as caught:
+        conditions.check(tag, required=True)
+    assert caught.value.headers == ({} if tag is None else {"ETag": tag})
+
+
+# -- filters -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declaration", "words"),
+    [
+        ({"fields": ["tittle"]}, "'tittle' cannot be filtered by"),
+        ({"fields": {"title": ["like"]}}, "has no lookup 'like'. Lookups: .*icontains"),
+        ({"search": ["price"]}, "'price' cannot be searched, since it is no text"),
+        ({"search": ["titel"]}, "cannot be filtered by"),
+        ({"ordering": ["nothing"]}, "cannot be filtered by"),
+    ],
+)
+def test_what_a_model_has_not_is_told_where_it_is_declared(declaration, words):
+    with pytest.raises(ImproperlyConfigured, match=words):
+        Filtering(Paperback, **declaration)
+    with pytest.raises(ImproperlyConfigured, match="several of them"):
+        Filtering(Novelist, ordering=["paperbacks__title"])
+
+
+def test_a_condition_over_many_rows_gives_each_object_once(face, database, shop):
+    allowed = Filtering(
+        Novelist,
+        {"paperbacks__price": ["gte"], "paperbacks__title": ["in"]},
+        search=["paperbacks__title", "name__istartswith"],
+    )
+    for values in (
+        {"paperbacks__price__gte": Decimal(1)},
+        {"paperbacks__title__in": ["Paperback 0", "Paperback 1", "Paperback 4"]},
+        {"search": "paperback"},
+    ):
+        found = face.list(allowed.bind(values).apply(Novelist.objects.order_by("name")))
+        assert [novelist.name for novelist in found] == ["Ann", "Bea"], values
+    assert [
+        novelist.name for novelist in face.list(allowed.bind({"search": "b 1"}).apply(Novelist.objects))
+    ] == ["Bea"]
+    with pytest.raises(ParameterError, match="No more than 200 words"):
+        allowed.bind({"search": "b " * 300})
+
+
+def test_dates_moments_and_keys_are_those_of_the_fields():
+    kinds = {
+        one.name: one.kind
+        for one in Filtering(
+            Paperback, ["published", "published__month", "novelist", "price", "pk"]
+        ).parameters
+    }
+    assert kinds == {
+        "published": dt.date,
+        "published__month": int,
+        "novelist": int,
+        "price": Decimal,
+        "pk": int,
+    }
+
+
+# -- requests ----------------------------------------------------------------------------------------------------------
+
+
+def test_options_of_requests_that_make_no_sense_are_refused_where_they_are_written():
+    for options, error in (({"isolation_level": "ODD"}, Exception), ({"retry": 3}, TypeError)):
+        with pytest.raises(error):
+            RequestAtomic(**options)
+
+
+def test_a_function_that_answers_with_a_refusal_is_undone(face, database, shop):
+    class Answer:
+        def __init__(self, status):
+            self.status_code = status
+
+    def store(status):
+        Novelist.objects.create(name=f"of {status}")
+        return Answer(status)
+
+    async def astore(status):
+        await Novelist.objects.acreate(name=f"of {status}")
+        return Answer(status)
+
+    for status in (200, 399, 400, 500):
+        function = whole(RequestAtomic(), astore if face.is_async else store)
+        assert is_async(function) == face.is_async
+        answer = face.wait(function(status)) if face.is_async else function(status)
+        assert answer.status_code == status
+    assert database.observe("SELECT name FROM tests_novelist WHERE name LIKE 'of%'") == [
+        ("of 200",),
+        ("of 399",),
+    ]
+
+
+def test_only_outermost_transactions_of_requests_where_that_is_asked_for(face, database, shop):
+    function = whole(RequestAtomic(isolation_level="SERIALIZABLE"), lambda: None)
+    with facade.atomic(), pytest.raises(TransactionManagementError):
+        function()
+
+
+# -- without a framework -----------------------------------------------------------------------------------------------
+
+
+def test_a_framework_that_is_missing_is_named_with_its_extra():
+    program = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("starlette", "fastapi", "litestar"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+import facade.contrib, facade.paginator
+for module in ("starlette", "fastapi", "litestar"):
+    try:
+        __import__(f"facade.contrib.{module}")
+    except ModuleNotFoundError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        f"facade.contrib.{name.lower()} needs {name}: pip install 'sqlalchemy-facade[{name.lower()}]'"
+        for name in ("Starlette", "FastAPI", "Litestar")
+    ]
