@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette_admin.actions import action
 from starlette_admin.auth import AdminUser, AuthProvider
+from starlette_admin.exceptions import FormValidationError
 
 from facade import atomic, models, pool_stats, run
 from facade.contrib.admin import Admin, InlineModelView, ModelView
@@ -39,6 +40,17 @@ class Roles(InlineModelView):
 class Films(ModelView):
     fields = ("title", "cinema", "tones")
     inlines = (Roles,)
+    committed = []
+
+    async def validate(self, request, data):
+        if data["title"] == str(data["tones"]):
+            raise FormValidationError({"title": "Not the same as the tones."})
+
+    async def before_edit(self, request, data, obj):
+        obj.notes = f"{data['title']} in {data['cinema']}"
+
+    async def after_edit_committed(self, request, obj):
+        self.committed.append(obj.title)
 
     @action(name="unseen", text="Unseen")
     async def unseen(self, request, selection):
@@ -47,6 +59,7 @@ class Films(ModelView):
 
 @pytest.fixture
 def cinema(database):
+    Films.committed.clear()
     database.create(*ALL, AuditEntry)
     return database
 
@@ -86,10 +99,14 @@ async def test_each_change_is_told_with_what_was_before_and_after(cinema):
     assert (await site.post(path, form(film, title="Aliens", tones="dark", **child))).status == 303
     change, inner = told
     assert (change.user.username, change.action, change.model, change.key) == ("ada", "edit", Film, film.pk)
-    assert change.changed == ("title", "tones")
+    assert change.changed == ("title", "notes", "tones")
     assert (change.before["title"], change.after["title"]) == ("Alien", "Aliens")
     assert (change.before["tones"], change.after["tones"]) == ([], ["dark"])
     assert (inner.action, inner.model, inner.before, inner.after["actor"]) == ("create", Role, None, "Ripley")
+    # The hooks of starlette-admin: a relation that stays as it was is told by its key.
+    assert (Films.committed, (await Film.objects.aget()).notes) == (["Aliens"], f"Aliens in {film.cinema_id}")
+    page = await site.post(path, form(film, title="['dark']", tones="dark"))
+    assert page.errors["title"] == "Not the same as the tones."
     told.clear()
     assert (await site.post("_api/film/action?name=unseen&all=1", {})).status == 200
     assert [(one.action, one.changed) for one in told] == [("unseen", ("seen",))]
@@ -124,7 +141,7 @@ async def test_the_journal_is_written_in_the_transaction_of_the_change(cinema):
         assert (page.status, await AuditEntry.objects.acount()) == (403, 0)
         assert (await Film.objects.aget()).title == "Alien"
         assert (await site.post(path, form(film, title=f"By {audit.__name__}"))).status == 303
-        assert [entry.what async for entry in AuditEntry.objects.all()] == ["edit title"]
+        assert [entry.what async for entry in AuditEntry.objects.all()] == ["edit title,notes"]
         await Film.objects.aupdate(title="Alien")
         await AuditEntry.objects.all().adelete()
 
@@ -143,6 +160,7 @@ async def test_a_hook_that_fails_undoes_the_change_and_gives_the_connection_back
         assert (await site.post(path, values)).status == 500
         assert [(one.title, one.seen) async for one in Film.objects.all()] == [("Alien", True)]
         all_is_given_back()
+    assert Films.committed == []
 
 
 async def test_what_another_request_has_stored_first_is_said_at_its_field(cinema):

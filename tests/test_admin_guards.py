@@ -254,3 +254,62 @@ async def execute(sql):
             cursor.execute(sql)
 
     await run(statement)
+
+
+HOSTILE = (
+    *(
+        "\0",
+        "x" * 5000,
+        "-1",
+        str(2**63),
+        "1" + "0" * 400,
+        "NaN",
+        "1e400",
+        "²",
+        "'; DROP TABLE x;--",
+        "<b>",
+        "(((",
+    ),
+    *("0001-01-01T00:00:00-14:00", "9999-12-31T23:59:59+14:00", "a,b.c,7", "[" * 3000, "😀" * 300),
+)
+
+
+async def test_hostile_values_are_refused(cinema):
+    film = await Film.objects.acreate(title="Alien", cinema=await Cinema.objects.acreate(name="Apollo"))
+    site = Browser()
+    names = (
+        "title",
+        "cinema",
+        "tones",
+        "age",
+        "minutes",
+        "price",
+        "score",
+        "liked",
+        "notes",
+        "facts",
+        "begins",
+        "at",
+        "lasts",
+    )
+    for value in HOSTILE:
+        page = await site.post(
+            f"film/edit?pk={film.pk}", {**dict.fromkeys(names, value), "inlines.role.0.fee": value}
+        )
+        assert page.status == 422
+        assert 'value="<b>"' not in page.html
+        query = str(
+            httpx.QueryParams(
+                {"pk": value, "pks": value, "q": value, "filter": f"minutes__gt={value}", "page": value}
+            )
+        )
+        for path in (
+            "film/list",
+            "film/detail",
+            "chair/detail",
+            "_api/film/choices/cinema",
+            "_api/cinema/relation-lookup",
+        ):
+            assert (await site.get(f"{path}?{query}")).status in (200, 400, 404)
+        assert (await site.post(f"_api/film/action?name=dearer&{query}", {})).status in (200, 400)
+    assert (await Film.objects.aget()).title == "Alien"
