@@ -10,6 +10,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette_admin.auth import AdminUser, AuthProvider, LoginFailed
 
+import facade
 from facade.contrib.admin import Admin, ModelView
 from tickets.models import Account, Booking, Entry, Event, Tag, Venue
 
@@ -37,12 +38,12 @@ class Login(AuthProvider):
 
 def build() -> Admin:
     """Return the pages. Money is read there, and moved by nobody."""
-    key = os.environ.get("TICKETS_ADMIN_KEY") or secrets.token_hex(32)  # the same to all processes
+    key = facade.settings.SECRET_KEY
     admin = Admin(
         title="Box office",
         auth_provider=Login(),
         secret_key=key,
-        middlewares=[Middleware(SessionMiddleware, secret_key=key)],
+        middlewares=[Middleware(SessionMiddleware, secret_key=f"{key} of sessions")],
     )
     admin.add_view(ModelView(Venue, search_fields=["name", "city"]))
     admin.add_view(ModelView(Tag))

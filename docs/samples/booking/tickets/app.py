@@ -28,7 +28,7 @@ from facade.contrib.fastapi import (
 )
 from facade.models import Count, Sum
 from facade.models.functions import Coalesce
-from tickets import admin, sales, settings
+from tickets import admin, sales, settings  # noqa: F401 - the settings say where the data is
 from tickets.models import Account, Booking, Event, Venue
 from tickets.schemas import (
     AccountOut,
@@ -49,7 +49,7 @@ from tickets.schemas import (
 # -- what a request may ask for -----------------------------------------------------------------------------------
 
 Page = Annotated[PageByNumber, Depends(query(PageNumberPagination(size=20)))]
-Place = Annotated[PageByCursor, Depends(query(CursorPagination(ordering=["-made"], key=settings.CURSOR_KEY)))]
+Place = Annotated[PageByCursor, Depends(query(CursorPagination("-made", size=20)))]
 EventFilters = Annotated[
     Filters,
     Depends(

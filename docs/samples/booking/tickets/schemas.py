@@ -8,7 +8,7 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from facade.contrib import msgspec as fast
-from facade.contrib.pydantic import schema_for
+from facade.contrib.pydantic import Schema, schema_for
 from tickets.models import Account, Booking, Event, Venue
 
 VenueOut = schema_for(Venue, name="VenueOut")
@@ -16,9 +16,18 @@ EventOut = schema_for(Event, depth=1, name="EventOut")  # with its venue and its
 AccountOut = schema_for(Account, name="AccountOut")
 BookingOut = schema_for(Booking, name="BookingOut")  # with the keys of its account and event
 
-NewEvent = schema_for(Event, exclude=["id", "sold"], name="NewEvent")
-EventChanges = schema_for(Event, exclude=["id", "sold", "venue"], optional=True, name="EventChanges")
-NewAccount = schema_for(Account, fields=["name", "email"], name="NewAccount")
+
+class NewEvent(Schema, model=Event, exclude=["id", "sold"]):
+    """What makes an event; `venue_id` and `tags` are keys."""
+
+
+class EventChanges(Schema, model=Event, exclude=["id", "sold", "venue"], optional=True):
+    """Some of what an event has: the rest stays as it is."""
+
+
+class NewAccount(Schema, model=Account, fields=["name", "email"]):
+    """Who opens an account."""
+
 
 BoardLine = fast.schema_for(
     Event, fields=["id", "title", "starts", "venue__name", "venue__city"], name="BoardLine"

@@ -7,6 +7,8 @@ import secrets
 
 import facade
 
-facade.configure(DATABASES={"default": os.environ.get("TICKETS_DATABASE", "sqlite:///tickets.sqlite3")})
-
-CURSOR_KEY = os.environ.get("TICKETS_CURSOR_KEY") or secrets.token_hex(32)  # the same to all processes
+facade.configure(
+    DATABASES={"default": os.environ.get("TICKETS_DATABASE", "sqlite:///tickets.sqlite3")},
+    # It signs cursors and cookies. All processes of the service need the same.
+    SECRET_KEY=os.environ.get("TICKETS_SECRET_KEY") or secrets.token_hex(32),
+)
