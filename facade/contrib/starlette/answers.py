@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from facade.contrib.service import lifespan
 from facade.contrib.service.errors import HANDLED, Answer, Problem, answer_to, log
 
-Handler = Callable[[Request, Exception], Awaitable[Response]]
+Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
 def exception_handlers() -> dict[Any, Handler]:

@@ -28,7 +28,7 @@ from facade.contrib.fastapi import (
 )
 from facade.models import Count, Sum
 from facade.models.functions import Coalesce
-from tickets import admin, sales, settings  # noqa: F401 - the settings say where the data is
+from tickets import admin, sales
 from tickets.models import Account, Booking, Event, Venue
 from tickets.schemas import (
     AccountOut,
@@ -115,8 +115,8 @@ async def export_bookings() -> NDJSONResponse:
 @reading.get("/report", response_model=list[VenueReport])
 def report() -> Any:
     """A `def` endpoint: it runs in a thread, on the sync driver."""
-    rows = Venue.objects.annotate(events_there=Count("events"), tickets=Coalesce(Sum("events__sold"), 0))
-    return [VenueReport(venue=venue.name, events=venue.events_there, tickets=venue.tickets) for venue in rows]
+    rows = Venue.objects.annotate(held=Count("events"), tickets=Coalesce(Sum("events__sold"), 0))
+    return [VenueReport(venue=venue.name, events=venue.held, tickets=venue.tickets) for venue in rows]
 
 
 # -- writing: each request is a transaction, which ends before its answer is sent --------------------------------

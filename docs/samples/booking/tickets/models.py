@@ -14,6 +14,8 @@ class Venue(models.Model):
     city = models.CharField(max_length=60, db_index=True)
 
     events: models.RelatedManager[Event]
+    held: int  # how many events the report has counted, and
+    tickets: int  # how many tickets were sold
 
     class Meta:
         ordering = ["name"]

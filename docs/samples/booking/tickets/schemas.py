@@ -8,13 +8,24 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from facade.contrib import msgspec as fast
-from facade.contrib.pydantic import Schema, schema_for
+from facade.contrib.pydantic import Schema
 from tickets.models import Account, Booking, Event, Venue
 
-VenueOut = schema_for(Venue, name="VenueOut")
-EventOut = schema_for(Event, depth=1, name="EventOut")  # with its venue and its tags
-AccountOut = schema_for(Account, name="AccountOut")
-BookingOut = schema_for(Booking, name="BookingOut")  # with the keys of its account and event
+
+class VenueOut(Schema, model=Venue, depth=0):
+    """What is told of a venue."""
+
+
+class EventOut(Schema, model=Event, depth=1):
+    """What is told of an event, with its venue and its tags."""
+
+
+class AccountOut(Schema, model=Account, depth=0):
+    """What is told of an account."""
+
+
+class BookingOut(Schema, model=Booking, depth=0):
+    """What is told of a booking, with the keys of its account and its event."""
 
 
 class NewEvent(Schema, model=Event, exclude=["id", "sold"]):
