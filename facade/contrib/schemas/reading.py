@@ -243,7 +243,10 @@ def _many(text: FunctionText, item: ReadSlot, target: str) -> Iterator[str]:
     slot = item.slot
     name = cached_name(slot.source)
     yield f"{target} = p[{name!r}] if {name!r} in p else None"
-    yield f"{target} = {target}[2] if type({target}) is waiting else {text.name('rows', _rows(slot))}(o, {target})"
+    yield f"if type({target}) is waiting:"
+    yield f"    {target} = {target}[2]"
+    yield f"elif {target} is None or ({target} := {target}._result_cache) is None:"
+    yield f"    {target} = {text.name('rows', _rows(slot))}(o)"
     if item.coerce is not None:
         yield f"{target} = {text.name('coerce', item.coerce)}({target})"
     elif slot.kind == "keys":
@@ -261,20 +264,16 @@ def cached_name(source: Source) -> str:
     return str(source.cache_name)
 
 
-def _rows(slot: Slot) -> Callable[[Any, Any], list[Any]]:
-    """Return what gives the related objects where no prefetched ones wait under the relation's name."""
+def _rows(slot: Slot) -> Callable[[Any], list[Any]]:
+    """Return what gives the related objects where the instance itself has no prefetched ones."""
 
-    def rows(instance: Model, queryset: QuerySet[Any, Any] | None) -> list[Any]:
-        if queryset is None and not instance._is_pk_set():
+    def rows(instance: Model) -> list[Any]:
+        if not instance._is_pk_set():
             return []
-        if queryset is None and instance._meta.parents:
-            for ancestor in _ancestors(instance, slot.model):
-                queryset = ancestor.__dict__.get(PREFETCHED, {}).get(cached_name(slot.source))
-                if type(queryset) is Waiting:
-                    return list(queryset[2])
-        if queryset is None or queryset._result_cache is None:
-            raise NotLoaded(slot.model, slot.attribute, "")
-        return list(queryset._result_cache)
+        for ancestor in _ancestors(instance, slot.model) if instance._meta.parents else ():
+            if (found := prefetched_objects(ancestor, cached_name(slot.source))) is not None:
+                return list(found)
+        raise NotLoaded(slot.model, slot.attribute, "")
 
     return rows
 
