@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from facade.contrib.schemas.values import Values
     from facade.fields import Field
     from facade.orm.instances.model import Model
-    from facade.orm.querysets.queryset import QuerySet
 
 __all__ = ["NotLoaded", "ReadSlot", "Reader", "cached_name", "read_function", "rows_of"]
 
