@@ -93,6 +93,9 @@ if True: from facade.models.functions import Lower
 NO_COUNTERPART = [
     ("from django.db import reset_queries", "django.db.reset_queries", False),
     ("from django.apps import AppConfig", "django.apps.AppConfig", False),
+    ("from django.core.files.storage import storages", "django.core.files.storage.storages", True),
+    ("from django.core.checks import Error, register", "django.core.checks.register", True),
+    ("from django.utils import timezone\ntimezone.utc", "django.utils.timezone.utc", True),
     ("from django.conf import settings", "django.conf.settings", False),
     (
         "from django.conf import settings\nx = models.ForeignKey(settings.AUTH_USER_MODEL)",

@@ -65,6 +65,8 @@ _KEPT = frozenset({("django.apps", "AppConfig")})
 #: What takes models or parts of them: one that is left would be mixed with facade's in the same module.
 _MIXING = frozenset(
     {
+        "django.core.checks",
+        "django.core.files",
         "django.db.models",
         "django.contrib",
         "django.forms",
@@ -85,6 +87,7 @@ REMEDIES = {
     "django.contrib.gis": "models.TypedField() takes GeoAlchemy2's types: docs/column-types.md",
     "django.contrib.postgres": "models.TypedField() takes SQLAlchemy's ARRAY, HSTORE, TSVECTOR: docs/column-types.md",
     "django.core.cache": "keep Django's, or use another cache",
+    "django.core.files": "facade.files has File, ContentFile, Storage and FileSystemStorage",
     "django.core.management": "write a plain script, or a command of your own with typer",
     "django.db": "there is no public counterpart",
     "django.db.backends": "facade.connection has the features and the operations",
@@ -102,6 +105,7 @@ REMEDIES = {
     "django.test": "facade.testing, and plain pytest: docs/testing.md",
     "django.utils.deconstruct": "facade.validators' classes need none: derive from them, or give a plain function",
     "django.utils.functional.cached_property": "functools.cached_property",
+    "django.utils.timezone.utc": "datetime.UTC",
     "django.utils.translation": "facade takes Django's lazy texts as they are; without Django write plain ones",
     "django.views.generic": "they work with Django's models only",
     "rest_framework": "schemas of pydantic or msgspec: docs/schemas.md",
