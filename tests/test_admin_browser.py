@@ -242,7 +242,20 @@ def test_a_person_works_with_the_admin(person):
     person.click(".inline-add-row")
     person.wait_for(lambda browser: person.chosen("inlines.flight.0.airline"))  # asked of the server
     person.photograph("inline")
-    person.click(f".inline-row:nth-child({plane.flights.count() + 1}) .inline-delete-btn")
+    # The box of the added row finds an airline by a word of its name.
+    added = plane.flights.count()
+    person.find(f".inline-row:nth-child({added + 1}) .select2-selection").click()
+    person.find(".select2-search__field").send_keys("jetblue")
+    person.wait_for(
+        lambda browser: (
+            [option.text for option in person.all(".select2-results li")] == ["B6 JetBlue Airways"]
+        )
+    )
+    person.find(".select2-results li").click()
+    assert [option.get_attribute("value") for option in person.chosen(f"inlines.flight.{added}.airline")] == [
+        "B6"
+    ]
+    person.click(f".inline-row:nth-child({added + 1}) .inline-delete-btn")
     person.follow(".card-footer button[type=submit]:not([name])")
     assert "was changed successfully" in person.said()
     plane.refresh_from_db()
