@@ -131,9 +131,11 @@ class CaptureQueriesContext(AbstractContextManager[Any, None], AbstractAsyncCont
     It is a sequence of dicts with ``sql`` (values filled in, for reading), ``time`` (seconds, as text),
     ``statement`` and ``params`` (as they were sent). Statements of child tasks are included.
 
-        with CaptureQueriesContext(connection) as captured:
-            Author.objects.count()
-        assert len(captured) == 1
+    >>> from facade import connection
+    >>> with CaptureQueriesContext(connection) as captured:
+    ...     number = Author.objects.count()
+    >>> len(captured), captured[0]["sql"].split()[0]
+    (1, 'SELECT')
     """
 
     def __init__(self, connection: Place) -> None:

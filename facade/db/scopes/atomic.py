@@ -299,10 +299,14 @@ def atomic(
     part, also through ``asyncio.gather(a.asave(), b.asave())``; tasks that it starts do not, unless the block is
     `Block.shared`, and get DetachedOperation.
 
-        @atomic
-        def transfer(source, target, amount): ...
-
-        async with atomic("other") as block: ...
+    >>> @atomic
+    ... def rename(name, new):
+    ...     return Author.objects.filter(name=name).update(name=new)
+    >>> rename("Ada", "Ada Lovelace")
+    1
+    >>> with atomic("default", durable=False) as block:  # `async with` in async code
+    ...     Author.objects.filter(name="Ben").update(age=20)
+    1
     """
     execution = AS_USUAL
     if execution_options is not None or timeout is not None:

@@ -181,9 +181,10 @@ class using_connection(  # noqa: N801 - it is used like a function
     each, as ``session.execute()`` does, if it has autoflush on. ``shared`` lets tasks (threads, for ``with``) that are
     started inside take part; their statements take turns.
 
-        with engine.begin() as connection, using_connection(connection):
-            connection.execute(insert(users).values(name="Ada"))
-            Author.objects.create(name="Ada")
+    >>> from facade import connections
+    >>> with connections["default"].engine.connect() as connection, using_connection(connection):
+    ...     Author.objects.count()  # on this connection, in its transaction
+    3
 
     Raises ImproperlyConfigured at the first statement if the connection's driver is not the one that the alias is
     configured with, and TransactionManagementError where the block is left in another context (thread, task) than it was
