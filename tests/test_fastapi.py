@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from contextlib import suppress
 from typing import Annotated
 
 import pytest
@@ -271,6 +273,71 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
             assert len(tried) == 3
             tried.clear()
     assert stored(shop) == set(WAYS)
+
+
+@pytest.mark.vendors("postgres")
+async def test_conflicts_of_real_transactions(shop):
+    """Two read, and both write what they have read: one has to begin again, or the client has to."""
+
+    def conflicting_app(**options):
+        app = FastAPI(exception_handlers=exception_handlers())
+        app.router.route_class = atomic_route(isolation_level="SERIALIZABLE", **options)
+        together = threading.Barrier(2)
+
+        @app.post("/sell/{title}")
+        def sell(title: str):
+            paperback = Paperback.objects.get(title=title)
+            with suppress(threading.BrokenBarrierError):
+                together.wait(timeout=0.2)
+            paperback.stock -= 1
+            paperback.save()
+
+        return app
+
+    for options, statuses in (({"retries": 3}, [200, 200]), ({}, [200, 503])):
+        before = (await Paperback.objects.aget(title="Paperback 5")).stock
+        async with asking(conflicting_app(**options)) as client:
+            answers = await asyncio.gather(*(client.post("/sell/Paperback 5") for _ in range(2)))
+        assert sorted(answer.status_code for answer in answers) == statuses
+        sold = before - (await Paperback.objects.aget(title="Paperback 5")).stock
+        assert sold == statuses.count(200)
+
+
+@pytest.mark.vendors("postgres")
+async def test_what_a_busy_database_refuses(shop):
+    await aclose_all()
+    configure(
+        DATABASES={"default": {"URL": shop.url, "POOL_SIZE": 1, "MAX_OVERFLOW": 0, "POOL_TIMEOUT": 0.2}}
+    )
+    app = FastAPI(exception_handlers=exception_handlers())
+    app.router.route_class = atomic_route(timeout=0.2)
+    got, go_on = asyncio.Event(), asyncio.Event()
+
+    @app.post("/hold")
+    async def hold():
+        await Paperback.objects.select_for_update().aget(title="Paperback 1")
+        got.set()
+        await go_on.wait()
+
+    @app.post("/slow")
+    def slow():
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(20)")
+
+    @app.post("/lock")
+    def lock():
+        Paperback.objects.select_for_update(nowait=True).get(title="Paperback 1")
+
+    async with asking(app) as client:
+        holding = asyncio.create_task(client.post("/hold"))
+        await got.wait()
+        full = await client.post("/hold")  # the only connection of the event loop is in use
+        locked = await client.post("/lock")  # threads have another one
+        assert (await client.post("/slow")).status_code == 504
+        go_on.set()
+        assert (await holding).status_code == 200
+    for refused in (full, locked):
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
 
 
 def test_a_stream_has_no_transaction():

@@ -182,7 +182,9 @@ async def test_lists_are_filtered_and_cut(shop):
         found = (await client.get("/cursor?search=paperback")).json()
         found = (await client.get("/cursor", params={"cursor": found["next"]})).json()
         assert [one["title"] for one in found["items"]] == ["Paperback 4", "Paperback 3"]
-        for wrong in ("page=x", "size=0", "price__gte=much", "price__lt=3", "ordering=price"):
+        for wrong in (
+            "page=x", "page=1_0", "page=%EF%BC%91", "size=0", "price__gte=much", "price__gte=1_0", "price__gte=NaN", "price__lt=3", "ordering=price",
+        ):  # fmt: skip
             refused = await client.get(f"/numbered?{wrong}")
             assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (
                 422,

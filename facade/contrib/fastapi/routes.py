@@ -152,11 +152,11 @@ def _loading(endpoint: Callable[..., Any], options: RequestAtomic | None) -> Cal
     async def call(*args: Any, **kwargs: Any) -> Any:
         found = await answer(*args, **kwargs)
         if not getattr(call, _IS_DESCRIBED, True):
-            check_described(found, f"The endpoint {endpoint.__qualname__}()", _REMEDY)
+            check_described(found, f"The endpoint {getattr(endpoint, '__qualname__', endpoint)}()", _REMEDY)
         return found
 
     setattr(call, _IS_LOADING, True)
-    with suppress(NameError):  # of what FastAPI has to resolve itself
+    with suppress(NameError, TypeError):  # what FastAPI has to resolve itself, and objects that are called
         hints = get_type_hints(endpoint, include_extras=True)
         call.__signature__ = _resolved(inspect.signature(endpoint), hints)  # type: ignore[attr-defined] # functions may have one
     return call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import math
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,9 @@ def _read(parameter: Parameter, text: str, where: str = "query") -> object:
 
 
 def check_limits(parameter: Parameter, value: object) -> None:
-    """Refuse a number that is out of bounds, or a value that is no choice."""
+    """Refuse a number that is out of bounds or none, or a value that is no choice."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ParameterError(parameter.name, "A finite number is expected.")
     if parameter.choices and value not in parameter.choices:
         known = ", ".join(str(choice) for choice in parameter.choices)
         raise ParameterError(parameter.name, f"One of these is expected: {known}.", "choice")
@@ -98,15 +101,28 @@ def _read_bool(text: str) -> bool | None:
 
 
 def _read_integer(text: str) -> int | None:
-    return int(text) if text.isascii() and len(text) <= _DIGITS else None
+    return int(text) if _is_plain(text) else None
 
 
-_DIGITS = 30
+def _read_float(text: str) -> float | None:
+    return float(text) if _is_plain(text) else None
+
+
+def _read_decimal(text: str) -> decimal.Decimal | None:
+    return decimal.Decimal(text) if _is_plain(text) else None
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether a number is written as other languages write it, too: Python takes 1_000, and digits of all scripts."""
+    return text.isascii() and "_" not in text and len(text) <= _DIGITS
+
+
+_DIGITS = 60
 _READERS: Final[Mapping[type, tuple[Callable[[str], Any], str]]] = {
     bool: (_read_bool, "true or false"),
     int: (_read_integer, "an integer"),
-    float: (float, "a number"),
-    decimal.Decimal: (decimal.Decimal, "a number"),
+    float: (_read_float, "a number"),
+    decimal.Decimal: (_read_decimal, "a number"),
     uuid.UUID: (uuid.UUID, "a UUID"),
     dt.datetime: (parse_datetime, "a date and time (ISO 8601)"),
     dt.date: (parse_date, "a date (YYYY-MM-DD)"),

@@ -26,7 +26,7 @@ def exception_handlers() -> dict[Any, Handler]:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    answer = answer_to(error)
+    answer = answer_to(error) if request.scope["type"] == "http" else None  # a websocket has no statuses
     if answer is None:
         raise error
     log(error, answer.status, f"{request.method} {request.url.path}")
