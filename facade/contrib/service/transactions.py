@@ -9,15 +9,15 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, ParamSpec, TypeVar
 
-from facade.bridge.workers import TWIN_OF
 from facade.contrib.service.returned import aloaded, loaded
-from facade.db.scopes.atomic import Atomic, atomic
+from facade.db.scopes.atomic import Atomic, _is_async, atomic
 from facade.db.scopes.binding import Using
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Endpoint = Callable[P, R] | Callable[P, Awaitable[R]]
 InThread = Callable[[Callable[[], R]], Awaitable[R]]
+
+is_async = _is_async
 
 WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """The methods whose requests have a transaction: the others promise to change nothing."""
@@ -57,18 +57,6 @@ class Undo(Exception):
     def __init__(self, answer: object) -> None:
         super().__init__()
         self.answer = answer
-
-
-def is_async(function: Callable[..., object]) -> bool:
-    """Tell whether what a callable returns is awaited."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    call = getattr(type(function), "__call__", None)  # noqa: B004 - an object with `async def __call__`
-    return (
-        inspect.iscoroutinefunction(function)
-        or inspect.iscoroutinefunction(call)
-        or hasattr(function, TWIN_OF)
-    )
 
 
 def is_generator(function: Callable[..., object]) -> bool:
