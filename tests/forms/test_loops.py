@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facade.exceptions import SynchronousOnlyOperation
-from facade.models import Q
+from facade.models import Q, aprefetch_related_objects
 from tests.forms.models import Article, Person
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -80,6 +80,14 @@ def test_related_objects_in_sync_code(articles, assert_queries):
         post = Article.objects.select_related("author").prefetch_related("tags", "comments__author").get(id=1)
         assert [tag.name for tag in post.tags.all()] == ["news", "sea"]
         assert [comment.author.username for comment in post.comments.all()] == ["bob", "cyd"]
+
+
+async def test_related_objects_of_objects_that_are_there(articles, assert_queries):
+    found = await Article.objects.order_by("pk")
+    with assert_queries(1):
+        await aprefetch_related_objects(found, "tags")
+    with assert_queries(0):
+        assert [[tag.name for tag in article.tags.all()] for article in found[:2]] == [["news", "sea"], []]
 
 
 async def test_pages_in_async_code(articles, assert_queries):
