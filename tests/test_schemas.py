@@ -263,6 +263,13 @@ def test_what_a_model_has_not_is_refused(kit, options, error, words):
 
 
 @in_each_kit
+def test_what_is_no_model_has_no_schema(kit):
+    for wrong in (int, "Volume", Volume()):
+        with pytest.raises(TypeError, match="A schema is of a model"):
+            kit.schema_for(wrong)
+
+
+@in_each_kit
 def test_an_instance_of_another_model_is_refused(kit):
     schema = kit.schema_for(Writer, name="Out")
     with pytest.raises(TypeError, match="Out is a schema of Writer, not of Imprint"):
@@ -505,6 +512,21 @@ def test_the_keywords_of_a_class_add_fields(kit):
     assert kit.read(VolumeOut, '{"id": 1, "price": "2.50"}')._given() == {"id": 1, "price": Decimal("2.50")}
 
 
+class BranchLine(facade.contrib.pydantic.Schema, model=Branch):
+    name: str
+    parent: BranchLine | None
+
+
+def test_the_end_of_a_line_of_parents_is_known_without_a_query(face, database, assert_queries):
+    database.create(Branch)
+    root = face(Branch.objects.create, name="root")
+    face(Branch.objects.create, name="leaf", parent=root)
+    with assert_queries(1):
+        (found,) = face.list(BranchLine.prefetched(Branch.objects.filter(name="root")))
+    with assert_queries(0):
+        assert BranchLine.from_instance(found).parent is None
+
+
 class BranchOut(facade.contrib.pydantic.Schema, model=Branch):
     name: str
     children: list[BranchOut]
@@ -526,6 +548,10 @@ def test_classes_may_lead_back_to_themselves(face, database):
         (root,) = face.list(Branch.objects.filter(name="root").prefetch_related("children"))
         with pytest.raises(FieldFetchBlocked, match=r"Branch\.children"):
             schema.from_instance(root)
+        (leaf,) = face.list(
+            kit.schema_for(Branch, fields=["name"]).prefetched(Branch.objects.filter(name="leaf"))
+        )
+        assert leaf.get_deferred_fields() == {"parent_id"}
         root._prefetched_objects_cache["children"]._result_cache[:] = [root]
         with pytest.raises(RecursionError, match="does not end"):
             schema.from_instance(root)

@@ -106,6 +106,34 @@ def test_a_relation_to_a_model_that_is_not_there_yet_is_named(kit):
             kit.schema_for(Part)
 
 
+class Crown(models.Model):
+    code = models.CharField(max_length=5, unique=True)
+    note = models.CharField(max_length=5, default="x")
+
+    class Meta:
+        app_label = "tests"
+
+
+class Gem(models.Model):
+    crown = models.ForeignKey(Crown, models.CASCADE, to_field="code", related_name="gems")
+
+    class Meta:
+        app_label = "tests"
+
+
+def test_keys_that_are_not_shown_are_loaded_where_relations_need_them(face, database, assert_queries):
+    database.create(Crown, Gem)
+    crown = face(Crown.objects.create, code="c1")
+    face(Gem.objects.create, crown=crown)
+    for kit in KITS:
+        schema = kit.schema_for(Crown, fields=["gems__id", "gems__crown"])
+        with assert_queries(2):
+            (found,) = face.list(schema.prefetched(Crown.objects.all()))
+        with assert_queries(0):
+            assert kit.shown(schema.from_instance(found)) == {"gems": [{"id": 1, "crown_id": "c1"}]}
+        assert found.get_deferred_fields() == {"note"}
+
+
 class Camel(facade.contrib.pydantic.Schema):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 

@@ -333,3 +333,28 @@ def test_a_schema_takes_models_of_pydantic_and_validators_of_its_own(face, datab
         "writer": {"name": "ADA"},
     }
     assert Short.model_validate(notes) == Short.from_instance(notes)
+
+
+class PlainHouse(Plain):
+    name: str
+    city: str
+
+
+class VolumeBeside(Schema, model=Volume):
+    """It reads related objects into models that read whole objects in their own way."""
+
+    house: PlainHouse | None
+    subjects: list[PlainSubject]
+
+
+def test_what_others_read_is_loaded_whole(face, database, assert_queries):
+    stocked(face, database)
+    with assert_queries(2):
+        notes, letters = face.list(VolumeBeside.prefetched(Volume.objects.all()))
+    with assert_queries(0):
+        shown = VolumeBeside.from_instance(notes)
+        assert VolumeBeside.from_instance(letters).house is None
+    assert (shown.house.city, [subject.label for subject in shown.subjects]) == (
+        "London",
+        ["engines", "numbers"],
+    )

@@ -197,6 +197,33 @@ def test_what_another_was_quicker_with_is_told_alike(face, database):
     assert face(Rushed.objects.count) == 1
 
 
+class Lenient(models.Model):
+    """Its columns have defaults and take NULL, though nobody has said `blank`."""
+
+    number = models.IntegerField(null=True)
+    partner = models.OneToOneField("self", models.SET_NULL, null=True)
+    data = models.JSONField(default=dict)
+    rank = models.IntegerField(db_default=7)
+    label = models.CharField(max_length=5)
+
+    class Meta:
+        app_label = "tests"
+
+
+def test_what_needs_no_value_is_the_models_own(face, database):
+    database.create(Lenient)
+    for kit in KITS:
+        schema = kit.schema_for(Lenient, exclude=["id"])
+        made = face(kit.read(schema, '{"label": "a"}').create)
+        assert (made.number, made.partner_id, made.data, made.rank) == (None, None, {}, 7)
+        face(kit.read(schema, '{"label": "b", "number": null, "partner_id": null, "rank": 9}').create)
+        patch = kit.schema_for(Lenient, exclude=["id"], optional=True)
+        face(kit.read(patch, f'{{"partner_id": {made.pk}}}').update, made)
+        assert face(face(kit.read(patch, '{"partner_id": null}').update, made).refresh_from_db) is None
+        lacking = kit.schema_for(Lenient, fields=["number"])
+        assert refused(face, kit.read(lacking, "{}").create) == [("label", "blank")]
+
+
 class BookIn(Schema, model=Volume):
     title: str
     price: Decimal

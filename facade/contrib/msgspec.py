@@ -180,6 +180,7 @@ def schema_for(
     msgspec.ValidationError: Expected `str` of length <= 20 - at `$.title`
     """
     module = sys._getframe(1).f_globals.get("__name__", __name__)
+    check_model(model)
     choice = Choice.of(fields, exclude, depth, computed)
     return _built(model, choice, optional, name or f"{model.__name__}Schema", base, module)
 
@@ -290,11 +291,9 @@ def _default(slot: Slot, is_optional: bool) -> dict[str, Any]:
     own = slot.source
     if slot.kind != "column" or not slot.is_written or own.primary_key or not needs_no_value(own):
         return {}
-    if own.has_db_default():
-        return {"default": UNSET}
     is_known, default = default_of(own)
     is_plain = is_known and isinstance(default, (str, int, float, bool, type(None)))
-    return {"default": default} if is_plain else {"default_factory": own.get_default}
+    return {"default": default if is_plain else UNSET}
 
 
 def _coerced(annotation: Annotation) -> Callable[[Any], Any]:

@@ -285,6 +285,7 @@ def schema_for(
     ...
     """
     module = sys._getframe(1).f_globals.get("__name__", __name__)
+    check_model(model)
     choice = Choice.of(fields, exclude, depth, computed)
     return _built(model, choice, optional, name or f"{model.__name__}Schema", base, module)
 

@@ -11,7 +11,7 @@ from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.querysets.prefetch import Prefetch
 
 if TYPE_CHECKING:
-    from facade.contrib.schemas.slots import Slot
+    from facade.contrib.schemas.slots import Slot, Source
     from facade.orm.instances.model import Model
     from facade.orm.querysets.queryset import QuerySet
 
@@ -32,6 +32,12 @@ class Node:
     def is_relation(self) -> bool:
         """Whether something beyond the row has to be loaded."""
         return self.slot.kind in ("one", "key", "many", "keys")
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether any column may be looked at: by a property, or by a class that reads whole objects in its own way."""
+        is_whole = self.below is None and self.slot.kind == "one"
+        return is_whole or self.slot.kind == "computed"
 
     @property
     def is_single(self) -> bool:
@@ -73,6 +79,8 @@ def _lookups(nodes: Sequence[Node], prefix: str) -> Iterator[Prefetch]:
 def _objects_of(node: Node) -> Any:
     source = node.slot.source
     objects = node.slot.related._default_manager.all()
+    if node.below is None and node.slot.kind == "many":
+        return objects
     found = prefetched(objects, node.below or ())
     kept = _names(node.below or ())
     if kept is None:
@@ -100,20 +108,28 @@ def _names(nodes: Sequence[Node], prefix: str = "") -> list[str] | None:
             if slot._is_forward:
                 names.append(path)
             names += _names(node.below or (), f"{path}{LOOKUP_SEP}") or [f"{path}{LOOKUP_SEP}pk"]
+        elif node.is_relation:
+            names += [f"{prefix}{own.name}" for own in _near_keys(slot.source)]
     return names or [f"{prefix}pk"]
+
+
+def _near_keys(source: Source) -> Sequence[Any]:
+    """Return the fields by which the objects of a relation to many are told apart, at this end."""
+    if not source.many_to_many:
+        return source.field.foreign_related_fields  # type: ignore[no-any-return]
+    link = source.field.reverse_link_field if source.auto_created else source.link_field
+    return link.foreign_related_fields  # type: ignore[no-any-return]
 
 
 def _leaves_out(nodes: Sequence[Node]) -> bool:
     """Return whether there is a column that nodes do not show, and no property that might need it."""
-    if any(node.slot.kind == "computed" or (node.below and _computes(node.below)) for node in nodes):
+    if _needs_all(nodes):
         return False
     return any(_shows_less(level) for level in _levels(nodes))
 
 
-def _computes(nodes: Sequence[Node]) -> bool:
-    return any(
-        node.slot.kind == "computed" or (node.is_single and _computes(node.below or ())) for node in nodes
-    )
+def _needs_all(nodes: Sequence[Node]) -> bool:
+    return any(node.needs_all or (node.is_single and _needs_all(node.below or ())) for node in nodes)
 
 
 def _levels(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from facade.bridge import twin
@@ -136,17 +136,16 @@ class SchemaMethods:
     @classmethod
     def _nodes(cls, model: type[Any], seen: tuple[type[Any], ...] = ()) -> list[Node]:
         """Return what is shown as a tree; where a schema comes again inside itself, the tree ends."""
-        below = (*seen, cls)
-        return [
-            Node(
-                item.slot,
-                None
-                if item.schema is None or item.schema in below
-                else item.schema._nodes(item.slot.related, below),
-            )
-            for item in cls._items(model)
-            if item.schema not in below
-        ]
+        below, found = (*seen, cls), []
+        for item in cls._items(model):
+            slot = item.slot
+            if item.schema is None:
+                found.append(Node(slot))
+            elif item.schema not in below:
+                found.append(Node(slot, item.schema._nodes(slot.related, below)))
+            elif slot.source.concrete:  # its key tells whether there is an object
+                found.append(Node(replace(slot, name=slot.source.attname, kind="column")))
+        return found
 
     @classmethod
     def _bound_to(cls, model: type[Any]) -> type[Any]:

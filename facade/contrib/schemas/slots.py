@@ -21,6 +21,7 @@ __all__ = [
     "Choice",
     "Slot",
     "attributes_of",
+    "check_model",
     "free_name",
     "optional_names",
     "slot_of",
@@ -227,6 +228,12 @@ def slots_of(model: type[Model], choice: Choice) -> list[Slot]:
     if not made:
         raise FieldError(f"A schema of {model._meta.object_name} is to have no fields at all.")
     return list(made.values())
+
+
+def check_model(given: object) -> None:
+    """Raise TypeError for what is no model."""
+    if not (isinstance(given, type) and hasattr(given, "_meta")):
+        raise TypeError(f"A schema is of a model, and {given!r} is none.")
 
 
 def _check_paths(model: type[Model], choice: Choice, made: Mapping[str, Slot]) -> None:

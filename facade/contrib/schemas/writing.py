@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from facade.configuration import settings
 from facade.contrib.schemas.errors import InvalidData
+from facade.contrib.schemas.values import needs_no_value
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic
 from facade.exceptions import NON_FIELD_ERRORS, IntegrityError, ValidationError
@@ -63,7 +64,10 @@ def created(schema: Written, more: Mapping[str, Any]) -> Any:
     def save() -> None:
         instance.save(using=alias, force_insert=True)
 
-    _write(schema, instance, alias, save, many, instance.full_clean)
+    known = instance._meta._forward_fields_map
+    given = {slot.source.name for slot, _ in columns} | {known[name].name for name in more if name in known}
+    lacking = {own.name for own in model._meta.fields if own.name not in given and needs_no_value(own)}
+    _write(schema, instance, alias, save, many, lambda: _clean(instance, lacking))
     return instance
 
 
@@ -79,7 +83,10 @@ def updated(schema: Written, instance: M, more: Mapping[str, Any]) -> M:
     _check_keys(schema, instance, columns)
     before = {**instance.__dict__}
     cache = {**instance._state.fields_cache}
-    touched = _set_all(instance, columns, more)
+    touched: set[str] = set()
+
+    def check() -> None:
+        _clean(instance, {own.name for own in model._meta.fields if own.name not in touched})
 
     def save() -> None:
         names = [
@@ -91,7 +98,8 @@ def updated(schema: Written, instance: M, more: Mapping[str, Any]) -> M:
             instance.save(using=alias, update_fields=names)
 
     try:
-        _write(schema, instance, alias, save, many, lambda: _clean(instance, touched))
+        touched |= _set_all(instance, columns, more)
+        _write(schema, instance, alias, save, many, check)
     except BaseException:
         state = instance._state
         instance.__dict__.clear()
@@ -206,13 +214,22 @@ def _collect(errors: Errors, check: Step) -> None:
         error.update_error_dict(errors)
 
 
-def _clean(instance: Model, touched: set[str]) -> None:
-    """Check what was touched, the instance as a whole, and all that compares it with other rows."""
+def _clean(instance: Model, left_out: set[str]) -> None:
+    """Check the fields but for those `left_out`, the instance as a whole, and all that compares it with other rows.
+
+    What was not given is the model's own, and None is a value where the column takes it, `blank` or not: as forms have it, whose
+    fields say for themselves what they require.
+    """
     errors: Errors = {}
-    untouched = [own.name for own in instance._meta.fields if own.name not in touched]
+    nulls = {
+        own.name
+        for own in instance._meta.fields
+        if own.null and instance.__dict__.get(own.attname, own) is None
+    }
+    excluded = left_out | nulls
     _collect(
         errors,
-        lambda: instance.full_clean(exclude=untouched, validate_unique=False, validate_constraints=False),
+        lambda: instance.full_clean(exclude=excluded, validate_unique=False, validate_constraints=False),
     )
     wrong = {name for name in errors if name != NON_FIELD_ERRORS}
     _collect(errors, lambda: instance.validate_unique(exclude=wrong))
