@@ -22,6 +22,7 @@ from facade.contrib.schemas.slots import (
     Annotation,
     Choice,
     Slot,
+    check_model,
     free_name,
     optional_names,
     slots_of,
