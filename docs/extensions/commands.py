@@ -60,7 +60,7 @@ def _option(name: str, kind: object, info: OptionInfo) -> str:
     dashed = f"--{name.replace('_', '-')}"
     # In an Annotated the first name is where a default would stand elsewhere.
     given = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str)]
-    if kind is bool:
+    if _bare(kind) is bool:
         return ", ".join(given or [dashed, f"--no-{dashed[2:]}"]).replace("/", ", ")
     return f"{', '.join(given or [dashed])} {info.metavar or _value(kind)}"
 
