@@ -28,7 +28,7 @@ class Shelf(models.Model):
     metres = models.IntegerField(default=1)
 
     class Meta:
-        app_label = "shelves"
+        app_label = "reading_room"
 
 
 class ShelfOut(msgspec.Struct):
@@ -93,7 +93,7 @@ app = Litestar(
         viewset_router(ShelfViews, "/v2/shelves"),
     ],
     plugins=[
-        FacadePlugin({"DATABASES": {"default": "sqlite:///shelves.sqlite3"}}, atomic=True, health="/healthz")
+        FacadePlugin({"DATABASES": {"default": "sqlite:///rooms.sqlite3"}}, atomic=True, health="/healthz")
     ],
     logging_config=None,
 )
