@@ -199,6 +199,6 @@ def test_reading_an_instance_is_one_call_for_each_object(face, database, fast):
             Volume, fields=["id", "title", "price", "writer__name", "house__name", "subjects__label"]
         )
         (notes, _) = schema.prefetched(Volume.objects.all())
-        # Itself, and the volume, the writer, the house and two subjects.
-        assert calls(partial(schema.from_instances, [notes])) <= 1 + 5
-        assert calls(partial(schema.from_instances, [notes] * 100)) <= 1 + 500
+        # Itself, and the volume, the writer, the house and two subjects; before Python 3.12 their list is a call, too.
+        assert calls(partial(schema.from_instances, [notes])) <= 2 + 5 + 1
+        assert calls(partial(schema.from_instances, [notes] * 100)) <= 2 + 500 + 100

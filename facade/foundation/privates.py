@@ -80,6 +80,8 @@ ALEMBIC: dict[str, tuple[str, ...]] = {
     "alembic.runtime.plugins": ("_all_plugins",),
 }
 
+LITESTAR: dict[str, tuple[str, ...]] = {"litestar.handlers:BaseRouteHandler": ("_fn",)}
+
 STARLETTE_ADMIN: dict[str, tuple[str, ...]] = {
     "starlette_admin.base:BaseAdmin": (
         "_collect_core_routes",
