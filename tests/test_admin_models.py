@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from facade import acreate_all, models
 from facade.configuration import override
 from facade.contrib.admin import Admin, ModelView
-from tests.cinema import Browser, Page
+from tests.cinema import Browser, Chair, Page
 
 
 class Venue(models.Model):
@@ -74,6 +74,17 @@ class Program(models.Model):
         app_label = "tests"
 
 
+class Stain(models.Model):
+    line = models.CharField(max_length=5)
+    number = models.IntegerField()
+    chair = models.ForeignObject(
+        Chair, models.CASCADE, ["line", "number"], ["line", "number"], related_name="stains"
+    )
+
+    class Meta:
+        app_label = "tests"
+
+
 @cache
 def application():
     admin = Admin(local=True)
@@ -84,6 +95,8 @@ def application():
     admin.add_view(ModelView(NearVenue, fields=["name"]))
     admin.add_view(ModelView(Concert, fields=[*names_of(Concert), "program"]))
     admin.add_view(ModelView(Program))
+    admin.add_view(ModelView(Chair, fields=["line", "number", "stains"]))
+    admin.add_view(ModelView(Stain, fields=["id", "line", "number", "chair"]))
     app = Starlette()
     admin.mount_to(app)
     return app
@@ -95,7 +108,7 @@ def names_of(model):
 
 @pytest.fixture
 def stage(database):
-    database.create(Venue, Stadium, Concert, Program)
+    database.create(Venue, Stadium, Concert, Program, Chair, Stain)
     return database
 
 
@@ -155,6 +168,20 @@ async def test_relations_of_every_kind_are_shown_and_stored(stage):
     assert page.status == 303
     assert sorted([one.name async for one in concert.seen.all()]) == ["Arena", "Barn"]
     assert [one.name async for one in barn.around.all()] == ["Barn"][1:]  # `near` came back empty
+
+
+async def test_relations_over_several_columns_are_shown(stage):
+    await Chair.objects.acreate(line="A", number=7)
+    site = Browser(application())
+    assert (await site.post("stain/create", {"line": "A", "number": "7"})).status == 303
+    page = await site.get("stain/list")
+    assert "/admin/chair/detail?pk=A%2C7" in page.html
+    assert len(site.selects) == 2
+    assert "Stain object" in (await site.get("chair/list")).text
+    assert len(site.selects) == 3
+    assert "1 stain" in (await site.get("chair/delete?pk=A%2C7")).text
+    assert (await site.post("chair/delete", {"pks": "A,7"})).status == 303
+    assert await Stain.objects.acount() == 0
 
 
 class Elsewhere:

@@ -54,7 +54,8 @@ def converted(model: type[Model], name: str) -> BaseField:
     }
     if name in by_accessor:
         return _referring(name, by_accessor[name])
-    known = {field.name: field for field in (*opts.concrete_fields, *opts.many_to_many)}
+    over_columns = [field for field in opts.fields if isinstance(field, ForeignObject) and not field.concrete]
+    known = {field.name: field for field in (*opts.concrete_fields, *opts.many_to_many, *over_columns)}
     if name not in known:
         names = ", ".join(sorted([*known, *by_accessor]))
         raise ImproperlyConfigured(f"{opts.label} has no field {name!r} to show. There are: {names}.")
@@ -68,7 +69,8 @@ def _made(field: Field[Any]) -> BaseField:
     made.required = not (field.blank or field.null) and not isinstance(made, fields.Flag)
     if field.has_default():
         made.default = field.get_default
-    hidden = field.generated or not field.editable
+    # A relation over columns that are fields themselves is edited by these.
+    hidden = field.generated or not field.editable or not (field.concrete or field.many_to_many)
     made.exclude_from_create = made.exclude_from_create or hidden or isinstance(field, models.AutoField)
     # An object that is saved with another key is another object.
     made.exclude_from_edit = made.exclude_from_edit or hidden or field in field.model._meta.pk_fields
