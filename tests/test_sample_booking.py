@@ -126,10 +126,12 @@ class Fire:
     """What the clients do, and what they were told."""
 
     MIX: ClassVar = {
-        "read_account": 77,
+        "read_account": 76,
         "read_events": 3,
         "read_in_a_thread": 1.5,
         "check_health": 6,
+        "read_board": 0.5,
+        "leave_a_stream": 0.5,
         "transfer": 5,
         "book": 3,
         "cancel": 1.5,
@@ -196,6 +198,25 @@ class Fire:
     def read_in_a_thread(self, number):
         async def work(client):
             await self.ask(client, "in a thread", "GET", f"/bookings-in-a-thread/{number % ACCOUNTS + 1}")
+
+        return work
+
+    def read_board(self, number):
+        async def work(client):
+            answer = await self.ask(client, "board", "GET", "/board")
+            if answer.status == 200 and len(answer.json()) != EVENTS:
+                self.wrong.append(answer.body)
+
+        return work
+
+    def leave_a_stream(self, number):
+        """Ask for all bookings, and go away while they are read."""
+        after = self.random.uniform(0, 0.03)
+
+        async def work(client):
+            self.told["stream", "left"] += 1
+            with suppress(Left, Cut):
+                await client.ask("GET", "/bookings.ndjson", leave=after)
 
         return work
 
