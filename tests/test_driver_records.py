@@ -24,7 +24,9 @@ from facade.foundation import privates
 
 HOUSE = Path(facade.__file__).parent
 VENDORS = ["sqlite", "postgresql", "mysql", "mariadb"]
-OTHERS = privates.SQLALCHEMY | privates.ALEMBIC | privates.LITESTAR | privates.STARLETTE_ADMIN | privates.PYTHON
+OTHERS = (
+    privates.SQLALCHEMY | privates.ALEMBIC | privates.LITESTAR | privates.STARLETTE_ADMIN | privates.PYTHON
+)
 OLDER = privates.BEFORE_SQLALCHEMY_2_1 | privates.BEFORE_PYTHON_3_12
 
 

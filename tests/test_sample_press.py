@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import importlib.util
 import re
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
@@ -428,29 +424,3 @@ def test_requests_of_all_ways_at_once_keep_apart(house):
     assert sorted(row[3] for row in rows["order"] if row[3].startswith("Shop")) == sorted(
         f"Shop {number}" for number in range(48) if number % 3
     )
-
-
-# -- types -----------------------------------------------------------------------------------------------------------------
-
-ROOT = Path(__file__).parent.parent
-SAMPLES = ROOT / "docs" / "samples"
-CHECKS = {
-    "mypy": ["--strict", "--cache-dir", str(ROOT / ".pytest_cache" / "mypy"), "press"],
-    "pyright": ["--pythonpath", sys.executable, "press"],
-    "ty": [
-        "check",
-        f"--python={sys.prefix}",
-        *(f"--extra-search-path={folder}" for folder in (SAMPLES, ROOT)),
-        "press",
-    ],
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("checker", CHECKS)
-def test_type_checkers_find_nothing(checker):
-    if importlib.util.find_spec(checker) is None:
-        pytest.skip(f"{checker} is not installed")
-    command = [sys.executable, "-m", checker, *CHECKS[checker]]
-    done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -19,9 +19,17 @@ from tests.test_docs import blocks_of
 ROOT = Path(__file__).parent.parent
 # mypy is quick where it has read SQLAlchemy before.
 CACHE = ["--cache-dir", str(ROOT / ".pytest_cache" / "mypy")]
+SAMPLES = ["docs/samples/press", "docs/samples/booking/tickets"]
+PATHS = [str(ROOT / "docs" / "samples"), str(ROOT / "docs" / "samples" / "booking")]
 CHECKS = {
-    "mypy": ["--strict", *CACHE, "tests/typing"],
-    "pyright": ["--pythonpath", sys.executable, "tests/typing"],
+    "mypy": ["--strict", *CACHE, "tests/typing", *SAMPLES],
+    "pyright": ["--pythonpath", sys.executable, "tests/typing", *SAMPLES],
+    "ty": [
+        "check",
+        f"--python={sys.prefix}",
+        *(f"--extra-search-path={path}" for path in (*PATHS, str(ROOT))),
+        *SAMPLES,
+    ],
 }
 PROJECT = {
     "mypy": ["--strict", *CACHE, "."],
@@ -44,7 +52,7 @@ def checked(checker, arguments, folder):
     if importlib.util.find_spec(checker) is None:
         pytest.skip(f"{checker} is not installed")
     command = [sys.executable, "-m", checker, *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MYPYPATH": os.pathsep.join(PATHS)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr, done.returncode == 0
 
@@ -96,7 +104,7 @@ def write_stubs(project, *options):
         "library.models",
         *options,
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MYPYPATH": os.pathsep.join(PATHS)}
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
