@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, StructMeta, UnsetType
 from typing_extensions import dataclass_transform
 
-from facade.contrib.schemas.declared import becoming, declared_slot, is_as_declared, parts_of, schema_in
+from facade.contrib.schemas.declared import declared_item, parts_of
 from facade.contrib.schemas.errors import Detail, InvalidData, details
 from facade.contrib.schemas.methods import Item, SchemaMethods
 from facade.contrib.schemas.slots import (
@@ -24,6 +24,7 @@ from facade.contrib.schemas.slots import (
     Slot,
     check_model,
     free_name,
+    inner_name,
     optional_names,
     slots_of,
     types_of,
@@ -216,8 +217,7 @@ def _generated(
     for slot in given:
         schema = None
         if slot.choice is not None:
-            below = name + "".join(word.capitalize() for word in slot.attribute.split("_"))
-            schema = _built(slot.related, slot.choice, (), below, base, module)
+            schema = _built(slot.related, slot.choice, (), inner_name(name, slot), base, module)
         field = free_name(base, slot.name)
         annotation, said = _annotation(slot, schema), _default(slot, slot.name in left)
         if field != slot.name:
@@ -356,11 +356,5 @@ def _item(cls: type[Schema], model: type[Any], name: str, hint: Annotation) -> I
         return item
     parts = [part for part in parts_of(hint) if part is not UnsetType]
     annotation = hint if UnsetType not in parts_of(hint) else Union[tuple(parts)]  # noqa: UP007 - of a list
-    nested = schema_in(annotation, Schema)
-    slot = declared_slot(model, name, annotation, nested, name in cls._computed or cls._model is None)
-    if slot.kind == "computed":
-        return Item(name, slot, None, _coerced(annotation))
-    is_own = is_as_declared(cls.__name__, slot, annotation)
-    if slot.kind in ("one", "many"):
-        return Item(name, slot, *((nested[0], None) if nested else (None, _coerced(annotation))))
-    return Item(name, slot, None, None if is_own else becoming(slot, annotation) or _coerced(annotation))
+    is_computed = name in cls._computed or cls._model is None
+    return declared_item(cls, model, name, annotation, Schema, _coerced(annotation), is_computed=is_computed)

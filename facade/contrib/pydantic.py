@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from facade.contrib.schemas.declared import declared_slot, is_as_declared, schema_in
+from facade.contrib.schemas.declared import declared_item
 from facade.contrib.schemas.errors import Detail, InvalidData, details
 from facade.contrib.schemas.methods import Item, SchemaMethods
 from facade.contrib.schemas.reading import rows_of
@@ -35,6 +35,7 @@ from facade.contrib.schemas.slots import (
     Slot,
     check_model,
     free_name,
+    inner_name,
     optional_names,
     slots_of,
     types_of,
@@ -127,15 +128,16 @@ class _Declaration:
 
     def _declared(self, cls: type[Schema], model: type[Any], name: str, info: FieldInfo) -> Item:
         annotation = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-        nested = schema_in(info.annotation, Schema)
-        is_computed = name in self._computed() or cls._model is None
-        slot = declared_slot(model, name, info.annotation, nested, is_computed)
-        if slot.kind == "computed":
-            return Item(name, slot, None, _coerced(annotation))
-        is_own = is_as_declared(cls.__name__, slot, info.annotation) and not any(map(_changes, info.metadata))
-        if slot.kind in ("one", "many"):
-            return Item(name, slot, *((nested[0], None) if nested else (None, _coerced(annotation))))
-        return Item(name, slot, None, None if is_own else _coerced(annotation))
+        return declared_item(
+            cls,
+            model,
+            name,
+            info.annotation,
+            Schema,
+            _coerced(annotation),
+            is_computed=name in self._computed() or cls._model is None,
+            changes=any(map(_changes, info.metadata)),
+        )
 
 
 class Schema(SchemaMethods, BaseModel):
@@ -322,8 +324,7 @@ def _generated(
     for slot in given:
         schema = None
         if slot.choice is not None:
-            below = name + "".join(word.capitalize() for word in slot.attribute.split("_"))
-            schema = _built(slot.related, slot.choice, (), below, base, module)
+            schema = _built(slot.related, slot.choice, (), inner_name(name, slot), base, module)
         annotation = _annotation(slot, schema)
         coerce = _coerced(annotation) if slot.kind == "computed" and slot.given is not Any else None
         item = Item(free_name(base, slot.name), slot, schema, coerce)

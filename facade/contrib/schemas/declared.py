@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+from facade.contrib.schemas.methods import Item
 from facade.contrib.schemas.slots import (
     Annotation,
     Choice,
@@ -20,9 +21,11 @@ from facade.contrib.schemas.slots import (
 )
 
 if TYPE_CHECKING:
+    from facade.contrib.schemas.methods import SchemaMethods
+    from facade.contrib.schemas.reading import Reader
     from facade.orm.instances.model import Model
 
-__all__ = ["becoming", "declared_slot", "is_as_declared", "parts_of", "schema_in"]
+__all__ = ["declared_item", "parts_of"]
 
 _BASIC = frozenset(
     {bool, int, float, str, bytes, decimal.Decimal, uuid.UUID, dt.date, dt.datetime, dt.time, dt.timedelta}
@@ -75,6 +78,33 @@ def declared_slot(
         is_list = "a list of them" if kind == "many" else "one of them"
         raise TypeError(f"{model.__name__}.{name} leads to {is_list}, which {_shown(annotation)} is not.")
     return Slot(name, kind, model, source, choice=_ID if kind in wanted else None)
+
+
+def declared_item(
+    owner: type[SchemaMethods],
+    model: type[Model],
+    name: str,
+    annotation: Annotation,
+    base: type[Any],
+    coerce: Reader,
+    *,
+    is_computed: bool,
+    changes: bool = False,
+) -> Item:
+    """Return the item of a declared attribute of `owner`; schemas of related objects derive from `base`.
+
+    `coerce` makes values those of the annotation, where they are not that already. `changes`: the annotation says that it makes others of them.
+    """
+    nested = schema_in(annotation, base)
+    slot = declared_slot(model, name, annotation, nested, is_computed)
+    if slot.kind == "computed":
+        return Item(name, slot, None, coerce)
+    is_own = is_as_declared(owner.__name__, slot, annotation)
+    if slot.kind in ("one", "many"):
+        return Item(name, slot, nested[0]) if nested else Item(name, slot, None, coerce)
+    if changes or not is_own:
+        return Item(name, slot, None, (None if changes else becoming(slot, annotation)) or coerce)
+    return Item(name, slot)
 
 
 def _holds_keys(annotation: Annotation) -> bool:

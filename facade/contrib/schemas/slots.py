@@ -23,6 +23,7 @@ __all__ = [
     "attributes_of",
     "check_model",
     "free_name",
+    "inner_name",
     "optional_names",
     "slot_of",
     "slots_of",
@@ -326,6 +327,11 @@ def free_name(base: type[Any], name: str) -> str:
         return f"field_{free}"
     is_taken = hasattr(base, free) and free not in getattr(base, "__annotations__", ())
     return f"{free}_" if is_taken or free != name else free
+
+
+def inner_name(name: str, slot: Slot) -> str:
+    """Return what the schema of a slot's related objects is called, in the schema `name`."""
+    return name + "".join(word.capitalize() for word in slot.attribute.split("_"))
 
 
 # What pydantic keeps for itself.
