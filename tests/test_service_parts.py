@@ -20,6 +20,8 @@ from facade.contrib.service.etags import (
     etag,
 )
 from facade.contrib.service.filtering import Filtering
+from facade.contrib.service.pagination import PageNumberPagination
+from facade.contrib.service.returned import is_lazy
 from facade.contrib.service.transactions import RequestAtomic, is_async, whole
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 from facade.models import F
@@ -207,3 +209,13 @@ for module in ("starlette", "fastapi", "litestar"):
         f"facade.contrib.{name.lower()} needs {name}: pip install 'sqlalchemy-facade[{name.lower()}]'"
         for name in ("Starlette", "FastAPI", "Litestar")
     ]
+
+
+def test_managers_of_every_kind_are_querysets_to_services(face, database, shop):
+    ann = face(Novelist.objects.get, name="Ann")
+    pages = PageNumberPagination(size=2).bind({})
+    page = face(pages.page, ann.paperbacks)
+    assert ([one.title for one in page.items], page.total) == (["Paperback 0", "Paperback 3"], 3)
+    found = Filtering(Paperback, ["title"]).bind({"title": "Paperback 3"}).apply(ann.paperbacks)
+    assert [one.pk for one in face.list(found)] == [page.items[1].pk]
+    assert is_lazy(ann.paperbacks)

@@ -11,7 +11,7 @@ from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import HTTPScope, Receive, Send
 
 from facade.contrib.service.streaming import csv_lines, json_lines
-from facade.models import Manager, QuerySet
+from facade.models import QuerySet
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class RowsResponse(ASGIStreamingResponse):
 
 
 def json_stream(
-    queryset: QuerySet[Any, T] | Manager[Any],
+    queryset: QuerySet[Any, T],
     row: Callable[[T], object] | None = None,
     chunk_size: int = 2000,
     **options: Any,
@@ -50,7 +50,7 @@ def json_stream(
 
 
 def csv_stream(
-    queryset: QuerySet[Any, Any] | Manager[Any],
+    queryset: QuerySet[Any, Any],
     columns: Sequence[str] | Mapping[str, str],
     filename: str | None = None,
     chunk_size: int = 2000,

@@ -20,7 +20,7 @@ from facade.db.connection import connections
 from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from facade.expressions.base import OrderBy
 from facade.meta.options import Options
-from facade.models import F, Manager, Model, Q, QuerySet
+from facade.models import F, Model, Q, QuerySet
 from facade.sql.query.query import Query
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class PageByCursor:
         self.cursor, self.size, self.total = cursor, size, total
         self.ordering, self.key = ordering, key
 
-    def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> CursorPage[T]:
+    def page(self, queryset: QuerySet[Any, T]) -> CursorPage[T]:
         """Load the page behind the cursor. Raises ParameterError for one that is not of this list."""
         rows = as_queryset(queryset)
         _check(rows)

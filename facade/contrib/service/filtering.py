@@ -11,9 +11,11 @@ from facade.contrib.service.errors import ParameterError
 from facade.contrib.service.parameters import Parameter, check_limits
 from facade.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, ValidationError
 from facade.fields import Field
-from facade.models import Manager, Model, Q, QuerySet
+from facade.models import Model, Q, QuerySet
+from facade.orm.querysets.manager import BaseManager
 
-QS = TypeVar("QS", bound=QuerySet[Any, Any])
+M = TypeVar("M")
+R = TypeVar("R")
 
 MOST_VALUES: Final = 200
 """How many values a parameter may have at most, and how many words a search."""
@@ -125,12 +127,12 @@ class Filters:
     ) -> None:
         self.filtering, self.conditions, self.ordering = filtering, conditions, ordering
 
-    def apply(self, queryset: QS | Manager[Any]) -> QS:
+    def apply(self, queryset: QuerySet[M, R]) -> QuerySet[M, R]:
         """Return the queryset with the filters, the search and the order of the request; nothing is asked.
 
         A condition over a to-many relation is one on the objects: none comes twice.
         """
-        found: Any = queryset.all() if isinstance(queryset, Manager) else queryset
+        found: Any = queryset.all() if isinstance(queryset, BaseManager) else queryset
         for condition in self.conditions:
             try:
                 q = condition.q
@@ -140,7 +142,7 @@ class Filters:
                 found = found.filter(q)
             except (ValueError, TypeError, OverflowError, ValidationError) as error:
                 raise ParameterError(condition.parameter, _text(error)) from error
-        return cast("QS", found.order_by(*self.ordering) if self.ordering else found)
+        return cast("QuerySet[M, R]", found.order_by(*self.ordering) if self.ordering else found)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from facade.contrib.service.errors import ParameterError
 from facade.contrib.service.parameters import Parameter
 from facade.contrib.service.returned import prepared
 from facade.exceptions import ImproperlyConfigured
-from facade.models import Manager, QuerySet, prefetch_related_objects
+from facade.models import QuerySet, prefetch_related_objects
+from facade.orm.querysets.manager import BaseManager
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -117,7 +118,7 @@ class PageByNumber:
     def __init__(self, number: int, size: int, total: bool) -> None:
         self.number, self.size, self.total = number, size, total
 
-    def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> NumberedPage[T]:
+    def page(self, queryset: QuerySet[Any, T]) -> NumberedPage[T]:
         """Load the page. An order that leaves rows in doubt is completed by the primary key."""
         cut = (self.number - 1) * self.size
         items, total, more = load_part(queryset, cut, self.size, self.total)
@@ -133,7 +134,7 @@ class PageByOffset:
     def __init__(self, limit: int, offset: int, total: bool) -> None:
         self.limit, self.offset, self.total = limit, offset, total
 
-    def page(self, queryset: QuerySet[Any, T] | Manager[Any]) -> OffsetPage[T]:
+    def page(self, queryset: QuerySet[Any, T]) -> OffsetPage[T]:
         """Load the part. An order that leaves rows in doubt is completed by the primary key."""
         items, total, more = load_part(queryset, self.offset, self.limit, self.total)
         return OffsetPage(items, self.limit, self.offset, total, more)
@@ -159,7 +160,7 @@ def within(name: str, values: Mapping[str, Any], default: int, least: int, great
 
 
 def load_part(
-    queryset: QuerySet[Any, Any] | Manager[Any], start: int, size: int, total: bool
+    queryset: QuerySet[Any, Any], start: int, size: int, total: bool
 ) -> tuple[list[Any], int | None, bool]:
     """Return the rows of a part, the number of all rows if it is asked for, and whether there are more."""
     rows = stable(as_queryset(queryset))
@@ -182,9 +183,9 @@ def with_one_more(rows: QuerySet[Any, Any], size: int) -> tuple[list[Any], bool]
     return items, len(found) > size
 
 
-def as_queryset(queryset: QuerySet[Any, Any] | Manager[Any]) -> QuerySet[Any, Any]:
+def as_queryset(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     """Return a queryset, or that of a manager, whose objects fetch nothing later; see `returned.prepared`."""
-    if not isinstance(queryset, QuerySet | Manager):
+    if not isinstance(queryset, QuerySet | BaseManager):
         raise TypeError(f"A page is cut from a queryset, not from {type(queryset).__name__}.")
     return prepared(queryset)  # type: ignore[return-value] # it stays a queryset
 

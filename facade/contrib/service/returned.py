@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
 from facade.exceptions import ImproperlyConfigured
-from facade.models import FETCH_RAISE, Manager, Model, QuerySet
+from facade.models import FETCH_RAISE, Model, QuerySet
 from facade.orm.querysets.core_statements import StatementQuerySet
+from facade.orm.querysets.manager import BaseManager
 from facade.orm.querysets.raw import RawQuerySet
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ _NO_SCHEMA = (
 
 def is_lazy(value: object) -> bool:
     """Tell whether a value is a query that has not run, or a manager of one."""
-    return isinstance(value, QuerySet | Manager | RawQuerySet | StatementQuerySet)
+    return isinstance(value, QuerySet | BaseManager | RawQuerySet | StatementQuerySet)
 
 
 def loaded(value: T) -> T:
@@ -39,7 +40,7 @@ async def aloaded(value: T) -> T:
 
 def prepared(value: object) -> object:
     """Return a queryset, or that of a manager, whose objects fetch nothing later unless it says that they may."""
-    queryset = value.all() if isinstance(value, Manager) else value
+    queryset = value.all() if isinstance(value, BaseManager) else value
     if isinstance(queryset, QuerySet) and queryset._result_cache is None and queryset._fetch_mode is None:
         return queryset.fetch_mode(FETCH_RAISE)
     return queryset

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from facade.contrib.service.returned import prepared
 from facade.foundation.imports import later
-from facade.models import Manager, Model, QuerySet
+from facade.models import Model, QuerySet
+from facade.orm.querysets.manager import BaseManager
 from facade.parsing.dates import duration_string
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ _NO_ROW = "A {model} is no JSON: row=… says what is told of it, as in row=Book
 
 
 def json_lines(
-    queryset: QuerySet[Any, T] | Manager[Any],
-    row: Callable[[T], object] | None = None,
-    chunk_size: int = 2000,
+    queryset: QuerySet[Any, T], row: Callable[[T], object] | None = None, chunk_size: int = 2000
 ) -> AsyncGenerator[bytes, None]:
     """Yield the rows of a queryset as JSON, one a line, while they are read from a cursor of the database's.
 
@@ -47,9 +46,7 @@ def json_lines(
 
 
 def csv_lines(
-    queryset: QuerySet[Any, Any] | Manager[Any],
-    columns: Sequence[str] | Mapping[str, str],
-    chunk_size: int = 2000,
+    queryset: QuerySet[Any, Any], columns: Sequence[str] | Mapping[str, str], chunk_size: int = 2000
 ) -> AsyncGenerator[bytes, None]:
     """Yield a CSV table of a queryset: a line of titles, then the rows, while they are read.
 
@@ -68,7 +65,7 @@ async def _with_titles(first: bytes, rest: AsyncGenerator[bytes, None]) -> Async
 
 
 async def _batches(
-    queryset: QuerySet[Any, Any] | Manager[Any], chunk_size: int, write: Callable[[list[Any]], bytes]
+    queryset: QuerySet[Any, Any], chunk_size: int, write: Callable[[list[Any]], bytes]
 ) -> AsyncGenerator[bytes, None]:
     rows: AsyncGenerator[Any, None] = _queryset(queryset).aiterator(chunk_size=chunk_size)
     async with aclosing(rows):
@@ -82,8 +79,8 @@ async def _batches(
             yield write(batch)
 
 
-def _queryset(queryset: QuerySet[Any, Any] | Manager[Any]) -> QuerySet[Any, Any]:
-    if not isinstance(queryset, QuerySet | Manager):
+def _queryset(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    if not isinstance(queryset, QuerySet | BaseManager):
         raise TypeError(f"Rows are streamed from a queryset, not from {type(queryset).__name__}.")
     return prepared(queryset)  # type: ignore[return-value] # it stays a queryset
 

@@ -17,7 +17,8 @@ from facade.contrib.service.represented import given_values, reader_of, represen
 from facade.contrib.service.returned import prepared
 from facade.db.connection import connections
 from facade.exceptions import ImproperlyConfigured
-from facade.models import Manager, Model, QuerySet
+from facade.models import Model, QuerySet
+from facade.orm.querysets.manager import BaseManager
 
 F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M", bound=Model)
@@ -70,7 +71,7 @@ def action(*methods: str, detail: bool, path: str | None = None, status: int = 2
 class SharedQuerySet:
     """The queryset of a class: each time that it is asked for a new one, so that no request sees what another one has loaded."""
 
-    def __init__(self, queryset: QuerySet[Any, Any] | Manager[Any]) -> None:
+    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
         self._queryset = queryset
 
     def __get__(self, view: object, owner: type) -> QuerySet[Any, Any]:
@@ -106,8 +107,8 @@ class ViewSet:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         queryset = vars(cls).get("queryset")
-        if isinstance(queryset, QuerySet | Manager):
-            cls.queryset = SharedQuerySet(queryset)
+        if isinstance(queryset, QuerySet | BaseManager):
+            cls.queryset = SharedQuerySet(cast("QuerySet[Any, Any]", queryset))
 
     @classmethod
     def routes(cls) -> Iterator[Route]:

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from facade.contrib.service.streaming import csv_lines, json_lines
-from facade.models import Manager, QuerySet
+from facade.models import QuerySet
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class NDJSONResponse(RowsResponse):
 
     def __init__(
         self,
-        queryset: QuerySet[Any, T] | Manager[Any],
+        queryset: QuerySet[Any, T],
         row: Callable[[T], object] | None = None,
         chunk_size: int = 2000,
         **options: Any,
@@ -61,7 +61,7 @@ class CSVResponse(RowsResponse):
 
     def __init__(
         self,
-        queryset: QuerySet[Any, Any] | Manager[Any],
+        queryset: QuerySet[Any, Any],
         columns: Sequence[str] | Mapping[str, str],
         filename: str | None = None,
         chunk_size: int = 2000,
