@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from facade import acreate_all, models
 from facade.configuration import override
 from facade.contrib.admin import Admin, ModelView
-from tests.cinema import Browser, Chair, Page
+from tests.cinema import Browser, Page
 
 
 class Venue(models.Model):
@@ -74,11 +74,20 @@ class Program(models.Model):
         app_label = "tests"
 
 
+class Bench(models.Model):
+    pk = models.CompositePrimaryKey("line", "number")
+    line = models.CharField(max_length=5)
+    number = models.IntegerField()
+
+    class Meta:
+        app_label = "tests"
+
+
 class Stain(models.Model):
     line = models.CharField(max_length=5)
     number = models.IntegerField()
-    chair = models.ForeignObject(
-        Chair, models.CASCADE, ["line", "number"], ["line", "number"], related_name="stains"
+    bench = models.ForeignObject(
+        Bench, models.CASCADE, ["line", "number"], ["line", "number"], related_name="stains"
     )
 
     class Meta:
@@ -95,8 +104,8 @@ def application():
     admin.add_view(ModelView(NearVenue, fields=["name"]))
     admin.add_view(ModelView(Concert, fields=[*names_of(Concert), "program"]))
     admin.add_view(ModelView(Program))
-    admin.add_view(ModelView(Chair, fields=["line", "number", "stains"]))
-    admin.add_view(ModelView(Stain, fields=["id", "line", "number", "chair"]))
+    admin.add_view(ModelView(Bench, fields=["line", "number", "stains"]))
+    admin.add_view(ModelView(Stain, fields=["id", "line", "number", "bench"]))
     app = Starlette()
     admin.mount_to(app)
     return app
@@ -108,7 +117,7 @@ def names_of(model):
 
 @pytest.fixture
 def stage(database):
-    database.create(Venue, Stadium, Concert, Program, Chair, Stain)
+    database.create(Venue, Stadium, Concert, Program, Bench, Stain)
     return database
 
 
@@ -171,16 +180,16 @@ async def test_relations_of_every_kind_are_shown_and_stored(stage):
 
 
 async def test_relations_over_several_columns_are_shown(stage):
-    await Chair.objects.acreate(line="A", number=7)
+    await Bench.objects.acreate(line="A", number=7)
     site = Browser(application())
     assert (await site.post("stain/create", {"line": "A", "number": "7"})).status == 303
     page = await site.get("stain/list")
-    assert "/admin/chair/detail?pk=A%2C7" in page.html
+    assert "/admin/bench/detail?pk=A%2C7" in page.html
     assert len(site.selects) == 2
-    assert "Stain object" in (await site.get("chair/list")).text
+    assert "Stain object" in (await site.get("bench/list")).text
     assert len(site.selects) == 3
-    assert "1 stain" in (await site.get("chair/delete?pk=A%2C7")).text
-    assert (await site.post("chair/delete", {"pks": "A,7"})).status == 303
+    assert "1 stain" in (await site.get("bench/delete?pk=A%2C7")).text
+    assert (await site.post("bench/delete", {"pks": "A,7"})).status == 303
     assert await Stain.objects.acount() == 0
 
 
