@@ -206,6 +206,15 @@ def test_what_databases_give_comes_back_too(face, database):
         assert shown.double == -24691.356
 
 
+def test_a_row_that_breaks_a_limit_is_shown_as_it_is():
+    row = Volume(
+        title="a title of more than twenty characters", cover="x", price=Decimal("0.001"), writer_id=1
+    )
+    for kit in KITS:
+        shown = kit.schema_for(Volume, fields=["title", "cover", "price"]).from_instance(row)
+        assert (shown.title, shown.cover, shown.price) == (row.title, "x", row.price)
+
+
 # -- over HTTP ---------------------------------------------------------------------------------------------------------
 
 

@@ -66,7 +66,9 @@ def declared_slot(
     known = attributes_of(model)
     if name not in known:
         if not is_computed and not hasattr(model, name):
-            raise unknown_name(model, name, known)
+            raise unknown_name(
+                model, name, known, f" What the query adds is named in the class: computed=[{name!r}]."
+            )
         return computed_slot(model, name, annotation)
     kind, source = known[name]
     wanted: dict[Kind, Kind] = {"one": "key", "many": "keys"}

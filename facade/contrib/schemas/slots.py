@@ -343,11 +343,11 @@ def types_of(computed: Mapping[str, Any] | Iterable[str]) -> Mapping[str, Any]:
     return computed if isinstance(computed, Mapping) else dict.fromkeys(_listed("computed", computed))
 
 
-def unknown_name(model: type[Model], name: str, known: Iterable[str]) -> FieldError:
+def unknown_name(model: type[Model], name: str, known: Iterable[str], otherwise: str = "") -> FieldError:
     """Return the error for a name that a model has not."""
     names = sorted({*known})
     close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = f" Did you mean {close[0]!r}?" if close else otherwise
     own = getattr(model, name, None)
     if own is not None:
         hint = f" What is no field goes into `computed`: computed=[{name!r}]."
