@@ -5,6 +5,13 @@ Needs ``pip install "sqlalchemy-facade[msgspec]"``. See https://jcristharif.com/
 
 from __future__ import annotations
 
+try:
+    import msgspec as _  # noqa: F401 - is it there?
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "facade.contrib.msgspec needs msgspec: pip install 'sqlalchemy-facade[msgspec]'", name=missing.name
+    ) from missing
+
 import datetime as dt
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -5,6 +5,13 @@ Needs ``pip install "sqlalchemy-facade[pydantic]"``. See https://docs.pydantic.d
 
 from __future__ import annotations
 
+try:
+    import pydantic as _  # noqa: F401 - is it there?
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "facade.contrib.pydantic needs pydantic: pip install 'sqlalchemy-facade[pydantic]'", name=missing.name
+    ) from missing
+
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
