@@ -37,13 +37,13 @@ from tickets.schemas import (
     Deposit,
     EventChanges,
     EventOut,
+    ExportLine,
     NewAccount,
     NewBooking,
     NewEvent,
     NewTransfer,
     VenueOut,
     VenueReport,
-    line,
 )
 
 # -- what a request may ask for -----------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ async def list_bookings(key: int, place: Place) -> Any:
 
 @reading.get("/bookings.ndjson")
 async def export_bookings() -> NDJSONResponse:
-    return NDJSONResponse(Booking.objects.all(), row=line)
+    return NDJSONResponse(Booking.objects.all(), row=ExportLine.from_instance)
 
 
 @reading.get("/report", response_model=list[VenueReport])

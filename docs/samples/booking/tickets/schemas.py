@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
 from pydantic import BaseModel, Field
 
-from facade.contrib import msgspec as fast
+from facade.contrib import msgspec as structs
 from facade.contrib.pydantic import Schema
 from tickets.models import Account, Booking, Event, Venue
 
@@ -40,15 +39,10 @@ class NewAccount(Schema, model=Account, fields=["name", "email"]):
     """Who opens an account."""
 
 
-BoardLine = fast.schema_for(
+BoardLine = structs.schema_for(
     Event, fields=["id", "title", "starts", "venue__name", "venue__city"], name="BoardLine"
 )
-ExportLine = fast.schema_for(Booking, exclude=["reference"], name="ExportLine")
-
-
-def line(booking: Booking) -> bytes:
-    """Write a booking as a line of JSON."""
-    return msgspec.json.encode(ExportLine.from_instance(booking))
+ExportLine = structs.schema_for(Booking, exclude=["reference"], name="ExportLine")
 
 
 class NewBooking(BaseModel):
