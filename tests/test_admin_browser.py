@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.ui import WebDriverWait
 from starlette.applications import Starlette
@@ -181,6 +182,13 @@ class Person:
     def column(self, name):
         return [cell.text for cell in self.all(f"tbody td[data-column={name}]")]
 
+    def texts(self, css):
+        """What elements say at one moment, while the page may be changing."""
+        script = (
+            "return Array.from(document.querySelectorAll(arguments[0]), found => found.textContent.trim())"
+        )
+        return self.browser.execute_script(script, css)
+
     def chosen(self, name):
         return self.all(f"[name='{name}'] option:checked")
 
@@ -244,14 +252,10 @@ def test_a_person_works_with_the_admin(person):
     person.photograph("inline")
     # The box of the added row finds an airline by a word of its name.
     added = plane.flights.count()
-    person.find(f".inline-row:nth-child({added + 1}) .select2-selection").click()
+    person.browser.execute_script(f"$(\"[name='inlines.flight.{added}.airline']\").select2('open')")
     person.find(".select2-search__field").send_keys("jetblue")
-    person.wait_for(
-        lambda browser: (
-            [option.text for option in person.all(".select2-results li")] == ["B6 JetBlue Airways"]
-        )
-    )
-    person.find(".select2-results li").click()
+    person.wait_for(lambda browser: person.texts(".select2-results li") == ["B6 JetBlue Airways"])
+    person.find(".select2-search__field").send_keys(Keys.ENTER)
     assert [option.get_attribute("value") for option in person.chosen(f"inlines.flight.{added}.airline")] == [
         "B6"
     ]
