@@ -436,7 +436,7 @@ def test_deferred_fields_are_loaded_when_read(face, database, assert_queries):
         assert face(author.fetch, "email") == ""
 
 
-def test_the_neighbours_by_a_date_are_found(database, isolated):
+def test_the_neighbours_by_a_date_are_found(face, database, isolated):
     class Event(models.Model):
         day = models.DateField()
         kind = models.IntegerField(default=0)
@@ -445,12 +445,32 @@ def test_the_neighbours_by_a_date_are_found(database, isolated):
     first, third, second, fourth = (
         Event.objects.create(day=dt.date(2020, 1, day), kind=day % 2) for day in (1, 3, 2, 3)
     )
-    assert second.get_previous_by_day() == first
-    assert second.get_next_by_day() == third
-    assert third.get_next_by_day() == fourth
-    assert first.get_next_by_day(kind=0) == second
+    assert face(second.get_previous_by_day) == first
+    assert face(second.get_next_by_day) == third
+    assert face(third.get_next_by_day) == fourth
+    assert face(first.get_next_by_day, kind=0) == second
     with pytest.raises(Event.DoesNotExist):
-        fourth.get_next_by_day()
+        face(fourth.get_next_by_day)
+
+
+def test_the_neighbours_in_an_order_are_found(face, database, isolated):
+    class Song(models.Model):
+        pass
+
+    class Verse(models.Model):
+        song = models.ForeignKey(Song, models.CASCADE)
+
+        class Meta:
+            order_with_respect_to = "song"
+
+    database.create(Song, Verse)
+    song = Song.objects.create()
+    first, second, third = (Verse.objects.create(song=song) for _ in range(3))
+    assert face(second.get_previous_in_order) == first
+    assert face(second.get_next_in_order) == third
+    face(song.set_verse_order, [third.pk, first.pk, second.pk])
+    assert face.list(song.get_verse_order()) == [third.pk, first.pk, second.pk]
+    assert face(Verse.objects.get(pk=first.pk).get_previous_in_order) == third
 
 
 def test_an_unsaved_instance_has_no_neighbours():

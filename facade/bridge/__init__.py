@@ -22,7 +22,7 @@ from facade.bridge.finishing import (
 from facade.bridge.locks import Lock
 from facade.bridge.shelter import see_through
 from facade.bridge.streams import closings, iterate, iterate_chunks, wait_for_chunks
-from facade.bridge.twins import check_twins, function_twin, twin
+from facade.bridge.twins import add_with_twin, check_twins, function_twin, twin
 from facade.bridge.workers import (
     future,
     hearing_cancellations,
@@ -37,6 +37,7 @@ from facade.bridge.workers import (
 __all__ = [
     "CancelledError",
     "Lock",
+    "add_with_twin",
     "check_blocking",
     "check_twins",
     "closings",

@@ -57,6 +57,13 @@ def function_twin(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     return _as_twin(awaitable, fn)  # type: ignore[no-any-return]
 
 
+def add_with_twin(cls: type, name: str, method: Callable[..., Any]) -> None:
+    """Give a class a method that is made for it, under this name, and its twin."""
+    method.__name__, method.__qualname__ = name, f"{cls.__qualname__}.{name}"
+    setattr(cls, name, method)
+    setattr(cls, f"a{name}", twin(method))
+
+
 def _twin_drive(fn: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     return named(f"a{fn.__name__}", _twin_qualname(fn))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from functools import partialmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 import sqlalchemy as sa
 
 from facade import types
+from facade.bridge import add_with_twin
 from facade.configuration import settings
 from facade.drivers import driver_of
 from facade.exceptions import ImproperlyConfigured, NumericValueOutOfRange
@@ -171,9 +171,16 @@ class DateField(_Clocked[DateValue]):
     def contribute_to_class(self, cls: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)
         if not self.null:
-            for word, is_next in (("next", True), ("previous", False)):
-                step = partialmethod(cls._get_next_or_previous_by_FIELD, field=self, is_next=is_next)
-                setattr(cls, f"get_{word}_by_{self.name}", step)
+            add_with_twin(cls, f"get_next_by_{self.name}", self._neighbour(is_next=True))
+            add_with_twin(cls, f"get_previous_by_{self.name}", self._neighbour(is_next=False))
+
+    def _neighbour(self, *, is_next: bool) -> Callable[..., Instance]:
+        """Return the method that finds the object after, or before, another one by this field."""
+
+        def neighbour(self_: Instance, **conditions: Any) -> Any:
+            return self_._get_next_or_previous_by_FIELD(self, is_next, **conditions)
+
+        return neighbour
 
     def present(self) -> Any:
         return dt.datetime.now(get_default_timezone()).date()

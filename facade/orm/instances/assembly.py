@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-from functools import partialmethod
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from sqlalchemy.util import ReadOnlyProperties
 
 from facade import configuration
-from facade.bridge import check_twins
+from facade.bridge import add_with_twin, check_twins
 from facade.exceptions import (
     DatabaseError,
     FieldError,
@@ -239,8 +238,16 @@ class ModelBase(type):
         class_prepared.send(sender=cls)
 
     def _add_order_methods(cls: Any, field: ForeignObject[Any]) -> None:
-        cls.get_next_in_order = partialmethod(cls._get_next_or_previous_in_order, is_next=True)
-        cls.get_previous_in_order = partialmethod(cls._get_next_or_previous_in_order, is_next=False)
+        def get_next(self: Any) -> Any:
+            """Return the object after this one in the order of their common object."""
+            return self._get_next_or_previous_in_order(is_next=True)
+
+        def get_previous(self: Any) -> Any:
+            """Return the object before this one in the order of their common object."""
+            return self._get_next_or_previous_in_order(is_next=False)
+
+        add_with_twin(cls, "get_next_in_order", get_next)
+        add_with_twin(cls, "get_previous_in_order", get_previous)
         if field.remote_field:
             lazy_related_operation(make_foreign_order_accessors, cls, field.remote_field.model)
 
