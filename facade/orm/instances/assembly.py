@@ -238,11 +238,11 @@ class ModelBase(type):
         class_prepared.send(sender=cls)
 
     def _add_order_methods(cls: Any, field: ForeignObject[Any]) -> None:
-        def get_next(self: Any) -> Any:
+        def get_next(self: Model) -> Any:
             """Return the object after this one in the order of their common object."""
             return self._get_next_or_previous_in_order(is_next=True)
 
-        def get_previous(self: Any) -> Any:
+        def get_previous(self: Model) -> Any:
             """Return the object before this one in the order of their common object."""
             return self._get_next_or_previous_in_order(is_next=False)
 
