@@ -65,8 +65,9 @@ class CursorPagination(Sized):
     cursor holds the values of a row, readable, and is signed with ``key``, or the setting SECRET_KEY, for this model
     and order: another one is refused. Of several keys the first one signs.
 
-    A page costs what its rows cost, however far behind: where an index has the ordering, nothing is skipped. Rows that
-    come or go in between are neither repeated nor left out.
+    A page costs what its rows cost, however far behind, where an index has the ordering, and its columns are the model's
+    own, not null and in one direction (``["-sold", "-pk"]``), on PostgreSQL and SQLite; else rows that tie in the first
+    column are skipped one by one. Rows that come or go in between are neither repeated nor left out.
     """
 
     def __init__(
