@@ -16,7 +16,7 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, Union, get_origin, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, StructMeta, UnsetType
@@ -24,19 +24,20 @@ from typing_extensions import dataclass_transform
 
 from facade.contrib.schemas.declared import declared_item, parts_of
 from facade.contrib.schemas.errors import Detail, InvalidData, details
+from facade.contrib.schemas.generated import Generated, generated
 from facade.contrib.schemas.methods import Item, SchemaMethods
 from facade.contrib.schemas.slots import (
+    ADDING,
+    KEYWORDS,
     Annotation,
     Choice,
     Slot,
     check_model,
-    free_name,
-    inner_name,
     optional_names,
     slots_of,
     types_of,
 )
-from facade.contrib.schemas.values import Values, default_of, needs_no_value
+from facade.contrib.schemas.values import default_of, needs_no_value
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -48,7 +49,6 @@ __all__ = ["Detail", "InvalidData", "Schema", "details", "schema_for"]
 
 # msgspec leaves them out where it does not matter whether there is a zone.
 _FORMATS: dict[Any, str] = {dt.datetime: "date-time", dt.time: "time"}
-_OPTIONS = ("fields", "exclude", "depth", "optional", "computed")
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -75,14 +75,14 @@ class SchemaMeta(StructMeta):
     else:
 
         def __new__(mcs, name, bases, namespace, *, model=None, items=None, **config):  # noqa: ANN001, ANN003, ANN204 - typed in Schema
-            own = {word: config.pop(word) for word in _OPTIONS if word in config}
+            own = {word: config.pop(word) for word in KEYWORDS if word in config}
             above = next((base for base in bases if isinstance(base, SchemaMeta)), None)
             if above is None:
                 return super().__new__(mcs, name, bases, namespace, **config)
             model = above._model if model is None else model
             annotations = namespace.setdefault("__annotations__", {})
             declared = [*annotations]
-            if own.keys() & {"fields", "exclude", "depth"} and model is not None:
+            if own.keys() & ADDING and model is not None:
                 items = _added(name, namespace, above, model, own)
             left = own.get("optional", ())
             for field in optional_names(declared, left, model or above):
@@ -138,6 +138,43 @@ class Schema(SchemaMethods, Struct, metaclass=SchemaMeta):
         return [_item(cls, model, name, hints[name]) for name in cls.__struct_fields__]
 
     @classmethod
+    def _built(
+        cls, model: type[Any], choice: Choice, optional: Iterable[str] | bool, name: str, module: str
+    ) -> type[Self]:
+        namespace: dict[str, Any] = {"__module__": module, "__qualname__": name, "__annotations__": {}}
+        fields = generated(cls, model, slots_of(model, choice), optional, name, module)
+        make: Any = SchemaMeta
+        made: type[Self] = make(name, (cls,), namespace, model=model, items=[*_filled(namespace, fields)])
+        return made
+
+    @staticmethod
+    def _limited(slot: Slot) -> Annotation:
+        values = slot.values
+        if values.literals:
+            return values.kind if values.kind is bool else values.type
+        words = {
+            name: limit
+            for name, limit in values.limits.items()
+            if (name.endswith("length") and values.kind in (str, bytes))
+            or (name in ("ge", "le") and values.kind in (int, float))
+        }
+        if values.pattern:
+            words["pattern"] = values.pattern
+        if form := values.format or _FORMATS.get(values.kind):
+            words["extra_json_schema"] = {"format": form}
+        words |= slot.descriptions
+        return Annotated[values.type, Meta(**words)] if words else values.type
+
+    @staticmethod
+    def _coerced(annotation: Annotation) -> Callable[[Any], Any]:
+        def coerce(value: object) -> object:
+            if type(value) is annotation:
+                return value
+            return msgspec.convert(value, annotation, strict=False, from_attributes=True)
+
+        return coerce
+
+    @classmethod
     def _made(cls, text: FunctionText, names: dict[str, str]) -> Iterator[str]:
         values = ", ".join(f"{name}={variable}" for name, variable in names.items())
         yield f"return {text.name('made', cls)}({values})"
@@ -191,105 +228,30 @@ def schema_for(
     module = sys._getframe(1).f_globals.get("__name__", __name__)
     check_model(model)
     choice = Choice.of(fields, exclude, depth, computed)
-    return _built(model, choice, optional, name or f"{model.__name__}Schema", base, module)
+    return base._built(model, choice, optional, name or f"{model.__name__}Schema", module)
 
 
-def _built(
-    model: type[Model],
-    choice: Choice,
-    optional: Iterable[str] | bool,
-    name: str,
-    base: type[Schema],
-    module: str,
-) -> type[Schema]:
-    namespace: dict[str, Any] = {"__module__": module, "__qualname__": name, "__annotations__": {}}
-    items = [*_generated(slots_of(model, choice), model, optional, name, base, module, namespace)]
-    make: Any = SchemaMeta
-    made: type[Schema] = make(name, (base,), namespace, model=model, items=items)
-    return made
-
-
-def _generated(
-    slots: Iterable[Slot],
-    model: type[Model],
-    optional: Iterable[str] | bool,
-    name: str,
-    base: type[Schema],
-    module: str,
-    namespace: dict[str, Any],
-) -> Iterator[Item]:
-    """Yield the item of each slot, and put its annotation and default into the namespace of the class."""
-    given = [*slots]
-    left = optional_names([slot.name for slot in given], optional, model)
-    for slot in given:
-        schema = None
-        if slot.choice is not None:
-            schema = _built(slot.related, slot.choice, (), inner_name(name, slot), base, module)
-        field = free_name(base, slot.name)
-        annotation, said = _annotation(slot, schema), _default(slot, slot.name in left)
-        if field != slot.name:
-            said["name"] = slot.name
-        if said.get("default") is UNSET:
-            annotation = annotation | UnsetType if annotation is not Any else Any
-        namespace["__annotations__"][field] = annotation
+def _filled(namespace: dict[str, Any], fields: Iterable[Generated]) -> Iterator[Item]:
+    """Put the annotations and the defaults of fields into the namespace of a class, and yield their items."""
+    for item, annotation, is_optional in fields:
+        said = _default(item.slot, is_optional)
+        if item.field != item.slot.name:
+            said["name"] = item.slot.name
+        is_left = said.get("default") is UNSET and annotation is not Any
+        namespace["__annotations__"][item.field] = annotation | UnsetType if is_left else annotation
         if said:
-            namespace[field] = msgspec.field(**said)
-        coerce = _coerced(annotation) if slot.kind == "computed" and slot.given is not Any else None
-        yield Item(field, slot, schema, coerce)
+            namespace[item.field] = msgspec.field(**said)
+        yield item
 
 
 def _added(
     name: str, namespace: dict[str, Any], above: type[Schema], model: type[Model], own: dict[str, Any]
 ) -> list[Item]:
     """Return the items of fields that the keywords of a class name, and that it has no annotation for."""
-    choice = Choice.of(
-        own.get("fields"),
-        own.get("exclude", ()),
-        own.get("depth", 0),
-        dict(types_of(own.get("computed", ()))),
-    )
     known = {*namespace["__annotations__"], *above.__struct_fields__}
-    slots = [slot for slot in slots_of(model, choice) if slot.name not in known]
-    base = next(kind for kind in above.__mro__ if issubclass(kind, Schema) and kind._model is None)
-    return [*_generated(slots, model, (), name, base, namespace["__module__"], namespace)]
-
-
-# -- annotations ------------------------------------------------------------------------------------------------------
-
-
-def _annotation(slot: Slot, schema: type[Schema] | None) -> Annotation:
-    if slot.kind == "computed":
-        return slot.given
-    inner: Annotation = schema if schema is not None else _limited(slot.values, _described(slot))
-    if slot.kind in ("many", "keys"):
-        return list[inner]
-    return inner | None if slot.is_null and inner is not Any else inner
-
-
-def _described(slot: Slot) -> dict[str, Any]:
-    own = slot.source
-    if slot.kind != "column":
-        return {}
-    said = (("title", own._verbose_name), ("description", own.help_text))
-    return {key: str(value) for key, value in said if value}
-
-
-def _limited(values: Values, said: Mapping[str, Any]) -> Annotation:
-    """Return the type of values with what msgspec can say of them."""
-    if values.literals:
-        return values.kind if values.kind is bool else values.type
-    words = {
-        name: limit
-        for name, limit in values.limits.items()
-        if (name.endswith("length") and values.kind in (str, bytes))
-        or (name in ("ge", "le") and values.kind in (int, float))
-    }
-    if values.pattern:
-        words["pattern"] = values.pattern
-    if form := values.format or _FORMATS.get(values.kind):
-        words["extra_json_schema"] = {"format": form}
-    words |= said
-    return Annotated[values.type, Meta(**words)] if words else values.type
+    slots = [slot for slot in slots_of(model, Choice.of_keywords(own)) if slot.name not in known]
+    fields = generated(above._plain_base(), model, slots, (), name, namespace["__module__"])
+    return [*_filled(namespace, fields)]
 
 
 def _default(slot: Slot, is_optional: bool) -> dict[str, Any]:
@@ -302,17 +264,6 @@ def _default(slot: Slot, is_optional: bool) -> dict[str, Any]:
     is_known, default = default_of(own)
     is_plain = is_known and isinstance(default, (str, int, float, bool, type(None)))
     return {"default": default if is_plain else UNSET}
-
-
-def _coerced(annotation: Annotation) -> Callable[[Any], Any]:
-    """Return what makes a value one of an annotated type, as msgspec does."""
-
-    def coerce(value: object) -> object:
-        if type(value) is annotation:
-            return value
-        return msgspec.convert(value, annotation, strict=False, from_attributes=True)
-
-    return coerce
 
 
 # -- classes that are written by hand ---------------------------------------------------------------------------------
@@ -354,7 +305,7 @@ def _taken_over(slot: Slot, hint: Annotation) -> Annotation:
     if any(get_origin(part) is not None for part in parts):
         return hint
     kept = [part for part in parts if part in (type(None), UnsetType)]
-    return Union[(_limited(slot.values, _described(slot)), *kept)]
+    return Union[(Schema._limited(slot), *kept)]
 
 
 def _item(cls: type[Schema], model: type[Any], name: str, hint: Annotation) -> Item:
@@ -364,4 +315,6 @@ def _item(cls: type[Schema], model: type[Any], name: str, hint: Annotation) -> I
     parts = [part for part in parts_of(hint) if part is not UnsetType]
     annotation = hint if UnsetType not in parts_of(hint) else Union[tuple(parts)]  # noqa: UP007 - of a list
     is_computed = name in cls._computed or cls._model is None
-    return declared_item(cls, model, name, annotation, Schema, _coerced(annotation), is_computed=is_computed)
+    return declared_item(
+        cls, model, name, annotation, Schema, cls._coerced(annotation), is_computed=is_computed
+    )

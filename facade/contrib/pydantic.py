@@ -15,7 +15,7 @@ except ModuleNotFoundError as missing:
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -34,15 +34,16 @@ from pydantic_core import PydanticCustomError
 
 from facade.contrib.schemas.declared import declared_item
 from facade.contrib.schemas.errors import Detail, InvalidData, details
+from facade.contrib.schemas.generated import Generated, generated
 from facade.contrib.schemas.methods import Item, SchemaMethods
 from facade.contrib.schemas.reading import rows_of
 from facade.contrib.schemas.slots import (
+    ADDING,
+    KEYWORDS,
     Annotation,
     Choice,
     Slot,
     check_model,
-    free_name,
-    inner_name,
     optional_names,
     slots_of,
     types_of,
@@ -93,7 +94,7 @@ class _Declaration:
             return
         self.is_settled = True
         fields, options = cls.__pydantic_fields__, self.options
-        if options.keys() & {"fields", "exclude", "depth"}:
+        if options.keys() & ADDING:
             self._add(cls, cls._model)
         for name, info in fields.items():
             if (item := self._inherited(cls, name)) is None and name not in self.known:
@@ -106,17 +107,13 @@ class _Declaration:
             info.default_factory, info.default = _unset, FieldInfo().default
 
     def _add(self, cls: type[Schema], model: type[Model]) -> None:
-        options = self.options
-        choice = Choice.of(
-            options.get("fields"), options.get("exclude", ()), options.get("depth", 0), self._computed()
-        )
-        slots = [slot for slot in slots_of(model, choice) if slot.name not in cls.__pydantic_fields__]
-        for item, annotation, info in _generated(
-            slots, model, (), cls.__name__, _plain_base(cls), cls.__module__
-        ):
-            self.known[item.field] = item
-            cls.__annotations__[item.field] = annotation
-            cls.__pydantic_fields__[item.field] = FieldInfo.from_annotated_attribute(annotation, info)
+        slots = slots_of(model, Choice.of_keywords(self.options))
+        lacking = [slot for slot in slots if slot.name not in cls.__pydantic_fields__]
+        for one in generated(cls._plain_base(), model, lacking, (), cls.__name__, cls.__module__):
+            field = one.item.field
+            self.known[field] = one.item
+            cls.__annotations__[field] = one.annotation
+            cls.__pydantic_fields__[field] = FieldInfo.from_annotated_attribute(one.annotation, _info(one))
 
     def _computed(self) -> Mapping[str, Any]:
         return types_of(self.options.get("computed", ()))
@@ -141,7 +138,7 @@ class _Declaration:
             name,
             info.annotation,
             Schema,
-            _coerced(annotation),
+            cls._coerced(annotation),
             is_computed=name in self._computed() or cls._model is None,
             changes=any(map(_changes, info.metadata)),
         )
@@ -186,7 +183,7 @@ class Schema(SchemaMethods, BaseModel):
     else:
 
         def __init_subclass__(cls, *, model=None, declaration=None, **options) -> None:  # noqa: ANN001, ANN003 - typed above
-            own = {name: options.pop(name) for name in _OPTIONS if name in options}
+            own = {name: options.pop(name) for name in KEYWORDS if name in options}
             super().__init_subclass__(**options)
             above = cls._declaration if model in (None, cls._model) else None
             cls._begin(cls._model if model is None else model)
@@ -219,6 +216,33 @@ class Schema(SchemaMethods, BaseModel):
         return cls._declaration.items(cls, model)
 
     @classmethod
+    def _built(
+        cls, model: type[Any], choice: Choice, optional: Iterable[str] | bool, name: str, module: str
+    ) -> type[Self]:
+        fields = [*generated(cls, model, slots_of(model, choice), optional, name, module)]
+        definitions: dict[str, Any] = {one.item.field: (one.annotation, _info(one)) for one in fields}
+        keywords = {"model": model, "declaration": _Declaration({}, items=[one.item for one in fields])}
+        return create_model(name, __base__=cls, __module__=module, __cls_kwargs__=keywords, **definitions)
+
+    @staticmethod
+    def _limited(slot: Slot) -> Annotation:
+        said = _metadata(slot.values)
+        return Annotated[(slot.values.type, *said)] if said else slot.values.type
+
+    @staticmethod
+    def _coerced(annotation: Annotation) -> Callable[[Any], Any]:
+        adapter: list[TypeAdapter[Any]] = []
+
+        def coerce(value: object) -> object:
+            if type(value) is annotation:
+                return value
+            if not adapter:
+                adapter.append(TypeAdapter(annotation))
+            return adapter[0].validate_python(value, from_attributes=True)
+
+        return coerce
+
+    @classmethod
     def _made(cls, text: FunctionText, names: dict[str, str]) -> Iterator[str]:
         """Make the model without validation, as `model_construct` does, unless it has validators of its own."""
         values = ", ".join(f"{name!r}: {variable}" for name, variable in names.items())
@@ -226,12 +250,12 @@ class Schema(SchemaMethods, BaseModel):
             yield f"return {text.name('validate', cls.model_validate)}({{{values}}})"
             return
         slots = vars(BaseModel)
-        extra: dict[str, Any] | None = {} if cls.model_config.get("extra") == "allow" else None
+        extra = "{}" if cls.model_config.get("extra") == "allow" else None
         text.names |= {"new": object.__new__, "cls": cls, "shown": set(names)}
         yield "m = new(cls)"
         yield f"{text.name('set', slots['__dict__'].__set__)}(m, {{{values}}})"
         yield f"{text.name('set', slots['__pydantic_fields_set__'].__set__)}(m, shown.copy())"
-        yield f"{text.name('set', slots['__pydantic_extra__'].__set__)}(m, {'{}' if extra == {} else None})"
+        yield f"{text.name('set', slots['__pydantic_extra__'].__set__)}(m, {extra})"
         yield f"{text.name('set', slots['__pydantic_private__'].__set__)}(m, None)"
         yield "return m"
 
@@ -253,9 +277,6 @@ class Schema(SchemaMethods, BaseModel):
             name: info.validation_alias if isinstance(info.validation_alias, str) else name
             for name, info in found
         }
-
-
-_OPTIONS = ("fields", "exclude", "depth", "optional", "computed")
 
 
 def schema_for(
@@ -297,63 +318,10 @@ def schema_for(
     module = sys._getframe(1).f_globals.get("__name__", __name__)
     check_model(model)
     choice = Choice.of(fields, exclude, depth, computed)
-    return _built(model, choice, optional, name or f"{model.__name__}Schema", base, module)
-
-
-def _built(
-    model: type[Model],
-    choice: Choice,
-    optional: Iterable[str] | bool,
-    name: str,
-    base: type[Schema],
-    module: str,
-) -> type[Schema]:
-    definitions: dict[str, Any] = {}
-    items = []
-    for item, annotation, info in _generated(slots_of(model, choice), model, optional, name, base, module):
-        definitions[item.field] = (annotation, info)
-        items.append(item)
-    keywords = {"model": model, "declaration": _Declaration({}, items=items)}
-    return create_model(name, __base__=base, __module__=module, __cls_kwargs__=keywords, **definitions)
-
-
-def _generated(
-    slots: Iterable[Slot],
-    model: type[Model],
-    optional: Iterable[str] | bool,
-    name: str,
-    base: type[Schema],
-    module: str,
-) -> Iterator[tuple[Item, Any, FieldInfo]]:
-    """Yield the item, the annotation and the options of each slot, those with related objects with a schema of their own."""
-    given = [*slots]
-    left = optional_names([slot.name for slot in given], optional, model)
-    for slot in given:
-        schema = None
-        if slot.choice is not None:
-            schema = _built(slot.related, slot.choice, (), inner_name(name, slot), base, module)
-        annotation = _annotation(slot, schema)
-        coerce = _coerced(annotation) if slot.kind == "computed" and slot.given is not Any else None
-        item = Item(free_name(base, slot.name), slot, schema, coerce)
-        yield item, annotation, _options(slot, item.field, slot.name in left)
+    return base._built(model, choice, optional, name or f"{model.__name__}Schema", module)
 
 
 # -- annotations ------------------------------------------------------------------------------------------------------
-
-
-def _annotation(slot: Slot, schema: type[Schema] | None) -> Annotation:
-    if slot.kind == "computed":
-        return slot.given
-    inner: Annotation = schema if schema is not None else _limited(slot.values)
-    if slot.kind in ("many", "keys"):
-        return list[inner]
-    return inner | None if slot.is_null and inner is not Any else inner
-
-
-def _limited(values: Values) -> Any:
-    """Return the type of values with all that is said of them."""
-    said = _metadata(values)
-    return Annotated[(values.type, *said)] if said else values.type
 
 
 def _metadata(values: Values) -> list[Any]:
@@ -400,19 +368,14 @@ def _unset() -> Any:
     return None
 
 
-def _options(slot: Slot, field: str, is_optional: bool) -> FieldInfo:
+def _info(given: Generated) -> FieldInfo:
     """Return what is said of a field besides its type: what it is called, how it is described, and what stands for it."""
-    said: dict[str, Any] = {}
+    slot = given.item.slot
+    said: dict[str, Any] = {**slot.descriptions}
     own = slot.source if slot.kind == "column" else None
-    if field != slot.name:
+    if given.item.field != slot.name:
         said["alias"] = slot.name
-    if own is not None:
-        said |= {
-            key: str(value)
-            for key, value in (("title", own._verbose_name), ("description", own.help_text))
-            if value
-        }
-    if is_optional:
+    if given.is_optional:
         said["default_factory"] = _unset
     elif slot.may_lack_keys:
         said["default_factory"] = list
@@ -429,20 +392,6 @@ def _defaulting(own: Field_[Any]) -> Callable[[], Any]:
     return lambda: own.get_default()  # noqa: PLW0108 - pydantic looks at the function's parameters
 
 
-def _coerced(annotation: Annotation) -> Callable[[Any], Any]:
-    """Return what makes a value one of an annotated type, as pydantic does."""
-    adapter: list[TypeAdapter[Any]] = []
-
-    def coerce(value: object) -> object:
-        if type(value) is annotation:
-            return value
-        if not adapter:
-            adapter.append(TypeAdapter(annotation))
-        return adapter[0].validate_python(value, from_attributes=True)
-
-    return coerce
-
-
 def _validates(cls: type[BaseModel]) -> bool:
     """Return whether a class has validators of its own, or makes more of its values when it is made."""
     found = cls.__pydantic_decorators__
@@ -456,11 +405,6 @@ def _validates(cls: type[BaseModel]) -> bool:
 
 
 # -- classes that are written by hand ---------------------------------------------------------------------------------
-
-
-def _plain_base(cls: type[Schema]) -> type[Schema]:
-    """Return the class that schemas of related objects derive from: the nearest one without a model."""
-    return next(kind for kind in cls.__mro__ if issubclass(kind, Schema) and kind._model is None)
 
 
 def _take_over(info: FieldInfo, values: Values) -> None:

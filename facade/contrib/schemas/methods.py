@@ -13,7 +13,7 @@ from facade.contrib.schemas.reading import NotLoaded, Reader, read_function
 from facade.contrib.schemas.writing import created, updated
 
 if TYPE_CHECKING:
-    from facade.contrib.schemas.slots import Slot
+    from facade.contrib.schemas.slots import Annotation, Choice, Slot
     from facade.foundation.generated import FunctionText
     from facade.orm.instances.model import Model
     from facade.orm.querysets.queryset import QuerySet
@@ -58,6 +58,11 @@ class SchemaMethods:
         cls._model = model
         cls._readers, cls._making, cls._known = {}, {}, {}
 
+    @classmethod
+    def _plain_base(cls) -> type[Self]:
+        """Return what schemas of related objects derive from: the nearest class that has no model."""
+        return next(kind for kind in cls.__mro__ if issubclass(kind, SchemaMethods) and kind._model is None)  # type: ignore[return-value] # it is above this one
+
     # -- what a package says ------------------------------------------------------------------------------
 
     @classmethod
@@ -70,6 +75,23 @@ class SchemaMethods:
         if (found := cls._known.get(model)) is None:
             found = cls._known[model] = cls._items_of(model)
         return found
+
+    @classmethod
+    def _built(
+        cls, model: type[Any], choice: Choice, optional: Iterable[str] | bool, name: str, module: str
+    ) -> type[Self]:
+        """Make the schema `name` of a model, which derives from this one."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _limited(slot: Slot) -> Annotation:
+        """Return the type of a slot's values, with what the package can say of them."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _coerced(annotation: Annotation) -> Reader:
+        """Return what makes a value one of an annotated type."""
+        raise NotImplementedError
 
     @classmethod
     def _made(cls, text: FunctionText, names: dict[str, str]) -> Iterable[str]:

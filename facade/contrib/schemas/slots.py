@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, get_type_hints
 
 from facade.contrib.schemas.values import Values, values_of
 from facade.exceptions import FieldError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from facade.orm.instances.model import Model
 
 __all__ = [
+    "ADDING",
+    "KEYWORDS",
     "Annotation",
     "Choice",
     "Slot",
@@ -36,6 +38,12 @@ Annotation = Any
 
 Source = Any
 """A field, or a relation that points at the model."""
+
+KEYWORDS: Final = ("fields", "exclude", "depth", "optional", "computed")
+"""The keywords that a class may have besides its model."""
+
+ADDING: Final = frozenset({"fields", "exclude", "depth"})
+"""Those that add fields which the class does not declare."""
 
 Kind = Literal["column", "one", "key", "many", "keys", "computed"]
 
@@ -105,6 +113,14 @@ class Slot:
         return self.kind == "keys" and self._is_forward and bool(self.source.blank)
 
     @property
+    def descriptions(self) -> dict[str, str]:
+        """What JSON schema calls the title and the description of a column, where the model has any."""
+        if self.kind != "column":
+            return {}
+        said = (("title", self.source._verbose_name), ("description", self.source.help_text))
+        return {key: str(value) for key, value in said if value}
+
+    @property
     def is_file(self) -> bool:
         """Whether the column holds the name of a file."""
         return hasattr(self.source, "upload_to")
@@ -127,16 +143,21 @@ class Choice:
     @classmethod
     def of(
         cls,
-        fields: Iterable[str] | str | None,
-        exclude: Iterable[str],
-        depth: object,
-        computed: Mapping[str, Any] | Iterable[str],
+        fields: Iterable[str] | str | None = None,
+        exclude: Iterable[str] = (),
+        depth: object = 0,
+        computed: Mapping[str, Any] | Iterable[str] = (),
     ) -> Choice:
         """Return a choice as `schema_for` is given it; TypeError and ValueError for what makes none."""
         if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
             raise ValueError(f"depth is how many relations are followed: 0, 1, 2 …, not {depth!r}.")
         chosen = None if fields is None or fields == "__all__" else tuple(_listed("fields", fields))
         return cls(chosen, tuple(_listed("exclude", exclude)), depth, types_of(computed))
+
+    @classmethod
+    def of_keywords(cls, given: Mapping[str, Any]) -> Choice:
+        """Return the choice that the keywords of a class make; see `KEYWORDS`."""
+        return cls.of(**{name: value for name, value in given.items() if name != "optional"})
 
     def below(self, name: str, relation: object) -> Choice:
         """Return what is chosen of the objects behind a relation."""
