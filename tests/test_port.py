@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from facade import models
-from facade.cli.port import files, places, rewriting
+from facade.cli.port import counterparts, files, rewriting
 from facade.cli.program import app
 from facade.testing import isolate_apps
 
@@ -287,16 +287,16 @@ def test_a_file_keeps_its_permissions_and_a_link_its_target(tmp_path):
 
 
 def test_every_place_is_there_and_public():
-    for django, targets in places.PLACES.items():
+    for django, targets in counterparts.PLACES.items():
         assert [name for name in targets if importlib.util.find_spec(name) is None] == [], django
 
 
 @pytest.mark.skipif(importlib.util.find_spec("django") is None, reason="needs Django")
 def test_every_name_that_has_a_place_is_that_of_django_and_importable():
-    for django in places.PLACES:
+    for django in counterparts.PLACES:
         module = importlib.import_module(django)
         for name in getattr(module, "__all__", ()):
-            if (place := places.place_of(django, name)) is not None:
+            if (place := counterparts.place_of(django, name)) is not None:
                 namespace = {}
                 exec(f"from {place.module} import {place.name}", namespace)
                 assert callable(namespace[place.name]) == callable(getattr(module, name)), name
@@ -305,7 +305,7 @@ def test_every_name_that_has_a_place_is_that_of_django_and_importable():
 @pytest.mark.skipif(importlib.util.find_spec("django") is None, reason="needs Django")
 def test_of_the_names_of_models_only_retired_and_internal_ones_have_no_place():
     module = importlib.import_module("django.db.models")
-    assert [name for name in module.__all__ if places.place_of("django.db.models", name) is None] == [
+    assert [name for name in module.__all__ if counterparts.place_of("django.db.models", name) is None] == [
         "Empty",
         "IPAddressField",
         "NullBooleanField",
@@ -315,7 +315,7 @@ def test_of_the_names_of_models_only_retired_and_internal_ones_have_no_place():
 
 
 def test_pages_that_remedies_name_are_there():
-    named = {page for text in places.REMEDIES.values() for page in re.findall(r"docs/[\w-]+\.md", text)}
+    named = {page for text in counterparts.REMEDIES.values() for page in re.findall(r"docs/[\w-]+\.md", text)}
     assert [page for page in named if not (ROOT / page).exists()] == []
 
 
@@ -323,7 +323,7 @@ def test_the_page_has_the_table_of_places():
     page = (ROOT / "docs" / "porting.md").read_text()
     rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", page, re.MULTILINE)
     assert {django: tuple(re.findall(r"[\w.]+", targets)) for django, targets in rows} == {
-        django: targets for django, targets in places.PLACES.items() if targets != ("facade",)
+        django: targets for django, targets in counterparts.PLACES.items() if targets != ("facade",)
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 import facade
 from docs.extensions import checks, columns, commands, lookups, names, settings
 from facade import contrib, exceptions, models
-from facade.cli.port.places import PLACES
+from facade.cli.port.counterparts import PLACES
 from facade.configuration import Settings
 from facade.db.settings import config
 from facade.meta import options

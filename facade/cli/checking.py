@@ -13,6 +13,7 @@ import typer
 from facade.cli import look_here
 from facade.cli.migrating import Configuration, Database, Schemas, Traceback, explained
 from facade.foundation.imports import later
+from facade.foundation.texts import plural
 
 if TYPE_CHECKING:
     from facade.migrations import difference, safety
@@ -68,12 +69,9 @@ def lintmigrations(
             typer.echo(f"{finding}\n")
         levels = Counter(finding.level for finding in found)
         told = ", ".join(
-            f"{number} {level.name.lower()}{'s' if number > 1 else ''}"
-            for level, number in sorted(levels.items(), reverse=True)
+            plural(number, level.name.lower()) for level, number in sorted(levels.items(), reverse=True)
         )
-        typer.echo(
-            f"{len(scripts)} pending revision{'' if len(scripts) == 1 else 's'}: {told or 'nothing found'}."
-        )
+        typer.echo(f"{plural(len(scripts), 'pending revision')}: {told or 'nothing found'}.")
         if fail_on is not FailOn.NEVER and any(level >= safety.Level[fail_on.name] for level in levels):
             raise typer.Exit(1)
 

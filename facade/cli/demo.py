@@ -18,15 +18,14 @@ from rich.segment import ControlType
 
 import facade
 from facade.cli import tour
+from facade.cli.flights.database import Unusable, loaded
 from facade.cli.flights.models import Flight
-from facade.cli.flights.places import Unusable, loaded
 from facade.cli.pages import (
     REPEATED,
     Page,
     Run,
     count,
     duration,
-    plural,
     print_code,
     print_heading,
     print_next,
@@ -39,6 +38,7 @@ from facade.cli.pages import (
 from facade.cli.picture import Recorder
 from facade.db.connection import CaptureQueriesContext, connections
 from facade.foundation.imports import later
+from facade.foundation.texts import plural
 from facade.models import QuerySet
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from facade.foundation.texts import one_line
+
 __all__ = ["python_lines", "sql_lines", "text_lines"]
 
 INDENT = "    "
@@ -39,7 +41,7 @@ def text_lines(text: str, width: int, *, indent: str = "") -> list[str]:
 
 def sql_lines(statement: str, width: int) -> list[str]:
     """Return a statement with a line for each clause, and more where they are long."""
-    apart = CLAUSE.sub(lambda found: found[1] or "\n", " ".join(statement.split()))
+    apart = CLAUSE.sub(lambda found: found[1] or "\n", one_line(statement))
     return [line for clause in apart.split("\n") for line in _filled(WORD.findall(clause), width)]
 
 

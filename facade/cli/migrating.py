@@ -6,12 +6,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from facade.cli.reporting import TerminalProgress, shown
+from facade.cli.reporting import TerminalProgress
 from facade.foundation.imports import later
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _merge(history: histories.History, name: str | None, *, dry_run: bool, ask: 
         raise typer.Exit(1)
     made = making.merge(history, name=name, dry_run=dry_run)
     typer.echo(
-        f"{'Written' if made.path else 'Would be written'}: {shown(made.path) if made.path else made.name}"
+        f"{'Written' if made.path else 'Would be written'}: {_from_here(made.path) if made.path else made.name}"
     )
 
 
@@ -186,9 +187,9 @@ def _show_made(made: making.Made, *, with_code: bool) -> None:
     if not made.changes and made.path is None:
         typer.echo("No changes detected")
         return
-    typer.echo(f"Written: {shown(made.path)}" if made.path else f"Would be written: {made.name}")
+    typer.echo(f"Written: {_from_here(made.path)}" if made.path else f"Would be written: {made.name}")
     for path in made.more:
-        typer.echo(f"Written: {shown(path)}")
+        typer.echo(f"Written: {_from_here(path)}")
     for change in made.changes:
         typer.echo(f"    {change}")
     if with_code:
@@ -254,7 +255,7 @@ def _take_over(history: histories.History, schemas: Sequence[str]) -> None:
     with TerminalProgress() as progress:
         taken = django_history.take_over(history, schemas=schemas, progress=progress)
     if taken.written is not None:
-        typer.echo(f"Written: {shown(taken.written)}")
+        typer.echo(f"Written: {_from_here(taken.written)}")
     told = ", ".join(f"{app} ({number})" for app, number in taken.applied.items())
     typer.echo(f"Taken over from django_migrations: {told}")
 
@@ -327,7 +328,13 @@ def squashmigrations(
             ask, "Every database that matters has them applied, or none of them?"
         ):
             raise typer.Exit(1)
-        typer.echo(f"Written: {shown(squashing.squash(history, chosen, name=name))}")
+        typer.echo(f"Written: {_from_here(squashing.squash(history, chosen, name=name))}")
+
+
+def _from_here(path: Path) -> str:
+    """Return a path as it is written from the folder that the command is called in."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facade.cli.layout import python_lines, sql_lines, text_lines
+from facade.foundation.texts import one_line, plural
 
 FIRST = 3
 STATEMENTS = 9
@@ -151,7 +152,7 @@ def short(statement: str) -> str:
     return re.sub(
         r"^((?:EXPLAIN .*?)?SELECT (?:DISTINCT )?(?:(?! FROM ).){25,70}?), (?:(?! FROM ).){60,} (FROM )",
         r"\1, … \2",
-        " ".join(statement.split()),
+        one_line(statement),
     )
 
 
@@ -188,10 +189,6 @@ def print_next(console: Console, pages: Sequence[Page], *, full: bool) -> None:
         else:
             print_text(console, command, indent=2, style="bold")
             print_text(console, what, indent=6)
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def duration(seconds: float) -> str:

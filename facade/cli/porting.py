@@ -12,6 +12,7 @@ import typer
 from facade.cli.port import files
 from facade.cli.port.project import Project
 from facade.foundation.imports import later
+from facade.foundation.texts import one_line, plural
 
 if TYPE_CHECKING:
     from facade.cli.port import rewriting
@@ -89,7 +90,7 @@ class _Work:
                 try:
                     yield path, path.read_bytes()
                 except OSError as error:
-                    self._keep(path, f"cannot be read: {_line(error)}")
+                    self._keep(path, f"cannot be read: {one_line(error)}")
 
     def _ported(self, sources: Mapping[Path, bytes]) -> Iterator[tuple[Path, rewriting.Ported]]:
         for path, source in sources.items():
@@ -97,14 +98,14 @@ class _Work:
                 try:
                     yield path, rewriting.port(source)
                 except rewriting.UNREADABLE as error:
-                    self._keep(path, f"cannot be read: {_line(error)}")
+                    self._keep(path, f"cannot be read: {one_line(error)}")
 
     def _change(self, path: Path, old: bytes, ported: rewriting.Ported) -> None:
         if self.write:
             try:
                 files.write(path, ported.code)
             except OSError as error:
-                self._keep(path, f"cannot be written: {_line(error)}")
+                self._keep(path, f"cannot be written: {one_line(error)}")
                 return
             typer.echo(f"{path}: written")
         else:
@@ -123,16 +124,11 @@ class _Work:
 
     def _sum_up(self) -> None:
         """Print the last line."""
-        files_ = f"{self.changed} file{'' if self.changed == 1 else 's'}"
+        files_ = plural(self.changed, "file")
         done = (
             f"{files_} written"
             if self.write
             else f"{files_} would change{' (--write does it)' * bool(self.changed)}"
         )
         kept = f", {self.kept} left as {'it is' if self.kept == 1 else 'they are'}" if self.kept else ""
-        places = f"{self.left} place{'' if self.left == 1 else 's'}"
-        typer.echo(f"{done}{kept}; {places if self.left else 'nothing'} to look at.")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        typer.echo(f"{done}{kept}; {plural(self.left, 'place') if self.left else 'nothing'} to look at.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Self
@@ -12,7 +11,7 @@ from rich.status import Status
 
 from facade.migrations.runs.progress import Progress
 
-__all__ = ["TerminalProgress", "shown"]
+__all__ = ["TerminalProgress"]
 
 
 class TerminalProgress(Progress):
@@ -77,9 +76,3 @@ class TerminalProgress(Progress):
     def _print(self, text: str, style: str = "", end: str = "\n") -> None:
         self.console.print(text, style=style, end=end, markup=False)
         self.console.file.flush()
-
-
-def shown(path: Path) -> str:
-    """Return a path as it is written from here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -10,7 +10,16 @@ import libcst as cst
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from facade.cli.port.places import PLACES, Place, has_name, is_module, mixes, module_for, place_of, remedy
+from facade.cli.port.counterparts import (
+    PLACES,
+    Place,
+    has_name,
+    is_module,
+    mixes,
+    module_for,
+    place_of,
+    remedy,
+)
 
 __all__ = ["ROOTS", "UNREADABLE", "Finding", "Ported", "port"]
 

@@ -8,6 +8,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from facade.exceptions import ImproperlyConfigured
+from facade.foundation.texts import one_line
 
 __all__ = ["at_fault", "said"]
 
@@ -21,7 +22,7 @@ def said(error: BaseException) -> str:
     "There is no revision '0003'."
     """
     cause = getattr(error, "orig", None) or error
-    text = " ".join(str(cause).split())
+    text = one_line(cause)
     if not isinstance(error, _SAID_WELL):
         text = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
     return text if text.endswith((".", "?", "!", ")")) else f"{text}."

@@ -15,6 +15,7 @@ from facade.expressions.given import Given, field_value
 from facade.expressions.names import referenced_names
 from facade.expressions.references import RowValue
 from facade.fields.kinds.numbers import default_vendor
+from facade.foundation.texts import capfirst
 
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance
@@ -201,12 +202,12 @@ class Validation(Whole):
             code="unique_for_date",
             params={
                 "model": self,
-                "model_name": _capitalised(opts.verbose_name),
+                "model_name": capfirst(opts.verbose_name),
                 "lookup_type": lookup_type,
                 "field": field_name,
-                "field_label": _capitalised(field.verbose_name),
+                "field_label": capfirst(field.verbose_name),
                 "date_field": unique_for,
-                "date_field_label": _capitalised(opts.get_field(unique_for).verbose_name),
+                "date_field_label": capfirst(opts.get_field(unique_for).verbose_name),
             },
         )
 
@@ -216,10 +217,10 @@ class Validation(Whole):
         params = {
             "model": self,
             "model_class": model_class,
-            "model_name": _capitalised(opts.verbose_name),
+            "model_name": capfirst(opts.verbose_name),
             "unique_check": unique_check,
         }
-        labels = [_capitalised(opts.get_field(name).verbose_name) for name in unique_check]
+        labels = [capfirst(opts.get_field(name).verbose_name) for name in unique_check]
         if len(unique_check) == 1:
             message = opts.get_field(unique_check[0]).error_messages["unique"]
             return ValidationError(message, code="unique", params={**params, "field_label": labels[0]})
@@ -284,11 +285,6 @@ def _unique_names(field: Any) -> tuple[str, ...]:
     if not field.concrete and field.primary_key:
         return tuple(part.name for part in field.fields)
     return (field.name,) if field.unique else ()
-
-
-def _capitalised(text: object) -> str:
-    words = str(text)
-    return words[:1].upper() + words[1:]
 
 
 def _names(exclude: Iterable[str] | None) -> set[str]:

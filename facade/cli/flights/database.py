@@ -24,6 +24,7 @@ from facade.cli.flights.models import MODELS
 from facade.cli.layout import text_lines
 from facade.db.connection import connections
 from facade.exceptions import ImproperlyConfigured
+from facade.foundation.texts import one_line
 
 __all__ = ["Unusable", "loaded", "shown"]
 
@@ -118,7 +119,7 @@ def _versions() -> str:
 
 def _line(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split()) or type(cause).__name__
+    return one_line(cause) or type(cause).__name__
 
 
 def _load(console: Console) -> None:
