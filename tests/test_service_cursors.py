@@ -10,10 +10,10 @@ import pytest
 
 from facade import connection, models
 from facade.configuration import override
-from facade.contrib.service.cursors import CursorPagination
 from facade.contrib.service.errors import ParameterError
-from facade.contrib.service.pagination import LimitOffsetPagination, PageNumberPagination
-from facade.contrib.service.tokens import BadToken, read, sign
+from facade.contrib.service.pagination.cursors import CursorPagination
+from facade.contrib.service.pagination.numbered import LimitOffsetPagination, PageNumberPagination
+from facade.contrib.service.pagination.tokens import BadToken, read, sign
 from facade.exceptions import ImproperlyConfigured
 from facade.models import Count, F
 from facade.models.functions import Lower

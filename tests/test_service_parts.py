@@ -19,9 +19,9 @@ from facade.contrib.service.etags import (
     Preconditions,
     etag,
 )
+from facade.contrib.service.evaluation import is_lazy
 from facade.contrib.service.filtering import Filtering
-from facade.contrib.service.pagination import PageNumberPagination
-from facade.contrib.service.returned import is_lazy
+from facade.contrib.service.pagination.numbered import PageNumberPagination
 from facade.contrib.service.transactions import RequestAtomic, is_async, whole
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 from facade.models import F

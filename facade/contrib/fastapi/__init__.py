@@ -13,11 +13,11 @@ from facade.contrib.fastapi.conditions import Tagged, request_session
 from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
 from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute, atomic_route
 from facade.contrib.fastapi.viewsets import viewset_router
-from facade.contrib.service.cursors import CursorPagination, PageByCursor
 from facade.contrib.service.etags import etag
 from facade.contrib.service.filtering import Filtering, Filters
 from facade.contrib.service.lifespan import lifespan
-from facade.contrib.service.pagination import (
+from facade.contrib.service.pagination.cursors import CursorPagination, PageByCursor
+from facade.contrib.service.pagination.numbered import (
     LimitOffsetPagination,
     PageByNumber,
     PageByOffset,

@@ -4,9 +4,8 @@ Annotations are types here, not their names: FastAPI cannot look up those of a c
 """
 
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import anyio.to_thread
 from fastapi import Header, Request, Response
 
 from facade.contrib.service.etags import Preconditions, etag
@@ -76,12 +75,7 @@ def request_session(make: Callable[[], S], alias: str = "default") -> Callable[[
     """
 
     async def open_session() -> AsyncIterator[S]:
-        async with joined_session(make, alias, _in_thread) as session:
+        async with joined_session(make, alias) as session:
             yield session
 
     return open_session
-
-
-async def _in_thread(work: Callable[[], Any]) -> None:
-    with anyio.CancelScope(shield=True):
-        await anyio.to_thread.run_sync(work, limiter=anyio.CapacityLimiter(1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict
@@ -40,16 +40,9 @@ def query(queried: Queried[B]) -> Callable[..., B]:
 
 def _declared(parameter: Parameter, name: str) -> inspect.Parameter:
     """Return a parameter of a function as FastAPI declares one of a query."""
-    kind: Any = Literal[parameter.choices] if parameter.choices else parameter.kind
-    if parameter.many:
-        kind = list[kind]
-    if parameter.default is None:
-        kind = kind | None
     limits = {"ge": parameter.minimum, "le": parameter.maximum}
     about = Query(alias=parameter.name, description=parameter.description or None, **limits)  # type: ignore[arg-type]
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=parameter.default, annotation=Annotated[kind, about]
-    )
+    return parameter.declared(name, about)
 
 
 class _Page(BaseModel, Generic[T]):

@@ -7,25 +7,23 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
-import anyio.to_thread
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from facade.contrib.service.returned import aloaded, check_described, loaded
+from facade.contrib.service.evaluation import check_described
 from facade.contrib.service.transactions import (
     Pending,
     RequestAtomic,
     Undo,
-    is_async,
+    called,
     is_generator,
     refuses,
     whole,
 )
+from facade.db.scopes.atomic import is_async
 from facade.exceptions import ImproperlyConfigured
-
-R = TypeVar("R")
 
 _STREAMS = (
     "{path} streams its answer: its body runs when the transaction of its request has ended. Give it a route of another "
@@ -75,15 +73,13 @@ class QuerySetRoute(APIRoute):
                 return await handle(request)
             if options.retries:
                 return await _within(True, handle, request)
-            pending = Pending(options, _in_thread)
+            pending = Pending(options)
             try:
                 response = await _within(pending, handle, request)
             except BaseException as error:
-                with anyio.CancelScope(shield=True):
-                    await pending.end(error)
+                await pending.end(error)
                 raise
-            with anyio.CancelScope(shield=True):
-                await pending.end(Undo(response) if refuses(response) else None)
+            await pending.end(Undo(response) if refuses(response) else None)
             return response
 
         return handle_whole
@@ -139,18 +135,12 @@ def _loading(endpoint: Callable[..., Any], options: RequestAtomic | None) -> Cal
         return endpoint
     repeated = whole(options, endpoint) if options is not None and options.retries else endpoint
 
-    async def answer(*args: Any, **kwargs: Any) -> Any:
-        how = _whole.get()
-        work = functools.partial(repeated if how is True else endpoint, *args, **kwargs)
-        if not is_async(endpoint):
-            return await anyio.to_thread.run_sync(
-                functools.partial(how.call if isinstance(how, Pending) else _loaded, work)
-            )
-        return await how.call_async(work) if isinstance(how, Pending) else await aloaded(await work())
-
     @functools.wraps(endpoint)
     async def call(*args: Any, **kwargs: Any) -> Any:
-        found = await answer(*args, **kwargs)
+        how = _whole.get()
+        work = functools.partial(repeated if how is True else endpoint, *args, **kwargs)
+        pending = how if isinstance(how, Pending) else None
+        found = await called(work, pending, in_thread=not is_async(endpoint))
         if not getattr(call, _IS_DESCRIBED, True):
             check_described(found, f"The endpoint {getattr(endpoint, '__qualname__', endpoint)}()", _REMEDY)
         return found
@@ -170,12 +160,3 @@ def _resolved(signature: inspect.Signature, hints: Mapping[str, Any]) -> inspect
     return signature.replace(
         parameters=parameters, return_annotation=hints.get("return", signature.return_annotation)
     )
-
-
-def _loaded(call: Callable[[], R]) -> R:
-    return loaded(call())
-
-
-async def _in_thread(work: Callable[[], R]) -> R:
-    """Run the end of a transaction in a thread, whatever the number of those that run endpoints."""
-    return await anyio.to_thread.run_sync(work, limiter=anyio.CapacityLimiter(1))

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
 from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute
-from facade.contrib.service.cursors import CursorPagination
-from facade.contrib.service.pagination import LimitOffsetPagination, PageNumberPagination
+from facade.contrib.service.pagination.cursors import CursorPagination
+from facade.contrib.service.pagination.numbered import LimitOffsetPagination, PageNumberPagination
 from facade.contrib.service.signatures import KEYWORD, Taken, returned, signed, taken
-from facade.contrib.service.transactions import is_async
 from facade.contrib.service.viewsets import Route, ViewSet
+from facade.db.scopes.atomic import is_async
 
 _PAGES: Final = {
     PageNumberPagination: NumberedPage,
@@ -72,9 +72,8 @@ def _parameters(views: type[ViewSet], route: Route) -> Iterator[inspect.Paramete
     yield inspect.Parameter("facade_request", KEYWORD, annotation=Request)
     yield inspect.Parameter("facade_response", KEYWORD, annotation=Response)
     for one in taken(views, route):
-        known = one.parameter.replace(kind=KEYWORD, annotation=_annotation(one))
-        yield known.replace(default=inspect.Parameter.empty) if one.kind else known
+        yield one.declared(_annotation(one))
 
 
 def _annotation(one: Taken) -> Any:
-    return Annotated[Any, Depends(query(one.what))] if one.kind in ("filters", "page") else one.what
+    return Annotated[Any, Depends(query(one.what))] if one.is_queried else one.what

@@ -13,11 +13,11 @@ from facade.contrib.litestar.plugin import FacadePlugin
 from facade.contrib.litestar.queries import query
 from facade.contrib.litestar.streams import csv_stream, json_stream
 from facade.contrib.litestar.viewsets import viewset_router
-from facade.contrib.service.cursors import CursorPage, CursorPagination, PageByCursor
 from facade.contrib.service.etags import Preconditions, etag
 from facade.contrib.service.filtering import Filtering, Filters
 from facade.contrib.service.lifespan import lifespan
-from facade.contrib.service.pagination import (
+from facade.contrib.service.pagination.cursors import CursorPage, CursorPagination, PageByCursor
+from facade.contrib.service.pagination.numbered import (
     LimitOffsetPagination,
     NumberedPage,
     OffsetPage,

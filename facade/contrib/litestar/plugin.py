@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio.to_thread
 from litestar import Request, Response, get
 from litestar.config.app import AppConfig
 from litestar.enums import ScopeType
@@ -20,11 +19,17 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from facade.contrib.service import lifespan
 from facade.contrib.service.errors import HANDLED, Answer, Problem, answer_to, log
-from facade.contrib.service.represented import Read, reader_of, represented, schema_in
-from facade.contrib.service.returned import aloaded, check_described, loaded
-from facade.contrib.service.transactions import REFUSED, Pending, RequestAtomic, Undo, is_generator, whole
-
-R = TypeVar("R")
+from facade.contrib.service.evaluation import check_described
+from facade.contrib.service.serialization import Read, reader_of, represented, schema_in
+from facade.contrib.service.transactions import (
+    REFUSED,
+    Pending,
+    RequestAtomic,
+    Undo,
+    called,
+    is_generator,
+    whole,
+)
 
 _REMEDY = "annotate what it returns with a schema, as in `-> list[BookOut]`"
 
@@ -64,7 +69,7 @@ class FacadePlugin(InitPlugin, ReceiveRoutePlugin):
     ) -> None:
         self._lifespan = lifespan.lifespan(check=check, **(settings or {}))
         self._health = health
-        self._atomic = None if atomic is False else RequestAtomic(**({} if atomic is True else atomic))
+        self._atomic = RequestAtomic.of(atomic)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Take part in the making of the application."""
@@ -105,15 +110,14 @@ class _Ending:
         if scope["type"] != ScopeType.HTTP or scope["method"] not in self._options.methods:
             await self._app(scope, receive, send)
             return
-        pending = Pending(self._options, _in_thread)
+        pending = Pending(self._options)
         failed = False
 
         async def end_and_send(message: Message) -> None:
             nonlocal failed
             if message["type"] == "http.response.start":
                 try:
-                    with anyio.CancelScope(shield=True):
-                        await pending.end(Undo(None) if message["status"] >= REFUSED else None)
+                    await pending.end(Undo(None) if message["status"] >= REFUSED else None)
                 except Exception as error:
                     failed = True  # what is told of a success is not sent
                     await _send_failure(error, scope, receive, send)
@@ -129,8 +133,7 @@ class _Ending:
             raise
         finally:
             _pending.reset(token)
-            with anyio.CancelScope(shield=True):
-                await pending.end(error)
+            await pending.end(error)
 
 
 async def _send_failure(error: Exception, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -145,9 +148,9 @@ async def _send_failure(error: Exception, scope: HTTPScope, receive: Receive, se
 
 def _loading(handler: HTTPRouteHandler, options: RequestAtomic | None) -> Callable[..., Any]:
     """Return the function of a handler, which returns what its annotation says in the place of querysets."""
-    called: Any = handler.fn
-    function = getattr(called, "func", called)  # what Litestar runs in a thread
-    in_thread = function is not called
+    wrapped: Any = handler.fn
+    function = getattr(wrapped, "func", wrapped)  # what Litestar runs in a thread
+    in_thread = function is not wrapped
     schema = schema_in(handler.parsed_fn_signature.return_type.annotation)
     read: Read | None = None if schema is None else reader_of(schema)
     writes = options is not None and not options.methods.isdisjoint(handler.http_methods)
@@ -163,24 +166,10 @@ def _loading(handler: HTTPRouteHandler, options: RequestAtomic | None) -> Callab
     async def call(*args: Any, **kwargs: Any) -> Any:
         pending = _pending.get() if writes else None
         work = functools.partial(repeated, *args, **kwargs)
-        if in_thread:
-            found = await anyio.to_thread.run_sync(
-                functools.partial(pending.call if pending is not None else _loaded, work)
-            )
-        else:
-            found = await (pending.call_async(work) if pending is not None else _awaited(work))
-        return told(found)
+        return told(await called(work, pending, in_thread=in_thread))
 
     setattr(call, _IS_LOADING, True)
     return call
-
-
-def _loaded(call: Callable[[], R]) -> R:
-    return loaded(call())
-
-
-async def _awaited(call: Callable[[], Awaitable[R]]) -> R:
-    return await aloaded(await call())
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -212,7 +201,3 @@ def _shown(problem: Problem) -> dict[str, Any]:
         "source": source,
         "code": problem.code,
     }
-
-
-async def _in_thread(work: Callable[[], R]) -> R:
-    return await anyio.to_thread.run_sync(work, limiter=anyio.CapacityLimiter(1))

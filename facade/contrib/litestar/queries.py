@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from litestar import Request
 from litestar.di import Provide
@@ -42,11 +42,6 @@ def query(queried: Queried[B]) -> Provide:
 
 def _declared(parameter: Parameter, name: str) -> inspect.Parameter:
     """Return a parameter of a function as Litestar declares one of a query."""
-    kind: Any = Literal[parameter.choices] if parameter.choices else parameter.kind
-    if parameter.many:
-        kind = list[kind]
-    if parameter.default is None:
-        kind = kind | None
     about = QueryParameter(
         name=parameter.name,
         description=parameter.description or None,
@@ -54,6 +49,4 @@ def _declared(parameter: Parameter, name: str) -> inspect.Parameter:
         le=parameter.maximum,
         required=False,
     )
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=parameter.default, annotation=Annotated[kind, about]
-    )
+    return parameter.declared(name, about)

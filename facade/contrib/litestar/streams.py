@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import anyio
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import HTTPScope, Receive, Send
 
-from facade.contrib.service.streaming import csv_lines, json_lines
+from facade.contrib.service.streaming import attachment, csv_lines, json_lines
 from facade.models import QuerySet
 
 T = TypeVar("T")
@@ -62,6 +61,6 @@ def csv_stream(
     """
     headers = dict(options.pop("headers", None) or {})
     if filename is not None:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
+        headers["Content-Disposition"] = attachment(filename)
     rows = csv_lines(queryset, columns, chunk_size)
     return RowsResponse(rows, media_type="text/csv", headers=headers, **options)

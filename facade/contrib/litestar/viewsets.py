@@ -15,16 +15,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
 from facade.contrib.litestar.queries import query
-from facade.contrib.service.cursors import CursorPage, CursorPagination
-from facade.contrib.service.pagination import (
+from facade.contrib.service.pagination.cursors import CursorPage, CursorPagination
+from facade.contrib.service.pagination.numbered import (
     LimitOffsetPagination,
     NumberedPage,
     OffsetPage,
     PageNumberPagination,
 )
 from facade.contrib.service.signatures import KEYWORD, Taken, returned, signed, taken
-from facade.contrib.service.transactions import is_async
 from facade.contrib.service.viewsets import Route, ViewSet
+from facade.db.scopes.atomic import is_async
 
 _IN_PATHS: Final[Mapping[type, str]] = {
     int: "int", str: "str", float: "float", uuid.UUID: "uuid", decimal.Decimal: "decimal", dt.date: "date",
@@ -74,7 +74,7 @@ def _handler(views: type[ViewSet], route: Route) -> HTTPRouteHandler:
         http_method=[*route.methods],  # type: ignore[list-item] # names of methods
         status_code=route.status,
         name=f"{views.__name__}.{route.name}",
-        dependencies={one.kind: query(one.what) for one in taken(views, route) if _is_queried(one)},
+        dependencies={one.kind: query(one.what) for one in taken(views, route) if one.is_queried},
         sync_to_thread=None if is_async(method) else True,
     )
     return handler(signed(function, views, route, _parameters(views, route), answer))
@@ -85,16 +85,11 @@ def _path(views: type[ViewSet], route: Route) -> str:
     return route.path.replace("{pk}", f"{{pk:{kind}}}") or "/"
 
 
-def _is_queried(one: Taken) -> bool:
-    return one.kind in ("filters", "page")
-
-
 def _parameters(views: type[ViewSet], route: Route) -> Iterator[inspect.Parameter]:
     yield inspect.Parameter("request", KEYWORD, annotation=Request[Any, Any, Any])
     for one in taken(views, route):
-        known = one.parameter.replace(kind=KEYWORD, annotation=_annotation(one))
-        yield known.replace(default=inspect.Parameter.empty) if one.kind else known
+        yield one.declared(_annotation(one))
 
 
 def _annotation(one: Taken) -> Any:
-    return _MARKS[one.kind][Any if _is_queried(one) else one.what] if one.kind else one.what
+    return _MARKS[one.kind][Any if one.is_queried else one.what] if one.kind else one.what

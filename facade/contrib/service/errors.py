@@ -185,6 +185,15 @@ def problems_of(error: ValidationError) -> list[Problem]:
     return [Problem(one["loc"], one["msg"], one["type"]) for one in details(error)]
 
 
+def text_of(error: Exception) -> str:
+    """Return what an error says: of a ValidationError its messages, without what stands around them.
+
+    >>> text_of(ValidationError(["This is no number.", "This is too long."]))
+    'This is no number. This is too long.'
+    """
+    return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+
+
 def log(error: BaseException, status: int, request: str) -> None:
     """Tell the operators of an error that the service has answered for; what clients did wrong is not their concern."""
     if status >= 500:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 from facade.contrib.schemas.values import values_of
-from facade.contrib.service.errors import ParameterError
+from facade.contrib.service.errors import ParameterError, text_of
 from facade.contrib.service.parameters import Parameter, check_limits
 from facade.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, ValidationError
 from facade.fields import Field
@@ -141,7 +141,7 @@ class Filters:
                     q = Q(pk__in=keys)
                 found = found.filter(q)
             except (ValueError, TypeError, OverflowError, ValidationError) as error:
-                raise ParameterError(condition.parameter, _text(error)) from error
+                raise ParameterError(condition.parameter, text_of(error)) from error
         return cast("QuerySet[M, R]", found.order_by(*self.ordering) if self.ordering else found)
 
 
@@ -246,7 +246,3 @@ def is_many(model: type[Model], path: str) -> bool:
             return True
         opts = field.related_model._meta
     return False
-
-
-def _text(error: Exception) -> str:
-    return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import inspect
 import math
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
 
 from facade.contrib.service.errors import ParameterError
+from facade.foundation.texts import capfirst
 from facade.parsing.dates import parse_date, parse_datetime, parse_duration, parse_time
 
 T_co = TypeVar("T_co", covariant=True)
@@ -28,6 +30,17 @@ class Parameter:
     maximum: int | None = None
     many: bool = False
     choices: tuple[Any, ...] = ()
+
+    def declared(self, name: str, about: object) -> inspect.Parameter:
+        """Return it as a parameter of a function, for frameworks that read signatures; they know the rest by `about`."""
+        kind: Any = Literal[self.choices] if self.choices else self.kind
+        if self.many:
+            kind = list[kind]
+        if self.default is None:
+            kind = kind | None
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=self.default, annotation=Annotated[kind, about]
+        )
 
 
 class Queried(Protocol[T_co]):
@@ -78,7 +91,7 @@ def _read(parameter: Parameter, text: str, where: str = "query") -> object:
     except (ValueError, ArithmeticError):
         value = None
     if value is None:
-        raise ParameterError(parameter.name, f"{words[:1].upper()}{words[1:]} is expected.", where=where)
+        raise ParameterError(parameter.name, f"{capfirst(words)} is expected.", where=where)
     check_limits(parameter, value)
     return value
 

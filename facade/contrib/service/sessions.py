@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from facade.contrib.service.threads import in_own_thread
 from facade.db.connection import using_connection
 
 if TYPE_CHECKING:
@@ -13,11 +14,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 S = TypeVar("S", bound="Session | AsyncSession")
-InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 @asynccontextmanager
-async def joined_session(make: Callable[[], S], alias: str, in_thread: InThread) -> AsyncIterator[S]:
+async def joined_session(make: Callable[[], S], alias: str) -> AsyncIterator[S]:
     """Open a session, let the statements of an alias join it, and commit at the end, or roll back.
 
     A Session is for code in threads, as `def` endpoints are, an AsyncSession for code in the event loop. It asks for a
@@ -40,6 +40,6 @@ async def joined_session(make: Callable[[], S], alias: str, in_thread: InThread)
         try:
             joining._exit(error)
             if error is None:
-                await in_thread(session.commit)
+                await in_own_thread(session.commit)
         finally:
-            await in_thread(session.close)  # which rolls back what is not committed
+            await in_own_thread(session.close)  # which rolls back what is not committed

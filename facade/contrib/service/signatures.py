@@ -19,6 +19,16 @@ class Taken(NamedTuple):
     parameter: inspect.Parameter
     what: Any
 
+    @property
+    def is_queried(self) -> bool:
+        """Whether it is bound to parameters of the query."""
+        return self.kind in ("filters", "page")
+
+    def declared(self, annotation: object) -> inspect.Parameter:
+        """Return the parameter by which a framework gives it to the method."""
+        known = self.parameter.replace(kind=KEYWORD, annotation=annotation)
+        return known.replace(default=inspect.Parameter.empty) if self.kind else known
+
 
 def taken(views: type[ViewSet], route: Route) -> Iterator[Taken]:
     """Yield the parameters of a method, without those that its view set has no use for.

@@ -12,11 +12,11 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote
 
-from facade.contrib.service.returned import prepared
+from facade.contrib.service.evaluation import as_queryset
 from facade.foundation.imports import later
 from facade.models import Model, QuerySet
-from facade.orm.querysets.manager import BaseManager
 from facade.parsing.dates import duration_string
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ T = TypeVar("T")
 BATCH: Final = 100
 """How many rows are sent at a time."""
 
+_STREAMED = "Rows are streamed"
 _NO_ROW = "A {model} is no JSON: row=… says what is told of it, as in row=BookOut.from_instance, or use queryset.values(…)."
 
 
@@ -53,8 +54,17 @@ def csv_lines(
     ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. None is an empty cell.
     """
     titles = list(columns.values()) if isinstance(columns, Mapping) else list(columns)
-    rows = _queryset(queryset).values_list(*columns)
+    rows = as_queryset(queryset, _STREAMED).values_list(*columns)
     return _with_titles(_table([titles]), _batches(rows, chunk_size, _table))
+
+
+def attachment(filename: str) -> str:
+    """Return the header Content-Disposition of an answer that browsers store under a name.
+
+    >>> attachment("Bücher.csv")
+    "attachment; filename*=UTF-8''B%C3%BCcher.csv"
+    """
+    return f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 async def _with_titles(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -67,7 +77,7 @@ async def _with_titles(first: bytes, rest: AsyncGenerator[bytes, None]) -> Async
 async def _batches(
     queryset: QuerySet[Any, Any], chunk_size: int, write: Callable[[list[Any]], bytes]
 ) -> AsyncGenerator[bytes, None]:
-    rows: AsyncGenerator[Any, None] = _queryset(queryset).aiterator(chunk_size=chunk_size)
+    rows: AsyncGenerator[Any, None] = as_queryset(queryset, _STREAMED).aiterator(chunk_size=chunk_size)
     async with aclosing(rows):
         batch: list[Any] = []
         async for one in rows:
@@ -77,12 +87,6 @@ async def _batches(
                 batch = []
         if batch:
             yield write(batch)
-
-
-def _queryset(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
-    if not isinstance(queryset, QuerySet | BaseManager):
-        raise TypeError(f"Rows are streamed from a queryset, not from {type(queryset).__name__}.")
-    return prepared(queryset)  # type: ignore[return-value] # it stays a queryset
 
 
 def _line(value: object) -> bytes:

@@ -6,18 +6,19 @@ import contextvars
 import functools
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, ParamSpec, TypeVar
 
-from facade.contrib.service.returned import aloaded, loaded
-from facade.db.scopes.atomic import Atomic, _is_async, atomic
+import anyio
+import anyio.to_thread
+
+from facade.contrib.service.evaluation import aloaded, loaded
+from facade.contrib.service.threads import in_own_thread
+from facade.db.scopes.atomic import Atomic, atomic, is_async
 from facade.db.scopes.binding import Using
 
 P = ParamSpec("P")
 R = TypeVar("R")
-InThread = Callable[[Callable[[], R]], Awaitable[R]]
-
-is_async = _is_async
 
 WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """The methods whose requests have a transaction: the others promise to change nothing."""
@@ -45,6 +46,11 @@ class RequestAtomic:
         self.retries = retries
         self._options = {"using": using, **options}
         self.block()  # options that make no sense are refused where they are written
+
+    @classmethod
+    def of(cls, given: bool | Mapping[str, Any]) -> RequestAtomic | None:
+        """Return what a switch, or a mapping of options, stands for: None for False."""
+        return None if given is False else cls(**({} if given is True else given))
 
     def block(self, retries: int = 0) -> Atomic:
         """Return a block with these options."""
@@ -117,9 +123,8 @@ class Pending:
     that another one, waiting for a connection, has. The end runs in a thread again, in the same context.
     """
 
-    def __init__(self, options: RequestAtomic, in_thread: InThread[Any]) -> None:
+    def __init__(self, options: RequestAtomic) -> None:
         self._atomic = options.block()
-        self._in_thread = in_thread
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
         self._is_async = False
@@ -151,7 +156,11 @@ class Pending:
         return answer
 
     async def end(self, error: BaseException | None) -> None:
-        """Keep the work, or undo it."""
+        """Keep the work, or undo it, even if the request is cancelled."""
+        with anyio.CancelScope(shield=True):
+            await self._end(error)
+
+    async def _end(self, error: BaseException | None) -> None:
         if self._is_async:
             if self._open:
                 self._open = False
@@ -161,10 +170,10 @@ class Pending:
             in_hand, self._given_up = self._given_up is _KEPT, error
         if in_hand:
             try:
-                await self._in_thread(functools.partial(self._context.run, self._leave, error))
+                await in_own_thread(functools.partial(self._context.run, self._leave, error))
             except BaseException as interrupt:
                 if self._open:  # cancelled before a thread had begun
-                    await self._in_thread(functools.partial(self._context.run, self._leave, interrupt))
+                    await in_own_thread(functools.partial(self._context.run, self._leave, interrupt))
                 raise
 
     def _leave(self, error: BaseException | None) -> None:
@@ -173,3 +182,18 @@ class Pending:
 
 
 _KEPT = BaseException("the endpoint has returned")
+
+
+async def called(endpoint: Callable[[], Any], pending: Pending | None, *, in_thread: bool) -> Any:
+    """Call an endpoint, in the transaction that its request has, if it has one, and load what it returns.
+
+    A `def` endpoint runs in a thread, an `async def` one in the event loop.
+    """
+    if in_thread:
+        call = _loaded if pending is None else pending.call
+        return await anyio.to_thread.run_sync(functools.partial(call, endpoint))
+    return await aloaded(await endpoint()) if pending is None else await pending.call_async(endpoint)
+
+
+def _loaded(call: Callable[[], R]) -> R:
+    return loaded(call())

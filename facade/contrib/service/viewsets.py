@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
 from facade.contrib.schemas.values import values_of
 from facade.contrib.service.etags import Preconditions, etag
+from facade.contrib.service.evaluation import prepared
 from facade.contrib.service.filtering import Filtering, Filters
-from facade.contrib.service.pagination import Paginating
+from facade.contrib.service.pagination.numbered import Paginating
 from facade.contrib.service.parameters import Queried
-from facade.contrib.service.represented import given_values, reader_of, represented
-from facade.contrib.service.returned import prepared
+from facade.contrib.service.serialization import given_values, reader_of, represented
 from facade.db.connection import connections
 from facade.exceptions import ImproperlyConfigured
 from facade.models import Model, QuerySet

@@ -10,11 +10,11 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from missing
 
-from facade.contrib.service.cursors import CursorPage, CursorPagination, PageByCursor
 from facade.contrib.service.etags import Preconditions, etag
 from facade.contrib.service.filtering import Filtering, Filters
 from facade.contrib.service.lifespan import lifespan
-from facade.contrib.service.pagination import (
+from facade.contrib.service.pagination.cursors import CursorPage, CursorPagination, PageByCursor
+from facade.contrib.service.pagination.numbered import (
     LimitOffsetPagination,
     NumberedPage,
     OffsetPage,
@@ -23,9 +23,10 @@ from facade.contrib.service.pagination import (
     PageNumberPagination,
 )
 from facade.contrib.service.viewsets import ModelViewSet, ReadOnlyViewSet, ViewSet, action
-from facade.contrib.starlette.answers import exception_handlers, health
+from facade.contrib.starlette.errors import exception_handlers
+from facade.contrib.starlette.health_page import health
 from facade.contrib.starlette.queries import query
-from facade.contrib.starlette.returned import QuerySetResponse
+from facade.contrib.starlette.responses import QuerySetResponse
 from facade.contrib.starlette.routes import AtomicRoute, atomic_route
 from facade.contrib.starlette.streams import CSVResponse, NDJSONResponse
 from facade.contrib.starlette.viewsets import viewset_routes

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from facade.contrib.service.transactions import RequestAtomic, is_async, whole
+from facade.contrib.service.transactions import RequestAtomic, whole
+from facade.db.scopes.atomic import is_async
 
 Endpoint = Callable[..., Any]
 

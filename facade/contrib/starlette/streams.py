@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import anyio
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from facade.contrib.service.streaming import csv_lines, json_lines
+from facade.contrib.service.streaming import attachment, csv_lines, json_lines
 from facade.models import QuerySet
 
 T = TypeVar("T")
@@ -69,4 +68,4 @@ class CSVResponse(RowsResponse):
     ) -> None:
         super().__init__(csv_lines(queryset, columns, chunk_size), **options)
         if filename is not None:
-            self.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
+            self.headers["Content-Disposition"] = attachment(filename)

@@ -12,14 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from facade.contrib.service.evaluation import is_lazy
 from facade.contrib.service.parameters import parsed, read_path
-from facade.contrib.service.represented import is_schema, read_body
-from facade.contrib.service.returned import is_lazy
+from facade.contrib.service.serialization import is_schema, read_body
 from facade.contrib.service.signatures import Taken, taken
-from facade.contrib.service.transactions import RequestAtomic, is_async, whole
+from facade.contrib.service.transactions import RequestAtomic, whole
 from facade.contrib.service.viewsets import ModelViewSet, ViewSet
 from facade.contrib.service.viewsets import Route as ViewRoute
-from facade.contrib.starlette.returned import QuerySetResponse, as_json
+from facade.contrib.starlette.responses import QuerySetResponse, as_json
+from facade.db.scopes.atomic import is_async
 from facade.exceptions import ImproperlyConfigured
 
 _UNKNOWN = (
@@ -39,7 +40,7 @@ def viewset_routes(
     `self.request`. What they return is sent as JSON, unless it is a response. ``atomic``: requests of writing methods are
     transactions; a mapping has the options of `atomic_route`.
     """
-    options = None if atomic is False else RequestAtomic(**({} if atomic is True else atomic))
+    options = RequestAtomic.of(atomic)
     return [
         Route(
             path + route.path,

@@ -190,7 +190,7 @@ class Atomic:
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(_GENERATOR.format(name=getattr(function, "__qualname__", function)))
-        wrap = self._wrap_async if _is_async(function) else self._wrap
+        wrap = self._wrap_async if is_async(function) else self._wrap
         return cast("F", wrap(function))
 
     def _wrap(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -240,7 +240,8 @@ class Atomic:
         return chain(retry.delays(self.retries + 1), [None])
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: Callable[..., Any]) -> bool:
+    """Tell whether calling a function gives something to be awaited."""
     call = getattr(type(function), "__call__", None)  # noqa: B004 - an object with `async def __call__`
     return (
         inspect.iscoroutinefunction(function)

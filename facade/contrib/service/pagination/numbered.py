@@ -1,4 +1,4 @@
-"""Lists in parts: by the number of a page, or by limit and offset; `cursors.py` has the pages that never shift."""
+"""Lists in parts: by the number of a page, or by limit and offset."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from facade.bridge import twin
 from facade.contrib.service.errors import ParameterError
+from facade.contrib.service.evaluation import as_queryset
 from facade.contrib.service.parameters import Parameter
-from facade.contrib.service.returned import prepared
 from facade.exceptions import ImproperlyConfigured
 from facade.models import QuerySet, prefetch_related_objects
-from facade.orm.querysets.manager import BaseManager
 
 T = TypeVar("T")
 N = TypeVar("N")
+CUT = "A page is cut"
 FARTHEST = 2**31 - 1
 """The largest offset: what is behind it is a mistake, or an attack."""
 
@@ -121,7 +121,7 @@ class PageByNumber:
     def page(self, queryset: QuerySet[Any, T]) -> NumberedPage[T]:
         """Load the page. An order that leaves rows in doubt is completed by the primary key."""
         cut = (self.number - 1) * self.size
-        items, total, more = load_part(queryset, cut, self.size, self.total)
+        items, total, more = _load_part(queryset, cut, self.size, self.total)
         pages = None if total is None else -(-total // self.size)
         return NumberedPage(items, self.number, self.size, total, pages, more)
 
@@ -136,7 +136,7 @@ class PageByOffset:
 
     def page(self, queryset: QuerySet[Any, T]) -> OffsetPage[T]:
         """Load the part. An order that leaves rows in doubt is completed by the primary key."""
-        items, total, more = load_part(queryset, self.offset, self.limit, self.total)
+        items, total, more = _load_part(queryset, self.offset, self.limit, self.total)
         return OffsetPage(items, self.limit, self.offset, total, more)
 
     apage = twin(page)
@@ -159,11 +159,11 @@ def within(name: str, values: Mapping[str, Any], default: int, least: int, great
     return value
 
 
-def load_part(
+def _load_part(
     queryset: QuerySet[Any, Any], start: int, size: int, total: bool
 ) -> tuple[list[Any], int | None, bool]:
     """Return the rows of a part, the number of all rows if it is asked for, and whether there are more."""
-    rows = stable(as_queryset(queryset))
+    rows = _stable(as_queryset(queryset, CUT))
     if not total:
         items, more = with_one_more(rows[start:], size)
         return items, None, more
@@ -183,14 +183,7 @@ def with_one_more(rows: QuerySet[Any, Any], size: int) -> tuple[list[Any], bool]
     return items, len(found) > size
 
 
-def as_queryset(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
-    """Return a queryset, or that of a manager, whose objects fetch nothing later; see `returned.prepared`."""
-    if not isinstance(queryset, QuerySet | BaseManager):
-        raise TypeError(f"A page is cut from a queryset, not from {type(queryset).__name__}.")
-    return prepared(queryset)  # type: ignore[return-value] # it stays a queryset
-
-
-def stable(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+def _stable(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     """Return the queryset in an order that leaves no two rows in doubt, where a primary key can be added to it."""
     query = queryset._shape.query
     fixed = (

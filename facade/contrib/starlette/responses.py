@@ -10,8 +10,8 @@ from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from facade.contrib.service.represented import reader_of, represented
-from facade.contrib.service.returned import aloaded, check_described
+from facade.contrib.service.evaluation import aloaded, check_described
+from facade.contrib.service.serialization import reader_of, represented
 from facade.contrib.service.streaming import plain
 
 

@@ -1,14 +1,13 @@
-"""Errors as answers, and the health page."""
+"""Errors as answers."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from facade.contrib.service import lifespan
 from facade.contrib.service.errors import HANDLED, Answer, Problem, answer_to, log
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
@@ -42,20 +41,3 @@ def _detail(answer: Answer) -> object:
 def _shown(problem: Problem) -> dict[str, object]:
     """Return a problem as FastAPI shows its own."""
     return {"type": problem.code, "loc": list(problem.where), "msg": problem.message}
-
-
-def health(
-    *aliases: str, deep: bool = False, details: bool = False
-) -> Callable[[Request], Awaitable[JSONResponse]]:
-    """Return the endpoint of a health page: 200 where all databases answer, or those named, else 503.
-
-    ``deep`` begins a transaction in each. ``details`` tells versions, pools and texts of errors: not for the public.
-
-        Route("/healthz", health())
-    """
-
-    async def show_health(request: Request) -> JSONResponse:
-        status, body = await lifespan.health(*aliases, deep=deep, details=details)
-        return JSONResponse(body, status)
-
-    return show_health

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from facade.exceptions import ImproperlyConfigured
 from facade.models import FETCH_RAISE, Model, QuerySet
@@ -44,6 +44,13 @@ def prepared(value: object) -> object:
     if isinstance(queryset, QuerySet) and queryset._result_cache is None and queryset._fetch_mode is None:
         return queryset.fetch_mode(FETCH_RAISE)
     return queryset
+
+
+def as_queryset(value: QuerySet[Any, Any], done: str) -> QuerySet[Any, Any]:
+    """Return a queryset, or that of a manager, as `prepared` does. Raises TypeError for anything else, from which nothing can be `done`."""
+    if not isinstance(value, QuerySet | BaseManager):
+        raise TypeError(f"{done} from a queryset, not from {type(value).__name__}.")
+    return prepared(value)  # type: ignore[return-value] # it stays a queryset
 
 
 def check_described(value: object, endpoint: str, remedy: str) -> None:

@@ -1,21 +1,13 @@
-"""Pages that begin behind a row, whatever is inserted or deleted before it: keyset pagination with signed cursors.
-
-See https://use-the-index-luke.com/no-offset
-"""
+"""The order of a list, and the place that a row has in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
-from facade.bridge import twin
-from facade.contrib.service.errors import ParameterError
-from facade.contrib.service.pagination import Sized, as_queryset, with_one_more
-from facade.contrib.service.parameters import Parameter
-from facade.contrib.service.tokens import BadToken, Key, keys_of, read, sign
 from facade.db.connection import connections
 from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from facade.expressions.base import OrderBy
@@ -23,147 +15,14 @@ from facade.meta.options import Options
 from facade.models import F, Model, Q, QuerySet
 from facade.sql.query.query import Query
 
-T = TypeVar("T")
-N = TypeVar("N")
-
-FORWARD: Final = 1
-BACKWARD: Final = 0
 _KEY = "cursor_key_{number}"
-_LONGEST = 4096
 
-_REFUSED = "This cursor was not made by this service for this list."
 _OTHER_ORDER = "A cursor needs the ordering as names and expressions: CursorPagination(ordering=…)."
 _NO_ORDER = "{name!r} is no order that a cursor can go on from."
 _RELATION = "A cursor cannot go on from {name!r}, which is ordered as its model is: name the columns ({attname!r}, or '{name}__…')."
-_COMBINED = "A cursor goes through the rows of one query: not through those of {what}."
-_TUPLES = "A cursor reads where it is from objects or dicts, not from tuples: use values()."
 _DEFERRED = (
     "{name!r} is not loaded, and the cursor goes on from it: leave it out of defer(), or name it in only()."
 )
-
-
-@dataclass(frozen=True)
-class CursorPage(Generic[T]):
-    """Some items of a list, and the cursors that continue it; None where it ends. ``total`` is None where nobody counts."""
-
-    items: list[T]
-    next: str | None
-    previous: str | None
-    total: int | None = None
-
-    def map(self, change: Callable[[T], N]) -> CursorPage[N]:
-        """Return the same page with each item changed."""
-        same: CursorPage[Any] = self
-        return replace(same, items=[change(item) for item in self.items])
-
-
-class CursorPagination(Sized):
-    """Pages that begin behind the last row of the page before: ``?cursor=…&size=20``.
-
-    ``ordering``: names, with "-" for descending, and expressions; that of the queryset otherwise. It may hold
-    nulls, ties, columns of other tables and annotations; the primary key is added where it leaves rows in doubt. A
-    cursor holds the values of a row, readable, and is signed with ``key``, or the setting SECRET_KEY, for this model
-    and order: another one is refused. Of several keys the first one signs.
-
-    A page costs what its rows cost, however far behind, where an index has the ordering, and its columns are the model's
-    own, not null and in one direction (``["-sold", "-pk"]``), on PostgreSQL and SQLite; else rows that tie in the first
-    column are skipped one by one. Rows that come or go in between are neither repeated nor left out.
-    """
-
-    def __init__(
-        self,
-        ordering: str | OrderBy | Sequence[Any] | None = None,
-        size: int = 20,
-        max_size: int = 100,
-        *,
-        total: bool = False,
-        key: Key | Sequence[Key] | None = None,
-    ) -> None:
-        super().__init__(size, max_size, total=total)
-        one = isinstance(ordering, str) or hasattr(ordering, "resolve_expression")
-        self.ordering: Sequence[Any] = [ordering] if one else ordering or []  # type: ignore[assignment]
-        self.key = key
-
-    @property
-    def parameters(self) -> Sequence[Parameter]:
-        """``cursor`` and ``size``."""
-        return (
-            Parameter("cursor", str, None, "Where to go on: `next` or `previous` of another page."),
-            Parameter("size", int, self.size, "How many items a page has.", minimum=1, maximum=self.max_size),
-        )
-
-    def bind(self, values: Mapping[str, Any]) -> PageByCursor:
-        """Return what cuts a queryset for one request. Raises ParameterError."""
-        return PageByCursor(
-            values.get("cursor") or None, self._size(values, "size"), self.total, self.ordering, self.key
-        )
-
-
-class PageByCursor:
-    """Cuts a queryset at the cursor that a request has."""
-
-    def __init__(
-        self,
-        cursor: str | None,
-        size: int,
-        total: bool = False,
-        ordering: Sequence[Any] = (),
-        key: Key | Sequence[Key] | None = None,
-    ) -> None:
-        self.cursor, self.size, self.total = cursor, size, total
-        self.ordering, self.key = ordering, key
-
-    def page(self, queryset: QuerySet[Any, T]) -> CursorPage[T]:
-        """Load the page behind the cursor. Raises ParameterError for one that is not of this list."""
-        rows = as_queryset(queryset)
-        _check(rows)
-        keyset = Keyset.of(rows, self.ordering)
-        keys = keys_of(self.key)
-        direction, place = self._place(keyset, keys)
-        found = keyset.ordered(rows, backward=direction == BACKWARD)
-        if place is not None:
-            found = keyset.behind(found, place, backward=direction == BACKWARD)
-        items, more = with_one_more(found, self.size)
-        if direction == BACKWARD:
-            items.reverse()
-        places = [keyset.place_of(items[index]) for index in (0, -1)] if items else []
-        keyset.clean(items)
-
-        def cursor(wanted: bool, way: int, at: int) -> str | None:
-            return sign([way, places[at]], keyset.name, keys) if wanted and places else None
-
-        forward = direction == FORWARD
-        return CursorPage(
-            items,
-            next=cursor(more if forward else True, FORWARD, 1),
-            previous=cursor(self.cursor is not None if forward else more, BACKWARD, 0),
-            total=rows.count() if self.total else None,
-        )
-
-    apage = twin(page)
-
-    def _place(self, keyset: Keyset, keys: Sequence[bytes]) -> tuple[int, list[Any] | None]:
-        if self.cursor is None:
-            return FORWARD, None
-        try:
-            if len(self.cursor) > _LONGEST:
-                raise BadToken  # noqa: TRY301 - no more of it is looked at
-            direction, place = read(self.cursor, keyset.name, keys)
-        except BadToken:
-            raise ParameterError("cursor", _REFUSED, "cursor") from None
-        return direction, place
-
-
-def _check(rows: QuerySet[Any, Any]) -> None:
-    query = rows._shape.query
-    if query.source.combinator:
-        raise TypeError(_COMBINED.format(what=f"{query.source.combinator}()"))
-    if rows._low or rows._high is not None:
-        raise TypeError(_COMBINED.format(what="a slice"))
-    if query.grouping.distinct_fields:
-        raise TypeError(_COMBINED.format(what="distinct() on fields"))
-    if rows._kind not in ("instances", "dicts"):
-        raise TypeError(_TUPLES)
 
 
 @dataclass(frozen=True)
@@ -228,7 +87,7 @@ class Keyset:
             if not query.order.standard_ordering or not all(isinstance(item, str) for item in given):
                 raise ImproperlyConfigured(_OTHER_ORDER)
         if rows._fields is None or not query.grouping.group_by:
-            given = completed(query.opts, given)
+            given = _completed(query.opts, given)
         first = connections[rows.db].features.order_by_nulls_first
         terms = tuple(_term(query, item, number, first) for number, item in enumerate(given))
         if rows._fields:
@@ -292,7 +151,7 @@ def _row_behind(rows: QuerySet[Any, Any], terms: Sequence[Term], place: Sequence
     return one < other if terms[0].descending else one > other
 
 
-def completed(opts: Options, ordering: Sequence[Any]) -> list[Any]:
+def _completed(opts: Options, ordering: Sequence[Any]) -> list[Any]:
     """Return the order with the primary key behind it, as far as it is missing there."""
     there = {item.removeprefix("-") for item in map(_name_of, ordering) if item}
     found = [part for item in ordering for part in _expanded(opts, item)]

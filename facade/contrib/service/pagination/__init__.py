@@ -1,0 +1,1 @@
+"""Lists in parts: by numbers, by offsets, and by cursors."""
