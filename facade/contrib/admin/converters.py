@@ -10,6 +10,7 @@ from starlette_admin.fields import BaseField
 from facade import models
 from facade.contrib.admin import fields
 from facade.exceptions import ImproperlyConfigured
+from facade.foundation.texts import capfirst
 from facade.models.fields import ForeignObject, ForeignObjectRel
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def converted(model: type[Model], name: str) -> BaseField:
 
 def _made(field: Field[Any]) -> BaseField:
     made = _of_kind(field)
-    made.label = _capitalised(field.verbose_name)
+    made.label = capfirst(field.verbose_name)
     made.help_text = str(field.help_text) or None
     made.required = not (field.blank or field.null) and not isinstance(made, fields.Flag)
     if field.has_default():
@@ -139,21 +140,12 @@ def _binary(field: Field[Any]) -> BaseField:
     return fields.Text(field.name, getter=size, exclude_from_create=True, exclude_from_edit=True)
 
 
-def _json(field: Field[Any]) -> BaseField:
-    return fields.Json(field.name)
-
-
-def _capitalised(words: object) -> str:
-    text = str(words)
-    return text[:1].upper() + text[1:]
-
-
 Make = Callable[[Any], BaseField]
 
 _MAKERS: tuple[tuple[type[Any] | tuple[type[Any], ...], Make], ...] = (
     (models.BooleanField, _boolean),
     (models.FileField, lambda field: fields.File(field.name)),
-    (models.JSONField, _json),
+    (models.JSONField, lambda field: fields.Json(field.name)),
     (models.BinaryField, _binary),
     (models.TextField, lambda field: fields.LongText(field.name)),
     (_TEXTS, _text),

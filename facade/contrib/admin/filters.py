@@ -11,6 +11,7 @@ from starlette_admin.filters import filters as filters_of
 from starlette_admin.filters.base import BaseFilter, FilterApplyContext, FilterGroup, FilterRule
 
 from facade.contrib.admin import fields
+from facade.contrib.service.errors import text_of
 from facade.exceptions import ValidationError
 from facade.models import Q
 
@@ -65,16 +66,17 @@ class _OneOf(Lookup):
         return [_read(ctx, one) for one in values]
 
 
-class _Null(Lookup):
-    lookup = "isnull"
-
-    def wanted(self, ctx: FilterApplyContext, value: object) -> object:
-        return True
-
-
 class _True(Lookup):
     def wanted(self, ctx: FilterApplyContext, value: object) -> object:
         return True
+
+
+class _AsWritten(Lookup):
+    """A value that is checked, and stays the text of the URL until the field reads it: a float would lose digits of a decimal."""
+
+    def parse_value(self, raw: object) -> Any:
+        super().parse_value(str(raw))
+        return str(raw).strip()
 
 
 def _whole(value: object) -> object:
@@ -128,22 +130,17 @@ class EndsWith(_InText, string.EndsWithFilter):
     lookup = "iendswith"
 
 
-class IsNull(_Null, generic.IsNullFilter):
+class IsNull(_True, generic.IsNullFilter):
     """No value."""
 
+    lookup = "isnull"
 
-class IsNotNull(_Null, generic.IsNotNullFilter):
+
+class IsNotNull(_True, generic.IsNotNullFilter):
     """Any value."""
 
+    lookup = "isnull"
     negated = True
-
-
-class _AsWritten(Lookup):
-    """A number stays the text of the URL until the field reads it: a float would lose digits of a decimal."""
-
-    def parse_value(self, raw: object) -> Any:
-        super().parse_value(str(raw))
-        return str(raw).strip()
 
 
 class NumberEqual(_AsWritten, numeric.EqualFilter):
@@ -184,35 +181,27 @@ class Between(_Range, _AsWritten, numeric.BetweenFilter):
     """A number from one to another."""
 
 
-class _Day(Lookup):
-    """Days, moments and times stay the text of the URL until the field reads them."""
-
-    def parse_value(self, raw: object) -> Any:
-        super().parse_value(str(raw))
-        return str(raw)
-
-
-class DateEqual(_Day, date.DateEqualFilter):
+class DateEqual(_AsWritten, date.DateEqualFilter):
     """That day."""
 
 
-class DateBetween(_Range, _Day, date.DateBetweenFilter):
+class DateBetween(_Range, _AsWritten, date.DateBetweenFilter):
     """A day from one to another."""
 
 
-class MomentEqual(_Day, date.DateTimeEqualFilter):
+class MomentEqual(_AsWritten, date.DateTimeEqualFilter):
     """That moment."""
 
 
-class MomentBetween(_Range, _Day, date.DateTimeBetweenFilter):
+class MomentBetween(_Range, _AsWritten, date.DateTimeBetweenFilter):
     """A moment from one to another."""
 
 
-class TimeEqual(_Day, date.TimeEqualFilter):
+class TimeEqual(_AsWritten, date.TimeEqualFilter):
     """That time of the day."""
 
 
-class TimeBetween(_Range, _Day, date.TimeBetweenFilter):
+class TimeBetween(_Range, _AsWritten, date.TimeBetweenFilter):
     """A time of the day from one to another."""
 
 
@@ -250,8 +239,7 @@ class Filters(FilterRegistry):
     @filters_of(fields.Integer, fields.Decimal, fields.Float)
     def numbers(self, field: BaseField) -> Sequence[type[BaseFilter]]:
         """Those of numbers."""
-        found = [NumberEqual, NumberNotEqual, Greater, GreaterOrEqual, Less, LessOrEqual, Between, *_NULLS]
-        return list(found)
+        return [NumberEqual, NumberNotEqual, Greater, GreaterOrEqual, Less, LessOrEqual, Between, *_NULLS]
 
     @filters_of(fields.Date)
     def days(self, field: BaseField) -> Sequence[type[BaseFilter]]:
@@ -322,6 +310,7 @@ def _of_rule(rule: FilterRule, view: Filtered, named: Mapping[str, BaseField], r
             FilterApplyContext(None, rule.field, rule.value, rule.value2, request=request, view=view)  # type: ignore[arg-type]
         )
     except (ValidationError, ValueError, TypeError) as error:
-        said = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-        raise HTTPException(400, f"The filter of {rule.field!r} has a wrong value: {said}") from error
+        raise HTTPException(
+            400, f"The filter of {rule.field!r} has a wrong value: {text_of(error)}"
+        ) from error
     return made

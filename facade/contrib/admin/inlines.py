@@ -74,7 +74,7 @@ class InlineModelView(ModelView, BaseInline):
         )
 
     def admin(self) -> Site:
-        """The admin that the parent's view was added to."""
+        """Return the admin that the parent's view was added to."""
         assert self.parent_view is not None
         return self.parent_view.admin()  # type: ignore[attr-defined, no-any-return]
 

@@ -21,8 +21,10 @@ from facade.contrib.admin import fields
 from facade.contrib.admin.converters import converted, default_names, key_of_view
 from facade.contrib.admin.filters import Filters, condition
 from facade.contrib.admin.keys import has_key, key_text, read_key
+from facade.contrib.service.filtering import is_many
 from facade.db.routing import router
 from facade.exceptions import ImproperlyConfigured, ValidationError
+from facade.foundation.texts import capfirst
 from facade.models import FETCH_PEERS, Model, Q
 
 if TYPE_CHECKING:
@@ -72,8 +74,8 @@ class Rows(BaseModelView):
         self.model = model or self.model
         opts = _options_of(self, self.model)
         self.key = self.key or key_of_view(self.model)
-        self.menu_label = self.menu_label or _capitalised(opts.verbose_name_plural)
-        self.display_name = self.display_name or _capitalised(opts.verbose_name)
+        self.menu_label = self.menu_label or capfirst(opts.verbose_name_plural)
+        self.display_name = self.display_name or capfirst(opts.verbose_name)
         named = self.fields or default_names(self.model)
         self.fields = [converted(self.model, one) if isinstance(one, str) else one for one in named]
         self._columns = {one.name: one for one in (*opts.concrete_fields, *opts.many_to_many)}
@@ -106,11 +108,11 @@ class Rows(BaseModelView):
     # -- what others ask of the view ------------------------------------------------------------------
 
     def write_alias(self) -> str:
-        """The alias of the database that rows are written to."""
+        """Return the alias of the database that rows are written to."""
         return str(router.db_for_write(self.model))
 
     def is_writable(self) -> bool:
-        """Whether rows can be written at all: not if the view says so, the table has no key, or is a view of the database."""
+        """Return whether rows can be written at all: not if the view says so, the table has no key, or is a view of the database."""
         return (
             not self.read_only and has_key(self.model) and not self.model._meta.concrete_model._meta.read_only
         )
@@ -228,7 +230,7 @@ class Rows(BaseModelView):
         if not wanted:
             return rows
         found = rows.filter(reduce(and_, wanted))
-        return found.distinct() if any(_is_to_many(self.model, path) for path in texts) else found
+        return found.distinct() if any(is_many(self.model, path) for path in texts) else found
 
     def _ordered(self, rows: QuerySet[Any], sorts: Sequence[tuple[str, str]]) -> QuerySet[Any]:
         opts = self.model._meta
@@ -337,11 +339,6 @@ def _options_of(view: Rows, model: object) -> Any:
     return model._meta
 
 
-def _capitalised(words: object) -> str:
-    text = str(words)
-    return text[:1].upper() + text[1:]
-
-
 def _in_worker(getter: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     """Let a getter use relations, which then are read once for the page."""
 
@@ -352,17 +349,3 @@ def _in_worker(getter: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
         return await found if inspect.isawaitable(found) else found
 
     return read
-
-
-def _is_to_many(model: type[Model], path: str) -> bool:
-    """Return whether several rows may be found for one of the model along a path of relations."""
-    here: Any = model
-    for name in path.split("__"):
-        known = {**here._meta.fields_map, **{one.name: one for one in here._meta.get_fields()}}
-        relation = known.get(name)
-        if relation is None or not relation.is_relation:
-            return False
-        if relation.many_to_many or relation.one_to_many:
-            return True
-        here = relation.related_model
-    return False

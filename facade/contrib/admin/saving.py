@@ -22,6 +22,7 @@ from facade.exceptions import (
     ValidationError,
 )
 from facade.files import ContentFile
+from facade.foundation.texts import capfirst, one_line
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -179,14 +180,12 @@ def refused(error: ValidationError, model: type[Model], shown: Iterable[str]) ->
 
 def _label(model: type[Model], name: str) -> str:
     known = {one.name: one for one in (*model._meta.fields, *model._meta.many_to_many)}
-    label = str(known[name].verbose_name) if name in known else name
-    return label[:1].upper() + label[1:]
+    return capfirst(known[name].verbose_name if name in known else name)
 
 
 def said_by_database(error: Exception) -> str:
     """Return what a database said when it refused something, in one line."""
-    told = str(getattr(error, "orig", None) or error).strip()
-    return f"The database refused this: {' '.join(told.split())}"
+    return f"The database refused this: {one_line(getattr(error, 'orig', None) or error)}"
 
 
 @contextmanager
