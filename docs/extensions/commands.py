@@ -10,7 +10,7 @@ from enum import Enum
 
 from typer.models import ArgumentInfo, OptionInfo, ParameterInfo
 
-from docs.extensions import names
+from docs.extensions import texts
 from facade.cli.program import app
 
 
@@ -94,7 +94,7 @@ def described(name: str) -> str:
     usage = " ".join(
         ["facade", name, *(["[OPTIONS]"] if any(one.is_option for one in found) else []), *arguments]
     )
-    lines = [f"```text\n{usage}\n```", "", names.markdown(inspect.getdoc(function) or ""), ""]
+    lines = [f"```text\n{usage}\n```", "", texts.markdown(inspect.getdoc(function) or ""), ""]
     if found:
         lines += ["| | |", "|---|---|", *map(_row, found), ""]
     return "\n".join(lines)

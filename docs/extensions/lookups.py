@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from docs.extensions import names
+from docs.extensions import texts
 from facade import models
 from facade.models import lookups
 
@@ -45,7 +45,7 @@ def meaning(classes: dict[str, type]) -> str:
 
 
 def first_paragraph(cls: type) -> str:
-    text = names.markdown(inspect.cleandoc(vars(cls).get("__doc__") or ""))
+    text = texts.markdown(inspect.cleandoc(vars(cls).get("__doc__") or ""))
     return " ".join(text.split("\n\n", maxsplit=1)[0].split())
 
 

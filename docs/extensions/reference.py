@@ -12,7 +12,7 @@ from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.domains.python import PyClasslike, PyFunction, PyMethod, PyVariable
 
-from docs.extensions import changes, checks, columns, commands, deviations, lookups, names, settings
+from docs.extensions import changes, checks, columns, commands, deviations, lookups, names, settings, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +38,13 @@ class Names(Directive):
 
     def described(self, name: names.Name) -> list[nodes.Node]:
         kind, directive = kind_of(name)
-        shown = [name.path + names.signature(name)]
+        shown = [name.path + texts.signature(name)]
         if name.twin:
             shown.append(f"{name.path.removesuffix(name.last)}{name.twin}(...)")
         text = f"The same as {{py:obj}}`{name.same_as}`." if name.same_as else names.documentation(name)
         context = self.state.document.settings.env.ref_context
         before, context["py:module"] = context.get("py:module"), name.module
-        content = StringList(linked(names.markdown(text)).splitlines(), source=name.full)
+        content = StringList(linked(texts.markdown(text)).splitlines(), source=name.full)
         made = directive(
             kind,
             ["\n".join(shown)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from docs.extensions import names
+from docs.extensions import names, texts
 from facade import configuration
 
 ENVIRONMENT = "FACADE_"
@@ -24,13 +24,12 @@ def settings() -> list[Setting]:
     """Return the settings in the order of their declaration."""
     defaults = configuration._defaults({})
     declared = configuration.Settings.__annotations__
-    where = names.Name("facade.configuration", "Settings").path
     return [
         Setting(
             name,
             str(declared[name]),
             defaults[name],
-            names.documentation(names.Name("facade.configuration", f"{where}.{name}")),
+            names.documentation(names.Name("facade.configuration", f"Settings.{name}")),
         )
         for name in declared
     ]
@@ -42,7 +41,7 @@ def described() -> str:
 
 
 def _words(setting: Setting) -> str:
-    words = [names.markdown(setting.text), f"`{setting.type}`, by default `{setting.default!r}`."]
+    words = [texts.markdown(setting.text), f"`{setting.type}`, by default `{setting.default!r}`."]
     if setting.name.startswith(ENVIRONMENT):
         words.append("An environment variable of this name gives its first value.")
     return " ".join(words)
