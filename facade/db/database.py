@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import sqlalchemy
 
@@ -15,10 +15,12 @@ from facade import bridge
 from facade.configuration import settings as project
 from facade.db.channels import capture
 from facade.db.channels.channel import Channel, Outcome, Params, Row, Statement, Stream
+from facade.db.channels.execution import SCHEMAS, Execution
 from facade.db.channels.retry import delays, is_lost
-from facade.db.channels.schemas import SchemaMap, marking, placed
+from facade.db.channels.schemas import SchemaMap, alike, marking, placed
 from facade.db.cursor import Cursor
 from facade.db.pooling import engines
+from facade.db.settings.aliases import moved
 from facade.db.settings.config import DatabaseSettings, missing_driver
 from facade.db.transactions.blocks import state
 from facade.db.transactions.control import TransactionControl
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from facade.db.pooling.lending import Lender
 
 R = TypeVar("R")
+MAX_HOMES = 1000
+"""For how many maps of schemas their names are kept."""
 
 PING = Statement("SELECT 1", reads=True, returns=True)
 _PERMIT = " In a notebook, ALLOW_BLOCKING: True in the settings of database {!r} lets it block."
@@ -54,6 +58,13 @@ _NO_LAST_KEY = (
 _NO_BLOCK = "select_for_update cannot be used outside of a transaction."
 
 
+class _Home:
+    """``Database.home`` where blocks may have schemas of their own; where none has, an attribute of the database hides it."""
+
+    def __get__(self, database: Database, owner: object = None) -> str:
+        return database._find_home()
+
+
 class Database(TransactionControl):
     """One database: what runs statements on it, and what is known about it.
 
@@ -62,9 +73,11 @@ class Database(TransactionControl):
     code runs. Everything is written in sync style: under asyncio it runs inside a worker of the bridge.
     """
 
+    home = _Home()
+    """What objects that come from here remember."""
+
     def __init__(self, alias: str, settings: DatabaseSettings) -> None:
         self.alias = alias
-        self.home = alias  # what objects that come from here remember
         self.options: str | None = None  # those that its statements are run under, in words
         self.settings = settings
         self.settings_dict = dict(settings.raw)
@@ -79,9 +92,11 @@ class Database(TransactionControl):
         self._anchor: DBAPIConnection | None = None
         self._making = threading.Lock()
         # How many things there are that may have a schema_translate_map: given engines, joined connections.
-        self.schema_maps = len({settings.engine, settings.async_engine} - {None})
+        self.schema_maps = 0
+        self._homes: dict[frozenset[tuple[str | None, str | None]], str] = {}
         self.queries_log: deque[capture.Query] = deque(maxlen=capture.QUERIES_KEPT)
         self._log = capture.StatementLog(self.queries_log)
+        self._have_schema_maps(len({settings.engine, settings.async_engine} - {None}))
 
     def __repr__(self) -> str:
         return f"<Database {self.alias!r}: {self.settings.any_url!r}>"
@@ -278,9 +293,17 @@ class Database(TransactionControl):
         raise error
 
     def count_schema_maps(self, more: int) -> None:
-        """Note that there are more, or fewer, things that may have a ``schema_translate_map``."""
+        """Note that there are more, or fewer, blocks that may have a ``schema_translate_map``."""
+        moved.count(more)
+        self._have_schema_maps(more)
+
+    def _have_schema_maps(self, more: int) -> None:
         with self._making:
             self.schema_maps += more
+            if not self.schema_maps:
+                self.home = self.alias
+            elif "home" in vars(self):
+                del self.home
 
     def inspect(self, work: Callable[[Inspector], R]) -> R:
         """Return what `work(inspector)` finds out with SQLAlchemy's inspector, on a connection of this database's.
@@ -417,6 +440,54 @@ class Database(TransactionControl):
         if block is not None:
             return block.schema_map()
         return self._compiling_lender().schema_map()
+
+    def _find_home(self) -> str:
+        """Return the name for where the tables are in the block around, if that says so, or else the alias."""
+        if (schemas := self._schemas_around()) is None:
+            return self.alias
+        key = frozenset(schemas.items())
+        if (found := self._homes.get(key)) is None:
+            if len(self._homes) >= MAX_HOMES:
+                self._homes.clear()
+            found = self._homes[key] = type(self).named_under(self.alias, Execution({SCHEMAS: dict(schemas)}))
+        return found
+
+    def schema_of(self, schema: str | None) -> str | None:
+        """Return the schema in which tables stand whose models name this one; None for that of the connection."""
+        if not self.schema_maps:
+            return schema
+        found = self._schema_map().get(schema, schema)
+        return None if found == self._plain_dialect().default_schema_name else found
+
+    def moves(self, schema: str | None) -> bool:
+        """Tell whether tables of a schema stand elsewhere in the block around than outside of it."""
+        here = self._schemas_around()
+        return here is not None and here.get(schema, schema) != self._own_schemas().get(schema, schema)
+
+    def _schemas_around(self) -> SchemaMap | None:
+        """Return the map of the block around; None where it is that of everybody on this database."""
+        block = state.current(self.alias)
+        if block is None:
+            return None
+        channel = block.transaction.channel
+        schemas: SchemaMap | None = channel.options.get(SCHEMAS)
+        if schemas is None:
+            if not channel.joined or not (bridge.in_worker() or bridge.running_loop() is None):
+                return None  # or there is no asking: its owner's session may have to connect first
+            schemas = block.schema_map()
+        schemas = alike(schemas)
+        return None if schemas == self._own_schemas() else schemas
+
+    def _own_schemas(self) -> SchemaMap:
+        """Return the ``schema_translate_map`` of the engine that was given."""
+        engines = [one for one in (self.settings.engine, self.settings.async_engine) if one is not None]
+        if not engines:
+            return {}
+        is_async = bridge.in_worker() or bridge.running_loop() is not None
+        return alike(engines[-1 if is_async else 0].get_execution_options().get(SCHEMAS) or {})
+
+    named_under: ClassVar[Callable[[str, Execution], str]]
+    """Returns the name of a database under execution options; `scopes.optioned`, which is above, says how."""
 
     def _placed(self, statement: Statement) -> Statement:
         schemas = self._schema_map()

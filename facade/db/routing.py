@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from facade import configuration
-from facade.db.settings.aliases import alias_behind
+from facade.db.settings.aliases import alias_behind, in_schemas, moved
 
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance
@@ -43,16 +43,33 @@ class ConnectionRouter:
         """Return the alias to write ``model`` to; the hint ``instance`` is an object at hand."""
         if not self.routers:  # as in most programs
             instance = hints.get("instance")
-            return (instance is not None and instance._state.db) or DEFAULT_DB_ALIAS
+            home = (instance is not None and instance._state.db) or DEFAULT_DB_ALIAS
+            if moved.blocks and instance is not None:
+                moved.check(instance, home)
+            return home
         return self._choose("db_for_write", model, hints)
 
+    def home_of(self, instance: Instance) -> str | None:
+        """Return where an instance came from, as `db_for_write` does without routers."""
+        home: str | None = instance._state.db
+        if moved.blocks and home is not None:
+            moved.check(instance, home)
+        return home
+
     def _choose(self, action: str, model: type[Any], hints: dict[str, Any]) -> str:
+        instance = hints.get("instance")
+        home: str | None = None if instance is None else instance._state.db
+        chosen = home or DEFAULT_DB_ALIAS
         for one in self.routers:
             method = getattr(one, action, None)
             if method is not None and (alias := method(model, **hints)):
-                return str(alias)
-        instance = hints.get("instance")
-        return (instance is not None and instance._state.db) or DEFAULT_DB_ALIAS
+                chosen = alias if isinstance(alias, str) else str(alias)
+                break
+        if in_schemas(home) and home.alias == chosen:  # where on its database an object is, it knows itself
+            return home
+        if moved.blocks and instance is not None and chosen == home:
+            moved.check(instance, chosen)
+        return chosen
 
     def allow_relation(self, obj1: Instance, obj2: Instance, **hints: Any) -> bool:
         """Return whether the two objects may be related; by default they have to come from one database."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SchemaMap = Mapping[str | None, str | None]
 
-_MARK = re.compile(r"__\[SCHEMA_([^\]]+)\]")
+_MARK = re.compile(r"__\[SCHEMA_([^\]]+)\](\.?)")
 _DEFAULT = "_none"
 
 
@@ -30,13 +30,20 @@ def marking(dialect: Dialect, names_default: bool) -> Dialect:
     return twin  # type: ignore[no-any-return]
 
 
+def alike(schemas: SchemaMap) -> SchemaMap:
+    """Return a map without what SQLAlchemy adds to it when it runs a statement."""
+    if _DEFAULT in schemas and None in schemas:
+        return {name: schema for name, schema in schemas.items() if name != _DEFAULT}
+    return schemas
+
+
 def placed(statement: Statement, schemas: SchemaMap, dialect: Dialect) -> Statement:
     """Return a statement with the schemas that a map gives its tables."""
 
     def name(match: re.Match[str]) -> str:
         found = None if match[1] == _DEFAULT else match[1]
-        schema = schemas.get(found, found) or dialect.default_schema_name or ""
-        return str(dialect.identifier_preparer.quote_schema(schema))
+        schema = schemas.get(found, found) or dialect.default_schema_name
+        return f"{dialect.identifier_preparer.quote_schema(schema)}{match[2]}" if schema else ""
 
     text, number = _MARK.subn(name, statement.sql)
     return replace(statement, sql=text) if number else statement

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from facade import bridge
+from facade.db.channels.execution import SCHEMAS
 from facade.db.database import Database
 from facade.db.handler import connections
 from facade.db.routing import DEFAULT_DB_ALIAS
@@ -75,7 +76,7 @@ class BoundDatabase(Database):
 
     def __init__(self, name: Bound, database: Database, target: Joinable) -> None:
         super().__init__(name, database.settings)
-        self.schema_maps = 1
+        self._have_schema_maps(1)
         self._whole = database
         self._bound: Any = BoundLender(database, target)
 
@@ -96,6 +97,14 @@ class BoundDatabase(Database):
 
     def _set(self, statement: Statement, params: Params) -> Outcome:
         return self._run(lambda channel: channel.perform(statement, params))  # it is the owner's session
+
+    def _schemas_around(self) -> SchemaMap | None:
+        block = state.current(self.alias)
+        return None if block is None else block.transaction.channel.options.get(SCHEMAS)
+
+    def _own_schemas(self) -> SchemaMap:
+        may_ask = bridge.in_worker() or bridge.running_loop() is None
+        return self._bound.lend().schema_map() if may_ask else {}
 
     def _compiling_lender(self) -> Lender:
         may_ask = bridge.in_worker() or bridge.running_loop() is None
@@ -123,7 +132,7 @@ def alias_of(using: Using | None) -> str | None:
         return known
     alias = _alias_for(using)
     name = Bound(f"{alias} on {type(using).__name__} {next(_numbers)}")
-    name.alias, name.blocks, name.home = alias, name, name
+    name.alias, name.blocks, name.home, name.remade = alias, name, name, None
     name.database = BoundDatabase(name, connections[alias], using)
     _bound[using] = name
     return name

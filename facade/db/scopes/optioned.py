@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from facade.db.channels.execution import SCHEMAS
 from facade.db.database import Database
 from facade.db.handler import connections
-from facade.db.settings.aliases import Bound, alias_behind
+from facade.db.settings.aliases import Bound, alias_behind, moved
 from facade.db.transactions.blocks import state
+from facade.exceptions import TransactionManagementError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect, Engine
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
     from facade.db.channels.execution import Execution
     from facade.db.channels.schemas import SchemaMap
     from facade.db.pooling.lending import Lender
+    from facade.fields.contracts import Instance
 
 P = ParamSpec("P")
 R = TypeVar("R")
 V = TypeVar("V")
 
+_ELSEWHERE = (
+    "{model} with the key {key!r} was not loaded in the schemas of the block around it, where that key may be another row's: "
+    "load it in the block. To store it there as another row, set its `_state.adding` to True."
+)
 MAX_NAMES = 100
 """How many databases options are kept for: the named ones, and sessions that are in use."""
 
@@ -137,7 +143,7 @@ class OptionedDatabase(Database):
         self._whole = whole
         self.execution, self.options = execution, execution.key
         self._marking, self._log, self.queries_log = whole._marking, whole._log, whole.queries_log
-        self.schema_maps = 1
+        self._have_schema_maps(1)
 
     def is_of(self, database: Database) -> bool:
         """Tell whether this is the same database as it is configured now."""
@@ -184,6 +190,9 @@ class OptionedDatabase(Database):
         own: SchemaMap | None = self.execution.options.get(SCHEMAS)
         return self._whole._schema_map() if own is None else own
 
+    def _find_home(self) -> str:
+        return self._whole.home
+
     def _compiling_lender(self) -> Lender:
         return self._whole._compiling_lender()
 
@@ -220,9 +229,26 @@ def _named(name: str, database: Database, execution: Execution) -> Bound:
     bound = Bound(f"{name} ({execution.key})")
     bound.alias, bound.blocks = alias_behind(name) or name, database.alias
     bound.database = OptionedDatabase(name, execution)
-    bound.home = name
+    bound.home, bound.remade = name, None
     if SCHEMAS in execution.options:
         schemas = execution.of_schemas()
         bound.home = bound if schemas is execution else under(name, schemas)
-    bound.database.home = bound.home
+        bound.database.home = bound.home
+        moved.names += 1
+        if not isinstance(name, Bound):
+            bound.remade = under, (name, schemas)
     return bound
+
+
+def check_place(instance: Instance, name: str) -> None:
+    """Raise TransactionManagementError where the block around has an instance's tables elsewhere than it came from."""
+    database = connections[name]
+    if instance._state.adding or database.home == name:
+        return
+    model = type(instance)
+    if any(database.moves(one.__table__.schema) for one in (model, *model._meta.all_parents)):
+        raise TransactionManagementError(_ELSEWHERE.format(model=model._meta.label, key=instance.pk))
+
+
+Database.named_under = staticmethod(under)
+moved.check = check_place

@@ -125,8 +125,10 @@ class RelatedRows:
                 needed = {*opts.pk_fields, *_referenced(model)}
                 fields = [field for field in fields if field in needed]
             names = [field.attname for field in fields]
-            for values in select_rows(model, fields, conditions, self.database):
-                yield model.from_db(self.using, names, values)
+            database = self.database
+            home = database.home
+            for values in select_rows(model, fields, conditions, database):
+                yield model.from_db(home, names, values)
 
     def _read_managed(self) -> Iterator[Any]:
         """Read through the model's manager: it may hide rows, and knows where inherited columns are."""

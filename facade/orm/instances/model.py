@@ -6,6 +6,8 @@ import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from facade.bridge import twin
+from facade.db.routing import router
+from facade.db.settings.aliases import in_schemas
 from facade.exceptions import FieldDoesNotExist, MultipleObjectsReturned, ObjectDoesNotExist, ObjectNotUpdated
 from facade.expressions.q import Q
 from facade.meta import registry
@@ -277,7 +279,7 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         op, order = ("gt", "") if is_next else ("lt", "-")
         value = getattr(self, field.attname)
         beyond = Q(**{f"{field.name}__{op}": value}) | Q(**{field.name: value, f"pk__{op}": self.pk})
-        rows = type(self)._default_manager.using(self._state.db).filter(beyond, **kwargs)
+        rows = type(self)._default_manager.using(router.home_of(self)).filter(beyond, **kwargs)
         found = rows.order_by(f"{order}{field.name}", f"{order}pk").first()
         if found is None:
             raise self.DoesNotExist(f"{self._meta.object_name} matching query does not exist.")
@@ -287,6 +289,8 @@ class Model(Persistence, Validation, metaclass=ModelBase):
         cache = f"__{is_next}_order_cache"
         if cache not in self.__dict__:
             manager, field = type(self)._default_manager, self._meta.order_with_respect_to
+            if in_schemas(home := router.home_of(self)):
+                manager = manager.db_manager(home)
             op, order = ("gt", "_order") if is_next else ("lt", "-_order")
             place = manager.filter(pk=self.pk).values("_order")
             siblings = manager.filter(**field.get_filter_kwargs_for_object(self))

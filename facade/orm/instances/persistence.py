@@ -10,7 +10,6 @@ from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic, mark_block
 from facade.db.scopes.binding import Using, alias_of
-from facade.db.settings.aliases import home_of
 from facade.expressions.calls import DatabaseDefault
 from facade.fields import Field
 from facade.fields.declarations import LOOKUP_SEP
@@ -162,19 +161,24 @@ class Persistence(Whole):
         announced = not cls._meta.auto_created
         if announced and pre_save.receivers:
             pre_save.send(sender=origin, instance=self, raw=raw, using=using, update_fields=update_fields)
+        database = connections[using]
         if cls._meta.parents:
             with atomic(using=using, savepoint=False):
-                created = self._save_tables(cls, raw, force_insert, force_update, using, update_fields)
+                created = self._save_tables(
+                    cls, raw, force_insert, force_update, using, update_fields, database
+                )
         else:
             try:
                 if type(force_insert) is not bool:
                     force_insert = bool(self._validate_force_insert(force_insert))
-                created = self._save_table(cls, using, raw, force_insert, force_update, update_fields)
+                created = self._save_table(
+                    cls, using, raw, force_insert, force_update, update_fields, database
+                )
             except BaseException as error:
                 mark_block(using, error)
                 raise
         state = self._state
-        state.db, state.adding = using if type(using) is str else home_of(using), False
+        state.db, state.adding = database.home, False
         if announced and post_save.receivers:
             facts = {"created": created, "update_fields": update_fields, "raw": raw, "using": using}
             post_save.send(sender=origin, instance=self, **facts)
@@ -189,13 +193,14 @@ class Persistence(Whole):
         force_update: bool,
         using: str,
         update_fields: Collection[str] | None,
+        database: Database,
     ) -> bool:
         """Save the rows of the parents and of `cls`; return whether the latter was inserted."""
         new = bool(force_insert)
         if not raw:
             fresh = self._validate_force_insert(force_insert)
-            new = self._save_parents(cls, using, update_fields, fresh, {}) or new
-        return self._save_table(cls, using, raw, new, force_update, update_fields)
+            new = self._save_parents(cls, using, update_fields, fresh, {}, database) or new
+        return self._save_table(cls, using, raw, new, force_update, update_fields, database)
 
     @classmethod
     def _validate_force_insert(cls, force_insert: bool | tuple[type[Any], ...]) -> tuple[type[Any], ...]:
@@ -223,6 +228,7 @@ class Persistence(Whole):
         update_fields: Collection[str] | None,
         fresh: tuple[type[Any], ...],
         done: dict[type[Any], bool],
+        database: Database,
     ) -> bool:
         """Save the rows of the ancestors of `cls`, each once; return whether one of them was inserted.
 
@@ -234,10 +240,10 @@ class Persistence(Whole):
             if link and getattr(self, key) is None and getattr(self, link.attname) is not None:
                 setattr(self, key, getattr(self, link.attname))
             if parent not in done:
-                new = self._save_parents(parent, using, update_fields, fresh, done) or issubclass(
+                new = self._save_parents(parent, using, update_fields, fresh, done, database) or issubclass(
                     parent, fresh
                 )
-                done[parent] = self._save_table(parent, using, False, new, False, update_fields)
+                done[parent] = self._save_table(parent, using, False, new, False, update_fields, database)
             inserted = inserted or done[parent]
             if link:
                 setattr(self, link.attname, self._get_pk_val(parent._meta))
@@ -254,9 +260,10 @@ class Persistence(Whole):
         force_insert: bool,
         force_update: bool,
         update_fields: Collection[str] | None,
+        database: Database,
     ) -> bool:
         """Update or insert the row in the table of `cls`; return whether it was inserted."""
-        meta, database = cls._meta, connections[using]
+        meta = cls._meta
         writer: TableWriter = meta.derived[TableWriter]
         pk_set = self._is_pk_set(meta)
         if not pk_set and not writer.counts_keys:
@@ -313,7 +320,7 @@ class Persistence(Whole):
     def _check_unchanged(self, writer: TableWriter, database: Database, version: Version) -> None:
         """Raise `NotUpdated` if an UPDATE has found no row because somebody else has changed or deleted it."""
         state = self._state
-        loaded = not state.adding and state.db == home_of(database.alias)
+        loaded = not state.adding and state.db == database.home
         if loaded or row_exists(self, writer, database):
             raise lost_update(self, version)
 

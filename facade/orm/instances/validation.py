@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import DEFAULT_DB_ALIAS, router
+from facade.db.settings.aliases import in_schemas
 from facade.exceptions import NON_FIELD_ERRORS, ValidationError
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import CORE
@@ -177,7 +178,10 @@ class Validation(Whole):
 
     def _others(self, model: type[Model], wanted: dict[str, Any]) -> Any:
         """Return the rows with these values, but for the instance's own."""
-        rows = model._default_manager.filter(**wanted)
+        manager = model._default_manager
+        if in_schemas(home := router.home_of(self)):
+            manager = manager.db_manager(home)
+        rows = manager.filter(**wanted)
         if not self._state.adding and self._is_pk_set(model._meta):
             rows = rows.exclude(pk=self._get_pk_val(model._meta))
         return rows

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade.bridge import in_worker, wait_for_chunks
 from facade.db.connection import connections
 from facade.db.scopes.atomic import atomic, whole
-from facade.db.settings.aliases import home_of
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, UnsupportedFeature
 from facade.expressions.aggregates.plain import Max
 from facade.expressions.base import Value
@@ -203,7 +202,7 @@ class _Creation:
         batches = insert.batches(objs, self.batch_size)
         with whole(self.alias, len(batches)):
             count = sum(map(insert.run, batches))
-        mark_stored(objs, home_of(self.alias))
+        mark_stored(objs, connections[self.alias].home)
         return count
 
 

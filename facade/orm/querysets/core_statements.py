@@ -139,9 +139,10 @@ class StatementQuerySet(RawQuerySet):
         database = connections[self.db]
         plan, parameters = plan_of(self.statement, self.model, database)
         assert plan.loader is not None
+        home = database.home
         with closing(database.stream(*plan.bound(parameters), chunk_size)) as chunks:
             for rows in chunks:
-                found = plan.loader.objects(rows, database.home)
+                found = plan.loader.objects(rows, home)
                 if self._prefetch_related_lookups:
                     prefetch_under(None, found, *self._prefetch_related_lookups)
                 yield found

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.bridge import function_twin
+from facade.db.settings.aliases import in_schemas, moved
 from facade.fields.declarations import LOOKUP_SEP
 from facade.fields.relations.foreign_objects import values_of
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, Grouped, Waiting, grouped, prefetched_objects
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from facade.db.channels.execution import Execution
     from facade.fields.contracts import Instance
     from facade.orm.querysets.queryset import QuerySet
+
+_SCHEMAS = (
+    "prefetch_related_objects() was given objects from several schemas, whose keys may be the same: call it for those of each "
+    "schema."
+)
 
 
 class Prefetcher(Protocol):
@@ -133,9 +139,19 @@ def normalized(lookups: Iterable[Any], prefix: str | None = None) -> list[Any]:
 def prefetch_related_objects(model_instances: Iterable[Any], *related_lookups: Any) -> None:
     """Load related objects for instances that are there already.
 
-    Raises AttributeError for a name that is no attribute, ValueError for one that cannot be prefetched.
+    Raises AttributeError for a name that is no attribute, ValueError for one that cannot be prefetched, and for instances that
+    are not from the same schemas.
     """
+    if moved.names:
+        model_instances = list(model_instances)
+        _check_schemas(model_instances)
     prefetch_under(None, model_instances, *related_lookups)
+
+
+def _check_schemas(instances: list[Any]) -> None:
+    homes = {obj._state.db for obj in instances if hasattr(obj, "_state")}
+    if len(homes) > 1 and any(map(in_schemas, homes)):
+        raise ValueError(_SCHEMAS)
 
 
 def prefetch_under(

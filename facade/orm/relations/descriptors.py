@@ -86,7 +86,7 @@ class DeferredFetcher(_Fetcher):
         missing = [one for one in instances if attname not in one.__dict__ and one._is_pk_set()]
         if not missing:
             return
-        rows = self.field.model._base_manager.using(missing[0]._state.db)
+        rows = self.field.model._base_manager.using(router.home_of(missing[0]))
         values = dict(rows.filter(pk__in=[one.pk for one in missing]).values_list("pk", attname))
         for instance in missing:
             if instance.pk in values:

@@ -41,7 +41,7 @@ class Binds:
         """Raise ValueError where a query inside the statement belongs to another database, or has other options."""
         if self.options - {database.options}:
             raise ValueError(_OTHER_OPTIONS.format(", ".join(sorted(self.options))))
-        if self.databases - {database.alias}:
+        if self.databases - {database.alias, database.home}:
             raise ValueError(
                 "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
                 "`list(inner_query)`."

@@ -252,9 +252,10 @@ class ExpandingPlan(Plan):
 
     def stream(self, database: Database, args: Args, chunk_size: int, *options: Any) -> Stream:
         statement, params = self.expand(args)
+        home = database.home  # now: a block inside this one may have other schemas when the rows come
         with closing(database.stream(statement, params, chunk_size)) as chunks:
             for rows in chunks:
-                yield self.load(rows, database.home, *options)
+                yield self.load(rows, home, *options)
 
     def sql(self, args: Args) -> tuple[str, Params]:
         statement, params = self.expand(args)

@@ -54,18 +54,20 @@ def create_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_D
     migrations.
     """
     database = connections[using]
-    there = existing_tables(using)
-    missing = [table for table in _tables(models, using) if _name(table) not in there]
+    tables = _tables(models, using)
+    there = _existing(database, using, tables)
+    missing = [table for table in tables if _name(database, table) not in there]
     types = _statements(database, lambda bind: _create_types(database, bind, missing))
-    tables = _statements(database, lambda bind: sa.MetaData().create_all(bind, missing, checkfirst=False))
-    _run(using, [*types, *(statement for statement in tables if not statement.lstrip().startswith(_TYPES))])
+    made = _statements(database, lambda bind: sa.MetaData().create_all(bind, missing, checkfirst=False))
+    _run(using, [*types, *(statement for statement in made if not statement.lstrip().startswith(_TYPES))])
 
 
 def drop_all(models: Iterable[type[Any]] | None = None, using: str = DEFAULT_DB_ALIAS) -> None:
     """Drop the tables of `models` (of all models by default), with all that is in them; tables that are not there are passed over."""
     database = connections[using]
-    there = existing_tables(using)
-    present = [table for table in _tables(models, using) if _name(table) in there]
+    tables = _tables(models, using)
+    there = _existing(database, using, tables)
+    present = [table for table in tables if _name(database, table) in there]
     _run(using, _statements(database, lambda bind: sa.MetaData().drop_all(bind, present, checkfirst=False)))
 
 
@@ -83,6 +85,19 @@ def existing_tables(using: str = DEFAULT_DB_ALIAS) -> set[tuple[str | None, str]
     return {(row[0], row[1]) for row in database.fetch(Statement(query, reads=True, returns=True), ())}
 
 
+def _existing(database: Database, using: str, tables: Iterable[sa.Table]) -> set[tuple[str | None, str]]:
+    """Return ``(schema, name)`` of the tables that are there, in all schemas in which these tables stand."""
+    found = existing_tables(using)
+    if database.vendor == "sqlite":  # each database that is attached knows its own
+        quote = database.compile_dialect.identifier_preparer.quote_schema
+        schemas = {database.schema_of(table.schema) for table in tables}
+        for schema in filter(None, schemas):
+            query = f"SELECT name FROM {quote(schema)}.sqlite_master WHERE type = 'table'"
+            rows = database.fetch(Statement(query, reads=True, returns=True), ())
+            found.update((schema, name) for (name,) in rows)
+    return found
+
+
 _TYPES = (
     "CREATE TYPE",
     "CREATE DOMAIN",
@@ -93,7 +108,9 @@ def _create_types(database: Database, bind: MockConnection, tables: Iterable[sa.
     """Create the enumerations and domains that columns of the tables have, and the database has not."""
     if not database.features.names_types:
         return
-    wanted = {(type_.schema, type_.name): type_ for type_ in _named_types(database, tables)}
+    wanted = {
+        (database.schema_of(type_.schema), type_.name): type_ for type_ in _named_types(database, tables)
+    }
     if not wanted:
         return
     there = {(row[0], row[1]) for row in database.fetch(Statement(_NAMED, reads=True, returns=True), ())}
@@ -128,8 +145,8 @@ def _stored(type_: TypeEngine[Any], database: Database) -> TypeEngine[Any]:
     return found
 
 
-def _name(table: sa.Table) -> tuple[str | None, str]:
-    return table.schema, table.name
+def _name(database: Database, table: sa.Table) -> tuple[str | None, str]:
+    return database.schema_of(table.schema), table.name
 
 
 def _tables(models: Iterable[type[Any]] | None, using: str) -> list[sa.Table]:
