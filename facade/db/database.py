@@ -20,8 +20,8 @@ from facade.db.channels.retry import delays, is_lost
 from facade.db.channels.schemas import SchemaMap, alike, marking, placed
 from facade.db.cursor import Cursor
 from facade.db.pooling import engines
-from facade.db.settings.aliases import moved
 from facade.db.settings.config import DatabaseSettings, missing_driver
+from facade.db.settings.moved import moved
 from facade.db.transactions.blocks import state
 from facade.db.transactions.control import TransactionControl
 from facade.drivers import driver_of

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from facade import configuration
-from facade.db.settings.aliases import alias_behind, in_schemas, moved
+from facade.db.settings.aliases import alias_behind, in_schemas
+from facade.db.settings.moved import moved
 
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from facade.db.channels.execution import SCHEMAS
 from facade.db.database import Database
 from facade.db.handler import connections
-from facade.db.settings.aliases import Bound, alias_behind, moved
+from facade.db.settings.aliases import Bound, alias_behind
+from facade.db.settings.moved import moved
 from facade.db.transactions.blocks import state
 from facade.exceptions import TransactionManagementError
 

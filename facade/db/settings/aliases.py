@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facade.db.database import Database
-    from facade.fields.contracts import Instance
 
 
 class Bound(str):
@@ -41,25 +39,6 @@ class Bound(str):
 def alias_behind(name: str | None) -> str | None:
     """Return the alias of the database that a name stands for: its own, unless it is a connection's or session's."""
     return name.alias if isinstance(name, Bound) else name
-
-
-class Moved:
-    """The blocks, of all databases, in which tables may stand elsewhere: how many are open, and what looks at objects in them."""
-
-    blocks = 0
-    names = 0  # of schemas; objects that are from there have one
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.check: Callable[[Instance, str], None]
-
-    def count(self, more: int) -> None:
-        """Note that there are more, or fewer, of them."""
-        with self._lock:
-            self.blocks += more
-
-
-moved = Moved()
 
 
 def in_schemas(name: object) -> TypeGuard[Bound]:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from facade.bridge import function_twin
-from facade.db.settings.aliases import in_schemas, moved
+from facade.db.settings.aliases import in_schemas
+from facade.db.settings.moved import moved
 from facade.fields.declarations import LOOKUP_SEP
 from facade.fields.relations.foreign_objects import values_of
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, Grouped, Waiting, grouped, prefetched_objects
