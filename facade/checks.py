@@ -21,7 +21,12 @@ class CheckMessage:
     def __str__(self) -> str:
         name = f"({self.id}) " if self.id else ""
         hint = f"\n\tHINT: {self.hint}" if self.hint else ""
-        return f"{'?' if self.obj is None else self.obj}: {name}{self.msg}{hint}"
+        return f"{self._place()}: {name}{self.msg}{hint}"
+
+    def _place(self) -> object:
+        if self.obj is None:
+            return "?"
+        return self.obj._meta.label if isinstance(self.obj, type) and hasattr(self.obj, "_meta") else self.obj
 
     def is_serious(self, level: int = ERROR) -> bool:
         """Return whether the message is of `level` or worse."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import enum
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -16,7 +13,6 @@ from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 import benchmarks.schemas
-import facade
 import facade.contrib.msgspec
 import facade.contrib.pydantic
 from benchmarks.roads import Place
@@ -163,29 +159,6 @@ def test_a_base_gives_its_schemas_other_names(face, database):
         with pytest.raises(facade.contrib.pydantic.InvalidData) as caught:
             face(given.create)
         assert caught.value.errors()[0]["loc"] == ("body", "writerId")
-
-
-def test_what_is_not_installed_is_told_how_to_get():
-    program = """
-import sys
-for name in ("pydantic", "msgspec"):
-    sys.modules[name] = None
-    try:
-        __import__(f"facade.contrib.{name}")
-    except ModuleNotFoundError as error:
-        print(error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=Path(facade.__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [
-        f"facade.contrib.{name} needs {name}: pip install 'sqlalchemy-facade[{name}]'"
-        for name in ("pydantic", "msgspec")
-    ]
 
 
 def test_threads_may_read_a_new_schema_at_once():

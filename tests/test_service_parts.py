@@ -1,12 +1,9 @@
-"""Parts of services that need no framework: tags of states, filters' declarations, requests' options; and what a missing framework says."""
+"""Parts of services that need no framework: tags of states, filters' declarations, requests' options."""
 
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -26,8 +23,6 @@ from facade.contrib.service.transactions import RequestAtomic, is_async, whole
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 from facade.models import F
 from tests.bookshop import Novelist, Paperback, fill
-
-ROOT = Path(facade.__file__).parent.parent
 
 
 @pytest.fixture
@@ -182,33 +177,6 @@ def test_only_outermost_transactions_of_requests_where_that_is_asked_for(face, d
     function = whole(RequestAtomic(isolation_level="SERIALIZABLE"), lambda: None)
     with facade.atomic(), pytest.raises(TransactionManagementError):
         function()
-
-
-# -- without a framework -----------------------------------------------------------------------------------------------
-
-
-def test_a_framework_that_is_missing_is_named_with_its_extra():
-    program = """
-import sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name in ("starlette", "fastapi", "litestar"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Missing())
-import facade.contrib, facade.paginator
-for module in ("starlette", "fastapi", "litestar"):
-    try:
-        __import__(f"facade.contrib.{module}")
-    except ModuleNotFoundError as error:
-        print(error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == [
-        f"facade.contrib.{name.lower()} needs {name}: pip install 'sqlalchemy-facade[{name.lower()}]'"
-        for name in ("Starlette", "FastAPI", "Litestar")
-    ]
 
 
 def test_managers_of_every_kind_are_querysets_to_services(face, database, shop):

@@ -207,6 +207,10 @@ def test_openapi_has_what_a_view_set_takes_and_returns():
         names = {one["name"] for one in found["parameters"]}
         assert names == {"price__gte", "search", "ordering", "page", "size"}
         assert described["paths"][path]["put"]["requestBody"]["required"]
+        conditions = [one for one in described["paths"][path]["patch"]["parameters"] if one["in"] == "header"]
+        assert {one["name"] for one in conditions} == {"If-Match", "If-None-Match"}
+        assert not any(one.get("required") for one in conditions)
+        assert not any(one["in"] == "header" for one in found["parameters"])
         (key,) = [one for one in described["paths"][path]["get"]["parameters"] if one["in"] == "path"]
         assert key["schema"]["type"] == "integer"
         assert any("NumberedPage" in name for name in described["components"]["schemas"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from facade.cli import checking, look_here, migrating, porting
+from facade.cli import checking, inspecting, look_here, migrating, porting
 from facade.cli.stubs import ForeignStub, write_stub
 from facade.cli.terminal import spell_signs
 from facade.foundation.imports import later
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 migrating.register(app)
 checking.register(app)
+inspecting.register(app)
 porting.register(app)
 
 

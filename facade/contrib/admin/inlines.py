@@ -32,11 +32,11 @@ class InlineModelView(ModelView, BaseInline):
     `model` is the children's model, and `fk_attr` the name of the foreign key to the parent; it need not be said where there
     is only one. `extra` empty rows are offered. What `can_create`, `can_edit` and `can_delete` say holds for each child.
 
-        class Lines(InlineModelView):
-            model = OrderLine
-            fields = ["product", "number"]
+        class Books(InlineModelView):
+            model = Book
+            fields = ["title", "pages"]
 
-        admin.add_view(ModelView(Order, inlines=[Lines]))
+        admin.add_view(ModelView(Author, inlines=[Books]))
     """
 
     extra = 0

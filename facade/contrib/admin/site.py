@@ -98,7 +98,7 @@ class Admin(BaseAdmin):
     """Pages for the rows of models, which any Starlette or FastAPI application can mount.
 
         admin = Admin(auth_provider=Login(), secret_key=os.environ["ADMIN_KEY"])
-        admin.add_view(ModelView(Book))
+        admin.add_view(ModelView(Author))
         admin.mount_to(app)
 
     `auth_provider` is one of starlette-admin's, which says who somebody is; `secret_key` signs its cookies, the one against

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 
 from facade.contrib.service.parameters import Parameter, Queried
 
@@ -42,7 +42,23 @@ def _declared(parameter: Parameter, name: str) -> inspect.Parameter:
     """Return a parameter of a function as FastAPI declares one of a query."""
     limits = {"ge": parameter.minimum, "le": parameter.maximum}
     about = Query(alias=parameter.name, description=parameter.description or None, **limits)  # type: ignore[arg-type]
-    return parameter.declared(name, about)
+    return parameter.declared(name, about, _choice(parameter))
+
+
+def _choice(parameter: Parameter) -> object:
+    """Return the type of a choice that is no text: what a query says is one, and a literal alone would not take it."""
+    if parameter.kind is str or not parameter.choices:
+        return None
+    one_of: Any = Literal[parameter.choices]
+    adapter: TypeAdapter[Any] = TypeAdapter(parameter.kind)
+
+    def read(value: object) -> object:
+        try:
+            return adapter.validate_python(value)
+        except ValueError:
+            return value  # the literals say that it is none of them
+
+    return Annotated[one_of, BeforeValidator(read)]
 
 
 class _Page(BaseModel, Generic[T]):

@@ -6,13 +6,21 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
 from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute
 from facade.contrib.service.pagination.cursors import CursorPagination
 from facade.contrib.service.pagination.numbered import LimitOffsetPagination, PageNumberPagination
-from facade.contrib.service.signatures import KEYWORD, Taken, returned, signed, taken
+from facade.contrib.service.signatures import (
+    KEYWORD,
+    Taken,
+    returned,
+    signed,
+    taken,
+    told_headers,
+    without_headers,
+)
 from facade.contrib.service.viewsets import Route, ViewSet
 from facade.db.scopes.atomic import is_async
 
@@ -54,13 +62,13 @@ def _endpoint(views: type[ViewSet], route: Route) -> Callable[..., Any]:
 
     async def acall(**values: Any) -> Any:
         view, response = begun(values)
-        answer = await method(view, **values)
+        answer = await method(view, **without_headers(values))
         response.headers.update(view.headers)
         return answer
 
     def call(**values: Any) -> Any:
         view, response = begun(values)
-        answer = method(view, **values)
+        answer = method(view, **without_headers(values))
         response.headers.update(view.headers)
         return answer
 
@@ -71,8 +79,13 @@ def _endpoint(views: type[ViewSet], route: Route) -> Callable[..., Any]:
 def _parameters(views: type[ViewSet], route: Route) -> Iterator[inspect.Parameter]:
     yield inspect.Parameter("facade_request", KEYWORD, annotation=Request)
     yield inspect.Parameter("facade_response", KEYWORD, annotation=Response)
+    yield from told_headers(views, route, _header)
     for one in taken(views, route):
         yield one.declared(_annotation(one))
+
+
+def _header(name: str) -> Any:
+    return Annotated[str | None, Header(alias=name)]
 
 
 def _annotation(one: Taken) -> Any:

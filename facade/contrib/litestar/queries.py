@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import inspect
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from litestar import Request
 from litestar.di import Provide
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import QueryParameter
 
 from facade.contrib.service.parameters import Parameter, Queried
 
 B = TypeVar("B")
+_FORMATS: Final[Mapping[type, str]] = {decimal.Decimal: "decimal", dt.time: "time"}
 
 
 def query(queried: Queried[B]) -> Provide:
@@ -40,6 +45,16 @@ def query(queried: Queried[B]) -> Provide:
     return Provide(read)
 
 
+def _told(parameter: Parameter) -> dict[str, Any] | None:
+    """Return what OpenAPI is to say of values of which Litestar says that they are any texts, or durations."""
+    form = _FORMATS.get(parameter.kind)
+    if form is None:
+        return None
+    value = Schema(type=OpenAPIType.STRING, format=form)  # type: ignore[arg-type] # a format may be any text
+    told = Schema(type=OpenAPIType.ARRAY, items=value) if parameter.many else value
+    return {"one_of": [told, Schema(type=OpenAPIType.NULL)]}
+
+
 def _declared(parameter: Parameter, name: str) -> inspect.Parameter:
     """Return a parameter of a function as Litestar declares one of a query."""
     about = QueryParameter(
@@ -48,5 +63,6 @@ def _declared(parameter: Parameter, name: str) -> inspect.Parameter:
         ge=parameter.minimum,
         le=parameter.maximum,
         required=False,
+        schema_extra=None if parameter.choices else _told(parameter),
     )
     return parameter.declared(name, about)

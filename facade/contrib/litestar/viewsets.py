@@ -7,12 +7,12 @@ import decimal
 import inspect
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, Router
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from facade.contrib.litestar.queries import query
 from facade.contrib.service.pagination.cursors import CursorPage, CursorPagination
@@ -22,7 +22,15 @@ from facade.contrib.service.pagination.numbered import (
     OffsetPage,
     PageNumberPagination,
 )
-from facade.contrib.service.signatures import KEYWORD, Taken, returned, signed, taken
+from facade.contrib.service.signatures import (
+    KEYWORD,
+    Taken,
+    returned,
+    signed,
+    taken,
+    told_headers,
+    without_headers,
+)
 from facade.contrib.service.viewsets import Route, ViewSet
 from facade.db.scopes.atomic import is_async
 
@@ -61,11 +69,11 @@ def _handler(views: type[ViewSet], route: Route) -> HTTPRouteHandler:
 
     async def acall(**values: Any) -> Any:
         view = views(values.pop("request"), route.name)
-        return answered(view, await method(view, **values))
+        return answered(view, await method(view, **without_headers(values)))
 
     def call(**values: Any) -> Any:
         view = views(values.pop("request"), route.name)
-        return answered(view, method(view, **values))
+        return answered(view, method(view, **without_headers(values)))
 
     function: Any = acall if is_async(method) else call
     answer = returned(views, route, _PAGES)
@@ -87,8 +95,13 @@ def _path(views: type[ViewSet], route: Route) -> str:
 
 def _parameters(views: type[ViewSet], route: Route) -> Iterator[inspect.Parameter]:
     yield inspect.Parameter("request", KEYWORD, annotation=Request[Any, Any, Any])
+    yield from told_headers(views, route, _header)
     for one in taken(views, route):
         yield one.declared(_annotation(one))
+
+
+def _header(name: str) -> Any:
+    return Annotated[str | None, HeaderParameter(name=name, required=False)]
 
 
 def _annotation(one: Taken) -> Any:

@@ -39,7 +39,7 @@ class Filtering:
     """What may be asked of a list of `model`, by the parameters of a request.
 
     ``fields``: paths, as in `filter()`, and the lookups of each that are allowed: ``{"price": ["gte", "lte"]}`` allows
-    ``?price__gte=…``; "exact" is the name alone, and all that a list of paths allows. "in" and "range" take their parameter several times.
+    ``?price__gte=…``; "exact" is the name alone, and all that a list of paths allows; "date" and "year__gte" are allowed, too. "in" and "range" take their parameter several times.
     ``search``: texts that each word of ``?search=`` is looked for in, without regard to case; a path may end in a lookup.
     ``ordering``: paths that ``?ordering=`` takes, with "-" for descending; it may be given several times.
 
@@ -175,6 +175,11 @@ def _conditions(model: type[Model], path: str, lookups: Iterable[str]) -> Iterat
     field = _field_at(model, path)
     many = is_many(model, path)
     for lookup in [lookups] if isinstance(lookups, str) else lookups:
+        head, _, tail = lookup.rpartition("__")
+        if head or (field.get_lookup(lookup) is None and field.get_transform(lookup) is not None):
+            further, name = (head, tail) if head else (lookup, "exact")
+            yield from _conditions(model, f"{path}__{further}", [name])
+            continue
         if field.get_lookup(lookup) is None:
             known = ", ".join(sorted(field.get_lookups()))
             raise ImproperlyConfigured(

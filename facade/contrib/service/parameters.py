@@ -31,9 +31,12 @@ class Parameter:
     many: bool = False
     choices: tuple[Any, ...] = ()
 
-    def declared(self, name: str, about: object) -> inspect.Parameter:
-        """Return it as a parameter of a function, for frameworks that read signatures; they know the rest by `about`."""
-        kind: Any = Literal[self.choices] if self.choices else self.kind
+    def declared(self, name: str, about: object, choice: object = None) -> inspect.Parameter:
+        """Return it as a parameter of a function, for frameworks that read signatures; they know the rest by `about`.
+
+        ``choice``: the type of a choice, where a Literal does not do.
+        """
+        kind: Any = (choice or Literal[self.choices]) if self.choices else self.kind
         if self.many:
             kind = list[kind]
         if self.default is None:

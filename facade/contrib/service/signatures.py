@@ -10,6 +10,7 @@ from facade.contrib.service.parameters import Queried
 from facade.contrib.service.viewsets import STANDARD, ModelViewSet, Route, ViewSet
 
 KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
+_HEADER: Final = "facade_header_"
 
 
 class Taken(NamedTuple):
@@ -61,6 +62,23 @@ def queried_by(views: type[ViewSet]) -> dict[str, Queried[Any]]:
     """Return what a view set reads from the query, by the names that its methods call it."""
     found = {"filters": getattr(views, "filtering", None), "page": getattr(views, "pagination", None)}
     return {name: queried for name, queried in found.items() if queried is not None}
+
+
+def told_headers(
+    views: type[ViewSet], route: Route, of: Callable[[str], object]
+) -> Iterator[inspect.Parameter]:
+    """Yield parameters for the headers that a method reads from its request, to have them told; `without_headers` takes them away.
+
+    ``of``: makes the framework's annotation for a header.
+    """
+    names = views.condition_headers(route.name) if issubclass(views, ModelViewSet) else ()
+    for number, name in enumerate(names):
+        yield inspect.Parameter(f"{_HEADER}{number}", KEYWORD, default=None, annotation=of(name))
+
+
+def without_headers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a method takes."""
+    return {name: value for name, value in values.items() if not name.startswith(_HEADER)}
 
 
 def returned(views: type[ViewSet], route: Route, pages: Mapping[type[Any], Any]) -> Any:

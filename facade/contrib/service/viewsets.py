@@ -50,14 +50,17 @@ STANDARD: Final = (
 )
 """The methods that have a route wherever a class has them."""
 
+_CONDITIONAL: Final = frozenset({"retrieve", "update", "partial_update", "destroy"})
 _ROUTE = "__facade_route__"
 
 
 def action(*methods: str, detail: bool, path: str | None = None, status: int = 200) -> Callable[[F], F]:
     """Give a method of a view set a route of its own, below that of the list, or with ``detail`` that of an object.
 
-    @action("POST", detail=True)
-    async def publish(self, pk: int): ...  # POST /books/7/publish
+        @action("POST", detail=True)
+        async def publish(self, pk: int): ...
+
+    This is POST /books/7/publish. ``path``: the last part of the address, where it is not the method's name.
     """
 
     def routed(function: F) -> F:
@@ -188,6 +191,13 @@ class ModelViewSet(ViewSet):
     @classmethod
     def _serves(cls, route: Route) -> bool:
         return cls.given_schema(route.name) is not None or route.name in ("list", "retrieve", "destroy")
+
+    @classmethod
+    def condition_headers(cls, action: str) -> tuple[str, ...]:
+        """Return the headers by which a client says of an action's object which state it has seen."""
+        if not cls.etags or action not in _CONDITIONAL:
+            return ()
+        return ("If-Match", "If-None-Match")
 
     @classmethod
     def given_schema(cls, action: str) -> type[Any] | None:

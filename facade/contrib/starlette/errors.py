@@ -16,7 +16,7 @@ Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 def exception_handlers() -> dict[Any, Handler]:
     """Return handlers that answer for facade's errors; see `facade.contrib.service.errors.answer_to`.
 
-        app = Starlette(routes=…, exception_handlers=exception_handlers())
+        app = Starlette(routes=routes, exception_handlers=exception_handlers())
 
     An error without an answer, which is the service's own fault, is raised again. Errors of the server (503, 504) are
     logged by ``facade.service``.

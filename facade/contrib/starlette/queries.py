@@ -12,13 +12,15 @@ B = TypeVar("B")
 
 
 def query(queried: Queried[B], request: Request) -> B:
-    """Bind a pagination, or filters, to the query parameters of a request; raises ParameterError for a wrong one.
+    """Bind a pagination, or filters, to the query parameters of a request.
 
-    books = Filtering(Book, {"title": ["icontains"]})
-    pages = PageNumberPagination(size=50)
+        books = Filtering(Book, {"title": ["icontains"]})
+        pages = PageNumberPagination(size=50)
 
-    async def list_books(request):
-        found = query(books, request).apply(Book.objects.order_by("title"))
-        return QuerySetResponse(await query(pages, request).apage(found), schema=BookOut)
+        async def list_books(request):
+            found = query(books, request).apply(Book.objects.order_by("title"))
+            return QuerySetResponse(await query(pages, request).apage(found), schema=BookOut)
+
+    Raises ParameterError, which is a 422, for a wrong one.
     """
     return parsed(queried, request.query_params)

@@ -34,7 +34,7 @@ def viewset_routes(
 ) -> list[Route]:
     """Return the routes of a view set.
 
-        Starlette(routes=[*viewset_routes(BookViews, "/books"), …])
+        Starlette(routes=viewset_routes(BookViews, "/books"))
 
     Methods get, by these names, ``pk``, ``data`` (the body: JSON, or the schema for it), ``filters`` and ``page``; the rest of a request is
     `self.request`. What they return is sent as JSON, unless it is a response. ``atomic``: requests of writing methods are
