@@ -23,6 +23,7 @@ from facade.models import F
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 ITEMS = 100_000
 PARENTS, CHILDREN_EACH = 10_000, 5
@@ -215,9 +216,12 @@ def write(found: Sequence[Series], folder: Path, vendor: str) -> None:
 def _plot(found: Sequence[Series], path: Path) -> None:
     """One panel for each question: time in colour, memory beside it."""
     figure: Any
-    figure, panels = plt.subplots(2, (len(found) + 1) // 2, figsize=(14, 6.5), layout="constrained")
+    rows = (len(found) + 1) // 2  # two in a row can be read on a page
+    figure, panels = plt.subplots(rows, 2, figsize=(7, 3.25 * rows), layout="constrained", squeeze=False)
     for panel, series in zip(panels.flat, found, strict=False):
         panel.loglog(series.sizes, series.seconds, "o-", color="#1f6f8b", label="seconds")
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.set_xticks(series.sizes, [f"{size:,}" for size in series.sizes], fontsize=7)
         panel.set_title(f"{series.title}\n(time grows with the power {series.exponent:.2f})", fontsize=9)
         beside = panel.twinx()
         megabytes = [(memory or 0) / 1e6 for memory in series.memory]
