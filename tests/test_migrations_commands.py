@@ -151,7 +151,10 @@ def test_pyproject_can_hold_the_configuration(sqlite_project):
 def test_a_second_init_changes_nothing(library):
     before = (library.folder / "alembic.ini").read_text()
     error = library.run("init", fails=True)
-    assert error == "alembic.ini has [alembic] already: the database 'default' has its history.\n"
+    assert error == (
+        "alembic.ini has [alembic] already: the database 'default' has its history. A second one, for another kind of database, has a "
+        "file of its own: --config FILE.\n"
+    )
     assert (library.folder / "alembic.ini").read_text() == before
 
 

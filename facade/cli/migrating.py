@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -92,6 +93,7 @@ def init(
     *,
     folder: Annotated[str, typer.Option(help="Where the environment and the revisions go.")] = "migrations",
     database: Database = "default",
+    config: Configuration = None,
     pyproject: Annotated[
         bool,
         typer.Option(
@@ -102,7 +104,9 @@ def init(
 ) -> None:
     """Write what migrations need: alembic.ini, an env.py of three lines, a folder for revisions."""
     with explained(with_traceback=with_traceback):
-        for path in starting.start(modules or (), folder=folder, alias=database, toml=pyproject):
+        for path in starting.start(
+            modules or (), folder=folder, alias=database, config=config, toml=pyproject
+        ):
             typer.echo(f"Written: {path}")
 
 
@@ -333,7 +337,7 @@ def squashmigrations(
 
 def _from_here(path: Path) -> str:
     """Return a path as it is written from the folder that the command is called in."""
-    here = Path.cwd()
+    here, path = Path.cwd(), Path(os.path.normpath(path))
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from facade.migrations.runs.telling import Steps
 
-__all__ = ["INI", "TOML", "History", "find", "nothing_to_do"]
+__all__ = ["INI", "TOML", "History", "file_of", "find", "nothing_to_do"]
 
 INI = "alembic.ini"
 TOML = "pyproject.toml"
@@ -131,12 +131,16 @@ def _tail(script: Script) -> str:
 
 
 def find(alias: str = DEFAULT_DB_ALIAS, file: str | None = None) -> History:
-    """Return the history of a database, from alembic.ini or pyproject.toml of the folder.
+    """Return the history of a database, from alembic.ini or pyproject.toml of the folder, or from another file.
 
     Raises CommandError where there is none.
     """
-    ini = Path(file or os.environ.get(ENVIRONMENT) or INI)
+    ini = file_of(file)
     toml = ini.parent / TOML
+    if not ini.exists() and ini.name != INI:
+        raise CommandError(
+            f"There is no {ini}: `facade init --config {ini}` makes what migrations need; or go where your project is."
+        )
     if not ini.exists() and not _has_section(toml):
         raise CommandError(
             f"There is neither {ini} nor a [tool.alembic] in {toml}: `facade init` makes what migrations need; or go "
@@ -147,6 +151,11 @@ def find(alias: str = DEFAULT_DB_ALIAS, file: str | None = None) -> History:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     return History(alias, config, ScriptDirectory.from_config(config))
+
+
+def file_of(name: str | None) -> Path:
+    """Return the configuration's file: the one that is named, that of ALEMBIC_CONFIG, or alembic.ini."""
+    return Path(name or os.environ.get(ENVIRONMENT) or INI)
 
 
 def _has_section(toml: Path) -> bool:
@@ -161,6 +170,7 @@ def _section_of(config: Config, ini: Path, alias: str) -> str:
         config.config_ini_section = section
         if config.file_config.has_option(section, "script_location") and alias_of(config) == alias:
             return section
+    option = "" if ini.name == INI else f" --config {ini}"
     raise CommandError(
-        f"{ini} has no section for the database {alias!r}: `facade init --database {alias}` writes one."
+        f"{ini} has no section for the database {alias!r}: `facade init --database {alias}{option}` writes one."
     )

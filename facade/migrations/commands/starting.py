@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 
 from facade.db.routing import DEFAULT_DB_ALIAS
-from facade.migrations.commands.histories import INI, TOML
+from facade.migrations.commands.histories import INI, TOML, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +77,13 @@ def start(
     *,
     folder: str = "migrations",
     alias: str = DEFAULT_DB_ALIAS,
+    config: str | None = None,
     toml: bool = False,
 ) -> list[Path]:
     """Write alembic.ini (or a section of pyproject.toml), the environment, and a folder for revisions; returns what was written.
+
+    ``config`` is a file instead of alembic.ini: of a second history, for another kind of database, whose revisions have a
+    folder of the file's name.
 
     ``modules`` are those with the models and with ``facade.configure(DATABASES=…)``; without them the ``models`` modules
     under the working directory are taken. For a database other than "default" alembic.ini gets a section of its name,
@@ -86,9 +91,13 @@ def start(
 
     Raises CommandError for a module that is not there, and where the database has its history already.
     """
-    home = Path(folder)
-    versions = home / ("versions" if alias == DEFAULT_DB_ALIAS else alias)
-    written = [_write_section(alias, home, versions, toml=toml)]
+    home, ini = Path(folder), file_of(config)
+    if config is not None and (toml or ini.suffix == ".toml"):
+        raise CommandError(
+            "A configuration in pyproject.toml is one alone: say --pyproject, or name an .ini with --config."
+        )
+    versions = home / _folder_of(ini, alias)
+    written = [_write_section(alias, ini, home, versions, toml=toml)]
     if not (home / "env.py").exists():
         names = _checked(modules) or _found()
         home.mkdir(parents=True, exist_ok=True)
@@ -96,6 +105,13 @@ def start(
         written += [_write(home / "env.py", _ENVIRONMENT.format(imports=imports)), _copy_template(home)]
     versions.mkdir(parents=True, exist_ok=True)
     return [*written, versions]
+
+
+def _folder_of(ini: Path, alias: str) -> str:
+    """Return the name of a history's folder."""
+    if ini == Path(INI):
+        return "versions" if alias == DEFAULT_DB_ALIAS else alias
+    return ini.stem if alias == DEFAULT_DB_ALIAS else f"{ini.stem}_{alias}"
 
 
 def _write(path: Path, text: str) -> Path:
@@ -110,24 +126,29 @@ def _copy_template(home: Path) -> Path:
     return home / name
 
 
-def _write_section(alias: str, home: Path, versions: Path, *, toml: bool) -> Path:
-    places = {"folder": home.as_posix(), "versions": versions.as_posix()}
+def _write_section(alias: str, ini: Path, home: Path, versions: Path, *, toml: bool) -> Path:
+    places = {
+        name: Path(os.path.relpath(path, Path() if toml else ini.parent)).as_posix()
+        for name, path in (("folder", home), ("versions", versions))
+    }
     if toml and alias == DEFAULT_DB_ALIAS:
         return _append(Path(TOML), "[tool.alembic]", _TOML.format(**places), alias)
     section = "alembic" if alias == DEFAULT_DB_ALIAS else alias
     text = _SECTION.format(section=section, **places)
     if alias == "alembic":
         raise CommandError(f"The section [{alias}] is that of 'default': give the database another alias.")
-    path = Path(INI)
-    if path.exists():
-        return _append(path, f"[{section}]", f"\n{text}", alias)
-    return _write(path, text + _LOGGING)
+    if ini.exists():
+        return _append(ini, f"[{section}]", f"\n{text}", alias)
+    return _write(ini, text + _LOGGING)
 
 
 def _append(path: Path, header: str, text: str, alias: str) -> Path:
     there = path.read_text("utf-8") if path.exists() else ""
     if header in map(str.strip, there.splitlines()):
-        raise CommandError(f"{path} has {header} already: the database {alias!r} has its history.")
+        raise CommandError(
+            f"{path} has {header} already: the database {alias!r} has its history. A second one, for another kind of database, "
+            "has a file of its own: --config FILE."
+        )
     return _write(path, there + text)
 
 

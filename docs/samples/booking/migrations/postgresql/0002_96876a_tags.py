@@ -9,6 +9,7 @@ from typing import Sequence, Union
 
 from alembic import op
 import sqlalchemy as sa
+runs_on = 'postgresql'  # where it was made: delete the line if it is right for others, too
 
 
 # revision identifiers, used by Alembic.
