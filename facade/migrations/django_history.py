@@ -13,6 +13,7 @@ from facade.migrations.commands.applying import migrate
 from facade.migrations.commands.histories import find
 from facade.migrations.commands.making import make
 from facade.migrations.difference import difference_of
+from facade.migrations.runs import dialects
 from facade.migrations.runs.errands import Errand
 from facade.migrations.runs.progress import Progress, title
 from facade.migrations.runs.recording import tables_made_by
@@ -69,11 +70,12 @@ def take_over(history: History, *, schemas: Sequence[str] = (), progress: Progre
 
 def _check(history: History, schemas: Sequence[str], taken: Taken) -> None:
     where = Progress()
-    dialects: list[Dialect] = []
+    seen: list[Dialect] = []
 
     def look(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
         connection = context.connection
         assert connection is not None
+        dialects.check_history(history.scripts, context.dialect)
         if not connection.dialect.has_table(connection, _TABLE.name):
             raise CommandError(
                 f"The database {history.alias!r} has no table django_migrations: Django has not migrated it. `facade migrate` "
@@ -85,12 +87,12 @@ def _check(history: History, schemas: Sequence[str], taken: Taken) -> None:
         taken.applied = dict(Counter(connection.scalars(sa.select(_TABLE.c.app).order_by(_TABLE.c.app))))
         if len(list(history.scripts.walk_revisions())) < 2:
             _check_equal(context, where.schema)
-        dialects.append(context.dialect)
+        seen.append(context.dialect)
         return []
 
     history.visit(look, Errand(schemas=tuple(schemas), progress=where))
     if len(list(history.scripts.walk_revisions())) > 1:
-        _check_there(history, schemas, dialects[0])
+        _check_there(history, schemas, seen[0])
 
 
 def _check_there(history: History, schemas: Sequence[str], dialect: Dialect) -> None:

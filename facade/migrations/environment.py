@@ -21,7 +21,7 @@ from facade.migrations import (
     operations,  # noqa: F401 - scripts find them on `op`
     plugin,
 )
-from facade.migrations.runs import locks, offline, tenants, transactions
+from facade.migrations.runs import dialects, locks, offline, tenants, transactions
 from facade.migrations.runs.errands import Errand, errand_of
 from facade.migrations.runs.errors import said
 from facade.migrations.runs.marks import Marks
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from alembic.config import Config
+    from alembic.operations.ops import MigrationScript
+    from alembic.runtime.environment import ProcessRevisionDirectiveFn
+    from alembic.runtime.migration import MigrationContext
     from sqlalchemy.engine import Connection
 
     from facade.db.database import Database
@@ -109,7 +112,22 @@ def _settings(database: Database, others: Sequence[sa.MetaData], options: dict[s
         "transactional_ddl": features.can_rollback_ddl,
         "transaction_per_migration": True,
         **options,
+        "process_revision_directives": partial(_write, options.get("process_revision_directives")),
     }
+
+
+def _write(
+    own: ProcessRevisionDirectiveFn | None,
+    running: MigrationContext,
+    heads: tuple[str, ...],
+    directives: list[MigrationScript],
+) -> None:
+    """Let revisions that Alembic's own command writes say what they were made on, as those of facade's do."""
+    if running.script is not None:
+        dialects.check_history(running.script, running.dialect)
+    if own is not None:
+        own(running, heads, directives)
+    dialects.mark(running, directives)
 
 
 def _belongs(alias: str, version_table: str) -> Callable[..., bool]:
@@ -157,7 +175,8 @@ def _visit(database: Database, errand: Errand, schemas: Schemas, settings: dict[
             errand.progress.enter(name)
             with tenants.within(connection, name, comparing=not changes):
                 placed = {**settings, "version_table_schema": name} if name else settings
-                _run_migrations(connection, errand, asked["fn"], placed)
+                steps = _chosen(connection, asked["fn"], placed) if changes else asked["fn"]
+                _run_migrations(connection, errand, steps, placed)
 
 
 def _connected(engine: sa.Engine, database: Database) -> Connection:
@@ -181,6 +200,15 @@ def _asked(connection: Connection, settings: dict[str, Any]) -> dict[str, Any]:
     """Return what the command has asked the environment for."""
     context.configure(connection=connection, **settings)
     return dict(context.get_context().opts)
+
+
+def _chosen(connection: Connection, steps: Steps, settings: dict[str, Any]) -> Steps:
+    """Choose the steps, and refuse those of another kind of database, before Alembic makes its table."""
+    context.configure(connection=connection, **settings)
+    running = context.get_context()
+    found = dialects.checked(steps, () if running.purge else running.get_current_heads(), running)
+    connection.rollback()
+    return lambda heads, running: found
 
 
 def _run_migrations(connection: Connection, errand: Errand, steps: Steps, settings: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationStep
 from alembic.util import CommandError
 
 from facade.migrations.revisions.calls import operations_of
+from facade.migrations.runs import dialects
 from facade.migrations.runs.errands import Errand
 from facade.migrations.runs.errors import said
 from facade.migrations.runs.progress import Progress, title
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Tables = list[tuple[str, str | None]]
 
-__all__ = ["Place", "Planned", "migrate", "places", "plan", "steps_to"]
+__all__ = ["Place", "Planned", "check_known", "migrate", "places", "plan", "steps_to"]
 
 _BACK_TO_NOTHING = ("zero", "base")
 
@@ -46,7 +47,8 @@ def migrate(
     "zero"; the last revision by default. ``fake`` takes them as applied without running them, ``fake_initial`` the first ones
     whose tables are there already. ``again`` runs a revision that was interrupted, after what it did was undone by hand.
 
-    Raises CommandError for a revision that fails: it names the revision, the schema, and what was kept.
+    Raises CommandError for a revision that fails: it names the revision, the schema, and what was kept; and, before anything
+    is changed, for one that was made on another kind of database. ``fake`` asks nothing of the kind, as nothing is run.
     """
     progress = progress or Progress()
     initial = _initial_tables(history) if fake_initial else {}
@@ -68,7 +70,7 @@ def migrate(
 def steps_to(history: History, target: str | None, heads: tuple[str, ...]) -> list[RevisionStep]:
     """Return the steps from where a database is to the target."""
     scripts = history.scripts
-    _check_known(history, heads)
+    check_known(history, heads)
     if target in _BACK_TO_NOTHING:
         return _down(history, heads, "base")
     if target is None or target == "head":
@@ -83,7 +85,8 @@ def steps_to(history: History, target: str | None, heads: tuple[str, ...]) -> li
     return _down(history, heads, wanted) if wanted in behind else _up(history, heads, wanted)
 
 
-def _check_known(history: History, heads: tuple[str, ...]) -> None:
+def check_known(history: History, heads: tuple[str, ...]) -> None:
+    """Raise CommandError for a database that stands where the history has nothing."""
     known = {one.revision for one in history.scripts.walk_revisions()}
     for head in heads:
         if head not in known:
@@ -93,7 +96,7 @@ def _check_known(history: History, heads: tuple[str, ...]) -> None:
                 "has it, migrate, and come back."
                 if squashed
                 else f"The database stands at {head}, which is no revision of this history: take the version of the program that "
-                "has it."
+                "has it. To give the database another history, say `facade migrate zero --fake` with the one that it has."
             )
 
 
@@ -116,15 +119,16 @@ def _down(history: History, heads: tuple[str, ...], wanted: str) -> list[Revisio
 
 def _initial_tables(history: History) -> dict[str, Tables]:
     """Return the tables that the first revisions make."""
-    dialects = []
+    seen = []
 
     def look(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
-        dialects.append(context.dialect)
+        seen.append(context.dialect)
         return []
 
     history.visit(look, Errand(first_only=True))
     first = history.scripts.get_revisions(history.scripts.get_bases())
-    return {one.revision: tables_made_by(one.module.upgrade, dialects[0]) for one in first}
+    dialects.check(first, seen[0])
+    return {one.revision: tables_made_by(one.module.upgrade, seen[0]) for one in first}
 
 
 def _is_there(step: RevisionStep, context: MigrationContext, initial: dict[str, Tables]) -> bool:
@@ -166,7 +170,9 @@ def plan(history: History, target: str | None = None, *, schemas: Sequence[str] 
     progress = Progress()
 
     def look(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
-        for step in steps_to(history, target, heads):
+        steps = steps_to(history, target, heads)
+        dialects.check((step.revision for step in steps), context.dialect)
+        for step in steps:
             way = "upgrade" if step.is_upgrade else "downgrade"
             operations = operations_of(step.revision, way)
             found.append(Planned(title(step.revision), step.is_upgrade, operations, progress.schema))
@@ -190,7 +196,7 @@ def places(history: History, *, schemas: Sequence[str] = ()) -> list[Place]:
     progress = Progress()
 
     def look(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
-        _check_known(history, heads)
+        check_known(history, heads)
         scripts = history.scripts
         applied = {one.revision for one in scripts.iterate_revisions(heads, "base")} if heads else set()
         every = reversed([*scripts.walk_revisions()])

@@ -13,11 +13,13 @@ from alembic.autogenerate.api import AutogenContext, RevisionContext
 from alembic.operations import ops
 from alembic.util import CommandError
 
+from facade.migrations.commands.applying import check_known
 from facade.migrations.operations.concurrent import write_concurrently
 from facade.migrations.revisions.calls import operations_of
 from facade.migrations.revisions.filling import ONE_WAY, fill
 from facade.migrations.revisions.names import descriptions, name_of
 from facade.migrations.revisions.renaming import find_renames
+from facade.migrations.runs import dialects
 from facade.migrations.runs.errands import Errand
 from facade.migrations.runs.progress import title
 
@@ -65,7 +67,8 @@ def make(
     indexes of tables that are there into a revision of their own, which blocks nobody; with ``from_nothing`` the database
     is taken for an empty one.
 
-    Raises CommandError where an answer is missing, where the history has several ends, and where the database is behind.
+    Raises CommandError where an answer is missing, where the history has several ends or is of another kind of database, and
+    where the database is behind.
     """
     history.check_heads()
     author = _Author(history, name, questions, concurrently=concurrently, from_nothing=from_nothing)
@@ -123,11 +126,12 @@ def branches(history: History) -> list[Branch]:
 def merge(history: History, *, name: str | None = None, dry_run: bool = False) -> Made:
     """Join the ends of a history by a revision that changes nothing.
 
-    Raises CommandError where there is one end only.
+    Raises CommandError where there is one end only, and where they were made on different kinds of databases.
     """
     heads = history.heads()
     if len(heads) < 2:
         raise CommandError(f"There is nothing to merge: the history of {history.alias!r} has one end.")
+    dialects.shared(reversed([*history.scripts.walk_revisions()]))
     made = Made(name=name or _merged_name(heads))
     if not dry_run:
         script = history.scripts.generate_revision(
@@ -173,6 +177,8 @@ class _Author:
         self, revisions: RevisionContext
     ) -> Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]:
         def work(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
+            dialects.check_history(self.history.scripts, context.dialect)
+            check_known(self.history, heads)
             self._check_applied(heads)
             if self.from_nothing:
                 context.opts["include_name"] = _is_no_table
@@ -207,6 +213,7 @@ class _Author:
         self.made.code = _code(operations, context)
         if self.concurrently:
             write_concurrently(context, heads, directives)
+        dialects.mark(context, directives)
 
     def _known(self, operations: list[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
         """Leave out tables that no revision made: others may have tables in the database, too."""

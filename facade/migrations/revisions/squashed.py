@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from alembic.util import CommandError
 
+from facade.migrations.runs.dialects import RUNS_ON, line_of, shared
 from facade.migrations.runs.progress import title
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["source_of"]
 
-_OWN = frozenset({"revision", "down_revision", "branch_labels", "depends_on", "replaces"})
+_OWN = frozenset({"revision", "down_revision", "branch_labels", "depends_on", "replaces", RUNS_ON})
 _WAYS = ("upgrade", "downgrade")
 _FUTURE = "__future__"
 
@@ -38,7 +39,7 @@ branch_labels = None
 depends_on = None
 # A database that stands at one of these has to be migrated by a version of the program that still has them.
 replaces = {replaces!r}
-
+{runs_on}
 
 {definitions}
 
@@ -65,8 +66,9 @@ class _Parts:
 def source_of(scripts: Sequence[Script], message: str) -> str:
     """Return the text of one file instead of the scripts', which follow each other.
 
-    Raises CommandError where two of them define one name.
+    Raises CommandError where two of them define one name, or were made on different kinds of databases.
     """
+    line = line_of(shared(scripts))
     parts = _Parts()
     for script in scripts:
         _take(script, parts)
@@ -80,6 +82,7 @@ def source_of(scripts: Sequence[Script], message: str) -> str:
         imports="\n".join(imports),
         down_revision=scripts[0].down_revision,
         replaces=tuple(replaces),
+        runs_on=f"{line}\n" if line else "",
         definitions="\n\n\n".join(parts.definitions),
         upgrades=_body(parts.calls["upgrade"]),
         downgrades=_body(parts.calls["downgrade"][::-1]),

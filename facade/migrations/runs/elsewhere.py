@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import MigrationContext
 
 from facade.migrations.runs import locks
+from facade.migrations.runs.dialects import checked
 from facade.migrations.runs.telling import told
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def steps_elsewhere(
     """
     errand.progress.whole = None
     if "destination_rev" not in context.opts or context.connection is None or context.as_sql:
-        yield from work(heads, context)
+        yield from checked(work, heads, context)
         return
     with (
         context.connection.engine.connect() as connection,
@@ -47,4 +49,4 @@ def steps_elsewhere(
         if set(MigrationContext.configure(connection, opts=options).get_current_heads()) != set(heads):
             raise Overtaken
         connection.rollback()
-        yield from told(work, errand.progress, None, heads, context)
+        yield from told(partial(checked, work), errand.progress, None, heads, context)

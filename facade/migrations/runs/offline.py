@@ -12,6 +12,7 @@ from alembic.util import to_tuple
 
 from facade.db.database import Database
 from facade.db.settings import config
+from facade.migrations.runs import dialects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,11 +36,13 @@ def write(database: Database, settings: dict[str, Any]) -> None:
         literal_binds=True,
         **settings,
     )
+    asked = context.get_context()
+    dialects.checked(asked.opts["fn"], asked.get_current_heads(), asked)
     if database.features.alters_tables:
         with context.begin_transaction():
             context.run_migrations()
     else:
-        _replay(context.get_context(), settings)
+        _replay(asked, settings)
 
 
 def _replay(asked: MigrationContext, settings: dict[str, Any]) -> None:
@@ -53,8 +56,9 @@ def _replay(asked: MigrationContext, settings: dict[str, Any]) -> None:
         def steps(_: tuple[str, ...], running: MigrationContext) -> Iterator[RevisionStep]:
             scripts = running.script
             assert scripts is not None
-            before = scripts.iterate_revisions(heads, (), implicit_base=True) if heads else ()
-            for one in reversed([*before]):
+            before = [*scripts.iterate_revisions(heads, (), implicit_base=True)][::-1] if heads else []
+            dialects.check(before, running.dialect)
+            for one in before:
                 yield MigrationStep.upgrade_from_script(scripts.revision_map, one)
             sent.listen()
             for step in work(heads, running):

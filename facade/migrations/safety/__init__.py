@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facade.migrations.runs import dialects
 from facade.migrations.runs.errands import Errand
 from facade.migrations.safety.findings import Finding, Level
 from facade.migrations.safety.recording import record
@@ -36,7 +37,8 @@ def lint(
 ) -> tuple[list[Script], list[Finding]]:
     """Look at the revisions that a database does not have yet, or at those behind ``since``; return both.
 
-    Of tenants' schemas the first stands for all. Raises CommandError for a revision that is not there.
+    Of tenants' schemas the first stands for all. Raises CommandError for a revision that is not there, or was made on another
+    kind of database.
     """
     scripts: list[Script] = []
     found: list[Finding] = []
@@ -44,6 +46,7 @@ def lint(
     def look(heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
         begin = heads if since is None else (history.find(since).revision,)
         scripts.extend(pending(history.scripts, begin))
+        dialects.check(scripts, context.dialect)
         found.extend(findings(scripts, context.dialect, context.connection, large=large))
         return []
 
