@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-import time
 from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from pathlib import Path
 
 import pytest
-import uvicorn
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -31,7 +28,7 @@ from facade.configuration import configure
 from facade.contrib.admin import Admin, InlineModelView, ModelView
 from facade.db.connection import close_all
 from tests.cinema import Door
-from tests.fix_databases import free_port
+from tests.serving import serving
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
 DRIVER, BROWSER = shutil.which("chromedriver"), shutil.which("chromium")
@@ -94,18 +91,8 @@ def application():
 
 @contextmanager
 def served(app):
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
+    with serving(app, ws="none") as port:
         yield f"http://127.0.0.1:{port}/admin"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
-import threading
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 import sqlalchemy as sa
-import uvicorn
 from press import tables
 from press.app import create_app
 from sqlalchemy.orm import Session
 
-from tests.fix_databases import free_port
+from tests.serving import serving
 
 pytestmark = pytest.mark.vendors("postgres")
 
@@ -162,22 +159,13 @@ def engine(database):
 @pytest.fixture
 def house(database, engine) -> Iterator[House]:
     """The application behind a socket."""
-    port = free_port()
-    app = create_app(database.url)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            made = House(client, engine)
-            made.refill()
-            yield made
-    finally:
-        server.should_exit = True
-        thread.join()
+    with (
+        serving(create_app(database.url)) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        made = House(client, engine)
+        made.refill()
+        yield made
 
 
 # -- reading -------------------------------------------------------------------------------------------------------------

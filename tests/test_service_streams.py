@@ -4,14 +4,12 @@ import csv
 import io
 import json
 import socket
-import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from litestar import Litestar, get
 from litestar.types import ASGIApp
@@ -22,7 +20,7 @@ from facade.contrib.fastapi import AtomicRoute, CSVResponse, NDJSONResponse, exc
 from facade.contrib.litestar import FacadePlugin, csv_stream, json_stream
 from facade.models import Value
 from tests.bookshop import Novelist, Paperback, PaperbackOut, in_use
-from tests.fix_databases import free_port
+from tests.serving import serving
 
 pytestmark = [pytest.mark.vendors("sqlite", "postgres")]
 ROWS = 8_000
@@ -105,23 +103,6 @@ lite = Litestar(
 application = Starlette(routes=[Mount("/fast", fast), Mount("/lite", lite)], lifespan=lifespan())
 
 
-@contextmanager
-def serving(app):
-    """Run a server in a thread; yields its port."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield port
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture
 def port(database):
     database.create(Novelist, Paperback)
@@ -131,7 +112,7 @@ def port(database):
         f"{ROWS}) INSERT INTO tests_paperback (title, novelist_id, price, language, stock) "
         f"SELECT 'Paperback, ' || n, {ann.pk}, 10, 'en', 0 FROM numbers"
     )
-    with serving(application) as port:
+    with serving(application, log_level="critical") as port:
         yield port
 
 

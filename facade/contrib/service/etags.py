@@ -55,8 +55,7 @@ def etag(instance: Model, *also: object) -> str:
     if deferred := instance.get_deferred_fields():
         names = ", ".join(sorted(deferred))
         raise ImproperlyConfigured(_DEFERRED.format(model=opts.label, names=names))
-    version = getattr(opts, "version", None)
-    columns = [*opts.pk_fields, version.field] if version is not None else opts.concrete_fields
+    columns = opts.concrete_fields if opts.version is None else [*opts.pk_fields, opts.version.field]
     state = [f"{column.attname}={_told(instance, column)}" for column in columns]
     text = "\0".join([opts.label, *state, *map(str, also)])
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

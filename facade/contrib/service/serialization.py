@@ -1,4 +1,4 @@
-"""What is told of objects: by a schema of `facade.contrib.pydantic` or `.msgspec`, or by any class of those libraries."""
+"""From objects to what is told of them, and from bodies to values: by the schemas of `facade.contrib`, or any class of their libraries."""
 
 from __future__ import annotations
 
