@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facade.fields import Field
     from facade.orm.instances.model import Model
 
-__all__ = ["NotLoaded", "ReadSlot", "Reader", "cached_name", "read_function", "rows_of"]
+__all__ = ["NotLoaded", "Reader", "read_function", "rows_of"]
 
 Reader = Callable[[Any], Any]
 
@@ -240,7 +240,7 @@ def _ancestors(instance: Model, model: type[Model]) -> Iterator[Any]:
 
 def _many(text: FunctionText, item: ReadSlot, target: str) -> Iterator[str]:
     slot = item.slot
-    name = cached_name(slot.source)
+    name = _cached_name(slot.source)
     yield f"{target} = p[{name!r}] if {name!r} in p else None"
     yield f"if type({target}) is waiting:"
     yield f"    {target} = {target}[2]"
@@ -254,7 +254,7 @@ def _many(text: FunctionText, item: ReadSlot, target: str) -> Iterator[str]:
         yield f"{target} = [{text.name('read', item.nested)}(r) for r in {target}]"
 
 
-def cached_name(source: Source) -> str:
+def _cached_name(source: Source) -> str:
     """Return the name under which instances have the prefetched objects of a relation."""
     if source.many_to_many:
         return str(
@@ -270,7 +270,7 @@ def _rows(slot: Slot) -> Callable[[Any], list[Any]]:
         if not instance._is_pk_set():
             return []
         for ancestor in _ancestors(instance, slot.model) if instance._meta.parents else ():
-            if (found := prefetched_objects(ancestor, cached_name(slot.source))) is not None:
+            if (found := prefetched_objects(ancestor, _cached_name(slot.source))) is not None:
                 return list(found)
         raise NotLoaded(slot.model, slot.attribute, "")
 
@@ -285,7 +285,7 @@ def rows_of(value: object) -> object:
     manager: Any = value
     relation = manager.rel
     source = relation.field if relation.many_to_many and not manager.reverse else relation
-    found = prefetched_objects(instance, cached_name(source))
+    found = prefetched_objects(instance, _cached_name(source))
     if found is None:
         name = str(source.name if source is not relation else relation.accessor_name)
         label = type(instance).__name__

@@ -24,10 +24,10 @@ __all__ = [
     "Slot",
     "attributes_of",
     "check_model",
+    "computed_slot",
     "free_name",
     "inner_name",
     "optional_names",
-    "slot_of",
     "slots_of",
     "types_of",
     "unknown_name",
@@ -242,7 +242,7 @@ def slots_of(model: type[Model], choice: Choice) -> list[Slot]:
     made = {}
     for name in dict.fromkeys(chosen):
         if name in known and not _is_left_out(known, name, left_out):
-            made[name] = slot_of(model, known, name, choice)
+            made[name] = _slot_of(model, known, name, choice)
     for name, type_ in choice.computed.items():
         if LOOKUP_SEP not in name and name not in left_out:
             made[name] = computed_slot(model, name, type_)
@@ -283,7 +283,7 @@ def _heads(names: Iterable[str]) -> list[str]:
     return [name.partition(LOOKUP_SEP)[0] for name in names]
 
 
-def slot_of(model: type[Model], known: Mapping[str, tuple[Kind, Any]], name: str, choice: Choice) -> Slot:
+def _slot_of(model: type[Model], known: Mapping[str, tuple[Kind, Any]], name: str, choice: Choice) -> Slot:
     """Return the slot of one attribute: with the related objects where the choice goes that deep, else with their keys."""
     kind, source = known[name]
     if source.is_relation and isinstance(source.related_model, str):
