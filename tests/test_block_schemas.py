@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from facade import atomic, configure, connections, create_all, models, using_connection
+from facade import atomic, configure, connections, create_all, drop_all, models, using_connection
 from facade.db.connection import close_all
 from facade.exceptions import TransactionManagementError, ValidationError
 from facade.models import prefetch_related_objects
@@ -403,3 +403,14 @@ def test_an_object_is_validated_among_the_rows_of_its_schema(face, places):
     places.run(places.north, "INSERT INTO {}tests_places_school (id, name) VALUES (9, 'None')")
     with pytest.raises(ValidationError, match="already exists"):
         face(school.full_clean)
+
+
+def test_tables_are_made_and_dropped_in_the_schema_of_a_block(face, places):
+    with face.block(places.block(places.north)):
+        face(create_all, models=MODELS)  # they are there
+        face(drop_all, models=MODELS)
+        face(drop_all, models=MODELS)
+    assert places.ages(None) == places.ages(places.south) == [1]
+    with face.block(places.block(places.north)):
+        face(create_all, models=MODELS)
+    assert places.ages(places.north) == []
