@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import threading
 from contextlib import suppress
-from typing import Annotated
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
 
 import pytest
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
+from starlette.routing import Route
 
-from facade import aclose_all, configure, connections, pool_stats, transaction
+from facade import aclose_all, configure, connections, models, pool_stats, transaction
+from facade.contrib import starlette
 from facade.contrib.fastapi import (
     AtomicRoute,
     CursorPage,
@@ -60,6 +66,7 @@ from tests.bookshop import (
 pytestmark = pytest.mark.vendors("sqlite", "postgres")
 KEY = "a key of more than sixteen characters"
 WAYS = ["def", "async"]
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -146,6 +153,38 @@ async def test_a_request_is_kept_or_undone_as_a_whole(shop):
                 assert stored(shop) == {f"{one} " for one in WAYS[: WAYS.index(way) + 1]}, how
             assert (await client.get(f"/{way}")).json() is False  # reading needs none
     assert told == ["def ", "async "]
+
+
+async def test_endpoints_see_what_their_dependencies_have_set(shop):
+    """A tenant, say, or a language: those of `def` run in a context that begins with the call, and ends with its transaction."""
+    app = FastAPI()
+    app.router.route_class = AtomicRoute
+    reader = ContextVar("reader", default="nobody")
+    committed = []
+
+    async def known(name: str):
+        token = reader.set(name)
+        yield
+        reader.reset(token)
+
+    def note(title):
+        transaction.on_commit(lambda: committed.append((title, reader.get())))
+        return title, reader.get()
+
+    @app.post("/def", dependencies=[Depends(known)])
+    def store(name: str) -> tuple[str, str]:
+        return note(Paperback.objects.create(title=f"def {name}").title)
+
+    @app.post("/async", dependencies=[Depends(known)])
+    async def astore(name: str) -> tuple[str, str]:
+        return note((await Paperback.objects.acreate(title=f"async {name}")).title)
+
+    async with asking(app) as client:
+        asked = [client.post(f"/{way}?name={name}") for way in WAYS for name in ("ann", "bea")]
+        found = [tuple(answer.json()) for answer in await asyncio.gather(*asked)]
+    wanted = [(f"{way} {name}", name) for way in WAYS for name in ("ann", "bea")]
+    assert found == wanted
+    assert sorted(committed) == sorted(wanted)
 
 
 async def test_what_a_client_was_told_is_stored(shop):
@@ -253,20 +292,25 @@ async def test_an_endpoint_is_called_again_where_that_is_asked_for(shop):
     app.router.route_class = atomic_route(retries=2, durable=True)
 
     @app.post("/def", response_model=PaperbackOut)
-    def store(data: PaperbackIn, times: int):
+    def store(data: PaperbackIn, times: int, response: Response, status: int | None = None):
         paperback = Paperback.objects.create(title=data.title)
         give_up("def", times)
+        response.status_code = status
         return paperback
 
     @app.post("/async", response_model=PaperbackOut)
-    async def astore(data: PaperbackIn, times: int):
+    async def astore(data: PaperbackIn, times: int, response: Response, status: int | None = None):
         paperback = await Paperback.objects.acreate(title=data.title)
         give_up("async", times)
+        response.status_code = status
         return paperback
 
     async with asking(app) as client:
         for way in WAYS:
             assert (await client.post(f"/{way}?times=2", json={"title": way})).status_code == 200
+            tried.clear()
+            answer = await client.post(f"/{way}?times=1&status=409", json={"title": "refused"})
+            assert (answer.status_code, len(tried)) == (409, 2)
             tried.clear()
             answer = await client.post(f"/{way}?times=3", json={"title": "never"})
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -426,6 +470,86 @@ async def test_what_was_not_loaded_is_an_error_with_the_reason_and_no_query(shop
                 assert word in raised[-1], raised[-1]
 
 
+class Shelf(BaseModel, Generic[T]):
+    model_config = ConfigDict(from_attributes=True)
+    items: list[T]
+    first: T | None = None
+    counted: int
+
+
+async def test_querysets_in_an_envelope_are_loaded(shop, assert_queries):
+    app = FastAPI()
+    app.router.route_class = QuerySetRoute
+
+    def shelf():
+        rows = Paperback.objects.order_by("id")
+        return {"items": rows[:2], "first": None, "counted": 7}
+
+    @app.get("/async", response_model=Shelf[PaperbackOut])
+    async def ashow():
+        return shelf()
+
+    @app.get("/def", response_model=Shelf[PaperbackOut])
+    def show():
+        return shelf()
+
+    @app.get("/values")
+    async def values():
+        return {"some": Paperback.objects.order_by("id").values("title")[:1], "other": [1]}
+
+    async with asking(app) as client:
+        for way in WAYS:
+            with assert_queries(1):
+                found = (await client.get(f"/{way}")).json()
+            assert [one["title"] for one in found["items"]] == ["Paperback 0", "Paperback 1"]
+        assert (await client.get("/values")).json() == {"some": [{"title": "Paperback 0"}], "other": [1]}
+
+
+async def test_objects_that_nobody_describes_are_told_nowhere(shop):
+    """However deep they are in an answer: FastAPI would send all that they hold, passwords included."""
+    app = FastAPI(exception_handlers=exception_handlers())
+    app.router.route_class = QuerySetRoute
+    pages = PageNumberPagination(size=2).bind({})
+
+    @dataclass
+    class Answer:
+        found: object
+
+    ways = {
+        "object": lambda: Paperback.objects.get(id=1),
+        "dict": lambda: {"paperback": Paperback.objects.get(id=1)},
+        "tuple": lambda: (1, Paperback.objects.get(id=1)),
+        "deep": lambda: {"found": [{"it": {1: Paperback.objects.get(id=1)}}]},
+        "page": lambda: pages.page(Paperback.objects.all()),
+        "dataclass": lambda: Answer([Paperback.objects.get(id=1)]),
+        "query": lambda: {"found": Paperback.objects.all()},
+        "deep query": lambda: [[Paperback.objects.all()]],
+    }
+
+    @app.get("/{way}")
+    def show(way: str):
+        return ways[way]()
+
+    raised = []
+
+    @app.middleware("http")
+    async def collect(request, call_next):
+        try:
+            return await call_next(request)
+        except ImproperlyConfigured as error:
+            raised.append(str(error))
+            raise
+
+    async with asking(app) as client:
+        for way in ways:
+            answer = await client.get(f"/{way}")
+            assert (answer.status_code, "Paperback 0" in answer.text) == (500, False), way
+        ways["object"] = lambda: pages.page(Paperback.objects.values("title").order_by("id"))
+        assert (await client.get("/object")).json()["items"][1] == {"title": "Paperback 1"}
+    assert len(raised) == len(ways)
+    assert all("response_model" in words and "show()" in words for words in raised)
+
+
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 Numbered = Annotated[PageByNumber, Depends(query(PageNumberPagination(size=3, max_size=5)))]
@@ -572,6 +696,82 @@ async def test_lists_are_filtered_searched_and_ordered_by_what_is_allowed(shop):
     }
     assert parameters["language__in"]["anyOf"][0]["items"]["enum"] == ["de", "en"]
     assert parameters["published__isnull"]["anyOf"][0] == {"type": "boolean"}
+
+
+class Consignment(models.Model):
+    size = models.IntegerField(choices=[(1, "small"), (2, "large")])
+    weight = models.DecimalField(max_digits=8, decimal_places=3, null=True)
+    sent = models.DateTimeField(null=True)
+    notes = models.JSONField(default=dict)
+
+    class Meta:
+        app_label = "tests"
+
+
+parcels = Filtering(
+    Consignment,
+    {
+        "size": ["exact", "in"],
+        "weight": ["exact", "lte"],
+        "sent": ["gte"],
+        "sent__year": ["exact"],
+        "notes__kind": ["iexact"],
+    },
+)
+ASKED = {
+    "size=2": [2], "size__in=1&size__in=2": [1, 2], "sent__gte=2024-03-01T12:00:00": [2], "sent__year=2023": [1],
+    "weight__lte=1e3": [1], "notes__kind__iexact=BOOK": [1], "weight=1e999999999": None, "weight=-1e999999999": None, "weight=1e-999999999": None, "weight=sNaN": None,
+    "weight=0e-999999999": None, "size=3": None, "size=1&size=2": None, "sent__year=0": [], "sent__year=10000": [], "sent__year=99999999999999999999": [],
+    "sent__gte=0001-01-01T00:00:00%2B14:00": [], "sent__gte=9999-12-31T23:59:59-14:00": [], "sent__gte=24:00": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def consignments(database):
+    database.create(Consignment)
+
+
+async def test_values_of_all_kinds_are_read_or_refused(consignments):
+    """In FastAPI and in Starlette, which reads them itself: a number, a moment, a choice that no column has is a 422, and no 500."""
+    await Consignment.objects.acreate(
+        size=1, weight="2.5", sent=dt.datetime(2023, 5, 1, tzinfo=dt.UTC), notes={"kind": "book"}
+    )
+    await Consignment.objects.acreate(size=2, sent=dt.datetime(2024, 5, 1, tzinfo=dt.UTC))
+    app = FastAPI(exception_handlers=exception_handlers())
+
+    @app.get("/fastapi")
+    async def list_parcels(asked: Annotated[Filters, Depends(query(parcels))]) -> list[int]:
+        return [parcel.pk async for parcel in asked.apply(Consignment.objects.order_by("id"))]
+
+    async def list_in_starlette(request):
+        found = starlette.query(parcels, request).apply(Consignment.objects.order_by("id"))
+        return JSONResponse([parcel.pk async for parcel in found])
+
+    app.router.routes.append(Route("/starlette", list_in_starlette))
+    async with asking(app) as client:
+        for path in ("/fastapi", "/starlette"):
+            for asked, wanted in ASKED.items():
+                answer = await client.get(f"{path}?{asked}")
+                if wanted:
+                    assert answer.json() == wanted, (path, asked)
+                else:  # what lies beyond all moments is refused, or found nowhere
+                    assert answer.status_code in ((422,) if wanted is None else (422, 200)), (path, asked)
+    described = app.openapi()["paths"]["/fastapi"]["get"]["parameters"]
+    assert described[0]["schema"]["anyOf"][0] == {"type": "integer", "enum": [1, 2]}
+    with pytest.raises(ImproperlyConfigured, match="nothing is known of the values of 'notes'"):
+        Filtering(Consignment, ["notes"])
+    for options in ({"search": ["title"]}, {"ordering": ["title"]}):
+        with pytest.raises(ImproperlyConfigured, match="itself, and no filter"):
+            Filtering(Inquiry, ["search", "ordering"], **options)
+
+
+class Inquiry(models.Model):
+    title = models.CharField(max_length=9)
+    search = models.CharField(max_length=9)
+    ordering = models.CharField(max_length=9)
+
+    class Meta:
+        app_label = "tests"
 
 
 # -- states that clients have seen -------------------------------------------------------------------------------------

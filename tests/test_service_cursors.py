@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import re
 from decimal import Decimal
+from enum import Enum
 
 import pytest
 
 from facade import connection, models
 from facade.configuration import override
 from facade.contrib.service.errors import ParameterError
+from facade.contrib.service.filtering import Filtering
 from facade.contrib.service.pagination.cursors import CursorPagination
-from facade.contrib.service.pagination.numbered import LimitOffsetPagination, PageNumberPagination
+from facade.contrib.service.pagination.numbered import LimitOffsetPagination, PageNumberPagination, stable
 from facade.contrib.service.pagination.tokens import BadToken, read, sign
 from facade.exceptions import ImproperlyConfigured
-from facade.models import Count, F
-from facade.models.functions import Lower
+from facade.models import Count, F, Window
+from facade.models.functions import JSONObject, Lower, RowNumber
 from facade.testing import CaptureQueriesContext
 
 KEY = "sixteen or more characters"
@@ -125,6 +128,70 @@ def test_a_cursor_goes_through_dicts_and_groups(face, database, racks):
     assert there == back == face.list(counted.order_by("-many", "pk"))
 
 
+def test_rows_of_values_that_are_one_stay_one(face, database, racks):
+    """What is added to the order adds no column that would tell them apart, and leaves none in doubt."""
+    labels = Flask.objects.values("label", "rack").distinct()
+    wanted = face.list(labels.order_by("label", "rack"))
+    for size in (1, 4):
+        there, back = walk(face, labels, "label", size)
+        assert there == back == wanted
+    groups = Flask.objects.values("rack").annotate(many=Count("pk"))
+    wanted = face.list(groups.order_by("many", "rack"))
+    for ordering in ("many", ["many", "rack_id"]):
+        assert walk(face, groups, ordering, 1) == (wanted, wanted)
+    by_rack = face.list(groups.order_by("rack"))
+    assert walk(face, groups, None, 2) == (by_rack, by_rack)  # the model's order is not one of groups
+    for queryset, ordering in (
+        (labels, "-amount"),
+        (labels, Lower("rack__name")),
+        (labels, None),
+        (groups, F("price").desc()),
+    ):
+        with pytest.raises(ImproperlyConfigured, match="Name it there, or order by"):
+            face(CursorPagination(ordering, key=KEY).bind({}).page, queryset)
+
+
+def test_pages_by_number_leave_no_row_in_doubt(face, database, racks):
+    for queryset in (
+        Flask.objects.order_by(F("price").desc(nulls_last=True)),
+        Flask.objects.order_by(Lower("label")),
+        Flask.objects.annotate(twice=F("amount") * 2)
+        .filter(price__gt=1)
+        .order_by(F("twice") + 1, Lower("label")),
+        Flask.objects.order_by("label").reverse(),
+        Flask.objects.values("label", "price").order_by("price"),
+        Flask.objects.values_list("pk").order_by("label"),
+        Flask.objects.values("label").distinct(),
+        Flask.objects.values("rack").annotate(many=Count("pk")).order_by("many"),
+        Flask.objects.all(),
+    ):
+        rows = stable(queryset)
+        assert stable(rows).query.order == rows.query.order or queryset._fields
+        pages = [
+            face(PageNumberPagination(size=4).bind({"page": page}).page, queryset) for page in range(1, 8)
+        ]
+        found = [row for page in pages for row in page.items]
+        assert len(found) == pages[0].total == face(queryset.count)
+        assert found == face.list(rows)
+        assert sorted(map(str, found)) == sorted(map(str, face.list(queryset.order_by())))
+    text = str(stable(Flask.objects.order_by(F("price").desc())).query)
+    assert re.search(r'price"? DESC, .*id"? ASC$', text)
+
+
+def test_a_client_has_the_order_that_it_asks_for(face, database, racks):
+    allowed = Filtering(Flask, ordering=["price", "label"])
+    pagination = CursorPagination("-amount", size=25, key=KEY)
+
+    def labels(given):
+        return face(pagination.bind({}).page, allowed.bind(given).apply(Flask.objects.all())).items
+
+    assert labels({}) == face.list(Flask.objects.order_by("-amount", "pk"))
+    asked = {"ordering": ["-label", "price"]}
+    assert labels(asked) == face.list(Flask.objects.order_by("-label", "price", "pk"))
+    changed = allowed.bind(asked).apply(Flask.objects.all()).order_by("pk")
+    assert face(pagination.bind({}).page, changed).items == labels({})
+
+
 def test_rows_that_come_and_go_shift_nothing(face, database, racks, assert_queries):
     pagination = CursorPagination("-amount", size=5, key=KEY)
     first = face(pagination.bind({}).page, Flask.objects.prefetch_related("rack"))
@@ -195,6 +262,8 @@ def test_what_a_cursor_cannot_do_is_told(face, database, racks):
         (Flask.objects.all()[:3], None, "slice"),
         (Flask.objects.order_by().union(Flask.objects.order_by()), "pk", "union"),
         (Flask.objects.values_list("pk"), None, "tuples"),
+        (Flask.objects.annotate(place=Window(RowNumber(), order_by="pk")), "label", "Window"),
+        (Flask.objects.all(), Window(RowNumber(), order_by="pk").asc(), "Window"),
     ):
         with pytest.raises(TypeError, match=words):
             page(queryset, ordering, key=KEY)
@@ -203,6 +272,7 @@ def test_what_a_cursor_cannot_do_is_told(face, database, racks):
         (Flask.objects.order_by(Lower("label")), None, "ordering="),
         (Flask.objects.defer("label"), "label", "not loaded"),
         (Flask.objects.all(), [3], "no order"),
+        (Flask.objects.annotate(document=JSONObject(label="label")), "document", "no order"),
     ):
         with pytest.raises(ImproperlyConfigured, match=words):
             page(queryset, ordering, key=KEY)
@@ -226,5 +296,12 @@ def test_signed_texts_keep_their_values():
     ):
         with pytest.raises(BadToken):
             read(token_, about, [key])
-    with pytest.raises(TypeError, match="cannot be kept"):
-        sign([object()], "this", [b"key"])
+    for value in (object(), Unlike.ONE):
+        with pytest.raises(TypeError, match="cannot be kept"):
+            sign([value], "this", [b"key"])
+
+
+class Unlike(Enum):
+    """Databases compare its names, or places, and no values."""
+
+    ONE = 1

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
+import json
+import math
 from decimal import Decimal
+from enum import Enum
 
+import msgspec
 import pytest
+import sqlalchemy as sa
+from pydantic import BaseModel, Field
 
 import facade
-from facade.contrib.service.errors import ParameterError
+from facade import models
+from facade.contrib.service.errors import BodyError, ParameterError
 from facade.contrib.service.etags import (
     NotModified,
     PreconditionFailed,
@@ -19,10 +28,28 @@ from facade.contrib.service.etags import (
 from facade.contrib.service.evaluation import is_lazy
 from facade.contrib.service.filtering import Filtering
 from facade.contrib.service.pagination.numbered import PageNumberPagination
+from facade.contrib.service.serialization import as_json, read_body
+from facade.contrib.service.streaming import csv_lines, json_lines
 from facade.contrib.service.transactions import RequestAtomic, is_async, whole
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError
 from facade.models import F
 from tests.bookshop import Novelist, Paperback, fill
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Scribble(models.Model):
+    text = models.CharField(max_length=20, null=True)
+    data = models.JSONField(null=True)
+    taken = models.DurationField(null=True)
+    image = models.BinaryField(null=True)
+    ratio = models.FloatField(null=True)
+    color = models.TypedField(sa.Enum(Color), null=True)
+
+    class Meta:
+        app_label = "tests"
 
 
 @pytest.fixture
@@ -51,6 +78,20 @@ def test_a_tag_is_that_of_the_stored_state(face, database, shop):
     read.stock = F("stock") + 1
     with pytest.raises(ImproperlyConfigured, match="stock is an expression"):
         etag(read)
+
+
+def test_values_that_look_alike_have_tags_of_their_own():
+    same = {"b": 1, "a": [1, None]}
+    states = [
+        Scribble(id=1),
+        Scribble(id=1, text="None"),
+        Scribble(id=1, text="True"),
+        Scribble(id=1, data=same),
+        Scribble(id=1, data=str(same)),
+    ]
+    assert len({etag(one) for one in states}) == 5
+    assert etag(states[3]) == etag(Scribble(id=1, data={"a": [1, None], "b": 1}))  # as jsonb gives it back
+    assert etag(states[0], None) != etag(states[0], "None")
 
 
 SEEN = '"a"'
@@ -138,6 +179,92 @@ def test_dates_moments_and_keys_are_those_of_the_fields():
         "price": Decimal,
         "pk": int,
     }
+
+
+# -- what is sent ------------------------------------------------------------------------------------------------------
+
+
+async def sent(lines):
+    return b"".join([part async for part in lines]).decode()
+
+
+ODD = {
+    "text": '=1+1, "a"\n', "data": {"a": [1, "ä"]}, "taken": dt.timedelta(hours=1), "image": b"\0\xff", "ratio": float("inf"), "color": Color.RED,
+}  # fmt: skip
+
+
+@pytest.fixture
+def scribbles(database):
+    database.create(Scribble)
+
+
+@pytest.mark.vendors("sqlite", "postgres")
+async def test_rows_are_sent_with_values_of_all_kinds(scribbles):
+    await Scribble.objects.acreate(**ODD)
+    await Scribble.objects.acreate()
+    rows = Scribble.objects.order_by("id")
+    lines = (await sent(json_lines(rows.values(*ODD)))).splitlines()
+    found = {
+        "text": ODD["text"],
+        "data": ODD["data"],
+        "taken": "01:00:00",
+        "image": "AP8=",
+        "ratio": "Infinity",
+        "color": "red",
+    }
+    assert json.loads(lines[0], parse_constant=pytest.fail) == found
+    assert json.loads(lines[1]) == dict.fromkeys(ODD)
+    for spreadsheet in (False, True):
+        text = await sent(csv_lines(rows, [*ODD], spreadsheet=spreadsheet))
+        cells = [*csv.reader(io.StringIO(text, newline=""))]
+        assert cells[0] == [*ODD]
+        assert cells[1] == [
+            "'" * spreadsheet + ODD["text"],
+            '{"a":[1,"ä"]}',
+            "01:00:00",
+            "AP8=",
+            "inf",
+            "red",
+        ]
+        assert cells[2] == [""] * 6
+    await rows.filter(ratio=None).aupdate(text="-2", ratio=-2)
+    table = csv_lines(rows.filter(text="-2"), {"text": "=Text", "ratio": "-"}, spreadsheet=True)
+    assert (await sent(table)).splitlines() == ["'=Text,'-", "'-2,-2.0"]
+    for columns in ([], {}, "text"):
+        with pytest.raises(TypeError, match="all would be sent"):
+            csv_lines(rows, columns)
+
+
+def test_json_is_that_of_the_libraries():
+    class Renamed(msgspec.Struct, rename="camel"):
+        first_name: str
+        left: int | msgspec.UnsetType = msgspec.UNSET
+
+    class Aliased(BaseModel):
+        name: str = Field(serialization_alias="theName")
+
+    for answer, wanted in (
+        (Renamed("Ann"), {"firstName": "Ann"}),
+        (Aliased(name="Ann"), {"theName": "Ann"}),
+        ([Renamed("Ann"), Aliased(name="Ann")], [{"firstName": "Ann"}, {"theName": "Ann"}]),
+        ({"none": float("nan"), "half": "\ud800", "more": [-math.inf]}, {"none": "NaN", "half": "\ud800", "more": ["-Infinity"]}),
+    ):  # fmt: skip
+        assert json.loads(as_json(answer), parse_constant=pytest.fail) == wanted
+
+
+def test_a_body_that_is_none_is_told(face):
+    class Wanted(msgspec.Struct):
+        number: int
+
+    class Modelled(BaseModel):
+        number: int
+
+    for schema in (Wanted, Modelled, None):
+        for body in (b"{", b"\xff", b"[" * 100_000, b'{"number": "x"}', b""):
+            if schema is not None or body[:2] != b'{"':
+                with pytest.raises(BodyError) as caught:
+                    read_body(schema, body)
+                assert caught.value.problems[0].where[0] == "body"
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------

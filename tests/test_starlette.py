@@ -150,7 +150,14 @@ async def gone(request):
     return QuerySetResponse(await Paperback.objects.aget(pk=99), schema=PaperbackOut)
 
 
-ANSWERS = (plain, joined, missing, values, undescribed, gone)
+async def with_cookie(request):
+    answer = QuerySetResponse(Paperback.objects.order_by("id"), schema=PaperbackOut, headers={"X-One": "1"})
+    answer.set_cookie("seen", "yes")
+    answer.headers["X-Two"] = "2"
+    return answer
+
+
+ANSWERS = (plain, joined, missing, values, undescribed, gone, with_cookie)
 
 
 async def test_answers_are_made_of_querysets(shop, assert_queries):
@@ -167,6 +174,9 @@ async def test_answers_are_made_of_querysets(shop, assert_queries):
             with assert_queries(1):
                 assert (await client.get(f"/{path}")).status_code == 500
         assert (await client.get("/gone")).status_code == 404
+        found = await client.get("/with_cookie")
+        assert (found.cookies["seen"], found.headers["x-one"], found.headers["x-two"]) == ("yes", "1", "2")
+        assert found.headers.get_list("content-length") == [str(len(found.content))]
 
 
 async def test_lists_are_filtered_and_cut(shop):

@@ -11,7 +11,7 @@ from litestar import Litestar
 from pydantic import BaseModel
 from starlette.applications import Starlette
 
-from facade import connections
+from facade import connections, models
 from facade.contrib import fastapi, litestar, starlette
 from facade.contrib.fastapi import (
     CursorPagination,
@@ -96,7 +96,30 @@ class Plain(ModelViewSet):
     require_match = etags = True
 
 
-VIEWS = {"/paperbacks": Paperbacks, "/novelists": Novelists, "/names": Names, "/plain": Plain}
+class PackingCase(models.Model):
+    size = models.IntegerField()
+
+    class Meta:
+        app_label = "tests"
+
+
+class Keyed(BaseModel):
+    id: int
+    title: str
+
+
+class KeyedViews(ModelViewSet):
+    queryset = Paperback.objects
+    schema = partial_update_schema = Keyed
+
+
+VIEWS = {
+    "/paperbacks": Paperbacks,
+    "/novelists": Novelists,
+    "/names": Names,
+    "/plain": Plain,
+    "/keyed": KeyedViews,
+}
 
 
 def fastapi_app():
@@ -162,6 +185,11 @@ async def test_a_view_set_lists_reads_makes_changes_and_deletes(shop, name, asse
             "Bea",
         )
         assert (await client.put("/paperbacks/2", json=whole, headers={"If-Match": seen})).status_code == 412
+        seen = changed.headers["etag"]
+        assert (await client.get("/paperbacks/2")).headers["etag"] == seen
+        await Novelist.objects.filter(name="Bea").aupdate(name="Bee")  # whose name is told, too
+        again = await client.get("/paperbacks/2", headers={"If-None-Match": seen})
+        assert (again.status_code, again.json()["novelist"]["name"]) == (200, "Bee")
         changed = await client.patch("/paperbacks/2", json={"price": "9"})
         assert (changed.json()["price"], changed.json()["title"]) == ("9.00", "Changed")
         assert (await client.post("/paperbacks/2/sell")).json() == {"stock": 6}
@@ -198,6 +226,9 @@ async def test_methods_of_ones_own_and_classes_that_know_nothing_of_facade(shop,
         assert changed.json()["price"] == "2.00"
         assert (await client.patch(place, json={"price": -1}, headers={"If-Match": "*"})).status_code == 200
         assert (await client.put(place, json={})).status_code == 405
+        for key, status in ((1, 422), (found.json()["id"], 200)):
+            answer = await client.patch(f"/keyed/{found.json()['id']}", json={"id": key, "title": "Keyed"})
+            assert answer.status_code in (status, 400 if status == 422 else status), answer.text
 
 
 def test_openapi_has_what_a_view_set_takes_and_returns():
@@ -223,5 +254,14 @@ def test_what_a_view_set_lacks_is_told():
 
     with pytest.raises(ImproperlyConfigured, match="Nothing has no queryset"):
         Nothing.model_of()
+
+    class Twice(ReadOnlyViewSet):
+        queryset = PackingCase.objects
+        schema = NameStruct
+        filtering = Filtering(PackingCase, ["size"])
+        pagination = PageNumberPagination()
+
+    with pytest.raises(ImproperlyConfigured, match=r"both read \?size="):
+        starlette.viewset_routes(Twice, "/crates")
     with pytest.raises(ImproperlyConfigured, match=r"list\(\) takes 'loud'"):
         starlette.viewset_routes(Nothing, "/nothing")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query, Request
@@ -15,7 +15,7 @@ T = TypeVar("T")
 B = TypeVar("B")
 
 
-def query(queried: Queried[B]) -> Callable[..., B]:
+def query(queried: Queried[B]) -> Callable[..., Awaitable[B]]:
     """Return a dependency that reads the query parameters of a pagination, or of filters.
 
         Books = Annotated[PageByNumber, Depends(query(PageNumberPagination(size=50)))]
@@ -28,7 +28,7 @@ def query(queried: Queried[B]) -> Callable[..., B]:
     """
     parameters = {f"parameter_{number}": one for number, one in enumerate(queried.parameters)}
 
-    def read(request: Request, **values: Any) -> B:
+    async def read(request: Request, **values: Any) -> B:  # no thread is needed for it
         queried.check_names(request.query_params)
         return queried.bind({parameters[name].name: value for name, value in values.items()})
 

@@ -133,7 +133,9 @@ def _loading(endpoint: Callable[..., Any], options: RequestAtomic | None) -> Cal
     """Return an endpoint that returns lists in the place of querysets, in the transaction of its request."""
     if is_generator(endpoint) or hasattr(endpoint, _IS_LOADING):
         return endpoint
-    repeated = whole(options, endpoint) if options is not None and options.retries else endpoint
+    repeated = endpoint
+    if options is not None and options.retries:
+        repeated = whole(options, endpoint, lambda given: (one for one in given if isinstance(one, Response)))
 
     @functools.wraps(endpoint)
     async def call(*args: Any, **kwargs: Any) -> Any:

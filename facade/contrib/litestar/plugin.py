@@ -159,7 +159,7 @@ def _loading(handler: HTTPRouteHandler, options: RequestAtomic | None) -> Callab
     def told(answer: object) -> object:
         if read is not None:
             answer = represented(answer, read)
-        check_described(getattr(answer, "items", answer), f"The handler {handler}", _REMEDY)
+        check_described(answer, f"The handler {handler}", _REMEDY)
         return answer
 
     @functools.wraps(function)

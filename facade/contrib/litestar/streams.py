@@ -53,14 +53,17 @@ def csv_stream(
     columns: Sequence[str] | Mapping[str, str],
     filename: str | None = None,
     chunk_size: int = 2000,
+    *,
+    spreadsheet: bool = False,
     **options: Any,
 ) -> RowsResponse:
     """Return the rows of a queryset as a CSV table, while they are read.
 
-    ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. ``filename``: browsers store it.
+    ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. ``filename``: browsers store it. ``spreadsheet``: texts
+    that a spreadsheet would take for a formula get an apostrophe.
     """
     headers = dict(options.pop("headers", None) or {})
     if filename is not None:
         headers["Content-Disposition"] = attachment(filename)
-    rows = csv_lines(queryset, columns, chunk_size)
+    rows = csv_lines(queryset, columns, chunk_size, spreadsheet=spreadsheet)
     return RowsResponse(rows, media_type="text/csv", headers=headers, **options)

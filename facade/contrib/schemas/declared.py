@@ -139,7 +139,7 @@ def is_as_declared(owner: str, slot: Slot, annotation: Annotation) -> bool:
 def _agrees(owner: str, slot: Slot, annotation: Annotation, parts: list[Any]) -> bool:
     values = slot.values
     kind = values.kind
-    if not isinstance(kind, type):
+    if kind is Any or not isinstance(kind, type):  # Any is a class, too
         return False
     literals = [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
     if values.literals and literals:

@@ -118,7 +118,7 @@ def _column(text: FunctionText, item: ReadSlot, target: str) -> Iterator[str]:
 def _settling(slot: Slot, values: Values, coerce: Reader | None) -> Callable[[Any, Any], Any]:
     """Return what makes a value that an attribute was given one of the field's, or refuses it."""
     own, is_file = slot.source, slot.is_file
-    kind = values.kind if isinstance(values.kind, type) else object
+    kind = values.kind if isinstance(values.kind, type) and values.kind is not Any else object
 
     def settle(instance: Model, value: object) -> Any:
         if is_file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def etag(instance: Model, *also: object) -> str:
         raise ImproperlyConfigured(_DEFERRED.format(model=opts.label, names=names))
     columns = opts.concrete_fields if opts.version is None else [*opts.pk_fields, opts.version.field]
     state = [f"{column.attname}={_told(instance, column)}" for column in columns]
-    text = "\0".join([opts.label, *state, *map(str, also)])
+    text = "\0".join([opts.label, *state, *map(_plain, also)])
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
@@ -66,11 +67,19 @@ def _told(instance: Model, column: Field[Any]) -> str:
     value = getattr(instance, column.attname)
     if hasattr(value, "resolve_expression"):
         raise ImproperlyConfigured(_EXPRESSION.format(model=instance._meta.label, name=column.name))
-    value = column.to_python(value)
+    return _plain(column.to_python(value))
+
+
+def _plain(value: object) -> str:
+    """Return a text that no other value has: None is not "None", and what is alike to databases has one text."""
     if isinstance(value, decimal.Decimal):
         return str(value.normalize() + 0)
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         return value.astimezone(dt.UTC).isoformat()
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, sort_keys=True, default=_plain)
+    if isinstance(value, str):
+        return repr(str(value))
     return repr(value) if value is None or isinstance(value, bool | float | bytes) else str(value)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar, cast
+import datetime as dt
+import decimal
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from typing import Any, Final, TypeVar, cast
 
 from facade.exceptions import ImproperlyConfigured
 from facade.models import FETCH_RAISE, Model, QuerySet
@@ -12,6 +16,8 @@ from facade.orm.querysets.manager import BaseManager
 from facade.orm.querysets.raw import RawQuerySet
 
 T = TypeVar("T")
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes, decimal.Decimal, dt.date, dt.datetime})
 
 _NO_SCHEMA = (
     "{endpoint} returned {what}, and says nothing of how that becomes JSON: {remedy}, or return dicts "
@@ -25,17 +31,26 @@ def is_lazy(value: object) -> bool:
 
 
 def loaded(value: T) -> T:
-    """Return the rows of a queryset as a list, and anything else as it is.
+    """Return the rows of a queryset as a list, a dict with those of the querysets in it, and anything else as it is.
 
     What was not loaded with them, by ``select_related()`` or ``prefetch_related()``, raises FieldFetchBlocked when it is
     asked for: a serializer would make a query for each row.
     """
+    if (named := _with_queries(value)) is not None:
+        return cast("T", {name: loaded(one) for name, one in named.items()})
     return cast("T", list(cast("Iterable[object]", prepared(value)))) if is_lazy(value) else value
 
 
 async def aloaded(value: T) -> T:
     """Return what `loaded` does."""
+    if (named := _with_queries(value)) is not None:
+        return cast("T", {name: await aloaded(one) for name, one in named.items()})
     return cast("T", await prepared(value)) if is_lazy(value) else value  # type: ignore[misc] # it is a queryset
+
+
+def _with_queries(value: object) -> dict[object, object] | None:
+    """Return a dict that has querysets among its values; None for anything else."""
+    return value if type(value) is dict and any(map(is_lazy, value.values())) else None
 
 
 def prepared(value: object) -> object:
@@ -54,11 +69,35 @@ def as_queryset(value: QuerySet[Any, Any], done: str) -> QuerySet[Any, Any]:
 
 
 def check_described(value: object, endpoint: str, remedy: str) -> None:
-    """Refuse objects of models where nothing says which of their values a client gets.
+    """Refuse objects of models where nothing says which of their values a client gets, however deep they are in an answer.
 
     Raises ImproperlyConfigured naming the endpoint and the remedy.
     """
-    one = value[0] if isinstance(value, Sequence) and value and not isinstance(value, str | bytes) else value
-    if isinstance(one, Model):
-        what = f"{type(one).__name__} objects" if one is not value else f"a {type(one).__name__}"
-        raise ImproperlyConfigured(_NO_SCHEMA.format(endpoint=endpoint, what=what, remedy=remedy))
+    for one in _leaves(value):
+        if isinstance(one, Model) or is_lazy(one):
+            what = f"a {type(one).__name__}" if one is value else f"{type(one).__name__} objects"
+            raise ImproperlyConfigured(_NO_SCHEMA.format(endpoint=endpoint, what=what, remedy=remedy))
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """Yield what is in the containers of an answer, with those of dataclasses, as pages are."""
+    waiting, seen = [value], set()
+    while waiting:
+        one = waiting.pop()
+        if type(one) in _PLAIN:
+            continue
+        if (inner := _inside(one)) is None:
+            yield one
+        elif id(one) not in seen:
+            seen.add(id(one))
+            waiting.extend(inner)
+
+
+def _inside(value: object) -> Iterable[object] | None:
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, list | tuple | AbstractSet):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, own.name) for own in fields(value)]
+    return None

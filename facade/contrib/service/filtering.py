@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
+from facade.configuration import settings
 from facade.contrib.schemas.values import values_of
 from facade.contrib.service.errors import ParameterError, text_of
-from facade.contrib.service.parameters import Parameter, check_limits
+from facade.contrib.service.parameters import Parameter, check_limits, times_given
 from facade.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, ValidationError
-from facade.fields import Field
+from facade.fields import DateTimeField, Field
 from facade.models import Model, Q, QuerySet
 from facade.orm.querysets.manager import BaseManager
+from facade.timezone import get_default_timezone, is_naive, make_aware
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -24,6 +27,7 @@ _MANY = frozenset({"in", "range"})
 _OF_TRUTH = frozenset({"isnull"})
 _OF_TEXT = frozenset({
     "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "iexact", "regex", "iregex",
+    "has_key",
 })  # fmt: skip
 
 _UNKNOWN = "{model}: {path!r} cannot be filtered by ({reason})."
@@ -31,8 +35,13 @@ _NO_LOOKUP = "{model}: {path!r} has no lookup {lookup!r}. Lookups: {known}."
 _NO_TEXT = "{model}: {path!r} cannot be searched, since it is no text. Name a lookup, as in '{path}__exact'."
 _NOT_ALLOWED = "{name!r} is no filter here. Filters: {known}."
 _MANY_ROWS = "{model} cannot be ordered by {path!r}: an object has several of them."
+_TAKEN = "{model}: ?{name}= is the {what} itself, and no filter: allow a lookup of {name!r} by another name, such as {name}__in."
+_TWICE = "{name!r} is given {count} times, and takes one value."
 _TWO = "Two values are expected, from and to."
-_NO_TYPE = "{model}: nothing is known of the values of {path!r}, so that they cannot be read from a query."
+_NO_TYPE = (
+    "{model}: nothing is known of the values of {path!r}, so that they cannot be read from a query. Lookups of texts, as iexact and "
+    "icontains, take texts; isnull takes true and false."
+)
 
 
 class Filtering:
@@ -67,6 +76,9 @@ class Filtering:
         self._search = tuple(_searched(model, path) for path in search)
         self._paths = frozenset(lookups)
         self._order = _order_parameter(model, tuple(ordering))
+        for name, what in (("search", self._search), ("ordering", self._order)):
+            if what and name in self._conditions:
+                raise ImproperlyConfigured(_TAKEN.format(model=model._meta.label, name=name, what=name))
         self.parameters: Sequence[Parameter] = self._all_parameters()
         """One for each lookup that is allowed, and those of the search and the order."""
 
@@ -83,6 +95,9 @@ class Filtering:
             if path is not None and name not in self._conditions:
                 known = ", ".join(one for one in self._conditions if one.startswith(path))
                 raise ParameterError(name, _NOT_ALLOWED.format(name=name, known=known), "filter")
+        for one in self.parameters:
+            if not one.many and (count := times_given(given, one.name)) > 1:
+                raise ParameterError(one.name, _TWICE.format(name=one.name, count=count), "too_many")
 
     def bind(self, values: Mapping[str, Any]) -> Filters:
         """Return the filters of one request; raises ParameterError for a value that is not one of the field's."""
@@ -140,9 +155,17 @@ class Filters:
                     keys = self.filtering.model._base_manager.using(found.db).filter(q).values("pk")
                     q = Q(pk__in=keys)
                 found = found.filter(q)
-            except (ValueError, TypeError, OverflowError, ValidationError) as error:
+            except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
                 raise ParameterError(condition.parameter, text_of(error)) from error
-        return cast("QuerySet[M, R]", found.order_by(*self.ordering) if self.ordering else found)
+        if self.ordering:
+            found = found.order_by(*self.ordering)._with(_asked_order=self.ordering)
+        return cast("QuerySet[M, R]", found)
+
+
+def asked_order(queryset: QuerySet[Any, Any]) -> tuple[str, ...]:
+    """Return the order that a client has asked for, as long as the queryset is in it."""
+    asked: tuple[str, ...] = vars(queryset).get("_asked_order", ())
+    return asked if queryset._shape.query.order.order_by == asked else ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +175,8 @@ class _Allowed:
     parameter: Parameter
     path: str
     many: bool
+    zoned: bool
+    """Whether a moment without a zone is one of the default zone."""
 
     def on(self, value: object) -> Condition:
         """Return the condition for a value, or several."""
@@ -163,12 +188,16 @@ class _Allowed:
                 )
             if self.path.endswith("__range") and len(values) != 2:
                 raise ParameterError(self.parameter.name, _TWO, "range")
-            for one in values:
-                check_limits(self.parameter, one)
-            value = values
+            value = [self._checked(one) for one in values]
         else:
-            check_limits(self.parameter, value)
+            value = self._checked(value)
         return Condition(Q((self.path, value)), self.many, self.parameter.name)
+
+    def _checked(self, value: object) -> object:
+        check_limits(self.parameter, value)
+        if self.zoned and settings.USE_TZ and isinstance(value, dt.datetime) and is_naive(value):
+            return make_aware(value, get_default_timezone())
+        return value
 
 
 def _conditions(model: type[Model], path: str, lookups: Iterable[str]) -> Iterator[_Allowed]:
@@ -189,7 +218,8 @@ def _conditions(model: type[Model], path: str, lookups: Iterable[str]) -> Iterat
         kind, choices = _values(model, path, field, lookup)
         about = "" if lookup == "exact" else f"{path} {lookup}"
         parameter = Parameter(name, kind, None, about, many=lookup in _MANY, choices=choices)
-        yield _Allowed(parameter, f"{path}__{lookup}", many)
+        zoned = isinstance(field, DateTimeField) and field.is_zoned
+        yield _Allowed(parameter, f"{path}__{lookup}", many, zoned)
 
 
 def _values(model: type[Model], path: str, field: Field[Any], lookup: str) -> tuple[type, tuple[Any, ...]]:
@@ -198,7 +228,7 @@ def _values(model: type[Model], path: str, field: Field[Any], lookup: str) -> tu
     if lookup in _OF_TEXT:
         return str, ()
     found = values_of(field)
-    if not isinstance(found.kind, type):
+    if found.kind is Any or not isinstance(found.kind, type):  # Any is a class, too
         raise ImproperlyConfigured(_NO_TYPE.format(model=model._meta.label, path=path))
     return found.kind, found.literals
 

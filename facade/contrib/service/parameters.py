@@ -68,6 +68,12 @@ class MultiMapping(Protocol):
     def getlist(self, key: str, /) -> list[str]: ...
 
 
+def times_given(given: Iterable[str], name: str) -> int:
+    """Return how often a parameter was given, as far as the mapping tells."""
+    values = getattr(given, "getlist", None) or getattr(given, "getall", None)
+    return len(values(name)) if values is not None and name in given else 1
+
+
 def parsed(queried: Queried[T_co], given: MultiMapping) -> T_co:
     """Bind to texts, for frameworks that do not convert parameters. Raises ParameterError for a wrong value."""
     queried.check_names(given)
@@ -101,7 +107,7 @@ def _read(parameter: Parameter, text: str, where: str = "query") -> object:
 
 def check_limits(parameter: Parameter, value: object) -> None:
     """Refuse a number that is out of bounds or none, or a value that is no choice."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float | decimal.Decimal) and not _is_finite(value):
         raise ParameterError(parameter.name, "A finite number is expected.")
     if parameter.choices and value not in parameter.choices:
         known = ", ".join(str(choice) for choice in parameter.choices)
@@ -110,6 +116,13 @@ def check_limits(parameter: Parameter, value: object) -> None:
         raise ParameterError(parameter.name, f"{parameter.minimum} is the least value.", "min_value")
     if isinstance(value, int) and parameter.maximum is not None and value > parameter.maximum:
         raise ParameterError(parameter.name, f"{parameter.maximum} is the greatest value.", "max_value")
+
+
+def _is_finite(value: float | decimal.Decimal) -> bool:
+    """Tell whether a number is one that databases have: written out, 1e999999999 would fill the memory."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value.is_finite() and abs(value.adjusted()) <= _POWER
 
 
 def _read_bool(text: str) -> bool | None:
@@ -134,6 +147,7 @@ def _is_plain(text: str) -> bool:
 
 
 _DIGITS = 60
+_POWER = 1000
 _READERS: Final[Mapping[type, tuple[Callable[[str], Any], str]]] = {
     bool: (_read_bool, "true or false"),
     int: (_read_integer, "an integer"),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
+import decimal
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,6 +17,7 @@ from facade.contrib.service.errors import BodyError, Problem
 from facade.exceptions import ImproperlyConfigured
 from facade.foundation.imports import later
 from facade.models import Model
+from facade.parsing.dates import duration_string
 
 if TYPE_CHECKING:
     import msgspec
@@ -60,6 +66,45 @@ def represented(answer: object, read: Read) -> Any:
     return answer
 
 
+def as_json(value: object) -> bytes:
+    """Return the JSON of a value: of schemas, pages, and what `values()` gives. Numbers that JSON has not are texts, as "NaN"."""
+    if hasattr(value, "model_dump_json"):
+        return value.model_dump_json(by_alias=True).encode()  # type: ignore[no-any-return] # pydantic's
+    try:
+        return _written(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # NaN, or half a character
+        return _written(json.loads(_written(value), parse_constant=str)).encode()
+
+
+def _written(value: object, **options: Any) -> str:
+    return json.dumps(value, default=_jsonable, separators=(",", ":"), **options)
+
+
+def _jsonable(value: object) -> object:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=True)
+    if hasattr(value, "__struct_fields__"):
+        return msgspec.to_builtins(value)
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return plain(value)
+
+
+def plain(value: object) -> object:
+    """Return what JSON has of a value that it does not know; raises TypeError."""
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal | uuid.UUID):
+        return str(value)
+    if isinstance(value, dt.timedelta):
+        return duration_string(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} is no JSON: row=… says what is told of it.")
+
+
 def read_body(schema: type[Any] | None, body: bytes) -> Any:
     """Return what a client has sent as JSON: a schema, or without one what JSON says. Raises BodyError."""
     try:
@@ -68,6 +113,8 @@ def read_body(schema: type[Any] | None, body: bytes) -> Any:
         if hasattr(schema, "model_validate_json"):
             return schema.model_validate_json(body)
         return msgspec.json.decode(body, type=schema)
+    except RecursionError as error:
+        raise BodyError([Problem(("body",), "The document is too deep.", "too_deep")]) from error
     except ValueError as error:  # those of pydantic and msgspec, too
         raise BodyError(_problems(error)) from error
 

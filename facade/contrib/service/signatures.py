@@ -8,7 +8,9 @@ from typing import Any, Final, NamedTuple, get_type_hints
 
 from facade.contrib.service.parameters import Queried
 from facade.contrib.service.viewsets import STANDARD, ModelViewSet, Route, ViewSet
+from facade.exceptions import ImproperlyConfigured
 
+_TWICE = "{view}: a filter and the pagination both read ?{names}=: allow another lookup, as in size__in, or leave the filter out."
 KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
 _HEADER: Final = "facade_header_"
 
@@ -61,7 +63,11 @@ def _known(views: type[ViewSet], route: Route, name: str) -> Any:
 def queried_by(views: type[ViewSet]) -> dict[str, Queried[Any]]:
     """Return what a view set reads from the query, by the names that its methods call it."""
     found = {"filters": getattr(views, "filtering", None), "page": getattr(views, "pagination", None)}
-    return {name: queried for name, queried in found.items() if queried is not None}
+    kept = {name: queried for name, queried in found.items() if queried is not None}
+    names = [one.name for queried in kept.values() for one in queried.parameters]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ImproperlyConfigured(_TWICE.format(view=views.__name__, names=", ".join(sorted(twice))))
+    return kept
 
 
 def told_headers(

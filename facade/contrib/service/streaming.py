@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import decimal
 import io
-import json
-import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from facade.contrib.service.evaluation import as_queryset
-from facade.foundation.imports import later
+from facade.contrib.service.serialization import as_json, plain
 from facade.models import Model, QuerySet
-from facade.parsing.dates import duration_string
-
-if TYPE_CHECKING:
-    import msgspec
-else:
-    msgspec = later("msgspec")
 
 T = TypeVar("T")
 
@@ -30,6 +21,9 @@ BATCH: Final = 100
 """How many rows are sent at a time."""
 
 _STREAMED = "Rows are streamed"
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+_NO_COLUMNS = "The columns of a table are a list of paths, or a mapping of paths to titles, and not {columns!r}: without any, all would be sent."
 _NO_ROW = "A {model} is no JSON: row=… says what is told of it, as in row=BookOut.from_instance, or use queryset.values(…)."
 
 
@@ -47,15 +41,23 @@ def json_lines(
 
 
 def csv_lines(
-    queryset: QuerySet[Any, Any], columns: Sequence[str] | Mapping[str, str], chunk_size: int = 2000
+    queryset: QuerySet[Any, Any],
+    columns: Sequence[str] | Mapping[str, str],
+    chunk_size: int = 2000,
+    *,
+    spreadsheet: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """Yield a CSV table of a queryset: a line of titles, then the rows, while they are read.
 
-    ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. None is an empty cell.
+    ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. None is an empty cell, a document its JSON,
+    bytes are base 64. ``spreadsheet``: write an apostrophe before texts that a spreadsheet would take for a formula, and run.
     """
+    if isinstance(columns, str) or not columns:
+        raise TypeError(_NO_COLUMNS.format(columns=columns))
     titles = list(columns.values()) if isinstance(columns, Mapping) else list(columns)
     rows = as_queryset(queryset, _STREAMED).values_list(*columns)
-    return _with_titles(_table([titles]), _batches(rows, chunk_size, _table))
+    write = partial(_table, cell=_cell_of_spreadsheet if spreadsheet else _cell)
+    return _with_titles(write([titles]), _batches(rows, chunk_size, write))
 
 
 def attachment(filename: str) -> str:
@@ -94,31 +96,22 @@ def _line(value: object) -> bytes:
         return value + b"\n"
     if isinstance(value, Model):
         raise TypeError(_NO_ROW.format(model=type(value).__name__))
-    if hasattr(value, "model_dump_json"):
-        return value.model_dump_json().encode() + b"\n"  # type: ignore[no-any-return]
-    if hasattr(value, "__struct_fields__"):
-        return msgspec.json.encode(value) + b"\n"
-    return json.dumps(value, default=plain, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return as_json(value) + b"\n"
 
 
-def plain(value: object) -> object:
-    """Return what JSON has of a value that it does not know; raises TypeError."""
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal | uuid.UUID):
-        return str(value)
-    if isinstance(value, dt.timedelta):
-        return duration_string(value)
-    if isinstance(value, Enum):
-        return value.value
-    raise TypeError(f"{type(value).__name__} is no JSON: row=… says what is told of it.")
-
-
-def _table(rows: Iterable[Iterable[object]]) -> bytes:
+def _table(rows: Iterable[Iterable[object]], cell: Callable[[object], object]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([[_cell(value) for value in row] for row in rows])
+    csv.writer(text).writerows([[cell(value) for value in row] for row in rows])
     return text.getvalue().encode()
 
 
 def _cell(value: object) -> object:
-    return value.isoformat() if isinstance(value, dt.datetime | dt.date | dt.time) else value
+    if value is None or isinstance(value, str | int | float | decimal.Decimal):
+        return value
+    return as_json(value).decode() if isinstance(value, dict | list | tuple) else plain(value)
+
+
+def _cell_of_spreadsheet(value: object) -> object:
+    """Return a cell whose text no spreadsheet takes for a formula. See https://owasp.org/www-community/attacks/CSV_Injection"""
+    shown = _cell(value)
+    return f"'{shown}" if isinstance(shown, str) and shown.startswith(_FORMULA) else shown

@@ -78,22 +78,30 @@ def refuses(answer: object) -> bool:
     return isinstance(status, int) and status >= REFUSED
 
 
-def whole(options: RequestAtomic, function: Callable[P, R]) -> Callable[P, R]:
+def whole(
+    options: RequestAtomic,
+    function: Callable[P, R],
+    answers_in: Callable[[Iterable[object]], Iterable[object]] = lambda given: (),
+) -> Callable[P, R]:
     """Make each call of an endpoint a transaction, which is rolled back where its answer refuses the request.
 
-    Querysets that it returns are loaded inside. Works for `def` and `async def`.
+    Querysets that it returns are loaded inside. Works for `def` and `async def`. ``answers_in``: which of the arguments are
+    answers, whose status the endpoint may have set.
     """
     block = options.block(options.retries)
 
+    def refused(answer: object, given: Iterable[object]) -> bool:
+        return refuses(answer) or any(map(refuses, answers_in(given)))
+
     def work(*args: P.args, **kwargs: P.kwargs) -> R:
         answer = loaded(function(*args, **kwargs))
-        if refuses(answer):
+        if refused(answer, kwargs.values()):
             raise Undo(answer)
         return answer
 
     async def awork(*args: P.args, **kwargs: P.kwargs) -> Any:
         answer = await aloaded(await function(*args, **kwargs))  # type: ignore[misc] # it is async
-        if refuses(answer):
+        if refused(answer, kwargs.values()):
             raise Undo(answer)
         return answer
 
@@ -125,7 +133,7 @@ class Pending:
 
     def __init__(self, options: RequestAtomic) -> None:
         self._atomic = options.block()
-        self._context = contextvars.copy_context()
+        self._context: contextvars.Context
         self._lock = threading.Lock()
         self._is_async = False
         self._open = False
@@ -138,7 +146,8 @@ class Pending:
         return await aloaded(await function())
 
     def call(self, function: Callable[[], R]) -> R:
-        """Begin, and run a `def` endpoint; called in a thread."""
+        """Begin, and run a `def` endpoint; called in a thread, with what the dependencies have set in the context."""
+        self._context = contextvars.copy_context()
         return self._context.run(self._call, function)
 
     def _call(self, function: Callable[[], R]) -> R:

@@ -14,9 +14,9 @@ from facade.contrib.service.evaluation import prepared
 from facade.contrib.service.filtering import Filtering, Filters
 from facade.contrib.service.pagination.numbered import Paginating
 from facade.contrib.service.parameters import Queried
-from facade.contrib.service.serialization import given_values, reader_of, represented
+from facade.contrib.service.serialization import as_json, given_values, reader_of, represented
 from facade.db.connection import connections
-from facade.exceptions import ImproperlyConfigured
+from facade.exceptions import ImproperlyConfigured, ValidationError
 from facade.models import Model, QuerySet
 from facade.orm.querysets.manager import BaseManager
 
@@ -131,7 +131,7 @@ class ViewSet:
     def lookup_type(cls) -> type[Any]:
         """Return the Python type of what `get_object` finds an object by."""
         found = values_of(cls.model_of()._meta.get_field(cls._lookup_name())).kind
-        return found if isinstance(found, type) else str
+        return found if isinstance(found, type) and found is not Any else str
 
     @classmethod
     def _lookup_name(cls) -> str:
@@ -242,11 +242,16 @@ class ModelViewSet(ViewSet):
         """Save what is given in an object, and return it."""
         if hasattr(data, "aupdate"):
             return cast("M", await data.aupdate(instance))
-        return await _save(instance, _by_column(type(instance), given_values(data)), None)
+        values = _by_column(type(instance), given_values(data))
+        return await _save(instance, _without_key(instance, values), None)
 
     async def perform_destroy(self, instance: Model) -> None:
         """Delete an object."""
         await instance.adelete()
+
+    def tag_of(self, instance: Model) -> str:
+        """Return the ETag of an object: of its columns, and of all that is told of it, related objects included."""
+        return etag(instance, as_json(self.represent(instance)))
 
     def represent(self, answer: object) -> Any:
         """Return what is told of an object, of a list or of a page of them."""
@@ -269,7 +274,7 @@ class ModelViewSet(ViewSet):
             await lock.filter(**{self.lookup_field: pk}).values_list("pk")
         instance = await rows.aget(**{self.lookup_field: pk})
         if self.etags:
-            self._conditions().check(etag(instance), required=self.require_match)
+            self._conditions().check(self.tag_of(instance), required=self.require_match)
         return instance
 
     async def _read_again(self, instance: Model) -> Any:
@@ -278,7 +283,7 @@ class ModelViewSet(ViewSet):
 
     def _answer(self, instance: Model, *, check: bool = False) -> Any:
         if self.etags:
-            tag = etag(instance)
+            tag = self.tag_of(instance)
             if check:
                 self._conditions().check(tag)
             self.headers["ETag"] = tag
@@ -303,6 +308,15 @@ def _by_column(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
         columns.get(name, name) if not isinstance(value, Model) else name: value
         for name, value in values.items()
     }
+
+
+def _without_key(instance: Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without the primary key; ValidationError for another key than that of the object."""
+    keys = {"pk", *(key.attname for key in instance._meta.pk_fields)}
+    for name in keys & values.keys():
+        if values[name] != getattr(instance, name):
+            raise ValidationError({name: [ValidationError("The key of a row does not change.", code="key")]})
+    return {name: value for name, value in values.items() if name not in keys}
 
 
 async def _save(instance: M, values: Mapping[str, Any], using: str | None) -> M:

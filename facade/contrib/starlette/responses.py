@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from facade.contrib.service.evaluation import aloaded, check_described
-from facade.contrib.service.serialization import reader_of, represented
-from facade.contrib.service.streaming import plain
+from facade.contrib.service.serialization import as_json, reader_of, represented
 
 
 class QuerySetResponse(JSONResponse):
@@ -37,29 +35,13 @@ class QuerySetResponse(JSONResponse):
         self._read = None if schema is None else reader_of(schema)
         self._content = content
         super().__init__(None, status_code, headers, background=background)
-        self._extra = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Load the rows, and send them."""
         found = await aloaded(self._content)
         if self._read is not None:
             found = represented(found, self._read)
-        check_described(getattr(found, "items", found), "A QuerySetResponse", "say schema=…")
+        check_described(found, "A QuerySetResponse", "say schema=…")
         self.body = as_json(found)
-        self.init_headers(self._extra)
+        self.headers["content-length"] = str(len(self.body))
         await super().__call__(scope, receive, send)
-
-
-def as_json(value: object) -> bytes:
-    """Return the JSON of a value: of schemas, pages, and what `values()` gives."""
-    return json.dumps(value, default=_jsonable, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _jsonable(value: object) -> object:
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    if hasattr(value, "__struct_fields__"):
-        return {name: getattr(value, name) for name in value.__struct_fields__}
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    return plain(value)

@@ -54,7 +54,10 @@ class NDJSONResponse(RowsResponse):
 
 
 class CSVResponse(RowsResponse):
-    """The rows of a queryset as a CSV table, while they are read; see `csv_lines`. ``filename``: browsers store it."""
+    """The rows of a queryset as a CSV table, while they are read; see `csv_lines`. ``filename``: browsers store it.
+
+    ``spreadsheet``: texts that a spreadsheet would take for a formula get an apostrophe.
+    """
 
     media_type = "text/csv"
 
@@ -64,8 +67,10 @@ class CSVResponse(RowsResponse):
         columns: Sequence[str] | Mapping[str, str],
         filename: str | None = None,
         chunk_size: int = 2000,
+        *,
+        spreadsheet: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(csv_lines(queryset, columns, chunk_size), **options)
+        super().__init__(csv_lines(queryset, columns, chunk_size, spreadsheet=spreadsheet), **options)
         if filename is not None:
             self.headers["Content-Disposition"] = attachment(filename)

@@ -14,12 +14,12 @@ from starlette.routing import Route
 
 from facade.contrib.service.evaluation import is_lazy
 from facade.contrib.service.parameters import parsed, read_path
-from facade.contrib.service.serialization import is_schema, read_body
+from facade.contrib.service.serialization import as_json, is_schema, read_body
 from facade.contrib.service.signatures import Taken, taken
 from facade.contrib.service.transactions import RequestAtomic, whole
 from facade.contrib.service.viewsets import ModelViewSet, ViewSet
 from facade.contrib.service.viewsets import Route as ViewRoute
-from facade.contrib.starlette.responses import QuerySetResponse, as_json
+from facade.contrib.starlette.responses import QuerySetResponse
 from facade.db.scopes.atomic import is_async
 from facade.exceptions import ImproperlyConfigured
 

@@ -351,6 +351,14 @@ def order_by(query: Query, items: tuple[Any, ...]) -> None:
 
 
 @step
+def order_completed(query: Query, names: tuple[str, ...]) -> None:
+    """Let names decide where the order leaves rows in doubt: behind that of the query, or of its model."""
+    order = query.order
+    own = query.opts.ordering if order.default_ordering and not query.grouping.group_by else ()
+    query.order = replace(order, order_by=(*(order.order_by or own), *names))
+
+
+@step
 def unordered(query: Query) -> None:
     query.clear_ordering(force=True)
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from facade.bridge import twin
 from facade.contrib.service.errors import ParameterError
 from facade.contrib.service.evaluation import as_queryset
+from facade.contrib.service.filtering import asked_order
 from facade.contrib.service.pagination.keysets import Keyset
 from facade.contrib.service.pagination.numbered import CUT, Sized, with_one_more
 from facade.contrib.service.pagination.tokens import BadToken, Key, keys_of, read, sign
@@ -49,8 +50,8 @@ class CursorPage(Generic[T]):
 class CursorPagination(Sized):
     """Pages that begin behind the last row of the page before: ``?cursor=…&size=20``.
 
-    ``ordering``: names, with "-" for descending, and expressions; that of the queryset otherwise. It may hold
-    nulls, ties, columns of other tables and annotations; the primary key is added where it leaves rows in doubt. A
+    ``ordering``: names, with "-" for descending, and expressions; that of the queryset otherwise. One that the client
+    asks for by `Filtering` comes before both. It may hold nulls, ties, columns of other tables and annotations; the primary key is added where it leaves rows in doubt. A
     cursor holds the values of a row, readable, and is signed with ``key``, or the setting SECRET_KEY, for this model
     and order: another one is refused. Of several keys the first one signs.
 
@@ -106,10 +107,12 @@ class PageByCursor:
         """Load the page behind the cursor. Raises ParameterError for one that is not of this list."""
         rows = as_queryset(queryset, CUT)
         _check(rows)
-        keyset = Keyset.of(rows, self.ordering)
+        keyset = Keyset.of(rows, asked_order(rows) or self.ordering)
         keys = keys_of(self.key)
         direction, place = self._place(keyset, keys)
         found = keyset.ordered(rows, backward=direction == BACKWARD)
+        if any(one.contains_over_clause for one in found._shape.query.annotation_select.values()):
+            raise TypeError(_COMBINED.format(what="a Window(), which looks at rows before the cursor, too"))
         if place is not None:
             found = keyset.behind(found, place, backward=direction == BACKWARD)
         items, more = with_one_more(found, self.size)

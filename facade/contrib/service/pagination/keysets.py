@@ -8,9 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from facade.contrib.service.pagination.numbered import merges_rows, one_by_one
 from facade.db.connection import connections
 from facade.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from facade.expressions.base import OrderBy
+from facade.expressions.names import referenced_paths
+from facade.fields.declarations import LOOKUP_SEP
 from facade.meta.options import Options
 from facade.models import F, Model, Q, QuerySet
 from facade.sql.query.query import Query
@@ -20,6 +23,10 @@ _KEY = "cursor_key_{number}"
 _OTHER_ORDER = "A cursor needs the ordering as names and expressions: CursorPagination(ordering=…)."
 _NO_ORDER = "{name!r} is no order that a cursor can go on from."
 _RELATION = "A cursor cannot go on from {name!r}, which is ordered as its model is: name the columns ({attname!r}, or '{name}__…')."
+_MERGED = (
+    "A cursor cannot go on from {name!r}: it would be one more thing that equal rows of values() are told apart by. Name it "
+    "there, or order by {known}."
+)
 _DEFERRED = (
     "{name!r} is not loaded, and the cursor goes on from it: leave it out of defer(), or name it in only()."
 )
@@ -81,13 +88,12 @@ class Keyset:
         query = rows._shape.query
         given = list(ordering)
         if not given:
-            given = list(
-                query.order.order_by or (query.opts.ordering if query.order.default_ordering else ())
-            )
+            own = query.opts.ordering if query.order.default_ordering and not query.grouping.group_by else ()
+            given = list(query.order.order_by or own)
             if not query.order.standard_ordering or not all(isinstance(item, str) for item in given):
                 raise ImproperlyConfigured(_OTHER_ORDER)
-        if rows._fields is None or not query.grouping.group_by:
-            given = _completed(query.opts, given)
+        merged = bool(rows._fields) and merges_rows(query)
+        given = _of_merged(rows, given) if merged else _completed(query.opts, given)
         first = connections[rows.db].features.order_by_nulls_first
         terms = tuple(_term(query, item, number, first) for number, item in enumerate(given))
         if rows._fields:
@@ -119,12 +125,12 @@ class Keyset:
 
     def place_of(self, row: object) -> list[Any]:
         """Return the values that place a row."""
-        if isinstance(row, Mapping):
-            return [row[term.name] for term in self.terms]
-        loaded = vars(row)
+        loaded = row if isinstance(row, Mapping) else vars(row)
         for term in self.terms:
             if term.name not in loaded:
                 raise ImproperlyConfigured(_DEFERRED.format(name=term.name))
+            if isinstance(loaded[term.name], Mapping):
+                raise ImproperlyConfigured(_NO_ORDER.format(name=term.name))
         return [loaded[term.name] for term in self.terms]
 
     def clean(self, rows: Sequence[Any]) -> None:
@@ -149,6 +155,22 @@ def _row_behind(rows: QuerySet[Any, Any], terms: Sequence[Term], place: Sequence
     given = [sa.literal(value, column.type) for value, column in zip(place, own, strict=True)]
     one, other = sa.tuple_(*own), sa.tuple_(*given)
     return one < other if terms[0].descending else one > other
+
+
+def _of_merged(rows: QuerySet[Any, Any], ordering: Sequence[Any]) -> list[Any]:
+    """Return the order with all that tells the rows of values() apart; ImproperlyConfigured for what they have not."""
+    columns = {name: one for one in rows.model._meta.concrete_fields for name in (one.name, one.attname)}
+    columns["pk"] = rows.model._meta.pk
+    there = {columns.get(name, name) for name in rows._fields or ()}
+    ordering = [part for item in ordering for part in _expanded(rows.model._meta, item)]
+    for item in ordering:
+        name = _name_of(item)
+        used = map(LOOKUP_SEP.join, referenced_paths(item)) if name is None else [name.removeprefix("-")]
+        if any(columns.get(one, one) not in there for one in used):
+            known = ", ".join(map(repr, rows._fields or ()))
+            raise ImproperlyConfigured(_MERGED.format(name=name or item, known=known))
+    ordered = {columns.get(name, name) for item in ordering if (name := (_name_of(item) or "").lstrip("-"))}
+    return [*ordering, *(name for name in one_by_one(rows) if columns.get(name, name) not in ordered)]
 
 
 def _completed(opts: Options, ordering: Sequence[Any]) -> list[Any]:

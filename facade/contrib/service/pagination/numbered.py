@@ -12,6 +12,7 @@ from facade.contrib.service.evaluation import as_queryset
 from facade.contrib.service.parameters import Parameter
 from facade.exceptions import ImproperlyConfigured
 from facade.models import QuerySet, prefetch_related_objects
+from facade.sql.query.query import Query
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -163,7 +164,7 @@ def _load_part(
     queryset: QuerySet[Any, Any], start: int, size: int, total: bool
 ) -> tuple[list[Any], int | None, bool]:
     """Return the rows of a part, the number of all rows if it is asked for, and whether there are more."""
-    rows = _stable(as_queryset(queryset, CUT))
+    rows = stable(as_queryset(queryset, CUT))
     if not total:
         items, more = with_one_more(rows[start:], size)
         return items, None, more
@@ -183,17 +184,30 @@ def with_one_more(rows: QuerySet[Any, Any], size: int) -> tuple[list[Any], bool]
     return items, len(found) > size
 
 
-def _stable(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
-    """Return the queryset in an order that leaves no two rows in doubt, where a primary key can be added to it."""
+def stable(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """Return the queryset in an order that leaves no two rows in doubt, where what tells them apart can be added to it."""
     query = queryset._shape.query
-    fixed = (
-        query.source.combinator
-        or query.grouping.distinct_fields
-        or query.grouping.group_by not in (None, True)
+    fixed = query.source.combinator or query.grouping.distinct_fields or query.order.extra_order
+    if fixed or queryset._low or queryset._high is not None or queryset.totally_ordered:
+        return queryset
+    names = one_by_one(queryset)
+    if query.grouping.distinct and queryset._fields and not query.order.order_by:
+        return queryset.order_by(*names)  # the model's own order would tell equal rows apart
+    return queryset._step(("order_completed", names)) if names else queryset
+
+
+def one_by_one(queryset: QuerySet[Any, Any]) -> tuple[str, ...]:
+    """Return the names that tell the rows apart: the primary key, or where equal rows become one all that they have."""
+    query = queryset._shape.query
+    if not (queryset._fields and merges_rows(query)):
+        return ("pk",)
+    computed, columns = query.annotation_select, {one.name: one.attname for one in query.opts.concrete_fields}
+    grouped = (
+        name for name in queryset._fields if not getattr(computed.get(name), "contains_aggregate", False)
     )
-    if fixed or queryset._fields is not None or queryset._low or queryset._high is not None:
-        return queryset
-    if queryset.totally_ordered or not query.order.standard_ordering:
-        return queryset
-    order = query.order.order_by or (query.opts.ordering if query.order.default_ordering else ())
-    return queryset.order_by(*order, "pk") if all(isinstance(item, str) for item in order) else queryset
+    return tuple(columns.get(name, name) for name in grouped)
+
+
+def merges_rows(query: Query) -> bool:
+    """Tell whether rows that are equal in all that is selected are one: by distinct(), or as groups of values()."""
+    return query.grouping.distinct or query.grouping.group_by not in (None, True)

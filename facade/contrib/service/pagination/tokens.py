@@ -11,7 +11,6 @@ import hmac
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from typing import Any, Final
 
 from facade.configuration import settings
@@ -93,8 +92,6 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def _tagged(value: object) -> object:
-    if isinstance(value, Enum):
-        return value.value
     for kind in type(value).__mro__:
         if kind in _WRITERS:
             tag, write = _WRITERS[kind]
