@@ -127,6 +127,13 @@ def test_no_line_is_wider_than_the_terminal(printed):
     assert [line for line in printed.splitlines() if len(line) > WIDTH and "sqlite:///" not in line] == []
 
 
+def test_it_fits_into_a_narrow_terminal():
+    done = CliRunner().invoke(app, ["demo"], env={"COLUMNS": "40"})
+    assert done.exit_code == 0, done.output
+    assert "6/6" in done.output
+    assert [line for line in done.output.splitlines() if len(line) > 40] == []
+
+
 @pytest.mark.vendors("postgres")
 def test_it_runs_on_the_database_of_an_url_page_by_page_and_leaves_nothing(database):
     done = CliRunner().invoke(app, ["demo", "--database", database.url, "--pause"], input="\n\nq\n")
