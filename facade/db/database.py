@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy
 
@@ -26,6 +26,7 @@ from facade.db.transactions.blocks import state
 from facade.db.transactions.control import TransactionControl
 from facade.drivers import driver_of
 from facade.exceptions import ImproperlyConfigured, TransactionManagementError, UnsupportedFeature
+from facade.foundation.seams import Seam
 from facade.vendors import vendor_named
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ _NO_LAST_KEY = (
     "primary key."
 )
 _NO_BLOCK = "select_for_update cannot be used outside of a transaction."
+
+
+named_under: Seam[[str, Execution], str] = Seam(
+    "what a database is called under options", filled_by="facade.db.scopes.optioned"
+)
 
 
 class _Home:
@@ -449,7 +455,7 @@ class Database(TransactionControl):
         if (found := self._homes.get(key)) is None:
             if len(self._homes) >= MAX_HOMES:
                 self._homes.clear()
-            found = self._homes[key] = type(self).named_under(self.alias, Execution({SCHEMAS: dict(schemas)}))
+            found = self._homes[key] = named_under(self.alias, Execution({SCHEMAS: dict(schemas)}))
         return found
 
     def schema_of(self, schema: str | None) -> str | None:
@@ -485,9 +491,6 @@ class Database(TransactionControl):
             return {}
         is_async = bridge.in_worker() or bridge.running_loop() is not None
         return alike(engines[-1 if is_async else 0].get_execution_options().get(SCHEMAS) or {})
-
-    named_under: ClassVar[Callable[[str, Execution], str]]
-    """Returns the name of a database under execution options; `scopes.optioned`, which is above, says how."""
 
     def _placed(self, statement: Statement) -> Statement:
         schemas = self._schema_map()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade import configuration
 from facade.db.settings.aliases import alias_behind, in_schemas
-from facade.db.settings.moved import moved
+from facade.db.settings.moved import check_place, moved
 
 if TYPE_CHECKING:
     from facade.fields.contracts import Instance
@@ -46,7 +46,7 @@ class ConnectionRouter:
             instance = hints.get("instance")
             home = (instance is not None and instance._state.db) or DEFAULT_DB_ALIAS
             if moved.blocks and instance is not None:
-                moved.check(instance, home)
+                check_place(instance, home)
             return home
         return self._choose("db_for_write", model, hints)
 
@@ -54,7 +54,7 @@ class ConnectionRouter:
         """Return where an instance came from, as `db_for_write` does without routers."""
         home: str | None = instance._state.db
         if moved.blocks and home is not None:
-            moved.check(instance, home)
+            check_place(instance, home)
         return home
 
     def _choose(self, action: str, model: type[Any], hints: dict[str, Any]) -> str:
@@ -69,7 +69,7 @@ class ConnectionRouter:
         if in_schemas(home) and home.alias == chosen:  # where on its database an object is, it knows itself
             return home
         if moved.blocks and instance is not None and chosen == home:
-            moved.check(instance, chosen)
+            check_place(instance, chosen)
         return chosen
 
     def allow_relation(self, obj1: Instance, obj2: Instance, **hints: Any) -> bool:

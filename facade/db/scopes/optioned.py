@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from facade.db.channels.execution import SCHEMAS
-from facade.db.database import Database
+from facade.db.database import Database, named_under
 from facade.db.handler import connections
 from facade.db.settings.aliases import Bound, alias_behind
-from facade.db.settings.moved import moved
+from facade.db.settings.moved import check_place, moved
 from facade.db.transactions.blocks import state
 from facade.exceptions import TransactionManagementError
 
@@ -201,6 +201,7 @@ class OptionedDatabase(Database):
         return self._whole._plain_dialect()
 
 
+@named_under.fill
 def under(name: str, execution: Execution) -> Bound:
     """Return the name of a database under options: the same for the same options, as objects remember it.
 
@@ -241,7 +242,8 @@ def _named(name: str, database: Database, execution: Execution) -> Bound:
     return bound
 
 
-def check_place(instance: Instance, name: str) -> None:
+@check_place.fill
+def _check_place(instance: Instance, name: str) -> None:
     """Raise TransactionManagementError where the block around has an instance's tables elsewhere than it came from."""
     database = connections[name]
     if instance._state.adding or database.home == name:
@@ -249,7 +251,3 @@ def check_place(instance: Instance, name: str) -> None:
     model = type(instance)
     if any(database.moves(one.__table__.schema) for one in (model, *model._meta.all_parents)):
         raise TransactionManagementError(_ELSEWHERE.format(model=model._meta.label, key=instance.pk))
-
-
-Database.named_under = staticmethod(under)
-moved.check = check_place
