@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from facade.fields.relations.foreign_objects import values_of
+from facade.fields.relations.foreign_objects import StoredValue
 from facade.orm.instances.fetching import FETCH_ONE, fetch_mode_of
 
 if TYPE_CHECKING:
@@ -33,8 +33,14 @@ PREFETCHED = "_prefetched_objects_cache"
 def grouped(key: Callable[[Any], Any], rows: list[Any]) -> dict[Any, list[Any]]:
     """Return the rows by their keys."""
     groups = defaultdict[Any, list[Any]](list)
-    for value, row in zip(values_of(key, rows), rows, strict=True):
-        groups[value].append(row)
+    if type(key) is StoredValue:  # as nearly always: without a call for each row
+        name = key.name
+        for row in rows:
+            data = row.__dict__
+            groups[data[name] if name in data else key(row)].append(row)
+        return groups
+    for row in rows:
+        groups[key(row)].append(row)
     return groups
 
 
