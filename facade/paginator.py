@@ -230,8 +230,17 @@ class AsyncPaginator(BasePaginator[T]):
     ['cyd']
     """
 
-    _cache_acount: int | None = None
-    _cache_anum_pages: int | None = None
+    def __init__(
+        self,
+        object_list: ObjectList[T],
+        per_page: int | str,
+        orphans: int | str = 0,
+        allow_empty_first_page: bool = True,
+        error_messages: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(object_list, per_page, orphans, allow_empty_first_page, error_messages)
+        self._cache_acount: int | None = None
+        self._cache_anum_pages: int | None = None
 
     async def __aiter__(self) -> AsyncIterator[AsyncPage[T]]:
         for number in await self.apage_range():
