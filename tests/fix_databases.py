@@ -217,9 +217,8 @@ class PostgresHome(ServerHome):
         self.observe(self.EMPTY, alias)
 
     def is_empty(self, alias):
-        return self.observe(self.THINGS, alias) == [
-            (4, 0)
-        ]  # pg_catalog, pg_toast, public, information_schema
+        schemas = 4  # pg_catalog, pg_toast, public, information_schema
+        return self.observe(self.THINGS, alias) == [(schemas, 0)]
 
     def run(self, alias, statements):
         self.observe(";\n".join(statements), alias)
@@ -239,9 +238,12 @@ class MariaHome(ServerHome):
     LEFT_BEHIND = "SELECT id FROM information_schema.processlist WHERE db IN %s AND id <> connection_id()"
     TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN %s AND table_type = %s"
     DDL = [
-        f"COM_{verb}_{what}"
-        for verb in ("CREATE", "ALTER", "DROP", "RENAME")
-        for what in ("TABLE", "INDEX", "VIEW", "TRIGGER", "SEQUENCE", "FUNCTION", "PROCEDURE")
+        "COM_TRUNCATE",
+        *(
+            f"COM_{verb}_{what}"
+            for verb in ("CREATE", "ALTER", "DROP", "RENAME")
+            for what in ("TABLE", "INDEX", "VIEW", "TRIGGER", "SEQUENCE", "FUNCTION", "PROCEDURE")
+        ),
     ]
 
     def create(self):
@@ -307,7 +309,7 @@ class MariaHome(ServerHome):
         with self._kept.cursor() as cursor:
             cursor.execute(
                 "SELECT sum(variable_value) FROM information_schema.global_status WHERE variable_name IN %s",
-                ([*self.DDL, "COM_TRUNCATE"],),
+                (self.DDL,),
             )
             return cursor.fetchall()
 

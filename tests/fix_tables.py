@@ -31,9 +31,11 @@ def ddl_of(models, alias):
     return [sql for sql in statements if sql.lstrip().startswith(DDL)]
 
 
-def are_everybodys(models):
-    """Tell whether the models are a module's, and not a test's own, which nobody else will ask for."""
-    return all(getattr(sys.modules.get(m.__module__), m.__qualname__, None) is m for m in models)
+def are_usual(home, models):
+    """Tell whether the databases are configured as tests get them, and the models are a module's: a test's own nobody else will ask for."""
+    return home.urls == settings.DATABASES and all(
+        getattr(sys.modules.get(m.__module__), m.__qualname__, None) is m for m in models
+    )
 
 
 class Tables:
@@ -72,7 +74,7 @@ class Tables:
         """Make the tables of the models; False if they are to be made in the ordinary way."""
         first, self.made = alias not in self.made, self.made | {alias}
         ready = self.ready.pop(alias, None)
-        if not first or self.home.urls != settings.DATABASES or not are_everybodys(models):
+        if not first or not are_usual(self.home, models):
             self.standing.pop(alias, None)
             self.firsts.pop((self.test, alias), None)
             if ready is not None:
@@ -105,7 +107,7 @@ class SQLiteTables:
 
     def make(self, models, alias):
         path = Path(make_url(self.home.urls[alias]).database)
-        if path.exists() or self.home.urls != settings.DATABASES or not are_everybodys(models):
+        if path.exists() or not are_usual(self.home, models):
             return False
         if models in self.files:
             path.write_bytes(self.files[models])
