@@ -78,6 +78,34 @@ def test_a_column_that_no_part_selects_is_refused(face, library, assert_queries)
         face.list(first.union(second).values("pages"))
 
 
+@pytest.mark.parametrize("name", ["union", "intersection", "difference"])
+def test_querysets_of_different_widths_are_refused_with_the_columns_of_both(
+    face, library, assert_queries, name
+):
+    books, authors = Book.objects.order_by().values("title", "pages"), Author.objects.values("name")
+    both = getattr(books, name)(authors)
+    said = (
+        rf"different widths by {name}\(\): that of tests.Book selects 2 columns \(title, pages\), "
+        r"that of tests.Author 1 column \(name\). Let values\(\)"
+    )
+    for read in (both.count, both.exists, both.order_by("title").first):
+        with assert_queries(0), pytest.raises(FieldError, match=said):
+            face(read)
+    with assert_queries(0), pytest.raises(FieldError, match=r"tests.Author selects \d columns \(id, name, "):
+        face.list(getattr(Author.objects.all(), name)(Book.objects.all()))
+
+
+def test_columns_that_only_an_order_needs_do_not_count(face, library):
+    first, second = parts("title")
+    inner = first.union(Author.objects.values("name"))
+    assert face.list(inner.union(second).order_by("title")) == [
+        {"title": one} for one in ("Ada", "Bob", *"xyz")
+    ]
+    first, second = parts()
+    both = first.union(second).union(Book.objects.all())
+    assert [book.title for book in face.list(both.order_by("-author__name", "title"))] == ["y", "x", "z"]
+
+
 def test_a_union_is_ordered_through_a_relation(face, library, assert_queries):
     first, second = parts()
     both = first.union(second).order_by("-author__name", "title")

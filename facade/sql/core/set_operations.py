@@ -66,6 +66,7 @@ class Combination:
         order = self._combined_terms()
         hidden = self._unselected(order)
         selects: list[Any] = []
+        shown: list[tuple[Query, list[str]]] = []
         for position, embedded in enumerate(query.combined):
             part = self._part(embedded, hidden)
             try:
@@ -79,9 +80,12 @@ class Combination:
             select = _spread(part.correlated(select), part.layout)
             if not selects:
                 whole.layout = part.layout
+            names = [str(column.key) for column in select.selected_columns]
+            shown.append((part.query, names[: len(names) - len(part.behind)]))
             selects.append(whole.words.combinable(select, part.query))
         if not selects:
             raise EmptyResultSet
+        self._check_widths(shown)
         return whole.limited(self._ordered_combination(selects, order, hidden))
 
     def _part(self, embedded: Embedded, hidden: list[OrderBy]) -> CombinationCompiler:
@@ -100,6 +104,17 @@ class Combination:
         return part
 
     # -- columns -----------------------------------------------------------------------------
+
+    def _check_widths(self, shown: list[tuple[Query, list[str]]]) -> None:
+        """Raise FieldError unless all parts select as many columns as the first."""
+        (first, names), *others = shown
+        for other, more in others:
+            if len(more) != len(names):
+                raise FieldError(
+                    f"Cannot combine querysets of different widths by {self.query.source.combinator}(): that of {first.opts.label} "
+                    f"selects {_counted(names)}, that of {other.opts.label} {_counted(more)}. Let values() or values_list() pick "
+                    "as many columns of each."
+                )
 
     @property
     def _first(self) -> Any:
@@ -221,6 +236,10 @@ class Combination:
                 return self.compiler.layout.width + number
         name = _name(item)
         return next(index for index, names in enumerate(column_names(self.query)) if name in names)
+
+
+def _counted(names: list[str]) -> str:
+    return f"{len(names)} column{'' if len(names) == 1 else 's'} ({', '.join(names)})"
 
 
 def _as_order(item: str | Expression) -> OrderBy:
