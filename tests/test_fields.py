@@ -648,7 +648,9 @@ class TestChecks:
             models.DateField(default=present.date()),
             models.TimeField(default=present.time()),
         ):
-            assert [message.id for message in field.check()] == ["fields.W161"]
+            (message,) = field.check()
+            assert message.id == "fields.W161"
+            assert "`facade.timezone.now`" in message.hint
 
     @pytest.mark.parametrize("kind", ALL)
     def test_a_right_declaration_has_no_messages(self, kind):

@@ -113,7 +113,7 @@ class _Clocked(Field[AnyValue]):
             hint = (
                 "It seems you set a fixed date / time / datetime value as default for this field. This may "
                 "not be what you want. If you want to have the current date as default, use "
-                "`django.utils.timezone.now`"
+                "`facade.timezone.now`"
             )
             found.append(self._warning("Fixed default value provided.", "W161", hint))
         return found
