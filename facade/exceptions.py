@@ -263,7 +263,8 @@ class DetachedOperation(TransactionManagementError):
 class CommitOutcomeUnknown(_Told, OperationalError):
     """The connection was lost during COMMIT: whether the work was saved is unknown.
 
-    It is never tried again by itself. What helps: look whether the work is there before you do it again.
+    It is never tried again by itself. What interrupts a COMMIT, a cancellation or Ctrl-C, is raised itself, with this as
+    its ``__cause__``. What helps: look whether the work is there before you do it again.
     """
 
 

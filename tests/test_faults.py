@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -28,6 +30,7 @@ NAP = {
     "postgresql": Statement("SELECT pg_sleep(0.002)::text", reads=True, returns=True),
     "mysql": Statement("SELECT sleep(0.002)", reads=True, returns=True),
 }
+PID = Statement("SELECT pg_backend_pid()", reads=True, returns=True)
 ONE = Statement("SELECT 1", reads=True, returns=True)
 
 
@@ -108,6 +111,50 @@ def test_a_commit_whose_acknowledgement_is_lost_is_of_unknown_outcome(face, entr
     assert entries.read() == ["stored all the same"]
 
 
+SLOWLY = (
+    "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(10); RETURN NULL; END'",
+    "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slowly()",
+)
+
+
+@pytest.fixture
+def slow_commits(database, entries):
+    """COMMIT takes its time on the server."""
+    for sql in SLOWLY:
+        database.observe(sql)
+    yield
+    database.observe("DROP FUNCTION slowly CASCADE")
+
+
+def stop(number, frame):
+    sys.exit(3)
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.faces("sync")
+@pytest.mark.parametrize("handler", [signal.default_int_handler, stop])
+def test_what_interrupts_a_commit_is_raised_and_has_the_unknown_outcome_as_its_cause(
+    entries, slow_commits, handler
+):
+    ordinary = signal.signal(signal.SIGINT, handler)
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT])
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)) as caught:
+            with atomic():
+                entries.add("perhaps")
+                timer.start()
+    finally:
+        signal.signal(signal.SIGINT, ordinary)
+        timer.join()
+    assert isinstance(caught.value, SystemExit if handler is stop else KeyboardInterrupt)
+    unknown = caught.value.__cause__
+    assert isinstance(unknown, CommitOutcomeUnknown)
+    assert "The COMMIT of 'default' was interrupted" in str(unknown)
+    assert in_use() == 0
+    assert entries.read() == []
+
+
 def test_a_connection_that_was_lost_before_commit_has_saved_nothing(face, entries, proxy):
     channel = connections["default"].lend()
     channel.begin()
@@ -120,6 +167,27 @@ def test_a_connection_that_was_lost_before_commit_has_saved_nothing(face, entrie
     channel.check_in()
     assert entries.stored == []
     assert in_use() == 0
+
+
+@pytest.mark.vendors("postgres")
+@pytest.mark.faces("async")
+@pytest.mark.parametrize("turns", range(4))
+async def test_an_idle_connection_that_the_server_has_ended_is_told_as_lost(database, turns):
+    """However much of the end the event loop has seen: asyncpg knows of it a turn later than the protocol does."""
+    entries, one = Entries(database), connections["default"]
+    for read in (True, False):
+        number = await bridge.spawn(lambda: one.fetch(PID, ())[0][0])
+        database.observe(f"SELECT pg_terminate_backend({number}, 1000)")
+        time.sleep(0.02)  # noqa: ASYNC251 - the loop is to see nothing of it
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if read:  # tried again
+            assert await bridge.spawn(entries.read) == []
+            continue
+        with pytest.raises(OperationalError, match="lost|terminating") as caught:
+            await entries.aadd("x")
+        assert caught.value.connection_invalidated
+    assert entries.stored == []
 
 
 def test_a_block_whose_connection_is_cut_ends_with_an_error_and_leaks_nothing(face, entries, proxy):

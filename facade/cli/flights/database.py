@@ -88,8 +88,6 @@ def _explained(url: str, what: str) -> Iterator[None]:
     except (ArgumentError, NoSuchModuleError, ImproperlyConfigured) as error:
         raise Unusable(f"{shown(url)} cannot be used: {_line(error)}") from error
     except (DBAPIError, PoolTimeout) as error:
-        if isinstance(getattr(error, "orig", None), KeyboardInterrupt):  # in the middle of a COMMIT
-            raise KeyboardInterrupt from error
         raise Unusable(f"{shown(url)} {what}: {_line(error)}") from error
 
 

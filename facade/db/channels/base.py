@@ -24,13 +24,13 @@ from facade.db.channels.cursors import Reader, at_hand
 from facade.db.channels.errors import (
     driver_error,
     ended_before,
-    is_of_a_pooler,
+    explain,
     says_lost,
-    says_no_table,
     translated,
+    unknown_outcome,
 )
 from facade.drivers.driver import Unwritable, unwritable
-from facade.exceptions import CommitOutcomeUnknown, TransactionManagementError
+from facade.exceptions import TransactionManagementError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -42,19 +42,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _STALE_TRIES = 5  # a table may be altered again before the statement has its turn
-_POOLER = (
-    "Database {!r}: is there a pooler between (pgbouncer in transaction mode, for instance) that spreads the statements "
-    "of one connection over several servers? TRANSACTION_POOLING: True in its settings is for that."
-)
-_NO_TABLE = (
-    "facade.create_all() makes the tables of all models; those of migrations come with `facade migrate`."
-)
-_LOST = "The connection to {0!r} was lost while it committed: "
-_CUT = (
-    "The server of {0!r} had not answered COMMIT {1:g} seconds after the task around it was cancelled, and the "
-    "connection was closed (FACADE_CLEANUP_SECONDS): "
-)
-_UNKNOWN = "whether the work was saved is unknown. Look for it before you do it again."
 
 
 class DriverChannel(Channel):
@@ -405,16 +392,19 @@ class DriverChannel(Channel):
             )
 
     def _commit_failed(self, error: BaseException) -> NoReturn:
-        """Raise what the caller is to see; a cancellation of the waiting task has COMMIT's own error as cause."""
+        """Raise what the caller is to see; a cancellation of the waiting task has COMMIT's own error as cause.
+
+        What interrupts the program, Ctrl-C or `sys.exit()` in a handler, goes on its way, too: that nobody knows the outcome
+        is its cause.
+        """
         waited = isinstance(error, bridge.CancelledError)
         cause = error.__cause__ if waited else error
         if cause is not None and self._leaves_unknown(cause):
             self.discard(cause)
-            happened = _CUT if isinstance(cause, TimeoutError) else _LOST
-            unknown = CommitOutcomeUnknown(
-                happened.format(self.database.alias, settings.FACADE_CLEANUP_SECONDS) + _UNKNOWN, cause
-            )
-            raise (error if waited else unknown) from (unknown if waited else cause)
+            unknown = unknown_outcome(cause, self.database.alias, settings.FACADE_CLEANUP_SECONDS)
+            if isinstance(error, Exception):
+                raise unknown from cause
+            raise error from unknown
         self.in_transaction = self._usable() and self._holds_transaction()
         if waited:
             raise error
@@ -553,10 +543,7 @@ class DriverChannel(Channel):
         elif self.in_transaction and not self._holds_transaction():
             self.in_transaction = False  # some errors of SQLite and MySQL roll everything back
         raised = translated(error, sql, params, lost=self.broken, hide=self._lender.hides_parameters)
-        if is_of_a_pooler(driver_error(error) or error) and isinstance(raised, DBAPIError):
-            raised.add_detail(_POOLER.format(self.database.alias))
-        if says_no_table(driver_error(error) or error):
-            raised.add_note(_NO_TABLE)
+        explain(raised, driver_error(error) or error, self.database.alias)
         raise raised
 
     def _settle_or_discard(self, error: BaseException) -> None:

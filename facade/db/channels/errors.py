@@ -19,7 +19,13 @@ from sqlalchemy.exc import (
 
 from facade.drivers import DRIVERS
 from facade.drivers.postgresql import STALE_PLAN
-from facade.exceptions import DeadlockDetected, NestedTooDeeply, SerializationFailure, StatementTimeout
+from facade.exceptions import (
+    CommitOutcomeUnknown,
+    DeadlockDetected,
+    NestedTooDeeply,
+    SerializationFailure,
+    StatementTimeout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +126,22 @@ _ENDED_STATES = ("25P03", "25P04")
 # The server went away or is about to: 57P01..57P05 are its ways of saying so.
 _LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05", *_ENDED_STATES)
 
+_POOLER = (
+    "Database {!r}: is there a pooler between (pgbouncer in transaction mode, for instance) that spreads the statements "
+    "of one connection over several servers? TRANSACTION_POOLING: True in its settings is for that."
+)
+_GONE = "The connection to {!r} had been lost, which its driver says in words of its own."
+_NO_TABLE = (
+    "facade.create_all() makes the tables of all models; those of migrations come with `facade migrate`."
+)
+_COMMIT_LOST = "The connection to {0!r} was lost while it committed: "
+_COMMIT_CUT = (
+    "The server of {0!r} had not answered COMMIT {1:g} seconds after the task around it was cancelled, and the "
+    "connection was closed (FACADE_CLEANUP_SECONDS): "
+)
+_COMMIT_INTERRUPTED = "The COMMIT of {0!r} was interrupted, and the connection was closed: "
+_UNKNOWN = "whether the work was saved is unknown. Look for it before you do it again."
+
 
 def interruption(
     error: BaseException, outer: BaseException | None, cancellations: list[BaseException]
@@ -181,15 +203,20 @@ def says_lost(error: BaseException) -> bool:
     state = sqlstate(error)
     if state is not None:
         return state.startswith(_LOST_STATES)
-    return isinstance(error, (OSError, EOFError)) or type(error).__name__ in _LOST
+    return isinstance(error, (OSError, EOFError)) or _says_lost_by_name(error)
 
 
-def is_of_a_pooler(error: BaseException) -> bool:
+def _says_lost_by_name(error: BaseException) -> bool:
+    """Tell whether only the name of a driver's error says so, and its words do not."""
+    return type(error).__name__ in _LOST
+
+
+def _is_of_a_pooler(error: BaseException) -> bool:
     """Tell whether it looks as if statements of one connection had gone to several servers."""
     return sqlstate(error) in _POOLED_STATES
 
 
-def says_no_table(error: BaseException) -> bool:
+def _says_no_table(error: BaseException) -> bool:
     """Tell whether a statement named a table that is not there."""
     state = sqlstate(error)
     if state is not None:
@@ -231,6 +258,25 @@ def translated(
     wrapped = cls(sql, params, error, hide, lost)
     wrapped.__cause__ = error
     return wrapped
+
+
+def explain(raised: BaseException, error: BaseException, alias: str) -> None:
+    """Add to what is raised for a driver's error what may help."""
+    if isinstance(raised, DBAPIError):
+        if _is_of_a_pooler(error):
+            raised.add_detail(_POOLER.format(alias))
+        if _says_lost_by_name(error):
+            raised.add_detail(_GONE.format(alias))
+    if _says_no_table(error):
+        raised.add_note(_NO_TABLE)
+
+
+def unknown_outcome(cause: BaseException, alias: str, seconds: float) -> CommitOutcomeUnknown:
+    """Return what tells of a COMMIT whose end nobody saw, because of ``cause``; ``seconds`` is how long was waited."""
+    if not isinstance(cause, Exception):  # it goes its own way, and this is its cause
+        return CommitOutcomeUnknown(_COMMIT_INTERRUPTED.format(alias) + _UNKNOWN)
+    happened = _COMMIT_CUT if isinstance(cause, TimeoutError) else _COMMIT_LOST
+    return CommitOutcomeUnknown(happened.format(alias, seconds) + _UNKNOWN, cause)
 
 
 def _refined(error: SQLAlchemyError) -> SQLAlchemyError:
