@@ -31,8 +31,8 @@ EXTRAS = {
     "admin": ["facade.contrib.admin"],
     "port": ["facade.cli.port.rewriting"],
     "demo": ["facade.cli.flights.service", "uvicorn"],
-    "all": ["facade.cli.program", "facade.migrations.plugin", "psycopg", "asyncmy"],
 }
+EXTRAS["all"] = [module for modules in EXTRAS.values() for module in modules]
 TYPED = """
 from typing_extensions import assert_type
 

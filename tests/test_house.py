@@ -46,7 +46,8 @@ NOUNS = {
     *("related", "relation", "rows", "state", "statement", "through"),
 }
 
-CONTRACTS = tomllib.loads((HOUSE.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+PROJECT = tomllib.loads((HOUSE.parent / "pyproject.toml").read_text())
+CONTRACTS = PROJECT["tool"]["importlinter"]["contracts"]
 LAYERS = {
     container: [set(re.findall(r"\w+", line)) for line in contract["layers"]]
     for contract in CONTRACTS
@@ -252,3 +253,9 @@ def test_databases_are_told_apart_in_one_place(trees):
     """Elsewhere code asks what a database can do (`features`), or for its words (`compiler.words`)."""
     found = [*vendor_tests(trees)]
     assert len(found) <= VENDOR_TESTS, found
+
+
+def test_the_extra_all_has_every_other():
+    extras = PROJECT["project"]["optional-dependencies"]
+    (everything,) = extras.pop("all")
+    assert set(everything.partition("[")[2].rstrip("]").split(",")) == set(extras)
