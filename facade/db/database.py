@@ -19,6 +19,7 @@ from facade.db.channels.execution import SCHEMAS, Execution
 from facade.db.channels.retry import delays, is_lost
 from facade.db.channels.schemas import SchemaMap, alike, marking, placed
 from facade.db.cursor import Cursor
+from facade.db.plan_keys import own_key
 from facade.db.pooling import engines
 from facade.db.settings.config import DatabaseSettings, missing_driver
 from facade.db.settings.moved import moved
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from facade.db.plan_keys import PlanKey
     from facade.db.pooling.lending import Lender
 
 R = TypeVar("R")
@@ -94,6 +96,7 @@ class Database(TransactionControl):
         self.async_lender: Lender | None = None
         self._async_engine: AsyncEngine | None = None
         self._dialects: dict[bool, Dialect] = {}
+        self._plan_keys: dict[bool, PlanKey | Dialect] = {}
         self._marking: dict[tuple[Dialect, bool], Dialect] = {}
         self._anchor: DBAPIConnection | None = None
         self._making = threading.Lock()
@@ -426,7 +429,17 @@ class Database(TransactionControl):
             return self._marking_dialect()
         return self._dialects.get(bridge.in_worker()) or self._find_dialect()
 
-    plan_key = compile_dialect
+    @property
+    def plan_key(self) -> PlanKey | Dialect:
+        """What plans for this database are kept by; databases that facade reaches alike share them."""
+        if self.schema_maps and self._schema_map():
+            return self._marking_dialect()
+        return self._plan_keys.get(bridge.in_worker()) or self._find_plan_key()
+
+    def _find_plan_key(self) -> PlanKey | Dialect:
+        face, dialect = bridge.in_worker(), self._plain_dialect()
+        key = self._plan_keys[face] = self._compiling_lender().plan_key(dialect)
+        return key
 
     def _plain_dialect(self) -> Dialect:
         return self._dialects.get(bridge.in_worker()) or self._find_dialect()
@@ -438,7 +451,7 @@ class Database(TransactionControl):
             return plain
         key = (plain, None in schemas)
         found = self._marking.get(key)
-        return found or self._marking.setdefault(key, marking(*key))
+        return found or self._marking.setdefault(key, own_key(marking(*key)))
 
     def _schema_map(self) -> SchemaMap:
         """Return the ``schema_translate_map`` of the block around, or else of the engine."""

@@ -13,6 +13,27 @@ if TYPE_CHECKING:
 
 Converter = Callable[[Any], Any]
 
+
+class DatabaseReader:
+    """What makes a Python value by a field's own `from_db_value`, which is told the database."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, custom: Callable[[Any, Any, Any], Any], process: Converter | None) -> None:
+        self.read: Callable[[Any, Any], Any]
+        if process is None:
+            self.read = lambda value, database: custom(value, None, database)
+        else:
+            self.read = lambda value, database: custom(process(value), None, database)
+
+    def of(self, database: object) -> Converter:
+        """Return the function that does so with values of one database."""
+        read = self.read
+        return lambda value: read(value, database)
+
+
+Reader = Converter | DatabaseReader | None
+
 Kind = Literal[
     "address",
     "bytes",
@@ -115,7 +136,7 @@ class ValueDescription:
 
     # What is read.
 
-    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter | None:
+    def computed_reader(self, convert: Reader, dialect: Dialect) -> Reader:
         """Return what makes the Python value of one that the database has computed, None if what the driver gives is right.
 
         `convert` is what does that for the value of a column: right here, too, where drivers give the same for both.

@@ -13,9 +13,11 @@ from facade.expressions.base import Expression
 from facade.expressions.freezing import CORE, EXPRESSIONS, Frozen, core_expression
 from facade.expressions.references import Col, Ref
 from facade.fields import Field
+from facade.fields.descriptions import DatabaseReader
 from facade.fields.relations.foreign_keys import ForeignKeyAttribute
 from facade.foundation import generated
 from facade.types.base import written_of
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
     from facade.expressions.contracts import Valued
     from facade.fields.columns import ColumnType
     from facade.fields.contracts import Instance
-    from facade.fields.descriptions import Converter, Plain
+    from facade.fields.descriptions import Converter, Plain, Reader
 
-Binder = Callable[[Any], tuple[Any, ...]]
-RowsBinder = Callable[[Iterable[Any]], list[tuple[Any, ...]]]
+Binder = Callable[[Any, "Database"], tuple[Any, ...]]
+RowsBinder = Callable[[Iterable[Any], "Database"], list[tuple[Any, ...]]]
 
 
 class Constant(NamedTuple):
@@ -125,9 +127,9 @@ def parameter_text(field: Field[Any], dialect: Dialect) -> Callable[[str], str]:
 class _Text(generated.FunctionText):
     """The source text of a binder and the names it uses."""
 
-    def __init__(self, dialect: Dialect, database: Database) -> None:
-        super().__init__(prepared=prepared, database=database)
-        self.dialect, self.vendor = dialect, database.vendor
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(prepared=prepared)
+        self.dialect, self.vendor = dialect, vendor_of(dialect).name
         self.model: type[Any] | None = None
         self.looks = False  # whether it reads values past their attributes
 
@@ -213,25 +215,25 @@ def preparing(plain: Plain, prepare: Converter, of: str) -> Converter:
     return made
 
 
-def row_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> Binder:
-    """Return a function from an instance to the parameters that `sources` name, in their order.
+def row_binder(sources: Iterable[ParameterSource], dialect: Dialect) -> Binder:
+    """Return a function from an instance and its database to the parameters that `sources` name, in their order.
 
     The function raises :class:`ExpressionFound` when a value is an expression.
     """
-    text = _Text(dialect, database)
+    text = _Text(dialect)
     row = text.row(sources)
     looking = [f"    d = {text.looked_at()}"] if text.looks else []
-    text.lines = ["def bind(obj):", *looking, f"    return ({row})"]
+    text.lines = ["def bind(obj, database):", *looking, f"    return ({row})"]
     binder: Binder = text.build(f"row binder of {text.title}")
     return binder
 
 
-def rows_binder(sources: Iterable[ParameterSource], dialect: Dialect, database: Database) -> RowsBinder:
-    """Return a function from many instances to what `row_binder`'s makes of each, without a call for each."""
-    text = _Text(dialect, database)
+def rows_binder(sources: Iterable[ParameterSource], dialect: Dialect) -> RowsBinder:
+    """Return a function from many instances and their database to what `row_binder`'s makes of each, without a call for each."""
+    text = _Text(dialect)
     row = text.row(sources)
     looking = f" for d in [{text.looked_at()}]" if text.looks else ""
-    text.lines = ["def bind(objs):", f"    return [({row}) for obj in objs{looking}]"]
+    text.lines = ["def bind(objs, database):", f"    return [({row}) for obj in objs{looking}]"]
     binder: RowsBinder = text.build(f"rows binder of {text.title}")
     return binder
 
@@ -256,18 +258,19 @@ def type_reader(type_: ColumnType, dialect: Dialect) -> Converter | None:
     return reading
 
 
-def reader(field: Field[Any], dialect: Dialect, database: Database) -> Converter | None:
-    """Return the function that makes a Python value of what the driver returned for `field`, None where it is right as it is."""
+def reader(field: Field[Any], dialect: Dialect) -> Reader:
+    """Return what makes a Python value of what the driver returned for `field`, None where it is right as it is."""
     process = type_reader(field.column_type, dialect)
     custom = getattr(field, "from_db_value", None)
-    if custom is None:
-        return process
-    if process is None:
-        return lambda value: custom(value, None, database)
-    return lambda value: custom(process(value), None, database)
+    return process if custom is None else DatabaseReader(custom, process)
 
 
-def converter(expression: Field[Any] | Valued, dialect: Dialect, database: Database) -> Converter | None:
+def reader_there(read: Reader, database: Database) -> Converter | None:
+    """Return the function that a reader is where rows of one database are read."""
+    return read.of(database) if isinstance(read, DatabaseReader) else read
+
+
+def converter(expression: Field[Any] | Valued, dialect: Dialect) -> Reader:
     """Return what makes the Python value of a selected expression, None where the driver's value is right."""
     while isinstance(expression, Ref):
         expression = expression.source
@@ -276,7 +279,7 @@ def converter(expression: Field[Any] | Valued, dialect: Dialect, database: Datab
         return None
     if field.is_relation and field.existing is None:
         field = getattr(field, "target_field", field)
-    convert = reader(field, dialect, database)
+    convert = reader(field, dialect)
     if isinstance(expression, Expression) and not isinstance(expression, Col):
         return field.computed_reader(convert, dialect)
     return convert

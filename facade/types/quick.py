@@ -47,6 +47,6 @@ _FORMS: list[tuple[object, Callable[[], Quick | None]]] = [
 ]
 
 
-def quick_form(convert: Callable[[Any], Any] | None) -> Quick | None:
+def quick_form(convert: object) -> Quick | None:
     """Return the expression that may stand for a function of a type, as the settings are; None without one."""
     return next((form() for function, form in _FORMS if function is convert), None)

@@ -14,6 +14,7 @@ from facade import bridge
 from facade.db.channels.errors import translated
 from facade.db.channels.limits import in_time
 from facade.db.channels.retry import delays, may_connect_later, reconnect_delays, refuses_more
+from facade.db.plan_keys import own_key, shared_key
 from facade.db.pooling.inventory import Inventory
 from facade.db.roads import channel_class
 from facade.db.roads.general import AsyncGeneralChannel, GeneralChannel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from facade.db.channels.base import DriverChannel
     from facade.db.channels.place import Place
     from facade.db.channels.schemas import SchemaMap
+    from facade.db.plan_keys import PlanKey
     from facade.db.pooling.pools import Entry
 
 T = TypeVar("T")
@@ -239,6 +241,10 @@ class Lender:
         self._ask_server()
         return self.dialect
 
+    def plan_key(self, dialect: Dialect) -> PlanKey | Dialect:
+        """Return what plans for a dialect, this one's or that of the other face, are kept by."""
+        return shared_key(dialect, of_server=dialect.name not in _KNOWN)
+
     def _ask_server(self) -> None:
         """Connect once where the SQL depends on the server's kind or version."""
         if not self.knows_server():
@@ -354,6 +360,9 @@ class GivenLender(Lender):
         self._out = WeakSet()
         self.engine.dispose(close=False)
         return kept
+
+    def plan_key(self, dialect: Dialect) -> Dialect:
+        return own_key(dialect)
 
     def compile_dialect(self) -> Dialect:
         self._ask_server()

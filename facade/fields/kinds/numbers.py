@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from facade.checks import CheckMessage
     from facade.db.database import Database
     from facade.fields.columns import ColumnType, Declared, DialectView
-    from facade.fields.descriptions import Converter, Kind, ValueDescription
+    from facade.fields.descriptions import Kind, Reader, ValueDescription
     from facade.validators import BaseValidator
 else:
     mysql = later("sqlalchemy.dialects.mysql")
@@ -167,7 +167,7 @@ class IntegerField(Field[IntegerValue]):
         not_zero = "v and " if self.counts and vendor_named(vendor).counts_from_zero else ""
         return Plain(int, f"{not_zero}{low} <= v <= {high}")
 
-    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
+    def computed_reader(self, convert: Reader, dialect: Dialect) -> Reader:
         return computed_integer
 
     def combined(self, connector: str, right: ValueDescription) -> Any:
@@ -421,7 +421,7 @@ class FloatField(Field[FloatValue]):
     def plain_values(self, vendor: str) -> Plain:
         return Plain(float, "v - v == 0.0" if self.range_on(vendor) else None)
 
-    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
+    def computed_reader(self, convert: Reader, dialect: Dialect) -> Reader:
         return _computed_float
 
     def combined(self, connector: str, right: ValueDescription) -> Any:
@@ -536,7 +536,7 @@ class DecimalField(Field[DecimalValue]):
         condition = "({all}(v) or {some}(v)) and {lowest} < v < {limit}"
         return Plain(decimal.Decimal, condition, {**names, "lowest": -limit, "limit": limit})
 
-    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter:
+    def computed_reader(self, convert: Reader, dialect: Dialect) -> Reader:
         vendor = vendor_of(dialect)
         floats = vendor.computes_floats or not vendor.holds_decimals
         if floats and getattr(self, "from_db_value", None) is None:

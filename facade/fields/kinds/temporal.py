@@ -14,7 +14,7 @@ from facade.configuration import settings
 from facade.drivers import driver_of
 from facade.exceptions import ImproperlyConfigured, NumericValueOutOfRange
 from facade.fields.base import Field
-from facade.fields.descriptions import Plain
+from facade.fields.descriptions import DatabaseReader, Plain
 from facade.fields.keywords import (
     AnyValue,
     DateOptions,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields.columns import ColumnType, Declared, DialectView
     from facade.fields.contracts import Instance
-    from facade.fields.descriptions import Converter, Kind, ValueDescription
+    from facade.fields.descriptions import Kind, Reader, ValueDescription
 
 
 class _Clocked(Field[AnyValue]):
@@ -315,13 +315,13 @@ class DateTimeField(DateField[DateTimeValue]):
             )
         return value
 
-    def computed_reader(self, convert: Converter | None, dialect: Dialect) -> Converter | None:
+    def computed_reader(self, convert: Reader, dialect: Dialect) -> Reader:
         if self.is_clock or not driver_of(dialect).gives_utc:
             return convert
         custom = getattr(self, "from_db_value", None)
         if custom is None:
             return datetime_of_moment
-        return lambda value: custom(datetime_of_moment(value), None, None)
+        return DatabaseReader(custom, datetime_of_moment)
 
     def _in_reach(self, value: dt.datetime) -> dt.datetime:
         """Return a moment that has a place in UTC; others could be stored, and never be read again."""

@@ -11,11 +11,12 @@ from facade.db.routing import router
 from facade.db.scopes.binding import Using, alias_of
 from facade.exceptions import FieldDoesNotExist
 from facade.orm.querysets.prefetch import Prefetching
-from facade.sql.values import reader, type_reader
+from facade.sql.values import reader, reader_there, type_reader
 
 if TYPE_CHECKING:
     from facade.db.database import Database
     from facade.fields.columns import ColumnType
+    from facade.fields.descriptions import Converter
     from facade.meta.options import Options
     from facade.sql.query.query import Query as SQLQuery
 
@@ -42,7 +43,7 @@ class RowLoader:
         dialect = database.compile_dialect
         self.model = model
         self.names = [field.attname for field in loaded]
-        self.read = [(present[field.attname], reader(field, dialect, database)) for field in loaded]
+        self.read = [(present[field.attname], reader(field, dialect)) for field in loaded]
         types = types or {}
         self.extra = [
             (name, index, type_reader(types[name], dialect) if name in types else None)
@@ -52,10 +53,11 @@ class RowLoader:
 
     def objects(self, rows: Iterable[Sequence[Any]], alias: str) -> list[Any]:
         """Return the objects of rows of the database `alias`."""
-        return [self._object(row, alias) for row in rows]
+        read = [(index, reader_there(fit, connections[alias])) for index, fit in self.read]
+        return [self._object(row, alias, read) for row in rows]
 
-    def _object(self, row: Sequence[Any], alias: str) -> Any:
-        values = [row[index] if fit is None else fit(row[index]) for index, fit in self.read]
+    def _object(self, row: Sequence[Any], alias: str, read: Iterable[tuple[int, Converter | None]]) -> Any:
+        values = [row[index] if fit is None else fit(row[index]) for index, fit in read]
         obj = self.model.from_db(alias, self.names, values)
         for name, index, fit in self.extra:
             setattr(obj, name, row[index] if fit is None else fit(row[index]))

@@ -11,7 +11,7 @@ from facade.expressions.references import Col
 from facade.fields import Field
 from facade.sql.core.layout import Binds, given_value
 from facade.sql.core.select import Compiler
-from facade.sql.values import converter
+from facade.sql.values import converter, reader_there
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -49,7 +49,7 @@ class _Read(sa.types.TypeDecorator[Any]):
         self.impl = type_
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        return converter(self.source, dialect, self.database)
+        return reader_there(converter(self.source, dialect), self.database)
 
 
 class Exporter(Compiler):

@@ -10,8 +10,10 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from facade.db.handler import connections
 from facade.exceptions import NestedTooDeeply
 from facade.expressions.references import RowValue
+from facade.fields.descriptions import DatabaseReader
 from facade.foundation.generated import FunctionText
 from facade.foundation.seams import Seam
 from facade.sql.values import converter
@@ -21,9 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
     from sqlalchemy.engine import Dialect
 
-    from facade.db.database import Database
     from facade.expressions.contracts import Valued
-    from facade.fields.descriptions import Converter
+    from facade.fields.descriptions import Reader
     from facade.sql.core.layout import Layout
     from facade.sql.query.loading import Part
 
@@ -35,11 +36,11 @@ instance_state: Seam[[], tuple[type[Any], str]] = Seam(
 )
 
 
-def converters(expression: Valued, dialect: Dialect, database: Database) -> list[Converter | None]:
+def converters(expression: Valued, dialect: Dialect) -> list[Reader]:
     """Return what makes the Python values of the columns that an expression stands for, most often one."""
     if not isinstance(expression, RowValue):
-        return [converter(expression, dialect, database)]
-    return [converter(item, dialect, database) for item in expression.items]
+        return [converter(expression, dialect)]
+    return [converter(item, dialect) for item in expression.items]
 
 
 MAX_RELATED = 90
@@ -57,12 +58,13 @@ MANY_ROWS = 1000
 class RowSource(FunctionText):
     """A source that knows the converters of its columns, and which of them become one value, a tuple."""
 
-    def __init__(self, converters: list[list[Converter | None]], extra: bool, of: str) -> None:
+    def __init__(self, converters: list[list[Reader]], extra: bool, of: str) -> None:
         super().__init__()
         self.converters = [convert for value in converters for convert in value]
         forms = enumerate(map(quick_form, self.converters))
         self.quick = {index: form for index, form in forms if form is not None}
         self.used = set[int]()  # which of those are asked for
+        self.tells = False  # whether a reader is told the database
         ends = [*accumulate(map(len, converters))]
         self.places = [range(end - len(value), end) for value, end in zip(converters, ends, strict=True)]
         self.of = of
@@ -84,10 +86,15 @@ class RowSource(FunctionText):
         # Few rows are the usual case, which costs no call.
         some = f"(rows if len(rows) < {MANY_ROWS} else {self.name('taken', taken)}(rows))"
         rows = f"for ({self.target}) in {some}"
+        head = (
+            [header, f"    database = {self.name('connections', connections)}[db]"]
+            if self.tells
+            else [header]
+        )
         if not (self.lines or self.used):
-            return self.loader(header, f"    return [{result} {rows}]")
+            return self.loader(*head, f"    return [{result} {rows}]")
         return self.loader(
-            header,
+            *head,
             "    out = []",
             "    append = out.append",
             f"    {rows}:",
@@ -123,6 +130,9 @@ class RowSource(FunctionText):
 
     def _called(self, index: int) -> str:
         convert = self.converters[index]
+        if isinstance(convert, DatabaseReader):
+            self.tells = True
+            return f"{self.name('f', convert.read)}(c{index}, database)"
         return f"c{index}" if convert is None else f"{self.name('f', convert)}(c{index})"
 
     def _quickly(self, index: int) -> str:
@@ -142,13 +152,13 @@ def taken(rows: Sequence[Any]) -> Iterable[Any]:
     return iter(rows.pop, _NO_ROW)
 
 
-def instance_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
+def instance_loader(layout: Layout, dialect: Dialect, extra: bool) -> Loader:
     """Return a loader of model instances with everything that select_related() and annotate() put on them."""
     part = layout.part
     assert part is not None
     columns: list[Any] = [field for node in part.walk() for field in node.fields]
     expressions = [expression for _, expression in layout.annotations]
-    readers = [converters(item, dialect, database) for item in (*columns, *expressions)]
+    readers = [converters(item, dialect) for item in (*columns, *expressions)]
     source = RowSource(readers, extra, part.model.__name__)
     annotations = [
         (name, source.value(len(columns) + index)) for index, (name, _) in enumerate(layout.annotations)
@@ -250,9 +260,7 @@ def _build_related(source: RowSource, part: Part, child: Part, parent: str, name
 # -- rows of values ------------------------------------------------------------------------
 
 
-def _value_source(
-    layout: Layout, dialect: Dialect, database: Database, extra: bool
-) -> tuple[RowSource, list[str]]:
+def _value_source(layout: Layout, dialect: Dialect, extra: bool) -> tuple[RowSource, list[str]]:
     part = layout.part
     columns: list[tuple[str, Any]] = []
     if part is not None:
@@ -261,20 +269,20 @@ def _value_source(
     else:
         columns += layout.columns
     names = [name for name, _ in columns]
-    readers = [converters(item, dialect, database) for _, item in columns]
+    readers = [converters(item, dialect) for _, item in columns]
     return RowSource(readers, extra, f"rows of {', '.join(names)}"), names
 
 
-def dict_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
+def dict_loader(layout: Layout, dialect: Dialect, extra: bool) -> Loader:
     """Return the loader of values()."""
-    source, names = _value_source(layout, dialect, database, extra)
+    source, names = _value_source(layout, dialect, extra)
     items = ", ".join(f"{name!r}: {source.value(index)}" for index, name in enumerate(names))
     return source.loop(f"{{{items}}}")
 
 
-def tuple_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
+def tuple_loader(layout: Layout, dialect: Dialect, extra: bool) -> Loader:
     """Return the loader of values_list()."""
-    source, _ = _value_source(layout, dialect, database, extra)
+    source, _ = _value_source(layout, dialect, extra)
     if not extra and source.is_plain and layout.repeated is None:
         return source.loader(
             "def load(rows, db):",
@@ -284,9 +292,9 @@ def tuple_loader(layout: Layout, dialect: Dialect, database: Database, extra: bo
     return source.loop(f"({items})")
 
 
-def flat_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
+def flat_loader(layout: Layout, dialect: Dialect, extra: bool) -> Loader:
     """Return the loader of values_list(flat=True)."""
-    source, _ = _value_source(layout, dialect, database, extra)
+    source, _ = _value_source(layout, dialect, extra)
     return source.loop(source.value(0))
 
 
@@ -323,16 +331,16 @@ def _distinguished(names: list[str]) -> list[str]:
     return known
 
 
-def named_loader(layout: Layout, dialect: Dialect, database: Database, extra: bool) -> Loader:
+def named_loader(layout: Layout, dialect: Dialect, extra: bool) -> Loader:
     """Return the loader of values_list(named=True)."""
-    source, names = _value_source(layout, dialect, database, extra)
+    source, names = _value_source(layout, dialect, extra)
     positions = layout.repeated or range(len(names))
     row = source.name("row", row_class(*_distinguished([names[index] for index in positions])))
     items = ", ".join(source.value(index) for index in positions)
     return source.loop(f"{row}({items})")
 
 
-LOADERS: dict[str, Callable[[Layout, Any, Any, bool], Loader]] = {
+LOADERS: dict[str, Callable[[Layout, Any, bool], Loader]] = {
     "instances": instance_loader,
     "dicts": dict_loader,
     "tuples": tuple_loader,

@@ -24,6 +24,8 @@ from facade.sql.values import Fitting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from sqlalchemy.engine import Dialect
+
     from facade.db.database import Database
     from facade.expressions.contracts import Valued
     from facade.sql.plan.shape import Shape
@@ -34,7 +36,7 @@ def update_plan(shape: Shape, database: Database) -> Plan:
     """Return the plan of the UPDATE that the shape's last step asks for."""
     key = ("update", database.plan_key)
     if (plan := shape.plans.get(key)) is None:
-        plan = shape.plans[key] = _make_plan(shape.query, database, _update)
+        plan = shape.plans[key] = _make_plan(shape.query, database.compile_dialect, _update)
     return plan
 
 
@@ -42,19 +44,19 @@ def delete_plan(shape: Shape, database: Database) -> Plan:
     """Return the plan of a DELETE of the shape's rows."""
     key = ("delete", database.plan_key)
     if (plan := shape.plans.get(key)) is None:
-        plan = shape.plans[key] = _make_plan(shape.query, database, _delete)
+        plan = shape.plans[key] = _make_plan(shape.query, database.compile_dialect, _delete)
     return plan
 
 
 def _make_plan(
-    query: SQLQuery, database: Database, make: Callable[..., Any], beyond: Beyond | None = None
+    query: SQLQuery, dialect: Dialect, make: Callable[..., Any], beyond: Beyond | None = None
 ) -> Plan:
     query.opts.check_writable()
-    compiler = Compiler(query, database.compile_dialect, beyond=beyond)
-    again = functools.partial(_make_plan, query, database, make)
+    compiler = Compiler(query, dialect, beyond=beyond)
+    again = functools.partial(_make_plan, query, dialect, make)
     try:
         with refusing_deep_query(query):
-            return compile_plan(make(compiler), compiler, database, _count, again, reads=False, returns=False)
+            return compile_plan(make(compiler), compiler, _count, again, reads=False, returns=False)
     except EmptyResultSet:
         return EmptyPlan()
 

@@ -1,4 +1,4 @@
-"""Plans: a shape made ready for one database - the SQL, the binder of its parameters and the loader of its rows."""
+"""Plans: a shape made ready for databases of one dialect - the SQL, the binder of its parameters and the loader of its rows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from facade.sql.plan.loaders import LOADERS, Loader
 from facade.sql.query.depth import refusing_deep_query
 from facade.sql.query.state import Slice
 from facade.sql.query.uniqueness import has_key
+from facade.vendors import vendor_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+    from sqlalchemy.engine import Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from facade.db.database import Database
@@ -266,7 +268,7 @@ def select_plan(shape: Shape, database: Database, kind: str, low: bool = False, 
     """Return the plan of a shape: its rows as `kind` says, sliced by arguments behind the shape's own."""
     key = (kind, database.plan_key, low, high)
     if (plan := shape.plans.get(key)) is None:
-        plan = shape.plans[key] = _make_plan(sliced_query(shape, low, high), database, kind)
+        plan = shape.plans[key] = _make_plan(sliced_query(shape, low, high), database.compile_dialect, kind)
     return plan
 
 
@@ -274,7 +276,7 @@ def get_plan(shape: Shape, database: Database, kind: str) -> Plan:
     """Return the plan that looks for the one row of a shape, and for a few more that must not be there."""
     key = (kind, database.plan_key)
     if (plan := shape.plans.get(key)) is None:
-        plan = shape.plans[key] = _make_plan(_sought_query(shape), database, kind)
+        plan = shape.plans[key] = _make_plan(_sought_query(shape), database.compile_dialect, kind)
     return plan
 
 
@@ -296,26 +298,22 @@ def _sought_query(shape: Shape) -> Any:
     return query
 
 
-def _make_plan(query: SQLQuery, database: Database, kind: str, beyond: Beyond | None = None) -> Plan:
+def _make_plan(query: SQLQuery, dialect: Dialect, kind: str, beyond: Beyond | None = None) -> Plan:
     with refusing_deep_query(query):
-        return _compiled_query(query, database, kind, beyond)
+        return _compiled_query(query, dialect, kind, beyond)
 
 
-def _compiled_query(query: SQLQuery, database: Database, kind: str, beyond: Beyond | None) -> Plan:
-    compiler = Compiler(query, database.compile_dialect, beyond=beyond)
+def _compiled_query(query: SQLQuery, dialect: Dialect, kind: str, beyond: Beyond | None) -> Plan:
+    compiler = Compiler(query, dialect, beyond=beyond)
     try:
         statement = compiler.statement()
     except EmptyResultSet:
         compiler.layout.check_types()
         return EmptyPlan()
     extra = len(list(statement.selected_columns)) != compiler.layout.width
-    load = (
-        _no_rows
-        if query.selection.exists_only
-        else LOADERS[kind](compiler.layout, database.compile_dialect, database, extra)
-    )
-    again = functools.partial(_make_plan, query, database, kind)
-    return compile_plan(statement, compiler, database, load, again, reads=query.lock is None, returns=True)
+    load = _no_rows if query.selection.exists_only else LOADERS[kind](compiler.layout, dialect, extra)
+    again = functools.partial(_make_plan, query, dialect, kind)
+    return compile_plan(statement, compiler, load, again, reads=query.lock is None, returns=True)
 
 
 def _no_rows(rows: Sequence[Any], alias: str) -> list[Any]:
@@ -325,7 +323,6 @@ def _no_rows(rows: Sequence[Any], alias: str) -> list[Any]:
 def compile_plan(
     statement: sa.Select[Any],
     compiler: Compiler,
-    database: Database,
     load: Loader,
     again: Callable[[Beyond], Plan],
     *,
@@ -333,8 +330,8 @@ def compile_plan(
     returns: bool,
 ) -> Plan:
     """Compile a Core statement whose parameters come from arguments; `again` makes it where some lie beyond a column."""
-    dialect, title = database.compile_dialect, getattr(compiler.query.model, "__name__", "values")
-    locks = compiler.query.lock is not None and not database.features.ignores_row_locks
+    dialect, title = compiler.dialect, getattr(compiler.query.model, "__name__", "values")
+    locks = compiler.query.lock is not None and not vendor_of(dialect).ignores_row_locks
 
     def plan_of(compiled: SQLCompiler) -> Plan:
         ready = Statement(str(compiled), reads=reads, returns=returns, locks=locks)

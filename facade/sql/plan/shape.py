@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from facade import configuration
 from facade.configuration import settings
+from facade.db.plan_keys import outdated
 from facade.exceptions import FieldError, ValidationError
 from facade.expressions.freezing import (
     Arg,
@@ -295,9 +295,7 @@ registry.on_change(clear)
 lookup_registry.on_change(clear)
 
 
-@configuration.on_change
-def _settings_changed(changed: frozenset[str]) -> None:
-    clear()
+outdated(clear)
 
 
 # -- the steps ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facade.db.channels.channel import Statement
-from facade.sql.values import parameter_text, reader, row_binder, value_binder
+from facade.sql.values import parameter_text, reader, reader_there, row_binder, value_binder
 from facade.sql.writes import arrays
 from facade.sql.writes.table_writer import (
     TableWriter,
@@ -84,7 +84,7 @@ class _Select:
     def __init__(self, writer: TableWriter, database: Database, fields: tuple[Field[Any], ...]) -> None:
         statement = sa.select(*(writer.column(field) for field in fields)).select_from(writer.table)
         self.sql, _ = compile_values(statement.where(_OPEN), database.compile_dialect)
-        self.readers = [reader(field, database.compile_dialect, database) for field in fields]
+        self.readers = [reader(field, database.compile_dialect) for field in fields]
 
 
 class _Delete:
@@ -110,8 +110,9 @@ def select_rows(
     plan = writer.plan(_Select, database, writer.columns(fields))
     sql, params = _closed(plan.sql, (), model, database, conditions)
     rows = database.fetch(Statement(sql, reads=True, returns=True), params)
+    readers = [reader_there(read, database) for read in plan.readers]
     return [
-        [value if read is None else read(value) for read, value in zip(plan.readers, row, strict=True)]
+        [value if read is None else read(value) for read, value in zip(readers, row, strict=True)]
         for row in rows
     ]
 
@@ -154,7 +155,7 @@ class DeleteOne:
     def __init__(self, writer: TableWriter, database: Database) -> None:
         text = compile_text(sa.delete(writer.table).where(*where_seen(writer)), database.compile_dialect)
         self.statement = Statement(text.sql)
-        self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect)
 
 
 def delete_one(obj: Instance, model: type[Any], database: Database) -> int:
@@ -165,9 +166,9 @@ def delete_one(obj: Instance, model: type[Any], database: Database) -> int:
     writer = table_writer(model)
     plan = writer.plan(DeleteOne, database)
     if writer.version is None:
-        return database.execute(plan.statement, plan.bind(obj))
+        return database.execute(plan.statement, plan.bind(obj, database))
     with Changing([obj], writer.version, same):
-        count = database.execute(plan.statement, plan.bind(obj))
+        count = database.execute(plan.statement, plan.bind(obj, database))
     if not count:
         raise lost_update(obj, writer.version, "delete")
     return count

@@ -71,19 +71,19 @@ class InsertOne:
             statement, database.compile_dialect, [writer.column(field).key for field in fields]
         )
         self.statement = Statement(text.sql, returns=bool(returned))
-        self.bind = row_binder(sources(writer, fields, text, add), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, fields, text, add), database.compile_dialect)
 
     def run(self, obj: Instance, database: Database) -> None:
         """Insert `obj` and set what the database has made up."""
         try:
-            params = self.bind(obj)
+            params = self.bind(obj, database)
         except ExpressionFound:
             _insert_expressions(self.writer, obj, database, self.fields, self.add)
             return
         if self.statement.returns:
             row, back = database.fetch(self.statement, params)[0], self.back
             if back.key is None:
-                back.assign(obj, row)
+                back.assign(obj, row, database)
             else:
                 setattr(obj, back.key, row[0])
             return
@@ -131,7 +131,7 @@ def _insert_expressions(
     if database.can_return_rows_from_insert:
         back = Returned(writer, dict.fromkeys([*writer.returned, *computed]), database)
         sql, params = compile_values(statement.returning(*back.columns), database.compile_dialect)
-        back.assign(obj, database.fetch(Statement(sql, returns=True), params)[0])
+        back.assign(obj, database.fetch(Statement(sql, returns=True), params)[0], database)
         return
     sql, params = compile_values(statement, database.compile_dialect)
     if writer.auto_field is None or writer.auto_field in fields:
@@ -174,7 +174,7 @@ class InsertMany:
         self.returned = Returned(writer, returned, database)
         bare, whole = self._texts(writer, database, fields, conflict)
         origins = sources(writer, fields, bare, add=True)
-        self.bind = rows_binder(origins, dialect, database)
+        self.bind = rows_binder(origins, dialect)
         self.head, self.group, self.tail = _parts(bare.sql, whole.sql)
         # Among the parameters of a group may be defaults of an existing table, which no array has.
         alone = len(origins) == len(fields) and not writer.fills_in(fields)
@@ -231,7 +231,7 @@ class InsertMany:
 
     def run(self, objs: Sequence[Any], database: Database) -> Inserted:
         """Insert `objs`."""
-        rows = self.bind(objs)
+        rows = self.bind(objs, database)
         params = arrays.parameters(rows, bool(self.array_types))
         return _write(self.statement_for(len(rows)), params, database)
 
@@ -300,7 +300,7 @@ class BulkInsert:
             written = _insert_many_expressions(
                 self.writer, batch, self.database, fields, plan.returned, self.conflict
             )
-        plan.returned.assign_all(batch, written.rows)
+        plan.returned.assign_all(batch, written.rows, self.database)
         passes_over = self.conflict is not None and not self.conflict.update
         return written.touched if passes_over else len(batch)
 

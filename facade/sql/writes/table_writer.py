@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from facade import configuration
 from facade.db.channels.channel import Statement
+from facade.db.plan_keys import outdated
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.calls import DatabaseDefault
 from facade.expressions.freezing import Frozen
@@ -16,7 +16,7 @@ from facade.expressions.names import referenced_names
 from facade.fields import Field
 from facade.foundation.seams import Seam
 from facade.sql.core.parameters import compile_core, compile_statement
-from facade.sql.values import Constant, ParameterSource, reader, takes_none
+from facade.sql.values import Constant, ParameterSource, reader, reader_there, takes_none
 from facade.sql.writes.versions import seen_field
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from facade.db.channels.channel import Params
     from facade.db.connection import Database
     from facade.fields.contracts import Instance
-    from facade.fields.descriptions import Converter
     from facade.meta.options import Options
     from facade.meta.versions import Version
     from facade.vendors import Vendor
@@ -50,8 +49,8 @@ class Generation:
     number = 0
 
 
-@configuration.on_change
-def _settings_changed(*names: Any) -> None:
+@outdated
+def _forget_plans() -> None:
     Generation.number += 1
 
 
@@ -172,7 +171,7 @@ class TableWriter:
         if self.generation != Generation.number:
             self.plans, self.generation = {}, Generation.number
         plans = self.plans  # what is being made while settings change is put where nobody looks any more
-        key = (make, database.alias, database.plan_key, choices)
+        key = (make, database.plan_key, choices)
         if (found := plans.get(key)) is None:
             if len(plans) >= PLANS_MAX:
                 plans.clear()
@@ -309,25 +308,24 @@ class Returned:
         self.fields = tuple(fields)
         self.columns = [writer.column(field) for field in self.fields]
         dialect = database.compile_dialect
-        self.readers: list[tuple[str, Converter | None]] = [
-            (field.attname, reader(field, dialect, database)) for field in self.fields
-        ]
+        self.readers = [(field.attname, reader(field, dialect)) for field in self.fields]
         # The attribute of the only column, whose value is right as it is: that of a counted key in most cases.
         plain = len(self.readers) == 1 and self.readers[0][1] is None
         self.key = self.readers[0][0] if plain else None
 
-    def assign(self, obj: Instance, row: Sequence[Any]) -> None:
-        for (attname, read), value in zip(self.readers, row, strict=True):
+    def assign(self, obj: Instance, row: Sequence[Any], database: Database) -> None:
+        for (attname, reads), value in zip(self.readers, row, strict=True):
+            read = reader_there(reads, database)
             setattr(obj, attname, value if read is None else read(value))
 
-    def assign_all(self, objs: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
+    def assign_all(self, objs: Sequence[Any], rows: Sequence[Sequence[Any]], database: Database) -> None:
         """Assign one row to each instance; without rows the database has given nothing back."""
         if rows and (attname := self.key) is not None:
             for obj, (key,) in zip(objs, rows, strict=True):
                 setattr(obj, attname, key)
         elif rows:
             for obj, row in zip(objs, rows, strict=True):
-                self.assign(obj, row)
+                self.assign(obj, row, database)
 
 
 def forget(obj: Instance, fields: Iterable[Field[Any]]) -> None:

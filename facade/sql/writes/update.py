@@ -62,12 +62,12 @@ class UpdateOne:
             statement, database.compile_dialect, [writer.column(field).key for field in fields]
         )
         self.statement = Statement(text.sql, returns=bool(made))
-        self.bind = row_binder(sources(writer, fields, text, add), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, fields, text, add), database.compile_dialect)
 
     def run(self, obj: Instance, database: Database) -> bool:
         """Update the row of `obj`; return whether there is one."""
         try:
-            params = self.bind(obj)
+            params = self.bind(obj, database)
         except ExpressionFound:
             return _update_expressions(self.writer, obj, database, self.fields, self.add)
         if not self.statement.returns:
@@ -77,7 +77,7 @@ class UpdateOne:
             return found
         rows = database.fetch(self.statement, params)
         if rows:
-            self.back.assign(obj, rows[0])
+            self.back.assign(obj, rows[0], database)
         return bool(rows)
 
 
@@ -129,7 +129,7 @@ def _update_expressions(
     back = Returned(writer, computed, database)
     sql, params = compile_values(statement.returning(*back.columns), database.compile_dialect)
     if rows := database.fetch(Statement(sql, returns=True), params):
-        back.assign(obj, rows[0])
+        back.assign(obj, rows[0], database)
     return bool(rows)
 
 
@@ -144,13 +144,13 @@ class RowExists:
         )
         text = compile_text(question, database.compile_dialect)
         self.statement = Statement(text.sql, reads=True, returns=True)
-        self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect, database)
+        self.bind = row_binder(sources(writer, (), text, None), database.compile_dialect)
 
 
 def row_exists(obj: Instance, writer: TableWriter, database: Database) -> bool:
     """Return whether the table holds a row with the primary key of `obj`."""
     plan = writer.plan(RowExists, database)
-    return bool(database.fetch(plan.statement, plan.bind(obj)))
+    return bool(database.fetch(plan.statement, plan.bind(obj, database)))
 
 
 # -- many rows ---------------------------------------------------------------------
@@ -166,7 +166,7 @@ class UpdateMany:
         )
         self.width = len(self.keys) + len(fields)
         origins: list[tuple[Field[Any], bool | None]] = [(field, None) for field in (*self.keys, *fields)]
-        self.bind = rows_binder(origins, database.compile_dialect, database)
+        self.bind = rows_binder(origins, database.compile_dialect)
         self.array_types = arrays.element_types([field.column_type for field, _ in origins], database)
         self.texts = [parameter_text(field, database.compile_dialect) for field, _ in origins]
         self.cases = not self.array_types and not _updates_from_values(database)
@@ -260,7 +260,7 @@ def update_many(
     for model, fields in tables.items():
         writer = table_writer(model)
         plan = writer.plan(UpdateMany, database, writer.columns(fields))
-        bound.append((plan, plan.bind(objs)))
+        bound.append((plan, plan.bind(objs, database)))
     batches = [(plan, _batches(plan, rows, batch_size)) for plan, rows in bound]
     with whole(database.alias, sum(len(parts) for _, parts in batches)):
         return max(sum(plan.run(part, database) for part in parts) for plan, parts in batches)
