@@ -33,9 +33,12 @@ def ddl_of(models, alias):
 
 def are_usual(home, models):
     """Tell whether the databases are configured as tests get them, and the models are a module's: a test's own nobody else will ask for."""
-    return home.urls == settings.DATABASES and all(
-        getattr(sys.modules.get(m.__module__), m.__qualname__, None) is m for m in models
-    )
+    return home.urls == settings.DATABASES and all(map(_is_of_module, models))
+
+
+def _is_of_module(model):
+    declared = model._meta.auto_created or model  # the table of a many-to-many relation belongs to the model that has it
+    return getattr(sys.modules.get(declared.__module__), declared.__qualname__, None) is declared
 
 
 class Tables:

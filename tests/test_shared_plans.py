@@ -23,7 +23,7 @@ class Noted(models.CharField):
         return f"{value.partition('>')[0]}>{connection.alias}"
 
 
-class Scribe(models.Model):
+class Copyist(models.Model):
     name = models.CharField(max_length=100)
 
 
@@ -54,10 +54,10 @@ def compiled(monkeypatch):
 
 
 def everything(face, alias):
-    """Write and read scribes in many ways; return what was read."""
-    objects = Scribe.objects.using(alias)
+    """Write and read copyists in many ways; return what was read."""
+    objects = Copyist.objects.using(alias)
     ada = face(objects.create, name="Ada")
-    face(objects.bulk_create, [Scribe(name="Bob"), Scribe(name="Cy")])
+    face(objects.bulk_create, [Copyist(name="Bob"), Copyist(name="Cy")])
     ada.name = "Ada L."
     face(ada.save, using=alias)
     face(objects.filter(name="Bob").update, name="Bo")
@@ -73,7 +73,7 @@ def everything(face, alias):
 
 def test_a_second_database_compiles_nothing(face, database, monkeypatch):
     for alias in ("default", "other"):
-        database.create(Scribe, using=alias)
+        database.create(Copyist, using=alias)
     expected = everything(face, "default")
     found = compiled(monkeypatch)
     assert everything(face, "other") == expected == ("Ada L.", ["Ada L.", "Bo"], 2, True, 1)
@@ -81,24 +81,24 @@ def test_a_second_database_compiles_nothing(face, database, monkeypatch):
 
 
 def test_databases_that_are_configured_anew_compile_nothing(face, database, monkeypatch):
-    database.create(Scribe)
+    database.create(Copyist)
     expected = everything(face, "default")
-    face(Scribe.objects.all().delete)
+    face(Copyist.objects.all().delete)
     before = connections["default"]
     configuration.configure(DATABASES=database.urls)
     assert connections["default"] is not before
     found = compiled(monkeypatch)
     assert everything(face, "default") == expected
-    face(Scribe.objects.all().delete)
+    face(Copyist.objects.all().delete)
     assert found == []
 
 
 def test_a_setting_that_plans_depend_on_forgets_them(face, database):
-    database.create(Scribe)
+    database.create(Copyist)
     everything(face, "default")
-    assert shape.root(Scribe).children
+    assert shape.root(Copyist).children
     with configuration.override(USE_TZ=not configuration.settings.USE_TZ):
-        assert not shape.root(Scribe).children
+        assert not shape.root(Copyist).children
 
 
 def test_a_field_of_ones_own_is_told_the_database_that_is_meant(face, letters):
@@ -128,10 +128,10 @@ def test_a_field_of_ones_own_is_told_the_database_that_is_meant(face, letters):
 
 
 def test_what_belonged_to_one_database_goes_with_it(database):
-    database.create(Scribe)
+    database.create(Copyist)
     engine = sa.create_engine(connections["default"].engine.url)
     configuration.configure(DATABASES={"default": engine})
-    assert Scribe.objects.count() == 0
+    assert Copyist.objects.count() == 0
     dialect = weakref.ref(engine.dialect)
     engine.dispose()
     del engine
@@ -142,7 +142,7 @@ def test_what_belonged_to_one_database_goes_with_it(database):
 
 @pytest.mark.vendors("mariadb")
 def test_servers_that_speak_differently_share_nothing(face, database):
-    database.create(Scribe)
+    database.create(Copyist)
     configuration.configure(
         DATABASES={
             "default": database.url,
@@ -150,16 +150,16 @@ def test_servers_that_speak_differently_share_nothing(face, database):
         }
     )
     for alias in ("default", "other"):
-        face(Scribe.objects.using(alias).create, name=alias)
-        assert face(Scribe.objects.using(alias).filter(name=alias).exists)
+        face(Copyist.objects.using(alias).create, name=alias)
+        assert face(Copyist.objects.using(alias).filter(name=alias).exists)
     assert connections["default"].plan_key is not connections["other"].plan_key
     assert isinstance(connections["default"].plan_key, plan_keys.PlanKey)
 
 
 def test_writers_forget_with_shapes(database):
-    database.create(Scribe)
-    writer, before = table_writer.table_writer(Scribe), table_writer.Generation.number
-    Scribe.objects.create(name="Ada")
+    database.create(Copyist)
+    writer, before = table_writer.table_writer(Copyist), table_writer.Generation.number
+    Copyist.objects.create(name="Ada")
     assert writer.plans
     with configuration.override(USE_TZ=not configuration.settings.USE_TZ):
         assert table_writer.Generation.number > before

@@ -434,6 +434,9 @@ class Database(TransactionControl):
         """What plans for this database are kept by; databases that facade reaches alike share them."""
         if self.schema_maps and self._schema_map():
             return self._marking_dialect()
+        return self._plain_plan_key()
+
+    def _plain_plan_key(self) -> PlanKey | Dialect:
         return self._plan_keys.get(bridge.in_worker()) or self._find_plan_key()
 
     def _find_plan_key(self) -> PlanKey | Dialect:

@@ -243,7 +243,7 @@ class Lender:
 
     def plan_key(self, dialect: Dialect) -> PlanKey | Dialect:
         """Return what plans for a dialect, this one's or that of the other face, are kept by."""
-        return shared_key(dialect, of_server=dialect.name not in _KNOWN)
+        return shared_key(dialect, of_server=not self._has_one_sql())
 
     def _ask_server(self) -> None:
         """Connect once where the SQL depends on the server's kind or version."""
@@ -252,7 +252,10 @@ class Lender:
 
     def knows_server(self) -> bool:
         """Tell whether all is known that the SQL depends on."""
-        return self.dialect.name in _KNOWN or getattr(self.dialect, "server_version_info", None) is not None
+        return self._has_one_sql() or getattr(self.dialect, "server_version_info", None) is not None
+
+    def _has_one_sql(self) -> bool:
+        return self.dialect.name in _KNOWN
 
 
 class GivenLender(Lender):

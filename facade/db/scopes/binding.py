@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from facade.db.channels.base import DriverChannel
     from facade.db.channels.channel import Outcome, Params, Statement
     from facade.db.channels.schemas import SchemaMap
+    from facade.db.plan_keys import PlanKey
     from facade.db.pooling.lending import Lender
     from facade.db.scopes.joining import JoinedChannel
 
@@ -114,6 +115,9 @@ class BoundDatabase(Database):
 
     def _plain_dialect(self) -> Dialect:
         return self._whole._plain_dialect()
+
+    def _plain_plan_key(self) -> PlanKey | Dialect:
+        return self._whole._plain_plan_key()
 
 
 _bound: WeakKeyDictionary[Any, Bound] = WeakKeyDictionary()

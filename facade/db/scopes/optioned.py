@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facade.db.channels.channel import Channel, Outcome, Params, Row, Statement, Stream
     from facade.db.channels.execution import Execution
     from facade.db.channels.schemas import SchemaMap
+    from facade.db.plan_keys import PlanKey
     from facade.db.pooling.lending import Lender
     from facade.fields.contracts import Instance
 
@@ -199,6 +200,9 @@ class OptionedDatabase(Database):
 
     def _plain_dialect(self) -> Dialect:
         return self._whole._plain_dialect()
+
+    def _plain_plan_key(self) -> PlanKey | Dialect:
+        return self._whole._plain_plan_key()
 
 
 @named_under.fill
