@@ -37,7 +37,9 @@ def are_usual(home, models):
 
 
 def _is_of_module(model):
-    declared = model._meta.auto_created or model  # the table of a many-to-many relation belongs to the model that has it
+    declared = (
+        model._meta.auto_created or model
+    )  # the table of a many-to-many relation belongs to the model that has it
     return getattr(sys.modules.get(declared.__module__), declared.__qualname__, None) is declared
 
 
