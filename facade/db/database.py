@@ -432,9 +432,9 @@ class Database(TransactionControl):
     @property
     def plan_key(self) -> PlanKey | Dialect:
         """What plans for this database are kept by; databases that facade reaches alike share them."""
-        if self.schema_maps and self._schema_map():
-            return self._marking_dialect()
-        return self._plain_plan_key()
+        if self.schema_maps:
+            return self._marking_dialect() if self._schema_map() else self._plain_plan_key()
+        return self._plan_keys.get(bridge.in_worker()) or self._find_plan_key()
 
     def _plain_plan_key(self) -> PlanKey | Dialect:
         return self._plan_keys.get(bridge.in_worker()) or self._find_plan_key()
