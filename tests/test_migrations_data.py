@@ -430,6 +430,24 @@ def _until(condition):
 def test_a_function_has_no_sql(project, revision):
     revision("op.run_in_batches(fill, 'book')", FILL)
     assert "-- fill() changes rows: it has no SQL" in project.run("sqlmigrate", "0001_slugs")
+    assert "\n    run_in_batches fill, book\n" in project.run("migrate", "--plan")
+
+
+def test_statements_of_core_are_told_with_their_values(project, revision):
+    top = """
+        import sqlalchemy as sa
+
+        book = sa.table("book", sa.column("title", sa.String), sa.column("pages", sa.Integer))
+        many = book.update().where(book.c.pages > 7).values(title="It's long")
+    """
+    made = 'op.create_table("book", sa.Column("title", sa.Text), sa.Column("pages", sa.Integer))'
+    added = 'op.bulk_insert(book, [{"title": "a"}, {"title": "b"}])'
+    revision(f"{made}\n    {added}\n    op.execute(many)", top)
+    printed = project.run("sqlmigrate", "0001_slugs")
+    assert "UPDATE book SET title='It''s long' WHERE book.pages > 7;" in printed
+    assert re.findall(r"INSERT INTO book \(title\) VALUES \(('.')\);", printed) == ["'a'", "'b'"]
+    planned = project.run("migrate", "--plan")
+    assert "\n    bulk_insert book\n    execute many\n" in planned
 
 
 # -- PostgreSQL's own ------------------------------------------------------------------------------------------

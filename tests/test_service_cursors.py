@@ -128,6 +128,26 @@ def test_a_cursor_goes_through_dicts_and_groups(face, database, racks):
     assert there == back == face.list(counted.order_by("-many", "pk"))
 
 
+def test_what_a_cursor_goes_by_is_loaded_with_what_was_asked_for(face, database, racks):
+    for rows, ordering, left_out in (
+        (Flask.objects.only("label"), ["-filled", "amount"], {"rack_id", "price"}),
+        (Flask.objects.only("label"), ["rack_id"], {"amount", "price", "filled"}),
+        (Flask.objects.defer("label", "price"), ["price"], {"label"}),
+        (Flask.objects.defer("price"), ["price"], set()),
+        (Flask.objects.select_related("rack").only("label", "rack__name"), ["-price"], {"amount", "filled"}),
+        (
+            Flask.objects.select_related("rack").only("rack__name"),
+            "rack_id",
+            {"amount", "label", "filled", "price"},
+        ),
+        (Flask.objects.only("label", "price"), ["price"], {"rack_id", "amount", "filled"}),
+    ):
+        wanted = face.list(Flask.objects.order_by(*ordering, "pk"))
+        there, back = walk(face, rows, ordering, 4)
+        assert there == back == wanted
+        assert {frozenset(row.get_deferred_fields()) for row in there} == {frozenset(left_out)}
+
+
 def test_rows_of_values_that_are_one_stay_one(face, database, racks):
     """What is added to the order adds no column that would tell them apart, and leaves none in doubt."""
     labels = Flask.objects.values("label", "rack").distinct()
@@ -270,7 +290,6 @@ def test_what_a_cursor_cannot_do_is_told(face, database, racks):
     for queryset, ordering, words in (
         (Flask.objects.all(), "?", "no order"),
         (Flask.objects.order_by(Lower("label")), None, "ordering="),
-        (Flask.objects.defer("label"), "label", "not loaded"),
         (Flask.objects.all(), [3], "no order"),
         (Flask.objects.annotate(document=JSONObject(label="label")), "document", "no order"),
     ):

@@ -22,7 +22,10 @@ from facade.models import Model
 READING: Final = frozenset({"GET", "HEAD"})
 
 _TAG: Final = re.compile(r'\s*(W/)?("[^"]*")\s*(?:,|$)')
-_DEFERRED = "{model} has no ETag while {names} are not loaded: a change of them would not be seen."
+_DEFERRED = (
+    "{model} has no ETag while {names} are not loaded: a change of them would not be seen. Load them: by defer(None) behind "
+    "only(), defer() or a schema's prefetched()."
+)
 _EXPRESSION = (
     "{model}.{name} is an expression, whose value only the database knows: refresh_from_db() before the ETag."
 )

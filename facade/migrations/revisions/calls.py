@@ -56,11 +56,14 @@ def _table_of(node: ast.With) -> str | None:
 
 
 def _words(node: ast.Call, table: str) -> Iterator[str]:
-    """Yield the names and texts that an operation takes."""
+    """Yield the names and texts that an operation takes; a function or a statement that comes first, as it is written."""
     assert isinstance(node.func, ast.Attribute)
     if ast.unparse(node.func.value) == "batch_op":
         yield table
-    yield from filter(None, map(_word, node.args))
+    words = [*map(_word, node.args)]
+    if words and words[0] is None and not isinstance(node.args[0], ast.Constant):
+        words[0] = ast.unparse(node.args[0])
+    yield from filter(None, words)
     yield from (
         f"{one.arg}={word}"
         for one in node.keywords

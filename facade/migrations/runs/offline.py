@@ -15,10 +15,11 @@ from facade.db.settings import config
 from facade.migrations.runs import dialects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from alembic.runtime.migration import MigrationContext, RevisionStep
     from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.default import DefaultExecutionContext
 
 __all__ = ["REPLAYED", "write"]
 
@@ -90,11 +91,31 @@ class _Sent:
         cursor: object,
         sql: str,
         parameters: object,
-        running: object,
+        running: DefaultExecutionContext,
         many: bool,
     ) -> None:
-        if not _LOOKS.match(sql):
-            self.say(f"{sql.strip()};{f' -- {parameters!r}' if parameters else ''}")
+        if _LOOKS.match(sql):
+            return
+        for text in _with_values(sql, parameters, running) if parameters else [f"{sql.strip()};"]:
+            self.say(text)
 
     def say(self, text: str) -> None:
         self.output.write(f"{text}\n\n")
+
+
+def _with_values(sql: str, parameters: object, running: DefaultExecutionContext) -> list[str]:
+    """Return a statement as one text for each row of values, which stand in it; behind it where they cannot."""
+    compiled: Any = running.compiled
+    if compiled is None:  # SQL by hand, whose values the driver has
+        return [f"{sql.strip()}; -- {parameters!r}"]
+    try:
+        return [f"{_literal(compiled, values, running.dialect)};" for values in running.compiled_parameters]
+    except sa.exc.SQLAlchemyError:  # a type that has no literals
+        return [f"{sql.strip()}; -- {parameters!r}"]
+
+
+def _literal(compiled: Any, values: Mapping[str, Any], dialect: sa.Dialect) -> str:
+    statement = compiled.statement
+    if compiled.column_keys:  # the values were given with the statement, and are not in it
+        statement = statement.values({key: values[key] for key in compiled.column_keys})
+    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})).strip()

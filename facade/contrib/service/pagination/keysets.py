@@ -27,9 +27,6 @@ _MERGED = (
     "A cursor cannot go on from {name!r}: it would be one more thing that equal rows of values() are told apart by. Name it "
     "there, or order by {known}."
 )
-_DEFERRED = (
-    "{name!r} is not loaded, and the cursor goes on from it: leave it out of defer(), or name it in only()."
-)
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,8 @@ class Keyset:
         """Return the queryset in this order, with what `place_of` reads."""
         terms = [term.reversed() for term in self.terms] if backward else self.terms
         more = {term.name: term.expression for term in self.terms if term.expression is not None}
-        return (rows.annotate(**more) if more else rows).order_by(*(term.order() for term in terms))
+        rows = rows.annotate(**more) if more else rows if rows._fields else _loading(rows, self.terms)
+        return rows.order_by(*(term.order() for term in terms))
 
     def behind(self, rows: QuerySet[Any, Any], place: Sequence[Any], backward: bool) -> QuerySet[Any, Any]:
         """Return the rows behind a place."""
@@ -127,8 +125,6 @@ class Keyset:
         """Return the values that place a row."""
         loaded = row if isinstance(row, Mapping) else vars(row)
         for term in self.terms:
-            if term.name not in loaded:
-                raise ImproperlyConfigured(_DEFERRED.format(name=term.name))
             if isinstance(loaded[term.name], Mapping):
                 raise ImproperlyConfigured(_NO_ORDER.format(name=term.name))
         return [loaded[term.name] for term in self.terms]
@@ -140,6 +136,22 @@ class Keyset:
             if isinstance(row, dict):
                 for name in extra:
                     del row[name]
+
+
+def _loading(rows: QuerySet[Any, Any], terms: Sequence[Term]) -> QuerySet[Any, Any]:
+    """Return the queryset with the columns of the order, which only() and defer() may have left out."""
+    names, left_out = rows._shape.query.loading.deferred
+    ordered = {term.name for term in terms}
+    columns = [
+        one for one in rows.model._meta.concrete_fields if one.attname in ordered and not one.primary_key
+    ]
+    if not names:
+        return rows
+    if left_out:
+        again = names.intersection(name for column in columns for name in (column.name, column.attname))
+        return rows.defer(None).defer(*sorted(names - again)) if again else rows
+    missing = [column.attname for column in columns if names.isdisjoint((column.name, column.attname))]
+    return rows.only(*sorted(names), *missing) if missing else rows
 
 
 def _row_behind(rows: QuerySet[Any, Any], terms: Sequence[Term], place: Sequence[Any]) -> Any:
