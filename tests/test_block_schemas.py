@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -47,6 +48,15 @@ class Poem(models.Model):
         app_label = "tests_places"
 
 
+class Prize(models.Model):
+    """Has a reference of one to one."""
+
+    poet = models.OneToOneField(Poet, models.SET_NULL, null=True, related_name="prize")
+
+    class Meta:
+        app_label = "tests_places"
+
+
 class School(models.Model):
     name = models.CharField(max_length=100, unique=True)
 
@@ -54,7 +64,7 @@ class School(models.Model):
         app_label = "tests_places"
 
 
-MODELS = [School, Poet, Laureate, Poem, Poem.readers.through]
+MODELS = [School, Poet, Laureate, Poem, Poem.readers.through, Prize]
 
 
 class Places:
@@ -108,7 +118,7 @@ class Places:
         """Have one poet, with one poem, of the same keys everywhere."""
         for place in (None, *self.names):
             name = place or "Ada"
-            for table in ("poem_readers", "poem", "laureate", "poet", "school"):
+            for table in ("prize", "poem_readers", "poem", "laureate", "poet", "school"):
                 self.run(place, f"DELETE FROM {{}}tests_places_{table}")
             self.run(place, f"INSERT INTO {{}}tests_places_poet (id, name, age) VALUES (1, '{name}', 1)")
             self.run(
@@ -390,6 +400,97 @@ def test_objects_of_several_schemas_are_not_prefetched_together(face, places, as
             face(prefetch_related_objects, some, "poems")
     face(prefetch_related_objects, iter(found[1:2]), "poems")
     assert [poem.title for poem in found[1].poems.all()] == [f"{places.north} poem"]
+
+
+REFUSED = (ValueError, TransactionManagementError)
+
+
+def of_both(face, places):
+    """Return the poets and the poems of the north and the south."""
+    found = []
+    for name in places.names:
+        with face.block(places.block(name)):
+            found.append((face(Poet.objects.get), face(Poem.objects.get)))
+    return found
+
+
+def test_objects_of_two_schemas_cannot_be_related(face, places, assert_queries):
+    (poet, poem), (other, others_poem) = of_both(face, places)
+    outside = face(Poet.objects.get)
+    attempts = [
+        lambda: setattr(poem, "poet", other),
+        lambda: setattr(poem, "poet", outside),
+        lambda: setattr(poet, "prize", Prize(poet=other)),
+        lambda: setattr(Prize(poet=poet), "poet", other),
+        lambda: face(poet.poems.add, others_poem),
+        lambda: face(poet.poems.add, others_poem, bulk=False),
+        lambda: face(poem.readers.add, other),
+        lambda: face(poem.readers.set, [other]),
+        lambda: face(poem.readers.remove, other),
+        lambda: face(other.read.add, poem),
+        lambda: face(poet.poems.set, [others_poem]),
+    ]
+    for place in (None, *places.names):
+        for attempt in attempts:
+            with face.block(places.block(place) if place else atomic()), pytest.raises(REFUSED) as caught:
+                attempt()
+            assert re.search("Objects of several schemas cannot|not loaded in the schemas", str(caught.value))
+    assert (poem.poet_id, face(poem.readers.count)) == (1, 0)
+
+
+def test_no_row_refers_to_an_object_of_another_schema(face, places):
+    (poet, _), (other, _) = of_both(face, places)
+    outside = face(Poet.objects.get)
+    for stranger in (other, outside):
+        with face.block(places.block(places.north)):
+            for store in (
+                lambda one: face(Poem.objects.create, poet=one),
+                lambda one: face(Poem.objects.bulk_create, [Poem(poet=one)]),
+                lambda one: face(Poem.objects.get_or_create, poet=one),
+                lambda one: face(Poem.objects.update, poet=one),
+                lambda one: face(Poem(poet=one).save, using="default"),
+            ):
+                with pytest.raises(REFUSED, match="may be another row's|not loaded in the schemas"):
+                    store(stranger)
+            face(Poem.objects.create, title="right", poet=poet)
+    assert places.titles(places.north) == [f"{places.north} poem", "right", "right"]
+
+
+def test_a_query_in_a_block_is_not_asked_about_objects_of_other_schemas(face, places, assert_queries):
+    (poet, poem), (other, _) = of_both(face, places)
+    outside = face(Poet.objects.get)
+    with face.block(places.block(places.north)):
+        for stranger in (other, outside):
+            for build in (
+                lambda one: Poem.objects.filter(poet=one),
+                lambda one: Poem.objects.filter(poet__in=[poet, one]),
+                lambda one: Poem.objects.exclude(models.Q(readers=one) | models.Q(title="x")),
+            ):
+                with assert_queries(0), pytest.raises(ValueError, match='Cannot compare with "<Poet: Poet'):
+                    build(stranger)
+        assert face(Poem.objects.filter(poet=poet).get) == poem
+        there = Poem.objects.using(other._state.db).filter(poet=other)
+        assert face(there.get).title == f"{places.south} poem"
+        there = Poem.objects.execution_options(**places.at(places.south)).filter(poet=other)
+        assert face(there.get).title == f"{places.south} poem"
+        assert [one.title for one in face.list(other.poems.filter(poet=other))] == [f"{places.south} poem"]
+    later = Poem.objects.filter(poet=poet)  # where it will run, nobody knows yet
+    with face.block(places.block(places.north)):
+        assert face(later.get) == poem
+
+
+def test_tables_that_schemas_share_are_related_to(face, places):
+    """A map that leaves a table where it is says nothing about its rows."""
+    outside, poem = face(Poet.objects.get), face(Poem.objects.get)
+    elsewhere = {"schema_translate_map": {"elsewhere": places.north}}
+    with face.block(atomic(execution_options=elsewhere)):
+        inside = face(Poet.objects.get)
+        face(poem.readers.add, inside)
+        face(Poem.objects.create, title="of all", poet=outside)
+        assert face(Poem.objects.filter(poet=outside).count) == 2
+    poem.poet = inside
+    face(poem.save)
+    assert places.titles(None) == ["Ada poem", "of all"]
 
 
 @in_schemas

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from facade.db.settings.moved import moved
 from facade.orm.instances.persistence import Saved
 from facade.orm.instances.state import UNSET
 
@@ -24,8 +25,13 @@ def are_keys_set(objs: Sequence[Any]) -> list[bool]:
     return [not isinstance(key, UNSET) for key in map(attrgetter(pk.attname), objs)]
 
 
-def prepare_related(objs: Sequence[Any], operation: str, fields: Iterable[Field[Any]] | None = None) -> None:
-    """Take over the keys of related objects saved since they were assigned; refuse those that are not saved."""
+def prepare_related(
+    objs: Sequence[Any], operation: str, using: str, fields: Iterable[Field[Any]] | None = None
+) -> None:
+    """Take over the keys of related objects saved since they were assigned; refuse those that are not saved.
+
+    Those are refused, too, that are rows of other schemas than `using` stores in.
+    """
     kinds: set[type[Any]] = {*map(type, objs)}
     if not any(kind._meta.derived[Saved].has_relations for kind in kinds):
         return
@@ -34,6 +40,8 @@ def prepare_related(objs: Sequence[Any], operation: str, fields: Iterable[Field[
         state = obj.__dict__.get("_state")
         if state is not None and state.fields_cache:
             obj._prepare_related_fields_for_save(operation_name=operation, fields=fields)
+            if moved.names or moved.blocks:
+                obj._check_related_places(using, fields)
 
 
 def mark_stored(objs: Sequence[Any], home: str) -> None:

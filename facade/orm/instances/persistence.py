@@ -10,6 +10,8 @@ from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic, mark_block
 from facade.db.scopes.binding import Using, alias_of
+from facade.db.scopes.together import check_together
+from facade.db.settings.moved import moved
 from facade.expressions.calls import DatabaseDefault
 from facade.fields import Field
 from facade.fields.declarations import LOOKUP_SEP
@@ -116,6 +118,8 @@ class Persistence(Whole):
         if saved.has_relations and "_state" in data and data["_state"].fields_cache:
             self._prepare_related_fields_for_save(operation_name="save")
         using = (type(using) is str and using) or self._written_to(using)
+        if (moved.names or moved.blocks) and "_state" in data and data["_state"].fields_cache:
+            self._check_related_places(using)
         if force_insert and (force_update or update_fields):
             raise ValueError("Cannot force both insert and updating in model saving.")
         names: frozenset[str] | None = None
@@ -347,6 +351,14 @@ class Persistence(Whole):
                 and (not fields or field in fields)
             ):
                 raise ValueError(_unsaved(operation_name, field))
+
+    def _check_related_places(self, using: str, fields: Iterable[Any] | None = None) -> None:
+        """Refuse to store the key of an object that is a row of other schemas than those where this instance is stored."""
+        saved: Saved = self._meta.derived[Saved]
+        cache = self._state.fields_cache
+        for field in saved.relations:
+            if (obj := cache.get(field.cache_name)) is not None and (not fields or field in fields):
+                check_together(obj, using, "store a reference to")
 
     def _prepare_related_field(self, field: ForeignObject[Any], operation_name: str) -> None:
         obj = getattr(self, field.name, None)

@@ -144,13 +144,13 @@ def _conflict(
     return Conflict(tuple(update_fields), tuple(unique_fields))
 
 
-def _by_key(model: type[Model], objs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _by_key(model: type[Model], objs: Sequence[Any], alias: str) -> tuple[list[Any], list[Any]]:
     """Separate the instances that have a primary key, or make one themselves, from those that get it by the database."""
     writer = table_writer(model._meta.concrete_model)
     counted = writer.counts_keys or not writer.pk_fields
     with_key: list[Any] = []
     without_key: list[Any] = []
-    prepare_related(objs, "bulk_create")
+    prepare_related(objs, "bulk_create", alias)
     for obj, is_set in zip(objs, are_keys_set(objs), strict=True):
         known = is_set
         if not known and not counted and not isinstance(obj.pk, DatabaseDefault):
@@ -191,7 +191,7 @@ class _Creation:
         """Insert `objs`, all or none, and return how many rows were stored."""
         if not objs:
             return 0
-        with_key, without_key = _by_key(self.model, objs)
+        with_key, without_key = _by_key(self.model, objs, self.alias)
         _set_orders(self.model, self.alias, objs)
         with whole(self.alias, bool(with_key) + bool(without_key)):
             return self._insert(self._with_key, with_key) + self._insert(self._without_key, without_key)
@@ -241,8 +241,8 @@ def bulk_update(
     chosen = _updatable(queryset.model._meta, fields)
     if not objs:
         return 0
-    prepare_related(objs, "bulk_update", chosen)
     queryset._for_write = True
+    prepare_related(objs, "bulk_update", queryset.db, chosen)
     if (version := queryset.model._meta.concrete_model._meta.version) is not None:
         return _update_versions(queryset, objs, chosen, version, batch_size)
     remade = _refresh(queryset.model._meta, objs, chosen)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facade import fields as model_fields
 from facade.configuration import settings
-from facade.db.channels.execution import AS_USUAL, key_of
+from facade.db.channels.execution import AS_USUAL, SCHEMAS, key_of
 from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.binding import Using, alias_of
 from facade.db.scopes.optioned import under
+from facade.db.scopes.together import check_compared
+from facade.db.settings.moved import moved
 from facade.exceptions import UnsupportedFeature
 from facade.expressions.freezing import PLAIN, HashedOnce, Values, freeze
 from facade.expressions.functions.datetime import current_timezone, trunc
@@ -169,6 +171,12 @@ class Chain(Combining):
         """
         return self._with(_execution=(self._execution or AS_USUAL).updated({}, seconds))
 
+    def _named_place(self) -> str | None:
+        """Return the database that was named for this queryset, by its alias or by its schemas; None where none was."""
+        if self._execution is not None and SCHEMAS in self._execution.options:
+            return under(self._db or DEFAULT_DB_ALIAS, self._execution)
+        return self._db
+
     def _add_hints(self, **hints: Any) -> None:
         self._hints = {**self._hints, **hints}
 
@@ -316,6 +324,8 @@ class Chain(Combining):
         self, step: str, frozen: HashedOnce, values: Values, *rest: Any
     ) -> tuple[Shape, tuple[Any, ...]]:
         """Return the shape and the arguments one step further, with frozen expressions, which may have names."""
+        if moved.names or moved.blocks:
+            check_compared(values, self._named_place(), self._hints.get("instance"))
         shape, bound = self._shape.advance((step, frozen, *rest), values, values.keyed)
         return shape, self._args + bound
 

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from facade.db.routing import router
+from facade.db.scopes.together import check_together
+from facade.db.settings.moved import moved
 from facade.exceptions import SynchronousOnlyOperation
 from facade.expressions.q import Q
 from facade.fields.relations.foreign_keys import ForeignObject, OneToOneField
@@ -98,6 +100,8 @@ class _RelationDescriptor(_Fetcher):
 
     #: The relation from the instance's side: the field, or the object that stands for it on the other side.
     relation: Any
+    #: Whether the instance has the columns that refer to the other object.
+    refers = True
 
     def is_cached(self, instance: Model) -> bool:
         return bool(self.relation.is_cached(instance))
@@ -144,6 +148,9 @@ class _RelationDescriptor(_Fetcher):
             raise ValueError(
                 f'Cannot assign "{value!r}": the current database router prevents this relation.'
             )
+        if moved.names or moved.blocks:
+            referred, referring = (value, own) if self.refers else (instance, other)
+            check_together(referred, referring.db, "assign")
 
 
 class ForwardManyToOneDescriptor(_RelationDescriptor):
@@ -280,6 +287,8 @@ class ForwardOneToOneDescriptor(ForwardManyToOneDescriptor):
 
 class ReverseOneToOneDescriptor(_RelationDescriptor):
     """``user.profile``: the object whose one-to-one field refers to this one."""
+
+    refers = False
 
     def __init__(self, related: ForeignObjectRel) -> None:
         self.related = self.relation = related

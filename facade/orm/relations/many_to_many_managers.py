@@ -14,6 +14,8 @@ from facade.bridge import twin
 from facade.db.connection import connections
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic
+from facade.db.scopes.together import check_together
+from facade.db.settings.moved import moved
 from facade.expressions.q import Q
 from facade.expressions.references import F
 from facade.fields.relations.foreign_keys import ForeignKey
@@ -361,11 +363,11 @@ class ManyRelatedManager(ToMany):
 
     def _key(self, field: ForeignObject[Any], obj: Model) -> Any:
         """Return the value by which the table between refers to an object, given itself or by that value."""
-        return (
-            field.get_foreign_related_value(obj)[0]
-            if isinstance(obj, self.model)
-            else field.get_prep_value(obj)
-        )
+        if not isinstance(obj, self.model):
+            return field.get_prep_value(obj)
+        if moved.names or moved.blocks:
+            check_together(obj, self.instance._state.db, "relate")
+        return field.get_foreign_related_value(obj)[0]
 
     def _writing(self) -> Any:
         """Return the manager of the model, past this class, on the database to write to."""
@@ -470,10 +472,7 @@ class ManyRelatedManager(ToMany):
     def _remove(self, alias: str, objs: tuple[Any, ...], raw: bool = False) -> None:
         if not objs:
             return
-        keys = {
-            self.target_field.get_foreign_related_value(obj)[0] if isinstance(obj, self.model) else obj
-            for obj in objs
-        }
+        keys = {self._key(self.target_field, obj) if isinstance(obj, self.model) else obj for obj in objs}
         with atomic(using=alias, savepoint=False):
             self._announce("pre_remove", keys, alias, raw)
             objects = super().get_queryset()

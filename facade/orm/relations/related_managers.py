@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade.bridge import twin
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic
+from facade.db.scopes.together import check_together
+from facade.db.settings.moved import moved
 from facade.orm.instances.state import remember, some_unset
 from facade.orm.querysets.manager import BaseManager, Manager
 from facade.orm.querysets.prefetched import PREFETCHED, Alike, Grouped, prefetched_objects
@@ -181,6 +183,8 @@ class ReverseManager(ToMany):
     def _check_type(self, obj: Instance) -> None:
         if not isinstance(obj, self.model):
             raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {obj!r}")
+        if moved.names or moved.blocks:
+            check_together(obj, self.instance._state.db, "relate")
 
     def _write_alias(self) -> str:
         return router.db_for_write(self.model, instance=self.instance)
@@ -226,6 +230,8 @@ class ReverseManager(ToMany):
                 self.clear(bulk=bulk)  # type: ignore[attr-defined]
                 self.add(*wanted, bulk=bulk)
                 return
+            for obj in wanted:
+                self._check_type(obj)
             present = set(self.using(alias).all())
             self.remove(*present.difference(wanted), bulk=bulk)  # type: ignore[attr-defined]
             self.add(*(obj for obj in wanted if obj not in present), bulk=bulk)
