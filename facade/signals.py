@@ -362,7 +362,12 @@ relation it is, ``reverse`` whether it is looked at from the other side, ``model
 """
 
 pre_migrate = Signal()
-"""For programs that connect to it: facade itself does not send it."""
+"""A database is about to be migrated, by `facade migrate` or Alembic's own command under ``environment.run()``, be there revisions to run or not.
+
+It is sent for each installed application: ``sender`` and ``app_config`` are its `AppConfig`; once, with None, where none is installed.
+``using`` is the alias, ``schema`` the tenant's schema or None, ``plan`` a list of pairs: Alembic's ``Script`` of a revision, and whether it
+is undone; ``apps`` the models as they are now, ``verbosity`` 1 and ``interactive`` False. Connect to it where env.py imports it.
+"""
 
 post_migrate = Signal()
-"""For programs that connect to it: facade itself does not send it."""
+"""A database has been migrated, and all is committed: what `pre_migrate` has."""

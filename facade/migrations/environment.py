@@ -25,7 +25,8 @@ from facade.migrations.runs import dialects, locks, offline, tenants, transactio
 from facade.migrations.runs.errands import Errand, errand_of
 from facade.migrations.runs.errors import said
 from facade.migrations.runs.marks import Marks
-from facade.migrations.runs.telling import Steps, told
+from facade.migrations.runs.signalling import announced
+from facade.migrations.runs.telling import Steps, known, told
 from facade.sql.tables.definitions import metadata
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.operations.ops import MigrationScript
     from alembic.runtime.environment import ProcessRevisionDirectiveFn
-    from alembic.runtime.migration import MigrationContext
+    from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
     from sqlalchemy.engine import Connection
 
     from facade.db.database import Database
@@ -175,8 +176,12 @@ def _visit(database: Database, errand: Errand, schemas: Schemas, settings: dict[
             errand.progress.enter(name)
             with tenants.within(connection, name, comparing=not changes):
                 placed = {**settings, "version_table_schema": name} if name else settings
-                steps = _chosen(connection, asked["fn"], placed) if changes else asked["fn"]
-                _run_migrations(connection, errand, steps, placed)
+                if not changes:
+                    _run_migrations(connection, errand, asked["fn"], placed)
+                    continue
+                steps = _chosen(connection, asked["fn"], placed)
+                with announced(database.alias, steps, name):
+                    _run_migrations(connection, errand, known(steps), placed)
 
 
 def _connected(engine: sa.Engine, database: Database) -> Connection:
@@ -202,13 +207,13 @@ def _asked(connection: Connection, settings: dict[str, Any]) -> dict[str, Any]:
     return dict(context.get_context().opts)
 
 
-def _chosen(connection: Connection, steps: Steps, settings: dict[str, Any]) -> Steps:
+def _chosen(connection: Connection, steps: Steps, settings: dict[str, Any]) -> list[RevisionStep | StampStep]:
     """Choose the steps, and refuse those of another kind of database, before Alembic makes its table."""
     context.configure(connection=connection, **settings)
     running = context.get_context()
     found = dialects.checked(steps, () if running.purge else running.get_current_heads(), running)
     connection.rollback()
-    return lambda heads, running: found
+    return found
 
 
 def _run_migrations(connection: Connection, errand: Errand, steps: Steps, settings: dict[str, Any]) -> None:

@@ -23,6 +23,8 @@ from facade.migrations.runs.elsewhere import Overtaken, steps_elsewhere
 from facade.migrations.runs.errands import Errand
 from facade.migrations.runs.errors import at_fault, said
 from facade.migrations.runs.progress import title
+from facade.migrations.runs.signalling import announce
+from facade.signals import post_migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,6 +67,8 @@ class History:
         try:
             with EnvironmentContext(self.config, self.scripts, fn=self._steps(work, errand), **options):
                 self.scripts.run_env()
+            if errand.unsaid is not None:
+                announce(post_migrate, self.alias, errand.unsaid)
         except Overtaken:
             self.visit(work, errand, **options)
         except (CommandError, SQLAlchemyError):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import MigrationContext
 
 from facade.migrations.runs import locks
 from facade.migrations.runs.dialects import checked
-from facade.migrations.runs.telling import told
+from facade.migrations.runs.signalling import announce
+from facade.migrations.runs.telling import known, told
+from facade.signals import pre_migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,4 +50,6 @@ def steps_elsewhere(
         if set(MigrationContext.configure(connection, opts=options).get_current_heads()) != set(heads):
             raise Overtaken
         connection.rollback()
-        yield from told(partial(checked, work), errand.progress, None, heads, context)
+        errand.unsaid = checked(work, heads, context)
+        announce(pre_migrate, alias, errand.unsaid)
+        yield from told(known(errand.unsaid), errand.progress, None, heads, context)

@@ -9,6 +9,7 @@ from facade.migrations.runs.progress import Progress
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.runtime.migration import RevisionStep, StampStep
 
 __all__ = ["Errand", "errand_of"]
 
@@ -20,7 +21,8 @@ class Errand:
     """Which schemas a command is for (those of the environment, where it names none), and whom it tells about it.
 
     ``again`` says that the user has undone what an interrupted revision left behind; ``first_only`` that one schema
-    stands for all. ``ran`` is set by `environment.run`: an env.py of another kind does not know of errands.
+    stands for all. ``ran`` is set by `environment.run`: an env.py of another kind does not know of errands. Its steps are
+    ``unsaid`` until it has come to its end, since nobody knows when it commits.
     """
 
     schemas: tuple[str, ...] = ()
@@ -28,6 +30,7 @@ class Errand:
     again: bool = False
     first_only: bool = False
     ran: bool = False
+    unsaid: list[RevisionStep | StampStep] | None = None
 
     def give(self, config: Config) -> None:
         """Let the environment of this configuration find the errand."""

@@ -12,10 +12,15 @@ from facade.migrations.runs.progress import Progress, title
 if TYPE_CHECKING:
     from facade.migrations.runs.marks import Marks
 
-__all__ = ["Steps", "nothing", "told"]
+__all__ = ["Steps", "known", "nothing", "told"]
 
 #: What a command gives to Alembic: from the heads of a database to the steps that it wants.
 Steps = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep | StampStep]]
+
+
+def known(steps: list[RevisionStep | StampStep]) -> Steps:
+    """Return what gives Alembic the steps that were found before."""
+    return lambda heads, context: steps
 
 
 def nothing(**options: object) -> None:
