@@ -239,6 +239,28 @@ def test_facades_commands_on_an_env_py_of_ones_own_mark_and_refuse(crates):
     assert refused(crates, "makemigrations", number="0003")
 
 
+@pytest.mark.parametrize("begun_before", [False, True])
+def test_alembics_commands_refuse_on_an_env_py_of_ones_own_that_asks(crates, begun_before):
+    own = OWN.replace("    with", "    check_kind(context.get_context())\n    with", 1)
+    own = own.replace(".connect()", ".begin()") if begun_before else own
+    (crates.folder / "migrations" / "env.py").write_text(f"from facade.migrations import check_kind\n{own}")
+    say(crates.revisions[1], ELSEWHERE)
+    process = crates.start("upgrade", "head", program="alembic")
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "0002" in printed
+    assert "was made on PostgreSQL, and this database is SQLite" in printed
+    refused(crates, "migrate", number="0002")
+    crates.alembic("stamp", "head")
+    crates.alembic("stamp", "0001")
+    say_nothing = crates.revisions[1].read_text().replace(ELSEWHERE, "")
+    crates.revisions[1].write_text(say_nothing)
+    crates.alembic("upgrade", "head")
+    assert "[X] 0002" in crates.run("showmigrations")
+    crates.alembic("downgrade", "0001")
+    assert "[ ] 0002" in crates.run("showmigrations")
+
+
 ALEMBIC = """
 import re
 from pathlib import Path
@@ -313,6 +335,28 @@ def test_a_second_history_has_a_file_of_its_own_wherever_that_is(sqlite_project)
     assert "facade init --database x --config deploy/archive.ini" in sqlite_project.run(
         "migrate", "--database", "x", *option, fails=True
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "folder"),
+    [
+        (["--config", "a/shop.ini"], ["--config", "b/shop.ini"], "shop"),
+        (["--database", "shop"], ["--config", "shop.ini"], "shop"),
+        (["--config", "shop_logs.ini"], ["--config", "shop.ini", "--database", "logs"], "shop_logs"),
+        (["--config", "shop.ini"], ["--config", "versions.ini"], "versions"),
+        (["--config", "shop.ini"], ["--database", "versions"], "versions"),
+    ],
+)
+def test_two_histories_have_no_folder_in_common(sqlite_project, first, second, folder):
+    sqlite_project.write_models(MODELS)
+    for name in ("a", "b"):
+        (sqlite_project.folder / name).mkdir()
+    sqlite_project.run("init", *first)
+    before = {path: path.stat().st_mtime_ns for path in sqlite_project.folder.rglob("*")}
+    error = sqlite_project.run("init", *second, fails=True)
+    assert error.startswith(f"migrations/{folder} is the folder of another history: name another --folder")
+    assert {path: path.stat().st_mtime_ns for path in sqlite_project.folder.rglob("*")} == before
+    assert f"Written: other/{folder}" in sqlite_project.run("init", *second, "--folder", "other")
 
 
 def test_a_configuration_that_is_not_there_is_not_another_one(sqlite_project):

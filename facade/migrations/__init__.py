@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from facade.migrations.hooks import include_object, process_revision_directives, render_item
+from facade.migrations.hooks import check_kind, include_object, process_revision_directives, render_item
 
-__all__ = ["include_object", "process_revision_directives", "render_item"]
+__all__ = ["check_kind", "include_object", "process_revision_directives", "render_item"]

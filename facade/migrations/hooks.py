@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy.schema import SchemaItem
 
+    from facade.migrations.runs import dialects, errands
+
     Render = Callable[[str, Any, AutogenContext], str | Literal[False]]
 else:
     render = later("alembic.autogenerate.render")
+    dialects, errands = later("facade.migrations.runs.dialects"), later("facade.migrations.runs.errands")
 
-__all__ = ["include_object", "process_revision_directives", "render_item", "rendering"]
+__all__ = ["check_kind", "include_object", "process_revision_directives", "render_item", "rendering"]
 
 log = logging.getLogger(__name__)
 
@@ -83,3 +86,23 @@ def process_revision_directives(
     if directives and all(upgrade.is_empty() for upgrade in directives[0].upgrade_ops_list):
         directives.clear()
         log.info("No changes detected.")
+
+
+def check_kind(context: MigrationContext) -> None:
+    """Refuse, before anything is changed, to run revisions that were made on another kind of database.
+
+    For an ``env.py`` of one's own, behind ``context.configure(…)``; ``environment.run()`` and facade's commands do so themselves.
+
+        facade.migrations.check_kind(context.get_context())
+
+    Raises CommandError, which names the revision. Where Alembic only looks, compares, or stamps, it does nothing.
+    """
+    if "destination_rev" not in context.opts or (
+        context.config is not None and errands.errand_of(context.config) is not None
+    ):
+        return
+    connection = context.connection
+    has_begun = connection is None or connection.in_transaction()
+    dialects.checked(context.opts["fn"], context.get_current_heads(), context)
+    if connection is not None and not has_begun:
+        connection.rollback()

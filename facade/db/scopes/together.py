@@ -63,6 +63,7 @@ def check_compared(values: Iterable[Any], name: str | None, owner: Instance | No
             home = getattr(getattr(one, "_state", None), "db", None)
             if home is None or one is owner:
                 continue
-            place = name or (owner and owner._state.db) or alias_behind(home)
+            owners: str | None = None if owner is None else owner._state.db
+            place = name or owners or alias_behind(home) or home
             if in_schemas(connections[place].home):
                 check_together(one, place, "compare with")

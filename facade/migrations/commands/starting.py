@@ -27,6 +27,9 @@ from facade.migrations import environment
 environment.run()
 """
 
+#: The folder of the first history's revisions.
+_FIRST = "versions"
+
 _SECTION = """[{section}]
 script_location = %(here)s/{folder}
 version_locations = %(here)s/{versions}
@@ -89,7 +92,8 @@ def start(
     under the working directory are taken. For a database other than "default" alembic.ini gets a section of its name,
     and the revisions a folder of their own. What is there already stays as it is.
 
-    Raises CommandError for a module that is not there, and where the database has its history already.
+    Raises CommandError for a module that is not there, where the database has its history already, and where another history
+    has the folder.
     """
     home, ini = Path(folder), file_of(config)
     if config is not None and (toml or ini.suffix == ".toml"):
@@ -110,7 +114,7 @@ def start(
 def _folder_of(ini: Path, alias: str) -> str:
     """Return the name of a history's folder."""
     if ini == Path(INI):
-        return "versions" if alias == DEFAULT_DB_ALIAS else alias
+        return _FIRST if alias == DEFAULT_DB_ALIAS else alias
     return ini.stem if alias == DEFAULT_DB_ALIAS else f"{ini.stem}_{alias}"
 
 
@@ -131,25 +135,34 @@ def _write_section(alias: str, ini: Path, home: Path, versions: Path, *, toml: b
         name: Path(os.path.relpath(path, Path() if toml else ini.parent)).as_posix()
         for name, path in (("folder", home), ("versions", versions))
     }
-    if toml and alias == DEFAULT_DB_ALIAS:
-        return _append(Path(TOML), "[tool.alembic]", _TOML.format(**places), alias)
-    section = "alembic" if alias == DEFAULT_DB_ALIAS else alias
-    text = _SECTION.format(section=section, **places)
     if alias == "alembic":
         raise CommandError(f"The section [{alias}] is that of 'default': give the database another alias.")
-    if ini.exists():
-        return _append(ini, f"[{section}]", f"\n{text}", alias)
-    return _write(ini, text + _LOGGING)
-
-
-def _append(path: Path, header: str, text: str, alias: str) -> Path:
+    section = "alembic" if alias == DEFAULT_DB_ALIAS else alias
+    path, header, text = ini, f"[{section}]", _SECTION.format(section=section, **places)
+    if toml and alias == DEFAULT_DB_ALIAS:
+        path, header, text = Path(TOML), "[tool.alembic]", _TOML.format(**places)
+    elif ini.exists():
+        text = f"\n{text}"
+    else:
+        text += _LOGGING
     there = path.read_text("utf-8") if path.exists() else ""
     if header in map(str.strip, there.splitlines()):
         raise CommandError(
             f"{path} has {header} already: the database {alias!r} has its history. A second one, for another kind of database, "
             "has a file of its own: --config FILE."
         )
+    _check_folder(versions, ini, alias)
     return _write(path, there + text)
+
+
+def _check_folder(versions: Path, ini: Path, alias: str) -> None:
+    """Raise CommandError where the folder of a second history is that of another one: files of like names have one."""
+    is_first = ini == Path(INI) and alias == DEFAULT_DB_ALIAS
+    if not is_first and (versions.exists() or versions.name == _FIRST):
+        raise CommandError(
+            f"{versions} is the folder of another history: name another --folder for this one, or give "
+            f"{'its file' if alias == DEFAULT_DB_ALIAS else 'the database'} another name."
+        )
 
 
 def _checked(modules: Sequence[str]) -> Sequence[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from alembic.runtime.migration import StampStep
 
+    from facade.meta.registry import AppConfig
     from facade.signals import Signal
 
 __all__ = ["announce", "announced"]
@@ -36,7 +37,8 @@ def announce(
 ) -> None:
     """Send a signal, for each installed application, or once where none is installed."""
     plan = [(step.revision, not step.is_upgrade) for step in steps if isinstance(step, RevisionStep)]
-    for config in [*apps.get_app_configs()] or [None]:
+    installed: list[AppConfig | None] = [*apps.get_app_configs()]
+    for config in installed or [None]:
         signal.send(
             sender=config,
             app_config=config,
