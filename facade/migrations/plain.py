@@ -26,10 +26,21 @@ __all__ = ["PlainMetaData", "is_of_model", "model_of", "plain_metadata"]
 class PlainMetaData(sa.MetaData):
     """Tables of models as one database sees them: all that a migration says of them, and nothing of facade's."""
 
-    def __init__(self) -> None:
+    def __init__(self, default_schema: str | None) -> None:
         super().__init__()
+        #: Where a database looks for tables of which no schema is said.
+        self.default_schema = default_schema
         #: What a comparison has read of the database, by the keys of tables.
         self.compared: dict[str, Any] = {}
+
+    def place(self, table: sa.Table) -> str | None:
+        """Return the schema of a model's table, None for that in which the database looks anyway."""
+        return None if table.schema == self.default_schema else table.schema
+
+    def twin(self, table: sa.Table) -> sa.Table | None:
+        """Return the table that stands for a model's, None where there is none."""
+        schema = self.place(table)
+        return self.tables.get(table.name if schema is None else f"{schema}.{table.name}")
 
 
 def model_of(table: sa.Table) -> type[Any] | None:
@@ -49,7 +60,7 @@ def plain_metadata(tables: Iterable[sa.Table], dialect: Dialect) -> PlainMetaDat
     Those whose model is for other databases (``Meta.required_db_vendor``) are left out. All names are those that the
     database gets: there is no naming convention. Raises UnsupportedFeature for a constraint that the database cannot keep.
     """
-    made = PlainMetaData()
+    made = PlainMetaData(dialect.default_schema_name)
     wanted = [table for table in tables if is_of_model(table) and _has_place(table, dialect)]
     pairs = [(table, _Writer(table, dialect).table(made)) for table in wanted]
     for table, plain in pairs:
@@ -72,13 +83,13 @@ class _Writer:
         self.source, self.dialect = source, dialect
         self.compiler: DDLCompiler = dialect.ddl_compiler(dialect, None)  # type: ignore[arg-type]
 
-    def table(self, home: sa.MetaData) -> sa.Table:
+    def table(self, home: PlainMetaData) -> sa.Table:
         check_promises(self.source, self.dialect)
         plain = sa.Table(
             self.source.name,
             home,
             *map(self._column, self.source.columns),
-            schema=self.source.schema,
+            schema=home.place(self.source),
             comment=self.source.comment if vendor_of(self.dialect).supports_comments else None,
             **_options(self.source.kwargs, self.dialect),
         )
@@ -167,7 +178,7 @@ class _Writer:
         return IndexSQL(self._undoubled(self._text(item)))
 
 
-def _add_references(source: sa.Table, plain: sa.Table, home: sa.MetaData, dialect: Dialect) -> None:
+def _add_references(source: sa.Table, plain: sa.Table, home: PlainMetaData, dialect: Dialect) -> None:
     deferrable = vendor_of(dialect).can_defer_constraint_checks
     for reference in sorted(source.foreign_key_constraints, key=_order):
         if not is_made(reference, dialect):
@@ -185,9 +196,9 @@ def _add_references(source: sa.Table, plain: sa.Table, home: sa.MetaData, dialec
         )
 
 
-def _target(column: sa.Column[Any], home: sa.MetaData) -> sa.Column[Any]:
+def _target(column: sa.Column[Any], home: PlainMetaData) -> sa.Column[Any]:
     """The column that is referred to: the plain one, or that of a table of others."""
-    table = home.tables.get(column.table.key)
+    table = home.twin(column.table)
     return column if table is None else table.c[column.name]
 
 

@@ -90,7 +90,7 @@ def _is_of_facade(metadata: sa.MetaData) -> bool:
 
 def _replace(tables: list[sa.Table], context: AutogenContext) -> None:
     plain = plain_metadata(tables, context.dialect)
-    seen = (plain.tables.get(table.key) if is_of_model(table) else table for table in tables)
+    seen = (plain.twin(table) if is_of_model(table) else table for table in tables)
     context.table_key_to_table = {table.key: table for table in seen if table is not None}
     # Their order is found when all operations are known.
     context.sorted_tables = [table for _, table in sorted(context.table_key_to_table.items())]

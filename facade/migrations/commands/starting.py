@@ -157,11 +157,14 @@ def _write_section(alias: str, ini: Path, home: Path, versions: Path, *, toml: b
 
 def _check_folder(versions: Path, ini: Path, alias: str) -> None:
     """Raise CommandError where the folder of a second history is that of another one: files of like names have one."""
-    is_first = ini == Path(INI) and alias == DEFAULT_DB_ALIAS
-    if not is_first and (versions.exists() or versions.name == _FIRST):
+    if ini == Path(INI) and alias == DEFAULT_DB_ALIAS:
+        return
+    rename = f"give {'its file' if alias == DEFAULT_DB_ALIAS else 'the database'} another name."
+    if versions.name == _FIRST:
+        raise CommandError(f"{versions} is the folder of the first history: {rename}")
+    if versions.exists():
         raise CommandError(
-            f"{versions} is the folder of another history: name another --folder for this one, or give "
-            f"{'its file' if alias == DEFAULT_DB_ALIAS else 'the database'} another name."
+            f"{versions} is the folder of another history: name another --folder for this one, or {rename}"
         )
 
 
