@@ -48,7 +48,7 @@ class FacadePlugin(InitPlugin, ReceiveRoutePlugin):
 
     ``settings``: those of `facade.configure`, which each worker calls when it starts; connections are closed when it stops.
     ``check``: ask each database at the start. ``health``: the path of a health page. Errors of facade's have their
-    statuses (`facade.contrib.service.errors.answer_to`).
+    statuses: 404 for `DoesNotExist`, 422, 409, 403, 503, 504.
 
     Handlers may return querysets, objects and pages: they are loaded, and become what the return annotation says:
     ``-> list[BookOut]``, ``-> BookOut``, ``-> NumberedPage[BookOut]``.

@@ -14,7 +14,7 @@ Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
 def exception_handlers() -> dict[Any, Handler]:
-    """Return handlers that answer for facade's errors; see `facade.contrib.service.errors.answer_to`.
+    """Return handlers that answer for facade's errors: 404 for `DoesNotExist`, 422, 409, 403, 503, 504, each with its reason.
 
         app = Starlette(routes=routes, exception_handlers=exception_handlers())
 

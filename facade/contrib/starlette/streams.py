@@ -32,13 +32,14 @@ class RowsResponse(StreamingResponse):
 
 
 class NDJSONResponse(RowsResponse):
-    """The rows of a queryset as JSON, one a line, while they are read; see `json_lines`.
+    """The rows of a queryset as JSON, one a line, while they are read.
 
         @app.get("/books.ndjson")
         async def all_books():
             return NDJSONResponse(Book.objects.values("title", "price"))
 
-    It reads on the async face, outside of the transaction of the request, from `def` endpoints as well.
+    ``row`` makes of an object what is told of it: a dict, a model of pydantic, a Struct of msgspec, bytes of JSON; rows of
+    `values()` need none. It reads on the async face, outside of the transaction of the request, from `def` endpoints as well.
     """
 
     media_type = "application/x-ndjson"
@@ -54,8 +55,10 @@ class NDJSONResponse(RowsResponse):
 
 
 class CSVResponse(RowsResponse):
-    """The rows of a queryset as a CSV table, while they are read; see `csv_lines`. ``filename``: browsers store it.
+    """The rows of a queryset as a CSV table, while they are read. ``filename``: browsers store it.
 
+    ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. None is an empty cell, a document its JSON,
+    bytes are base 64.
     ``spreadsheet``: texts that a spreadsheet would take for a formula get an apostrophe.
     """
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, RevisionStep
     from sqlalchemy.engine import Connection
     from sqlalchemy.engine.default import DefaultExecutionContext
+    from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = ["REPLAYED", "write"]
 
@@ -114,8 +115,8 @@ def _with_values(sql: str, parameters: object, running: DefaultExecutionContext)
         return [f"{sql.strip()}; -- {parameters!r}"]
 
 
-def _literal(compiled: Any, values: Mapping[str, Any], dialect: sa.Dialect) -> str:
-    statement = compiled.statement
+def _literal(compiled: SQLCompiler, values: Mapping[str, Any], dialect: sa.Dialect) -> str:
+    statement: Any = compiled.statement
     if compiled.column_keys:  # the values were given with the statement, and are not in it
         statement = statement.values({key: values[key] for key in compiled.column_keys})
     return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})).strip()
