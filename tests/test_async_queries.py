@@ -500,9 +500,10 @@ async def test_fifty_queries_run_at_the_same_time_on_fifty_connections(driver, d
         if seen == 50:
             break
     assert threading.active_count() == threads
-    database.observe(
-        f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%''{name}''%' AND pid <> pg_backend_pid()"
-    )
+    cancel = f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%''{name}''%' AND pid <> pg_backend_pid()"
+    while any(not task.done() for task in tasks):  # one that was only being prepared still begins to sleep
+        database.observe(cancel)
+        await asyncio.wait(tasks, timeout=0.1)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert seen == 50
 
