@@ -46,7 +46,7 @@ for line in sys.stdin:
         continue
     os.chdir(order["folder"])
     os.environ.update(order["environment"])
-    for number, name in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
+    for number, name in ((0, order.get("in", os.devnull)), (1, order["out"]), (2, order["err"])):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
     sys.stdin, sys.stdout, sys.stderr = open(0, closefd=False), open(1, "w", closefd=False), open(2, "w", closefd=False)
     sys.path[0] = ""
@@ -94,19 +94,25 @@ class Project:
         done = self._done(arguments)
         return done.out + done.err
 
+    def begin_in(self, terminal, *arguments):
+        """Begin a command in a terminal, which is named; what is returned has a line when it is done, the exit code."""
+        return self._ordered(arguments, **dict.fromkeys(("in", "out", "err"), terminal))
+
     def _done(self, arguments):
         out, err = self.folder / ".out", self.folder / ".err"
+        code = int(self._ordered(arguments, out=str(out), err=str(err)).readline())
+        return SimpleNamespace(code=code, out=out.read_text(), err=err.read_text())
+
+    def _ordered(self, arguments, **files):
         order = {
             "arguments": arguments,
             "folder": str(self.folder),
             "environment": {"COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"},
-            "out": str(out),
-            "err": str(err),
+            **files,
         }
         self._commands.stdin.write(json.dumps(order) + "\n")
         self._commands.stdin.flush()
-        code = int(self._commands.stdout.readline())
-        return SimpleNamespace(code=code, out=out.read_text(), err=err.read_text())
+        return self._commands.stdout
 
     def start(self, *arguments, program="facade.cli", **options):
         """Start an ordinary process, and return it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import select
 import shutil
-import time
 
 import pytest
 
@@ -64,21 +64,21 @@ def shelf(begun, tmp_path, commands):
 def answer(project, *arguments, answers):
     """Run a command in a terminal, and type these when it asks; returns what it printed, and its exit code."""
     terminal, theirs = pty.openpty()
-    process = project.start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    printed, waiting, deadline = "", list(answers), time.monotonic() + 60
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([terminal], [], [], 0.2)
-        try:
-            printed += os.read(terminal, 65536).decode() if ready else ""
-        except OSError:  # the other end is closed
-            break
+    done = project.begin_in(os.ttyname(theirs), *arguments)
+    printed, waiting = "", list(answers)
+    while terminal in (ready := select.select([terminal, done], [], [], 60)[0]):
+        printed += os.read(terminal, 65536).decode()
         if waiting and printed.endswith(("[y/N] ", "Choose: ", "Value: ")):
             os.write(terminal, f"{waiting.pop(0)}\n".encode())
             printed += "\n"
+    assert done in ready, f"{arguments}: it waits after {printed}"
+    os.close(theirs)
+    with contextlib.suppress(OSError):  # the other end is closed, and all is read
+        while True:
+            printed += os.read(terminal, 65536).decode()
     os.close(terminal)
     assert waiting == []
-    return printed.replace("\r\n", "\n"), process.wait(timeout=60)
+    return printed.replace("\r\n", "\n"), int(done.readline())
 
 
 def applied(project):
