@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from facade.foundation.imports import later
@@ -56,6 +57,11 @@ def render_item(type_: str, item: object, context: AutogenContext) -> str | Lite
     """
     if type_ != "type" or not isinstance(item, TypeEngine):
         return False
+    if isinstance(item, postgresql.DOMAIN):  # an operation of its own makes it, before its first table
+        context.imports.add("from sqlalchemy.dialects import postgresql")
+        place = f", schema={item.schema!r}" if item.schema else ""
+        base = render._repr_type(item.data_type, context)
+        return f"postgresql.DOMAIN({str(item.name)!r}, {base}{place}, create_type=False)"
     module = type(item).__module__
     if module.startswith("facade."):
         return str(render._repr_type(plain_type(item, context.dialect), context))

@@ -9,7 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from facade.foundation.imports import later
-from facade.migrations.comparing.named_types import create_type, drop_type, named_type, type_name, types_of
+from facade.migrations.comparing.named_types import (
+    create_type,
+    drop_type,
+    is_as_wanted,
+    named_type,
+    type_name,
+    types_of,
+)
 from facade.migrations.comparing.words import quoted
 from facade.migrations.plain import PlainMetaData
 from facade.migrations.texts import SQLText
@@ -62,6 +69,8 @@ def changed_types(
             )
         elif isinstance(type_, postgresql.ENUM) and type_.enums != there[key]:
             first.append(_relabelled(type_, there[key], plain, context.dialect))
+        elif isinstance(type_, postgresql.DOMAIN) and not is_as_wanted(connection, type_):
+            first += _redefined(key, type_, plain, context.dialect)
     return first, list(_gone(context, connection, plain, [_table(one) for one in dropped], wanted))
 
 
@@ -103,6 +112,17 @@ def _relabelled(
     return operations.Statements(forward, list(_replacement(old, plain, dialect)))
 
 
+def _redefined(
+    key: Key, type_: postgresql.DOMAIN, plain: PlainMetaData, dialect: Dialect
+) -> Iterator[MigrateOperation]:
+    """Put a new domain in the place of one that is another now; what it was, its columns tell."""
+    old = types_of(both.conn_table for both in plain.compared.values()).get(key)
+    if old is not None:
+        yield operations.Statements(
+            list(_replacement(type_, plain, dialect)), list(_replacement(old, plain, dialect))
+        )
+
+
 def _additions(type_: postgresql.ENUM, labels: list[str], dialect: Dialect) -> Iterator[str]:
     name = type_name(type_, dialect)
     for position, label in enumerate(type_.enums):
@@ -115,7 +135,7 @@ def _additions(type_: postgresql.ENUM, labels: list[str], dialect: Dialect) -> I
             yield f"ALTER TYPE {name} ADD VALUE {_literal(label)}{place}"
 
 
-def _replacement(type_: postgresql.ENUM, plain: PlainMetaData, dialect: Dialect) -> Iterator[str]:
+def _replacement(type_: Named, plain: PlainMetaData, dialect: Dialect) -> Iterator[str]:
     preparer = dialect.identifier_preparer
     name, former = type_name(type_, dialect), f"{type_.name}_former"
     yield f"ALTER TYPE {name} RENAME TO {preparer.quote(former)}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
     Named = postgresql.ENUM | postgresql.DOMAIN
     Key = tuple[str | None, str]
 
-__all__ = ["create_type", "drop_type", "make_types", "named_type", "type_name", "types_of"]
+__all__ = ["create_type", "drop_type", "is_as_wanted", "make_types", "named_type", "type_name", "types_of"]
+
+_DOMAIN = sa.text("""
+SELECT format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault, t.typcollation,
+    ARRAY(SELECT pg_get_constraintdef(c.oid) FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c' ORDER BY 1)
+FROM pg_type t WHERE t.oid = to_regtype(:name)
+""")
 
 
 def named_type(type_: object) -> Named | None:
@@ -51,6 +59,38 @@ def drop_type(type_: Named, dialect: Dialect) -> str:
     """Return the statement that drops a type."""
     drop = postgresql.DropEnumType if isinstance(type_, postgresql.ENUM) else postgresql.DropDomainType
     return _text(drop(type_), dialect)
+
+
+def is_as_wanted(connection: Connection, type_: postgresql.DOMAIN) -> bool:
+    """Return whether the domain that is there is the one that a model has, in the words of the database.
+
+    It is asked by a domain for the time being. Of a user that may make none, nothing is compared but names.
+    """
+    twin = copy(type_)
+    twin.name, twin.schema = "facade_wanted", "pg_temp"
+    try:
+        with _made_for_now(connection, twin):
+            there, wanted = (
+                connection.execute(_DOMAIN, {"name": type_name(one, connection.dialect)}).one()
+                for one in (type_, twin)
+            )
+    except sa.exc.DBAPIError:
+        return True
+    return bool(there == wanted)
+
+
+@contextmanager
+def _made_for_now(connection: Connection, type_: Named) -> Iterator[None]:
+    commits = connection.get_isolation_level() == "AUTOCOMMIT"
+    block = None if commits else connection.begin_nested()
+    try:
+        connection.execute(SQLText(create_type(type_, connection.dialect)))
+        yield
+        if block is None:
+            connection.execute(SQLText(drop_type(type_, connection.dialect)))
+    finally:
+        if block is not None:
+            block.rollback()
 
 
 def _text(statement: sa.ClauseElement, dialect: Dialect) -> str:
