@@ -137,7 +137,7 @@ def test_what_a_cursor_goes_by_is_loaded_with_what_was_asked_for(face, database,
         (Flask.objects.select_related("rack").only("label", "rack__name"), ["-price"], {"amount", "filled"}),
         (
             Flask.objects.select_related("rack").only("rack__name"),
-            "rack_id",
+            ["rack_id"],
             {"amount", "label", "filled", "price"},
         ),
         (Flask.objects.only("label", "price"), ["price"], {"rack_id", "amount", "filled"}),
