@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -138,6 +139,25 @@ def test_every_contender_has_a_copy_of_the_data_for_itself():
             with closing(sqlite3.connect(place.name)) as connection:
                 assert connection.execute("SELECT count(*) FROM book").fetchone() == (schema.BOOKS,)
         assert places[0] != places[1]
+
+
+_PRAGMAS = """
+import sys
+from benchmarks import contenders
+from benchmarks.roads import ROADS, Place
+
+for entry in contenders.find(["bare", "facade"]):
+    one = entry.make(ROADS[0], Place("sqlite", sys.argv[1]))
+    one.open()
+    connection = one.connection if entry.name == "bare" else one.database.lend().raw
+    print(*[connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("foreign_keys", "synchronous")])
+"""
+
+
+def test_facade_is_measured_with_the_pragmas_of_the_bare_driver(tmp_path):
+    command = [sys.executable, "-c", _PRAGMAS, str(tmp_path / "pragmas.sqlite3")]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
+    assert printed[:2] == ["1 1", "1 1"]
 
 
 def test_a_server_that_nobody_names_is_unavailable(monkeypatch):

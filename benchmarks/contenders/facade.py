@@ -9,6 +9,7 @@ from typing import Any
 
 import facade
 from benchmarks.contenders import Contender
+from benchmarks.contenders.bare import SQLITE_PRAGMAS
 from benchmarks.operations import LISTED, PAGE
 from benchmarks.roads import Place, Road, sqlalchemy_url
 from benchmarks.schema import WIDE_COLUMNS
@@ -149,7 +150,8 @@ def renumbered(drafts: list[Any]) -> list[Any]:
 class FacadeContender(Contender):
     def __init__(self, road: Road, place: Place) -> None:
         super().__init__(road, place)
-        facade.configure(DATABASES={"default": sqlalchemy_url(road, place)})
+        options = {"init_command": "; ".join(SQLITE_PRAGMAS)} if road.vendor == "sqlite" else {}
+        facade.configure(DATABASES={"default": {"URL": sqlalchemy_url(road, place), "OPTIONS": options}})
 
 
 class FacadeSync(FacadeContender):
