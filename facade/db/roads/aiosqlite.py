@@ -115,7 +115,8 @@ class AiosqliteChannel(SqliteChannel):
             Job(_unmanaged, connection, fn, *args) if self._given else Job(fn, connection, *args)
         )
         try:
-            return bridge.wait(job.given_to(raw))
+            raw._tx.put_nowait((job, job))  # as `given_to` does: each statement comes this way
+            return bridge.wait(job.future)
         except BaseException:
             job.dropped = True
             raise

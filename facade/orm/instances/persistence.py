@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from facade.bridge import twin
 from facade.db.connection import connections
-from facade.db.routing import router
+from facade.db.routing import DEFAULT_DB_ALIAS, router
 from facade.db.scopes.atomic import atomic, mark_block
 from facade.db.scopes.binding import Using, alias_of
 from facade.db.scopes.together import check_together
@@ -136,6 +136,8 @@ class Persistence(Whole):
 
     def _written_to(self, using: Using | None) -> str:
         """Return the name of the database that a write goes to: of what was given, or of where the instance belongs."""
+        if not (using or router.routers or moved.blocks):  # what `db_for_write` says then, as each save asks
+            return self._state.db or DEFAULT_DB_ALIAS
         return (using and alias_of(using)) or router.db_for_write(type(self), instance=self)
 
     def _loaded_fields(self, using: str) -> frozenset[str] | None:
@@ -160,13 +162,15 @@ class Persistence(Whole):
         """
         origin = cls = type(self)
         using = (type(using) is str and using) or self._written_to(using)
-        if origin._meta.proxy:
-            cls = origin._meta.concrete_model
-        announced = not cls._meta.auto_created
+        meta = cls._meta
+        if meta.proxy:
+            cls = meta.concrete_model
+            meta = cls._meta
+        announced = not meta.auto_created
         if announced and pre_save.receivers:
             pre_save.send(sender=origin, instance=self, raw=raw, using=using, update_fields=update_fields)
         database = connections[using]
-        if cls._meta.parents:
+        if meta.parents:
             with atomic(using=using, savepoint=False):
                 created = self._save_tables(
                     cls, raw, force_insert, force_update, using, update_fields, database
@@ -280,9 +284,12 @@ class Persistence(Whole):
             fields = writer.updatable
             if update_fields:
                 fields = writer.named(update_fields)
-            if self._update_row(
-                writer, database, fields, raw, bool(force_update or update_fields), update_fields is not None
-            ):
+            forced = bool(force_update or update_fields)
+            if fields and (forced or not self._meta.select_on_save):
+                found = update_one(self, writer, database, fields, raw)
+            else:
+                found = self._look_and_update(writer, database, fields, raw, update_fields is not None)
+            if found:
                 return False
             if writer.version is not None and not raw:
                 self._check_unchanged(writer, database, writer.version)
@@ -306,15 +313,13 @@ class Persistence(Whole):
             setattr(self, meta.pk.attname, key)
         return self._is_pk_set(meta)
 
-    def _update_row(
-        self, writer: TableWriter, database: Database, fields: Columns, raw: bool, forced: bool, named: bool
+    def _look_and_update(
+        self, writer: TableWriter, database: Database, fields: Columns, raw: bool, named: bool
     ) -> bool:
-        """Update the row in one table; return whether there is one."""
+        """Update the row in one table where an UPDATE alone does not tell; return whether there is one."""
         if not fields:
             # The table holds nothing but the key, or `update_fields` names fields of other tables only.
             return named or row_exists(self, writer, database)
-        if not self._meta.select_on_save or forced:
-            return update_one(self, writer, database, fields, raw)
         # Triggers may make an UPDATE report no row though there is one.
         if not row_exists(self, writer, database):
             return False
