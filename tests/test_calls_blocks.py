@@ -25,27 +25,27 @@ SYNC = {"sqlite": "sqlite", "psycopg": "postgres"}
 ASYNC = {"aiosqlite": "sqlite", "asyncpg": "postgres", "psycopg": "postgres"}
 
 BOUNDS = {  # what was counted on Python 3.13 is in the comments; 3.11 calls comprehensions, too
-    ("sync_nothing", "sqlite"): 47,  # 43
-    ("sync_nothing", "psycopg"): 47,  # 43
-    ("sync_savepoints", "sqlite"): 193,  # 175
-    ("sync_savepoints", "psycopg"): 193,  # 175
-    ("sync_inserts", "sqlite"): 443,  # 403
-    ("sync_inserts", "psycopg"): 443,  # 403
-    ("async_nothing", "aiosqlite"): 89,  # 81
-    ("async_nothing", "asyncpg"): 81,  # 74
-    ("async_nothing", "psycopg"): 84,  # 76
-    ("async_savepoints", "aiosqlite"): 386,  # 351
-    ("async_savepoints", "asyncpg"): 351,  # 319
-    ("async_savepoints", "psycopg"): 370,  # 336
-    ("async_inserts", "aiosqlite"): 628,  # 571
-    ("async_inserts", "asyncpg"): 565,  # 514
-    ("async_inserts", "psycopg"): 623,  # 566
-    ("async_get", "aiosqlite"): 40,  # 36
-    ("async_get", "asyncpg"): 37,  # 34
+    ("sync_nothing", "sqlite"): 41,  # 37
+    ("sync_nothing", "psycopg"): 46,  # 41
+    ("sync_savepoints", "sqlite"): 151,  # 137
+    ("sync_savepoints", "psycopg"): 156,  # 141
+    ("sync_inserts", "sqlite"): 305,  # 277
+    ("sync_inserts", "psycopg"): 310,  # 281
+    ("async_nothing", "aiosqlite"): 80,  # 72
+    ("async_nothing", "asyncpg"): 77,  # 70
+    ("async_nothing", "psycopg"): 83,  # 75
+    ("async_savepoints", "aiosqlite"): 330,  # 300
+    ("async_savepoints", "asyncpg"): 314,  # 285
+    ("async_savepoints", "psycopg"): 336,  # 305
+    ("async_inserts", "aiosqlite"): 465,  # 422
+    ("async_inserts", "asyncpg"): 430,  # 390
+    ("async_inserts", "psycopg"): 490,  # 445
+    ("async_get", "aiosqlite"): 38,  # 34
+    ("async_get", "asyncpg"): 37,  # 33
     ("async_get", "psycopg"): 41,  # 37
-    ("async_together", "aiosqlite"): 2305,  # 2095
-    ("async_together", "asyncpg"): 2250,  # 2045
-    ("async_together", "psycopg"): 2470,  # 2245
+    ("async_together", "aiosqlite"): 2195,  # 1995
+    ("async_together", "asyncpg"): 2140,  # 1945
+    ("async_together", "psycopg"): 2360,  # 2145
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -364,6 +364,14 @@ class DriverChannel(Channel):
     def _begin(self, isolation_level: str | None, read_only: bool) -> None:
         sql = self._begin_sql(isolation_level, read_only)
         self._command(sql) if watched() is None else self._timed(sql)
+        if read_only:
+            self._forbid_writes()
+
+    def _forbid_writes(self) -> None:
+        """Make a transaction that has begun read-only, where BEGIN cannot say so."""
+
+    def _allow_writes(self) -> None:
+        """End what `_forbid_writes` has begun."""
 
     def _begin_failed(self, error: BaseException) -> NoReturn:
         try:
@@ -390,6 +398,8 @@ class DriverChannel(Channel):
             raise TransactionManagementError(
                 "An earlier error had aborted the transaction, and COMMIT rolled it back: nothing was saved."
             )
+        if self.read_only:
+            self._allow_writes()
 
     def _commit_failed(self, error: BaseException) -> NoReturn:
         """Raise what the caller is to see; a cancellation of the waiting task has COMMIT's own error as cause.
@@ -425,6 +435,8 @@ class DriverChannel(Channel):
 
     def _rollback(self) -> None:
         self._timed("ROLLBACK")
+        if self.read_only:
+            self._allow_writes()
 
     def savepoint(self, name: str) -> None:
         self.execute(_at_savepoint("SAVEPOINT", name), ())
@@ -432,10 +444,7 @@ class DriverChannel(Channel):
     def release(self, name: str) -> None:
         if self.broken:
             return
-        if self.waits:
-            self.to_the_end(lambda: self._release(name))
-        else:
-            self._release(name)
+        self.to_the_end(partial(self._release, name)) if self.waits else self._release(name)
 
     def _release(self, name: str) -> None:
         self.execute(_at_savepoint("RELEASE SAVEPOINT", name), ())

@@ -134,20 +134,8 @@ class SqliteChannel(DriverChannel):
         self.raw.execute(sql)
         return None
 
-    def _begin(self, isolation_level: str | None, read_only: bool) -> None:
-        super()._begin(isolation_level, read_only)
-        if read_only:
-            self._command("PRAGMA query_only = ON")
-
-    def _commit(self) -> None:
-        super()._commit()
-        if self.read_only:
-            self._allow_writes()
-
-    def _rollback(self) -> None:
-        super()._rollback()
-        if self.read_only:
-            self._allow_writes()
+    def _forbid_writes(self) -> None:
+        self._command("PRAGMA query_only = ON")
 
     def _allow_writes(self) -> None:
         self._command("PRAGMA query_only = OFF")

@@ -34,6 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
+_new = object.__new__
 _NOT_DURABLE = "A durable atomic block cannot be nested within another atomic block."
 _GENERATOR = "{name} is a generator function: its body runs after the block would have ended. Use `with atomic()` inside it."
 _RETRIES = "retries= runs a whole function again: use atomic(retries=...) as a decorator."
@@ -80,18 +81,13 @@ class Atomic:
         self.execution = execution
         self._open: list[Block] = []
 
-    @classmethod
-    def plain(cls) -> Atomic:
-        """Return a block of the default database with no options, as `__init__` would make it."""
-        atomic = cls.__new__(cls)
-        atomic._open = []
-        return atomic
-
     # as a context manager
 
     def __enter__(self) -> Block:
+        if bridge.running_loop() is None:
+            return self._enter(True)
         in_worker = bridge.in_worker()
-        if not in_worker and bridge.running_loop() is not None:
+        if not in_worker:
             database = connections[self.using or DEFAULT_DB_ALIAS]
             database.check_blocking("A `with atomic()` block", "use `async with atomic()`")
         return self._enter(body=not in_worker)
@@ -99,7 +95,10 @@ class Atomic:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        block = state.current(self.using or DEFAULT_DB_ALIAS)
+        alias = self.using or DEFAULT_DB_ALIAS
+        block = state.around().get(alias)
+        if block is not None and block.ended:
+            block = state.current(alias)
         around = block is not None and block in self._open
         if block is None or not around:
             block = self._entered_elsewhere()
@@ -111,7 +110,7 @@ class Atomic:
                 self._end_strayed(block, error)
         finally:
             if self.execution is not AS_USUAL and SCHEMAS in self.execution.options:
-                connections[self.using or DEFAULT_DB_ALIAS].count_schema_maps(-1)
+                connections[alias].count_schema_maps(-1)
 
     def __aenter__(self) -> Coroutine[Any, Any, Block]:
         return bridge.spawn(self._enter, body=True)
@@ -128,7 +127,9 @@ class Atomic:
         as_usual = self.execution is AS_USUAL
         maps = 0 if as_usual else self._count_maps(connections[alias])
         try:
-            parent = state.current(alias)
+            parent = state.around().get(alias)
+            if parent is not None and parent.ended:
+                parent = state.current(alias)
             if parent is None:
                 block = blocks.begin(connections[alias], self, body)
             else:
@@ -313,7 +314,9 @@ def atomic(
     if execution_options is not None or timeout is not None:
         execution = Execution(execution_options, timeout)
     elif using is None and savepoint and not (durable or isolation_level or read_only or retries):
-        return Atomic.plain()
+        plain = _new(Atomic)  # as `__init__` would make it
+        plain._open = []
+        return plain
     if using is None or not callable(using) or is_joinable(using):
         return Atomic(using, savepoint, durable, isolation_level, read_only, retries, execution)
     return Atomic(None, savepoint, durable, isolation_level, read_only, retries, execution)(using)

@@ -324,14 +324,15 @@ class Block(Turns):
     def leave(self, held: list[Turns]) -> None:
         """Count as ended, and give the turns back."""
         self.ended = True
-        if self.parent is None or self.scope is not self.parent.scope:
-            self.scope.cause = None  # its traceback leads back here
+        parent, scope = self.parent, self.scope
+        if scope.cause is not None and (parent is None or scope is not parent.scope):
+            scope.cause = None  # its traceback leads back here
         state.pop(self.transaction.alias, self)
         for block in held:
             block.lock.release()
-        if self.parent is not None and not self.cut:
-            self.parent.child = None
-            self.parent.lock.release()
+        if parent is not None and not self.cut:
+            parent.child = None
+            parent.lock.release()
 
     def cut_off(self) -> None:
         super().cut_off()
@@ -348,8 +349,9 @@ class Nested(Block):
 
     def settle(self, error: BaseException | None) -> None:
         transaction = self.transaction
-        intact = transaction.savepoint_ids[self.level :] == [self.sid]
-        del transaction.savepoint_ids[-1:]
+        sids = transaction.savepoint_ids
+        intact = len(sids) == self.level + 1 and sids[-1] == self.sid
+        del sids[-1:]
         try:
             if transaction.lost is not None:
                 return
@@ -413,15 +415,16 @@ class Root(Block):
         try:
             self.transaction.channel.check_in()
         finally:
-            super().leave(held)
+            Block.leave(self, held)
 
     def end(self, error: BaseException | None) -> None:
         try:
-            super().end(error)
+            Block.end(self, error)
         finally:
-            hooks, self.transaction.hooks = self.transaction.hooks, []
-            if hooks and self.committed:
-                run_hooks(hooks)
+            if self.transaction.hooks:
+                hooks, self.transaction.hooks = self.transaction.hooks, []
+                if self.committed:
+                    run_hooks(hooks)
 
 
 class Within(Root):
@@ -496,7 +499,7 @@ def nest(parent: Block, atomic: BlockOptions, body: bool) -> Block:
     parent.child = block
     try:
         if sid is not None:
-            block.set_savepoint(sid)
+            transaction.channel.savepoint(sid) if block.loop is None else block.set_savepoint(sid)
         if atomic.execution is not AS_USUAL:
             _set_nested_options(block, atomic.execution)
     except BaseException as error:

@@ -191,7 +191,8 @@ class Turns:
         """
         if error is not None:
             return self._take_over(None)
-        if self.child is not None and self.child.body and self.child.owner is self.owner:
+        child = self.child
+        if child is not None and child.body and child.owner is self.owner:
             return self._outlive_own()
         try:
             self.lock.acquire()

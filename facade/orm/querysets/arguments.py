@@ -167,17 +167,18 @@ def _outline(named: Mapping[str, Any]) -> tuple[tuple[Any, ...], Values] | None:
             kind = type(item)
             if kind is F and type(item.name) is str:
                 parts.append(item.name)
+            elif kind is CombinedExpression and len(item.__dict__) == 3:
+                parts += (CombinedExpression, item.connector)
+                todo += (item.rhs, item.lhs)
+            elif kind is Value and type(item.value) in PLAIN and item._output_field is None:
+                wide = is_wide(item.value)
+                parts += (Value, type(item.value), wide, wide and is_long(item.value))
+                values.append(item.value)
             elif isinstance(item, Func):
                 if not (_is_plain_aggregate(item, kind) or _is_plain_call(item, kind)):
                     return None
                 parts += (kind, len(item.source_expressions), getattr(item, "distinct", None))
                 todo += item.source_expressions[::-1]
-            elif kind is CombinedExpression and len(item.__dict__) == 3:
-                parts += (CombinedExpression, item.connector)
-                todo += (item.rhs, item.lhs)
-            elif kind is Value and type(item.value) in PLAIN and item._output_field is None:
-                parts += (Value, type(item.value), is_wide(item.value), is_long(item.value))
-                values.append(item.value)
             elif kind in PLAIN or kind is bool:
                 parts.append(Arg)
                 values.append(item)
