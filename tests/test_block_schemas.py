@@ -456,6 +456,27 @@ def test_no_row_refers_to_an_object_of_another_schema(face, places):
     assert places.titles(places.north) == [f"{places.north} poem", "right", "right"]
 
 
+def test_rows_of_another_schema_are_not_updated_in_bulk(face, places, assert_queries):
+    (poet, _), (other, _) = of_both(face, places)
+    for place in (None, *places.names):
+        mixed = [one for one in (poet, other) if one._state.db != place]
+        with face.block(places.block(place) if place else atomic()):
+            for objects in (mixed, [other, poet]):
+                for stored in objects:
+                    stored.age = 99
+                with assert_queries(0), pytest.raises(ValueError, match='Cannot update "<Poet: Poet'):
+                    face(Poet.objects.bulk_update, objects, ["age"])
+    for one, name in ((poet, places.north), (other, places.south)):
+        with face.block(places.block(name)):
+            assert face(Poet.objects.get).age != 99
+            assert face(Poet.objects.bulk_update, [one], ["age"]) == 1
+        at_home = Poet.objects.using(one._state.db)
+        one.age = 98
+        assert face(at_home.bulk_update, [one], ["age"]) == 1
+        assert face(at_home.get).age == 98
+    assert face(Poet.objects.get).age not in (98, 99)
+
+
 def test_a_query_in_a_block_is_not_asked_about_objects_of_other_schemas(face, places, assert_queries):
     (poet, poem), (other, _) = of_both(face, places)
     outside = face(Poet.objects.get)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["check_compared", "check_together"]
 
 _APART = (
-    'Cannot {} "{!r}": it is from {}, and its key may be another row\'s in {}. Objects of several schemas cannot be related: load it '
-    "there."
+    'Cannot {} "{!r}": it is from {}, and its key may be another row\'s in {}. Objects of several schemas cannot be related or stored '
+    "together: load it there."
 )
 
 

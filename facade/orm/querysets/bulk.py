@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade.bridge import in_worker, wait_for_chunks
 from facade.db.connection import connections
 from facade.db.scopes.atomic import atomic, whole
+from facade.db.scopes.together import check_together
+from facade.db.settings.moved import moved
 from facade.exceptions import FieldDoesNotExist, FieldError, IntegrityError, UnsupportedFeature
 from facade.expressions.aggregates.plain import Max
 from facade.expressions.base import Value
@@ -242,6 +244,9 @@ def bulk_update(
     if not objs:
         return 0
     queryset._for_write = True
+    if moved.names or moved.blocks:
+        for obj in objs:
+            check_together(obj, queryset.db, "update")
     prepare_related(objs, "bulk_update", queryset.db, chosen)
     if (version := queryset.model._meta.concrete_model._meta.version) is not None:
         return _update_versions(queryset, objs, chosen, version, batch_size)
