@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from facade import connections
+from facade.contrib.fastapi import AtomicRoute as AtomicRouteOfFastAPI
 from facade.contrib.starlette import (
     AtomicRoute,
     CursorPagination,
@@ -200,3 +202,26 @@ async def test_lists_are_filtered_and_cut(shop):
                 422,
                 ["query", wrong.partition("=")[0]],
             )
+
+
+@pytest.mark.parametrize(
+    ("method", "has_one"), [("MKCOL", True), ("POST", True), ("PROPFIND", False), ("OPTIONS", False)]
+)
+async def test_methods_have_a_transaction_unless_they_promise_to_change_nothing(shop, method, has_one):
+    async def aask(request):
+        return JSONResponse(connections["default"].in_atomic_block)
+
+    def ask(request):
+        return JSONResponse(connections["default"].in_atomic_block)
+
+    async def fask():
+        return connections["default"].in_atomic_block
+
+    routes = [AtomicRoute(path, endpoint, methods=[method]) for path, endpoint in (("/a", aask), ("/d", ask))]
+    other = FastAPI()
+    other.router.route_class = AtomicRouteOfFastAPI
+    other.add_api_route("/a", fask, methods=[method])
+    for app, paths in ((Starlette(routes=routes), ("/a", "/d")), (other, ("/a",))):
+        async with asking(app) as client:
+            for path in paths:
+                assert (await client.request(method, path)).json() is has_one

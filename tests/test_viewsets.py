@@ -96,6 +96,25 @@ class Plain(ModelViewSet):
     require_match = etags = True
 
 
+class Written(ModelViewSet):
+    """Writes what its queryset does not show, with a schema that shows relations to one and to many objects."""
+
+    schema = schema_for(
+        Paperback,
+        fields=["id", "title", "novelist__name", "novelist__paperbacks__title"],
+        name="PaperbackDeep",
+    )
+    create_schema = partial_update_schema = schema_for(
+        Paperback, fields=["title", "novelist_id"], optional=True, name="PaperbackPlaced"
+    )
+
+    def get_queryset(self):
+        shown = Paperback.objects.filter(title__startswith="Paperback")
+        return self.schema.prefetched(shown)
+
+    queryset = Paperback.objects
+
+
 class PackingCase(models.Model):
     size = models.IntegerField()
 
@@ -119,6 +138,7 @@ VIEWS = {
     "/names": Names,
     "/plain": Plain,
     "/keyed": KeyedViews,
+    "/written": Written,
 }
 
 
@@ -229,6 +249,19 @@ async def test_methods_of_ones_own_and_classes_that_know_nothing_of_facade(shop,
         for key, status in ((1, 422), (found.json()["id"], 200)):
             answer = await client.patch(f"/keyed/{found.json()['id']}", json={"id": key, "title": "Keyed"})
             assert answer.status_code in (status, 400 if status == 422 else status), answer.text
+
+
+@pytest.mark.parametrize("name", APPS)
+async def test_what_is_written_outside_of_the_queryset_is_told_with_its_relations(shop, name):
+    async with asking(APPS[name]()) as client:
+        made = await client.post("/written", json={"title": "Aside", "novelist_id": 1})
+        assert made.status_code == 201, made.text
+        assert made.json()["novelist"]["name"] == "Ann"
+        assert {"title": "Aside"} in made.json()["novelist"]["paperbacks"]
+        changed = await client.patch("/written/1", json={"title": "Away", "novelist_id": 2})
+        assert changed.status_code == 200, changed.text
+        assert changed.json()["novelist"]["name"] == "Bea"
+        assert {"title": "Away"} in changed.json()["novelist"]["paperbacks"]
 
 
 def test_openapi_has_what_a_view_set_takes_and_returns():

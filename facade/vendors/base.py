@@ -197,6 +197,8 @@ class Vendor:
     """How many rows one INSERT takes, where parameters are not what limits them."""
     names_keys = True
     """Whether a primary key keeps the name it is given."""
+    matches_patterns_in_python = False
+    """Whether `regex` is Python's, whose errors the database tells without saying what they are."""
     names_types = False
     """Whether enumerations and domains are types of the database, made before the tables that have them."""
     joins_values = False

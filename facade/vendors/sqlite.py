@@ -53,6 +53,7 @@ class SQLite(Vendor):
     ignores_row_locks = True
     is_embedded = True
     joins_values = True
+    matches_patterns_in_python = True
     limits_names = False
     takes_truth_values = True
 

@@ -10,6 +10,7 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 from facade.contrib.fastapi.conditions import Tagged, request_session
+from facade.contrib.fastapi.errors import exception_handlers
 from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
 from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute, atomic_route
 from facade.contrib.fastapi.viewsets import viewset_router
@@ -24,7 +25,7 @@ from facade.contrib.service.pagination.numbered import (
     PageNumberPagination,
 )
 from facade.contrib.service.viewsets import ModelViewSet, ReadOnlyViewSet, ViewSet, action
-from facade.contrib.starlette import CSVResponse, NDJSONResponse, exception_handlers, health
+from facade.contrib.starlette import CSVResponse, NDJSONResponse, health
 
 __all__ = [
     "AtomicRoute",

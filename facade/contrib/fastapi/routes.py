@@ -54,11 +54,7 @@ class QuerySetRoute(APIRoute):
         loading = _loading(endpoint, self.atomic)
         super().__init__(path, loading, **options)
         setattr(loading, _IS_DESCRIBED, self.response_model is not None)
-        if (
-            self.atomic is not None
-            and is_generator(endpoint)
-            and self.atomic.methods & set(self.methods or ())
-        ):
+        if self.atomic is not None and is_generator(endpoint) and self.atomic.covers(*(self.methods or ())):
             raise ImproperlyConfigured(_STREAMS.format(path=path))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -69,7 +65,7 @@ class QuerySetRoute(APIRoute):
             return handle
 
         async def handle_whole(request: Request) -> Response:
-            if request.method not in options.methods:
+            if not options.covers(request.method):
                 return await handle(request)
             if options.retries:
                 return await _within(True, handle, request)
@@ -92,8 +88,9 @@ class AtomicRoute(QuerySetRoute):
 
     It begins when the endpoint is called, and is committed when the answer is made, before it is sent: what a client
     was told is stored. It is rolled back when the endpoint or the making of its answer raises anything, HTTPException
-    included, and when the status of the answer is 400 or above. GET, HEAD and OPTIONS have none; `atomic_route` changes
-    this and other options. Dependencies run before it.
+    included, and when the status of the answer is 400 or above. Methods that promise to change nothing have none: GET, HEAD,
+    OPTIONS, TRACE, PROPFIND, REPORT, SEARCH and QUERY; all others have one. `atomic_route` changes this and other options.
+    Dependencies run before it.
     """
 
     atomic = RequestAtomic()

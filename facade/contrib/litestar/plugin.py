@@ -107,7 +107,7 @@ class _Ending:
         self._options, self._app = options, app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] not in self._options.methods:
+        if scope["type"] != ScopeType.HTTP or not self._options.covers(scope["method"]):
             await self._app(scope, receive, send)
             return
         pending = Pending(self._options)
@@ -153,7 +153,7 @@ def _loading(handler: HTTPRouteHandler, options: RequestAtomic | None) -> Callab
     in_thread = function is not wrapped
     schema = schema_in(handler.parsed_fn_signature.return_type.annotation)
     read: Read | None = None if schema is None else reader_of(schema)
-    writes = options is not None and not options.methods.isdisjoint(handler.http_methods)
+    writes = options is not None and options.covers(*handler.http_methods)
     repeated = whole(options, function) if writes and options is not None and options.retries else function
 
     def told(answer: object) -> object:

@@ -158,14 +158,14 @@ def told(error: NotLoaded, schema: type[Any], model: type[Any], nodes: Sequence[
         made = f"{what}: {error.what}."
     else:
         made = f"{what}. Load it with the query: {label}.objects{_calls(nodes)}, or {name}.prefetched({label}.objects.all()); "
-        made += f"for objects at hand: prefetch_related_objects(objects, {_quoted(_paths(nodes))})."
+        made += f"for objects at hand: prefetch_related_objects(objects, {_quoted(paths(nodes))})."
     new = NotLoaded(error.model, error.name, error.what)
     new.args = (made,)
     return new
 
 
 def _calls(nodes: Sequence[Node]) -> str:
-    joined, many = _outermost(_joined(nodes)), _outermost(_paths(nodes, many=True))
+    joined, many = _outermost(_joined(nodes)), _outermost(paths(nodes, many=True))
     selects = f".select_related({_quoted(joined)})" if joined else ""
     return f"{selects}.prefetch_related({_quoted(many)})" if many else selects
 
@@ -180,14 +180,14 @@ def _quoted(paths: Sequence[str]) -> str:
     return ", ".join(map(repr, paths))
 
 
-def _paths(nodes: Sequence[Node], prefix: str = "", many: bool = False) -> list[str]:
+def paths(nodes: Sequence[Node], prefix: str = "", many: bool = False) -> list[str]:
     """Return the paths to related objects; with `many` only those that no join brings."""
     found: list[str] = []
     for node in nodes:
         if not node.is_relation:
             continue
         path = f"{prefix}{node.slot.attribute}"
-        inner = _paths(node.below or (), f"{path}{LOOKUP_SEP}", many and node.is_single)
+        inner = paths(node.below or (), f"{path}{LOOKUP_SEP}", many and node.is_single)
         found += inner if many and node.is_single else [path, *inner]
     return found if prefix else _outermost(found)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from facade.bridge import twin
-from facade.contrib.schemas.loading import Node, prefetched, recursion, told
+from facade.contrib.schemas.loading import Node, paths, prefetched, recursion, told
 from facade.contrib.schemas.reading import NotLoaded, Reader, read_function
 from facade.contrib.schemas.writing import created, updated
 
@@ -149,6 +149,11 @@ class SchemaMethods:
         Raises TypeError for a queryset of another model.
         """
         return prefetched(queryset.all(), cls._nodes(cls._bound_to(queryset.model)))
+
+    @classmethod
+    def _relations(cls, model: type[Any]) -> list[str]:
+        """Return the paths to the related objects that are shown."""
+        return paths(cls._nodes(cls._bound_to(model)))
 
     @classmethod
     def _told(cls, error: NotLoaded, instance: Model) -> NotLoaded:

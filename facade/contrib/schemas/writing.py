@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from facade.configuration import settings
 from facade.contrib.schemas.errors import InvalidData
+from facade.contrib.schemas.storing import READ_ONLY, stored
 from facade.contrib.schemas.values import needs_no_value
 from facade.db.routing import router
 from facade.db.scopes.atomic import atomic
 from facade.exceptions import NON_FIELD_ERRORS, IntegrityError, ValidationError
-from facade.fields import DateTimeField
-from facade.timezone import get_default_timezone, is_naive, make_aware
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +55,7 @@ class Written(Protocol):
 def created(schema: Written, more: Mapping[str, Any]) -> Any:
     """Save a new instance of what a schema holds."""
     model, columns, many = _parts(schema, "create")
-    instance = model(**{**{slot.attribute: _stored(slot, value) for slot, value in columns}, **more})
+    instance = model(**{**_all_stored(schema, columns), **more})
     alias = router.db_for_write(model, instance=instance)
 
     def save() -> None:
@@ -98,7 +95,7 @@ def updated(schema: Written, instance: M, more: Mapping[str, Any]) -> M:
             instance.save(using=alias, update_fields=names)
 
     try:
-        touched |= _set_all(instance, columns, more)
+        touched |= _set_all(instance, columns, _all_stored(schema, columns), more)
         _write(schema, instance, alias, save, many, check)
     except BaseException:
         state = instance._state
@@ -119,9 +116,14 @@ def _parts(schema: Written, verb: str) -> tuple[Any, list[tuple[Slot, Any]], lis
         )
     slots = {item.field: item.slot for item in kind._items(model)}
     given = [(slots[name], value) for name, value in schema._given().items() if name in slots]
-    for slot, _ in given:
-        if not slot.is_written and not _is_own_key(slot):
+    refused = [slot for slot, _ in given if not slot.is_written and not _is_own_key(slot)]
+    for slot in refused:
+        if slot.kind in ("one", "many"):
             raise TypeError(_unwritable(kind, slot, verb))
+    if refused:
+        raise _invalid(
+            schema, {_name_of(slot): [ValidationError(READ_ONLY, code="read_only")] for slot in refused}
+        )
     columns = [(slot, value) for slot, value in given if slot.kind == "column"]
     return model, columns, [(slot, value) for slot, value in given if slot.kind == "keys"]
 
@@ -132,33 +134,42 @@ def _is_own_key(slot: Slot) -> bool:
 
 def _unwritable(kind: type[Any], slot: Slot, verb: str) -> str:
     """Return why a slot cannot be written, and what to do."""
-    name = f"{kind.__name__}.{slot.name}"
-    if slot.kind in ("one", "many"):
-        key = getattr(slot.source, "attname", None)
-        instead = f"Take {key!r} in its place" if key else "Take the keys in their place (depth=0)"
-        return f"{name} holds related objects, which {verb}() does not save. {instead}, or leave it out by exclude=[{slot.name!r}]."
-    if slot.kind == "column" and slot.is_file:
-        return f"{name} is the name of a stored file, which {verb}() takes from nobody: assign the file, and leave it out by exclude=[{slot.name!r}]."
-    return f"{name} can only be read: leave it out of what {verb}() is given by exclude=[{slot.name!r}]."
+    key = getattr(slot.source, "attname", None)
+    instead = f"Take {key!r} in its place" if key else "Take the keys in their place (depth=0)"
+    return (
+        f"{kind.__name__}.{slot.name} holds related objects, which {verb}() does not save. {instead}, or leave it out by "
+        f"exclude=[{slot.name!r}]."
+    )
 
 
-def _stored(slot: Slot, value: object) -> object:
-    """Return a value as the attribute takes it: a clock without a zone is one of the default zone, as in Django's forms."""
-    own = slot.source
-    if not isinstance(value, dt.datetime) or not isinstance(own, DateTimeField):
-        return value
-    is_moment = settings.USE_TZ and own.is_zoned and is_naive(value)
-    return make_aware(value, get_default_timezone()) if is_moment else value
+def _all_stored(schema: Written, columns: Iterable[tuple[Slot, Any]]) -> dict[str, Any]:
+    """Return the values as the attributes take them, by their names; InvalidData for what a column cannot hold."""
+    found: dict[str, Any] = {}
+    errors: Errors = {}
+    for slot, value in columns:
+        try:
+            found[slot.attribute] = stored(slot.source, value)
+        except ValidationError as error:
+            errors[_name_of(slot)] = [error]
+    if errors:
+        raise _invalid(schema, errors)
+    return found
 
 
-def _set_all(instance: Model, columns: Iterable[tuple[Slot, Any]], more: Mapping[str, Any]) -> set[str]:
+def _name_of(slot: Slot) -> str:
+    return str(slot.source.name) if slot.kind == "column" else slot.name
+
+
+def _set_all(
+    instance: Model, columns: Iterable[tuple[Slot, Any]], values: Mapping[str, Any], more: Mapping[str, Any]
+) -> set[str]:
     """Set the values on an instance; return the names of the fields that they belong to."""
     touched: set[str] = set()
-    for slot, value in columns:
+    for slot, _ in columns:
         own = slot.source
         if own.primary_key:
             continue
-        setattr(instance, slot.attribute, _stored(slot, value))
+        setattr(instance, slot.attribute, values[slot.attribute])
         touched.add(own.name)
     for name, value in more.items():
         own = instance._meta.get_field(name)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
-from facade.configuration import settings
+from facade.contrib.schemas.storing import TIME_WITH_ZONE, moment
 from facade.contrib.schemas.values import values_of
 from facade.contrib.service.errors import ParameterError, text_of
 from facade.contrib.service.parameters import Parameter, check_limits, times_given
+from facade.db.connection import connections
 from facade.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, ValidationError
-from facade.fields import DateTimeField, Field
+from facade.fields import Field
 from facade.models import Model, Q, QuerySet
 from facade.orm.querysets.manager import BaseManager
-from facade.timezone import get_default_timezone, is_naive, make_aware
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -37,6 +38,8 @@ _NOT_ALLOWED = "{name!r} is no filter here. Filters: {known}."
 _MANY_ROWS = "{model} cannot be ordered by {path!r}: an object has several of them."
 _TAKEN = "{model}: ?{name}= is the {what} itself, and no filter: allow a lookup of {name!r} by another name, such as {name}__in."
 _TWICE = "{name!r} is given {count} times, and takes one value."
+_NO_PATTERN = "This is no regular expression."
+_NO_MOMENT = "No calendar has this moment in the time zone of the service."
 _TWO = "Two values are expected, from and to."
 _NO_TYPE = (
     "{model}: nothing is known of the values of {path!r}, so that they cannot be read from a query. Lookups of texts, as iexact and "
@@ -122,7 +125,7 @@ class Filtering:
             found = Q()
             for path in self._search:
                 found |= Q((path, word))
-            yield Condition(found, many, "search")
+            yield Condition(found, many, "search", word if any(map(_is_pattern, self._search)) else "")
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,8 @@ class Condition:
     q: Q
     many: bool
     parameter: str
+    pattern: str = ""
+    """The regular expression among what is asked for."""
 
 
 class Filters:
@@ -151,10 +156,14 @@ class Filters:
         for condition in self.conditions:
             try:
                 q = condition.q
+                if condition.pattern and connections[found.db].features.matches_patterns_in_python:
+                    re.compile(condition.pattern)
                 if condition.many:
                     keys = self.filtering.model._base_manager.using(found.db).filter(q).values("pk")
                     q = Q(pk__in=keys)
                 found = found.filter(q)
+            except (re.error, RecursionError) as error:
+                raise ParameterError(condition.parameter, _NO_PATTERN, "regex") from error
             except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
                 raise ParameterError(condition.parameter, text_of(error)) from error
         if self.ordering:
@@ -175,8 +184,7 @@ class _Allowed:
     parameter: Parameter
     path: str
     many: bool
-    zoned: bool
-    """Whether a moment without a zone is one of the default zone."""
+    field: Field[Any]
 
     def on(self, value: object) -> Condition:
         """Return the condition for a value, or several."""
@@ -191,13 +199,17 @@ class _Allowed:
             value = [self._checked(one) for one in values]
         else:
             value = self._checked(value)
-        return Condition(Q((self.path, value)), self.many, self.parameter.name)
+        pattern = str(value) if _is_pattern(self.path) else ""
+        return Condition(Q((self.path, value)), self.many, self.parameter.name, pattern)
 
     def _checked(self, value: object) -> object:
         check_limits(self.parameter, value)
-        if self.zoned and settings.USE_TZ and isinstance(value, dt.datetime) and is_naive(value):
-            return make_aware(value, get_default_timezone())
-        return value
+        if isinstance(value, dt.time) and value.tzinfo is not None:
+            raise ParameterError(self.parameter.name, TIME_WITH_ZONE)
+        try:
+            return moment(self.field, value)
+        except OverflowError as error:
+            raise ParameterError(self.parameter.name, _NO_MOMENT) from error
 
 
 def _conditions(model: type[Model], path: str, lookups: Iterable[str]) -> Iterator[_Allowed]:
@@ -218,8 +230,11 @@ def _conditions(model: type[Model], path: str, lookups: Iterable[str]) -> Iterat
         kind, choices = _values(model, path, field, lookup)
         about = "" if lookup == "exact" else f"{path} {lookup}"
         parameter = Parameter(name, kind, None, about, many=lookup in _MANY, choices=choices)
-        zoned = isinstance(field, DateTimeField) and field.is_zoned
-        yield _Allowed(parameter, f"{path}__{lookup}", many, zoned)
+        yield _Allowed(parameter, f"{path}__{lookup}", many, field)
+
+
+def _is_pattern(path: str) -> bool:
+    return path.endswith(("__regex", "__iregex"))
 
 
 def _values(model: type[Model], path: str, field: Field[Any], lookup: str) -> tuple[type, tuple[Any, ...]]:

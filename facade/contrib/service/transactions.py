@@ -20,8 +20,8 @@ from facade.db.scopes.binding import Using
 P = ParamSpec("P")
 R = TypeVar("R")
 
-WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-"""The methods whose requests have a transaction: the others promise to change nothing."""
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
+"""The methods that promise to change nothing (they are "safe" by their RFCs): requests of all others have a transaction."""
 
 REFUSED: Final = 400
 """An answer of this status or above is of a request that has failed, whose work is undone."""
@@ -30,6 +30,7 @@ REFUSED: Final = 400
 class RequestAtomic:
     """What the transactions of requests are: options of `facade.atomic`, and the methods that have one.
 
+    ``methods``: the names of those that have one; None are all but those that promise to change nothing, `READING`.
     ``retries``: call the endpoint again, up to so many times, when the database reports a deadlock or a serialization
     failure. Its transaction is committed when it returns then, before its answer is made.
     """
@@ -37,12 +38,12 @@ class RequestAtomic:
     def __init__(
         self,
         *,
-        methods: Iterable[str] = WRITING,
+        methods: Iterable[str] | None = None,
         using: Using | None = None,
         retries: int = 0,
         **options: Any,
     ) -> None:
-        self.methods = frozenset(method.upper() for method in methods)
+        self._methods = None if methods is None else frozenset(method.upper() for method in methods)
         self.retries = retries
         self._options = {"using": using, **options}
         self.block()  # options that make no sense are refused where they are written
@@ -51,6 +52,18 @@ class RequestAtomic:
     def of(cls, given: bool | Mapping[str, Any]) -> RequestAtomic | None:
         """Return what a switch, or a mapping of options, stands for: None for False."""
         return None if given is False else cls(**({} if given is True else given))
+
+    def covers(self, *methods: str) -> bool:
+        """Tell whether requests of one of these methods have a transaction.
+
+        >>> RequestAtomic().covers("POST"), RequestAtomic().covers("MKCOL"), RequestAtomic().covers("GET", "HEAD")
+        (True, True, False)
+        >>> RequestAtomic(methods=["get"]).covers("GET")
+        True
+        """
+        if self._methods is None:
+            return not READING.issuperset(methods)
+        return not self._methods.isdisjoint(methods)
 
     def block(self, retries: int = 0) -> Atomic:
         """Return a block with these options."""

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
+from facade.contrib.schemas.storing import stored
 from facade.contrib.schemas.values import values_of
+from facade.contrib.service.errors import ParameterError, text_of
 from facade.contrib.service.etags import Preconditions, etag
 from facade.contrib.service.evaluation import prepared
 from facade.contrib.service.filtering import Filtering, Filters
@@ -17,7 +19,7 @@ from facade.contrib.service.parameters import Queried
 from facade.contrib.service.serialization import as_json, given_values, reader_of, represented
 from facade.db.connection import connections
 from facade.exceptions import ImproperlyConfigured, ValidationError
-from facade.models import Model, QuerySet
+from facade.models import Model, QuerySet, aprefetch_related_objects
 from facade.orm.querysets.manager import BaseManager
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -158,7 +160,14 @@ class ViewSet:
 
     async def get_object(self, pk: object) -> Any:
         """Return the object of a request, with what the queryset loads with it; raises DoesNotExist, which is a 404."""
-        return await (await self.rows()).aget(**{self.lookup_field: pk})
+        return await self._at(await self.rows(), pk).aget()
+
+    def _at(self, rows: QuerySet[Any, Any], pk: object) -> QuerySet[Any, Any]:
+        """Return the one row that a request means; ParameterError for a value that no row can have."""
+        try:
+            return rows.filter(**{self.lookup_field: pk})
+        except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
+            raise ParameterError("pk", text_of(error), where="path") from error
 
 
 class ModelViewSet(ViewSet):
@@ -271,15 +280,18 @@ class ModelViewSet(ViewSet):
         database = connections[rows.db]
         if database.in_atomic_block and database.features.has_select_for_update:
             lock = self.model_of()._base_manager.using(rows.db).select_for_update()
-            await lock.filter(**{self.lookup_field: pk}).values_list("pk")
-        instance = await rows.aget(**{self.lookup_field: pk})
+            await self._at(lock, pk).values_list("pk")
+        instance = await self._at(rows.defer(None), pk).aget()  # with all columns: checks compare them
         if self.etags:
             self._conditions().check(self.tag_of(instance), required=self.require_match)
         return instance
 
     async def _read_again(self, instance: Model) -> Any:
-        """Return the object as the queryset loads it, with its relations; as it is where it is not among those."""
-        return await (await self.rows()).filter(pk=instance.pk).afirst() or instance
+        """Return the object as the queryset loads it; where it is not among those, with what the schema shows of its relations."""
+        found = await (await self.rows()).filter(pk=instance.pk).afirst()
+        if found is None and hasattr(self.schema, "_relations"):
+            await aprefetch_related_objects([instance], *self.schema._relations(type(instance)))
+        return found or instance
 
     def _answer(self, instance: Model, *, check: bool = False) -> Any:
         if self.etags:
@@ -319,9 +331,24 @@ def _without_key(instance: Model, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in keys}
 
 
-async def _save(instance: M, values: Mapping[str, Any], using: str | None) -> M:
+def _set(instance: Model, values: Mapping[str, Any]) -> None:
+    """Set what a client has given; ValidationError for what the columns cannot hold, or compute themselves."""
+    columns = {
+        attribute: column for column in instance._meta.fields for attribute in (column.name, column.attname)
+    }
+    errors: dict[str, builtins.list[ValidationError]] = {}
     for name, value in values.items():
-        setattr(instance, name, value)
+        try:
+            is_column = name in columns and not isinstance(value, Model)
+            setattr(instance, name, stored(columns[name], value) if is_column else value)
+        except ValidationError as error:
+            errors[name] = [error]
+    if errors:
+        raise ValidationError(errors)
+
+
+async def _save(instance: M, values: Mapping[str, Any], using: str | None) -> M:
+    _set(instance, values)
     await instance.afull_clean()
     if instance._state.adding:
         await instance.asave(using=using, force_insert=True)

@@ -15,6 +15,15 @@ from facade.contrib.service.transactions import RequestAtomic, whole
 from facade.db.scopes.atomic import is_async
 
 Endpoint = Callable[..., Any]
+_DISPATCHED = (
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+)  # what an HTTPEndpoint has methods for
 
 
 class AtomicRoute(Route):
@@ -23,8 +32,8 @@ class AtomicRoute(Route):
         Starlette(routes=[AtomicRoute("/orders", place_order, methods=["POST"])])
 
     It is committed when the endpoint returns, before the answer is sent, and rolled back when it raises anything,
-    HTTPException included, and when the status of the answer is 400 or above. GET, HEAD and OPTIONS have none;
-    `atomic_route` changes this and other options.
+    HTTPException included, and when the status of the answer is 400 or above. Methods that promise to change nothing have none:
+    GET, HEAD, OPTIONS, TRACE, PROPFIND, REPORT, SEARCH and QUERY; all others have one. `atomic_route` changes this and other options.
     """
 
     atomic: ClassVar[RequestAtomic] = RequestAtomic()
@@ -51,14 +60,14 @@ def _whole(options: RequestAtomic, endpoint: Endpoint) -> Endpoint:
     if isinstance(endpoint, type) and issubclass(endpoint, HTTPEndpoint):
         handlers = {
             method.lower(): whole(options, getattr(endpoint, method.lower()))
-            for method in options.methods
-            if hasattr(endpoint, method.lower())
+            for method in _DISPATCHED
+            if options.covers(method) and hasattr(endpoint, method.lower())
         }
         return type(endpoint.__name__, (endpoint,), handlers)
     inside = whole(options, endpoint)
 
     def chosen(request: Request) -> Endpoint:
-        return inside if request.method in options.methods else endpoint
+        return inside if options.covers(request.method) else endpoint
 
     @functools.wraps(endpoint)
     def call(request: Request) -> Response:

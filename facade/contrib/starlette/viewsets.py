@@ -66,7 +66,7 @@ def _endpoint(views: type[ViewSet], route: ViewRoute, options: RequestAtomic | N
         return _response(view, await method(view, **values), route)
 
     answer: Callable[..., Any] = aanswered if is_async(method) else answered
-    if options is not None and not options.methods.isdisjoint(route.methods):
+    if options is not None and options.covers(*route.methods):
         answer = whole(options, answer)
 
     async def endpoint(request: Request) -> Response:

@@ -75,6 +75,7 @@ _BY_STATE: dict[str, ErrorClass] = {
 _BY_NUMBER: dict[int, ErrorClass] = {
     1213: DeadlockDetected, 1020: SerializationFailure, 1969: StatementTimeout, 3024: StatementTimeout,
     1048: IntegrityError, 1690: DataError, 3819: IntegrityError, 4025: IntegrityError,
+    1139: DataError, **dict.fromkeys(range(3685, 3701), DataError),  # regular expressions that are none
 }  # fmt: skip
 
 DEADLOCK = 1213  # which has rolled the whole transaction back

@@ -1,0 +1,52 @@
+"""What a client has given, as the columns of a model take it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+from facade.configuration import settings
+from facade.db.connection import connections
+from facade.exceptions import ValidationError
+from facade.fields import DateTimeField, Field, TimeField
+from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive
+
+__all__ = ["READ_ONLY", "TIME_WITH_ZONE", "moment", "stored"]
+
+READ_ONLY: Final = "This can only be read."
+TIME_WITH_ZONE: Final = "A time of day has no time zone."
+_NO_VALUE: Final = "This is no value that can be stored."
+_REFUSED = (ValueError, TypeError, ArithmeticError)
+
+
+def moment(field: Field[Any], value: object) -> object:
+    """Return a moment as a column takes it: clocks without a zone are those of the default one, as in Django's forms.
+
+    Where the column holds clocks, a moment becomes what clocks of the default zone show then. Other values are returned as they are.
+    Raises OverflowError for a moment that no calendar has in the other zone.
+    """
+    if not isinstance(value, dt.datetime) or not isinstance(field, DateTimeField):
+        return value
+    is_moment = settings.USE_TZ and field.is_zoned
+    if is_moment == is_naive(value):
+        convert = make_aware if is_moment else make_naive
+        return convert(value, get_default_timezone())
+    return value
+
+
+def stored(field: Field[Any], value: object) -> object:
+    """Return a client's value as the attribute takes it; raises ValidationError for one that no column of this kind can hold.
+
+    Such are texts with a NUL or half a character, times of day with a zone, and moments outside of the calendar.
+    """
+    if isinstance(value, dt.time) and isinstance(field, TimeField) and value.tzinfo is not None:
+        raise ValidationError(TIME_WITH_ZONE, code="invalid")
+    if field.generated:
+        raise ValidationError(READ_ONLY, code="read_only")
+    try:
+        found = moment(field, value)
+        if isinstance(found, str):
+            field.get_db_prep_save(found, connections["default"])
+    except _REFUSED as error:
+        raise ValidationError(_NO_VALUE, code="invalid") from error
+    return found
