@@ -11,6 +11,7 @@ except ModuleNotFoundError as missing:
 
 from facade.contrib.litestar.plugin import FacadePlugin
 from facade.contrib.litestar.queries import query
+from facade.contrib.litestar.sessions import request_session
 from facade.contrib.litestar.streams import csv_stream, json_stream
 from facade.contrib.litestar.viewsets import viewset_router
 from facade.contrib.service.etags import Preconditions, etag
@@ -50,5 +51,6 @@ __all__ = [
     "json_stream",
     "lifespan",
     "query",
+    "request_session",
     "viewset_router",
 ]

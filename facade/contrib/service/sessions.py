@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from facade.contrib.service.threads import in_own_thread
+from facade.contrib.service.transactions import called
 from facade.db.connection import using_connection
+from facade.db.scopes.atomic import is_async
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,3 +46,18 @@ async def joined_session(make: Callable[[], S], alias: str) -> AsyncIterator[S]:
                 await in_own_thread(session.commit)
         finally:
             await in_own_thread(session.close)  # which rolls back what is not committed
+
+
+def given_session(
+    make: Callable[[], Any], alias: str, endpoint: Callable[..., Any]
+) -> Callable[..., Awaitable[Any]]:
+    """Return an endpoint that is called with a session of its request's own as ``session``; a `def` one in a thread."""
+    in_thread = not is_async(endpoint)
+
+    @functools.wraps(endpoint)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        async with joined_session(make, alias) as session:
+            work = functools.partial(endpoint, *args, session=session, **kwargs)
+            return await called(work, None, in_thread=in_thread)
+
+    return call

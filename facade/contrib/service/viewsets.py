@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
@@ -289,8 +289,9 @@ class ModelViewSet(ViewSet):
     async def _read_again(self, instance: Model) -> Any:
         """Return the object as the queryset loads it; where it is not among those, with what the schema shows of its relations."""
         found = await (await self.rows()).filter(pk=instance.pk).afirst()
-        if found is None and hasattr(self.schema, "_relations"):
-            await aprefetch_related_objects([instance], *self.schema._relations(type(instance)))
+        relations: Callable[[type[Model]], Iterable[str]] | None = getattr(self.schema, "_relations", None)
+        if found is None and relations is not None:
+            await aprefetch_related_objects([instance], *relations(type(instance)))
         return found or instance
 
     def _answer(self, instance: Model, *, check: bool = False) -> Any:

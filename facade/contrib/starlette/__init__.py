@@ -28,6 +28,7 @@ from facade.contrib.starlette.health_page import health
 from facade.contrib.starlette.queries import query
 from facade.contrib.starlette.responses import QuerySetResponse
 from facade.contrib.starlette.routes import AtomicRoute, atomic_route
+from facade.contrib.starlette.sessions import request_session
 from facade.contrib.starlette.streams import CSVResponse, NDJSONResponse
 from facade.contrib.starlette.viewsets import viewset_routes
 
@@ -58,5 +59,6 @@ __all__ = [
     "health",
     "lifespan",
     "query",
+    "request_session",
     "viewset_routes",
 ]
