@@ -280,6 +280,22 @@ def test_openapi_has_what_a_view_set_takes_and_returns():
         assert any("NumberedPage" in name for name in described["components"]["schemas"])
 
 
+def test_openapi_has_the_statuses_by_which_a_request_may_be_refused():
+    for described in (fastapi_app().openapi(), litestar_app().openapi_schema.to_schema()):
+        paths = described["paths"]
+
+        def told(path, method, paths=paths):
+            return {status for status in paths[path][method]["responses"] if status >= "402"} - {"422"}
+
+        assert told("/paperbacks", "get") == {"503"}
+        assert told("/paperbacks", "post") == {"409", "503"}
+        assert told("/paperbacks/{pk}", "get") == {"404", "412", "503"}
+        assert told("/paperbacks/{pk}", "delete") == {"404", "409", "412", "503"}
+        assert told("/plain/{pk}", "patch") == {"404", "409", "412", "428", "503"}
+        assert told("/paperbacks/{pk}/sell", "post") == {"404", "409", "503"}
+        assert "422" in paths["/paperbacks"]["post"]["responses"]
+
+
 def test_what_a_view_set_lacks_is_told():
     class Nothing(ViewSet):
         async def list(self, loud: bool):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from pydantic import BaseModel
 
 from facade.contrib.fastapi.queries import CursorPage, NumberedPage, OffsetPage, query
 from facade.contrib.fastapi.routes import AtomicRoute, QuerySetRoute
@@ -15,6 +16,7 @@ from facade.contrib.service.pagination.numbered import LimitOffsetPagination, Pa
 from facade.contrib.service.signatures import (
     KEYWORD,
     Taken,
+    refusals,
     returned,
     signed,
     taken,
@@ -29,6 +31,12 @@ _PAGES: Final = {
     LimitOffsetPagination: OffsetPage,
     CursorPagination: CursorPage,
 }
+
+
+class Refusal(BaseModel):
+    """What a client is told of a request that is refused."""
+
+    detail: str
 
 
 def viewset_router(
@@ -50,6 +58,10 @@ def viewset_router(
             status_code=route.status,
             name=f"{views.__name__}.{route.name}",
             response_model=None if answer is Any else answer,
+            responses={
+                status: {"model": Refusal, "description": text}
+                for status, text in refusals(views, route).items()
+            },
         )
     return router
 

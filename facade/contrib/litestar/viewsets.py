@@ -7,11 +7,13 @@ import decimal
 import inspect
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, Router
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from facade.contrib.litestar.queries import query
@@ -25,6 +27,7 @@ from facade.contrib.service.pagination.numbered import (
 from facade.contrib.service.signatures import (
     KEYWORD,
     Taken,
+    refusals,
     returned,
     signed,
     taken,
@@ -48,6 +51,41 @@ _MARKS: Final[Mapping[str, Any]] = {
     "filters": NamedDependency,
     "page": NamedDependency,
 }
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a client is told of a request that is refused."""
+
+    status_code: int
+    detail: str
+
+
+@dataclass(frozen=True)
+class RefusedValue:
+    """What is wrong with one value of a request: where it stands, and a code that programs read."""
+
+    message: str
+    key: str
+    source: str
+    code: str
+
+
+@dataclass(frozen=True)
+class RefusedValues(Refusal):
+    """What a client is told of values that are refused."""
+
+    extra: list[RefusedValue]
+
+
+def _responses(views: type[ViewSet], route: Route) -> dict[int, ResponseSpec]:
+    found = {
+        status: ResponseSpec(Refusal, description=text, generate_examples=False)
+        for status, text in refusals(views, route).items()
+    }
+    if any(one.kind for one in taken(views, route)):
+        found[422] = ResponseSpec(RefusedValues, description="Values are refused.", generate_examples=False)
+    return found
 
 
 def viewset_router(views: type[ViewSet], path: str, **options: Any) -> Router:
@@ -83,6 +121,7 @@ def _handler(views: type[ViewSet], route: Route) -> HTTPRouteHandler:
         status_code=route.status,
         name=f"{views.__name__}.{route.name}",
         dependencies={one.kind: query(one.what) for one in taken(views, route) if one.is_queried},
+        responses=_responses(views, route),
         sync_to_thread=None if is_async(method) else True,
     )
     return handler(signed(function, views, route, _parameters(views, route), answer))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, get_type_hints
 
 from facade.contrib.service.parameters import Queried
+from facade.contrib.service.transactions import READING
 from facade.contrib.service.viewsets import STANDARD, ModelViewSet, Route, ViewSet
 from facade.exceptions import ImproperlyConfigured
 
@@ -104,6 +105,20 @@ def returned(views: type[ViewSet], route: Route, pages: Mapping[type[Any], Any])
         return schema
     page = next((page for kind, page in pages.items() if isinstance(views.pagination, kind)), None)
     return list[schema] if page is None else page[schema]
+
+
+def refusals(views: type[ViewSet], route: Route) -> dict[int, str]:
+    """Return the statuses by which facade may refuse a request of a route, with what each means; those of values (422) are not among them."""
+    found = {503: "The service is busy, or its database is away: Retry-After says when to try again."}
+    if route.detail:
+        found[404] = "There is no such object."
+    if not READING.issuperset(route.methods):
+        found[409] = "This conflicts with what is stored, or with what somebody else has changed."
+    if issubclass(views, ModelViewSet) and views.condition_headers(route.name):
+        found[412] = "The object is in another state than If-Match or If-None-Match say."
+        if views.require_match and route.name != "retrieve":
+            found[428] = "If-Match has to be sent."
+    return dict(sorted(found.items()))
 
 
 def signed(
