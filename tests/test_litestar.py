@@ -244,3 +244,23 @@ async def test_errors_have_their_statuses_and_health_is_a_page(shop):
             "status": "ok",
             "databases": {"default": "ok", "other": "ok"},
         }
+
+
+async def test_what_litestar_reads_itself_is_refused_by_it_and_the_rest_by_facade(shop):
+    @get(
+        "/",
+        dependencies={
+            "page": query(PageNumberPagination()),
+            "filters": query(Filtering(Paperback, {"price": ["gte"]})),
+        },
+    )
+    async def papers(
+        page: NamedDependency[PageByNumber], filters: NamedDependency[Filters]
+    ) -> dict[str, int]:
+        return {"total": (await page.apage(filters.apply(Paperback.objects.order_by("id")))).total or 0}
+
+    async with asking(papers) as client:
+        found = [
+            (await client.get(one)).status_code for one in ("/?page=first", "/?price__lt=1", "/?price__gte=1")
+        ]
+    assert found == [400, 422, 200]
