@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from facade.configuration import settings
 from facade.db.connection import connections
+from facade.db.routing import router
 from facade.exceptions import ValidationError
 from facade.fields import DateTimeField, Field, TimeField
 from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive
@@ -37,7 +38,7 @@ def moment(field: Field[Any], value: object) -> object:
 def stored(field: Field[Any], value: object) -> object:
     """Return a client's value as the attribute takes it; raises ValidationError for one that no column of this kind can hold.
 
-    Such are texts with a NUL or half a character, times of day with a zone, and moments outside of the calendar.
+    Such are texts with a NUL or half a character, the key 0 where the database counts keys from 1 (MariaDB), times of day with a zone, and moments outside of the calendar.
     """
     if isinstance(value, dt.time) and isinstance(field, TimeField) and value.tzinfo is not None:
         raise ValidationError(TIME_WITH_ZONE, code="invalid")
@@ -45,8 +46,8 @@ def stored(field: Field[Any], value: object) -> object:
         raise ValidationError(READ_ONLY, code="read_only")
     try:
         found = moment(field, value)
-        if isinstance(found, str):
-            field.get_db_prep_save(found, connections["default"])
+        if isinstance(found, str) or field.primary_key:
+            field.get_db_prep_save(found, connections[router.db_for_write(field.model)])
     except _REFUSED as error:
         raise ValidationError(_NO_VALUE, code="invalid") from error
     return found
