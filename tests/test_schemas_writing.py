@@ -163,8 +163,10 @@ def test_what_can_only_be_read_is_not_written(kit):
     with pytest.raises(ValidationError, match="can only be read"):
         kit.read(whole, '{"file": "secret.txt"}').create()
     nested = kit.schema_for(Volume, fields=["title", "writer__name"])
-    with pytest.raises(TypeError, match="Take 'writer_id' in its place"):
+    with pytest.raises(ValidationError, match="Take 'writer_id' in its place") as refused:
         kit.read(nested, '{"title": "a", "writer": {"name": "b"}}').create()
+    (problem,) = refused.value.errors()
+    assert (problem["loc"], problem["type"]) == (("body", "writer"), "read_only")
     with pytest.raises(TypeError, match="says no model"):
 
         class Anything(kit.Schema):

@@ -117,12 +117,13 @@ def _parts(schema: Written, verb: str) -> tuple[Any, list[tuple[Slot, Any]], lis
     slots = {item.field: item.slot for item in kind._items(model)}
     given = [(slots[name], value) for name, value in schema._given().items() if name in slots]
     refused = [slot for slot, _ in given if not slot.is_written and not _is_own_key(slot)]
-    for slot in refused:
-        if slot.kind in ("one", "many"):
-            raise TypeError(_unwritable(kind, slot, verb))
     if refused:
         raise _invalid(
-            schema, {_name_of(slot): [ValidationError(READ_ONLY, code="read_only")] for slot in refused}
+            schema,
+            {
+                _name_of(slot): [ValidationError(_unwritable(kind, slot, verb), code="read_only")]
+                for slot in refused
+            },
         )
     columns = [(slot, value) for slot, value in given if slot.kind == "column"]
     return model, columns, [(slot, value) for slot, value in given if slot.kind == "keys"]
@@ -133,7 +134,9 @@ def _is_own_key(slot: Slot) -> bool:
 
 
 def _unwritable(kind: type[Any], slot: Slot, verb: str) -> str:
-    """Return why a slot cannot be written, and what to do."""
+    """Return why a slot cannot be written, and what to do where a schema shows more than it stores."""
+    if slot.kind not in ("one", "many"):
+        return READ_ONLY
     key = getattr(slot.source, "attname", None)
     instead = f"Take {key!r} in its place" if key else "Take the keys in their place (depth=0)"
     return (
