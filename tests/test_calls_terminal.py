@@ -72,9 +72,8 @@ BOUNDS = {  # by face; what was counted on PostgreSQL, SQLite has a few less, is
 
 @pytest.mark.without("mariadb", reason="it has no fast road")
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_call_costs_no_more_than_it_did(name, face, database, tomes):
-    with configuration.override(FACADE_SHAPE_CACHE=True, FACADE_FAST_ROADS=True):
-        found = calls(lambda: OPERATIONS[name](Tome.objects.filter(shelf=3)))
+def test_a_call_costs_no_more_than_it_did(name, face, database, fast, tomes):
+    found = calls(lambda: OPERATIONS[name](Tome.objects.filter(shelf=3)))
     assert found <= BOUNDS[name][face.is_async]
 
 

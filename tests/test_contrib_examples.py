@@ -13,7 +13,7 @@ from typing import Annotated
 import pytest
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, FastAPI
-from litestar import Litestar, get
+from litestar import Litestar, get, post
 from litestar.di import NamedDependency
 from litestar.types import ASGIApp
 from pydantic import BaseModel
@@ -87,7 +87,7 @@ class OrderIn(BaseModel):
 
 OTHERS = {
     "APIRouter": APIRouter, "ASGIApp": ASGIApp, "Annotated": Annotated, "Depends": Depends, "F": F, "FastAPI": FastAPI, "Litestar": Litestar,
-    "NamedDependency": NamedDependency, "Route": Route, "Session": Session, "Starlette": Starlette, "add_book": add_book, "get": get,
+    "NamedDependency": NamedDependency, "Route": Route, "Session": Session, "Starlette": Starlette, "add_book": add_book, "get": get, "post": post,
     "list_books": list_books, "OrderIn": OrderIn, "place_order": place_order, "sessionmaker": sessionmaker,
 }  # fmt: skip
 

@@ -25,6 +25,7 @@ from facade.fields import AutoField, Field
 from facade.fields.declarations import LOOKUP_SEP
 from facade.orm.instances.many import are_keys_set, mark_stored, prepare_related
 from facade.orm.instances.persistence import Persistence, Saved
+from facade.orm.instances.state import LOADED_FROM
 from facade.signals import post_save, pre_save
 from facade.sql.core.conflict import Conflict, check_ignore, check_update
 from facade.sql.values import ExpressionFound, expression_of
@@ -245,8 +246,10 @@ def bulk_update(
         return 0
     queryset._for_write = True
     if moved.names or moved.blocks:
+        home = connections[queryset.db].home
         for obj in objs:
-            check_together(obj, queryset.db, "update")
+            if obj.__dict__.get(LOADED_FROM) != home:  # as most say without a state of their own
+                check_together(obj, queryset.db, "update")
     prepare_related(objs, "bulk_update", queryset.db, chosen)
     if (version := queryset.model._meta.concrete_model._meta.version) is not None:
         return _update_versions(queryset, objs, chosen, version, batch_size)
