@@ -14,6 +14,7 @@ from facade.contrib import fastapi, litestar, starlette
 from facade.contrib import msgspec as msgspec_schemas
 from facade.contrib import pydantic as pydantic_schemas
 from facade.contrib.fastapi import CursorPagination, Filtering, ModelViewSet, PageNumberPagination
+from facade.contrib.schemas.storing import MAX_DEPTH
 from tests.bookshop import asking
 
 pytestmark = pytest.mark.vendors("sqlite", "postgres", "mariadb")
@@ -118,6 +119,14 @@ APPS = [
     pytest.param(litestar_app, msgspec_schemas, id="litestar-msgspec"),
 ]
 
+
+def nested(levels):
+    found = []
+    for level in range(levels - 1):
+        found = {"a": found} if level % 2 else [found]
+    return found
+
+
 TEXTS = ["a\0b", "\0", "\ud800", "x" * 5000, "\U0001d54a", "%", "\\", "", " "]
 NUMBERS = [
     2**31,
@@ -142,7 +151,7 @@ MOMENTS = [
     "10:00:00+02:00", "23:59:60", "24:00", "P999999999D", "-P999999999D", "PT0.0000001S", 0, 1e300, 253402300800, -1e15, "x\0",
 ]  # fmt: skip
 DOCUMENTS = [
-    {"a": "\0"}, {"\0": 1}, ["\ud800"], 10**400, 1e308, json.loads("[" * 90 + "]" * 90), None, "", {"": {}}, "x" * 9000,
+    {"a": "\0"}, {"\0": 1}, ["\ud800"], 10**400, 1e308, nested(90), nested(250), nested(600), None, "", {"": {}}, "x" * 9000,
 ]  # fmt: skip
 GIVEN = {
     "label": [*TEXTS, None, 1],
@@ -238,6 +247,33 @@ async def test_what_a_client_may_not_write_is_named(shop, made, schemas):
                 assert answer.status_code == 422, answer.text
                 (problem,) = answer.json().get("detail" if made is not litestar_app else "extra")
                 assert name in (problem.get("key"), *problem.get("loc", ()))
+
+
+@pytest.mark.parametrize(("made", "schemas"), APPS)
+async def test_a_document_may_be_nested_as_deeply_as_it_can_be_answered(shop, made, schemas):
+    async with asking(made(schemas)) as client:
+        for levels in (MAX_DEPTH - 1, MAX_DEPTH):
+            given = nested(levels)
+            answer = await client.post("/parcels", json={"details": given})
+            assert (answer.status_code, answer.json()["details"]) == (201, given)
+        for levels in (MAX_DEPTH + 1, MAX_DEPTH + 2, 255, 300, 600):
+            for method, path in (("POST", "/parcels"), ("PATCH", "/parcels/1")):
+                answer = await client.request(method, path, json={"details": nested(levels)})
+                assert answer.status_code == 422, (levels, answer.text)
+                if levels < 199:  # of what is deeper, pydantic says itself that it is no JSON
+                    assert "nested 128 levels deep" in answer.text
+        assert (await client.get("/parcels/1")).json()["details"] == {}
+
+
+async def test_where_a_value_is_refused_it_may_be_nested_too_deeply_to_be_told(shop):
+    async with asking(fastapi_app(pydantic_schemas)) as client:
+        headers = {"content-type": "application/json"}
+        for levels in (250, 300, 900, 2000, 5000):
+            body = '{"pieces": ' + "[" * levels + "]" * levels + "}"
+            answer = await client.post("/parcels", content=body, headers=headers)
+            if levels < 600 or answer.status_code != 400:  # Python 3.11 reads no JSON that is much deeper
+                assert answer.status_code == 422, (levels, answer.text)
+                assert answer.json()["detail"][0]["loc"] == ["body", "pieces"]
 
 
 @pytest.mark.parametrize(("made", "schemas"), APPS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from litestar import Litestar, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
@@ -42,6 +43,17 @@ class ShelfIn(msgspec.Struct):
     metres: int = 1
 
 
+class Refused(msgspec.Struct):
+    status_code: int
+    detail: str
+
+
+REFUSALS = {
+    404: ResponseSpec(Refused, description="There is no such shelf.", generate_examples=False),
+    409: ResponseSpec(Refused, description="This conflicts with what is stored.", generate_examples=False),
+    503: ResponseSpec(Refused, description="The service is busy.", generate_examples=False),
+}
+
 pages = query(PageNumberPagination(size=2))
 filters = query(Filtering(Shelf, {"metres": ["gte"]}, search=["room"], ordering=["room"]))
 
@@ -63,7 +75,7 @@ def list_long_shelves() -> list[ShelfOut]:
     return Shelf.objects.filter(metres__gte=3).order_by("room")
 
 
-@post("/shelves/{pk:int}/widen", sync_to_thread=True)
+@post("/shelves/{pk:int}/widen", sync_to_thread=True, responses=REFUSALS)
 def widen(pk: FromPath[int], by: FromQuery[int]) -> ShelfOut:
     shelf = Shelf.objects.select_for_update().get(pk=pk)
     shelf.metres += by

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi.encoders import jsonable_encoder
@@ -20,12 +21,20 @@ def exception_handlers() -> dict[Any, Handler]:
         app = FastAPI(exception_handlers=exception_handlers())
 
     What FastAPI refuses itself is told in its own form, with status 422, also where the client's value is one that JSON has not, as NaN
-    and half a character are. An error without an answer, which is the service's own fault, is raised again. Errors of the server (503,
-    504) are logged by ``facade.service``.
+    and half a character are; one that is nested too deeply to be written is left out. An error without an answer, which is the service's
+    own fault, is raised again. Errors of the server (503, 504) are logged by ``facade.service``.
     """
     return {**errors.exception_handlers(), RequestValidationError: _refuse}
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else ()
-    return Response(as_json({"detail": jsonable_encoder(problems)}), 422, media_type="application/json")
+    try:
+        told = _told(problems)
+    except RecursionError:
+        told = _told([{name: said for name, said in one.items() if name != "input"} for one in problems])
+    return Response(told, 422, media_type="application/json")
+
+
+def _told(problems: Sequence[Any]) -> bytes:
+    return as_json({"detail": jsonable_encoder(problems)})

@@ -12,11 +12,14 @@ from facade.exceptions import ValidationError
 from facade.fields import DateTimeField, Field, TimeField
 from facade.timezone import get_default_timezone, is_naive, make_aware, make_naive
 
-__all__ = ["READ_ONLY", "TIME_WITH_ZONE", "moment", "stored"]
+__all__ = ["MAX_DEPTH", "READ_ONLY", "TIME_WITH_ZONE", "moment", "stored"]
 
+MAX_DEPTH: Final = 128
+"""How many lists and dicts may stand one in the other in a document: pydantic writes 254, with all that an answer puts around it."""
 READ_ONLY: Final = "This can only be read."
 TIME_WITH_ZONE: Final = "A time of day has no time zone."
 _NO_VALUE: Final = "This is no value that can be stored."
+_TOO_DEEP: Final = f"A document may be nested {MAX_DEPTH} levels deep, not deeper."
 _REFUSED = (ValueError, TypeError, ArithmeticError)
 
 
@@ -38,12 +41,15 @@ def moment(field: Field[Any], value: object) -> object:
 def stored(field: Field[Any], value: object) -> object:
     """Return a client's value as the attribute takes it; raises ValidationError for one that no column of this kind can hold.
 
-    Such are texts with a NUL or half a character, the key 0 where the database counts keys from 1 (MariaDB), times of day with a zone, and moments outside of the calendar.
+    Such are texts with a NUL or half a character, documents that are nested more deeply than `MAX_DEPTH`, the key 0 where the database
+    counts keys from 1 (MariaDB), times of day with a zone, and moments outside of the calendar.
     """
     if isinstance(value, dt.time) and isinstance(field, TimeField) and value.tzinfo is not None:
         raise ValidationError(TIME_WITH_ZONE, code="invalid")
     if field.generated:
         raise ValidationError(READ_ONLY, code="read_only")
+    if _is_too_deep(value):
+        raise ValidationError(_TOO_DEEP, code="too_deep")
     try:
         found = moment(field, value)
         if isinstance(found, str) or field.primary_key:
@@ -51,3 +57,13 @@ def stored(field: Field[Any], value: object) -> object:
     except _REFUSED as error:
         raise ValidationError(_NO_VALUE, code="invalid") from error
     return found
+
+
+def _is_too_deep(value: object) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return False
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return True
