@@ -112,6 +112,18 @@ class Schema(SchemaMethods, Struct, metaclass=SchemaMeta):
     Without ``model=`` the class reads any instance that has the attributes.
 
     Raises FieldError for names that the model has not, TypeError for annotations that its values do not agree with.
+
+    >>> from facade import models
+    >>> from facade.testing import isolate_apps
+    >>> with isolate_apps("library"):
+    ...     class Book(models.Model):
+    ...         title = models.CharField(max_length=20)
+    ...         class Meta:
+    ...             app_label = "library"
+    >>> class BookOut(Schema, model=Book):
+    ...     title: str
+    >>> BookOut.from_instance(Book(title="Emma"))
+    BookOut(title='Emma')
     """
 
     _generated: ClassVar[dict[str, Item]] = {}

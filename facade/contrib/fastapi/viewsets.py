@@ -47,6 +47,8 @@ def viewset_router(
         app.include_router(viewset_router(BookViews, "/books", tags=["books"]))
 
     ``options`` are those of APIRouter. Methods may declare whatever endpoints do: parameters of the query, headers, dependencies.
+
+    Raises ImproperlyConfigured where a filter and the pagination read the same parameter.
     """
     router = APIRouter(prefix=prefix, route_class=route_class, **options)
     for route in views.routes():

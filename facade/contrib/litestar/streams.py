@@ -59,6 +59,10 @@ def csv_stream(
 ) -> RowsResponse:
     """Return the rows of a queryset as a CSV table, while they are read.
 
+        @get("/books.csv")
+        async def all_books() -> ASGIApp:
+            return csv_stream(Book.objects.order_by("title"), {"title": "Title", "author__name": "By"}, "books.csv")
+
     ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. ``filename``: browsers store it. ``spreadsheet``: texts
     that a spreadsheet would take for a formula get an apostrophe.
     """

@@ -95,6 +95,8 @@ def viewset_router(views: type[ViewSet], path: str, **options: Any) -> Router:
 
     ``options`` are those of Router. Methods may declare whatever handlers do. The plugin gives requests their
     transactions and errors their statuses.
+
+    Raises ImproperlyConfigured where a filter and the pagination read the same parameter.
     """
     return Router(path=path, route_handlers=[_handler(views, route) for route in views.routes()], **options)
 

@@ -52,6 +52,8 @@ class PreconditionRequired(ServiceError):
 def etag(instance: Model, *also: object) -> str:
     """Return a tag of the state of an object: another one as soon as one of its columns has another value.
 
+        seen = etag(Book(title="Emma"), "en")
+
     Where the model has a version (`version_id_col`), that decides. ``also``: what else the answer depends on, as
     related objects or a language. Raises ImproperlyConfigured where columns are not loaded.
     """

@@ -50,6 +50,8 @@ _NO_TYPE = (
 class Filtering:
     """What may be asked of a list of `model`, by the parameters of a request.
 
+        books = Filtering(Book, {"title": ["icontains"], "author": ["exact", "in"]}, search=["title"], ordering=["title"])
+
     ``fields``: paths, as in `filter()`, and the lookups of each that are allowed: ``{"price": ["gte", "lte"]}`` allows
     ``?price__gte=…``; "exact" is the name alone, and all that a list of paths allows; "date" and "year__gte" are allowed, too. "in" and "range" take their parameter several times.
     ``search``: texts that each word of ``?search=`` is looked for in, without regard to case; a path may end in a lookup.
@@ -140,7 +142,16 @@ class Condition:
 
 
 class Filters:
-    """What one request asks for."""
+    """What one request asks for.
+
+        Asked = Annotated[Filters, Depends(query(Filtering(Book, {"title": ["icontains"]})))]
+
+        @app.get("/titles")
+        async def list_titles(asked: Asked) -> list[str]:
+            return [book.title async for book in asked.apply(Book.objects.order_by("title"))]
+
+    ``conditions`` and ``ordering`` are what it says; `Filtering.bind` makes it, by way of the framework's `query`.
+    """
 
     def __init__(
         self, filtering: Filtering, conditions: tuple[Condition, ...], ordering: tuple[str, ...]
@@ -150,7 +161,8 @@ class Filters:
     def apply(self, queryset: QuerySet[M, R]) -> QuerySet[M, R]:
         """Return the queryset with the filters, the search and the order of the request; nothing is asked.
 
-        A condition over a to-many relation is one on the objects: none comes twice.
+        A condition over a to-many relation is one on the objects: none comes twice. Raises ParameterError for a regular expression that
+        is none, and for a value that the column cannot be compared with.
         """
         found: Any = queryset.all() if isinstance(queryset, BaseManager) else queryset
         for condition in self.conditions:

@@ -307,7 +307,15 @@ class ModelViewSet(ViewSet):
 
 
 class ReadOnlyViewSet(ModelViewSet):
-    """A view set that lists and reads."""
+    """A view set that lists and reads.
+
+        class BookViews(ReadOnlyViewSet):
+            queryset = Book.objects.select_related("author")
+            schema = BookOut
+            pagination = PageNumberPagination()
+
+    Its attributes are those of `ModelViewSet`.
+    """
 
     @classmethod
     def _serves(cls, route: Route) -> bool:

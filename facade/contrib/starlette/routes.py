@@ -45,6 +45,9 @@ class AtomicRoute(Route):
 def atomic_route(**options: Any) -> type[AtomicRoute]:
     """Return an `AtomicRoute` with other options: those of `facade.atomic`, ``methods`` and ``retries``.
 
+        Orders = atomic_route(isolation_level="SERIALIZABLE", retries=3)
+        Starlette(routes=[Orders("/orders", place_order, methods=["POST"])])
+
     ``retries``: call the endpoint again, up to so many times, when the database reports a deadlock or a serialization
     failure. The body of the request is kept for that by ``request.body()``, ``.json()`` and ``.form()``; an endpoint that reads
     ``request.stream()`` cannot be called again.

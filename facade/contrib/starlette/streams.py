@@ -39,7 +39,8 @@ class NDJSONResponse(RowsResponse):
             return NDJSONResponse(Book.objects.values("title", "price"))
 
     ``row`` makes of an object what is told of it: a dict, a model of pydantic, a Struct of msgspec, bytes of JSON; rows of
-    `values()` need none. It reads on the async face, outside of the transaction of the request, from `def` endpoints as well.
+    `values()` need none. ``chunk_size``: how many rows are fetched at once. It reads on the async face, outside of the transaction of the
+    request, from `def` endpoints as well.
     """
 
     media_type = "application/x-ndjson"
@@ -55,10 +56,14 @@ class NDJSONResponse(RowsResponse):
 
 
 class CSVResponse(RowsResponse):
-    """The rows of a queryset as a CSV table, while they are read. ``filename``: browsers store it.
+    """The rows of a queryset as a CSV table, while they are read.
+
+        @app.get("/books.csv")
+        async def all_books():
+            return CSVResponse(Book.objects.order_by("title"), {"title": "Title", "author__name": "By"}, "books.csv")
 
     ``columns``: paths, as for `values_list()`, or a mapping of paths to titles. None is an empty cell, a document its JSON,
-    bytes are base 64.
+    bytes are base 64. ``filename``: browsers store it. ``chunk_size``: how many rows are fetched at once.
     ``spreadsheet``: texts that a spreadsheet would take for a formula get an apostrophe.
     """
 

@@ -39,6 +39,8 @@ def viewset_routes(
     Methods get, by these names, ``pk``, ``data`` (the body: JSON, or the schema for it), ``filters`` and ``page``; the rest of a request is
     `self.request`. What they return is sent as JSON, unless it is a response. ``atomic``: requests of writing methods are
     transactions; a mapping has the options of `atomic_route`.
+
+    Raises ImproperlyConfigured for a method with a parameter that nothing fills.
     """
     options = RequestAtomic.of(atomic)
     return [

@@ -50,6 +50,8 @@ class CursorPage(Generic[T]):
 class CursorPagination(Sized):
     """Pages that begin behind the last row of the page before: ``?cursor=…&size=20``.
 
+        pages = CursorPagination(["-published", "title"], size=50)
+
     ``ordering``: names, with "-" for descending, and expressions; that of the queryset otherwise. One that the client
     asks for by `Filtering` comes before both. It may hold nulls, ties, columns of other tables and annotations; the primary key is added where it leaves rows in doubt. A
     cursor holds the values of a row, readable, and is signed with ``key``, or the setting SECRET_KEY, for this model

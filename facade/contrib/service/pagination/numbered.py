@@ -23,7 +23,11 @@ FARTHEST = 2**31 - 1
 
 @dataclass(frozen=True)
 class NumberedPage(Generic[T]):
-    """One page: its number, from 1, and how many items a page has; ``total`` and ``pages`` are None where nobody counts."""
+    """One page: its number, from 1, and how many items a page has; ``total`` and ``pages`` are None where nobody counts.
+
+    >>> NumberedPage([1, 2], page=1, size=2, total=3, pages=2, has_next=True).map(str).items
+    ['1', '2']
+    """
 
     items: list[T]
     page: int
@@ -77,6 +81,8 @@ class PageNumberPagination(Sized):
     ``total``: count all rows, unless the page shows how many there are. Without it one more row is read, to tell
     whether there is a next page. A page behind the last one is empty.
 
+    Raises ImproperlyConfigured for a size that is not from 1 to ``max_size``.
+
     >>> PageNumberPagination(size=20).bind({"page": 0})
     Traceback (most recent call last):
     facade.contrib.service.errors.ParameterError: 'page' is a number from 1 to 107374182.
@@ -98,7 +104,14 @@ class PageNumberPagination(Sized):
 
 
 class LimitOffsetPagination(Sized):
-    """Parts of a list: ``?limit=20&offset=40``; ``total`` is that of `PageNumberPagination`."""
+    """Parts of a list: ``?limit=20&offset=40``; ``total`` is that of `PageNumberPagination`.
+
+    Raises ImproperlyConfigured for a size that is not from 1 to ``max_size``.
+
+    >>> LimitOffsetPagination(size=20).bind({"offset": -1})
+    Traceback (most recent call last):
+    facade.contrib.service.errors.ParameterError: 'offset' is a number from 0 to 2147483647.
+    """
 
     @property
     def parameters(self) -> Sequence[Parameter]:
