@@ -30,12 +30,14 @@ import alembic.command, alembic.context, alembic.op
 import psycopg, pymysql
 import sqlalchemy.dialects.mysql, sqlalchemy.dialects.postgresql, sqlalchemy.dialects.sqlite
 import facade.cli.migrating
+import typer.main
 from facade.cli.program import app
 from facade.migrations import environment
 from facade.migrations.commands import applying, histories, making, squashing, starting, writing
 
+command = typer.main.get_command(app)  # made once: as long as many a command takes
 with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
-    app(["showmigrations", "--config", "nowhere"])  # the first command makes Typer import more
+    command(["showmigrations", "--config", "nowhere"])  # the first one makes Typer import more
 gc.freeze()
 
 for line in sys.stdin:
@@ -52,7 +54,7 @@ for line in sys.stdin:
     sys.path[0] = ""
     code = 3
     try:
-        app(order["arguments"], prog_name="facade")
+        command(order["arguments"], prog_name="facade")
     except SystemExit as error:
         code = error.code or 0
     except BaseException:
