@@ -118,6 +118,18 @@ CANNOT_REPEAT_TUPLES = pytest.mark.skipif(
 )
 
 
+@pytest.mark.vendors("sqlite", "postgres")
+def test_writes_that_a_common_table_expression_selects_are_counted(face, database, library):
+    def chosen():
+        books = sa.select(book.c.id).join(hers := older().cte("older"), hers.c.id == book.c.author_id)
+        return Review.objects.filter(book__in=books)
+
+    reader = Author.objects.get(name="Bob")
+    Review.objects.bulk_create(Review(book=one, reviewer=reader) for one in Book.objects.all())
+    assert face(chosen().update, text="read") == 4
+    assert face(chosen().delete) == (4, {"tests.Review": 4})
+
+
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=CANNOT_REPEAT_TUPLES if name == "tuples" else ()) for name in CONDITIONS],

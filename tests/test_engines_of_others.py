@@ -297,6 +297,15 @@ def test_functions_are_there_on_any_connection(face, database, given):
 
 
 @pytest.mark.vendors("sqlite")
+def test_rows_that_a_common_table_expression_selects_are_counted(face, database, given):
+    event.listen(sync_of(given()), "before_cursor_execute", lambda *_: None)
+    assert work(face) == DONE
+    assert road(face) == "general"
+    chosen = sa.select(Author.__table__.c.id).cte("chosen")
+    assert face(Author.objects.filter(pk__in=sa.select(chosen.c.id)).update, age=1) == 4
+
+
+@pytest.mark.vendors("sqlite")
 def test_sqlalchemys_recipe_for_sqlite_works(face, database, given):
     engine = sync_of(given())
 

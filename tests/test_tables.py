@@ -289,6 +289,34 @@ def test_a_model_that_is_defined_anew_takes_the_place_of_the_old_one(isolated):
     assert list(again.__table__.c.keys()) == ["id", "text"]
 
 
+@pytest.mark.filterwarnings("ignore:Model .* was already registered")
+def test_models_that_are_defined_anew_refer_to_the_new_ones(face, database):
+    def define():
+        class Leaf(models.Model):
+            name = models.CharField(max_length=9)
+            parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
+            near = models.ManyToManyField("self")
+
+        class Caterpillar(models.Model):
+            leaf = models.ForeignKey(Leaf, models.CASCADE, related_name="eaters")
+            tried = models.ManyToManyField(Leaf)
+
+        return Leaf, Caterpillar
+
+    with isolate_apps("tests"):
+        define()
+        Leaf, Caterpillar = define()
+        assert Leaf._meta.get_field("parent").related_model is Leaf
+        database.create(Leaf, Caterpillar)
+        root = face(Leaf.objects.create, name="root")
+        leaf = face(Leaf.objects.create, name="leaf", parent=root)
+        eater = face(Caterpillar.objects.create, leaf=leaf)
+        face(eater.tried.add, root)
+        face(leaf.near.add, root)
+        assert face.list(root.children.all()) == face.list(root.near.all()) == [leaf]
+        assert face.list(Leaf.objects.filter(eaters__tried__name="root")) == [leaf]
+
+
 def test_an_unmanaged_model_may_share_a_table(isolated):
     class One(models.Model):
         class Meta:

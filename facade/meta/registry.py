@@ -273,14 +273,19 @@ class Apps:
 
     def register_model(self, app_label: str, model: type[Instance]) -> None:
         """Add a model and run what was waiting for it."""
+        with self._lock:
+            self.all_models[app_label][model._meta.model_name] = model
+            self.do_pending_operations(model)
+            self._forget_relations()
+
+    def make_way(self, app_label: str, model: type[Instance]) -> None:
+        """Take out the model that this one, whose fields are yet to come, replaces: its relations to itself mean the new one."""
         name = model._meta.model_name
         with self._lock:
             known = self.all_models[app_label].get(name)
             if known is not None:
                 self._check_redefinition(app_label, known, model)
-            self.all_models[app_label][name] = model
-            self.do_pending_operations(model)
-            self._forget_relations()
+                del self.all_models[app_label][name]
 
     def _check_redefinition(self, app_label: str, known: type[Instance], model: type[Instance]) -> None:
         name = model._meta.model_name

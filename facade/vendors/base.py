@@ -119,6 +119,8 @@ class Vendor:
     """Whether a new constraint, or NOT NULL, makes it copy the table, without writes meanwhile."""
     counts_by_sequence = False
     """Whether counted keys take their numbers from a sequence that is made with the table, as there is no IDENTITY."""
+    counts_with_apart = False
+    """Whether the cursor does not count what a statement writes that begins with WITH, and `changes()` does."""
     counts_writes_in_rows = False
     """Whether a write says in a row how many rows it has touched, and the cursor says nothing."""
     cursors_see_writes = False

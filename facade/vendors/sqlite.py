@@ -46,6 +46,7 @@ class SQLite(Vendor):
     begins_late = True
     checks_documents = False
     counts_left_out_keys = True
+    counts_with_apart = True
     cursors_see_writes = True
     holds_clocks_as_text = True
     holds_decimals = False

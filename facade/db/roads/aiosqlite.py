@@ -198,7 +198,8 @@ def _fetchall(connection: sqlite3.Connection, sql: str, params: Params) -> Seque
 
 
 def _rowcount(connection: sqlite3.Connection, sql: str, params: Params) -> int:
-    return connection.execute(sql, params).rowcount
+    cursor = connection.execute(sql, params)
+    return cursor.rowcount if cursor.rowcount >= 0 else sqlite.changes(connection, sql)
 
 
 def _lastrowid(connection: sqlite3.Connection, sql: str, params: Params) -> int | None:

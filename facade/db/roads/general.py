@@ -132,6 +132,8 @@ class GeneralChannel(DriverChannel):
         if self.database.features.counts_writes_in_rows and result.returns_rows:
             count = sum(number for number, *_ in result.cursor.fetchall() if isinstance(number, int))
         result.close()
+        if count < 0 and self.database.features.counts_with_apart and sql.startswith("WITH"):
+            count = self._result("SELECT changes()", ()).scalar_one()
         self._lone_end()
         return count
 

@@ -76,6 +76,11 @@ def begin_sql(isolation_level: str | None, read_only: bool) -> str:
     return "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
 
 
+def changes(connection: sqlite3.Connection, sql: str) -> int:
+    """Return how many rows a statement has written whose first word is WITH: the driver counts those of no such statement."""
+    return connection.execute("SELECT changes()").fetchone()[0] if sql.startswith("WITH") else -1
+
+
 class SqliteChannel(DriverChannel):
     """A channel on a `sqlite3.Connection`."""
 
@@ -106,7 +111,8 @@ class SqliteChannel(DriverChannel):
         return self.raw.execute(sql, params).fetchall()  # type: ignore[no-any-return]
 
     def _count(self, sql: str, params: Params) -> int:
-        return self.raw.execute(sql, params).rowcount  # type: ignore[no-any-return]
+        cursor = self.raw.execute(sql, params)
+        return cursor.rowcount if cursor.rowcount >= 0 else changes(self.raw, sql)
 
     def _lastrowid(self, sql: str, params: Params) -> int:
         return self.raw.execute(sql, params).lastrowid  # type: ignore[no-any-return]

@@ -122,6 +122,8 @@ class ModelBase(type):
         inherited_options = getattr(cls, "_meta", None)
         cls._add_options(declared_meta, inherited_options)
         cls._add_errors(parents)
+        if not cls._meta.abstract:
+            cls._meta.apps.make_way(cls._meta.app_label, cls)
         for key, value in contributing.items():
             cls.add_to_class(key, value)
         cls._set_concrete_model(parents)
