@@ -414,7 +414,9 @@ def own_mariadb_server():
     install, serve = (_program(name) for name in ("mariadb-install-db", "mariadbd"))
     with TemporaryDirectory(prefix="facade-mariadb-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         data, user, port = f"--datadir={folder}/data", f"--user={getpass.getuser()}", free_port()
-        subprocess.run([install, "--no-defaults", data, user], check=True, capture_output=True)
+        # A server that starts deletes all temporary tables in its folder for them, those of other servers, too: they crash.
+        own = {**os.environ, "TMPDIR": folder}
+        subprocess.run([install, "--no-defaults", data, user], check=True, capture_output=True, env=own)
         options = [
             "--skip-grant-tables",
             "--skip-log-bin",
@@ -425,7 +427,8 @@ def own_mariadb_server():
             "--max-connections=500",
         ]
         command = [serve, "--no-defaults", data, user, f"--port={port}", "--skip-networking=0", *options]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=own) as server:
             try:
                 wait_for(port, server)
                 yield f"mysql://root@127.0.0.1:{port}/test"
