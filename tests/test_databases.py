@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import sys
 import threading
@@ -355,6 +356,22 @@ def test_the_engine_that_facade_made_is_an_ordinary_one(face, database):
     entries.add("autocommits again")
     assert entries.stored == ["ours", "committed", "autocommits again"]
     assert engine.pool.checkedout() == 0
+
+
+async def test_no_connection_outlives_a_new_configuration(database):
+    """Not even in an event loop, where nothing can wait for it to be closed: who forgets it warns of it."""
+    for _ in range(3):
+        before = connections["default"]
+        async with asyncio.TaskGroup() as group:  # two connections at the same time
+            for _ in range(2):
+                group.create_task(before.aensure_connection())
+        async with atomic():
+            configure(DATABASES=database.urls)
+            assert connections["default"] is not before
+        lent = before.async_lender.pool.here()
+        assert lent is None or not (lent.idle or lent.entries)
+        del before, lent
+        gc.collect()
 
 
 def test_both_faces_share_the_compiled_statements_where_the_sql_is_the_same(database):

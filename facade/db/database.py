@@ -394,6 +394,8 @@ class Database(TransactionControl):
         for lender in (self.sync_lender, self.async_lender):
             if lender is not None:
                 lender.close()
+                if lender.owns_connections:
+                    lender.retire()  # those of a running event loop, where nothing can wait for them to be closed
         if self._anchor is not None:
             self._anchor.close()
             self._anchor = None
