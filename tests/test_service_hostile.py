@@ -249,13 +249,14 @@ async def test_what_a_client_may_not_write_is_named(shop, made, schemas):
                 assert name in (problem.get("key"), *problem.get("loc", ()))
 
 
+@pytest.mark.without("mariadb", reason="its json_valid() knows 32 levels: more violate the column's own check, a conflict")
 @pytest.mark.parametrize(("made", "schemas"), APPS)
 async def test_a_document_may_be_nested_as_deeply_as_it_can_be_answered(shop, made, schemas):
     async with asking(made(schemas)) as client:
         for levels in (MAX_DEPTH - 1, MAX_DEPTH):
             given = nested(levels)
             answer = await client.post("/parcels", json={"details": given})
-            assert (answer.status_code, answer.json()["details"]) == (201, given)
+            assert (answer.status_code, answer.json().get("details", answer.text)) == (201, given)
         for levels in (MAX_DEPTH + 1, MAX_DEPTH + 2, 255, 300, 600):
             for method, path in (("POST", "/parcels"), ("PATCH", "/parcels/1")):
                 answer = await client.request(method, path, json={"details": nested(levels)})
