@@ -249,7 +249,9 @@ async def test_what_a_client_may_not_write_is_named(shop, made, schemas):
                 assert name in (problem.get("key"), *problem.get("loc", ()))
 
 
-@pytest.mark.without("mariadb", reason="its json_valid() knows 32 levels: more violate the column's own check, a conflict")
+@pytest.mark.without(
+    "mariadb", reason="its json_valid() knows 32 levels: more violate the column's own check, a conflict"
+)
 @pytest.mark.parametrize(("made", "schemas"), APPS)
 async def test_a_document_may_be_nested_as_deeply_as_it_can_be_answered(shop, made, schemas):
     async with asking(made(schemas)) as client:
